@@ -1,0 +1,82 @@
+# `make` lists what there is. Everything sets itself up first; scripts/bootstrap.sh says how.
+
+.DEFAULT_GOAL := help
+# One cargo target directory, two cores: side by side the steps would only wait for each other and mix their output.
+.NOTPARALLEL:
+.SUFFIXES:
+
+PYTHON_VENV := .venv/bin/python
+# In CI the committed Cargo.lock is the truth; at a desk cargo may complete it.
+LOCKED := $(if $(CI),--locked)
+BRIDGE := turbo-shard-python-bridge
+
+# The same interpreter for every cargo command, or PyO3 is rebuilt whenever the command changes.
+export PYO3_PYTHON := $(CURDIR)/$(PYTHON_VENV)
+# Where rustup puts cargo, for shells that have not read its profile.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+# Options for the server that `make run` starts.
+ARGS ?=
+# What pytest is given beyond its configuration: make test-python PYTEST_ARGS='-k keep_alive'
+PYTEST_ARGS ?=
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: bootstrap
+bootstrap: ## a free-threaded Python and .venv with the pinned tools
+	@scripts/bootstrap.sh --without-wheel
+
+.PHONY: build
+build: ## bootstrap, then .venv/bin/turbo-shard and `import turbo_shard` from the present sources
+	@scripts/bootstrap.sh
+
+.PHONY: run
+run: build ## serve examples/multi_route_app.py, one shard per core (ARGS='--port 9000')
+	.venv/bin/turbo-shard multi_route_app:app --app-dir examples $(ARGS)
+
+.PHONY: test
+test: build test-rust test-bridge test-python ## every test
+
+.PHONY: test-rust
+test-rust: ## the Rust tests of the runtime; they need no Python
+	@scripts/check_toolchain.sh
+	cargo test $(LOCKED) --workspace --exclude $(BRIDGE)
+
+# Its unit tests alone, since they are a program with libpython in it. The crate's shared object is never linked here:
+# that is an extension module, which maturin builds and the Python tests try.
+.PHONY: test-bridge
+test-bridge: bootstrap ## the unit tests of the Python bridge's Rust side
+	PYTHONHOME="$$($(PYTHON_VENV) -c 'import sys; print(sys.base_prefix)')" \
+	LD_LIBRARY_PATH="$$($(PYTHON_VENV) -c 'import sysconfig; print(sysconfig.get_config_var("LIBDIR"))')" \
+	cargo test $(LOCKED) --package $(BRIDGE) --lib
+
+.PHONY: test-python
+test-python: build ## the Python tests, against the wheel just built (PYTEST_ARGS='-k name')
+	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: bootstrap ## formatting, clippy, ruff, mypy and shellcheck; changes nothing
+	cargo fmt --all --check
+	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	$(PYTHON_VENV) -m ruff check .
+	$(PYTHON_VENV) -m ruff format --check .
+	$(PYTHON_VENV) -m mypy
+	.venv/bin/shellcheck --external-sources .ci/run scripts/*.sh
+
+.PHONY: format
+format: bootstrap ## put Rust and Python sources into their form
+	cargo fmt --all
+	$(PYTHON_VENV) -m ruff check --fix .
+	$(PYTHON_VENV) -m ruff format .
+
+.PHONY: bench-smoke
+bench-smoke: build ## a short run of the load generator that checks every body
+	cargo build $(LOCKED) --release --package turbo-load
+	$(PYTHON_VENV) bench/smoke.py
+
+.PHONY: clean
+clean: ## remove what was built here; the cached interpreter stays
+	rm -rf target .venv .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,186 @@
+//! Reads answers: status line, Content-Length, body. As little as is needed to know where an answer ends and whether it
+//! is right; what it does not know (chunked bodies) is an error and never a guess. Knows nothing of sockets.
+
+use std::fmt;
+use std::ops::Range;
+
+use memchr::memmem;
+
+/// Longest head of an answer that is read.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Longest body of an answer that is read: what a wrong server can make us hold per connection.
+pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A whole answer at the start of the bytes it was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Where the body is.
+    pub body: Range<usize>,
+}
+
+/// Why bytes are no answer that we read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// Not `HTTP/1.1 NNN` and the end of a line.
+    StatusLine,
+    /// Larger than [`HEAD_BYTES_MAX`].
+    HeadTooLarge,
+    /// Two, or not a number, or above [`BODY_BYTES_MAX`].
+    ContentLength,
+    /// Neither a Content-Length nor a status that has no body: where the answer ends is not known.
+    LengthUnknown,
+    /// Chunked or otherwise encoded.
+    TransferEncoding,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Malformed::StatusLine => "the status line is not one of HTTP/1.1",
+            Malformed::HeadTooLarge => "the head does not end",
+            Malformed::ContentLength => "Content-Length is not one number within bounds",
+            Malformed::LengthUnknown => "the answer has no Content-Length",
+            Malformed::TransferEncoding => "the answer has a Transfer-Encoding, which turbo-load does not read",
+        })
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// Reads one answer after another, on any number of connections.
+#[derive(Debug, Default)]
+pub struct AnswerReader {
+    /// The head read last. A server's heads differ in little but the date: byte for byte the same means the same
+    /// status and length, at the cost of one comparison.
+    known: Vec<u8>,
+    status: u16,
+    body_bytes: usize,
+}
+
+impl AnswerReader {
+    /// Reads the answer that `bytes` begin with; `None` if more of it must come first.
+    pub fn read(&mut self, bytes: &[u8]) -> Result<Option<Answer>, Malformed> {
+        if self.known.is_empty() || !bytes.starts_with(&self.known) {
+            let Some(end) = memmem::find(bytes, b"\r\n\r\n") else {
+                return if bytes.len() > HEAD_BYTES_MAX { Err(Malformed::HeadTooLarge) } else { Ok(None) };
+            };
+            let head = &bytes[..end + 4];
+            if head.len() > HEAD_BYTES_MAX {
+                return Err(Malformed::HeadTooLarge);
+            }
+            (self.status, self.body_bytes) = read_head(head)?;
+            self.known.clear();
+            self.known.extend_from_slice(head);
+        }
+        let body = self.known.len()..self.known.len() + self.body_bytes;
+        Ok((bytes.len() >= body.end).then_some(Answer { status: self.status, body }))
+    }
+}
+
+/// Status and length of the body from a head that ends with its empty line.
+fn read_head(head: &[u8]) -> Result<(u16, usize), Malformed> {
+    let status = head.strip_prefix(b"HTTP/1.1 ").and_then(status_code).ok_or(Malformed::StatusLine)?;
+    let mut length = None;
+    for line in head.split(|&byte| byte == b'\n').skip(1) {
+        let Some(colon) = memchr::memchr(b':', line) else { continue };
+        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        if name.eq_ignore_ascii_case(b"content-length") {
+            if length.is_some() {
+                return Err(Malformed::ContentLength);
+            }
+            length = Some(decimal(value).filter(|&bytes| bytes <= BODY_BYTES_MAX).ok_or(Malformed::ContentLength)?);
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            return Err(Malformed::TransferEncoding);
+        }
+    }
+    match (status, length) {
+        (204 | 304, _) => Ok((status, 0)),
+        (_, Some(length)) => Ok((status, length)),
+        (_, None) => Err(Malformed::LengthUnknown),
+    }
+}
+
+/// Three digits, and then a space or the end of the line.
+fn status_code(rest: &[u8]) -> Option<u16> {
+    let (digits, after) = rest.split_at_checked(3)?;
+    let ends = matches!(after.first(), Some(b' ' | b'\r'));
+    u16::try_from(decimal(digits)?).ok().filter(|status| ends && *status >= 100)
+}
+
+fn decimal(digits: &[u8]) -> Option<usize> {
+    if digits.is_empty() || digits.len() > 15 {
+        return None;
+    }
+    digits.iter().try_fold(0, |sum: usize, digit| {
+        digit.is_ascii_digit().then(|| sum * 10 + usize::from(digit - b'0'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: &[u8] = b"HTTP/1.1 200 OK\r\nDate: now\r\ncontent-length: 5\r\n\r\nhello";
+
+    fn read(bytes: &[u8]) -> Result<Option<Answer>, Malformed> {
+        AnswerReader::default().read(bytes)
+    }
+
+    #[test]
+    fn an_answer_is_whole_with_its_last_byte() {
+        for length in 0..PLAIN.len() {
+            assert_eq!(read(&PLAIN[..length]), Ok(None), "after {length} bytes");
+        }
+        let answer = read(PLAIN).unwrap().unwrap();
+        assert_eq!((answer.status, &PLAIN[answer.body]), (200, &b"hello"[..]));
+    }
+
+    #[test]
+    fn bytes_after_the_answer_are_left_alone() {
+        let answer = read(&[PLAIN, PLAIN].concat()).unwrap().unwrap();
+        assert_eq!(answer.body.end, PLAIN.len());
+    }
+
+    #[test]
+    fn a_head_seen_before_reads_the_same() {
+        let mut reader = AnswerReader::default();
+        let first = reader.read(PLAIN).unwrap();
+        assert_eq!(reader.read(PLAIN).unwrap(), first);
+        assert_eq!(reader.read(&PLAIN[..PLAIN.len() - 1]).unwrap(), None);
+        let other = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(reader.read(other).unwrap().unwrap().status, 404);
+        assert_eq!(reader.read(PLAIN).unwrap(), first);
+    }
+
+    #[test]
+    fn statuses_without_a_body_need_no_length() {
+        assert_eq!(read(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap().unwrap().body.len(), 0);
+        assert_eq!(read(b"HTTP/1.1 200 OK\r\n\r\n"), Err(Malformed::LengthUnknown));
+    }
+
+    #[test]
+    fn what_is_no_status_line_is_refused() {
+        for line in ["HTTP/1.0 200 OK", "HTTP/1.1 20 OK", "HTTP/1.1 2000 OK", "HTTP/1.1 0x9 OK", "HTTP/1.1 099 OK", ""] {
+            let head = format!("{line}\r\nContent-Length: 0\r\n\r\n");
+            assert_eq!(read(head.as_bytes()), Err(Malformed::StatusLine), "{line}");
+        }
+    }
+
+    #[test]
+    fn lengths_that_could_be_misread_are_refused() {
+        for value in ["", "+5", "-1", "5, 5", "0x5", "99999999999999999999", "17000000", "5\r\nContent-Length: 5"] {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {value}\r\n\r\nhello");
+            assert_eq!(read(head.as_bytes()), Err(Malformed::ContentLength), "{value}");
+        }
+        let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+        assert_eq!(read(chunked), Err(Malformed::TransferEncoding));
+    }
+
+    #[test]
+    fn a_head_without_an_end_is_refused() {
+        let endless = [b"HTTP/1.1 200 OK\r\nA: ".to_vec(), vec![b'x'; HEAD_BYTES_MAX]].concat();
+        assert_eq!(read(&endless), Err(Malformed::HeadTooLarge));
+    }
+}

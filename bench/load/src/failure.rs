@@ -1,0 +1,51 @@
+//! Why a run does not count, and the exit status that says so.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// Why a run ended without figures that may be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The command line asks for what cannot be done. Exit status 2.
+    Usage(String),
+    /// An answer was not the right one. Exit status 3.
+    WrongAnswer(String),
+    /// Connections were refused, lost or silent, or this machine did not let us. Exit status 4.
+    Broken(String),
+}
+
+impl Failure {
+    /// A [`Failure::Broken`] from what was being done and the system's error.
+    pub fn io(what: impl fmt::Display, error: &std::io::Error) -> Failure {
+        Failure::Broken(format!("{what}: {error}"))
+    }
+
+    /// What the process ends with.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Failure::Usage(_) => 2,
+            Failure::WrongAnswer(_) => 3,
+            Failure::Broken(_) => 4,
+        })
+    }
+
+    /// One word for scripts.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Failure::Usage(_) => "usage",
+            Failure::WrongAnswer(_) => "wrong_answer",
+            Failure::Broken(_) => "broken",
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Usage(text) | Failure::Broken(text) => f.write_str(text),
+            Failure::WrongAnswer(text) => write!(f, "wrong answer: {text}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}

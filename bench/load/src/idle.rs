@@ -1,0 +1,118 @@
+//! Opens many keep-alive connections, asks one checked question on each, and holds them: what does a server pay for
+//! connections that do nothing? Knows nothing of options or output.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::link::{Checker, Link, Received, connect};
+use crate::process::allow_files;
+use crate::request::{Numbers, RequestPlan};
+
+/// Connections from one source address; the kernel has some 28,000 ports for each, those just closed among them.
+const CONNECTIONS_PER_SOURCE: usize = 5_000;
+/// Most connections that are held.
+pub const CONNECTIONS_MAX: usize = 250_000;
+
+/// What to hold.
+#[derive(Clone, Debug)]
+pub struct IdlePlan {
+    /// The server.
+    pub target: SocketAddr,
+    /// What is asked once per connection.
+    pub request: RequestPlan,
+    /// With which numbers.
+    pub numbers: Numbers,
+    /// How many connections.
+    pub connections: usize,
+    /// Silence after which a connection counts as broken.
+    pub answer_timeout: Duration,
+}
+
+/// Connections that have had their answer and stay open.
+pub struct HeldConnections {
+    streams: Vec<TcpStream>,
+}
+
+impl HeldConnections {
+    /// Opens them one after another.
+    pub fn open(plan: &IdlePlan) -> Result<HeldConnections, Failure> {
+        allow_files(plan.connections)?;
+        let mut checker = Checker::new(&plan.request);
+        let mut number = plan.numbers.first();
+        let mut streams = Vec::with_capacity(plan.connections);
+        for index in 0..plan.connections {
+            let connected = connect(plan.target, source(plan.target, index), plan.answer_timeout);
+            let stream = connected.map_err(|error| Failure::io(format!("connection {index}"), &error))?;
+            streams.push(ask_once(stream, plan, &mut checker, number)?);
+            number = plan.numbers.after(number);
+        }
+        Ok(HeldConnections { streams })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// How many of them the server has left open, and silent as they should be.
+    pub fn still_open(&self) -> usize {
+        self.streams.iter().filter(|stream| is_open_and_silent(stream)).count()
+    }
+}
+
+/// Spreads connections over 127.0.0.1, 127.0.0.2 and so on, which IPv4 loopback allows; otherwise the kernel chooses.
+fn source(target: SocketAddr, index: usize) -> Option<IpAddr> {
+    let last = u8::try_from(1 + index / CONNECTIONS_PER_SOURCE).unwrap_or(u8::MAX);
+    target.is_ipv4().then_some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)))
+}
+
+fn ask_once(
+    stream: TcpStream,
+    plan: &IdlePlan,
+    checker: &mut Checker<'_>,
+    number: u64,
+) -> Result<TcpStream, Failure> {
+    stream
+        .set_read_timeout(Some(plan.answer_timeout))
+        .and_then(|()| stream.set_write_timeout(Some(plan.answer_timeout)))
+        .map_err(|error| Failure::io("a socket option was refused", &error))?;
+    let mut link = Link::new(stream);
+    link.ask(&plan.request, number)?;
+    // A read times out as if the socket were empty. A server that sends byte by byte ends at the size limits.
+    let mut received = 0;
+    while link.receive(checker)? == Received::Part {
+        let now = link.bytes_received();
+        if now == received {
+            let line = plan.request.line(number);
+            return Err(Failure::Broken(format!("no answer to {line} within {:?}", plan.answer_timeout)));
+        }
+        received = now;
+    }
+    Ok(link.into_stream())
+}
+
+fn is_open_and_silent(stream: &TcpStream) -> bool {
+    let silent = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+    silent.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_change_before_their_ports_run_out() {
+        let target = SocketAddr::from(([127, 0, 0, 1], 80));
+        let last = |index| source(target, index).map(|address| address.to_string());
+        assert_eq!(last(0).as_deref(), Some("127.0.0.1"));
+        assert_eq!(last(CONNECTIONS_PER_SOURCE).as_deref(), Some("127.0.0.2"));
+        assert_eq!(last(CONNECTIONS_MAX * 100).as_deref(), Some("127.0.0.255"));
+    }
+
+    #[test]
+    fn ipv6_loopback_has_one_address() {
+        assert_eq!(source("[::1]:80".parse().unwrap(), 9_999), None);
+    }
+}

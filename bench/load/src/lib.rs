@@ -1,0 +1,17 @@
+//! turbo-load: a load generator that saturates a server from one core and checks the status and body of every answer.
+//!
+//! What is sent and what must come back ([`template`], [`request`], [`answer`]) knows no sockets; [`closed_loop`] and
+//! [`idle`] are two ways of driving connections and know nothing of options or output.
+#![forbid(unsafe_code)]
+
+pub mod answer;
+pub mod closed_loop;
+pub mod difference;
+pub mod failure;
+pub mod idle;
+pub mod link;
+pub mod options;
+pub mod process;
+pub mod report;
+pub mod request;
+pub mod template;

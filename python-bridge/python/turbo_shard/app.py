@@ -1,0 +1,269 @@
+"""App and Router: which function answers which method and path. Servers read `App.endpoints`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .errors import RegistrationError
+
+if TYPE_CHECKING:
+    from .params import Parameter
+
+type Handler = Callable[..., Any]
+
+_PARAMETER = re.compile(r"\{(\*?)(\w+)(:path)?\}")
+_METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
+
+
+class Argument(NamedTuple):
+    """One parameter of a handler as the native side binds it."""
+
+    name: str
+    source: str
+    alias: str
+    kind: str
+    many: bool
+    keyword_only: bool
+    required: bool
+    default: Any
+    read: Callable[..., Any] | None
+
+
+class Endpoint(NamedTuple):
+    """One route as the native side serves it. Each thread has its own, so that no two count references to one."""
+
+    methods: tuple[str, ...]
+    path: str
+    handler: Handler
+    label: str
+    is_async: bool
+    blocking: bool
+    status_code: int | None
+    arguments: tuple[Argument, ...]
+
+
+class Route(NamedTuple):
+    """One decorated function."""
+
+    methods: tuple[str, ...]
+    path: str
+    handler: Handler
+    label: str
+    is_async: bool
+    blocking: bool
+    status_code: int | None
+
+
+class Router:
+    """Routes to be included in an App, all below `prefix`."""
+
+    def __init__(self, *, prefix: str = "") -> None:
+        self.prefix = _checked_prefix(prefix)
+        self.routes: list[Route] = []
+        self._included_in: str = ""
+
+    def route[H: Handler](
+        self,
+        path: str,
+        *,
+        methods: Iterable[str] = ("GET",),
+        blocking: bool = False,
+        status_code: int | None = None,
+    ) -> Callable[[H], H]:
+        """Registers the function for these methods.
+
+        `blocking=True` is for a function that waits (for a database, a file, a lock) or computes for long: it runs on
+        a pool of threads, not on the shard. `status_code` is the answer's where the function names none.
+        """
+        names = _checked_methods(methods, path)
+
+        def register(handler: H) -> H:
+            self._add(_route(names, self.prefix + path, handler, blocking, status_code))
+            return handler
+
+        return register
+
+    def get[H: Handler](
+        self, path: str, *, blocking: bool = False, status_code: int | None = None
+    ) -> Callable[[H], H]:
+        """Registers the function for GET, and for HEAD where no other function is."""
+        return self.route(path, methods=("GET",), blocking=blocking, status_code=status_code)
+
+    def post[H: Handler](
+        self, path: str, *, blocking: bool = False, status_code: int | None = None
+    ) -> Callable[[H], H]:
+        return self.route(path, methods=("POST",), blocking=blocking, status_code=status_code)
+
+    def put[H: Handler](
+        self, path: str, *, blocking: bool = False, status_code: int | None = None
+    ) -> Callable[[H], H]:
+        return self.route(path, methods=("PUT",), blocking=blocking, status_code=status_code)
+
+    def patch[H: Handler](
+        self, path: str, *, blocking: bool = False, status_code: int | None = None
+    ) -> Callable[[H], H]:
+        return self.route(path, methods=("PATCH",), blocking=blocking, status_code=status_code)
+
+    def delete[H: Handler](
+        self, path: str, *, blocking: bool = False, status_code: int | None = None
+    ) -> Callable[[H], H]:
+        return self.route(path, methods=("DELETE",), blocking=blocking, status_code=status_code)
+
+    def head[H: Handler](
+        self, path: str, *, blocking: bool = False, status_code: int | None = None
+    ) -> Callable[[H], H]:
+        return self.route(path, methods=("HEAD",), blocking=blocking, status_code=status_code)
+
+    def options[H: Handler](
+        self, path: str, *, blocking: bool = False, status_code: int | None = None
+    ) -> Callable[[H], H]:
+        return self.route(path, methods=("OPTIONS",), blocking=blocking, status_code=status_code)
+
+    def include_router(self, router: Router, *, prefix: str = "") -> None:
+        """Takes over the router's routes, below `prefix`. The router takes no more routes from then on."""
+        if not isinstance(router, Router):
+            raise RegistrationError(f"include_router takes a Router, not {type(router).__name__}")
+        if isinstance(router, App):
+            raise RegistrationError("an App cannot be included; make it a Router")
+        before = _checked_prefix(prefix)
+        router._included_in = self.prefix + before or "/"
+        for route in router.routes:
+            self._add(route._replace(path=self.prefix + before + route.path))
+
+    def _add(self, route: Route) -> None:
+        if self._included_in:
+            raise RegistrationError(
+                f"handler {route.label} comes too late: its router has been included already, under "
+                f"{self._included_in!r}; include a router after its last route"
+            )
+        self.routes.append(route)
+
+
+class App(Router):
+    """A web app: `app = App()`, then `@app.get("/users/{user_id}")` before a function, and `turbo-shard module:app`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._served: dict[tuple[str, str], Route] = {}
+        self._parameters: dict[tuple[str, str], tuple[Parameter, ...]] = {}
+
+    def endpoints(self) -> list[Endpoint]:
+        """What a thread needs to serve the app: made anew each time, for that thread alone."""
+        return [
+            _endpoint(route, self._parameters_of(route, is_last_call=True)) for route in self.routes
+        ]
+
+    def _add(self, route: Route) -> None:
+        if not route.path.startswith("/"):
+            raise RegistrationError(
+                f"handler {route.label}: the path {route.path!r} must begin with a slash"
+            )
+        pattern = _PARAMETER.sub(lambda found: "{*}" if found[1] or found[3] else "{}", route.path)
+        for method in route.methods:
+            earlier = self._served.get((method, pattern))
+            if earlier is not None:
+                raise RegistrationError(
+                    f"handler {route.label}: {method} {route.path} is served already, by handler {earlier.label}"
+                    + (f" as {earlier.path}" if earlier.path != route.path else "")
+                )
+        self._parameters_of(route)
+        for method in route.methods:
+            self._served[method, pattern] = route
+        super()._add(route)
+
+    def _parameters_of(self, route: Route, *, is_last_call: bool = False) -> tuple[Parameter, ...]:
+        from .params import parameters_of
+
+        key = (route.methods[0], route.path)
+        known = self._parameters.get(key)
+        if known is not None:
+            return known
+        names = [found[2] for found in _PARAMETER.finditer(route.path)]
+        try:
+            read = parameters_of(
+                route.handler, label=route.label, path_names=names, methods=route.methods
+            )
+        except NameError as error:
+            if not is_last_call:
+                # What the annotation names may be defined further down in the module.
+                return ()
+            raise RegistrationError(
+                f"handler {route.label}: an annotation names {error.name or error}, which its module does not define"
+            ) from None
+        self._parameters[key] = read
+        return read
+
+
+def _route(
+    methods: tuple[str, ...], path: str, handler: Any, blocking: bool, status_code: int | None
+) -> Route:
+    from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+
+    label = _label(handler)
+    if not callable(handler):
+        raise RegistrationError(f"{label} is to serve {path!r}, but it cannot be called")
+    bodies = (handler, getattr(type(handler), "__call__", None))  # noqa: B004
+    if any(map(isasyncgenfunction, bodies)) or any(map(isgeneratorfunction, bodies)):
+        raise RegistrationError(
+            f"handler {label} yields; return StreamingResponse(...) of such a function instead"
+        )
+    is_async = any(map(iscoroutinefunction, bodies))
+    if is_async and blocking:
+        raise RegistrationError(
+            f"handler {label} is async: blocking=True is for functions that are not"
+        )
+    if status_code is not None and (type(status_code) is not int or not 200 <= status_code <= 599):
+        raise RegistrationError(f"handler {label}: status_code is 200 to 599, not {status_code!r}")
+    return Route(methods, path, handler, label, is_async, blocking, status_code)
+
+
+def _label(handler: Any) -> str:
+    while hasattr(handler, "func"):
+        handler = handler.func
+    name = getattr(handler, "__qualname__", None) or type(handler).__qualname__
+    return f"{getattr(handler, '__module__', None) or '?'}.{name}"
+
+
+def _endpoint(route: Route, parameters: tuple[Parameter, ...]) -> Endpoint:
+    return Endpoint(*route, arguments=tuple(map(_argument, parameters)))
+
+
+def _argument(parameter: Parameter) -> Argument:
+    from .params import MISSING
+
+    kind = parameter.kind
+    read: Callable[..., Any] | None = None
+    if parameter.source != "request":
+        read = parameter.reader()
+    if read is not None and kind == "json":
+        from .body import json_reader
+
+        read = json_reader(read)
+    required = parameter.default is MISSING
+    default = None if required else parameter.default
+    name, source, alias = parameter.name, parameter.source, parameter.alias
+    return Argument(
+        *(name, source, alias, kind, parameter.many, parameter.keyword_only, required, default),
+        read=read,
+    )
+
+
+def _checked_prefix(prefix: str) -> str:
+    if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
+        raise RegistrationError(
+            f"a prefix begins with a slash and does not end with one, unlike {prefix!r}"
+        )
+    return prefix
+
+
+def _checked_methods(methods: Iterable[str], path: str) -> tuple[str, ...]:
+    names = (methods,) if isinstance(methods, str) else tuple(methods)
+    names = tuple(dict.fromkeys(name.upper() for name in names))
+    if not names:
+        raise RegistrationError(f"the route {path!r} has no methods")
+    for name in names:
+        if not _METHOD.fullmatch(name):
+            raise RegistrationError(f"the route {path!r} has the method {name!r}, which is not one")
+    return names

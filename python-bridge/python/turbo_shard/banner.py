@@ -1,0 +1,114 @@
+"""What is said on stderr at start-up: a few lines for people, then one line that scripts wait for."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from .app_loader import is_free_threaded, is_gil_on
+
+# Beyond this many shards their cores are listed as ranges.
+SHARDS_LISTED_MAX = 8
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+STOP_HINT = "Ctrl-C stops and lets exchanges in flight finish; a second Ctrl-C stops at once"
+
+
+def show(report: dict[str, Any], *, app_name: str, version: str, out: TextIO | None = None) -> None:
+    """Says what is about to serve, and how it was chosen."""
+    rows = [
+        ("python", python_line()),
+        ("mode", MODE_IN_WORDS.get(report["mode"], report["mode"])),
+        ("engine", f"{report['engine']} ({report['engine_reason']})"),
+        ("shards", shards_line(report["shard_cores"], report["mode"])),
+        ("url", ", ".join(address_line(*address) for address in report["addresses"])),
+        ("pid", str(os.getpid())),
+    ]
+    if app_name:
+        rows.insert(0, ("app", app_name))
+    out = out or sys.stderr
+    bold, plain = ("\x1b[1m", "\x1b[0m") if is_coloured(out) else ("", "")
+    lines = [f"{bold}turbo-shard {version}{plain}"]
+    lines += [f"  {bold}{name:<7}{plain} {text}" for name, text in rows]
+    lines += [f"  {STOP_HINT}"]
+    if is_gil_on():
+        lines.append(f"turbo-shard: warning: {gil_warning()}")
+    write(out, "\n".join(lines))
+
+
+def show_ready(report: dict[str, Any], out: TextIO | None = None) -> None:
+    """The line that tests and scripts wait for; its form does not change."""
+    host, port = report["addresses"][0]
+    write(out or sys.stderr, f"turbo-shard ready on {url(host, port)} (pid {os.getpid()})")
+
+
+MODE_IN_WORDS = {
+    "shard": "shard: one executor per core, nothing moves between cores",
+    "steal": "steal: one runtime whose threads steal work from each other",
+}
+
+
+def url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def address_line(host: str, port: int) -> str:
+    """The URL; where that means every address of the machine, also one that a browser takes."""
+    reachable = ANY_ADDRESS.get(host)
+    return f"{url(host, port)} (here: {url(reachable, port)})" if reachable else url(host, port)
+
+
+def python_build() -> str:
+    """`CPython 3.13.5 free-threaded`."""
+    build = "free-threaded" if is_free_threaded() else "with a GIL"
+    return f"{platform.python_implementation()} {platform.python_version()} {build}"
+
+
+def python_line() -> str:
+    return f"{python_build()}, GIL {'ON' if is_gil_on() else 'off'}"
+
+
+def gil_warning() -> str:
+    remedy = "" if is_free_threaded() else "; use python3.14t or python3.13t"
+    return f"the GIL is on, so that shards run Python one at a time{remedy}"
+
+
+def shards_line(cores: Sequence[int | None], mode: str) -> str:
+    what = "shard" if mode == "shard" else "thread"
+    count = f"{len(cores)} {what}{'' if len(cores) == 1 else 's'}"
+    placed = [(shard, core) for shard, core in enumerate(cores) if core is not None]
+    if not placed:
+        return f"{count}, not pinned"
+    if len(placed) <= SHARDS_LISTED_MAX:
+        return f"{count}: " + ", ".join(f"{what} {shard} on core {core}" for shard, core in placed)
+    distinct = list(dict.fromkeys(core for _, core in placed))
+    shared = "one each" if len(distinct) == len(placed) else "in turn"
+    return f"{count} on cores {in_ranges(distinct)}, {shared}"
+
+
+def in_ranges(numbers: Sequence[int]) -> str:
+    """[0, 1, 2, 5] as `0-2,5`."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1] = [parts[-1][0], number]
+        else:
+            parts.append([number])
+    return ",".join("-".join(map(str, part)) for part in parts)
+
+
+def is_coloured(out: TextIO) -> bool:
+    return out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def write(out: TextIO | None, text: str) -> None:
+    """Writes a line; a reader that has gone must not stop a server."""
+    if out is None:
+        return
+    try:
+        out.write(text + "\n")
+        out.flush()
+    except (OSError, ValueError):
+        pass

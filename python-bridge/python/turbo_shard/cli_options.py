@@ -1,0 +1,241 @@
+"""Every option of the command line, each defined once: flag, kind, default, bounds, help and unit.
+
+A table and nothing else: settings.py reads and checks values by it, cli.py makes the command line from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple
+
+
+class Kind(Enum):
+    """How an option is written, and what kind of value it becomes."""
+
+    TEXT = "text"
+    WHOLE = "whole number"
+    SECONDS = "number of seconds"
+    BYTES = "number of bytes"
+    CHOICE = "choice"
+    SWITCH = "switch"
+
+
+class Option(NamedTuple):
+    """One option. `name` is its keyword in Python; the flag and the environment variable follow from it."""
+
+    name: str
+    kind: Kind
+    default: object
+    help: str
+    unit: str = ""
+    minimum: float = 0
+    maximum: float = 0
+    choices: tuple[str, ...] = ()
+    # What the default is called where it is worked out at start-up.
+    default_text: str = ""
+    # A switch that takes something away: the flag is --no-NAME.
+    negative: bool = False
+    # Belongs to finding the app, not to the server: no argument of the native server.
+    loads_app: bool = False
+
+    @property
+    def flag(self) -> str:
+        prefix = "--no-" if self.negative else "--"
+        return prefix + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return "TURBO_SHARD_" + self.flag.removeprefix("--").replace("-", "_").upper()
+
+    def in_words(self, value: object) -> str:
+        """The value as it reads in help and in messages, with its unit."""
+        if self.kind is Kind.BYTES and isinstance(value, int):
+            return bytes_in_words(value)
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+        return f"{text} {self.unit}".rstrip()
+
+
+def bytes_in_words(count: int) -> str:
+    """16777216 as `16 MiB`; what is not a whole number of KiB stays in bytes."""
+    for size, unit in ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB")):
+        if count and count % size == 0:
+            return f"{count // size} {unit}"
+    return f"{count} bytes"
+
+
+SHARDS_MAX = 1024
+# A day: longer than anyone waits on purpose, and far from where milliseconds overflow.
+SECONDS_MAX = 86_400.0
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "host",
+        Kind.TEXT,
+        "127.0.0.1",
+        "address or name to listen on; 0.0.0.0 and :: listen on all of IPv4 and of IPv6",
+    ),
+    Option("port", Kind.WHOLE, 8000, "port to listen on; 0 takes a free one", maximum=65_535),
+    Option(
+        "shards",
+        Kind.WHOLE,
+        None,
+        "number of shards, each with its own thread, listener and event loop; "
+        "more than there are cores is allowed",
+        minimum=1,
+        maximum=SHARDS_MAX,
+        default_text="one per core that this process may use",
+    ),
+    Option(
+        "mode",
+        Kind.CHOICE,
+        "shard",
+        "architecture; shard: one pinned executor per core; "
+        "steal: one work-stealing runtime on the same number of threads",
+        choices=("shard", "steal"),
+    ),
+    Option(
+        "engine",
+        Kind.CHOICE,
+        "auto",
+        "what moves the bytes; auto takes the fastest that works here",
+        choices=("auto", "tokio", "glommio"),
+    ),
+    Option(
+        "app_dir",
+        Kind.TEXT,
+        ".",
+        "directory that the app's module is looked for in first",
+        default_text="the current one",
+        loads_app=True,
+    ),
+    Option(
+        "factory",
+        Kind.SWITCH,
+        False,
+        "APP names a function without arguments that makes the app",
+        loads_app=True,
+    ),
+    Option("pin", Kind.SWITCH, True, "leave the shards' threads to the scheduler", negative=True),
+    Option(
+        "backlog",
+        Kind.WHOLE,
+        1024,
+        "connections that may wait to be accepted, of each listener; "
+        "the kernel cuts it to net.core.somaxconn",
+        unit="connections",
+        minimum=1,
+        maximum=1_000_000,
+    ),
+    Option(
+        "connections_max",
+        Kind.WHOLE,
+        16_384,
+        "open connections of each shard; beyond it a connection is answered 503",
+        unit="connections",
+        minimum=1,
+        maximum=10_000_000,
+    ),
+    Option(
+        "graceful_timeout",
+        Kind.SECONDS,
+        30.0,
+        "how long a stop waits for exchanges in flight",
+        unit="seconds",
+        maximum=SECONDS_MAX,
+    ),
+    Option(
+        "keep_alive_timeout",
+        Kind.SECONDS,
+        75.0,
+        "how long a connection may wait for its next request",
+        unit="seconds",
+        minimum=0.001,
+        maximum=SECONDS_MAX,
+    ),
+    Option(
+        "head_timeout",
+        Kind.SECONDS,
+        10.0,
+        "how long a request's head may take to arrive, and a new connection to say anything; then 408",
+        unit="seconds",
+        minimum=0.001,
+        maximum=SECONDS_MAX,
+    ),
+    Option(
+        "body_timeout",
+        Kind.SECONDS,
+        30.0,
+        "longest pause within a request's body; then 408",
+        unit="seconds",
+        minimum=0.001,
+        maximum=SECONDS_MAX,
+    ),
+    Option(
+        "write_timeout",
+        Kind.SECONDS,
+        30.0,
+        "how long a client may take nothing of its answer; then the connection is cut",
+        unit="seconds",
+        minimum=0.001,
+        maximum=SECONDS_MAX,
+    ),
+    Option(
+        "body_max",
+        Kind.BYTES,
+        16 * 1024**2,
+        "largest request body, also written 512K or 16MiB; beyond it 413",
+        unit="bytes",
+        maximum=2**40,
+    ),
+    Option(
+        "blocking_threads",
+        Kind.WHOLE,
+        8,
+        "threads for routes marked blocking=True",
+        unit="threads",
+        minimum=1,
+        maximum=1024,
+    ),
+    Option(
+        "blocking_queue_max",
+        Kind.WHOLE,
+        1024,
+        "requests that may wait for such a thread; beyond it 503",
+        unit="requests",
+        minimum=1,
+        maximum=1_000_000,
+    ),
+    Option(
+        "allow_gil",
+        Kind.SWITCH,
+        False,
+        "serve although the GIL is on: shards then run Python one at a time",
+        loads_app=True,
+    ),
+    Option(
+        "log_level",
+        Kind.CHOICE,
+        "info",
+        "least important log line that is written",
+        choices=("error", "warn", "info", "debug", "trace"),
+    ),
+)
+
+OPTION_BY_NAME: dict[str, Option] = {option.name: option for option in OPTIONS}
+
+
+def default(name: str) -> object:
+    """The default of the option with this keyword."""
+    return OPTION_BY_NAME[name].default
+
+
+# How each kind is written in `--help` where the value goes.
+PLACEHOLDER: dict[Kind, Callable[[Option], str | None]] = {
+    Kind.TEXT: lambda option: option.name.rpartition("_")[2].upper(),
+    Kind.WHOLE: lambda option: "N",
+    Kind.SECONDS: lambda option: "SECONDS",
+    Kind.BYTES: lambda option: "BYTES",
+    Kind.CHOICE: lambda option: "|".join(option.choices),
+    Kind.SWITCH: lambda option: None,
+}

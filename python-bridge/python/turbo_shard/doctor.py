@@ -1,0 +1,311 @@
+"""`turbo-shard doctor`: examines whether and how well this machine can serve, and says what would help.
+
+Each probe reads one thing and judges it; none changes anything or opens a port. Engines and cores are asked of the
+native module, which is what decides when a server starts.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import sys
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from . import banner
+from .app_loader import is_free_threaded, is_gil_on
+from .server import StartFailure, native_module
+
+# Files a shard needs before it has a single connection, with room for what the app opens.
+OPEN_FILES_MIN = 128
+# Connections that a modest server holds at once, and their sockets.
+OPEN_FILES_WANTED = 4096
+# glommio maps its rings and registered buffers; below this its executors do not start.
+MEMLOCK_BYTES_WANTED = 512 * 1024
+# The listeners' default backlog.
+SOMAXCONN_WANTED = 1024
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class Finding(NamedTuple):
+    """What one probe saw. `fail` means that nothing can be served; advice is empty where nothing need be done."""
+
+    name: str
+    verdict: Verdict
+    detail: str
+    advice: str = ""
+
+
+def report(*, as_json: bool = False) -> int:
+    """Prints all findings; returns the exit status: 1 if something makes serving impossible."""
+    findings = examine()
+    can_serve = all(finding.verdict is not Verdict.FAIL for finding in findings)
+    print(
+        json_text(findings, can_serve) if as_json else person_text(findings, can_serve), flush=True
+    )
+    return 0 if can_serve else 1
+
+
+def examine() -> list[Finding]:
+    findings = [python_build(), gil_now(), gil_variable()]
+    try:
+        native = native_module()
+    except StartFailure as error:
+        findings.append(Finding("native module", Verdict.FAIL, str(error)))
+        native = None
+    else:
+        findings.append(Finding("native module", Verdict.OK, f"loaded from {native.__file__}"))
+        findings += engines(native.probe_engines())
+        findings.append(allowed_cores(native.allowed_cores()))
+    findings += [io_uring_switch(), kernel_version(), locked_memory(), open_files()]
+    findings += [queue_bound(), migration(), huge_pages()]
+    return findings
+
+
+def person_text(findings: list[Finding], can_serve: bool) -> str:
+    width = max(len(finding.name) for finding in findings)
+    colours = {Verdict.OK: "32", Verdict.WARN: "33", Verdict.FAIL: "31"}
+    lines = []
+    for finding in findings:
+        verdict = f"{finding.verdict:<4}"
+        if banner.is_coloured(sys.stdout):
+            verdict = f"\x1b[{colours[finding.verdict]}m{verdict}\x1b[0m"
+        lines.append(f"{verdict}  {finding.name:<{width}}  {finding.detail}")
+        if finding.advice:
+            lines.append(f"{'':<{width + 6}}  -> {finding.advice}")
+    warnings = sum(finding.verdict is Verdict.WARN for finding in findings)
+    lines.append("")
+    if not can_serve:
+        lines.append("turbo-shard cannot serve here; see the lines marked fail")
+    elif warnings:
+        lines.append(
+            f"turbo-shard can serve here; {warnings} thing{'s' * (warnings > 1)} could be better"
+        )
+    else:
+        lines.append("turbo-shard can serve here")
+    return "\n".join(lines)
+
+
+def json_text(findings: list[Finding], can_serve: bool) -> str:
+    import json
+
+    from . import __version__
+
+    facts = {
+        "version": __version__,
+        "can_serve": can_serve,
+        "findings": [finding._asdict() for finding in findings],
+    }
+    return json.dumps(facts, indent=2)
+
+
+# Python.
+
+
+def python_build() -> Finding:
+    detail = f"{banner.python_build()} ({sys.executable})"
+    if is_free_threaded():
+        return Finding("python build", Verdict.OK, detail)
+    return Finding(
+        "python build",
+        Verdict.WARN,
+        detail,
+        "shards run Python one at a time; use python3.14t or python3.13t",
+    )
+
+
+def gil_now() -> Finding:
+    if not is_gil_on():
+        return Finding(
+            "gil now", Verdict.OK, "off (an app's extension modules may still switch it on)"
+        )
+    if not is_free_threaded():
+        return Finding("gil now", Verdict.WARN, "on, as in every build with a GIL")
+    return Finding(
+        "gil now",
+        Verdict.WARN,
+        "on, although this build can do without",
+        "unset PYTHON_GIL and start without -X gil=1",
+    )
+
+
+def gil_variable() -> Finding:
+    value = os.environ.get("PYTHON_GIL")
+    if value is None:
+        return Finding("PYTHON_GIL", Verdict.OK, "not set")
+    if value == "0":
+        return Finding(
+            "PYTHON_GIL",
+            Verdict.WARN,
+            "0: the GIL stays off even for extension modules that are not made for that",
+            "unset it unless you know that every extension module of the app is safe",
+        )
+    return Finding("PYTHON_GIL", Verdict.WARN, f"{value}: the GIL is switched on", "unset it")
+
+
+# The native module's probes.
+
+
+def engines(probes: list[dict[str, Any]]) -> list[Finding]:
+    """Nothing can be served without any engine; a missing one of several is only a pity."""
+    none_works = not any(probe["available"] for probe in probes)
+    findings = []
+    for probe in probes:
+        name = f"engine {probe['name']}"
+        if probe["available"]:
+            findings.append(Finding(name, Verdict.OK, "works here"))
+        else:
+            verdict = Verdict.FAIL if none_works else Verdict.WARN
+            advice = "--engine auto passes over it"
+            findings.append(Finding(name, verdict, probe["reason"], "" if none_works else advice))
+    return findings
+
+
+def allowed_cores(allowed: dict[str, Any]) -> Finding:
+    cores, quota = allowed["cores"], allowed["quota"]
+    machine = os.cpu_count() or len(cores)
+    detail = f"{len(cores)} of {machine} ({banner.in_ranges(cores)}); "
+    detail += "no cgroup quota" if quota is None else f"cgroup quota of {quota:g} CPUs"
+    detail += f"; --shards is {allowed['default_shards']} by default"
+    if quota is not None and quota < len(cores):
+        return Finding(
+            "allowed cores",
+            Verdict.WARN,
+            detail,
+            "a quota stops all shards together once it is used up; whole cores (cpuset) serve more evenly",
+        )
+    return Finding("allowed cores", Verdict.OK, detail)
+
+
+# The kernel.
+
+
+def io_uring_switch() -> Finding:
+    value = sysctl("kernel.io_uring_disabled")
+    name = "io_uring"
+    if value is None:
+        return Finding(name, Verdict.OK, "no kernel.io_uring_disabled here; see the engines above")
+    if value == "0":
+        return Finding(name, Verdict.OK, "allowed for everyone (kernel.io_uring_disabled = 0)")
+    whom = "for processes without CAP_SYS_ADMIN" if value == "1" else "for everyone"
+    return Finding(
+        name,
+        Verdict.WARN,
+        f"switched off {whom} (kernel.io_uring_disabled = {value})",
+        "sysctl -w kernel.io_uring_disabled=0 allows the engine glommio; tokio needs none of it",
+    )
+
+
+def kernel_version() -> Finding:
+    release = os.uname().release
+    match = re.match(r"(\d+)\.(\d+)", release)
+    if match and (int(match[1]), int(match[2])) < (5, 8):
+        return Finding(
+            "kernel",
+            Verdict.WARN,
+            f"Linux {release}",
+            "the engine glommio needs Linux 5.8 or newer",
+        )
+    return Finding("kernel", Verdict.OK, f"Linux {release}")
+
+
+def locked_memory() -> Finding:
+    soft, hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    name, detail = "RLIMIT_MEMLOCK", f"{size(soft)} (at most {size(hard)})"
+    if is_below(soft, MEMLOCK_BYTES_WANTED):
+        return Finding(
+            name,
+            Verdict.WARN,
+            detail,
+            f"the engine glommio needs {size(MEMLOCK_BYTES_WANTED)}: ulimit -l 512, or LimitMEMLOCK=512K",
+        )
+    return Finding(name, Verdict.OK, detail)
+
+
+def open_files() -> Finding:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    name, detail = "RLIMIT_NOFILE", f"{count(soft)} open files (at most {count(hard)})"
+    advice = "each connection is an open file: ulimit -n 65536, or LimitNOFILE=65536"
+    if is_below(soft, OPEN_FILES_MIN):
+        return Finding(name, Verdict.FAIL, detail, advice)
+    if is_below(soft, OPEN_FILES_WANTED):
+        return Finding(name, Verdict.WARN, detail, advice)
+    return Finding(name, Verdict.OK, detail)
+
+
+def queue_bound() -> Finding:
+    value = sysctl("net.core.somaxconn")
+    name = "somaxconn"
+    if value is None or not value.isdigit():
+        return Finding(name, Verdict.OK, "cannot be read here")
+    if int(value) < SOMAXCONN_WANTED:
+        return Finding(
+            name,
+            Verdict.WARN,
+            f"{value} connections may wait to be accepted, whatever --backlog says",
+            f"sysctl -w net.core.somaxconn={SOMAXCONN_WANTED}",
+        )
+    return Finding(name, Verdict.OK, f"{value} connections may wait to be accepted")
+
+
+def migration() -> Finding:
+    value = sysctl("net.ipv4.tcp_migrate_req")
+    name = "tcp_migrate_req"
+    if value is None:
+        return Finding(name, Verdict.OK, "not known to this kernel (Linux 5.14 and newer)")
+    if value == "1":
+        return Finding(
+            name, Verdict.OK, "1: connections that wait at a closing listener move to another"
+        )
+    return Finding(
+        name,
+        Verdict.WARN,
+        f"{value}: closing one shard's listener resets the connections that wait at it",
+        "sysctl -w net.ipv4.tcp_migrate_req=1 lets them move to another shard",
+    )
+
+
+def huge_pages() -> Finding:
+    text = read_line("/sys/kernel/mm/transparent_hugepage/enabled")
+    match = re.search(r"\[(\w+)\]", text or "")
+    name = "huge pages"
+    if match is None:
+        return Finding(name, Verdict.OK, "no transparent huge pages here")
+    if match[1] == "always":
+        return Finding(
+            name,
+            Verdict.WARN,
+            "transparent huge pages: always; each thread's heap may take some MiB more",
+            "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled keeps memory small",
+        )
+    return Finding(name, Verdict.OK, f"transparent huge pages: {match[1]}")
+
+
+def sysctl(name: str) -> str | None:
+    return read_line("/proc/sys/" + name.replace(".", "/"))
+
+
+def read_line(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError:
+        return None
+
+
+def is_below(limit: int, wanted: int) -> bool:
+    return limit != resource.RLIM_INFINITY and limit < wanted
+
+
+def count(limit: int) -> str:
+    return "unlimited" if limit == resource.RLIM_INFINITY else str(limit)
+
+
+def size(limit: int) -> str:
+    return "unlimited" if limit == resource.RLIM_INFINITY else f"{limit // 1024} KiB"

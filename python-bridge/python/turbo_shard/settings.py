@@ -1,0 +1,198 @@
+"""The server's settings: values are read from text, checked against the table of options, and complained about in one
+line that names where the value came from. Knows nothing of argument parsing or of apps.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from .cli_options import OPTION_BY_NAME, OPTIONS, Kind, Option
+
+BYTE_UNITS = {
+    "": 1,
+    "b": 1,
+    "k": 1024,
+    "m": 1024**2,
+    "g": 1024**3,
+    "kib": 1024,
+    "mib": 1024**2,
+    "gib": 1024**3,
+    "kb": 1000,
+    "mb": 1000**2,
+    "gb": 1000**3,
+}
+SWITCH_WORDS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+    "": False,
+}
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; its text is one line for a person."""
+
+
+class Settings(NamedTuple):
+    """What the native server is given. Made by `settings_from`, which has checked every value."""
+
+    host: str
+    port: int
+    shards: int | None
+    mode: str
+    engine: str
+    pin: bool
+    backlog: int
+    connections_max: int
+    graceful_timeout: float
+    keep_alive_timeout: float
+    head_timeout: float
+    body_timeout: float
+    write_timeout: float
+    body_max: int
+    blocking_threads: int
+    blocking_queue_max: int
+    log_level: str
+
+
+def settings_from(
+    values: Mapping[str, object], labels: Mapping[str, str] | None = None
+) -> Settings:
+    """Checks `values` (by keyword; what is missing takes its default) and makes settings of them.
+
+    `labels` says how a value was given (`--port`, `TURBO_SHARD_PORT`); by default its keyword.
+    """
+    labels = labels or {}
+    checked = {
+        option.name: check(option, values[option.name], labels.get(option.name, option.name))
+        if option.name in values
+        else option.default
+        for option in OPTIONS
+        if not option.loads_app
+    }
+    settings = Settings(**checked)  # type: ignore[arg-type]
+    if settings.mode == "steal" and settings.engine not in ("auto", "tokio"):
+        label = labels.get("engine", "engine")
+        raise SettingsError(
+            f"{label}: {settings.engine} serves shards only; mode steal runs on tokio"
+        )
+    return settings
+
+
+def read(option: Option, text: str, label: str) -> object:
+    """Makes a value of what stands on the command line or in the environment, and checks it."""
+    try:
+        value = READERS[option.kind](text.strip())
+    except ValueError:
+        raise SettingsError(f"{label}: {text!r} is not {expectation(option)}") from None
+    return check(option, value, label)
+
+
+def check(option: Option, value: object, label: str) -> object:
+    """Returns a value of the right type within its bounds, or raises SettingsError."""
+    if value is None and option.default is None:
+        return None
+    if option.kind is Kind.SECONDS and type(value) is int:
+        value = float(value)
+    if type(value) is not TYPES[option.kind]:
+        raise SettingsError(f"{label}: {value!r} is not {expectation(option)}")
+    if option.choices and value not in option.choices:
+        raise SettingsError(f"{label}: {value!r} is not {expectation(option)}")
+    if isinstance(value, str) and (not value or "\0" in value):
+        raise SettingsError(f"{label}: {value!r} is not {expectation(option)}")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # Written so that nan is refused too.
+        if not option.minimum <= value <= option.maximum:
+            raise SettingsError(
+                f"{label}: {option.in_words(value)} is out of range; it may be {bounds(option)}"
+            )
+    return value
+
+
+def expectation(option: Option) -> str:
+    """What a value should have been, to complete `… is not`."""
+    match option.kind:
+        case Kind.CHOICE:
+            return f"one of {', '.join(option.choices)}"
+        case Kind.SWITCH:
+            return "a yes or no (1, 0, true, false, yes, no, on, off)"
+        case Kind.BYTES:
+            return "a size in bytes (such as 65536, 512K or 16MiB)"
+        case Kind.SECONDS:
+            return f"a number of seconds ({bounds(option)})"
+        case Kind.WHOLE:
+            return f"a whole number ({bounds(option)})"
+        case Kind.TEXT:
+            return "a usable text"
+
+
+def bounds(option: Option) -> str:
+    """`0 to 65535`, with the unit where there is one."""
+    if option.kind is Kind.BYTES:
+        return f"0 to {option.in_words(option.maximum)}"
+    return f"{option.minimum:g} to {number_in_words(option.maximum)} {option.unit}".rstrip()
+
+
+def number_in_words(number: float) -> str:
+    return str(int(number)) if number == int(number) else f"{number:g}"
+
+
+def read_bytes(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text, flags=re.ASCII)
+    if match is None or match[2].lower() not in BYTE_UNITS:
+        raise ValueError(text)
+    size = float(match[1]) * BYTE_UNITS[match[2].lower()]
+    if not size.is_integer():
+        raise ValueError(text)
+    return int(size)
+
+
+def read_whole(text: str) -> int:
+    # Stricter than int(), which takes `1_0` and digits of other scripts.
+    if re.fullmatch(r"[+-]?\d{1,18}", text, flags=re.ASCII) is None:
+        raise ValueError(text)
+    return int(text)
+
+
+def read_seconds(text: str) -> float:
+    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text, flags=re.ASCII) is None:
+        raise ValueError(text)
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def read_switch(text: str) -> bool:
+    if text.lower() not in SWITCH_WORDS:
+        raise ValueError(text)
+    return SWITCH_WORDS[text.lower()]
+
+
+READERS = {
+    Kind.TEXT: str,
+    Kind.CHOICE: str,
+    Kind.WHOLE: read_whole,
+    Kind.SECONDS: read_seconds,
+    Kind.BYTES: read_bytes,
+    Kind.SWITCH: read_switch,
+}
+TYPES = {
+    Kind.TEXT: str,
+    Kind.CHOICE: str,
+    Kind.WHOLE: int,
+    Kind.SECONDS: float,
+    Kind.BYTES: int,
+    Kind.SWITCH: bool,
+}
+
+if unknown := set(Settings._fields) - set(OPTION_BY_NAME):
+    raise RuntimeError(f"settings without an option: {unknown}")

@@ -1,0 +1,19 @@
+//! Services that call Python: native apps. Re-exports only.
+//!
+//! `native` finds the route and chooses how its handler is called, `endpoint` is one route as one thread serves it,
+//! `binder` makes the handler's arguments of the request, `settle` makes an answer of what came of it, and `deferred`
+//! does so where that comes later.
+
+mod argument_list;
+mod binder;
+mod binder_scalars;
+mod deferred;
+mod endpoint;
+mod faults;
+mod native;
+mod request_text;
+mod settle;
+mod slow_calls;
+
+pub(crate) use native::{NativeService, native_service};
+pub(crate) use request_text::{cookie_pairs, decode_query_text, query_pairs};

@@ -1,0 +1,35 @@
+//! Notices handlers that hold their shard for long, and says so once per route. Knows nothing of Python.
+
+use std::collections::HashSet;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+/// An inline handler that takes longer kept all other connections of its shard waiting for as long.
+const HELD_MS_MAX: u64 = 50;
+
+/// The time in milliseconds, as exact as the kernel's tick (1 to 4 ms), for a few nanoseconds.
+#[inline]
+pub(super) fn coarse_ms() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes to `now` only. It cannot fail for a clock that every Linux has.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut now) };
+    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
+}
+
+/// To be called when the handler has returned.
+#[inline]
+pub(super) fn watch(label: &str, began_ms: u64, advice: &str) {
+    let held_ms = coarse_ms().saturating_sub(began_ms);
+    if held_ms > HELD_MS_MAX {
+        report(label, held_ms, advice);
+    }
+}
+
+#[cold]
+fn report(label: &str, held_ms: u64, advice: &str) {
+    // Only slow calls come here, so that a lock which all shards share does no harm.
+    static REPORTED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+    let is_new = REPORTED.lock().unwrap_or_else(PoisonError::into_inner).insert(label.to_owned());
+    if is_new {
+        log::warn!("handler {label} held its shard for {held_ms} ms, with all its connections waiting; {advice}");
+    }
+}

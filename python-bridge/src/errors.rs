@@ -1,0 +1,38 @@
+//! Errors on their way to a person: exceptions that Python code sees, tracebacks that the log gets.
+//! Knows nothing of requests.
+
+use pyo3::create_exception;
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+
+create_exception!(
+    _native,
+    StartError,
+    PyException,
+    "The server could not start; the message is one line for a person."
+);
+
+/// Logs `error` with its traceback on the logger `turbo_shard.error`; `what` says what was going on.
+///
+/// Never fails: if logging itself raises, the error is written as an unraisable one.
+pub fn log_exception(py: Python<'_>, error: &PyErr, what: &str) {
+    if let Err(second) = try_log_exception(py, error, what) {
+        second.write_unraisable(py, None);
+    }
+}
+
+fn try_log_exception(py: Python<'_>, error: &PyErr, what: &str) -> PyResult<()> {
+    // `logging` is imported with the first error: an app that has none does without.
+    static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let logger = LOGGER.get_or_try_init(py, || {
+        let logging = py.import("logging")?;
+        Ok::<_, PyErr>(logging.call_method1("getLogger", ("turbo_shard.error",))?.unbind())
+    })?;
+    let exc_info = (error.get_type(py), error.value(py), error.traceback(py));
+    let options = PyDict::new(py);
+    options.set_item("exc_info", exc_info)?;
+    logger.bind(py).call_method("error", ("%s", what), Some(&options))?;
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! asyncio for work-stealing mode, where no loop can live on a worker: threads of its own, each with a plain loop.
+//! Coroutines are handed to the least loaded one.
+
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+use super::coroutine_host::{CLOSE_SECONDS_MAX, CoroutineHost, Job};
+use crate::python_thread::{attached, thread_stops, waiting_thread_starts};
+
+/// How long the end of one thread may take: its tasks, its async generators and its executor one after another.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(4 * CLOSE_SECONDS_MAX as u64);
+
+/// The threads, started when needed, one after another.
+pub(crate) struct AsyncioThreads {
+    threads_max: usize,
+    threads: Mutex<Vec<AsyncioThread>>,
+}
+
+struct AsyncioThread {
+    host: Arc<CoroutineHost>,
+    thread: JoinHandle<()>,
+    ended: Receiver<()>,
+}
+
+impl AsyncioThreads {
+    pub(crate) fn new(threads_max: usize) -> AsyncioThreads {
+        AsyncioThreads { threads_max, threads: Mutex::default() }
+    }
+
+    /// The host of the calling thread if it is one of these; else the least loaded, or a new one if all are busy and
+    /// there may be more.
+    pub(crate) fn choose(&self, py: Python<'_>) -> PyResult<Arc<CoroutineHost>> {
+        // Detached: the lock's holder may be waiting for a new thread, which attaches.
+        py.detach(|| self.choose_detached())
+            .map_err(|reason| PyRuntimeError::new_err(format!("an asyncio thread could not be started: {reason}")))
+    }
+
+    fn choose_detached(&self) -> Result<Arc<CoroutineHost>, String> {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(here) = threads.iter().find(|thread| thread.host.is_here()) {
+            return Ok(Arc::clone(&here.host));
+        }
+        let least = threads.iter().min_by_key(|thread| thread.host.load());
+        match least {
+            Some(least) if least.host.load() == 0 || threads.len() >= self.threads_max => Ok(Arc::clone(&least.host)),
+            _ => {
+                let started = AsyncioThread::start(threads.len())?;
+                let host = Arc::clone(&started.host);
+                threads.push(started);
+                Ok(host)
+            }
+        }
+    }
+
+    /// Cancels what still runs, and joins the threads. To be called detached.
+    pub(crate) fn stop(&self) {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in &threads {
+            thread.host.post(Job::Stop);
+        }
+        for thread in threads {
+            let name = thread.thread.thread().name().unwrap_or("asyncio").to_owned();
+            // An answer, or a sender that is gone: either way the thread has nothing left to do.
+            if let Err(mpsc::RecvTimeoutError::Timeout) = thread.ended.recv_timeout(JOIN_TIMEOUT) {
+                log::error!("{name} did not end within {} s and was left behind", JOIN_TIMEOUT.as_secs());
+            } else if thread.thread.join().is_err() {
+                log::error!("{name} panicked");
+            }
+        }
+    }
+}
+
+impl AsyncioThread {
+    fn start(number: usize) -> Result<AsyncioThread, String> {
+        let name = format!("asyncio-{number}");
+        let (made, is_made) = mpsc::sync_channel(1);
+        let (ends, ended) = mpsc::sync_channel(1);
+        let thread = thread::Builder::new()
+            .name(name.clone())
+            .spawn(move || {
+                waiting_thread_starts();
+                attached(|py| match CoroutineHost::of_own_thread(py, name) {
+                    Ok(host) => {
+                        let _ = made.send(Ok(Arc::clone(&host)));
+                        host.run(py);
+                    }
+                    Err(error) => {
+                        let _ = made.send(Err(error.to_string()));
+                    }
+                });
+                thread_stops();
+                let _ = ends.send(());
+            })
+            .map_err(|error| error.to_string())?;
+        let host = is_made.recv().map_err(|_| String::from("it panicked"))??;
+        Ok(AsyncioThread { host, thread, ended })
+    }
+}

@@ -1,0 +1,295 @@
+//! What runs on one asyncio loop: tasks, streams, and jobs that other threads hand in. The same on a shard (which
+//! drives the loop) and on an asyncio thread (which the loop drives). Knows nothing of requests.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use slab::Slab;
+use turbo_shard_runtime::ReplyHandle;
+
+pub(crate) use super::asyncio_loop::Eager;
+use super::asyncio_loop::AsyncioLoop;
+use super::descriptors::Descriptors;
+use super::inbox::Inbox;
+use crate::coroutines::Then;
+use crate::errors::log_exception;
+use crate::python_thread::Owned;
+use crate::streaming::{StreamId, StreamTable};
+
+/// How long tasks that were cancelled at the end may take, in seconds; then async generators, then executor threads.
+pub(crate) const CLOSE_SECONDS_MAX: f64 = 2.0;
+
+/// Work for the loop's thread.
+pub(crate) enum Job {
+    /// Start a coroutine; its result goes to `then`.
+    Start { coroutine: Owned<PyAny>, then: Then },
+    /// Pull a stream.
+    Stream { iterator: Owned<PyAny>, is_async: bool, handle: ReplyHandle },
+    /// A stream that waits may go on.
+    Room(StreamId),
+    /// A stream's peer has gone.
+    PeerLeft(StreamId),
+    /// End the loop (asyncio threads only).
+    Stop,
+}
+
+/// How a host's turns come about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Driver {
+    Shard,
+    OwnThread,
+}
+
+/// One asyncio loop, made when first needed, and everything on it. Belongs to the thread that made it.
+pub(crate) struct CoroutineHost {
+    name: String,
+    driver: Driver,
+    descriptors: Descriptors,
+    inbox: Inbox<Job>,
+    asyncio: OnceLock<AsyncioLoop>,
+    /// asyncio holds its tasks weakly.
+    tasks: Mutex<Slab<Py<PyAny>>>,
+    streams: StreamTable,
+    /// Coroutines and streams here or on their way here.
+    load: AtomicUsize,
+    closed: AtomicBool,
+}
+
+impl CoroutineHost {
+    /// The host of the calling thread, a shard's. asyncio is not imported yet.
+    pub(crate) fn of_shard(shard: usize) -> std::io::Result<Arc<CoroutineHost>> {
+        Ok(Arc::new(CoroutineHost::new(format!("shard-{shard}"), Driver::Shard)?))
+    }
+
+    /// The host of the calling thread, which will do nothing else.
+    pub(crate) fn of_own_thread(py: Python<'_>, name: String) -> PyResult<Arc<CoroutineHost>> {
+        let host = Arc::new(CoroutineHost::new(name, Driver::OwnThread)?);
+        let on_bell = Bound::new(py, OnBell { host: Arc::clone(&host) })?;
+        let asyncio = AsyncioLoop::of_thread(py, &host.descriptors, &host.name, on_bell.as_any())?;
+        let _ = host.asyncio.set(asyncio);
+        Ok(host)
+    }
+
+    fn new(name: String, driver: Driver) -> std::io::Result<CoroutineHost> {
+        Ok(CoroutineHost {
+            name,
+            driver,
+            descriptors: Descriptors::new()?,
+            inbox: Inbox::new(driver == Driver::Shard),
+            asyncio: OnceLock::new(),
+            tasks: Mutex::default(),
+            streams: StreamTable::default(),
+            load: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn descriptors(&self) -> &Descriptors {
+        &self.descriptors
+    }
+
+    pub(crate) fn streams(&self) -> &StreamTable {
+        &self.streams
+    }
+
+    /// Whether the calling thread is the one whose loop this is.
+    pub(crate) fn is_here(&self) -> bool {
+        self.inbox.is_here()
+    }
+
+    pub(crate) fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// The loop, if it was needed already.
+    pub(crate) fn known_loop(&self) -> Option<&AsyncioLoop> {
+        self.asyncio.get()
+    }
+
+    /// The loop; on a shard it is made now if it was not needed before. For the loop's own thread.
+    pub(crate) fn asyncio(&self, py: Python<'_>) -> PyResult<&AsyncioLoop> {
+        if let Some(asyncio) = self.asyncio.get() {
+            return Ok(asyncio);
+        }
+        if self.closed.load(Ordering::Relaxed) || !self.is_here() {
+            return Err(PyRuntimeError::new_err(format!("{} has no event loop any more", self.name)));
+        }
+        let asyncio = AsyncioLoop::hosted(py, &self.descriptors, &self.name)?;
+        Ok(self.asyncio.get_or_init(|| asyncio))
+    }
+
+    /// Hands a job to the loop's thread. After the loop's end it is dropped, which fails the answer it carries.
+    pub(crate) fn post(&self, job: Job) {
+        if matches!(job, Job::Start { .. } | Job::Stream { .. }) {
+            self.load.fetch_add(1, Ordering::Relaxed);
+        }
+        if !self.closed.load(Ordering::Acquire) {
+            self.inbox.post(job, self.descriptors.bell());
+        }
+    }
+
+    /// Runs `coroutine` up to its first wait. For the loop's own thread.
+    pub(crate) fn start<'py>(&self, py: Python<'py>, coroutine: Bound<'py, PyAny>) -> PyResult<Eager<'py>> {
+        self.asyncio(py)?.start(py, coroutine)
+    }
+
+    /// Keeps `task` alive until it is done, then hands its result to `then`. For the loop's own thread.
+    pub(crate) fn when_done(self: &Arc<Self>, task: &Bound<'_, PyAny>, then: Then) -> PyResult<()> {
+        let py = task.py();
+        let key = self.tasks().insert(task.clone().unbind());
+        let done = TaskDone { host: Arc::clone(self), key, then: Mutex::new(Some(then)) };
+        task.call_method1(intern!(py, "add_done_callback"), (done,))?;
+        Ok(())
+    }
+
+    /// Begins to pull a stream. For the loop's own thread.
+    pub(crate) fn begin_stream(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        iterator: &Bound<'_, PyAny>,
+        is_async: bool,
+        handle: ReplyHandle,
+    ) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+        self.streams.begin(py, self, iterator, is_async, handle);
+        if self.driver == Driver::OwnThread && self.streams.has_ready() {
+            self.descriptors.bell().ring();
+        }
+    }
+
+    /// A stream has ended.
+    pub(crate) fn stream_ended(&self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether a turn would find something to do.
+    pub(crate) fn has_work(&self) -> bool {
+        self.inbox.has_mail() || self.streams.has_ready()
+    }
+
+    /// Does the jobs that have arrived, and gives every stream that may go on its share. For the loop's own thread.
+    pub(crate) fn work(self: &Arc<Self>, py: Python<'_>) {
+        self.descriptors.bell().silence();
+        if self.inbox.has_mail() {
+            for job in self.inbox.take_all() {
+                self.carry_out(py, job);
+            }
+        }
+        self.streams.pull_ready(py, self);
+    }
+
+    /// Runs the loop until it is told to stop, then ends what is left. For a host on a thread of its own.
+    pub(crate) fn run(self: &Arc<Self>, py: Python<'_>) {
+        if let Some(asyncio) = self.asyncio.get() {
+            asyncio.run_and_close(py, &self.descriptors, CLOSE_SECONDS_MAX);
+        }
+        self.close(py);
+    }
+
+    /// Ends everything that still runs here, within [`CLOSE_SECONDS_MAX`] or a small multiple of it.
+    pub(crate) fn close(self: &Arc<Self>, py: Python<'_>) {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if self.driver == Driver::Shard {
+            self.work(py);
+            if let Some(asyncio) = self.asyncio.get() {
+                asyncio.close_hosted(py, &self.descriptors, CLOSE_SECONDS_MAX);
+            }
+        }
+        self.streams.close_all(py);
+        // A task that ignored its cancellation must not keep its answer, nor us.
+        let left: Vec<_> = self.tasks().drain().collect();
+        drop(left);
+        drop(self.inbox.take_all().collect::<Vec<_>>());
+    }
+
+    fn carry_out(self: &Arc<Self>, py: Python<'_>, job: Job) {
+        match job {
+            Job::Start { coroutine, then } => {
+                let coroutine = coroutine.bind(py).clone();
+                match self.start(py, coroutine) {
+                    Ok(Eager::Waiting(task)) => {
+                        let host = Arc::clone(self);
+                        let counted: Then = Box::new(move |py, result| {
+                            host.load.fetch_sub(1, Ordering::Relaxed);
+                            then(py, result);
+                        });
+                        if let Err(error) = self.when_done(&task, counted) {
+                            log_exception(py, &error, "a coroutine's end cannot be heard of");
+                        }
+                    }
+                    Ok(Eager::Finished(result)) => {
+                        self.load.fetch_sub(1, Ordering::Relaxed);
+                        then(py, result);
+                    }
+                    Err(error) => {
+                        self.load.fetch_sub(1, Ordering::Relaxed);
+                        then(py, Err(error));
+                    }
+                }
+            }
+            Job::Stream { iterator, is_async, handle } => {
+                self.streams.begin(py, self, iterator.bind(py), is_async, handle);
+            }
+            Job::Room(stream) => self.streams.room(py, stream),
+            Job::PeerLeft(stream) => self.streams.peer_left(py, self, stream),
+            Job::Stop => {
+                if let Some(asyncio) = self.asyncio.get()
+                    && let Err(error) = asyncio.event_loop(py).call_method0("stop")
+                {
+                    log_exception(py, &error, "an asyncio thread cannot be stopped");
+                }
+            }
+        }
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Slab<Py<PyAny>>> {
+        // Held for an insert or a remove; nothing in there panics.
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A task's done callback.
+#[pyclass(frozen, module = "turbo_shard._native")]
+struct TaskDone {
+    host: Arc<CoroutineHost>,
+    key: usize,
+    then: Mutex<Option<Then>>,
+}
+
+#[pymethods]
+impl TaskDone {
+    fn __call__(&self, py: Python<'_>, task: &Bound<'_, PyAny>) {
+        let kept = self.host.tasks().try_remove(self.key);
+        let then = self.then.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(then) = then {
+            then(py, task.call_method0(intern!(py, "result")));
+        }
+        drop(kept);
+    }
+}
+
+/// What an asyncio thread's loop calls when the bell rings, and again while streams are ready.
+#[pyclass(frozen, module = "turbo_shard._native")]
+struct OnBell {
+    host: Arc<CoroutineHost>,
+}
+
+#[pymethods]
+impl OnBell {
+    fn __call__(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let host = &slf.get().host;
+        host.work(py);
+        if host.streams.has_ready()
+            && let Some(asyncio) = host.asyncio.get()
+        {
+            asyncio.event_loop(py).call_method1(intern!(py, "call_soon"), (slf,))?;
+        }
+        Ok(())
+    }
+}

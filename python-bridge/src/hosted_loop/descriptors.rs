@@ -1,0 +1,189 @@
+//! The one epoll set of a hosted loop: asyncio's descriptors, a timer and a bell. Knows nothing of Python.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Furthest that the timer is set, in seconds (asyncio's own most); it is set again when it fires.
+const TIMER_SECONDS_MAX: f64 = 24.0 * 3600.0;
+
+/// An epoll set with a timer and a bell in it. The set polls readable while either has fired.
+pub(crate) struct Descriptors {
+    set: OwnedFd,
+    timer: OwnedFd,
+    bell: Bell,
+}
+
+impl Descriptors {
+    /// Makes the three of them.
+    pub(crate) fn new() -> io::Result<Descriptors> {
+        // SAFETY: plain system calls; each result is checked and owned before the next.
+        let set = unsafe { owned(libc::epoll_create1(libc::EPOLL_CLOEXEC)) }?;
+        // SAFETY: as above.
+        let timer =
+            unsafe { owned(libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK)) }?;
+        let descriptors = Descriptors { set, timer, bell: Bell::new()? };
+        for fd in descriptors.foreign_to_asyncio() {
+            descriptors.control(libc::EPOLL_CTL_ADD, fd)?;
+        }
+        Ok(descriptors)
+    }
+
+    /// The set's own descriptor, to be watched by the engine and shared with asyncio's selector.
+    pub(crate) fn set_fd(&self) -> RawFd {
+        self.set.as_raw_fd()
+    }
+
+    pub(crate) fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
+    /// Sets the timer to `when` seconds on the monotonic clock (asyncio's `loop.time()`); in the past it fires at once.
+    /// Whatever has fired before is forgotten.
+    pub(crate) fn set_timer(&self, when: f64) {
+        let seconds = when.clamp(0.0, now() + TIMER_SECONDS_MAX);
+        // One nanosecond late rather than early: an early turn would find nothing due. Zero would switch it off.
+        let nanoseconds = (seconds * 1e9).ceil() as i64 + 1;
+        self.write_timer(nanoseconds);
+    }
+
+    /// Switches the timer off, fired or not.
+    pub(crate) fn clear_timer(&self) {
+        self.write_timer(0);
+    }
+
+    /// Takes timer and bell out of the set: from now on it holds what belongs to asyncio only.
+    pub(crate) fn leave_to_asyncio(&self) {
+        for fd in self.foreign_to_asyncio() {
+            if let Err(error) = self.control(libc::EPOLL_CTL_DEL, fd) {
+                log::warn!("a hosted loop's descriptor could not be taken out of its set: {error}");
+            }
+        }
+    }
+
+    /// Whether anything in the set is ready.
+    pub(crate) fn readable(&self) -> bool {
+        let mut entry = libc::pollfd { fd: self.set_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one valid pollfd that outlives the call, which does not wait.
+        unsafe { libc::poll(&raw mut entry, 1, 0) == 1 }
+    }
+
+    fn foreign_to_asyncio(&self) -> [RawFd; 2] {
+        [self.timer.as_raw_fd(), self.bell.fd()]
+    }
+
+    fn control(&self, operation: libc::c_int, fd: RawFd) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: fd as u64 };
+        // SAFETY: both descriptors are open (they are owned by `self`) and `event` outlives the call.
+        let result = unsafe { libc::epoll_ctl(self.set_fd(), operation, fd, &raw mut event) };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    fn write_timer(&self, nanoseconds: i64) {
+        let value = libc::timespec {
+            tv_sec: (nanoseconds / 1_000_000_000) as libc::time_t,
+            tv_nsec: (nanoseconds % 1_000_000_000) as libc::c_long,
+        };
+        let setting =
+            libc::itimerspec { it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 }, it_value: value };
+        // SAFETY: the timer is open, `setting` outlives the call, and the old value is not asked for.
+        let result = unsafe {
+            libc::timerfd_settime(
+                self.timer.as_raw_fd(),
+                libc::TFD_TIMER_ABSTIME,
+                &raw const setting,
+                std::ptr::null_mut(),
+            )
+        };
+        debug_assert_eq!(result, 0, "{}", io::Error::last_os_error());
+    }
+}
+
+/// Wakes a loop's thread from another one, without Python.
+pub(crate) struct Bell {
+    event: OwnedFd,
+    /// The descriptor may be readable.
+    rung: AtomicBool,
+}
+
+impl Bell {
+    fn new() -> io::Result<Bell> {
+        // SAFETY: a plain system call whose result is checked and owned.
+        let event = unsafe { owned(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK)) }?;
+        Ok(Bell { event, rung: AtomicBool::new(false) })
+    }
+
+    pub(crate) fn fd(&self) -> RawFd {
+        self.event.as_raw_fd()
+    }
+
+    /// Makes the descriptor readable.
+    pub(crate) fn ring(&self) {
+        let one = 1u64.to_ne_bytes();
+        // SAFETY: the descriptor is open and eight bytes are there to be read. It can only fail by being full, and
+        // then it is readable already.
+        unsafe { libc::write(self.fd(), one.as_ptr().cast(), one.len()) };
+        // After the write: whoever sees the flag finds the bytes. Seen too late, the next turn finds it.
+        self.rung.store(true, Ordering::Release);
+    }
+
+    /// Makes the descriptor quiet again. To be called on each turn; costs a system call only after a ring.
+    pub(crate) fn silence(&self) {
+        if self.rung.load(Ordering::Relaxed) && self.rung.swap(false, Ordering::AcqRel) {
+            let mut count = [0u8; 8];
+            // SAFETY: the descriptor is open and does not block; eight bytes may be written to `count`.
+            unsafe { libc::read(self.fd(), count.as_mut_ptr().cast(), count.len()) };
+        }
+    }
+}
+
+/// Seconds on the clock that asyncio's `loop.time()` reads.
+pub(crate) fn now() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` may be written to; the clock exists on every Linux.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// # Safety
+///
+/// `result` is what a system call that makes a descriptor returned just now, and nobody else owns it.
+unsafe fn owned(result: libc::c_int) -> io::Result<OwnedFd> {
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the caller's promise.
+    Ok(unsafe { OwnedFd::from_raw_fd(result) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_in_the_past_makes_the_set_readable_until_cleared() {
+        let descriptors = Descriptors::new().unwrap();
+        assert!(!descriptors.readable());
+        descriptors.set_timer(now() - 1.0);
+        while !descriptors.readable() {}
+        descriptors.clear_timer();
+        assert!(!descriptors.readable());
+    }
+
+    #[test]
+    fn an_endless_timer_does_not_fire() {
+        let descriptors = Descriptors::new().unwrap();
+        descriptors.set_timer(f64::INFINITY);
+        assert!(!descriptors.readable());
+    }
+
+    #[test]
+    fn a_bell_rings_until_silenced() {
+        let descriptors = Descriptors::new().unwrap();
+        descriptors.bell().ring();
+        descriptors.bell().ring();
+        assert!(descriptors.readable());
+        descriptors.bell().silence();
+        assert!(!descriptors.readable());
+    }
+}

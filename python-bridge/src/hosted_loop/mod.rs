@@ -1,0 +1,22 @@
+//! asyncio, driven by the shard that it lives on; and its stand-in, threads of its own, for work-stealing mode.
+//! Re-exports only.
+//!
+//! ```text
+//!   shard's epoll or uring ── watches ──► one epoll set ◄── timer (the loop's nearest) 
+//!                                          ▲   ▲      ◄── bell (jobs from other threads)
+//!              asyncio's own descriptors ──┘   └── asyncio's self-pipe (call_soon_threadsafe)
+//! ```
+//!
+//! `descriptors` is that set, `inbox` what arrives from elsewhere, `asyncio_loop` the Python object, `coroutine_host`
+//! what runs on it, `shard_loop` its face to the runtime, `asyncio_threads` the stand-in.
+
+mod asyncio_loop;
+mod asyncio_threads;
+mod coroutine_host;
+mod descriptors;
+mod inbox;
+mod shard_loop;
+
+pub(crate) use asyncio_threads::AsyncioThreads;
+pub(crate) use coroutine_host::{CoroutineHost, Eager, Job};
+pub(crate) use shard_loop::ShardLoop;

@@ -1,0 +1,25 @@
+//! The encoder as Python code sees it: `turbo_shard._native.json_encode`.
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+/// Room for a usual answer, so that most calls grow the buffer never.
+const FIRST_CAPACITY_BYTES: usize = 256;
+
+/// Makes JSON text (UTF-8, compact) of a value. What is no dict, list, tuple, str, int, float, bool or None by its exact
+/// type is given to `fallback`, which returns something that is.
+#[pyfunction]
+#[pyo3(signature = (value, fallback = None))]
+pub(crate) fn json_encode<'py>(
+    value: &Bound<'py, PyAny>,
+    fallback: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let mut out = Vec::with_capacity(FIRST_CAPACITY_BYTES);
+    super::encode(
+        value.py(),
+        value.as_borrowed(),
+        &mut out,
+        fallback.map(Bound::as_borrowed),
+    )?;
+    Ok(PyBytes::new(value.py(), &out))
+}

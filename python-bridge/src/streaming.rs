@@ -1,0 +1,48 @@
+//! Answers that come in pieces: pulls an iterator, chunk by chunk, as fast as the peer reads.
+//! Knows nothing of routes; its only view of the connection is the reply handle.
+//!
+//! Where the pulling happens: an async iterator is a task on the loop (the shard's own, or an asyncio thread's); a sync
+//! one is pulled between two turns of that loop, a few chunks at a time, so that other connections get theirs; what a
+//! blocking handler returned is pulled on its pool thread, which may wait.
+
+mod async_pull;
+mod chunk;
+mod sync_pull;
+mod table;
+
+use pyo3::prelude::*;
+use turbo_shard_runtime::ReplyHandle;
+use turbo_shard_runtime::protocol::{BodyLength, HeaderLines};
+
+use crate::coroutines::Coroutines;
+use crate::python_thread;
+
+pub(crate) use table::{StreamId, StreamTable};
+
+/// Where the pieces come from.
+pub struct StreamSource {
+    /// An iterable, or an async iterable, of `str` or of `bytes`, `bytearray` or `memoryview`.
+    pub iterator: Py<PyAny>,
+    /// Whether it is to be awaited.
+    pub is_async: bool,
+}
+
+/// Sends the head, then each piece while there is room. An exception midway is logged and cuts the connection; a peer
+/// that leaves closes the iterator.
+pub fn stream(
+    py: Python<'_>,
+    source: StreamSource,
+    status: u16,
+    lines: HeaderLines,
+    handle: ReplyHandle,
+    coroutines: &Coroutines,
+) {
+    let length = lines.content_length().map_or(BodyLength::Unknown, BodyLength::Known);
+    handle.start(status, lines, length);
+    let iterator = source.iterator.into_bound(py);
+    if !source.is_async && python_thread::thread_may_block() {
+        sync_pull::pull_waiting(&iterator, handle);
+    } else {
+        coroutines.begin_stream(&iterator, source.is_async, handle);
+    }
+}

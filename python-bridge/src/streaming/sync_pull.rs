@@ -1,0 +1,172 @@
+//! Pulls a sync iterator: in small helpings on a loop's thread, or to its end on a thread that may wait.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyIterator;
+use turbo_shard_runtime::{Flow, ReplyHandle, ReplyListener};
+
+use super::chunk::bytes_of;
+use crate::errors::log_exception;
+
+/// Chunks that one stream may send in one turn.
+const CHUNKS_PER_TURN_MAX: u32 = 16;
+/// A stream whose chunks took this long in one turn leaves the rest for the next.
+const TIME_PER_TURN_MAX: Duration = Duration::from_micros(200);
+
+/// Where a helping has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pulled {
+    MayGoOn,
+    WaitsForRoom,
+    Ended,
+}
+
+/// A sync iterator and the answer that it feeds.
+pub(super) struct SyncPull {
+    iterator: Py<PyIterator>,
+    /// Taken when the answer ends.
+    handle: Option<ReplyHandle>,
+}
+
+impl SyncPull {
+    pub(super) fn new(iterable: &Bound<'_, PyAny>) -> PyResult<SyncPull> {
+        Ok(SyncPull { iterator: iterable.try_iter()?.unbind(), handle: None })
+    }
+
+    pub(super) fn with(mut self, handle: ReplyHandle) -> SyncPull {
+        self.handle = Some(handle);
+        self
+    }
+
+    /// Sends a few chunks.
+    pub(super) fn pull(&mut self, py: Python<'_>) -> Pulled {
+        let began = Instant::now();
+        for _ in 0..CHUNKS_PER_TURN_MAX {
+            match self.step(py) {
+                Pulled::MayGoOn => {}
+                other => return other,
+            }
+            if began.elapsed() > TIME_PER_TURN_MAX {
+                break;
+            }
+        }
+        Pulled::MayGoOn
+    }
+
+    /// Tells the iterator that nobody will ask again; an unfinished answer counts as failed.
+    pub(super) fn close(self, py: Python<'_>) {
+        let iterator = self.iterator.bind(py);
+        match iterator.getattr_opt(intern!(py, "close")) {
+            Ok(Some(close)) => {
+                if let Err(error) = close.call0() {
+                    log_exception(py, &error, "a streamed answer's iterator could not be closed");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => log_exception(py, &error, "a streamed answer's iterator could not be closed"),
+        }
+    }
+
+    fn step(&mut self, py: Python<'_>) -> Pulled {
+        let Some(handle) = &self.handle else { return Pulled::Ended };
+        let chunk = match self.iterator.bind(py).clone().next() {
+            None => {
+                if let Some(handle) = self.handle.take() {
+                    handle.end();
+                }
+                return Pulled::Ended;
+            }
+            Some(chunk) => chunk.and_then(|chunk| bytes_of(&chunk)),
+        };
+        match chunk {
+            Ok(bytes) if bytes.is_empty() => Pulled::MayGoOn,
+            Ok(bytes) => match handle.chunk(bytes) {
+                Flow::Ready => Pulled::MayGoOn,
+                Flow::Wait => Pulled::WaitsForRoom,
+                Flow::PeerLeft => Pulled::Ended,
+            },
+            Err(error) => {
+                log_exception(py, &error, "a streamed answer broke off");
+                if let Some(handle) = self.handle.take() {
+                    handle.fail();
+                }
+                Pulled::Ended
+            }
+        }
+    }
+}
+
+/// Pulls `iterable` to its end on the calling thread, waiting for room as long as the peer keeps its connection.
+pub(super) fn pull_waiting(iterable: &Bound<'_, PyAny>, handle: ReplyHandle) {
+    let py = iterable.py();
+    let gate = Arc::new(Gate::default());
+    handle.listen(Box::new(GateListener(Arc::clone(&gate))));
+    let mut pull = match SyncPull::new(iterable) {
+        Ok(pull) => pull.with(handle),
+        Err(error) => {
+            log_exception(py, &error, "a streamed answer has no iterator");
+            handle.fail();
+            return;
+        }
+    };
+    loop {
+        match pull.step(py) {
+            Pulled::MayGoOn => {}
+            Pulled::WaitsForRoom => {
+                if py.detach(|| gate.wait()) == Gone::Yes {
+                    break;
+                }
+            }
+            Pulled::Ended => break,
+        }
+    }
+    pull.close(py);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gone {
+    Yes,
+    No,
+}
+
+/// Where a waiting thread hears of room. No Python in it.
+#[derive(Default)]
+struct Gate {
+    /// Room, and whether the peer has left.
+    heard: Mutex<(bool, bool)>,
+    changed: Condvar,
+}
+
+impl Gate {
+    /// Waits for room, or for the peer to leave. The connection's write timeout bounds the wait.
+    fn wait(&self) -> Gone {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let nothing = |heard: &mut (bool, bool)| !heard.0 && !heard.1;
+        let mut heard = self.changed.wait_while(heard, nothing).unwrap_or_else(PoisonError::into_inner);
+        heard.0 = false;
+        if heard.1 { Gone::Yes } else { Gone::No }
+    }
+
+    fn tell(&self, room: bool, left: bool) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.0 |= room;
+        heard.1 |= left;
+        drop(heard);
+        self.changed.notify_all();
+    }
+}
+
+struct GateListener(Arc<Gate>);
+
+impl ReplyListener for GateListener {
+    fn room(&self) {
+        self.0.tell(true, false);
+    }
+
+    fn peer_left(&self) {
+        self.0.tell(false, true);
+    }
+}

@@ -1,0 +1,381 @@
+//! The driver of one connection: bytes and ticks in, events and bytes out. Knows no socket and no clock.
+//!
+//! The parts: `connection/reading.rs` finds the next event in the input, `connection/ending.rs` is about refusals,
+//! deadlines and the ways to part. The states are those of `lifecycle.rs`.
+
+mod ending;
+mod reading;
+
+use std::sync::Arc;
+
+use crate::answer::Answer;
+use crate::body_intake::BodyIntake;
+use crate::deadlines::BodyClock;
+use crate::event::{BodyMode, Closing};
+use crate::lifecycle::{IntakeStage, Phase, Step};
+use crate::limits::{LINGER_BYTES_MAX, Limits};
+use crate::line_scan::LineScan;
+use crate::misuse::AnswerStage;
+use crate::receive_buffer::ReceiveBuffer;
+use crate::request_head::RequestHead;
+use crate::response_head::DateLine;
+use crate::response_writer::ResponseWriter;
+use crate::send_buffer::SendBuffer;
+use crate::tick::Tick;
+use crate::workspace::Workspace;
+
+/// One server-side HTTP/1.1 connection (RFC 9112).
+///
+/// The life of a driver: [`lend`](Connection::lend) a workspace when the socket becomes readable and none is lent; hand
+/// the bytes to [`receive`](Connection::receive); call [`next_event`](Connection::next_event) until it says
+/// [`NeedMore`](crate::Event::NeedMore) or [`Close`](crate::Event::Close), and again whenever the app has answered or
+/// consumed; send [`output`](Connection::output); ask [`next_deadline`](Connection::next_deadline) and
+/// [`closing`](Connection::closing); [`reclaim`](Connection::reclaim) the workspace if the connection gives it up.
+#[derive(Debug)]
+pub struct Connection {
+    limits: Arc<Limits>,
+    workspace: Option<Box<Workspace>>,
+    phase: Phase,
+    phase_since: Tick,
+    /// Search for the end of the head that is arriving.
+    head_scan: LineScan,
+    /// Empty lines before that head.
+    empty_lines: u8,
+    /// The peer has finished sending.
+    has_eof: bool,
+    /// No further exchange may begin after this one.
+    is_draining: bool,
+    intake: BodyIntake,
+    body_clock: BodyClock,
+    answer: Answer,
+    /// Since when the peer has taken no output, as far as we know.
+    write_since: Option<Tick>,
+    /// Bytes swallowed while lingering.
+    lingered_bytes: u32,
+}
+
+/// An idle connection is this struct and an entry in a table; a shard may hold many.
+const _: () = assert!(size_of::<Connection>() <= 256);
+
+/// A connection moves to its shard once, and into a task in work-stealing mode.
+const _: () = {
+    const fn assert_send<T: Send>() {}
+    assert_send::<Connection>();
+};
+
+impl Connection {
+    /// A connection that was accepted at `now`. A peer that stays silent for `head_timeout_ms` is closed without a word.
+    pub fn new(limits: Arc<Limits>, now: Tick) -> Connection {
+        Connection {
+            limits,
+            workspace: None,
+            phase: Phase::Fresh,
+            phase_since: now,
+            head_scan: LineScan::default(),
+            empty_lines: 0,
+            has_eof: false,
+            is_draining: false,
+            intake: BodyIntake::none(),
+            body_clock: BodyClock::default(),
+            answer: Answer::NONE,
+            write_since: None,
+            lingered_bytes: 0,
+        }
+    }
+
+    /// A workspace is lent.
+    #[inline]
+    pub fn has_workspace(&self) -> bool {
+        self.workspace.is_some()
+    }
+
+    /// Lends the buffers that work needs. The one that was lent before, if any, must have been reclaimed.
+    pub fn lend(&mut self, workspace: Box<Workspace>) {
+        assert!(self.workspace.is_none(), "a workspace is already lent");
+        self.workspace = Some(workspace);
+    }
+
+    /// Gives the workspace back, reset, if nothing is unfinished: no partial head, no exchange, no unsent output.
+    pub fn reclaim(&mut self) -> Option<Box<Workspace>> {
+        let is_needed = match self.phase {
+            Phase::Fresh | Phase::Idle => !self.is_idle(),
+            Phase::Head | Phase::Exchange | Phase::Refusing(_) => true,
+            Phase::Closing { .. } | Phase::Closed => !self.output().is_empty(),
+        };
+        if is_needed {
+            return None;
+        }
+        let mut workspace = self.workspace.take()?;
+        workspace.reset();
+        Some(workspace)
+    }
+
+    /// Ends the connection's life and gives the workspace back, reset, whatever was unfinished.
+    pub fn into_workspace(self) -> Option<Box<Workspace>> {
+        let mut workspace = self.workspace?;
+        workspace.reset();
+        Some(workspace)
+    }
+
+    /// Takes bytes from the peer; call [`next_event`](Connection::next_event) afterwards. Needs a lent workspace, except
+    /// while closing: then the bytes are only counted, to bound the lingering.
+    pub fn receive(&mut self, now: Tick, chunk: &[u8]) {
+        match self.phase {
+            Phase::Closing { .. } | Phase::Closed => {
+                let chunk_len = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+                self.lingered_bytes = self.lingered_bytes.saturating_add(chunk_len);
+            }
+            Phase::Refusing(_) => {}
+            Phase::Fresh | Phase::Idle | Phase::Head | Phase::Exchange => {
+                self.body_clock.progress(now, chunk.len());
+                self.buffers().0.append(chunk);
+            }
+        }
+    }
+
+    /// The peer has finished sending (half-close). An exchange whose request is complete can still be answered, and
+    /// complete pipelined requests after it; a partial head or body is dropped. Call
+    /// [`next_event`](Connection::next_event) afterwards.
+    pub fn receive_eof(&mut self, now: Tick) {
+        self.note_time(now);
+        self.has_eof = true;
+    }
+
+    /// The request of the exchange in flight: from [`Event::Head`](crate::Event::Head) until
+    /// [`ExchangeDone`](crate::Event::ExchangeDone), [`Refused`](crate::Event::Refused) or
+    /// [`Close`](crate::Event::Close).
+    ///
+    /// # Panics
+    /// Outside an exchange.
+    pub fn request(&self) -> RequestHead<'_> {
+        match &self.workspace {
+            Some(workspace) if self.in_exchange() => {
+                RequestHead::new(workspace.input.head(), &workspace.index)
+            }
+            _ => panic!("no exchange is in flight"),
+        }
+    }
+
+    /// Says how the body is wanted, once per exchange after [`Event::Head`](crate::Event::Head); later only
+    /// [`BodyMode::Discard`] may be said. Without a choice the body is discarded when the answer is complete.
+    ///
+    /// A peer that waits for `100 Continue` is told to go on, if the body is wanted and not too large as announced and
+    /// none of it has come; if it is not wanted, the connection ends after the answer, because nobody can know whether
+    /// the peer will send it (RFC 9110 section 10.1.1).
+    ///
+    /// # Panics
+    /// Outside an exchange, or when a body that is being read is asked for in another way.
+    pub fn read_body(&mut self, now: Tick, mode: BodyMode) {
+        assert!(self.in_exchange(), "no exchange is in flight");
+        let Some(workspace) = &mut self.workspace else {
+            unreachable!("an exchange has a workspace");
+        };
+        let is_continue_wanted = self.intake.choose(mode, &mut workspace.input, &self.limits);
+        if is_continue_wanted && self.answer.stage == AnswerStage::Due {
+            workspace
+                .output
+                .tail()
+                .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        self.note_time(now);
+    }
+
+    /// The body bytes at hand: all of them after [`BodyReady`](crate::Event::BodyReady), those that were not consumed
+    /// after [`BodyChunk`](crate::Event::BodyChunk).
+    pub fn body(&self) -> &[u8] {
+        match &self.workspace {
+            Some(workspace) if self.in_exchange() => workspace.input.body(),
+            _ => &[],
+        }
+    }
+
+    /// [`BodyMode::Stream`]: the first `n` bytes of [`body`](Connection::body) are dealt with. Call
+    /// [`next_event`](Connection::next_event) afterwards: it also restarts the clock of a peer that had to wait.
+    ///
+    /// # Panics
+    /// If there are fewer than `n` bytes.
+    pub fn consume_body(&mut self, n: usize) {
+        self.buffers().0.consume_body(n);
+    }
+
+    /// Request, body at hand and the writer of the answer, side by side.
+    ///
+    /// # Panics
+    /// Outside an exchange.
+    pub fn exchange<'a>(
+        &'a mut self,
+        date: &'a DateLine,
+    ) -> (RequestHead<'a>, &'a [u8], ResponseWriter<'a>) {
+        assert!(self.in_exchange(), "no exchange is in flight");
+        let may_persist = self.may_persist();
+        let Some(workspace) = &mut self.workspace else {
+            unreachable!("an exchange has a workspace");
+        };
+        let Workspace {
+            input,
+            output,
+            index,
+        } = &mut **workspace;
+        (
+            RequestHead::new(input.head(), index),
+            input.body(),
+            ResponseWriter::new(&mut self.answer, output.tail(), date, may_persist),
+        )
+    }
+
+    /// The writer of the answer. Outside an exchange every step on it is a [`Misuse`](crate::Misuse), so that an answer
+    /// that comes too late does no harm. Call [`next_event`](Connection::next_event) after writing.
+    ///
+    /// # Panics
+    /// Without a workspace.
+    pub fn response<'a>(&'a mut self, date: &'a DateLine) -> ResponseWriter<'a> {
+        let may_persist = self.may_persist();
+        let Some(workspace) = &mut self.workspace else {
+            panic!("no workspace is lent");
+        };
+        ResponseWriter::new(&mut self.answer, workspace.output.tail(), date, may_persist)
+    }
+
+    /// The bytes to send.
+    #[inline]
+    pub fn output(&self) -> &[u8] {
+        match &self.workspace {
+            Some(workspace) => workspace.output.unsent(),
+            None => &[],
+        }
+    }
+
+    /// The socket took `n` bytes of [`output`](Connection::output). Tell 0 as well: it starts the clock of a peer that
+    /// does not read.
+    ///
+    /// # Panics
+    /// If there are fewer than `n` bytes.
+    pub fn consume_output(&mut self, now: Tick, n: usize) {
+        if n > 0 {
+            self.buffers().1.consume(n);
+            self.write_since = None;
+            if matches!(self.phase, Phase::Closing { .. } | Phase::Idle) && self.output().is_empty()
+            {
+                self.phase_since = now;
+            }
+        }
+        self.note_time(now);
+    }
+
+    /// The engine should read. False is backpressure: a body that the app does not consume, pipelined requests ahead of
+    /// an answer that is still due, output that the peer does not take. False also when nothing more will be looked at;
+    /// true while lingering, so that the peer's last bytes are swallowed.
+    pub fn wants_read(&self) -> bool {
+        let Some(workspace) = &self.workspace else {
+            return !self.has_eof && self.is_read_wanted_without_buffers();
+        };
+        let limits = &*self.limits;
+        let input = &workspace.input;
+        let has_room = input.unread().len() < limits.input_bytes_high;
+        let is_wanted = match self.phase {
+            Phase::Fresh | Phase::Idle | Phase::Head => has_room || !self.has_output_backlog(),
+            Phase::Exchange => match self.intake.stage() {
+                IntakeStage::Whole | IntakeStage::Discard => true,
+                IntakeStage::Stream => input.body().len() < limits.input_bytes_high,
+                IntakeStage::Undecided | IntakeStage::Complete => has_room,
+                IntakeStage::Abandoned => false,
+            },
+            Phase::Refusing(_) | Phase::Closing { .. } | Phase::Closed => {
+                self.is_read_wanted_without_buffers()
+            }
+        };
+        is_wanted && !self.has_eof
+    }
+
+    /// Between a request's head and the end of its exchange.
+    #[inline]
+    pub fn in_exchange(&self) -> bool {
+        self.phase == Phase::Exchange
+    }
+
+    /// Between requests, with nothing buffered in either direction.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.phase, Phase::Fresh | Phase::Idle)
+            && self.workspace.as_ref().is_none_or(|workspace| {
+                workspace.input.is_empty() && workspace.output.unsent().is_empty()
+            })
+    }
+
+    /// How far the end of the connection has come.
+    pub fn closing(&self) -> Closing {
+        match self.phase {
+            Phase::Closing { linger } => {
+                let linger = linger && !self.has_eof && self.lingered_bytes < LINGER_BYTES_MAX;
+                match linger || !self.output().is_empty() {
+                    true => Closing::AfterOutput { linger },
+                    false => Closing::Now,
+                }
+            }
+            Phase::Closed => Closing::Now,
+            Phase::Fresh | Phase::Idle | Phase::Head | Phase::Exchange | Phase::Refusing(_) => {
+                Closing::Open
+            }
+        }
+    }
+
+    /// What is wanted of a socket whose bytes need no buffer.
+    fn is_read_wanted_without_buffers(&self) -> bool {
+        match self.phase {
+            Phase::Fresh | Phase::Idle => true,
+            Phase::Closing { .. } => {
+                matches!(self.closing(), Closing::AfterOutput { linger: true })
+            }
+            Phase::Head | Phase::Exchange | Phase::Refusing(_) | Phase::Closed => false,
+        }
+    }
+
+    /// So much output is unsent that nothing should be added to it.
+    fn has_output_backlog(&self) -> bool {
+        self.output().len() >= self.limits.output_bytes_high
+    }
+
+    /// An answer that is written now may promise that the connection lives on.
+    #[inline]
+    fn may_persist(&self) -> bool {
+        !self.is_draining && !self.intake.prevents_reuse(&self.limits)
+    }
+
+    /// Keeps the clocks that the app's side can start or stop, which is not told the time.
+    #[inline]
+    fn note_time(&mut self, now: Tick) {
+        self.write_since = match self.output().is_empty() {
+            true => None,
+            false => self.write_since.or(Some(now)),
+        };
+        self.body_clock.run(now, self.is_waiting_for_body());
+    }
+
+    /// The peer owes body bytes, and we are not the ones who keep it waiting.
+    #[inline]
+    fn is_waiting_for_body(&self) -> bool {
+        if self.phase != Phase::Exchange || self.intake.has_ended() {
+            return false;
+        }
+        match self.intake.stage() {
+            IntakeStage::Whole | IntakeStage::Discard => true,
+            IntakeStage::Stream => self.body().is_empty(),
+            IntakeStage::Undecided | IntakeStage::Complete | IntakeStage::Abandoned => false,
+        }
+    }
+
+    /// Moves the connection on.
+    #[inline]
+    fn take(&mut self, step: Step, now: Tick) {
+        self.phase = self.phase.after(step);
+        self.phase_since = now;
+    }
+
+    /// The buffers, which whoever calls has lent.
+    #[inline]
+    fn buffers(&mut self) -> (&mut ReceiveBuffer, &mut SendBuffer) {
+        match &mut self.workspace {
+            Some(workspace) => (&mut workspace.input, &mut workspace.output),
+            None => panic!("no workspace is lent"),
+        }
+    }
+}

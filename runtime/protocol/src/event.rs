@@ -1,0 +1,70 @@
+//! What a connection tells its driver, and what the driver chooses. Plain values, no behaviour.
+
+use crate::violation::Violation;
+
+/// What happened next on a connection; see [`Connection::next_event`](crate::Connection::next_event).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Nothing more until bytes arrive, the app answers or consumes, or output drains below `output_bytes_high`.
+    NeedMore,
+    /// A request head is complete: see [`request`](crate::Connection::request).
+    Head,
+    /// [`BodyMode::Whole`]: the body is complete: see [`body`](crate::Connection::body).
+    BodyReady,
+    /// [`BodyMode::Stream`]: new body bytes are there: see [`body`](crate::Connection::body).
+    BodyChunk,
+    /// [`BodyMode::Stream`]: no body byte follows those already announced.
+    BodyEnd,
+    /// The peer broke a rule; the exchange, if there was one, is over. Comes once: now call
+    /// [`answer_refusal`](crate::Connection::answer_refusal). [`Event::Close`] follows.
+    Refused(Violation),
+    /// Request and answer are complete; the request is no longer readable.
+    ExchangeDone,
+    /// Nothing more will ever happen; [`closing`](crate::Connection::closing) says how to part.
+    Close,
+}
+
+/// How the driver wants a request's body.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum BodyMode {
+    /// Collect everything, then [`Event::BodyReady`].
+    Whole {
+        /// The route's own bound; the server's `body_bytes_max` holds as well.
+        bytes_max: u64,
+    },
+    /// Hand over bytes as they come: [`Event::BodyChunk`] and at last [`Event::BodyEnd`].
+    Stream,
+    /// Nobody wants it: swallow up to `discard_bytes_max` without an event, beyond it give the connection up.
+    Discard,
+}
+
+/// What became of a deadline; see [`Connection::expire`](crate::Connection::expire).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// No deadline has passed.
+    NotYet,
+    /// The peer was too slow with its request: `next_event` now yields [`Event::Refused`] with a 408.
+    Refused,
+    /// The connection was idle, or lingered or swallowed an unwanted body long enough: nothing more is expected of the
+    /// peer. [`closing`](crate::Connection::closing) tells whether an answer is still to be sent.
+    Close,
+    /// The peer does not read, or stalled in the middle of an exchange that is already being answered: close now; what
+    /// was not sent is dropped.
+    Cut,
+}
+
+/// How far the end of a connection has come.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// The connection lives.
+    Open,
+    /// Send the output, then close.
+    AfterOutput {
+        /// The peer may still be sending. Shut down the sending side after the output, keep reading (and calling
+        /// `receive`) until `closing` says [`Closing::Now`]: closing with unread bytes in the socket makes the
+        /// kernel send a reset, which can overtake the answer (RFC 9112 section 9.6).
+        linger: bool,
+    },
+    /// Close now; there is nothing to send.
+    Now,
+}

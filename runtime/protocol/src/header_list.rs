@@ -1,0 +1,261 @@
+//! The header lines of an answer, checked when they are pushed and kept as they go out. Knows no status and no body.
+
+use crate::limits::RESPONSE_HEAD_BYTES_MAX;
+use crate::misuse::Misuse;
+use crate::syntax::{is_field_value, is_token, list_elements, parse_digits, trim_ows};
+
+/// Header lines of one answer: `name: value CRLF`, ready to send. [`clear`](HeaderLines::clear) keeps the memory.
+///
+/// What an app may say about framing and the connection is limited, because both belong to the server:
+///
+/// - `content-length` is remembered, not stored: the server writes it, once. It must be 1*DIGIT and single.
+/// - `transfer-encoding: chunked` is dropped: the server chooses the framing. Any other coding is a misuse.
+/// - `connection: close` closes the connection after the answer. Every other option in it is dropped, as are the
+///   other hop-by-hop fields (`keep-alive`, `proxy-connection`, `upgrade`, `trailer`): an app that relays another
+///   server's answer need not filter them, and none of them would be true here.
+/// - `date` replaces the server's own; a `server` line is passed on (the server adds none).
+#[derive(Default, Clone, Debug)]
+pub struct HeaderLines {
+    bytes: Vec<u8>,
+    content_length: Option<u64>,
+    has_content_type: bool,
+    has_date: bool,
+    wants_close: bool,
+}
+
+impl HeaderLines {
+    /// No lines, no memory.
+    pub fn new() -> HeaderLines {
+        HeaderLines::default()
+    }
+
+    /// Forgets every line and keeps the memory.
+    pub fn clear(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        *self = HeaderLines {
+            bytes,
+            ..HeaderLines::default()
+        };
+    }
+
+    /// Adds a line. White space around the value is removed; the case of the name is kept. After an error the list is
+    /// as it was before.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), Misuse> {
+        if !is_token(name) {
+            return Err(Misuse::FieldNameInvalid);
+        }
+        let value = trim_ows(value);
+        if !is_field_value(value) {
+            return Err(Misuse::FieldValueInvalid);
+        }
+        // Checked for every line, so that also dropped ones are bounded by what was pushed before them.
+        if self.bytes.len() + name.len() + value.len() + 4 > RESPONSE_HEAD_BYTES_MAX {
+            return Err(Misuse::HeadTooLarge);
+        }
+        if self.is_stored(name, value)? {
+            self.bytes.extend_from_slice(name);
+            self.bytes.extend_from_slice(b": ");
+            self.bytes.extend_from_slice(value);
+            self.bytes.extend_from_slice(b"\r\n");
+        }
+        Ok(())
+    }
+
+    /// Notes what a field means to the server; false if the server writes it itself or drops it.
+    fn is_stored(&mut self, name: &[u8], value: &[u8]) -> Result<bool, Misuse> {
+        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+        match name.len() {
+            4 if is(b"date") => self.has_date = true,
+            12 if is(b"content-type") => self.has_content_type = true,
+            14 if is(b"content-length") => {
+                let length = parse_digits(value).ok_or(Misuse::ContentLengthInvalid)?;
+                if self.content_length.is_some() {
+                    return Err(Misuse::ContentLengthRepeated);
+                }
+                self.content_length = Some(length);
+                return Ok(false);
+            }
+            17 if is(b"transfer-encoding") => {
+                return match value.eq_ignore_ascii_case(b"chunked") {
+                    true => Ok(false),
+                    false => Err(Misuse::TransferEncodingUnsupported),
+                };
+            }
+            10 if is(b"connection") => {
+                self.wants_close |=
+                    list_elements(value).any(|option| option.eq_ignore_ascii_case(b"close"));
+                return Ok(false);
+            }
+            10 if is(b"keep-alive") => return Ok(false),
+            16 if is(b"proxy-connection") => return Ok(false),
+            7 if is(b"upgrade") || is(b"trailer") => return Ok(false),
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    /// The lines as they go out, without those that the server writes itself.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// A `content-type` was pushed.
+    pub fn has_content_type(&self) -> bool {
+        self.has_content_type
+    }
+
+    /// The `content-length` that was pushed.
+    #[inline]
+    pub fn content_length(&self) -> Option<u64> {
+        self.content_length
+    }
+
+    /// Nothing was pushed that has any effect.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.content_length.is_none() && !self.wants_close
+    }
+
+    /// The app set its own `date`.
+    #[inline]
+    pub(crate) fn has_date(&self) -> bool {
+        self.has_date
+    }
+
+    /// The app asked for the connection to be closed after this answer.
+    #[inline]
+    pub(crate) fn wants_close(&self) -> bool {
+        self.wants_close
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines_of(fields: &[(&[u8], &[u8])]) -> Result<HeaderLines, Misuse> {
+        let mut lines = HeaderLines::new();
+        for (name, value) in fields {
+            lines.push(name, value)?;
+        }
+        Ok(lines)
+    }
+
+    #[test]
+    fn lines_go_out_as_they_were_pushed_without_outer_white_space() {
+        let lines = lines_of(&[
+            (b"Content-Type", b" text/plain\t"),
+            (b"x", b""),
+            (b"y", b"\x80\xff"),
+        ])
+        .unwrap();
+        assert_eq!(
+            lines.as_bytes(),
+            b"Content-Type: text/plain\r\nx: \r\ny: \x80\xff\r\n"
+        );
+        assert!(lines.has_content_type());
+    }
+
+    #[test]
+    fn nothing_that_could_split_an_answer_gets_in() {
+        for name in [
+            &b""[..],
+            b"a b",
+            b"a:",
+            b"a\r\nb",
+            b"a\0",
+            b"\xc3\xa4",
+            b"a\n",
+            b" a",
+        ] {
+            assert_eq!(
+                lines_of(&[(name, b"v")]).unwrap_err(),
+                Misuse::FieldNameInvalid
+            );
+        }
+        for value in [
+            &b"a\r\nb: c"[..],
+            b"a\n",
+            b"\r",
+            b"a\0b",
+            b"\x7f",
+            b"\x1b",
+            b"a\r\n",
+            b"\r\n a",
+        ] {
+            assert_eq!(
+                lines_of(&[(b"a", value)]).unwrap_err(),
+                Misuse::FieldValueInvalid
+            );
+        }
+    }
+
+    #[test]
+    fn an_error_leaves_the_list_as_it_was() {
+        let mut lines = lines_of(&[(b"a", b"b"), (b"content-length", b"3")]).unwrap();
+        let before = lines.as_bytes().to_vec();
+        assert_eq!(lines.push(b"c", b"\0"), Err(Misuse::FieldValueInvalid));
+        assert_eq!(
+            lines.push(b"Content-Length", b"3"),
+            Err(Misuse::ContentLengthRepeated)
+        );
+        assert_eq!(lines.as_bytes(), before);
+        assert_eq!(lines.content_length(), Some(3));
+    }
+
+    #[test]
+    fn framing_belongs_to_the_server() {
+        let lines = lines_of(&[
+            (b"Content-Length", b"12"),
+            (b"Transfer-Encoding", b"Chunked"),
+            (b"Keep-Alive", b"timeout=5"),
+            (b"Upgrade", b"h2c"),
+            (b"Connection", b"keep-alive"),
+        ])
+        .unwrap();
+        assert_eq!(lines.as_bytes(), b"");
+        assert_eq!(lines.content_length(), Some(12));
+        assert!(!lines.wants_close());
+        assert_eq!(
+            lines_of(&[(b"transfer-encoding", b"gzip, chunked")]).unwrap_err(),
+            Misuse::TransferEncodingUnsupported
+        );
+        for length in [&b""[..], b"+5", b"5, 5", b"0x5", b"18446744073709551616"] {
+            assert_eq!(
+                lines_of(&[(b"content-length", length)]).unwrap_err(),
+                Misuse::ContentLengthInvalid
+            );
+        }
+    }
+
+    #[test]
+    fn a_wish_to_close_is_heard() {
+        let lines = lines_of(&[(b"connection", b"x, Close")]).unwrap();
+        assert!(lines.wants_close());
+        assert!(!lines.is_empty());
+    }
+
+    #[test]
+    fn clearing_forgets_everything() {
+        let mut lines = lines_of(&[
+            (b"date", b"today"),
+            (b"content-type", b"a/b"),
+            (b"content-length", b"1"),
+            (b"connection", b"close"),
+        ])
+        .unwrap();
+        lines.clear();
+        assert!(lines.is_empty());
+        assert!(!lines.has_date() && !lines.has_content_type());
+    }
+
+    #[test]
+    fn all_lines_together_are_bounded() {
+        let mut lines = HeaderLines::new();
+        let value = vec![b'v'; RESPONSE_HEAD_BYTES_MAX - 5];
+        assert_eq!(lines.push(b"ab", &value), Err(Misuse::HeadTooLarge));
+        assert_eq!(lines.push(b"a", &value), Ok(()));
+        assert_eq!(lines.push(b"a", b""), Err(Misuse::HeadTooLarge));
+    }
+}

@@ -1,0 +1,65 @@
+//! The HTTP/1.1 server protocol of turbo-shard, without I/O.
+//!
+//! A [`Connection`] is handed bytes and the time; it gives back [`Event`]s and the bytes to send. It owns no socket,
+//! reads no clock, starts no thread, and no byte that a peer sends can make it panic or grow without bound.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use turbo_shard_protocol::{Connection, DateLine, Event, HeaderLines, Limits, Tick, Workspace};
+//!
+//! let now = Tick::from_millis(0);
+//! let date = DateLine::new("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+//! let mut connection = Connection::new(Arc::new(Limits::default()), now);
+//! connection.lend(Box::new(Workspace::new()));
+//! connection.receive(now, b"GET /hello HTTP/1.1\r\nHost: example\r\n\r\n");
+//!
+//! assert_eq!(connection.next_event(now), Event::Head);
+//! let (request, _body, mut response) = connection.exchange(&date);
+//! assert_eq!(request.path(), b"/hello");
+//! let mut lines = HeaderLines::new();
+//! lines.push(b"content-type", b"text/plain").unwrap();
+//! response.whole(200, &lines, b"Hello").unwrap();
+//!
+//! assert_eq!(connection.next_event(now), Event::ExchangeDone);
+//! assert!(connection.output().starts_with(b"HTTP/1.1 200 OK\r\n"));
+//! ```
+#![forbid(unsafe_code)]
+
+mod answer;
+mod body_encoder;
+mod body_framing;
+mod body_intake;
+mod chunked_decoder;
+mod connection;
+mod deadlines;
+mod event;
+mod head_index;
+mod head_parser;
+mod header_list;
+mod lifecycle;
+mod limits;
+mod line_scan;
+mod misuse;
+mod receive_buffer;
+mod request_head;
+mod request_target;
+mod response_head;
+mod response_writer;
+mod send_buffer;
+mod syntax;
+mod tick;
+mod violation;
+mod workspace;
+
+pub use body_framing::BodyFraming;
+pub use connection::Connection;
+pub use event::{BodyMode, Closing, Event, Expiry};
+pub use header_list::HeaderLines;
+pub use limits::*;
+pub use misuse::{AnswerStage, AnswerStep, Misuse};
+pub use request_head::{Headers, Method, RequestHead, Version};
+pub use response_head::DateLine;
+pub use response_writer::{BodyLength, ResponseWriter};
+pub use tick::Tick;
+pub use violation::Violation;
+pub use workspace::Workspace;

@@ -1,0 +1,270 @@
+//! Every bound on what a peer or an app can make grow: unit, reason, worst case. Holds numbers, enforces nothing.
+//!
+//! The constants are the defaults of [`Limits`], which a server sets at run time, and the hard ceilings above which no
+//! setting may go. "Worst case" is per connection; a shard multiplies it by the connections that it accepts. A
+//! connection between requests holds no buffer at all.
+
+use std::error::Error;
+use std::fmt;
+
+/// Largest request head (request line, fields and the empty line); beyond it 431.
+/// Worst case: this much input per connection that is in the middle of a head, for `HEAD_TIMEOUT_MS`.
+pub const HEAD_BYTES_MAX: usize = 32 * 1024;
+
+/// Most fields in a request head or trailer section; beyond it 431. As in hyper and gunicorn (100).
+pub const HEADER_FIELDS_MAX: usize = 100;
+
+/// Longest request target; beyond it 414. Browsers and proxies stop at about 8 KiB.
+pub const TARGET_BYTES_MAX: usize = 8 * 1024;
+
+/// Largest request body; beyond it 413. Worst case: this much input per connection that uploads.
+pub const BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Most bytes of an unwanted body that are read and thrown away to keep a connection alive; one more, and closing is
+/// cheaper for both sides. Costs time, no memory.
+pub const DISCARD_BYTES_MAX: u64 = 64 * 1024;
+
+/// Longest trailer section of a chunked body, empty line included; beyond it 431.
+pub const TRAILER_BYTES_MAX: usize = 8 * 1024;
+
+/// Longest chunk size line with its extensions and without CRLF. Signed chunks of object stores need about 100 bytes.
+pub const CHUNK_LINE_BYTES_MAX: usize = 1024;
+
+/// Framing bytes of chunks that may run ahead of the allowance of 16 bytes per chunk plus 2 per data byte, so that a
+/// body of one-byte chunks with long extensions is refused while one of plain one-byte chunks is not.
+pub const CHUNK_OVERHEAD_BYTES_MAX: u64 = 16 * 1024;
+
+/// Unread input (a pipelined request, a stream body that nobody consumes) at which reading pauses.
+/// Worst case: this plus one read of the engine.
+pub const INPUT_BYTES_HIGH: usize = 64 * 1024;
+
+/// Unsent output at which no further pipelined request is started and streaming senders wait.
+/// Worst case: this plus one answer (or one chunk of a streamed one).
+pub const OUTPUT_BYTES_HIGH: usize = 64 * 1024;
+
+/// From the first byte of a head to its end, whatever arrives meanwhile; then 408. Also how long a new connection may
+/// stay silent: a stranger gets less patience than a peer that has already asked for something.
+pub const HEAD_TIMEOUT_MS: u64 = 10_000;
+
+/// Waiting for a body without one byte of progress; then 408.
+pub const BODY_TIMEOUT_MS: u64 = 30_000;
+
+/// Average that a body must keep, counted over the time that we wait for it beyond the first `BODY_TIMEOUT_MS`;
+/// otherwise one byte per 29 s would hold a buffer for ever. Slower than any modem; Kestrel asks for 240.
+pub const BODY_RATE_MIN_BYTES_PER_S: u64 = 240;
+
+/// Idle between two requests; then closed without a word, as nginx does.
+pub const KEEP_ALIVE_TIMEOUT_MS: u64 = 75_000;
+
+/// Unsent output without progress; then cut.
+pub const WRITE_TIMEOUT_MS: u64 = 30_000;
+
+/// After the last byte was sent to a peer that may still be sending, we read and throw away this long.
+pub const LINGER_TIMEOUT_MS: u64 = 2_000;
+
+/// Bytes swallowed while lingering; a peer that sends more than this after its last answer is cut off, answer or not.
+pub const LINGER_BYTES_MAX: u32 = 1024 * 1024;
+
+/// Empty lines tolerated before one request line (RFC 9112 section 2.2 asks for at least one).
+pub const EMPTY_LINES_MAX: u8 = 8;
+
+/// Header lines of one answer, all together; beyond it the app has a bug.
+pub const RESPONSE_HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Ceiling of `head_bytes_max` and `trailer_bytes_max`: offsets into a head are 32 bits wide.
+pub const HEAD_BYTES_CEILING: usize = 16 * 1024 * 1024;
+
+/// Ceiling of `header_fields_max`: the parser's field table is on the stack (32 bytes per field).
+pub const HEADER_FIELDS_CEILING: usize = 256;
+
+/// Capacity above which a buffer does not go back to the pool as it is. A workspace that has grown for one upload
+/// must not stay large for ever.
+pub const WORKSPACE_BYTES_KEPT_MAX: usize = 128 * 1024;
+
+const _: () = {
+    assert!(HEAD_BYTES_MAX <= HEAD_BYTES_CEILING);
+    assert!(HEAD_BYTES_CEILING <= u32::MAX as usize);
+    assert!(HEADER_FIELDS_MAX <= HEADER_FIELDS_CEILING);
+    assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
+    assert!(TRAILER_BYTES_MAX <= HEAD_BYTES_CEILING);
+    assert!(HEAD_BYTES_MAX <= INPUT_BYTES_HIGH);
+    assert!(INPUT_BYTES_HIGH <= WORKSPACE_BYTES_KEPT_MAX);
+    assert!(OUTPUT_BYTES_HIGH <= WORKSPACE_BYTES_KEPT_MAX);
+    assert!(DISCARD_BYTES_MAX <= BODY_BYTES_MAX);
+    assert!(CHUNK_LINE_BYTES_MAX < CHUNK_OVERHEAD_BYTES_MAX as usize);
+};
+
+/// The bounds of one server, shared by its connections. The defaults are the constants of this file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// See [`HEAD_BYTES_MAX`].
+    pub head_bytes_max: usize,
+    /// See [`HEADER_FIELDS_MAX`].
+    pub header_fields_max: usize,
+    /// See [`TARGET_BYTES_MAX`].
+    pub target_bytes_max: usize,
+    /// See [`BODY_BYTES_MAX`].
+    pub body_bytes_max: u64,
+    /// See [`DISCARD_BYTES_MAX`].
+    pub discard_bytes_max: u64,
+    /// See [`TRAILER_BYTES_MAX`].
+    pub trailer_bytes_max: usize,
+    /// See [`CHUNK_LINE_BYTES_MAX`].
+    pub chunk_line_bytes_max: usize,
+    /// See [`INPUT_BYTES_HIGH`].
+    pub input_bytes_high: usize,
+    /// See [`OUTPUT_BYTES_HIGH`].
+    pub output_bytes_high: usize,
+    /// See [`HEAD_TIMEOUT_MS`].
+    pub head_timeout_ms: u64,
+    /// See [`BODY_TIMEOUT_MS`].
+    pub body_timeout_ms: u64,
+    /// See [`BODY_RATE_MIN_BYTES_PER_S`].
+    pub body_rate_min_bytes_per_s: u64,
+    /// See [`KEEP_ALIVE_TIMEOUT_MS`].
+    pub keep_alive_timeout_ms: u64,
+    /// See [`WRITE_TIMEOUT_MS`].
+    pub write_timeout_ms: u64,
+    /// See [`LINGER_TIMEOUT_MS`].
+    pub linger_timeout_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            head_bytes_max: HEAD_BYTES_MAX,
+            header_fields_max: HEADER_FIELDS_MAX,
+            target_bytes_max: TARGET_BYTES_MAX,
+            body_bytes_max: BODY_BYTES_MAX,
+            discard_bytes_max: DISCARD_BYTES_MAX,
+            trailer_bytes_max: TRAILER_BYTES_MAX,
+            chunk_line_bytes_max: CHUNK_LINE_BYTES_MAX,
+            input_bytes_high: INPUT_BYTES_HIGH,
+            output_bytes_high: OUTPUT_BYTES_HIGH,
+            head_timeout_ms: HEAD_TIMEOUT_MS,
+            body_timeout_ms: BODY_TIMEOUT_MS,
+            body_rate_min_bytes_per_s: BODY_RATE_MIN_BYTES_PER_S,
+            keep_alive_timeout_ms: KEEP_ALIVE_TIMEOUT_MS,
+            write_timeout_ms: WRITE_TIMEOUT_MS,
+            linger_timeout_ms: LINGER_TIMEOUT_MS,
+        }
+    }
+}
+
+impl Limits {
+    /// Checks the values against the ceilings and against each other: for settings that a user wrote.
+    ///
+    /// `body_bytes_max` and `discard_bytes_max` may be 0, `body_rate_min_bytes_per_s` of 0 switches that check off;
+    /// everything else must be positive.
+    pub fn check(&self) -> Result<(), LimitError> {
+        let positive = [
+            ("head_bytes_max", self.head_bytes_max as u64),
+            ("header_fields_max", self.header_fields_max as u64),
+            ("target_bytes_max", self.target_bytes_max as u64),
+            ("trailer_bytes_max", self.trailer_bytes_max as u64),
+            ("chunk_line_bytes_max", self.chunk_line_bytes_max as u64),
+            ("input_bytes_high", self.input_bytes_high as u64),
+            ("output_bytes_high", self.output_bytes_high as u64),
+            ("head_timeout_ms", self.head_timeout_ms),
+            ("body_timeout_ms", self.body_timeout_ms),
+            ("keep_alive_timeout_ms", self.keep_alive_timeout_ms),
+            ("write_timeout_ms", self.write_timeout_ms),
+            ("linger_timeout_ms", self.linger_timeout_ms),
+        ];
+        if let Some((field, _)) = positive.iter().find(|(_, value)| *value == 0) {
+            return Err(LimitError {
+                field,
+                problem: "must be at least 1",
+            });
+        }
+        let ceilings = [
+            (
+                "head_bytes_max",
+                self.head_bytes_max <= HEAD_BYTES_CEILING,
+                "must not exceed HEAD_BYTES_CEILING (16 MiB)",
+            ),
+            (
+                "trailer_bytes_max",
+                self.trailer_bytes_max <= HEAD_BYTES_CEILING,
+                "must not exceed HEAD_BYTES_CEILING (16 MiB)",
+            ),
+            (
+                "header_fields_max",
+                self.header_fields_max <= HEADER_FIELDS_CEILING,
+                "must not exceed HEADER_FIELDS_CEILING (256)",
+            ),
+            (
+                "target_bytes_max",
+                self.target_bytes_max < self.head_bytes_max,
+                "must be less than head_bytes_max",
+            ),
+            (
+                "chunk_line_bytes_max",
+                (self.chunk_line_bytes_max as u64) < CHUNK_OVERHEAD_BYTES_MAX,
+                "must be less than CHUNK_OVERHEAD_BYTES_MAX (16 KiB)",
+            ),
+        ];
+        match ceilings.iter().find(|(_, holds, _)| !holds) {
+            Some((field, _, problem)) => Err(LimitError { field, problem }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A limit that cannot be enforced as it was set.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct LimitError {
+    /// The name of the field of [`Limits`].
+    pub field: &'static str,
+    /// What is wrong with its value.
+    pub problem: &'static str,
+}
+
+impl fmt::Display for LimitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field, self.problem)
+    }
+}
+
+impl Error for LimitError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_pass_their_own_check() {
+        assert_eq!(Limits::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn zero_is_named_with_its_field() {
+        let limits = Limits {
+            write_timeout_ms: 0,
+            ..Limits::default()
+        };
+        assert_eq!(limits.check().unwrap_err().field, "write_timeout_ms");
+    }
+
+    #[test]
+    fn target_must_fit_into_the_head() {
+        let limits = Limits {
+            head_bytes_max: 4096,
+            ..Limits::default()
+        };
+        let error = limits.check().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "target_bytes_max must be less than head_bytes_max"
+        );
+    }
+
+    #[test]
+    fn ceilings_hold() {
+        let limits = Limits {
+            header_fields_max: HEADER_FIELDS_CEILING + 1,
+            ..Limits::default()
+        };
+        assert_eq!(limits.check().unwrap_err().field, "header_fields_max");
+    }
+}

@@ -1,0 +1,85 @@
+//! The bytes of a connection on their way to the socket. Knows no messages.
+
+/// Spent bytes in front of unsent ones that are worth a copy.
+const SPENT_BYTES_MAX: usize = 32 * 1024;
+
+/// Output of one connection: written at the end, sent from the front.
+#[derive(Debug, Default)]
+pub(crate) struct SendBuffer {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl SendBuffer {
+    pub(crate) fn with_capacity(capacity: usize) -> SendBuffer {
+        SendBuffer {
+            bytes: Vec::with_capacity(capacity),
+            sent: 0,
+        }
+    }
+
+    /// What is still to be sent.
+    #[inline]
+    pub(crate) fn unsent(&self) -> &[u8] {
+        &self.bytes[self.sent..]
+    }
+
+    /// Where writers append.
+    #[inline]
+    pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// The socket took `n` bytes.
+    pub(crate) fn consume(&mut self, n: usize) {
+        assert!(
+            n <= self.bytes.len() - self.sent,
+            "more output consumed than there was"
+        );
+        self.sent += n;
+        if self.sent == self.bytes.len() {
+            self.clear();
+        } else if self.sent >= SPENT_BYTES_MAX && self.sent >= self.bytes.len() / 2 {
+            self.bytes.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+
+    /// Forgets everything and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.sent = 0;
+    }
+
+    /// Bytes of memory held.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_reader_does_not_make_spent_bytes_pile_up() {
+        let mut buffer = SendBuffer::default();
+        buffer.tail().extend_from_slice(b"x");
+        for i in 0..100_000u32 {
+            buffer.tail().extend_from_slice(&i.to_be_bytes());
+            buffer.consume(4);
+        }
+        assert_eq!(buffer.unsent().len(), 1);
+        assert!(buffer.capacity() <= 4 * SPENT_BYTES_MAX);
+    }
+
+    #[test]
+    fn what_was_sent_is_gone() {
+        let mut buffer = SendBuffer::default();
+        buffer.tail().extend_from_slice(b"abc");
+        buffer.consume(2);
+        assert_eq!(buffer.unsent(), b"c");
+        buffer.consume(1);
+        assert_eq!(buffer.unsent(), b"");
+    }
+}

@@ -1,0 +1,154 @@
+//! What a person may choose about a server. Knows nothing of how it is carried out.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+
+use turbo_shard_protocol::Limits;
+
+use crate::net::placement;
+use crate::service::StartError;
+
+/// Most shards that one server may have; far above any machine, it catches a mistyped number.
+pub const SHARDS_MAX: usize = 1024;
+/// Connections that one shard holds open unless told otherwise. Idle ones cost under 2 KiB each: 32 MiB per shard.
+pub const CONNECTIONS_MAX_DEFAULT: usize = 16 * 1024;
+/// Connections that the kernel may queue per listener before a shard accepts them (capped by net.core.somaxconn).
+pub const BACKLOG_DEFAULT: u32 = 1024;
+/// How long exchanges in flight may take to finish after a stop was asked for.
+pub const GRACEFUL_TIMEOUT_MS_DEFAULT: u64 = 30_000;
+
+/// Stack of every thread that may run an app's code. Only what is touched costs memory. CPython 3.13's C code recurses
+/// without asking how much is left: `json.loads` of deeply nested input overruns 1 MiB.
+pub const THREAD_STACK_BYTES: usize = 16 * 1024 * 1024;
+
+/// Which architecture serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// One pinned executor per core; nothing moves between cores.
+    Shard,
+    /// One tokio multi-thread runtime whose workers steal tasks from each other.
+    Steal,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Mode::Shard => "shard",
+            Mode::Steal => "steal",
+        })
+    }
+}
+
+/// What moves a shard's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineName {
+    /// tokio's current-thread runtime over epoll.
+    Tokio,
+    /// glommio's executor over io_uring.
+    Glommio,
+}
+
+impl fmt::Display for EngineName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            EngineName::Tokio => "tokio",
+            EngineName::Glommio => "glommio",
+        })
+    }
+}
+
+/// The engine asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineChoice {
+    /// The fastest that works here.
+    Auto,
+    /// This one, or an error that says why not.
+    Named(EngineName),
+}
+
+/// All that a server is told.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Architecture.
+    pub mode: Mode,
+    /// Engine of the shards; work stealing always runs on tokio.
+    pub engine: EngineChoice,
+    /// Shards, or workers in work-stealing mode.
+    pub shards: NonZeroUsize,
+    /// Whether each shard is pinned to one of the allowed cores.
+    pub pin: bool,
+    /// Name or address to listen on.
+    pub host: String,
+    /// TCP port; 0 lets the kernel choose.
+    pub port: u16,
+    /// Connections queued by the kernel, per listener.
+    pub backlog: u32,
+    /// Bounds on what a peer may send and how slowly.
+    pub limits: Limits,
+    /// Open connections per shard; beyond it a connection is answered 503.
+    pub connections_max: usize,
+    /// Milliseconds that exchanges in flight get after a stop.
+    pub graceful_timeout_ms: u64,
+}
+
+impl Default for ServerConfig {
+    fn default() -> ServerConfig {
+        ServerConfig {
+            mode: Mode::Shard,
+            engine: EngineChoice::Auto,
+            shards: placement::allowed_cores().default_shards(),
+            pin: true,
+            host: String::from("127.0.0.1"),
+            port: 8000,
+            backlog: BACKLOG_DEFAULT,
+            limits: Limits::default(),
+            connections_max: CONNECTIONS_MAX_DEFAULT,
+            graceful_timeout_ms: GRACEFUL_TIMEOUT_MS_DEFAULT,
+        }
+    }
+}
+
+impl ServerConfig {
+    /// Refuses what cannot work, naming the setting.
+    pub fn check(&self) -> Result<(), StartError> {
+        if self.shards.get() > SHARDS_MAX {
+            return Err(StartError::new(format!("shards is {}, the most is {SHARDS_MAX}", self.shards)));
+        }
+        if self.connections_max == 0 {
+            return Err(StartError::new("connections_max is 0: no connection could ever be served"));
+        }
+        if self.backlog == 0 || self.backlog > i32::MAX as u32 {
+            return Err(StartError::new(format!("backlog is {}, it must be 1 to {}", self.backlog, i32::MAX)));
+        }
+        if self.mode == Mode::Steal && self.engine == EngineChoice::Named(EngineName::Glommio) {
+            return Err(StartError::new("mode steal runs on tokio only: glommio executors share no tasks"));
+        }
+        self.limits.check().map_err(|error| StartError::new(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_accepted() {
+        ServerConfig::default().check().unwrap();
+    }
+
+    #[test]
+    fn stealing_on_glommio_is_refused_with_the_reason() {
+        let config = ServerConfig {
+            mode: Mode::Steal,
+            engine: EngineChoice::Named(EngineName::Glommio),
+            ..ServerConfig::default()
+        };
+        assert!(config.check().unwrap_err().to_string().contains("tokio only"));
+    }
+
+    #[test]
+    fn zero_connections_are_refused() {
+        let config = ServerConfig { connections_max: 0, ..ServerConfig::default() };
+        assert!(config.check().unwrap_err().to_string().contains("connections_max"));
+    }
+}

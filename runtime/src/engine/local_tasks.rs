@@ -1,0 +1,58 @@
+//! The tasks that every shard has besides its connections: time and the hosted loop. They are executor-neutral; the
+//! engine hands them its way of sleeping and of watching a descriptor.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::time::Instant;
+
+use crate::service::{App, HostedLoop};
+use crate::shard::host::{Host, LocalHost};
+
+/// Wakes connections whose deadline has come. Sleeps until the earliest of them and not a moment otherwise: an idle
+/// shard without connections never wakes.
+pub(crate) async fn keep_time<A: App>(host: &LocalHost<A>, sleep_until: impl AsyncFn(Instant)) {
+    loop {
+        match host.with_table(|table| table.next_deadline()) {
+            None => host.deadline_moved.notified().await,
+            Some(deadline) => {
+                tokio::select! {
+                    () = sleep_until(host.bench.clock.instant(deadline)) => {}
+                    () = host.deadline_moved.notified() => {}
+                }
+            }
+        }
+        let now = host.bench.clock.now();
+        host.with_table(|table| table.wake_due(now));
+    }
+}
+
+/// Drives the hosted loop: a turn when its descriptor is readable or a service call left something to run, and a pause
+/// for the connections between two turns.
+pub(crate) async fn drive_hosted_loop<A: App>(
+    host: &LocalHost<A>,
+    hosted: &dyn HostedLoop,
+    until_readable: impl AsyncFn() -> io::Result<()>,
+    pause: impl AsyncFn(),
+) {
+    loop {
+        while hosted.is_ready() || polls_readable(hosted.fd()) {
+            hosted.turn();
+            host.batch_open.notify_one();
+            pause().await;
+        }
+        let watched = tokio::select! {
+            watched = until_readable() => watched,
+            () = host.loop_ready.notified() => Ok(()),
+        };
+        if let Err(error) = watched {
+            panic!("the hosted loop's descriptor cannot be watched: {error}");
+        }
+    }
+}
+
+/// Whether `fd` is readable now. An edge-triggered watch tells of changes only, so what is left over is asked for.
+pub(crate) fn polls_readable(fd: RawFd) -> bool {
+    let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    // SAFETY: `entry` is one valid pollfd that lives through the call; poll writes to its `revents` only.
+    unsafe { libc::poll(&raw mut entry, 1, 0) == 1 }
+}

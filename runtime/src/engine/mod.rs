@@ -1,0 +1,13 @@
+//! Engines: each runs one shard's whole life on the calling thread. How bytes and timers move is theirs alone.
+
+pub(crate) mod busy_time;
+pub(crate) mod connection_task;
+pub(crate) mod fd_watcher;
+pub(crate) mod glommio;
+pub(crate) mod io_uring_probe;
+pub(crate) mod local_tasks;
+pub(crate) mod per_core;
+pub(crate) mod plan;
+pub(crate) mod registry;
+pub(crate) mod tokio_local;
+pub(crate) mod work_stealing;

@@ -1,0 +1,185 @@
+//! Shards on threads of their own, pinned, started one after another, and started anew when one dies.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Sender;
+
+use crate::config::{EngineName, ServerConfig, THREAD_STACK_BYTES};
+use crate::engine::plan::{EngineError, ShardPlan};
+use crate::engine::registry;
+use crate::mailbox::{Control, MailboxSender, mailbox};
+use crate::net::placement;
+use crate::service::{App, StartError};
+use crate::shard::clock::Clock;
+use crate::shard::counters::Counters;
+
+/// A shard that dies again within this time of its start is started anew only after a pause, which doubles.
+const STEADY: Duration = Duration::from_secs(10);
+const RESTART_PAUSE_MIN: Duration = Duration::from_millis(100);
+const RESTART_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// What a shard's thread tells the supervisor.
+pub(crate) enum ShardEvent {
+    Ready(usize),
+    Ended(usize, Result<(), EngineError>),
+}
+
+/// What is known of a shard for as long as the server lives.
+pub(crate) struct ShardRecord {
+    pub(crate) core: Option<usize>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) restarts: AtomicU64,
+}
+
+/// Starts shards and keeps them running.
+pub(crate) struct PerCore<A: App> {
+    pub(crate) app: Arc<A>,
+    pub(crate) engine: EngineName,
+    pub(crate) config: Arc<ServerConfig>,
+    pub(crate) clock: Clock,
+    pub(crate) records: Arc<Vec<ShardRecord>>,
+    pub(crate) events: Sender<ShardEvent>,
+    shards: Vec<Running>,
+}
+
+struct Running {
+    /// Kept until the drain, so that a shard that dies leaves its queue of connections to its successor.
+    listener: Option<std::net::TcpListener>,
+    mailbox: Option<MailboxSender>,
+    thread: Option<JoinHandle<()>>,
+    started: Instant,
+    pause: Duration,
+    restart_at: Option<Instant>,
+}
+
+impl<A: App> PerCore<A> {
+    pub(crate) fn new(
+        app: Arc<A>,
+        engine: EngineName,
+        config: Arc<ServerConfig>,
+        listeners: Vec<std::net::TcpListener>,
+        records: Arc<Vec<ShardRecord>>,
+        events: Sender<ShardEvent>,
+    ) -> PerCore<A> {
+        let shards = listeners.into_iter().map(|listener| Running {
+            listener: Some(listener),
+            mailbox: None,
+            thread: None,
+            started: Instant::now(),
+            pause: RESTART_PAUSE_MIN,
+            restart_at: None,
+        });
+        let shards = shards.collect();
+        PerCore { app, engine, config, clock: Clock::start(), records, events, shards }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Starts shard `index`; the next one may be started after its [`ShardEvent::Ready`].
+    pub(crate) fn start(&mut self, index: usize) -> Result<(), StartError> {
+        let shard = &mut self.shards[index];
+        let cannot = |error: std::io::Error| StartError::new(format!("shard {index} cannot be started: {error}"));
+        let Some(listener) = &shard.listener else { return Ok(()) };
+        let listener = listener.try_clone().map_err(cannot)?;
+        let (sender, mailbox) = mailbox();
+        let ready = self.events.clone();
+        let plan = ShardPlan {
+            app: Arc::clone(&self.app),
+            shard: index,
+            listener,
+            config: Arc::clone(&self.config),
+            counters: Arc::clone(&self.records[index].counters),
+            clock: self.clock,
+            mailbox,
+            ready: Box::new(move || drop(ready.send(ShardEvent::Ready(index)))),
+        };
+        let (engine, core, events) = (self.engine, self.records[index].core, self.events.clone());
+        let builder = std::thread::Builder::new().name(format!("shard-{index}")).stack_size(THREAD_STACK_BYTES);
+        let thread = builder.spawn(move || {
+            let result = live(engine, core, plan);
+            let _ = events.send(ShardEvent::Ended(index, result));
+        });
+        shard.thread = Some(thread.map_err(cannot)?);
+        shard.mailbox = Some(sender);
+        shard.started = Instant::now();
+        shard.restart_at = None;
+        Ok(())
+    }
+
+    /// A shard has died: it is counted and will be started anew, at once the first time.
+    pub(crate) fn died(&mut self, index: usize, error: &dyn std::fmt::Display) {
+        let shard = &mut self.shards[index];
+        join(shard.thread.take());
+        shard.mailbox = None;
+        self.records[index].restarts.fetch_add(1, Relaxed);
+        shard.pause = if shard.started.elapsed() >= STEADY { RESTART_PAUSE_MIN } else { shard.pause };
+        log::error!("shard {index} died ({error}); it is started anew in {} ms", shard.pause.as_millis());
+        shard.restart_at = Some(Instant::now() + shard.pause);
+        shard.pause = (shard.pause * 2).min(RESTART_PAUSE_MAX);
+    }
+
+    /// When the next dead shard is to be started.
+    pub(crate) fn next_restart(&self) -> Option<Instant> {
+        self.shards.iter().filter_map(|shard| shard.restart_at).min()
+    }
+
+    /// Starts the dead shards whose pause is over.
+    pub(crate) fn restart_due(&mut self) {
+        for index in 0..self.shards.len() {
+            if self.shards[index].restart_at.is_some_and(|at| at <= Instant::now())
+                && let Err(error) = self.start(index)
+            {
+                log::error!("{error}");
+                self.shards[index].restart_at = Some(Instant::now() + self.shards[index].pause);
+            }
+        }
+    }
+
+    /// A shard has ended as it was told to.
+    pub(crate) fn ended(&mut self, index: usize) {
+        join(self.shards[index].thread.take());
+        self.shards[index].mailbox = None;
+    }
+
+    pub(crate) fn tell_all(&mut self, control: Control) {
+        for shard in &mut self.shards {
+            // From here on no shard is started anew, and a listener that only we hold would go on taking connections.
+            shard.listener = None;
+            shard.restart_at = None;
+            if let Some(mailbox) = &shard.mailbox {
+                mailbox.post(control);
+            }
+        }
+    }
+
+    pub(crate) fn is_running(&self, index: usize) -> bool {
+        self.shards[index].thread.is_some()
+    }
+}
+
+/// A shard thread's whole life. Whatever happens in it, it ends in a result.
+fn live<A: App>(engine: EngineName, core: Option<usize>, plan: ShardPlan<A>) -> Result<(), EngineError> {
+    if let Some(core) = core
+        && !placement::pin_current_thread(core)
+    {
+        log::warn!("shard {} could not be pinned to core {core}; it runs where the kernel puts it", plan.shard);
+    }
+    let app = Arc::clone(&plan.app);
+    app.thread_starts()?;
+    let result = catch_unwind(AssertUnwindSafe(|| registry::run(engine, plan)));
+    app.thread_stops();
+    result.unwrap_or(Err(EngineError::TaskLost("engine")))
+}
+
+fn join(thread: Option<JoinHandle<()>>) {
+    if let Some(thread) = thread {
+        // `live` catches panics; there is nothing in the result.
+        let _ = thread.join();
+    }
+}

@@ -1,0 +1,178 @@
+//! The `tokio` engine: a current-thread runtime over epoll, one per shard. Works everywhere.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::task::{JoinHandle, spawn_local};
+
+use crate::engine::busy_time::BusyTime;
+use crate::engine::connection_task::{ByteStream, ConnectionTask};
+use crate::engine::local_tasks::{drive_hosted_loop, keep_time};
+use crate::engine::plan::{Engine, EngineError, ShardPlan};
+use crate::mailbox::Control;
+use crate::net::listener;
+use crate::service::{App, ConnectionInfo, Service};
+use crate::shard::host::LocalHost;
+
+/// Pause after a failed accept (no descriptor left, most often): the queue stays, a busy loop would not help it.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// tokio on one core.
+pub(crate) struct TokioLocal;
+
+impl Engine for TokioLocal {
+    fn run<A: App>(self, plan: ShardPlan<A>) -> Result<(), EngineError> {
+        let setup = |what| move |error| EngineError::Setup { what, error };
+        let (app, counters) = (plan.app.clone(), plan.counters.clone());
+        let unpark_busy = BusyTime::new(counters);
+        let park_busy = unpark_busy.clone();
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .on_thread_park(move || {
+                app.thread_parks();
+                park_busy.parks();
+            })
+            .on_thread_unpark(move || unpark_busy.unparks())
+            .build_local(LocalOptions::default())
+            .map_err(setup("tokio's runtime could not be made"))?;
+        let host = Rc::new(LocalHost::new(&*plan.app, plan.shard, &plan.config, plan.counters.clone(), plan.clock)?);
+        let result = runtime.block_on(live(plan, Rc::clone(&host)));
+        // Dropping the runtime drops the connections that a stop has left; only then may the service go.
+        drop(runtime);
+        host.bench.service.stop();
+        result
+    }
+}
+
+/// A shard from its first connection to its last.
+async fn live<A: App>(plan: ShardPlan<A>, host: Rc<LocalHost<A>>) -> Result<(), EngineError> {
+    let setup = |what| move |error| EngineError::Setup { what, error };
+    let listener = TcpListener::from_std(plan.listener).map_err(setup("the listener could not be watched"))?;
+    let listener = Rc::new(listener);
+    let accepting = spawn_local(accept(Rc::clone(&listener), Rc::clone(&host)));
+    let mut timekeeper = spawn_local({
+        let host = Rc::clone(&host);
+        async move { keep_time(&host, async |at: Instant| tokio::time::sleep_until(at.into()).await).await }
+    });
+    let mut loop_driver = spawn_hosted_loop(&host).map_err(setup("the hosted loop could not be watched"))?;
+    (plan.ready)();
+
+    let mut accepting = Some(accepting);
+    let mut draining = false;
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut timekeeper => return Err(EngineError::TaskLost("time")),
+            () = lost(&mut loop_driver) => return Err(EngineError::TaskLost("hosted loop")),
+            () = lost(&mut accepting) => return Err(EngineError::TaskLost("accept")),
+            control = plan.mailbox.next() => {
+                if let Some(task) = accepting.take() {
+                    task.abort();
+                    let _ = task.await;
+                }
+                match control {
+                    Control::Drain if draining => {}
+                    Control::Drain => {
+                        accept_rest(&listener, &host);
+                        host.start_drain();
+                    }
+                    Control::Stop => host.start_cut(),
+                }
+                draining = true;
+            }
+            () = host.until_empty(), if draining => return Ok(()),
+        }
+    }
+}
+
+/// Ends when the task has ended; never without a task.
+async fn lost(task: &mut Option<JoinHandle<()>>) {
+    match task {
+        Some(task) => drop(task.await),
+        None => std::future::pending().await,
+    }
+}
+
+fn spawn_hosted_loop<A: App>(host: &Rc<LocalHost<A>>) -> io::Result<Option<JoinHandle<()>>> {
+    let Some(hosted) = host.host_loop() else { return Ok(None) };
+    let fd = WatchedFd(hosted.fd());
+    // SAFETY: the hosted loop keeps its descriptor open and the same for as long as it is hosted; `host` owns the loop
+    // and outlives the task that owns `watched` (see `run`, which drops the runtime first).
+    let watched = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE)? };
+    let host = Rc::clone(host);
+    Ok(Some(spawn_local(async move {
+        let Some(hosted) = host.hosted() else { return };
+        let until_readable = async || {
+            watched.readable().await?.clear_ready();
+            Ok(())
+        };
+        drive_hosted_loop(&host, hosted, until_readable, tokio::task::yield_now).await;
+    })))
+}
+
+async fn accept<A: App>(listener: Rc<TcpListener>, host: Rc<LocalHost<A>>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => serve(stream, peer, &host),
+            Err(error) => {
+                log::warn!("a connection could not be accepted: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Takes the connections that wait in the queue of a listener that is about to close: closing would reset them.
+fn accept_rest<A: App>(listener: &TcpListener, host: &Rc<LocalHost<A>>) {
+    let duplicate = socket2::SockRef::from(listener).try_clone().map(std::net::TcpListener::from);
+    let Ok(duplicate) = duplicate else { return };
+    for (stream, peer) in listener::accept_waiting(&duplicate) {
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            serve(stream, peer, host);
+        }
+    }
+    // Other descriptors of this socket may be open (the supervisor's, to start a lost shard anew): shutting it down
+    // takes it out of the port's group, whoever holds it.
+    let _ = socket2::SockRef::from(&duplicate).shutdown(std::net::Shutdown::Both);
+}
+
+fn serve<A: App>(stream: TcpStream, peer: std::net::SocketAddr, host: &Rc<LocalHost<A>>) {
+    let Ok(local) = stream.local_addr() else { return };
+    let Some(admission) = host.admit() else { return };
+    let info = ConnectionInfo { peer, local };
+    spawn_local(ConnectionTask::new(stream, info, Rc::clone(host), admission));
+}
+
+impl ByteStream for TcpStream {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        std::task::ready!(AsyncRead::poll_read(Pin::new(self), cx, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        AsyncWrite::poll_write(Pin::new(self), cx, bytes)
+    }
+
+    fn shutdown_write(&mut self) {
+        let _ = socket2::SockRef::from(&*self).shutdown(std::net::Shutdown::Write);
+    }
+}
+
+/// A descriptor that somebody else owns and closes after the engine has let go of it.
+struct WatchedFd(RawFd);
+
+impl std::os::fd::AsRawFd for WatchedFd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0
+    }
+}

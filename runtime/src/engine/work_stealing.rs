@@ -1,0 +1,180 @@
+//! The work-stealing mode: one tokio multi-thread runtime, one listener, one I/O driver, tasks that move between
+//! workers. The usual design, for comparison: the same drivers, the same service, the same answers.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Builder;
+
+use crate::config::{ServerConfig, THREAD_STACK_BYTES};
+use crate::engine::busy_time::BusyTime;
+use crate::engine::connection_task::ConnectionTask;
+use crate::engine::plan::EngineError;
+use crate::engine::tokio_local::ACCEPT_PAUSE;
+use crate::mailbox::{Control, Mailbox};
+use crate::net::listener;
+use crate::service::{App, ConnectionInfo};
+use crate::shard::clock::Clock;
+use crate::shard::host::{Host, SharedHost};
+
+/// What the work-stealing runtime is given.
+pub(crate) struct StealPlan<A: App> {
+    pub(crate) app: Arc<A>,
+    pub(crate) listener: std::net::TcpListener,
+    pub(crate) config: Arc<ServerConfig>,
+    pub(crate) clock: Clock,
+    pub(crate) mailbox: Mailbox,
+    /// Called once, with the host whose counters may be read from then on, when connections are being served.
+    pub(crate) ready: Box<dyn FnOnce(Arc<SharedHost<A>>) + Send>,
+}
+
+/// Runs until the drain is over. Blocks the calling thread, which is no worker.
+pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
+    let setup = |what| move |error| EngineError::Setup { what, error };
+    let host = Arc::new(SharedHost::new(Arc::clone(&plan.app), &plan.config, plan.clock));
+    let starts = {
+        // One after another: many threads that enter the interpreter for the first time at once can deadlock it.
+        let (app, one_by_one) = (Arc::clone(&plan.app), Mutex::new(()));
+        move || {
+            let _turn = one_by_one.lock();
+            if let Err(error) = app.thread_starts() {
+                log::error!("a worker's thread could not be prepared: {error}");
+            }
+        }
+    };
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(plan.config.shards.get())
+        .thread_name_fn(thread_name())
+        .thread_stack_size(THREAD_STACK_BYTES)
+        .enable_io()
+        .enable_time()
+        .on_thread_start(starts)
+        .on_thread_park({
+            let (app, host) = (Arc::clone(&plan.app), Arc::clone(&host));
+            move || {
+                app.thread_parks();
+                if let Some(bench) = host.known_worker() {
+                    BusyTime::new(Arc::clone(&bench.counters)).parks();
+                }
+            }
+        })
+        .on_thread_unpark({
+            let host = Arc::clone(&host);
+            move || {
+                if let Some(bench) = host.known_worker() {
+                    BusyTime::new(Arc::clone(&bench.counters)).unparks();
+                }
+            }
+        })
+        .on_thread_stop({
+            let app = Arc::clone(&plan.app);
+            move || app.thread_stops()
+        })
+        .build()
+        .map_err(setup("tokio's runtime could not be made"))?;
+    let result = runtime.block_on(live(plan, Arc::clone(&host)));
+    // Joins the workers; their hooks let go of the host.
+    drop(runtime);
+    match Arc::into_inner(host) {
+        Some(mut host) => host.stop_services(),
+        None => log::error!("a worker outlived its runtime; its service was not stopped"),
+    }
+    result
+}
+
+async fn live<A: App>(plan: StealPlan<A>, host: Arc<SharedHost<A>>) -> Result<(), EngineError> {
+    let setup = |what| move |error| EngineError::Setup { what, error };
+    let listener = TcpListener::from_std(plan.listener).map_err(setup("the listener could not be watched"))?;
+    let listener = Arc::new(listener);
+    // The first service is made on a worker now, so that an app that cannot make one is an error at start.
+    let first = Arc::clone(&host);
+    match tokio::spawn(async move { first.worker().map(drop) }).await {
+        Ok(made) => made?,
+        Err(_panic) => return Err(EngineError::TaskLost("first service")),
+    }
+    let mut accepting = tokio::spawn(accept(Arc::clone(&listener), Arc::clone(&host)));
+    let mut timekeeper = tokio::spawn(keep_time(Arc::clone(&host)));
+    (plan.ready)(Arc::clone(&host));
+
+    let mut draining = false;
+    let ended = loop {
+        tokio::select! {
+            biased;
+            _ = &mut timekeeper => break Err(EngineError::TaskLost("time")),
+            _ = &mut accepting, if !draining => break Err(EngineError::TaskLost("accept")),
+            control = plan.mailbox.next() => {
+                if !draining {
+                    accepting.abort();
+                    let _ = (&mut accepting).await;
+                }
+                match control {
+                    Control::Drain if draining => {}
+                    Control::Drain => {
+                        accept_rest(&listener, &host);
+                        host.start_drain();
+                    }
+                    Control::Stop => host.start_cut(),
+                }
+                draining = true;
+            }
+            () = host.until_empty(), if draining => break Ok(()),
+        }
+    };
+    timekeeper.abort();
+    let _ = timekeeper.await;
+    ended
+}
+
+async fn accept<A: App>(listener: Arc<TcpListener>, host: Arc<SharedHost<A>>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => serve(stream, peer, &host),
+            Err(error) => {
+                log::warn!("a connection could not be accepted: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn accept_rest<A: App>(listener: &TcpListener, host: &Arc<SharedHost<A>>) {
+    let Ok(duplicate) = socket2::SockRef::from(listener).try_clone().map(std::net::TcpListener::from) else { return };
+    for (stream, peer) in listener::accept_waiting(&duplicate) {
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            serve(stream, peer, host);
+        }
+    }
+    let _ = socket2::SockRef::from(&duplicate).shutdown(std::net::Shutdown::Both);
+}
+
+fn serve<A: App>(stream: TcpStream, peer: std::net::SocketAddr, host: &Arc<SharedHost<A>>) {
+    let Ok(local) = stream.local_addr() else { return };
+    let Some(admission) = host.admit() else { return };
+    let (info, host) = (ConnectionInfo { peer, local }, Arc::clone(host));
+    // The driver is made on the worker that polls it first: it needs that worker's workbench.
+    tokio::spawn(async move { ConnectionTask::new(stream, info, host, admission).await });
+}
+
+async fn keep_time<A: App>(host: Arc<SharedHost<A>>) {
+    loop {
+        match host.with_table(|table| table.next_deadline()) {
+            None => host.deadline_moved.notified().await,
+            Some(deadline) => {
+                let at: Instant = host.clock().instant(deadline);
+                tokio::select! {
+                    () = tokio::time::sleep_until(at.into()) => {}
+                    () = host.deadline_moved.notified() => {}
+                }
+            }
+        }
+        let now = host.clock().now();
+        host.with_table(|table| table.wake_due(now));
+    }
+}
+
+fn thread_name() -> impl Fn() -> String + Send + Sync {
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    move || format!("steal-{}", next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+}

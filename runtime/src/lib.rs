@@ -1,0 +1,29 @@
+//! turbo-shard's runtime: shards, engines, listeners and the life of a server. It serves a Rust [`Service`] and knows
+//! no Python.
+
+mod blocking_pool;
+mod config;
+mod engine;
+mod mailbox;
+mod net;
+mod reply;
+mod route_table;
+mod server;
+mod service;
+mod shard;
+mod signals;
+
+pub use turbo_shard_protocol as protocol;
+
+pub use blocking_pool::{BlockingPool, Job, QueueFull, ThreadHooks};
+pub use config::{
+    BACKLOG_DEFAULT, CONNECTIONS_MAX_DEFAULT, EngineChoice, EngineName, GRACEFUL_TIMEOUT_MS_DEFAULT, Mode, SHARDS_MAX,
+    THREAD_STACK_BYTES,    ServerConfig,
+};
+pub use engine::registry::{EngineProbe, probe_engines};
+pub use net::placement::{AllowedCores, allowed_cores};
+pub use reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};
+pub use route_table::*;
+pub use server::{BoundServer, Report, ServerHandle};
+pub use service::{App, ConnectionInfo, Exchange, HostedLoop, Outcome, Place, Service, StartError};
+pub use shard::counters::ShardCounts;

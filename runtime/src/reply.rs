@@ -1,0 +1,282 @@
+//! The answer that comes later: a slot between a connection and whoever answers it, on this thread or another.
+//! Knows nothing of sockets; an engine is only ever a [`Waker`] here.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use turbo_shard_protocol::{BodyLength, HeaderLines};
+
+/// A streamed answer waits for room once this many bytes are queued in its slot.
+/// Worst case per connection: this plus one chunk, beside the protocol's output buffer.
+pub const REPLY_QUEUED_BYTES_HIGH: usize = 64 * 1024;
+
+/// What the answering side wants to hear. Called on the connection's thread, outside of any lock.
+pub trait ReplyListener: Send {
+    /// After [`Flow::Wait`]: the peer has read, more may be sent. May come without need.
+    fn room(&self);
+    /// The connection is gone; nothing sent from now on will arrive. Comes once, or twice if it left while `listen` ran.
+    fn peer_left(&self);
+}
+
+/// Whether the answering side should go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// There is room for more.
+    Ready,
+    /// Taken, but wait for [`ReplyListener::room`] before the next chunk.
+    Wait,
+    /// Dropped: the connection is gone.
+    PeerLeft,
+}
+
+/// One piece of an answer.
+#[derive(Debug)]
+pub(crate) enum Part {
+    Whole { status: u16, lines: HeaderLines, body: Vec<u8> },
+    Start { status: u16, lines: HeaderLines, length: BodyLength },
+    Chunk(Vec<u8>),
+    End,
+    /// The answering side gave up: 500 if nothing was sent, else the connection is cut.
+    Failed,
+}
+
+#[derive(Default)]
+struct State {
+    parts: VecDeque<Part>,
+    queued_bytes: usize,
+    /// The sender was told to wait and has not been told of room yet.
+    waiting: bool,
+    finished: bool,
+    peer_left: bool,
+    waker: Option<Waker>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    listener: Mutex<Option<Box<dyn ReplyListener>>>,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code of ours panics while it holds the lock; a poisoned state would still be a whole one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, say: impl FnOnce(&dyn ReplyListener)) {
+        if let Some(listener) = &*self.listener.lock().unwrap_or_else(PoisonError::into_inner) {
+            say(&**listener);
+        }
+    }
+}
+
+/// The answering side. Dropped before its answer is complete, it counts as failed.
+pub struct ReplyHandle {
+    shared: Arc<Shared>,
+}
+
+impl ReplyHandle {
+    pub(crate) fn pair(waker: Waker) -> (ReplyHandle, Slot) {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State { waker: Some(waker), ..State::default() }),
+            listener: Mutex::new(None),
+        });
+        (ReplyHandle { shared: Arc::clone(&shared) }, Slot { shared })
+    }
+
+    /// Says who wants to hear of room and of the peer's leaving; told at once if the peer has left already.
+    pub fn listen(&self, listener: Box<dyn ReplyListener>) {
+        *self.shared.listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
+        if self.peer_left() {
+            self.shared.tell(|listener| listener.peer_left());
+        }
+    }
+
+    /// Sends the whole answer.
+    pub fn whole(self, status: u16, lines: HeaderLines, body: Vec<u8>) {
+        self.put(Part::Whole { status, lines, body }, true);
+    }
+
+    /// Sends the head; the body follows in chunks.
+    pub fn start(&self, status: u16, lines: HeaderLines, length: BodyLength) {
+        self.put(Part::Start { status, lines, length }, false);
+    }
+
+    /// Sends a piece of the body.
+    pub fn chunk(&self, data: Vec<u8>) -> Flow {
+        self.put(Part::Chunk(data), false)
+    }
+
+    /// Ends the body.
+    pub fn end(self) {
+        self.put(Part::End, true);
+    }
+
+    /// Gives up: the peer gets a 500, or a cut connection if it has seen the head already.
+    pub fn fail(self) {
+        self.put(Part::Failed, true);
+    }
+
+    /// Whether the connection is gone.
+    pub fn peer_left(&self) -> bool {
+        self.shared.state().peer_left
+    }
+
+    fn put(&self, part: Part, last: bool) -> Flow {
+        let waker;
+        let flow;
+        {
+            let mut state = self.shared.state();
+            if state.peer_left || state.finished {
+                state.finished |= last;
+                return Flow::PeerLeft;
+            }
+            if let Part::Chunk(data) = &part {
+                state.queued_bytes += data.len();
+            }
+            state.parts.push_back(part);
+            state.finished = last;
+            state.waiting = state.queued_bytes >= REPLY_QUEUED_BYTES_HIGH;
+            flow = if state.waiting { Flow::Wait } else { Flow::Ready };
+            waker = state.waker.take();
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        flow
+    }
+}
+
+impl Drop for ReplyHandle {
+    fn drop(&mut self) {
+        if !self.shared.state().finished {
+            self.put(Part::Failed, true);
+        }
+    }
+}
+
+/// The connection's side.
+pub(crate) struct Slot {
+    shared: Arc<Shared>,
+}
+
+impl Slot {
+    /// Takes the next piece. With none there, `waker` is called when one comes. A sender that waited hears of room once
+    /// half of what it had queued is taken: a connection that does not read is not asked, so its sender goes on waiting.
+    pub(crate) fn take(&self, waker: &Waker) -> Option<Part> {
+        let (part, room) = {
+            let mut state = self.shared.state();
+            let part = state.parts.pop_front();
+            match &part {
+                Some(Part::Chunk(data)) => state.queued_bytes -= data.len(),
+                Some(_) => {}
+                None => state.waker = Some(waker.clone()),
+            }
+            let room = state.waiting && state.queued_bytes <= REPLY_QUEUED_BYTES_HIGH / 2;
+            state.waiting &= !room;
+            (part, room)
+        };
+        if room {
+            self.shared.tell(|listener| listener.room());
+        }
+        part
+    }
+}
+
+impl Drop for Slot {
+    /// The connection is gone, or the exchange is over.
+    fn drop(&mut self) {
+        let left_early = {
+            let mut state = self.shared.state();
+            state.peer_left = true;
+            state.waker = None;
+            state.parts.clear();
+            !state.finished
+        };
+        if left_early {
+            self.shared.tell(|listener| listener.peer_left());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    #[derive(Default)]
+    struct Heard {
+        wakes: AtomicUsize,
+        rooms: AtomicUsize,
+        leaves: AtomicUsize,
+    }
+
+    impl Wake for Heard {
+        fn wake(self: Arc<Self>) {
+            self.wakes.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    struct Listener(Arc<Heard>);
+
+    impl ReplyListener for Listener {
+        fn room(&self) {
+            self.0.rooms.fetch_add(1, Ordering::Relaxed);
+        }
+        fn peer_left(&self) {
+            self.0.leaves.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn pair() -> (ReplyHandle, Slot, Arc<Heard>, Waker) {
+        let heard = Arc::new(Heard::default());
+        let waker = Waker::from(Arc::clone(&heard));
+        let (handle, slot) = ReplyHandle::pair(waker.clone());
+        handle.listen(Box::new(Listener(Arc::clone(&heard))));
+        (handle, slot, heard, waker)
+    }
+
+    #[test]
+    fn a_whole_answer_wakes_once_and_is_taken_once() {
+        let (handle, slot, heard, waker) = pair();
+        handle.whole(200, HeaderLines::new(), b"hi".to_vec());
+        assert_eq!(heard.wakes.load(Ordering::Relaxed), 1);
+        assert!(matches!(slot.take(&waker), Some(Part::Whole { status: 200, .. })));
+        assert!(slot.take(&waker).is_none());
+        drop(slot);
+        assert_eq!(heard.leaves.load(Ordering::Relaxed), 0, "a finished answer needs no farewell");
+    }
+
+    #[test]
+    fn a_dropped_handle_is_a_failed_answer() {
+        let (handle, slot, heard, waker) = pair();
+        drop(handle);
+        assert_eq!(heard.wakes.load(Ordering::Relaxed), 1);
+        assert!(matches!(slot.take(&waker), Some(Part::Failed)));
+    }
+
+    #[test]
+    fn a_sender_waits_above_the_mark_and_hears_of_room_once() {
+        let (handle, slot, heard, waker) = pair();
+        handle.start(200, HeaderLines::new(), BodyLength::Unknown);
+        assert_eq!(handle.chunk(vec![0; REPLY_QUEUED_BYTES_HIGH]), Flow::Wait);
+        assert!(matches!(slot.take(&waker), Some(Part::Start { .. })));
+        assert_eq!(heard.rooms.load(Ordering::Relaxed), 0, "the chunk is still queued");
+        assert!(matches!(slot.take(&waker), Some(Part::Chunk(_))));
+        assert!(slot.take(&waker).is_none());
+        assert_eq!(heard.rooms.load(Ordering::Relaxed), 1);
+        assert_eq!(handle.chunk(vec![0; 10]), Flow::Ready);
+        handle.end();
+    }
+
+    #[test]
+    fn a_lost_peer_is_told_once_and_chunks_go_nowhere() {
+        let (handle, slot, heard, _waker) = pair();
+        drop(slot);
+        assert!(handle.peer_left());
+        assert_eq!(handle.chunk(vec![1]), Flow::PeerLeft);
+        handle.end();
+        assert_eq!(heard.leaves.load(Ordering::Relaxed), 1);
+    }
+}

@@ -1,0 +1,147 @@
+//! What the runtime asks of an application, and what it hands to it. Knows nothing of Python, sockets or engines.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::task::Waker;
+
+use turbo_shard_protocol::{RequestHead, ResponseWriter};
+
+use crate::reply::{ReplyHandle, Slot};
+
+/// What the user wrote, as the runtime sees it: shared by all threads, it makes one [`Service`] for each of them.
+///
+/// The hooks let an interpreter keep one thread state for each thread's whole life (invariant I4). They are called on
+/// the thread they speak of, in the order `thread_starts`, `service`, any number of `thread_parks`, `thread_stops`.
+pub trait App: Send + Sync + 'static {
+    /// The per-thread service.
+    type Service: Service;
+
+    /// A thread that will run a service has started. Threads are started one after another, never side by side.
+    fn thread_starts(&self) -> Result<(), StartError> {
+        Ok(())
+    }
+
+    /// Makes the service of the calling thread.
+    fn service(&self, place: Place) -> Result<Self::Service, StartError>;
+
+    /// The calling thread is about to wait in the kernel, or has finished a batch where the engine cannot tell.
+    /// Nothing that others wait for (an attached thread state) may be held past this call. Called often: keep it cheap.
+    fn thread_parks(&self) {}
+
+    /// The calling thread ends. Its service has been dropped already.
+    fn thread_stops(&self) {}
+}
+
+/// Where a service lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On shard number `0..shards`: connections and hosted loop share this one pinned thread.
+    Shard(usize),
+    /// On one of the work-stealing runtime's workers: a connection may be polled on another worker the next time.
+    Worker,
+}
+
+/// What a connection calls. One instance lives on one thread and is called only there, so it needs no lock.
+pub trait Service: Send + 'static {
+    /// Answers a request, asks for its body, or takes the answer upon itself.
+    ///
+    /// Called when the head is complete, and a second time with the body after [`Outcome::ReadBody`]. It runs on the
+    /// thread that owns the connection: whatever it does, the shard's other connections wait for it. A panic is caught
+    /// and answered 500.
+    fn call(&self, exchange: &mut Exchange<'_>) -> Outcome;
+
+    /// The event loop that wants to live on this shard's thread, if there is one. Asked for once, on a shard's thread;
+    /// never in work-stealing mode.
+    fn hosted_loop(&self) -> Option<Box<dyn HostedLoop>> {
+        None
+    }
+
+    /// The shard has drained and no call will follow. Runs on the service's thread.
+    fn stop(&self) {}
+}
+
+/// What a service did with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The whole answer is in [`Exchange::response`].
+    Answered,
+    /// Call again, with the same `tag`, once the whole body of at most `bytes_max` bytes is there (beyond: 413).
+    ReadBody {
+        /// Largest body in bytes that the service takes.
+        bytes_max: u64,
+        /// Anything that saves the service from finding its route a second time.
+        tag: u32,
+    },
+    /// The answer comes through the [`ReplyHandle`] that [`Exchange::defer`] gave.
+    Deferred,
+}
+
+/// One request and the place for its answer.
+pub struct Exchange<'a> {
+    /// The request's head; it borrows the connection's buffer.
+    pub request: RequestHead<'a>,
+    /// The whole body, on the call that follows [`Outcome::ReadBody`].
+    pub body: Option<&'a [u8]>,
+    /// What [`Outcome::ReadBody`] carried; 0 on the first call.
+    pub tag: u32,
+    /// Where an immediate answer goes.
+    pub response: ResponseWriter<'a>,
+    /// Who is talking to whom.
+    pub connection: &'a ConnectionInfo,
+    pub(crate) waker: &'a Waker,
+    pub(crate) deferred: &'a mut Option<Slot>,
+}
+
+impl Exchange<'_> {
+    /// Takes the answer out of this call: it may come later, whole or in pieces, from any thread.
+    ///
+    /// To be followed by [`Outcome::Deferred`].
+    pub fn defer(&mut self) -> ReplyHandle {
+        let (handle, slot) = ReplyHandle::pair(self.waker.clone());
+        *self.deferred = Some(slot);
+        handle
+    }
+}
+
+/// The two ends of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionInfo {
+    /// The peer's address.
+    pub peer: SocketAddr,
+    /// Our address as the peer reached it.
+    pub local: SocketAddr,
+}
+
+/// An event loop that a shard drives on its own thread (asyncio, for one).
+///
+/// The engine watches `fd` and calls `turn` when it is readable, or when `is_ready` says so after a batch of calls.
+pub trait HostedLoop {
+    /// A descriptor that polls readable while the loop has input, an expired timer, or a call from another thread.
+    fn fd(&self) -> RawFd;
+
+    /// Whether something can run now without waiting for `fd`. Asked after every batch: keep it cheap.
+    fn is_ready(&self) -> bool;
+
+    /// Runs what is ready, once. Returns whether more is ready by now.
+    fn turn(&self) -> bool;
+}
+
+/// Why a server could not start, in one line for a person.
+#[derive(Debug)]
+pub struct StartError(String);
+
+impl StartError {
+    /// `message` is shown as it is: one line, what is wrong and what helps.
+    pub fn new(message: impl Into<String>) -> StartError {
+        StartError(message.into())
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StartError {}

@@ -1,0 +1,312 @@
+//! Where connections live: one shard's thread, or the workers of the work-stealing runtime. Knows no engine.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use thread_local::ThreadLocal;
+use tokio::sync::Notify;
+use turbo_shard_protocol::Limits;
+
+use crate::config::ServerConfig;
+use crate::service::{App, HostedLoop, Place, Service, StartError};
+use crate::shard::clock::Clock;
+use crate::shard::connection_table::{ConnectionId, ConnectionTable};
+use crate::shard::counters::Counters;
+use crate::shard::workbench::Workbench;
+
+/// Connections beyond the configured most that are still taken in to be told 503; beyond these they are just closed.
+const REFUSED_AT_ONCE_MAX: usize = 64;
+
+/// How a fresh connection is received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// It is served.
+    Served(ConnectionId),
+    /// It is told 503.
+    Refused(ConnectionId),
+}
+
+/// How far a host is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Stage {
+    Serving,
+    /// Exchanges in flight are finished, then connections close.
+    Draining,
+    /// Connections end at once.
+    Cutting,
+}
+
+/// What a connection's task asks of the place it lives in.
+pub(crate) trait Host {
+    type Service: Service;
+    /// The calling thread's workbench.
+    fn bench(&self) -> &Workbench<Self::Service>;
+    fn with_table<R>(&self, f: impl FnOnce(&mut ConnectionTable) -> R) -> R;
+    fn stage(&self) -> Stage;
+    /// The earliest deadline has moved forward: whoever waits for it must look again.
+    fn deadline_moved(&self);
+    /// A connection has had its turn.
+    fn turn_ended(&self);
+    /// A connection has ended.
+    fn leave(&self, id: ConnectionId);
+}
+
+/// One shard: all of it belongs to one thread.
+pub(crate) struct LocalHost<A: App> {
+    pub(crate) bench: Workbench<A::Service>,
+    pub(crate) deadline_moved: Notify,
+    pub(crate) emptied: Notify,
+    /// The hosted loop has something to run.
+    pub(crate) loop_ready: Notify,
+    /// Connections had a turn since the last end of a batch.
+    pub(crate) batch_open: Notify,
+    hosted: OnceCell<Box<dyn HostedLoop>>,
+    table: RefCell<ConnectionTable>,
+    stage: Cell<Stage>,
+    connections_max: usize,
+}
+
+impl<A: App> LocalHost<A> {
+    pub(crate) fn new(
+        app: &A,
+        shard: usize,
+        config: &ServerConfig,
+        counters: Arc<Counters>,
+        clock: Clock,
+    ) -> Result<LocalHost<A>, StartError> {
+        let service = app.service(Place::Shard(shard))?;
+        // The limits are copied: a connection's reference count to them stays on this core.
+        let bench = Workbench::new(service, Arc::new(config.limits.clone()), counters, clock);
+        Ok(LocalHost {
+            bench,
+            deadline_moved: Notify::new(),
+            emptied: Notify::new(),
+            loop_ready: Notify::new(),
+            batch_open: Notify::new(),
+            hosted: OnceCell::new(),
+            table: RefCell::default(),
+            stage: Cell::new(Stage::Serving),
+            connections_max: config.connections_max,
+        })
+    }
+
+    /// Asks the service for the loop it wants hosted; to be called once.
+    pub(crate) fn host_loop(&self) -> Option<&dyn HostedLoop> {
+        if let Some(hosted) = self.bench.service.hosted_loop() {
+            let _ = self.hosted.set(hosted);
+        }
+        self.hosted.get().map(|hosted| &**hosted)
+    }
+
+    pub(crate) fn hosted(&self) -> Option<&dyn HostedLoop> {
+        self.hosted.get().map(|hosted| &**hosted)
+    }
+
+    pub(crate) fn admit(&self) -> Option<Admission> {
+        let admission = admit(&mut self.table.borrow_mut(), self.connections_max)?;
+        self.bench.counters.connections_accepted.add(1);
+        Some(admission)
+    }
+
+    pub(crate) fn start_drain(&self) {
+        self.enter(Stage::Draining);
+    }
+
+    pub(crate) fn start_cut(&self) {
+        self.enter(Stage::Cutting);
+    }
+
+    fn enter(&self, stage: Stage) {
+        self.stage.set(stage);
+        self.table.borrow().wake_all();
+    }
+
+    /// Returns when the last connection has ended.
+    pub(crate) async fn until_empty(&self) {
+        while self.table.borrow().len() > 0 {
+            self.emptied.notified().await;
+        }
+    }
+}
+
+impl<A: App> Host for LocalHost<A> {
+    type Service = A::Service;
+
+    fn bench(&self) -> &Workbench<A::Service> {
+        &self.bench
+    }
+
+    fn with_table<R>(&self, f: impl FnOnce(&mut ConnectionTable) -> R) -> R {
+        f(&mut self.table.borrow_mut())
+    }
+
+    fn stage(&self) -> Stage {
+        self.stage.get()
+    }
+
+    fn deadline_moved(&self) {
+        self.deadline_moved.notify_one();
+    }
+
+    fn turn_ended(&self) {
+        if self.hosted().is_some_and(HostedLoop::is_ready) {
+            self.loop_ready.notify_one();
+        }
+        self.batch_open.notify_one();
+    }
+
+    fn leave(&self, id: ConnectionId) {
+        self.bench.counters.connections_closed.add(1);
+        let mut table = self.table.borrow_mut();
+        table.remove(id);
+        if table.len() == 0 {
+            self.emptied.notify_one();
+        }
+    }
+}
+
+/// The work-stealing runtime's workers: the table is shared, each worker has a workbench of its own.
+pub(crate) struct SharedHost<A: App> {
+    app: Arc<A>,
+    benches: ThreadLocal<Workbench<A::Service>>,
+    limits: Arc<Limits>,
+    table: Mutex<ConnectionTable>,
+    /// Connections are counted here, under the table's lock; requests on each worker's own counters.
+    connections: Arc<Counters>,
+    workers: Mutex<Vec<Arc<Counters>>>,
+    clock: Clock,
+    stage: AtomicU8,
+    pub(crate) deadline_moved: Notify,
+    pub(crate) emptied: Notify,
+    connections_max: usize,
+}
+
+impl<A: App> SharedHost<A> {
+    pub(crate) fn new(app: Arc<A>, config: &ServerConfig, clock: Clock) -> SharedHost<A> {
+        SharedHost {
+            app,
+            benches: ThreadLocal::with_capacity(config.shards.get()),
+            limits: Arc::new(config.limits.clone()),
+            table: Mutex::default(),
+            connections: Arc::default(),
+            workers: Mutex::default(),
+            clock,
+            stage: AtomicU8::new(Stage::Serving as u8),
+            deadline_moved: Notify::new(),
+            emptied: Notify::new(),
+            connections_max: config.connections_max.saturating_mul(config.shards.get()),
+        }
+    }
+
+    /// The calling worker's workbench, made at its first connection.
+    pub(crate) fn worker(&self) -> Result<&Workbench<A::Service>, StartError> {
+        self.benches.get_or_try(|| {
+            let counters = Arc::new(Counters::default());
+            lock(&self.workers).push(Arc::clone(&counters));
+            Ok(Workbench::new(self.app.service(Place::Worker)?, Arc::clone(&self.limits), counters, self.clock))
+        })
+    }
+
+    /// The workbench of the calling thread, if it has served already.
+    pub(crate) fn known_worker(&self) -> Option<&Workbench<A::Service>> {
+        self.benches.get()
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    pub(crate) fn admit(&self) -> Option<Admission> {
+        let mut table = lock(&self.table);
+        let admission = admit(&mut table, self.connections_max)?;
+        self.connections.connections_accepted.add(1);
+        Some(admission)
+    }
+
+    pub(crate) fn start_drain(&self) {
+        self.enter(Stage::Draining);
+    }
+
+    pub(crate) fn start_cut(&self) {
+        self.enter(Stage::Cutting);
+    }
+
+    fn enter(&self, stage: Stage) {
+        self.stage.store(stage as u8, Ordering::Release);
+        lock(&self.table).wake_all();
+    }
+
+    pub(crate) async fn until_empty(&self) {
+        while lock(&self.table).len() > 0 {
+            self.emptied.notified().await;
+        }
+    }
+
+    /// Every set of counters there is.
+    pub(crate) fn counters(&self) -> Vec<Arc<Counters>> {
+        let mut all = lock(&self.workers).clone();
+        all.push(Arc::clone(&self.connections));
+        all
+    }
+
+    /// Stops the services of all workers, which have ended.
+    pub(crate) fn stop_services(&mut self) {
+        for bench in self.benches.iter_mut() {
+            bench.service.stop();
+        }
+        self.benches.clear();
+    }
+}
+
+impl<A: App> Host for SharedHost<A> {
+    type Service = A::Service;
+
+    fn bench(&self) -> &Workbench<A::Service> {
+        // A worker that cannot make its service ends the connection (the task catches the panic), not the process.
+        self.worker().expect("the first worker's service was made, so this one's can be made too")
+    }
+
+    fn with_table<R>(&self, f: impl FnOnce(&mut ConnectionTable) -> R) -> R {
+        f(&mut lock(&self.table))
+    }
+
+    fn stage(&self) -> Stage {
+        match self.stage.load(Ordering::Acquire) {
+            0 => Stage::Serving,
+            1 => Stage::Draining,
+            _ => Stage::Cutting,
+        }
+    }
+
+    fn deadline_moved(&self) {
+        self.deadline_moved.notify_one();
+    }
+
+    fn turn_ended(&self) {}
+
+    fn leave(&self, id: ConnectionId) {
+        let mut table = lock(&self.table);
+        self.connections.connections_closed.add(1);
+        table.remove(id);
+        if table.len() == 0 {
+            self.emptied.notify_one();
+        }
+    }
+}
+
+fn admit(table: &mut ConnectionTable, connections_max: usize) -> Option<Admission> {
+    if table.len() < connections_max {
+        Some(Admission::Served(table.insert()))
+    } else if table.len() < connections_max + REFUSED_AT_ONCE_MAX {
+        Some(Admission::Refused(table.insert()))
+    } else {
+        None
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing in this file panics between lock and unlock; what a poisoned lock holds is whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

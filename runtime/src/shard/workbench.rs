@@ -1,0 +1,65 @@
+//! What a thread that runs connections has at hand: its service, buffers, clock and counters. Never shared.
+
+use std::cell::{RefCell, RefMut};
+use std::sync::Arc;
+
+use turbo_shard_protocol::{DateLine, Limits, Tick, Workspace};
+
+use crate::shard::clock::{Clock, DateCache};
+use crate::shard::counters::Counters;
+
+/// Bytes read from a socket at once, into one buffer per thread.
+const READ_BUFFER_BYTES: usize = 64 * 1024;
+/// Workspaces kept for the next busy connection. Worst case per shard: 64 x 64 KiB (larger ones are dropped) = 4 MiB.
+const SPARE_WORKSPACES_MAX: usize = 64;
+
+/// The thread's own things.
+pub(crate) struct Workbench<S> {
+    pub(crate) service: S,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) clock: Clock,
+    date: DateCache,
+    spare: RefCell<Vec<Box<Workspace>>>,
+    read_buffer: RefCell<Vec<u8>>,
+}
+
+impl<S> Workbench<S> {
+    pub(crate) fn new(service: S, limits: Arc<Limits>, counters: Arc<Counters>, clock: Clock) -> Workbench<S> {
+        Workbench {
+            service,
+            limits,
+            counters,
+            clock,
+            date: DateCache::new(),
+            spare: RefCell::default(),
+            read_buffer: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn date(&self, now: Tick) -> DateLine {
+        self.date.line(now)
+    }
+
+    pub(crate) fn take_workspace(&self) -> Box<Workspace> {
+        self.spare.borrow_mut().pop().unwrap_or_default()
+    }
+
+    pub(crate) fn put_workspace(&self, mut workspace: Box<Workspace>) {
+        let mut spare = self.spare.borrow_mut();
+        if spare.len() < SPARE_WORKSPACES_MAX && !workspace.is_oversized() {
+            workspace.reset();
+            spare.push(workspace);
+        }
+    }
+
+    /// The buffer that every read of this thread goes through. It is made at the first read, so that a thread that
+    /// never serves costs nothing.
+    pub(crate) fn read_buffer(&self) -> RefMut<'_, Vec<u8>> {
+        let mut buffer = self.read_buffer.borrow_mut();
+        if buffer.is_empty() {
+            buffer.resize(READ_BUFFER_BYTES, 0);
+        }
+        buffer
+    }
+}

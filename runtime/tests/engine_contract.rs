@@ -1,0 +1,315 @@
+//! What every engine and mode has to do alike, shown with a Rust service over real sockets.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::sync::atomic::Ordering;
+
+use support::{ARMS, Arm, TestServer, get, read_answer};
+use turbo_shard_runtime::protocol::HeaderLines;
+use turbo_shard_runtime::{BoundServer, Mode, ServerConfig};
+
+/// Runs a test on every arm; the arm's name is in the panic message of the server's start or of the assertion.
+fn on_every_arm(test: impl Fn(Arm)) {
+    for arm in ARMS {
+        println!("{arm:?}");
+        test(arm);
+    }
+}
+
+#[test]
+fn answers_many_requests_on_one_connection() {
+    on_every_arm(|arm| {
+        let server = TestServer::start(arm, 2);
+        let mut stream = server.connect();
+        for _ in 0..100 {
+            let answer = get(&mut stream, "/hello");
+            assert_eq!((answer.status, answer.body.as_slice()), (200, &b"hello"[..]));
+            assert!(answer.head.to_ascii_lowercase().contains("\r\ndate: "), "{}", answer.head);
+        }
+        assert_eq!(get(&mut stream, "/nowhere").status, 404);
+    });
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    on_every_arm(|arm| {
+        let server = TestServer::start(arm, 1);
+        let mut stream = server.connect();
+        let mut requests = Vec::new();
+        // More than one turn's worth, with answers that come from elsewhere in between.
+        for index in 0..500 {
+            let path = if index % 50 == 0 { "/later" } else { "/hello" };
+            requests.extend_from_slice(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes());
+        }
+        let mut writer = stream.try_clone().unwrap();
+        let sender = std::thread::spawn(move || writer.write_all(&requests).unwrap());
+        for index in 0..500 {
+            let expected: &[u8] = if index % 50 == 0 { b"later" } else { b"hello" };
+            assert_eq!(read_answer(&mut stream).body, expected, "answer {index}");
+        }
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn bodies_come_whole_whether_counted_or_chunked() {
+    on_every_arm(|arm| {
+        let server = TestServer::start(arm, 1);
+        let mut stream = server.connect();
+        let body = vec![b'x'; 300_000];
+        write!(stream, "POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n", body.len()).unwrap();
+        stream.write_all(&body).unwrap();
+        assert_eq!(read_answer(&mut stream).body, body);
+        stream.write_all(b"POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
+        stream.write_all(b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n").unwrap();
+        assert_eq!(read_answer(&mut stream).body, b"hello world");
+    });
+}
+
+#[test]
+fn answers_from_other_threads_arrive_whole_or_in_pieces() {
+    on_every_arm(|arm| {
+        let server = TestServer::start(arm, 1);
+        let mut stream = server.connect();
+        for _ in 0..50 {
+            assert_eq!(get(&mut stream, "/later").body, b"later");
+            let streamed = get(&mut stream, "/stream");
+            assert_eq!(streamed.body, b"one two three");
+            assert!(streamed.head.to_ascii_lowercase().contains("transfer-encoding: chunked"));
+        }
+    });
+}
+
+#[test]
+fn a_broken_handler_costs_its_own_connection_only() {
+    on_every_arm(|arm| {
+        let server = TestServer::start(arm, 1);
+        let mut bystander = server.connect();
+        assert_eq!(get(&mut bystander, "/hello").status, 200);
+        for path in ["/panic", "/unfinished", "/dropped"] {
+            let mut stream = server.connect();
+            assert_eq!(get(&mut stream, path).status, 500, "{path}");
+        }
+        assert_eq!(get(&mut bystander, "/hello").status, 200);
+        assert_eq!(server.handle.counts().iter().map(|row| row.handler_panics).sum::<u64>(), 1);
+    });
+}
+
+#[test]
+fn a_client_that_leaves_is_noticed_and_forgotten() {
+    on_every_arm(|arm| {
+        let server = TestServer::start(arm, 1);
+        let mut stream = server.connect();
+        stream.write_all(b"GET /held HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+        server.until("the request is held", |server| server.seen.held.lock().unwrap().len() == 1);
+        // With an answer unread or a linger of zero the kernel resets instead of saying goodbye.
+        socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+        drop(stream);
+        server.until("the connection is gone", |server| server.open_connections() == 0);
+        server.until("its handler was told", |server| server.seen.peers_left.load(Ordering::SeqCst) == 1);
+        server.seen.held.lock().unwrap().clear();
+    });
+}
+
+#[test]
+fn a_half_closed_client_still_gets_its_answer() {
+    on_every_arm(|arm| {
+        let server = TestServer::start(arm, 1);
+        let mut stream = server.connect();
+        stream.write_all(b"GET /held HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        server.until("the request is held", |server| server.seen.held.lock().unwrap().len() == 1);
+        let reply = server.seen.held.lock().unwrap().pop().unwrap();
+        reply.whole(200, HeaderLines::new(), b"still here".to_vec());
+        assert_eq!(read_answer(&mut stream).body, b"still here");
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the connection ends after it");
+    });
+}
+
+#[test]
+fn a_refused_request_is_told_why_and_its_leftovers_are_never_answered() {
+    on_every_arm(|arm| {
+        let server = TestServer::start(arm, 1);
+        let mut stream = server.connect();
+        stream
+            .write_all(
+                b"POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n\
+                  GET /hello HTTP/1.1\r\nHost: t\r\n\r\n",
+            )
+            .unwrap();
+        assert_eq!(read_answer(&mut stream).status, 400);
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).unwrap();
+        assert_eq!(rest, b"");
+        drop(stream);
+        server.until("the connection is gone", |server| server.open_connections() == 0);
+    });
+}
+
+#[test]
+fn a_slow_head_gets_408_and_an_idle_connection_is_closed() {
+    on_every_arm(|arm| {
+        let server = TestServer::with(arm, 1, |config| {
+            config.limits.head_timeout_ms = 50;
+            config.limits.keep_alive_timeout_ms = 60;
+        });
+        let mut slow = server.connect();
+        slow.write_all(b"GET /hello HTTP/1.1\r\nHo").unwrap();
+        assert_eq!(read_answer(&mut slow).status, 408);
+        let mut idle = server.connect();
+        assert_eq!(get(&mut idle, "/hello").status, 200);
+        assert_eq!(idle.read(&mut [0]).unwrap(), 0);
+    });
+}
+
+#[test]
+fn connections_beyond_the_limit_get_503() {
+    on_every_arm(|arm| {
+        let server = TestServer::with(arm, 1, |config| config.connections_max = 2);
+        let mut held: Vec<_> = (0..2).map(|_| server.connect()).collect();
+        for stream in &mut held {
+            assert_eq!(get(stream, "/hello").status, 200);
+        }
+        let mut extra = server.connect();
+        let answer = read_answer(&mut extra);
+        assert_eq!(answer.status, 503);
+        assert!(answer.head.to_ascii_lowercase().contains("\r\nretry-after: "), "{}", answer.head);
+        assert_eq!(get(&mut held[0], "/hello").status, 200);
+    });
+}
+
+#[test]
+fn a_hosted_loop_runs_on_the_shards_thread() {
+    for arm in ARMS.into_iter().filter(|arm| arm.mode == Mode::Shard) {
+        let server = TestServer::start(arm, 1);
+        let mut stream = server.connect();
+        for _ in 0..20 {
+            assert_eq!(get(&mut stream, "/loop").body, b"from the loop", "{arm:?}");
+        }
+        assert!(server.seen.turns.load(Ordering::SeqCst) >= 20);
+    }
+}
+
+#[test]
+fn a_shard_that_dies_is_started_anew_and_counted() {
+    for arm in ARMS.into_iter().filter(|arm| arm.mode == Mode::Shard) {
+        let server = TestServer::start(arm, 1);
+        let mut stream = server.connect();
+        assert_eq!(get(&mut stream, "/hello").status, 200);
+        server.seen.break_loop.store(true, Ordering::SeqCst);
+        stream.write_all(b"GET /loop HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+        server.until("a second service", |server| server.seen.services.load(Ordering::SeqCst) == 2);
+        // The listener outlived its shard: nobody who connects is turned away.
+        let mut again = server.connect();
+        assert_eq!(get(&mut again, "/hello").status, 200, "{arm:?}");
+        let counts = server.handle.counts();
+        assert_eq!((counts.len(), counts[0].restarts), (1, 1), "{arm:?}");
+        server.seen.held.lock().unwrap().clear();
+    }
+}
+
+#[test]
+fn a_stop_finishes_what_is_in_flight_and_ends() {
+    on_every_arm(|arm| {
+        let server = TestServer::start(arm, 2);
+        let mut idle = server.connect();
+        assert_eq!(get(&mut idle, "/hello").status, 200);
+        let mut busy = server.connect();
+        busy.write_all(b"GET /held HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+        server.until("the request is held", |server| server.seen.held.lock().unwrap().len() == 1);
+        server.handle.stop();
+        assert_eq!(idle.read(&mut [0]).unwrap(), 0, "an idle connection is closed");
+        let reply = server.seen.held.lock().unwrap().pop().unwrap();
+        reply.whole(200, HeaderLines::new(), b"finished".to_vec());
+        let answer = read_answer(&mut busy);
+        assert_eq!(answer.body, b"finished");
+        assert!(answer.head.to_ascii_lowercase().contains("connection: close"), "{}", answer.head);
+        let (address, seen) = (server.address, server.seen.clone());
+        server.join().unwrap();
+        assert_eq!(seen.started.load(Ordering::SeqCst), seen.stopped.load(Ordering::SeqCst), "{arm:?}");
+        assert!(std::net::TcpStream::connect(address).is_err(), "nobody listens any more");
+    });
+}
+
+#[test]
+fn the_graceful_time_ends_what_does_not_finish() {
+    on_every_arm(|arm| {
+        let server = TestServer::with(arm, 1, |config| config.graceful_timeout_ms = 50);
+        let mut stream = server.connect();
+        stream.write_all(b"GET /held HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+        server.until("the request is held", |server| server.seen.held.lock().unwrap().len() == 1);
+        let seen = server.seen.clone();
+        server.handle.stop();
+        server.join().unwrap();
+        assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
+        assert_eq!(seen.peers_left.load(Ordering::SeqCst), 1, "{arm:?}");
+        seen.held.lock().unwrap().clear();
+    });
+}
+
+#[test]
+fn every_shard_serves_on_its_own_thread() {
+    for arm in ARMS.into_iter().filter(|arm| arm.mode == Mode::Shard) {
+        let server = TestServer::start(arm, 3);
+        let distinct = |server: &TestServer| {
+            let mut threads = server.seen.threads.lock().unwrap().clone();
+            threads.sort_by_key(|id| format!("{id:?}"));
+            threads.dedup();
+            threads.len()
+        };
+        // The kernel spreads connections by a hash: enough of them reach all three.
+        server.until("all shards have served", |server| {
+            assert_eq!(get(&mut server.connect(), "/thread").status, 200);
+            distinct(server) == 3
+        });
+        assert!(server.handle.counts().iter().all(|row| row.requests > 0), "{:?}", server.handle.counts());
+    }
+}
+
+#[test]
+fn threads_park_after_their_batches() {
+    on_every_arm(|arm| {
+        let server = TestServer::start(arm, 1);
+        let mut stream = server.connect();
+        let before = server.seen.parks.load(Ordering::SeqCst);
+        assert_eq!(get(&mut stream, "/hello").status, 200);
+        server.until("a park after the batch", |server| server.seen.parks.load(Ordering::SeqCst) > before);
+    });
+}
+
+#[test]
+fn a_port_in_use_is_refused_before_anything_starts() {
+    let server = TestServer::start(ARMS[0], 1);
+    let config = ServerConfig { port: server.address.port(), ..ServerConfig::default() };
+    let error = BoundServer::bind(config).err().expect("the port is taken").to_string();
+    assert!(error.contains("in use"), "{error}");
+}
+
+#[test]
+fn ipv6_is_served() {
+    on_every_arm(|arm| {
+        let server = TestServer::with(arm, 1, |config| config.host = String::from("::1"));
+        assert!(server.address.is_ipv6());
+        assert_eq!(get(&mut server.connect(), "/hello").body, b"hello");
+    });
+}
+
+#[test]
+fn an_idle_server_does_not_run() {
+    on_every_arm(|arm| {
+        let server = TestServer::start(arm, 2);
+        let mut stream = server.connect();
+        assert_eq!(get(&mut stream, "/hello").status, 200);
+        // An engine that wakes on a timer parks each time: the count stands still only if nothing wakes.
+        let mut parks = server.seen.parks.load(Ordering::SeqCst);
+        let mut still = 0;
+        server.until("the parks stand still", |server| {
+            std::thread::park_timeout(std::time::Duration::from_millis(20));
+            let now = server.seen.parks.load(Ordering::SeqCst);
+            still = if now == parks { still + 1 } else { 0 };
+            parks = now;
+            still == 10
+        });
+    });
+}

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Sets up everything that turbo-shard needs in this checkout: a free-threaded Python, .venv with the pinned tools, and the
+# wheel installed there. Safe to run again; does nothing when nothing changed.
+#
+#     scripts/bootstrap.sh                    all of it
+#     scripts/bootstrap.sh --without-wheel    without the wheel, which linting does not need
+#
+# PYTHON=/path/to/python   use this interpreter; TURBO_SHARD_ALLOW_GIL=1 permits one with a GIL
+set -euo pipefail
+shopt -s inherit_errexit
+scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/announce.sh
+. "$scripts/announce.sh"
+# shellcheck source=scripts/interpreter_check.sh
+. "$scripts/interpreter_check.sh"
+cd "$scripts/.."
+
+with_wheel=yes
+case ${1:-} in
+    '') ;;
+    --without-wheel) with_wheel=no ;;
+    *) fail "unknown option $1; the only one is --without-wheel" ;;
+esac
+
+readonly REQUIREMENTS=requirements/dev.txt
+venv_python=.venv/bin/python
+# Written last, so that an interrupted set-up is not taken for a finished one.
+venv_stamp=.venv/turbo-shard-bootstrap.stamp
+
+# Where an interpreter comes from and what it is; the same for an interpreter and for a .venv made from it.
+identity() { "$1" -I -c 'import sys; print(sys.base_prefix, sys.version)' </dev/null; }
+
+# The interpreter to make .venv from, if it has to be made; nothing if the present one fits. An explicit PYTHON is
+# examined every time, so that a wrong one is an error and never ignored.
+python_for_venv() {
+    local python
+    if [ -f "$venv_stamp" ] && interpreter_works "$venv_python"; then
+        if [ -z "${PYTHON:-}" ]; then
+            is_free_threaded "$venv_python" && return 0
+        else
+            python=$("$scripts/find_python.sh")
+            [ "$(identity "$python")" = "$(identity "$venv_python")" ] && return 0
+            printf '%s\n' "$python"
+            return 0
+        fi
+    fi
+    step "looking for a free-threaded Python"
+    "$scripts/find_python.sh"
+}
+
+set_up_venv() {
+    local python wanted
+    python=$(python_for_venv)
+    if [ -n "$python" ]; then
+        # A virtual environment's own origin: PYTHON may name the very .venv that is about to be replaced.
+        python=$("$python" -I -c 'import sys; print(sys._base_executable)' </dev/null)
+        step "making .venv from $python"
+        rm -rf .venv
+        "$python" -m venv .venv
+    fi
+    wanted=$(sha256sum "$REQUIREMENTS")
+    [ "$(cat "$venv_stamp" 2>/dev/null)" != "$wanted" ] || return 0
+    step "installing the tools of ${REQUIREMENTS} into .venv"
+    "$venv_python" -m pip install --quiet --disable-pip-version-check --requirement "$REQUIREMENTS" </dev/null ||
+        fail "pip could not install ${REQUIREMENTS}; see the lines above"
+    printf '%s\n' "$wanted" >"$venv_stamp"
+}
+
+"$scripts/check_toolchain.sh"
+
+# Two set-ups of one checkout at once: the second one waits.
+mkdir -p target
+exec 8>target/bootstrap.lock
+flock -n 8 || note "another set-up of this checkout is running; waiting for it"
+flock 8
+
+set_up_venv
+if [ "$with_wheel" = yes ]; then
+    "$scripts/install_wheel.sh"
+    step "ready: .venv/bin/turbo-shard ($("$venv_python" -I -c 'import platform; print("Python", platform.python_version())'))"
+fi

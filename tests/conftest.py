@@ -1,0 +1,90 @@
+"""Fixtures: servers for tests over real sockets, for each architecture and engine."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from server_process import EXAMPLES, ServerProcess, run_command
+
+
+class Arm(NamedTuple):
+    """An architecture and its engine: the same app gives the same answers on each (invariant I7)."""
+
+    mode: str
+    engine: str
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return ("--mode", self.mode, "--engine", self.engine)
+
+
+ARMS = [Arm("shard", "tokio"), Arm("shard", "glommio"), Arm("steal", "tokio")]
+
+
+@functools.cache
+def engine_faults() -> dict[str, str]:
+    """Why an engine does not work on this machine, for those that do not."""
+    findings = json.loads(run_command("doctor", "--json").stdout)["findings"]
+    return {
+        finding["name"].removeprefix("engine "): finding["detail"]
+        for finding in findings
+        if finding["name"].startswith("engine ") and finding["verdict"] != "ok"
+    }
+
+
+@pytest.fixture(scope="module", params=ARMS, ids="-".join)
+def arm(request: pytest.FixtureRequest) -> Arm:
+    chosen: Arm = request.param
+    if fault := engine_faults().get(chosen.engine):
+        pytest.skip(f"{chosen.engine} does not work here: {fault}")
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def gates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the files lie that open the gates of tests/apps/probe_app.py."""
+    return tmp_path_factory.mktemp("gates")
+
+
+@pytest.fixture(scope="module")
+def example(arm: Arm) -> Iterator[ServerProcess]:
+    """The example on two shards."""
+    with ServerProcess(
+        "multi_route_app:app", *arm.options, "--shards", "2", app_dir=EXAMPLES
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def probe(arm: Arm, gates: Path) -> Iterator[ServerProcess]:
+    """tests/apps/probe_app.py on one shard: whoever holds it holds up every other request."""
+    with ServerProcess(
+        "probe_app:app", *arm.options, "--shards", "1", variables={"GATE_DIR": str(gates)}
+    ) as server:
+        yield server
+
+
+type StartServer = Callable[..., ServerProcess]
+
+
+@pytest.fixture
+def start_server(gates: Path) -> Iterator[StartServer]:
+    """Starts servers with options of the test's own; ends what the test has left running."""
+    started: list[ServerProcess] = []
+
+    def start(app: str = "probe_app:app", *options: str, **settings: object) -> ServerProcess:
+        settings.setdefault("variables", {"GATE_DIR": str(gates)})
+        server = ServerProcess(app, *options, **settings)  # type: ignore[arg-type]
+        started.append(server)
+        return server.start()
+
+    yield start
+    left = [server for server in started if server.process.poll() is None]
+    statuses = [server.stop() for server in left]
+    assert not any(statuses), [server.log for server in left]

@@ -1,0 +1,281 @@
+"""The rules of STYLE that a script can check, as functions from a file tree to complaints. Knows nothing of pytest.
+
+A complaint is (rule, path, text). What may stay as it is, and why, is listed in test_repository_tidy.py.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+
+from rust_imports import code_of, mentioned_paths
+
+FILE_LINES_MAX = 420
+"""About 400; the rest is for not having to split a file over two lines."""
+
+FACADE_LINES_MAX = 120
+"""mod.rs and lib.rs re-export; a trait and its errors still fit."""
+
+DRAWERS = {"util", "utils", "manager", "managers", "common", "helper", "helpers", "misc"}
+
+# What each layer must never name. A path covers everything below it.
+LAYERS = {
+    "runtime/protocol/src": [
+        *("std::net", "std::thread", "std::fs", "std::process", "std::os"),
+        *("std::time::Instant", "std::time::SystemTime"),
+        *("tokio", "mio", "socket2", "glommio", "io_uring", "libc", "crossbeam_channel", "pyo3"),
+    ],
+    "runtime/src/net": ["turbo_shard_protocol", "httparse", "pyo3"],
+    "runtime": ["pyo3"],
+    "python-bridge/src": ["socket2", "tokio", "glommio", "io_uring", "mio"],
+}
+
+# Files of runtime/src/engine that are no engine: they may know engines, and engines may know them.
+ENGINE_SHARED = {"mod", "registry", "per_core"}
+
+
+@dataclass(frozen=True)
+class Complaint:
+    rule: str
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text} [{self.rule}]"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file of the repository; path is relative to its root, with slashes."""
+
+    path: str
+    text: str
+
+    @property
+    def suffix(self) -> str:
+        return PurePosixPath(self.path).suffix
+
+    @property
+    def name(self) -> str:
+        return PurePosixPath(self.path).name
+
+    def is_under(self, folder: str) -> bool:
+        return PurePosixPath(self.path).is_relative_to(folder)
+
+    @cached_property
+    def rust_paths(self) -> set[str]:
+        return mentioned_paths(self.text)
+
+
+def sources_of(root: Path) -> list[Source]:
+    """Every text file that git knows or would add; a file of a moment ago may already be gone."""
+    listing = subprocess.run(
+        # The checkout may belong to another user, as it does in many CI containers.
+        [
+            "git",
+            "-c",
+            f"safe.directory={root}",
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ],
+        cwd=root,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    sources = []
+    for path in sorted(set(listing.split("\0")) - {""}):
+        file = root / path
+        if not file.is_file():
+            continue
+        content = file.read_bytes()
+        if b"\0" not in content:
+            sources.append(Source(path, content.decode(errors="replace")))
+    return sources
+
+
+def file_length(source: Source) -> Iterator[str]:
+    lines = source.text.count("\n")
+    if source.suffix in {".rs", ".py"} and lines > FILE_LINES_MAX:
+        yield f"{lines} lines, more than {FILE_LINES_MAX}"
+
+
+def facade_size(source: Source) -> Iterator[str]:
+    lines = source.text.count("\n")
+    if source.name in {"mod.rs", "lib.rs"} and lines > FACADE_LINES_MAX:
+        yield f"{lines} lines; mod.rs and lib.rs only re-export ({FACADE_LINES_MAX} at most)"
+
+
+def module_header(source: Source) -> Iterator[str]:
+    if source.suffix == ".rs" and not source.text.startswith("//!"):
+        yield "the first line is not a //! header that says what the file holds"
+    if source.suffix in {".py", ".pyi"}:
+        is_empty_package = source.name == "__init__.py" and not source.text.strip()
+        if not is_empty_package and ast.get_docstring(ast.parse(source.text)) is None:
+            yield "does not begin with a docstring that says what the file holds"
+
+
+def no_drawers(source: Source) -> Iterator[str]:
+    for part in PurePosixPath(source.path).parts:
+        if part.split(".")[0].lower() in DRAWERS:
+            yield f"{part} is a drawer; name it after what it holds"
+
+
+def _is_within(path: str, forbidden: str) -> bool:
+    return path == forbidden or path.startswith(forbidden + "::")
+
+
+def layer_imports(source: Source) -> Iterator[str]:
+    if source.suffix != ".rs":
+        return
+    for folder, forbidden in LAYERS.items():
+        if source.is_under(folder):
+            for name in forbidden:
+                if any(_is_within(path, name) for path in source.rust_paths):
+                    yield f"{folder} must not know {name}"
+
+
+def layer_dependencies(source: Source) -> Iterator[str]:
+    """The same map for manifests: what a crate cannot depend on, none of its files can import."""
+    if source.name != "Cargo.toml":
+        return
+    folder = str(PurePosixPath(source.path).parent)
+    manifest = tomllib.loads(source.text)
+    tables = [manifest, *manifest.get("target", {}).values()]
+    needs = {
+        name.replace("-", "_")
+        for table in tables
+        for kind in ("dependencies", "build-dependencies")
+        for name in table.get(kind, {})
+    }
+    for layer, forbidden in LAYERS.items():
+        if folder in {layer, layer.removesuffix("/src")}:
+            for name in sorted(needs.intersection(forbidden)):
+                yield f"{layer} must not depend on {name}"
+
+
+def _engine_family(module: str) -> str:
+    """uring_buffers belongs to uring: an engine may be several files."""
+    return "uring" if module.startswith("uring") else module
+
+
+def engines_apart(engines: set[str]) -> Callable[[Source], Iterator[str]]:
+    """The rule for one tree: which modules are engines is read off the folder."""
+    families = {_engine_family(name) for name in engines} - ENGINE_SHARED
+
+    def rule(source: Source) -> Iterator[str]:
+        own = _engine_module(source)
+        if own is None or own in ENGINE_SHARED:
+            return
+        for path in source.rust_paths:
+            parts = path.split("::")
+            for parent, child in pairwise(parts):
+                family = _engine_family(child)
+                if parent in {"super", "engine"} and family in families - {_engine_family(own)}:
+                    yield f"engine {own} must not know engine {child}"
+
+    return rule
+
+
+def _engine_module(source: Source) -> str | None:
+    if source.suffix != ".rs" or not source.is_under("runtime/src/engine"):
+        return None
+    return PurePosixPath(source.path).parts[3].removesuffix(".rs")
+
+
+# Written backwards, so that this file does not complain about itself.
+_MARKER = re.compile(rf"\b({'ODOT'[::-1]}|{'EMXIF'[::-1]})\b(?!\(\s*\w[^)]*\))")
+
+
+def markers_have_reasons(source: Source) -> Iterator[str]:
+    if source.suffix in {".rs", ".py", ".pyi", ".sh", ".toml", ".yml"} or source.name == "Makefile":
+        for match in _MARKER.finditer(source.text):
+            yield f"{match[1]} in line {_line_of(source, match)} gives no reason; write {match[1]}(reason)"
+
+
+def ignored_tests_have_reasons(source: Source) -> Iterator[str]:
+    if source.suffix == ".rs":
+        for match in re.finditer(r"#\[ignore\s*\]", code_of(source.text)):
+            yield f"#[ignore] in line {_line_of(source, match)} gives no reason"
+
+
+def protocol_is_safe(source: Source) -> Iterator[str]:
+    if (
+        source.path == "runtime/protocol/src/lib.rs"
+        and "#![forbid(unsafe_code)]" not in source.text
+    ):
+        yield "the protocol crate does not #![forbid(unsafe_code)]"
+
+
+_HOME = re.compile(r"(?<![\w.$})~/-])/(?:root|home/[\w.-]+|Users/[\w.-]+)/")
+# Words that mirrors, registries and their proxies carry in their names.
+_REGISTRY = re.compile(
+    r"\bhttps?://(?P<host>[\w.-]*(?:mirror|registry|artifact|nexus|proxy|pypi|pythonhosted|crates|index|deb\.|debian)[\w.-]*)"
+    r"[/:\s'\"]"
+)
+_RESERVED_HOST = re.compile(
+    r"(?:\.(?:test|invalid|example|localhost)|(?:^|\.)example\.(?:com|org|net))$"
+)
+
+
+def no_machine_traces(root: Path) -> Callable[[Source], Iterator[str]]:
+    """The rule for one checkout: its own place on this machine must not appear in it either."""
+
+    def rule(source: Source) -> Iterator[str]:
+        # A checkout directly below / has a name too plain to search for.
+        if len(root.parts) > 2 and f"{root}/" in source.text:
+            yield "names the place of this checkout on this machine"
+        if match := _HOME.search(source.text):
+            yield f"names a home directory in line {_line_of(source, match)}"
+        for match in _REGISTRY.finditer(source.text):
+            if not _RESERVED_HOST.search(match["host"]):
+                yield f"names the registry or mirror {match['host']}; use what the machine is configured with"
+
+    return rule
+
+
+def lock_names_public_registry(source: Source) -> Iterator[str]:
+    if source.path.endswith("Cargo.lock"):
+        # The name by which cargo calls its default registry, whatever mirror serves it.
+        public = "registry+https://github.com/rust-lang/crates.io-index"
+        for found in set(re.findall(r'^source = "(.*)"', source.text, re.MULTILINE)) - {public}:
+            yield f"takes a crate from {found}"
+
+
+def _line_of(source: Source, match: re.Match[str]) -> int:
+    return match.string.count("\n", 0, match.start()) + 1
+
+
+def complaints_of(root: Path, sources: list[Source]) -> list[Complaint]:
+    """Everything that is wrong with the tree, rule by rule."""
+    engines = {module for source in sources if (module := _engine_module(source))}
+    rules = {
+        "file_length": file_length,
+        "facade_size": facade_size,
+        "module_header": module_header,
+        "no_drawers": no_drawers,
+        "layer_imports": layer_imports,
+        "layer_dependencies": layer_dependencies,
+        "engines_apart": engines_apart(engines),
+        "markers_have_reasons": markers_have_reasons,
+        "ignored_tests_have_reasons": ignored_tests_have_reasons,
+        "protocol_is_safe": protocol_is_safe,
+        "no_machine_traces": no_machine_traces(root),
+        "lock_names_public_registry": lock_names_public_registry,
+    }
+    return [
+        Complaint(name, source.path, text)
+        for name, rule in rules.items()
+        for source in sources
+        for text in rule(source)
+    ]

@@ -1,0 +1,175 @@
+"""The real server as a subprocess: started on a free port, waited for, stopped by SIGTERM, its exit status checked.
+
+Ends only the process that it started.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from waiting import TIMEOUT_S, wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+APPS = Path(__file__).resolve().parent / "apps"
+EXAMPLES = ROOT / "examples"
+# Next to the interpreter that runs the tests: .venv/bin.
+COMMAND = Path(sys.executable).parent / "turbo-shard"
+
+READY_LINE = re.compile(
+    r"^turbo-shard ready on (?P<url>http://\S+):(?P<port>\d+) \(pid (?P<pid>\d+)\)$"
+)
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Ours without what would configure a server, and with what a test wants."""
+    plain = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TURBO_SHARD_", "PYTHON_GIL"))
+    }
+    # A module of tests/ must not be found by an app that is served from elsewhere.
+    plain.pop("PYTHONPATH", None)
+    return plain | variables
+
+
+def run_command(
+    *arguments: str, cwd: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs the command to its end, for what does not serve."""
+    return subprocess.run(
+        [str(COMMAND), *arguments],
+        cwd=cwd,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=TIMEOUT_S,
+    )
+
+
+class ServerProcess:
+    """One server, from `start` to `stop`. What it writes on stderr is collected in `log`."""
+
+    def __init__(
+        self,
+        app: str,
+        *options: str,
+        app_dir: Path = APPS,
+        port: int = 0,
+        command: tuple[str, ...] = (str(COMMAND),),
+        variables: dict[str, str] | None = None,
+    ) -> None:
+        self.arguments = [*command, app, "--app-dir", str(app_dir), "--port", str(port), *options]
+        self.variables = variables or {}
+        self.lines: list[str] = []
+        self.url = ""
+        self.host = ""
+        self.port = port
+
+    def start(self) -> Self:
+        """Starts the server and waits until every shard serves."""
+        self.launch()
+        ready = wait_until(self.ready_or_dead, "the ready line")
+        if not isinstance(ready, re.Match):
+            raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.log}")
+        self.url = f"{ready['url']}:{ready['port']}"
+        self.host = ready["url"].removeprefix("http://").strip("[]")
+        self.port = int(ready["port"])
+        return self
+
+    def launch(self) -> None:
+        """Starts the process only."""
+        self.process = subprocess.Popen(
+            self.arguments,
+            env=environment(**self.variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Its own group: a Ctrl-C in the terminal that runs the tests is not meant for it.
+            start_new_session=True,
+        )
+        # Reads all the time, so that a talkative server never waits for room in the pipe.
+        self.reader = threading.Thread(target=self.collect, daemon=True)
+        self.reader.start()
+
+    def collect(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line.rstrip("\n"))
+
+    def ready_or_dead(self) -> re.Match[str] | bool:
+        for line in list(self.lines):
+            if match := READY_LINE.match(line):
+                return match
+        return self.process.poll() is not None and not self.reader.is_alive()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def log(self) -> str:
+        return "\n".join(self.lines)
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def wait(self, timeout_s: float = TIMEOUT_S) -> int:
+        """Waits for the end of the process and of what it writes; returns the exit status."""
+        status = self.process.wait(timeout_s)
+        self.reader.join(timeout_s)
+        return status
+
+    def stop(self) -> int:
+        """Asks the server to stop, as a service manager does."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        try:
+            return self.wait()
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def connect(self) -> socket.socket:
+        connection = socket.create_connection((self.host, self.port), timeout=TIMEOUT_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False)
+
+    def refuses_connections(self) -> bool:
+        try:
+            self.connect().close()
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        status = self.stop()
+        # A failure inside of the block is the more telling one.
+        if kind is None and status != 0:
+            raise AssertionError(f"the server ended with {status}:\n{self.log}")

@@ -1,0 +1,480 @@
+"""Finding the app: what is served, and the one line that says why something is not."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from server_process import COMMAND, ServerProcess, environment, run_command
+from waiting import wait_until
+
+GOOD_APP = """\
+from turbo_shard import App, Router
+
+app = App()
+router = Router()
+
+
+@app.get("/")
+def index():
+    return {"it": "works"}
+
+
+class Site:
+    api = app
+
+
+def make():
+    return app
+
+
+async def make_async():
+    return app
+
+
+def make_with(name):
+    return app
+
+
+def make_badly():
+    raise ValueError("cannot make it\\nsecond line")
+
+
+def make_nothing():
+    return None
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "good.py").write_text(GOOD_APP)
+    return tmp_path
+
+
+def write(folder: Path, name: str, source: str) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(dedent(source))
+
+
+def refused(
+    folder: Path, app: str, *options: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    run = run_command(app, "--app-dir", str(folder), "--port", "0", *options, **variables)
+    assert run.returncode == 2, run.stderr
+    assert run.stdout == ""
+    assert run.stderr.splitlines()[-1].startswith("turbo-shard: error: "), run.stderr
+    assert "importlib" not in run.stderr
+    assert "turbo_shard/" not in run.stderr, "a frame of ours helps nobody"
+    return run
+
+
+def error_line(folder: Path, app: str, *options: str, **variables: str) -> str:
+    """The only line that a refused app gets."""
+    run = refused(folder, app, *options, **variables)
+    assert run.stderr.count("\n") == 1, run.stderr
+    return run.stderr.removeprefix("turbo-shard: error: ").rstrip("\n")
+
+
+def traceback_and_line(folder: Path, app: str, *options: str) -> tuple[str, str]:
+    """The user's traceback, and the line after it."""
+    lines = refused(folder, app, *options).stderr.splitlines()
+    return "\n".join(lines[:-1]), lines[-1].removeprefix("turbo-shard: error: ")
+
+
+@pytest.mark.parametrize(
+    ("app", "options"),
+    [
+        ("good:app", []),
+        ("good", []),
+        ("good:Site.api", []),
+        ("good:make", ["--factory"]),
+        ("package.inner:application", []),
+        ("package.inner", []),
+    ],
+)
+def test_app_is_found_and_served(folder: Path, app: str, options: list[str]) -> None:
+    write(folder, "package/__init__.py", "")
+    write(folder, "package/inner.py", "from good import app as application\n")
+    with ServerProcess(app, *options, app_dir=folder) as server, server.client() as client:
+        assert client.get("/").json() == {"it": "works"}
+
+
+def test_app_is_looked_for_in_the_current_directory(folder: Path) -> None:
+    run = run_command("good:nothing", cwd=folder)
+    assert "module 'good' has no attribute 'nothing'" in run.stderr
+
+
+# What is not there.
+
+
+def test_missing_module_is_named_with_where_it_was_looked_for(folder: Path) -> None:
+    assert error_line(folder, "zebra:app") == (
+        f"there is no module 'zebra' in {folder} or elsewhere on Python's path"
+    )
+
+
+def test_mistyped_module_gets_a_suggestion(folder: Path) -> None:
+    assert error_line(folder, "god:app").endswith("; did you mean 'good'?")
+
+
+def test_missing_submodule_is_named(folder: Path) -> None:
+    write(folder, "package/__init__.py", "")
+    assert "there is no module 'package.inner'" in error_line(folder, "package.inner:app")
+
+
+def test_missing_import_inside_the_app_is_not_taken_for_a_missing_app(folder: Path) -> None:
+    write(folder, "app.py", "import os\nimport no_such_package\n")
+    traceback, line = traceback_and_line(folder, "app:app")
+    assert line == (
+        "importing 'app' failed: ModuleNotFoundError: No module named 'no_such_package'"
+    )
+    assert f'File "{folder}/app.py", line 2, in <module>' in traceback
+    assert traceback.count("File ") == 1
+
+
+def test_file_name_is_refused_with_the_module_name(folder: Path) -> None:
+    assert error_line(folder, "good.py:app") == (
+        "'good.py' is a file; name the module instead, such as good:app"
+    )
+    assert error_line(folder, "./package/inner.py").endswith("such as package.inner:app")
+
+
+@pytest.mark.parametrize(
+    "app", ["", ":app", "good:", "good:app:x", "good:app.", ".good:app", "good:a..b"]
+)
+def test_malformed_reference_is_refused_with_the_form(folder: Path, app: str) -> None:
+    line = error_line(folder, app)
+    assert "MODULE:ATTRIBUTE" in line or "no attribute" in line
+
+
+def test_mistyped_attribute_gets_a_suggestion(folder: Path) -> None:
+    assert error_line(folder, "good:ap") == (
+        "module 'good' has no attribute 'ap'; did you mean 'app'?"
+    )
+    assert error_line(folder, "good:Site.apy") == (
+        "good:Site has no attribute 'apy'; did you mean 'api'?"
+    )
+
+
+def test_module_without_the_usual_names_is_refused_with_the_app_it_has(folder: Path) -> None:
+    write(folder, "shop.py", "from turbo_shard import App\nserver = App()\n")
+    assert error_line(folder, "shop") == (
+        "module 'shop' has neither app nor application; it has the app shop:server"
+    )
+    assert error_line(folder, "shop:zebra").endswith("; it has the app shop:server")
+
+
+def test_name_that_python_has_taken_is_explained(folder: Path) -> None:
+    write(folder, "types.py", "from turbo_shard import App\napp = App()\n")
+    line = error_line(folder, "types:app")
+    assert f"not {folder}/types.py: give your module another name" in line
+
+
+def test_missing_directory_is_named(folder: Path) -> None:
+    assert error_line(folder / "nowhere", "good:app").startswith("--app-dir: ")
+
+
+# What raises.
+
+
+def test_app_that_raises_shows_the_users_own_frames_only(folder: Path) -> None:
+    write(
+        folder,
+        "app.py",
+        """\
+        import other
+        """,
+    )
+    write(
+        folder,
+        "other.py",
+        """\
+        def fail():
+            raise ValueError("what is wrong\\nand a second line")
+        fail()
+        """,
+    )
+    traceback, line = traceback_and_line(folder, "app:app")
+    assert line == "importing 'app' failed: ValueError: what is wrong"
+    assert traceback.startswith("Traceback (most recent call last):\n")
+    assert [text for text in traceback.splitlines() if "File " in text] == [
+        f'  File "{folder}/app.py", line 1, in <module>',
+        f'  File "{folder}/other.py", line 3, in <module>',
+        f'  File "{folder}/other.py", line 2, in fail',
+    ]
+    assert traceback.endswith("ValueError: what is wrong\nand a second line")
+
+
+def test_cause_of_an_exception_is_shown_without_foreign_frames_too(folder: Path) -> None:
+    write(
+        folder,
+        "app.py",
+        """\
+        import importlib
+        try:
+            importlib.import_module("no_such_package")
+        except ImportError as error:
+            raise RuntimeError("set-up failed") from error
+        """,
+    )
+    traceback, line = traceback_and_line(folder, "app:app")
+    assert line == "importing 'app' failed: RuntimeError: set-up failed"
+    assert "No module named 'no_such_package'" in traceback
+    assert "direct cause" in traceback
+    assert traceback.count("File ") == 2
+
+
+def test_mistake_with_our_own_api_ends_in_the_users_line(folder: Path) -> None:
+    write(
+        folder,
+        "app.py",
+        """\
+        from turbo_shard import App
+        app = App()
+        app.get(12345)(print)
+        """,
+    )
+    traceback, _line = traceback_and_line(folder, "app:app")
+    assert f'File "{folder}/app.py", line 3, in <module>' in traceback
+
+
+def test_syntax_error_is_shown_with_file_and_line(folder: Path) -> None:
+    write(folder, "app.py", "x = 1\ny = (\n")
+    traceback, line = traceback_and_line(folder, "app:app")
+    assert line == f"{folder}/app.py:2: SyntaxError: '(' was never closed"
+    assert f'File "{folder}/app.py", line 2' in traceback
+    assert "y = (" in traceback
+    assert "^" in traceback
+
+
+@pytest.mark.parametrize(("code", "shown"), [("3", "3"), ("", ""), ("'bye'", "'bye'")])
+def test_exit_while_importing_is_refused_with_its_place(
+    folder: Path, code: str, shown: str
+) -> None:
+    write(folder, "app.py", f"import sys\n\nsys.exit({code})\n")
+    assert error_line(folder, "app:app") == (
+        f"importing 'app': it called sys.exit({shown}) at {folder}/app.py:3"
+    )
+
+
+def test_exception_that_is_no_ordinary_one_is_caught_too(folder: Path) -> None:
+    write(
+        folder,
+        "app.py",
+        "class Odd(BaseException):\n    def __str__(self): raise ValueError\nraise Odd\n",
+    )
+    _traceback, line = traceback_and_line(folder, "app:app")
+    assert line == "importing 'app' failed: Odd"
+
+
+def test_endless_recursion_is_shown_in_short(folder: Path) -> None:
+    write(folder, "app.py", "def again():\n    again()\nagain()\n")
+    traceback, line = traceback_and_line(folder, "app:app")
+    assert "RecursionError" in line
+    assert len(traceback.splitlines()) < 30
+
+
+def test_ctrl_c_while_importing_ends_without_a_traceback(folder: Path) -> None:
+    write(
+        folder,
+        "app.py",
+        """\
+        import pathlib, time
+        pathlib.Path(__file__).with_name("importing").touch()
+        while True:
+            time.sleep(0.01)
+        """,
+    )
+    process = subprocess.Popen(
+        [str(COMMAND), "app:app", "--app-dir", str(folder), "--port", "0"],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        wait_until((folder / "importing").exists, "the app to be imported")
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=30)
+    finally:
+        if process.poll() is None:
+            process.kill()
+    assert (process.returncode, output, errors) == (130, "", "")
+
+
+# What is no app.
+
+
+def test_router_is_refused_with_what_to_do(folder: Path) -> None:
+    assert error_line(folder, "good:router") == (
+        "good:router is a Router; include it in an App: app.include_router(router)"
+    )
+
+
+def test_function_without_factory_is_refused_with_the_option(folder: Path) -> None:
+    assert error_line(folder, "good:make").endswith(
+        "not an App; if it makes the app, add --factory"
+    )
+
+
+def test_class_is_refused_with_what_to_do(folder: Path) -> None:
+    write(folder, "app.py", "from turbo_shard import App\n")
+    assert error_line(folder, "app:App") == (
+        "app:App is the class App itself; make an instance of it, or add --factory"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [("None", "None"), ("3", "an int"), ("'x'", "a str"), ("__import__('os')", "a module")],
+)
+def test_other_object_is_refused_by_what_it_is(folder: Path, value: str, what: str) -> None:
+    write(folder, "app.py", f"app = {value}\n")
+    assert error_line(folder, "app:app") == f"app:app is {what}, not a turbo_shard App"
+
+
+def test_asgi_app_is_refused_as_not_there_yet(folder: Path) -> None:
+    write(
+        folder,
+        "app.py",
+        """\
+        class FastAPI:
+            __module__ = "fastapi.applications"
+            async def __call__(self, scope, receive, send): ...
+        app = FastAPI()
+        async def bare(scope, receive, send): ...
+        """,
+    )
+    line = error_line(folder, "app:app")
+    assert "fastapi.applications.FastAPI, which looks like an ASGI app" in line
+    assert "native turbo_shard apps only, ASGI and WSGI are not there yet" in line
+    assert "looks like an ASGI app" in error_line(folder, "app:bare")
+
+
+def test_wsgi_app_is_refused_as_not_there_yet(folder: Path) -> None:
+    write(folder, "app.py", "def application(environ, start_response): return []\n")
+    assert "looks like a WSGI app" in error_line(folder, "app")
+
+
+# Factories.
+
+
+def test_factory_that_raises_shows_its_traceback(folder: Path) -> None:
+    traceback, line = traceback_and_line(folder, "good:make_badly", "--factory")
+    assert line == "calling the factory good:make_badly failed: ValueError: cannot make it"
+    assert "in make_badly" in traceback
+
+
+def test_factory_with_arguments_is_refused(folder: Path) -> None:
+    line = error_line(folder, "good:make_with", "--factory")
+    assert line.startswith("good:make_with cannot be called without arguments: ")
+    assert "'name'" in line
+
+
+def test_async_factory_is_refused(folder: Path) -> None:
+    assert error_line(folder, "good:make_async", "--factory") == (
+        "good:make_async is an async function; a factory must be an ordinary one"
+    )
+
+
+def test_factory_that_makes_no_app_is_refused(folder: Path) -> None:
+    assert error_line(folder, "good:make_nothing", "--factory") == (
+        "what good:make_nothing returned is None, not a turbo_shard App"
+    )
+
+
+def test_app_that_is_no_factory_is_refused(folder: Path) -> None:
+    assert "leave --factory out" in error_line(folder, "good:app", "--factory")
+
+
+# The GIL.
+
+EXTENSION = """\
+#include <Python.h>
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "wants_gil", NULL, 0, NULL};
+PyMODINIT_FUNC PyInit_wants_gil(void) { return PyModuleDef_Init(&definition); }
+"""
+
+
+@pytest.fixture(scope="module")
+def gil_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An app whose extension module says nothing of the GIL, so that Python switches it on."""
+    folder = tmp_path_factory.mktemp("gil")
+    compiler = shutil.which("cc")
+    assert compiler is not None, "cargo links with cc, so it is here"
+    (folder / "wants_gil.c").write_text(EXTENSION)
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    subprocess.run(
+        [
+            compiler,
+            "-shared",
+            "-fPIC",
+            f"-I{sysconfig.get_path('include')}",
+            *(["-DPy_GIL_DISABLED"] if sysconfig.get_config_var("Py_GIL_DISABLED") else []),
+            str(folder / "wants_gil.c"),
+            "-o",
+            str(folder / f"wants_gil{suffix}"),
+        ],
+        check=True,
+        timeout=60,
+    )
+    write(folder, "middle.py", "import wants_gil\n")
+    write(
+        folder,
+        "app.py",
+        """\
+        import warnings
+        warnings.simplefilter("ignore")
+        import middle
+        from turbo_shard import App
+        app = App()
+        @app.get("/")
+        def index(): return {"it": "works"}
+        """,
+    )
+    return folder
+
+
+free_threaded_only = pytest.mark.skipif(
+    "t" not in sys.abiflags, reason="a build with a GIL has nothing to switch on"
+)
+
+
+@free_threaded_only
+def test_extension_that_switches_the_gil_on_is_refused_by_name(gil_folder: Path) -> None:
+    line = error_line(gil_folder, "app:app")
+    assert line.startswith("the extension module 'wants_gil' switched the GIL on")
+    assert "--allow-gil" in line
+
+
+@free_threaded_only
+def test_extension_that_switches_the_gil_on_is_served_when_allowed(gil_folder: Path) -> None:
+    with (
+        ServerProcess("app:app", "--allow-gil", app_dir=gil_folder) as server,
+        server.client() as client,
+    ):
+        assert client.get("/").json() == {"it": "works"}
+        assert "GIL ON" in server.log
+        assert "turbo-shard: warning: the GIL is on" in server.log
+
+
+@free_threaded_only
+def test_gil_that_was_on_from_the_start_is_refused(folder: Path) -> None:
+    assert "PYTHON_GIL=1" in error_line(folder, "good:app", PYTHON_GIL="1")
+
+
+@free_threaded_only
+def test_gil_kept_off_by_the_user_is_accepted(gil_folder: Path) -> None:
+    variables = {"PYTHON_GIL": "0"}
+    with ServerProcess("app:app", app_dir=gil_folder, variables=variables) as server:
+        assert "GIL off" in server.log

@@ -1,0 +1,178 @@
+"""The command line: one clear line and exit status 2 for whatever the user can put right; help that says everything."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+from pathlib import Path
+
+from server_process import EXAMPLES, ServerProcess, run_command
+from turbo_shard.cli_options import OPTIONS, Kind
+
+EXAMPLE = ("multi_route_app:app", "--app-dir", str(EXAMPLES))
+
+
+def error_line(*arguments: str, cwd: Path | None = None, **variables: str) -> str:
+    """The one line on stderr of a command that must be refused."""
+    run = run_command(*arguments, cwd=cwd, **variables)
+    assert run.returncode == 2, run.stderr
+    assert run.stdout == ""
+    assert run.stderr.startswith("turbo-shard: error: "), run.stderr
+    assert run.stderr.count("\n") == 1, run.stderr
+    return run.stderr.removeprefix("turbo-shard: error: ").rstrip("\n")
+
+
+def test_help_names_every_option_with_its_default_unit_and_variable() -> None:
+    run = run_command("--help")
+    assert (run.returncode, run.stderr) == (0, "")
+    text = re.sub(r"\s+", " ", run.stdout)
+    assert "turbo-shard APP [options]" in text
+    assert "turbo-shard doctor" in text
+    for option in OPTIONS:
+        assert f"{option.flag} " in text
+        assert f"[{option.variable}]" in text
+        if option.kind is not Kind.SWITCH:
+            default = option.default_text or option.in_words(option.default)
+            assert f"(default: {default}) [{option.variable}]" in text
+
+
+def test_version_names_the_python_build() -> None:
+    run = run_command("--version")
+    assert run.returncode == 0
+    assert re.fullmatch(
+        r"turbo-shard \d+\.\d+\.\d+\S* \(CPython 3\.\d+\.\S+ [\w -]+\)\n", run.stdout
+    )
+
+
+def test_module_is_run_as_the_command_is() -> None:
+    server = ServerProcess(
+        "multi_route_app:app", app_dir=EXAMPLES, command=(sys.executable, "-m", "turbo_shard")
+    )
+    with server, server.client() as client:
+        assert client.get("/health").json() == {"status": "ok"}
+
+
+def test_no_app_is_refused_with_an_example() -> None:
+    assert "turbo-shard app:app" in error_line()
+
+
+def test_unknown_option_is_refused_with_a_suggestion() -> None:
+    assert (
+        error_line("app:app", "--prot", "80") == "there is no option --prot; did you mean --port?"
+    )
+    assert error_line("app:app", "--body_max=1") == (
+        "there is no option --body_max; did you mean --body-max?"
+    )
+
+
+def test_option_unlike_any_other_is_refused_with_where_to_look() -> None:
+    assert error_line("app:app", "--zzz") == "there is no option --zzz; `--help` lists them"
+
+
+def test_abbreviated_option_is_refused() -> None:
+    assert "--graceful-timeout" in error_line("app:app", "--graceful", "1")
+
+
+def test_option_without_its_value_is_refused() -> None:
+    assert error_line("app:app", "--port") == "--port: expected one argument"
+
+
+def test_second_app_is_refused() -> None:
+    assert error_line("app:app", "shop:app") == "'shop:app' is one argument too many"
+
+
+def test_bad_value_is_named_with_its_flag() -> None:
+    assert error_line("app:app", "--port", "99999").startswith("--port: 99999 is out of range")
+    assert error_line("app:app", "--shards", "0").startswith("--shards: 0 is out of range")
+    assert error_line("app:app", "--mode", "fork").startswith("--mode: 'fork' is not one of ")
+
+
+def test_bad_value_from_the_environment_is_named_with_its_variable() -> None:
+    line = error_line("app:app", TURBO_SHARD_GRACEFUL_TIMEOUT="soon")
+    assert (
+        line
+        == "TURBO_SHARD_GRACEFUL_TIMEOUT: 'soon' is not a number of seconds (0 to 86400 seconds)"
+    )
+
+
+def test_unknown_doctor_option_is_refused() -> None:
+    assert error_line("doctor", "--jsno") == "there is no option --jsno; did you mean --json?"
+
+
+def test_environment_sets_what_the_command_line_does_not() -> None:
+    variables = {
+        "TURBO_SHARD_SHARDS": "3",
+        "TURBO_SHARD_MODE": "steal",
+        "TURBO_SHARD_NO_PIN": "yes",
+        # Empty is as good as not set.
+        "TURBO_SHARD_ENGINE": "",
+    }
+    with ServerProcess(
+        *EXAMPLE[:1], "--mode", "shard", app_dir=EXAMPLES, variables=variables
+    ) as server:
+        assert re.search(r"^  mode +shard: ", server.log, re.MULTILINE)
+        assert re.search(r"^  shards +3 shards, not pinned$", server.log, re.MULTILINE)
+
+
+def test_banner_says_what_serves_and_why() -> None:
+    with ServerProcess("multi_route_app:app", "--shards", "2", app_dir=EXAMPLES) as server:
+        banner = server.log
+    assert re.search(r"^turbo-shard \d+\.\d+\.\d+", banner)
+    assert re.search(r"^  app +multi_route_app:app$", banner, re.MULTILINE)
+    assert re.search(
+        r"^  python +CPython 3\.\d+\.\d+\S* free-threaded, GIL off$", banner, re.MULTILINE
+    )
+    assert re.search(r"^  mode +shard: ", banner, re.MULTILINE)
+    assert re.search(r"^  engine +(tokio|glommio) \(.+\)$", banner, re.MULTILINE)
+    assert re.search(
+        r"^  shards +2 shards: shard 0 on core \d+, shard 1 on core \d+$", banner, re.MULTILINE
+    )
+    assert re.search(rf"^  url +http://127\.0\.0\.1:{server.port}$", banner, re.MULTILINE)
+    assert re.search(rf"^  pid +{server.pid}$", banner, re.MULTILINE)
+    assert "Ctrl-C stops" in banner
+    assert "\x1b" not in banner, "no colours where nobody looks at them"
+
+
+def test_ready_line_comes_once_and_names_the_process() -> None:
+    with ServerProcess("multi_route_app:app", app_dir=EXAMPLES) as server:
+        pass
+    ready = [line for line in server.lines if line.startswith("turbo-shard ready on ")]
+    assert ready == [f"turbo-shard ready on http://127.0.0.1:{server.port} (pid {server.pid})"]
+
+
+def test_all_addresses_are_shown_as_one_that_a_browser_takes() -> None:
+    with ServerProcess("multi_route_app:app", "--host", "0.0.0.0", app_dir=EXAMPLES) as server:
+        assert f"http://0.0.0.0:{server.port} (here: http://127.0.0.1:{server.port})" in server.log
+
+
+def test_port_in_use_is_refused_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        line = error_line(*EXAMPLE, "--port", str(port))
+    assert str(port) in line
+    assert "in use" in line
+
+
+def test_port_of_another_turbo_shard_is_refused() -> None:
+    with ServerProcess("multi_route_app:app", app_dir=EXAMPLES) as server:
+        line = error_line(*EXAMPLE, "--port", str(server.port))
+    assert "in use" in line
+
+
+def test_host_of_another_machine_is_refused() -> None:
+    # RFC 5737 keeps this address for documentation.
+    assert "192.0.2.1" in error_line(*EXAMPLE, "--port", "0", "--host", "192.0.2.1")
+
+
+def test_host_that_does_not_exist_is_refused() -> None:
+    # RFC 6761 keeps .invalid from ever existing.
+    assert "nowhere.invalid" in error_line(*EXAMPLE, "--port", "0", "--host", "nowhere.invalid")
+
+
+def test_app_is_loaded_before_a_port_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("import socket\nprint('loaded')\n1/0\n")
+    run = run_command("broken:app", "--app-dir", str(tmp_path), "--port", "0")
+    assert run.returncode == 2
+    assert "turbo-shard ready" not in run.stderr
+    assert "http://" not in run.stderr

@@ -1,0 +1,67 @@
+"""The guard against silent skips: it fails a run in CI, and it can be given a reason."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from no_silent_skips import allowed_skips, is_allowed
+
+SKIPS_ONE = (
+    'import pytest\n@pytest.mark.skip(reason="no")\ndef test_a(): pass\ndef test_b(): pass\n'
+)
+SKIPS_ITSELF = 'import pytest\npytest.importorskip("no_such_module_anywhere")\n'
+SKIPS_NONE = "def test_a(): pass\n"
+EXPECTS_A_FAILURE = (
+    "import pytest\n@pytest.mark.xfail(reason='known')\ndef test_a(): raise OSError\n"
+)
+
+
+def run_pytest(folder: Path, source: str, *, ci: str) -> subprocess.CompletedProcess[str]:
+    (folder / "test_it.py").write_text(source)
+    environment = os.environ | {"CI": ci, "PYTHONPATH": str(Path(__file__).parent)}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no_silent_skips", "--rootdir", ".", "-q"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("source", [SKIPS_ONE, SKIPS_ITSELF])
+def test_skip_fails_the_run_in_ci(tmp_path: Path, source: str) -> None:
+    run = run_pytest(tmp_path, source, ci="true")
+    assert run.returncode == 1, run.stdout
+    assert "skipped without permission" in run.stdout
+
+
+def test_skip_passes_outside_ci(tmp_path: Path) -> None:
+    assert run_pytest(tmp_path, SKIPS_ONE, ci="").returncode == 0
+
+
+@pytest.mark.parametrize("source", [SKIPS_NONE, EXPECTS_A_FAILURE])
+def test_run_without_skips_passes_in_ci(tmp_path: Path, source: str) -> None:
+    run = run_pytest(tmp_path, source, ci="true")
+    assert run.returncode == 0, run.stdout
+
+
+def test_permission_covers_a_test_its_parameters_and_a_file() -> None:
+    allowed = allowed_skips(
+        "# why\n\ntests/a.py::test_x | needs io_uring\ntests/b.py | needs two cores\n"
+    )
+    assert is_allowed("tests/a.py::test_x", allowed)
+    assert is_allowed("tests/a.py::test_x[glommio]", allowed)
+    assert is_allowed("tests/b.py::test_anything", allowed)
+    assert not is_allowed("tests/a.py::test_y", allowed)
+
+
+@pytest.mark.parametrize("line", ["tests/a.py::test_x", "tests/a.py::test_x | "])
+def test_permission_without_reason_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match="no reason"):
+        allowed_skips(line)

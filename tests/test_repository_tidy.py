@@ -1,0 +1,33 @@
+"""The repository keeps the rules of STYLE that a script can check; repository_rules.py says what they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from repository_rules import Complaint, complaints_of, sources_of
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# What breaks a rule and may stay so: (rule, path) and the reason. The list may only shrink; the second test sees to it.
+EXEMPTIONS: dict[tuple[str, str], str] = {}
+
+
+@pytest.fixture(scope="module")
+def complaints() -> list[Complaint]:
+    return complaints_of(ROOT, sources_of(ROOT))
+
+
+def test_the_repository_keeps_the_rules(complaints: list[Complaint]) -> None:
+    broken = [str(one) for one in complaints if (one.rule, one.path) not in EXEMPTIONS]
+    assert not broken, "\n" + "\n".join(broken)
+
+
+def test_no_exemption_is_without_need(complaints: list[Complaint]) -> None:
+    needed = {(one.rule, one.path) for one in complaints}
+    assert set(EXEMPTIONS) <= needed, "these keep the rules now; take them off the list"
+
+
+def test_every_exemption_has_a_reason() -> None:
+    assert all(reason.strip() for reason in EXEMPTIONS.values())
