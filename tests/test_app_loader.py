@@ -2,91 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
-import sys
-import sysconfig
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
+from refused_apps import GOOD_APP, error_line, traceback_and_line, write
 from server_process import COMMAND, ServerProcess, environment, run_command
 from waiting import wait_until
-
-GOOD_APP = """\
-from turbo_shard import App, Router
-
-app = App()
-router = Router()
-
-
-@app.get("/")
-def index():
-    return {"it": "works"}
-
-
-class Site:
-    api = app
-
-
-def make():
-    return app
-
-
-async def make_async():
-    return app
-
-
-def make_with(name):
-    return app
-
-
-def make_badly():
-    raise ValueError("cannot make it\\nsecond line")
-
-
-def make_nothing():
-    return None
-"""
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "good.py").write_text(GOOD_APP)
     return tmp_path
-
-
-def write(folder: Path, name: str, source: str) -> None:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(dedent(source))
-
-
-def refused(
-    folder: Path, app: str, *options: str, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    run = run_command(app, "--app-dir", str(folder), "--port", "0", *options, **variables)
-    assert run.returncode == 2, run.stderr
-    assert run.stdout == ""
-    assert run.stderr.splitlines()[-1].startswith("turbo-shard: error: "), run.stderr
-    assert "importlib" not in run.stderr
-    assert "turbo_shard/" not in run.stderr, "a frame of ours helps nobody"
-    return run
-
-
-def error_line(folder: Path, app: str, *options: str, **variables: str) -> str:
-    """The only line that a refused app gets."""
-    run = refused(folder, app, *options, **variables)
-    assert run.stderr.count("\n") == 1, run.stderr
-    return run.stderr.removeprefix("turbo-shard: error: ").rstrip("\n")
-
-
-def traceback_and_line(folder: Path, app: str, *options: str) -> tuple[str, str]:
-    """The user's traceback, and the line after it."""
-    lines = refused(folder, app, *options).stderr.splitlines()
-    return "\n".join(lines[:-1]), lines[-1].removeprefix("turbo-shard: error: ")
 
 
 @pytest.mark.parametrize(
@@ -395,86 +325,3 @@ def test_factory_that_makes_no_app_is_refused(folder: Path) -> None:
 
 def test_app_that_is_no_factory_is_refused(folder: Path) -> None:
     assert "leave --factory out" in error_line(folder, "good:app", "--factory")
-
-
-# The GIL.
-
-EXTENSION = """\
-#include <Python.h>
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "wants_gil", NULL, 0, NULL};
-PyMODINIT_FUNC PyInit_wants_gil(void) { return PyModuleDef_Init(&definition); }
-"""
-
-
-@pytest.fixture(scope="module")
-def gil_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An app whose extension module says nothing of the GIL, so that Python switches it on."""
-    folder = tmp_path_factory.mktemp("gil")
-    compiler = shutil.which("cc")
-    assert compiler is not None, "cargo links with cc, so it is here"
-    (folder / "wants_gil.c").write_text(EXTENSION)
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    subprocess.run(
-        [
-            compiler,
-            "-shared",
-            "-fPIC",
-            f"-I{sysconfig.get_path('include')}",
-            *(["-DPy_GIL_DISABLED"] if sysconfig.get_config_var("Py_GIL_DISABLED") else []),
-            str(folder / "wants_gil.c"),
-            "-o",
-            str(folder / f"wants_gil{suffix}"),
-        ],
-        check=True,
-        timeout=60,
-    )
-    write(folder, "middle.py", "import wants_gil\n")
-    write(
-        folder,
-        "app.py",
-        """\
-        import warnings
-        warnings.simplefilter("ignore")
-        import middle
-        from turbo_shard import App
-        app = App()
-        @app.get("/")
-        def index(): return {"it": "works"}
-        """,
-    )
-    return folder
-
-
-free_threaded_only = pytest.mark.skipif(
-    "t" not in sys.abiflags, reason="a build with a GIL has nothing to switch on"
-)
-
-
-@free_threaded_only
-def test_extension_that_switches_the_gil_on_is_refused_by_name(gil_folder: Path) -> None:
-    line = error_line(gil_folder, "app:app")
-    assert line.startswith("the extension module 'wants_gil' switched the GIL on")
-    assert "--allow-gil" in line
-
-
-@free_threaded_only
-def test_extension_that_switches_the_gil_on_is_served_when_allowed(gil_folder: Path) -> None:
-    with (
-        ServerProcess("app:app", "--allow-gil", app_dir=gil_folder) as server,
-        server.client() as client,
-    ):
-        assert client.get("/").json() == {"it": "works"}
-        assert "GIL ON" in server.log
-        assert "turbo-shard: warning: the GIL is on" in server.log
-
-
-@free_threaded_only
-def test_gil_that_was_on_from_the_start_is_refused(folder: Path) -> None:
-    assert "PYTHON_GIL=1" in error_line(folder, "good:app", PYTHON_GIL="1")
-
-
-@free_threaded_only
-def test_gil_kept_off_by_the_user_is_accepted(gil_folder: Path) -> None:
-    variables = {"PYTHON_GIL": "0"}
-    with ServerProcess("app:app", app_dir=gil_folder, variables=variables) as server:
-        assert "GIL off" in server.log

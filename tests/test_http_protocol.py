@@ -49,7 +49,7 @@ def test_body_of_known_length_arrives_whole(probe: ServerProcess) -> None:
 
 
 def test_chunked_body_arrives_whole(probe: ServerProcess) -> None:
-    chunks = b"5;extension=1\r\nhello\r\n1\r\n \r\n5\r\nworld\r\n0\r\nTrailer: x\r\n\r\n"
+    chunks = b"5;extension=1\r\nhello\r\n1\r\n \r\n5\r\nworld\r\n0\r\nX-Sum: 1\r\n\r\n"
     with RawClient(probe) as raw:
         assert raw.request(
             "POST", "/echo", "Transfer-Encoding: chunked", body=chunks

@@ -11,11 +11,11 @@ use crate::hosted_loop::{AsyncioThreads, CoroutineHost, Eager, Job};
 use crate::python_thread::{Owned, attached};
 
 /// What to do with a coroutine's result, on the thread of its loop, attached.
-pub type Then = Box<dyn FnOnce(Python<'_>, PyResult<Bound<'_, PyAny>>) + Send>;
+pub(crate) type Then = Box<dyn FnOnce(Python<'_>, PyResult<Bound<'_, PyAny>>) + Send>;
 
 /// Where coroutines run.
 #[derive(Clone)]
-pub struct Coroutines(Place);
+pub(crate) struct Coroutines(Place);
 
 #[derive(Clone)]
 enum Place {
@@ -36,7 +36,7 @@ impl Coroutines {
 
     /// Makes the shard's event loop now, instead of at the first coroutine. To be called, at start, by a service that
     /// knows it has coroutine functions: importing asyncio in the middle of a request takes tens of milliseconds.
-    pub fn prepare(&self, py: Python<'_>) -> PyResult<()> {
+    pub(crate) fn prepare(&self, py: Python<'_>) -> PyResult<()> {
         match &self.0 {
             Place::Hosted(host) => host.asyncio(py).map(|_| ()),
             Place::Threads(threads) => threads.choose(py).map(|_| ()),
@@ -45,7 +45,7 @@ impl Coroutines {
 
     /// Starts `coroutine` (or anything awaitable). On its shard's thread it runs at once up to its first wait; else it
     /// starts on its loop's thread, after [`Running::on_done`].
-    pub fn start<'py>(&self, py: Python<'py>, coroutine: Bound<'py, PyAny>) -> PyResult<Started<'py>> {
+    pub(crate) fn start<'py>(&self, py: Python<'py>, coroutine: Bound<'py, PyAny>) -> PyResult<Started<'py>> {
         let host = match &self.0 {
             Place::Hosted(host) if host.is_here() => {
                 return Ok(match host.start(py, coroutine)? {
@@ -84,7 +84,7 @@ impl Coroutines {
 }
 
 /// How far a coroutine has come.
-pub enum Started<'py> {
+pub(crate) enum Started<'py> {
     /// It never waited: this is its result.
     Finished(PyResult<Bound<'py, PyAny>>),
     /// It waits, or is about to be handed to another thread.
@@ -92,7 +92,7 @@ pub enum Started<'py> {
 }
 
 /// A coroutine under way. Dropped without [`Running::on_done`], it runs all the same and nobody hears of it.
-pub struct Running(Option<Under>);
+pub(crate) struct Running(Option<Under>);
 
 enum Under {
     /// A task on this thread.
@@ -103,7 +103,7 @@ enum Under {
 
 impl Running {
     /// Calls `then` with the result, on the thread of the coroutine's loop.
-    pub fn on_done(mut self, py: Python<'_>, then: Then) -> PyResult<()> {
+    pub(crate) fn on_done(mut self, py: Python<'_>, then: Then) -> PyResult<()> {
         self.0.take().map_or(Ok(()), |under| under.on_done(py, then))
     }
 }

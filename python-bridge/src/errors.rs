@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
 create_exception!(
-    _native,
+    turbo_shard._native,
     StartError,
     PyException,
     "The server could not start; the message is one line for a person."
@@ -17,7 +17,7 @@ create_exception!(
 /// Logs `error` with its traceback on the logger `turbo_shard.error`; `what` says what was going on.
 ///
 /// Never fails: if logging itself raises, the error is written as an unraisable one.
-pub fn log_exception(py: Python<'_>, error: &PyErr, what: &str) {
+pub(crate) fn log_exception(py: Python<'_>, error: &PyErr, what: &str) {
     if let Err(second) = try_log_exception(py, error, what) {
         second.write_unraisable(py, None);
     }

@@ -1,11 +1,17 @@
 //! turbo-shard's Python side: `turbo_shard._native`. Re-exports and registers; whatever it does lives in its modules.
 
-pub mod coroutines;
-pub mod errors;
-pub mod interned;
-pub mod json;
-pub mod python_thread;
-pub mod streaming;
+mod coroutines;
+mod dispatch;
+mod errors;
+mod hosted_loop;
+mod json;
+mod logging;
+mod python_app;
+mod python_thread;
+mod reply_reader;
+mod request_view;
+mod server_object;
+mod streaming;
 
 use pyo3::prelude::*;
 
@@ -13,7 +19,13 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("StartError", py.get_type::<errors::StartError>())?;
+    module.add_class::<server_object::NativeServer>()?;
+    module.add_class::<request_view::Request>()?;
     module.add_function(wrap_pyfunction!(json::json_encode, module)?)?;
+    module.add_function(wrap_pyfunction!(server_object::stats, module)?)?;
+    module.add_function(wrap_pyfunction!(server_object::probe_engines, module)?)?;
+    module.add_function(wrap_pyfunction!(server_object::allowed_cores, module)?)?;
     Ok(())
 }

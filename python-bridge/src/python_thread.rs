@@ -42,6 +42,8 @@ struct OwnState {
     depth: Cell<u32>,
     /// The state is to be made by the first [`attached`].
     made_late: Cell<bool>,
+    /// Python's `threading` has not been told the thread's name yet.
+    unnamed: Cell<bool>,
     detaches: Cell<Detaches>,
     may_block: Cell<bool>,
 }
@@ -62,6 +64,7 @@ thread_local! {
             attached: Cell::new(false),
             depth: Cell::new(0),
             made_late: Cell::new(false),
+            unnamed: Cell::new(false),
             detaches: Cell::new(Detaches::WhenParked),
             may_block: Cell::new(false),
         }
@@ -75,7 +78,7 @@ static MAKING: Mutex<()> = Mutex::new(());
 /// Makes this thread's Python state. The caller promises [`thread_parks`] before every wait.
 ///
 /// Does nothing on a thread that has announced itself already, or that runs Python at this moment.
-pub fn thread_starts() {
+pub(crate) fn thread_starts() {
     OWN.with(|own| {
         own.detaches.set(Detaches::WhenParked);
         create(own);
@@ -83,7 +86,7 @@ pub fn thread_starts() {
 }
 
 /// As [`thread_starts`], for a thread that waits without telling: it is detached after each [`attached`].
-pub fn waiting_thread_starts() {
+pub(crate) fn waiting_thread_starts() {
     OWN.with(|own| {
         own.detaches.set(Detaches::AfterEachCall);
         create(own);
@@ -92,7 +95,7 @@ pub fn waiting_thread_starts() {
 
 /// As [`waiting_thread_starts`], for a thread of a blocking pool: work on it may wait as long as it likes. The state is
 /// made by the first [`attached`], because whoever starts the thread may wait for it to be ready while it is attached.
-pub fn blocking_thread_starts() {
+pub(crate) fn blocking_thread_starts() {
     OWN.with(|own| {
         own.detaches.set(Detaches::AfterEachCall);
         own.may_block.set(true);
@@ -101,36 +104,43 @@ pub fn blocking_thread_starts() {
 }
 
 /// Whether work on this thread may wait ([`blocking_thread_starts`]).
-pub fn thread_may_block() -> bool {
+pub(crate) fn thread_may_block() -> bool {
     OWN.with(|own| own.may_block.get())
 }
 
 /// Runs `f` with Python, attaching this thread if need be. The thread stays attached until [`thread_parks`].
-pub fn attached<R>(f: impl FnOnce(Python<'_>) -> R) -> R {
-    let Some(_depth) = Depth::enter() else {
+pub(crate) fn attached<R>(f: impl FnOnce(Python<'_>) -> R) -> R {
+    let Some(depth) = Depth::enter() else {
         return Python::attach(f);
     };
     // SAFETY: the interpreter runs (this thread has a state of it, and `restore` has looked for its end). Should
     // somebody have detached the thread further out (`Python::detach`), PyO3 attaches it again for this call.
-    unsafe { Python::attach_unchecked(f) }
+    unsafe {
+        Python::attach_unchecked(|py| {
+            if depth.is_first {
+                name_thread(py);
+            }
+            f(py)
+        })
+    }
 }
 
 /// Gives the state back until the next [`attached`]; nothing happens inside of one. Cheap when already detached.
-pub fn thread_parks() {
+pub(crate) fn thread_parks() {
     OWN.with(park);
 }
 
 /// Destroys this thread's state. Nothing happens on a thread that has none of ours.
-pub fn thread_stops() {
+pub(crate) fn thread_stops() {
     OWN.with(destroy);
 }
 
 /// A `Py<T>` that may be dropped anywhere: dropping attaches, so the object is freed at once, on this thread.
-pub struct Owned<T>(ManuallyDrop<Py<T>>);
+pub(crate) struct Owned<T>(ManuallyDrop<Py<T>>);
 
 impl<T> Owned<T> {
     /// Takes the reference.
-    pub fn new(object: Py<T>) -> Owned<T> {
+    pub(crate) fn new(object: Py<T>) -> Owned<T> {
         Owned(ManuallyDrop::new(object))
     }
 }
@@ -158,7 +168,10 @@ impl<T> Drop for Owned<T> {
 }
 
 /// One [`attached`] call under way.
-struct Depth;
+struct Depth {
+    /// This thread has not run Python before.
+    is_first: bool,
+}
 
 impl Depth {
     /// Attaches; `None` if this thread has no state of ours, or is so near its end that it has no locals either.
@@ -174,7 +187,7 @@ impl Depth {
                 restore(own);
             }
             own.depth.set(own.depth.get() + 1);
-            Some(Depth)
+            Some(Depth { is_first: own.unnamed.replace(false) })
         })
         .ok()
         .flatten()
@@ -209,6 +222,21 @@ fn create(own: &OwnState) {
     };
     own.pointer.set(pointer);
     own.attached.set(false);
+    own.unnamed.set(true);
+}
+
+/// Gives Python's `threading` the name that the thread was started with: log records carry it.
+#[cold]
+fn name_thread(py: Python<'_>) {
+    let thread = std::thread::current();
+    let Some(name) = thread.name() else { return };
+    let named = py
+        .import("threading")
+        .and_then(|threading| threading.call_method0("current_thread"))
+        .and_then(|current| current.setattr("name", name));
+    if let Err(error) = named {
+        log::warn!("Python does not know thread {name} by its name: {error}");
+    }
 }
 
 fn restore(own: &OwnState) {

@@ -20,16 +20,16 @@ use crate::python_thread;
 pub(crate) use table::{StreamId, StreamTable};
 
 /// Where the pieces come from.
-pub struct StreamSource {
+pub(crate) struct StreamSource {
     /// An iterable, or an async iterable, of `str` or of `bytes`, `bytearray` or `memoryview`.
-    pub iterator: Py<PyAny>,
+    pub(crate) iterator: Py<PyAny>,
     /// Whether it is to be awaited.
-    pub is_async: bool,
+    pub(crate) is_async: bool,
 }
 
 /// Sends the head, then each piece while there is room. An exception midway is logged and cuts the connection; a peer
 /// that leaves closes the iterator.
-pub fn stream(
+pub(crate) fn stream(
     py: Python<'_>,
     source: StreamSource,
     status: u16,

@@ -46,10 +46,16 @@ struct State {
 
 impl BlockingPool {
     /// `queue_max` jobs may wait besides those that run.
-    pub fn new(name: &str, threads: NonZeroUsize, queue_max: usize, hooks: Arc<dyn ThreadHooks>) -> BlockingPool {
+    pub fn new(
+        name: &str,
+        threads: NonZeroUsize,
+        queue_max: usize,
+        hooks: Arc<dyn ThreadHooks>,
+    ) -> BlockingPool {
         // The channel has room for all jobs there can be; `jobs` keeps the bound, so that a job that an idle thread is
         // about to take does not count as waiting.
-        let (sender, receiver) = crossbeam_channel::bounded(queue_max.saturating_add(threads.get()));
+        let (sender, receiver) =
+            crossbeam_channel::bounded(queue_max.saturating_add(threads.get()));
         BlockingPool {
             name: name.to_owned(),
             threads_max: threads.get(),
@@ -62,7 +68,9 @@ impl BlockingPool {
 
     /// Queues a job, or hands it back as refused when the queue is full.
     pub fn try_run(&self, job: Job) -> Result<(), QueueFull> {
-        let Some(sender) = &self.sender else { return Err(QueueFull) };
+        let Some(sender) = &self.sender else {
+            return Err(QueueFull);
+        };
         let mut state = lock(&self.state);
         let queue_max = sender.capacity().unwrap_or(usize::MAX) - self.threads_max;
         if state.jobs >= queue_max.saturating_add(self.threads_max) {
@@ -94,28 +102,36 @@ impl BlockingPool {
 
     fn start_thread(&self, state: &mut State) {
         let name = format!("{}-{}", self.name, state.threads.len());
-        let (receiver, hooks, shared) =
-            (self.receiver.clone(), Arc::clone(&self.hooks), Arc::clone(&self.state));
+        let (receiver, hooks, shared) = (
+            self.receiver.clone(),
+            Arc::clone(&self.hooks),
+            Arc::clone(&self.state),
+        );
         // One after another: the next may start only when this one has been prepared.
         let (prepared, until_prepared) = crossbeam_channel::bounded::<()>(0);
-        let thread = std::thread::Builder::new().name(name).stack_size(THREAD_STACK_BYTES).spawn(move || {
-            hooks.starts();
-            drop(prepared);
-            for job in receiver {
-                if catch_unwind(AssertUnwindSafe(job)).is_err() {
-                    log::error!("a blocking call panicked");
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .stack_size(THREAD_STACK_BYTES)
+            .spawn(move || {
+                hooks.starts();
+                drop(prepared);
+                for job in receiver {
+                    if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                        log::error!("a blocking call panicked");
+                    }
+                    hooks.parks();
+                    lock(&shared).jobs -= 1;
                 }
-                hooks.parks();
-                lock(&shared).jobs -= 1;
-            }
-            hooks.stops();
-        });
+                hooks.stops();
+            });
         match thread {
             Ok(thread) => {
                 let _ = until_prepared.recv();
                 state.threads.push(thread);
             }
-            Err(error) => log::error!("a thread of the blocking pool could not be started: {error}"),
+            Err(error) => {
+                log::error!("a thread of the blocking pool could not be started: {error}")
+            }
         }
     }
 }
@@ -152,7 +168,12 @@ mod tests {
 
     fn pool(threads: usize, queue_max: usize) -> (BlockingPool, Arc<Counted>) {
         let hooks = Arc::new(Counted::default());
-        let pool = BlockingPool::new("test", NonZeroUsize::new(threads).unwrap(), queue_max, hooks.clone());
+        let pool = BlockingPool::new(
+            "test",
+            NonZeroUsize::new(threads).unwrap(),
+            queue_max,
+            hooks.clone(),
+        );
         (pool, hooks)
     }
 
@@ -193,7 +214,8 @@ mod tests {
         let ran = Arc::new(AtomicUsize::new(0));
         for _ in 0..50 {
             let ran = Arc::clone(&ran);
-            pool.try_run(Box::new(move || drop(ran.fetch_add(1, Ordering::SeqCst)))).unwrap();
+            let job = move || _ = ran.fetch_add(1, Ordering::SeqCst);
+            pool.try_run(Box::new(job)).unwrap();
         }
         pool.close();
         assert_eq!(ran.load(Ordering::SeqCst), 50);
@@ -205,7 +227,8 @@ mod tests {
         let ran = Arc::new(AtomicUsize::new(0));
         pool.try_run(Box::new(|| panic!("on purpose"))).unwrap();
         let counter = Arc::clone(&ran);
-        pool.try_run(Box::new(move || drop(counter.fetch_add(1, Ordering::SeqCst)))).unwrap();
+        pool.try_run(Box::new(move || _ = counter.fetch_add(1, Ordering::SeqCst)))
+            .unwrap();
         pool.close();
         assert_eq!(ran.load(Ordering::SeqCst), 1);
     }

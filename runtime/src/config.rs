@@ -112,18 +112,31 @@ impl ServerConfig {
     /// Refuses what cannot work, naming the setting.
     pub fn check(&self) -> Result<(), StartError> {
         if self.shards.get() > SHARDS_MAX {
-            return Err(StartError::new(format!("shards is {}, the most is {SHARDS_MAX}", self.shards)));
+            return Err(StartError::new(format!(
+                "shards is {}, the most is {SHARDS_MAX}",
+                self.shards
+            )));
         }
         if self.connections_max == 0 {
-            return Err(StartError::new("connections_max is 0: no connection could ever be served"));
+            return Err(StartError::new(
+                "connections_max is 0: no connection could ever be served",
+            ));
         }
         if self.backlog == 0 || self.backlog > i32::MAX as u32 {
-            return Err(StartError::new(format!("backlog is {}, it must be 1 to {}", self.backlog, i32::MAX)));
+            return Err(StartError::new(format!(
+                "backlog is {}, it must be 1 to {}",
+                self.backlog,
+                i32::MAX
+            )));
         }
         if self.mode == Mode::Steal && self.engine == EngineChoice::Named(EngineName::Glommio) {
-            return Err(StartError::new("mode steal runs on tokio only: glommio executors share no tasks"));
+            return Err(StartError::new(
+                "mode steal runs on tokio only: glommio executors share no tasks",
+            ));
         }
-        self.limits.check().map_err(|error| StartError::new(error.to_string()))
+        self.limits
+            .check()
+            .map_err(|error| StartError::new(error.to_string()))
     }
 }
 
@@ -143,12 +156,27 @@ mod tests {
             engine: EngineChoice::Named(EngineName::Glommio),
             ..ServerConfig::default()
         };
-        assert!(config.check().unwrap_err().to_string().contains("tokio only"));
+        assert!(
+            config
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("tokio only")
+        );
     }
 
     #[test]
     fn zero_connections_are_refused() {
-        let config = ServerConfig { connections_max: 0, ..ServerConfig::default() };
-        assert!(config.check().unwrap_err().to_string().contains("connections_max"));
+        let config = ServerConfig {
+            connections_max: 0,
+            ..ServerConfig::default()
+        };
+        assert!(
+            config
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("connections_max")
+        );
     }
 }

@@ -17,8 +17,8 @@ pub use turbo_shard_protocol as protocol;
 
 pub use blocking_pool::{BlockingPool, Job, QueueFull, ThreadHooks};
 pub use config::{
-    BACKLOG_DEFAULT, CONNECTIONS_MAX_DEFAULT, EngineChoice, EngineName, GRACEFUL_TIMEOUT_MS_DEFAULT, Mode, SHARDS_MAX,
-    THREAD_STACK_BYTES,    ServerConfig,
+    BACKLOG_DEFAULT, CONNECTIONS_MAX_DEFAULT, EngineChoice, EngineName,
+    GRACEFUL_TIMEOUT_MS_DEFAULT, Mode, SHARDS_MAX, ServerConfig, THREAD_STACK_BYTES,
 };
 pub use engine::registry::{EngineProbe, probe_engines};
 pub use net::placement::{AllowedCores, allowed_cores};

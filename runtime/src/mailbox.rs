@@ -22,7 +22,13 @@ pub(crate) fn mailbox() -> (MailboxSender, Mailbox) {
     let (sender, receiver) = crossbeam_channel::bounded(MESSAGES_MAX);
     // The wake-up is executor-neutral: it works for tokio's and glommio's tasks alike.
     let wake = Arc::new(Notify::new());
-    (MailboxSender { sender, wake: Arc::clone(&wake) }, Mailbox { receiver, wake })
+    (
+        MailboxSender {
+            sender,
+            wake: Arc::clone(&wake),
+        },
+        Mailbox { receiver, wake },
+    )
 }
 
 #[derive(Clone)]
@@ -69,7 +75,10 @@ mod tests {
     use super::*;
 
     fn block_on<F: Future>(future: F) -> F::Output {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(future)
     }
 
     #[test]

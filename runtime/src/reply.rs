@@ -33,8 +33,16 @@ pub enum Flow {
 /// One piece of an answer.
 #[derive(Debug)]
 pub(crate) enum Part {
-    Whole { status: u16, lines: HeaderLines, body: Vec<u8> },
-    Start { status: u16, lines: HeaderLines, length: BodyLength },
+    Whole {
+        status: u16,
+        lines: HeaderLines,
+        body: Vec<u8>,
+    },
+    Start {
+        status: u16,
+        lines: HeaderLines,
+        length: BodyLength,
+    },
     Chunk(Vec<u8>),
     End,
     /// The answering side gave up: 500 if nothing was sent, else the connection is cut.
@@ -78,15 +86,27 @@ pub struct ReplyHandle {
 impl ReplyHandle {
     pub(crate) fn pair(waker: Waker) -> (ReplyHandle, Slot) {
         let shared = Arc::new(Shared {
-            state: Mutex::new(State { waker: Some(waker), ..State::default() }),
+            state: Mutex::new(State {
+                waker: Some(waker),
+                ..State::default()
+            }),
             listener: Mutex::new(None),
         });
-        (ReplyHandle { shared: Arc::clone(&shared) }, Slot { shared })
+        (
+            ReplyHandle {
+                shared: Arc::clone(&shared),
+            },
+            Slot { shared },
+        )
     }
 
     /// Says who wants to hear of room and of the peer's leaving; told at once if the peer has left already.
     pub fn listen(&self, listener: Box<dyn ReplyListener>) {
-        *self.shared.listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
+        *self
+            .shared
+            .listener
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(listener);
         if self.peer_left() {
             self.shared.tell(|listener| listener.peer_left());
         }
@@ -94,12 +114,26 @@ impl ReplyHandle {
 
     /// Sends the whole answer.
     pub fn whole(self, status: u16, lines: HeaderLines, body: Vec<u8>) {
-        self.put(Part::Whole { status, lines, body }, true);
+        self.put(
+            Part::Whole {
+                status,
+                lines,
+                body,
+            },
+            true,
+        );
     }
 
     /// Sends the head; the body follows in chunks.
     pub fn start(&self, status: u16, lines: HeaderLines, length: BodyLength) {
-        self.put(Part::Start { status, lines, length }, false);
+        self.put(
+            Part::Start {
+                status,
+                lines,
+                length,
+            },
+            false,
+        );
     }
 
     /// Sends a piece of the body.
@@ -137,7 +171,11 @@ impl ReplyHandle {
             state.parts.push_back(part);
             state.finished = last;
             state.waiting = state.queued_bytes >= REPLY_QUEUED_BYTES_HIGH;
-            flow = if state.waiting { Flow::Wait } else { Flow::Ready };
+            flow = if state.waiting {
+                Flow::Wait
+            } else {
+                Flow::Ready
+            };
             waker = state.waker.take();
         }
         if let Some(waker) = waker {
@@ -242,10 +280,17 @@ mod tests {
         let (handle, slot, heard, waker) = pair();
         handle.whole(200, HeaderLines::new(), b"hi".to_vec());
         assert_eq!(heard.wakes.load(Ordering::Relaxed), 1);
-        assert!(matches!(slot.take(&waker), Some(Part::Whole { status: 200, .. })));
+        assert!(matches!(
+            slot.take(&waker),
+            Some(Part::Whole { status: 200, .. })
+        ));
         assert!(slot.take(&waker).is_none());
         drop(slot);
-        assert_eq!(heard.leaves.load(Ordering::Relaxed), 0, "a finished answer needs no farewell");
+        assert_eq!(
+            heard.leaves.load(Ordering::Relaxed),
+            0,
+            "a finished answer needs no farewell"
+        );
     }
 
     #[test]
@@ -262,7 +307,11 @@ mod tests {
         handle.start(200, HeaderLines::new(), BodyLength::Unknown);
         assert_eq!(handle.chunk(vec![0; REPLY_QUEUED_BYTES_HIGH]), Flow::Wait);
         assert!(matches!(slot.take(&waker), Some(Part::Start { .. })));
-        assert_eq!(heard.rooms.load(Ordering::Relaxed), 0, "the chunk is still queued");
+        assert_eq!(
+            heard.rooms.load(Ordering::Relaxed),
+            0,
+            "the chunk is still queued"
+        );
         assert!(matches!(slot.take(&waker), Some(Part::Chunk(_))));
         assert!(slot.take(&waker).is_none());
         assert_eq!(heard.rooms.load(Ordering::Relaxed), 1);

@@ -95,13 +95,21 @@ impl<'a> Params<'a> {
 
     /// Names and values, in the order of the template.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + '_ {
-        self.parameters.iter().enumerate().map(|(index, parameter)| (&*parameter.name, self.value(index)))
+        self.parameters
+            .iter()
+            .enumerate()
+            .map(|(index, parameter)| (&*parameter.name, self.value(index)))
     }
 }
 
 impl fmt::Debug for Params<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter().map(|(name, value)| (name, value.escape_ascii().to_string()))).finish()
+        f.debug_map()
+            .entries(
+                self.iter()
+                    .map(|(name, value)| (name, value.escape_ascii().to_string())),
+            )
+            .finish()
     }
 }
 
@@ -144,8 +152,15 @@ impl fmt::Display for RouteError {
             RouteError::Method(method) => write!(f, "{method:?} is not an HTTP method"),
             RouteError::Methods => write!(f, "more than {METHODS_MAX} methods"),
             RouteError::Template { template, reason } => write!(f, "path {template:?}: {reason}"),
-            RouteError::Conflict { method, template, with } => {
-                write!(f, "{method} {template:?} cannot be told apart from {method} {with:?}, which is there already")
+            RouteError::Conflict {
+                method,
+                template,
+                with,
+            } => {
+                write!(
+                    f,
+                    "{method} {template:?} cannot be told apart from {method} {with:?}, which is there already"
+                )
             }
         }
     }
@@ -155,7 +170,9 @@ impl std::error::Error for RouteError {}
 
 impl<T> Default for RouteTable<T> {
     fn default() -> Self {
-        RouteTable { methods: Vec::new() }
+        RouteTable {
+            methods: Vec::new(),
+        }
     }
 }
 
@@ -169,12 +186,15 @@ impl<T: Copy> RouteTable<T> {
     /// Adds a route. `{name}` in a template stands for one segment, or for what is left of it between the text written
     /// before and after; a last segment `{*name}` or `{name:path}` stands for the rest of the path, be it empty.
     pub fn add(&mut self, method: &str, template: &str, value: T) -> Result<(), RouteError> {
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let is_token =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if method.is_empty() || !method.bytes().all(is_token) {
             return Err(RouteError::Method(method.to_owned()));
         }
-        let parsed = Template::parse(template)
-            .map_err(|reason| RouteError::Template { template: template.to_owned(), reason })?;
+        let parsed = Template::parse(template).map_err(|reason| RouteError::Template {
+            template: template.to_owned(),
+            reason,
+        })?;
         if method == "GET" {
             self.method_table("HEAD")?;
         }
@@ -194,9 +214,18 @@ impl<T: Copy> RouteTable<T> {
     /// assert_eq!((value, params.value(0)), (7, &b"a/b"[..]));
     /// # Ok::<(), turbo_shard_runtime::RouteError>(())
     /// ```
-    pub fn find<'a>(&'a self, method: &[u8], path: &'a [u8], scratch: &'a mut Vec<u8>) -> Found<'a, T> {
+    pub fn find<'a>(
+        &'a self,
+        method: &[u8],
+        path: &'a [u8],
+        scratch: &'a mut Vec<u8>,
+    ) -> Found<'a, T> {
         scratch.clear();
-        let plain = if path.contains(&b'%') { None } else { std::str::from_utf8(path).ok() };
+        let plain = if path.contains(&b'%') {
+            None
+        } else {
+            std::str::from_utf8(path).ok()
+        };
         if plain.is_none() {
             write_key(path, scratch);
         }
@@ -207,9 +236,15 @@ impl<T: Copy> RouteTable<T> {
             if methods == 0 {
                 return Found::NotFound;
             }
-            return Found::MethodNotAllowed { allow: self.write_allow(methods, scratch) };
+            return Found::MethodNotAllowed {
+                allow: self.write_allow(methods, scratch),
+            };
         };
-        let mut params = Params { parameters: &route.parameters, spans: [(0, 0); PARAMETERS_MAX], text: path };
+        let mut params = Params {
+            parameters: &route.parameters,
+            spans: [(0, 0); PARAMETERS_MAX],
+            text: path,
+        };
         if plain.is_some() {
             locate(&route.parameters, path, |index, segment| {
                 params.spans[index] = route.parameters[index].span(segment.start, segment.end);
@@ -222,11 +257,17 @@ impl<T: Copy> RouteTable<T> {
             });
             params.text = scratch;
         }
-        Found::Route { value: route.value, params }
+        Found::Route {
+            value: route.value,
+            params,
+        }
     }
 
     fn method_table(&mut self, method: &str) -> Result<&mut MethodTable<T>, RouteError> {
-        let index = match self.methods.binary_search_by(|table| table.method.as_str().cmp(method)) {
+        let index = match self
+            .methods
+            .binary_search_by(|table| table.method.as_str().cmp(method))
+        {
             Ok(index) => index,
             Err(_) if self.methods.len() == METHODS_MAX => return Err(RouteError::Methods),
             Err(index) => {
@@ -238,14 +279,24 @@ impl<T: Copy> RouteTable<T> {
     }
 
     fn route(&self, method: &[u8], key: &str) -> Option<&Route<T>> {
-        let of = |name: &[u8]| self.methods.iter().find(|table| table.method.as_bytes() == name)?.route(key);
+        let of = |name: &[u8]| {
+            self.methods
+                .iter()
+                .find(|table| table.method.as_bytes() == name)?
+                .route(key)
+        };
         of(method).or_else(|| if method == b"HEAD" { of(b"GET") } else { None })
     }
 
     /// The methods that have such a path, a bit for each by its place in the table.
     fn methods_of(&self, key: &str) -> u64 {
         let serves = |table: &MethodTable<T>| self.route(table.method.as_bytes(), key).is_some();
-        let bits = self.methods.iter().enumerate().filter(|(_, table)| serves(table)).map(|(index, _)| 1 << index);
+        let bits = self
+            .methods
+            .iter()
+            .enumerate()
+            .filter(|(_, table)| serves(table))
+            .map(|(index, _)| 1 << index);
         bits.fold(0, |set, bit: u64| set | bit)
     }
 
@@ -279,7 +330,11 @@ impl<T: Copy> MethodTable<T> {
     }
 
     fn add(&mut self, template: &str, parsed: Template, value: T) -> Result<(), RouteError> {
-        let Template { key, key_of_empty_rest, parameters } = parsed;
+        let Template {
+            key,
+            key_of_empty_rest,
+            parameters,
+        } = parsed;
         let route = |implied| Route {
             template: template.to_owned(),
             parameters: parameters.clone().into(),
@@ -288,7 +343,9 @@ impl<T: Copy> MethodTable<T> {
         };
         match self.keys.get(&key) {
             Some(&index) if self.routes[index].implied => self.routes[index] = route(false),
-            Some(&index) => return Err(self.conflict(template, self.routes[index].template.clone())),
+            Some(&index) => {
+                return Err(self.conflict(template, self.routes[index].template.clone()));
+            }
             None => self.insert(key, route(false))?,
         }
         if let Some(key) = key_of_empty_rest
@@ -308,17 +365,25 @@ impl<T: Copy> MethodTable<T> {
                 Ok(())
             }
             Err(matchit::InsertError::Conflict { with }) => {
-                let with = self.keys.get(&with).map_or(with, |&index| self.routes[index].template.clone());
+                let with = self
+                    .keys
+                    .get(&with)
+                    .map_or(with, |&index| self.routes[index].template.clone());
                 Err(self.conflict(&route.template, with))
             }
-            Err(_) => {
-                Err(RouteError::Template { template: route.template, reason: "its parameters cannot be routed by" })
-            }
+            Err(_) => Err(RouteError::Template {
+                template: route.template,
+                reason: "its parameters cannot be routed by",
+            }),
         }
     }
 
     fn conflict(&self, template: &str, with: String) -> RouteError {
-        RouteError::Conflict { method: self.method.clone(), template: template.to_owned(), with }
+        RouteError::Conflict {
+            method: self.method.clone(),
+            template: template.to_owned(),
+            with,
+        }
     }
 }
 
@@ -328,7 +393,10 @@ fn write_key(path: &[u8], key: &mut Vec<u8>) {
     let unmatchable = UNMATCHABLE.encode_utf8(&mut unmatchable).as_bytes();
     // Cut into the pieces between escaped slashes; they stay within their segment.
     let mut rest = path;
-    while let Some(at) = rest.windows(3).position(|three| three.eq_ignore_ascii_case(b"%2F")) {
+    while let Some(at) = rest
+        .windows(3)
+        .position(|three| three.eq_ignore_ascii_case(b"%2F"))
+    {
         key.extend(percent_decode(&rest[..at]));
         key.extend_from_slice(unmatchable);
         rest = &rest[at + 3..];
@@ -346,13 +414,20 @@ fn locate(parameters: &[Parameter], path: &[u8], mut say: impl FnMut(usize, Rang
         while segment < parameter.segment {
             (segment, start) = (segment + 1, segment_end(path, start) + 1);
         }
-        let end = if parameter.is_rest { path.len() } else { segment_end(path, start) };
+        let end = if parameter.is_rest {
+            path.len()
+        } else {
+            segment_end(path, start)
+        };
         say(index, start..end);
     }
 }
 
 fn segment_end(path: &[u8], start: usize) -> usize {
-    path[start..].iter().position(|byte| *byte == b'/').map_or(path.len(), |length| start + length)
+    path[start..]
+        .iter()
+        .position(|byte| *byte == b'/')
+        .map_or(path.len(), |length| start + length)
 }
 
 #[cfg(test)]

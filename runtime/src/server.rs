@@ -85,7 +85,12 @@ impl ServerHandle {
             CountSource::Shards(records) => {
                 let rows = records.iter().enumerate().map(|(shard, record)| {
                     let restarts = record.restarts.load(Relaxed);
-                    let mut row = ShardCounts { shard, core: record.core, restarts, ..ShardCounts::default() };
+                    let mut row = ShardCounts {
+                        shard,
+                        core: record.core,
+                        restarts,
+                        ..ShardCounts::default()
+                    };
                     row.add(&record.counters);
                     row
                 });
@@ -106,19 +111,45 @@ impl BoundServer {
         config.check()?;
         let (engine, engine_reason) = match config.mode {
             Mode::Shard => registry::choose(config.engine)?,
-            Mode::Steal => (EngineName::Tokio, String::from("work stealing runs on tokio")),
+            Mode::Steal => (
+                EngineName::Tokio,
+                String::from("work stealing runs on tokio"),
+            ),
         };
         let shards = config.shards.get();
-        let count = if config.mode == Mode::Shard { shards } else { 1 };
+        let count = if config.mode == Mode::Shard {
+            shards
+        } else {
+            1
+        };
         let listeners = listener::bind_group(&config.host, config.port, count, config.backlog)?;
-        let address = listeners[0].local_addr().map_err(|error| StartError::new(error.to_string()))?;
+        let address = listeners[0]
+            .local_addr()
+            .map_err(|error| StartError::new(error.to_string()))?;
         let cores = placement::allowed_cores();
         let pinned = config.pin && config.mode == Mode::Shard;
-        let shard_cores = (0..shards).map(|index| if pinned { cores.core_of(index) } else { None }).collect();
-        let report = Report { addresses: vec![address], mode: config.mode, engine, engine_reason, shard_cores };
+        let shard_cores = (0..shards)
+            .map(|index| if pinned { cores.core_of(index) } else { None })
+            .collect();
+        let report = Report {
+            addresses: vec![address],
+            mode: config.mode,
+            engine,
+            engine_reason,
+            shard_cores,
+        };
         let (sender, requests) = crossbeam_channel::unbounded();
-        let handle = ServerHandle { requests: sender, counts: Arc::new(Mutex::new(CountSource::Nothing)) };
-        Ok(BoundServer { config: Arc::new(config), report, listeners, handle, requests })
+        let handle = ServerHandle {
+            requests: sender,
+            counts: Arc::new(Mutex::new(CountSource::Nothing)),
+        };
+        Ok(BoundServer {
+            config: Arc::new(config),
+            report,
+            listeners,
+            handle,
+            requests,
+        })
     }
 
     /// What was bound and chosen.
@@ -133,16 +164,31 @@ impl BoundServer {
 
     /// Serves until it is stopped; the calling thread becomes the supervisor. With `handle_signals`, SIGINT and SIGTERM
     /// stop gracefully and a second one at once. `on_ready` is called when all shards serve.
-    pub fn run<A: App>(self, app: A, handle_signals: bool, on_ready: impl FnOnce()) -> Result<(), StartError> {
-        let signals = if handle_signals {
-            let (handle, told) = (self.handle.clone(), std::sync::atomic::AtomicBool::new(false));
-            let started = SignalThread::start(&[SIGINT, SIGTERM], move |_signal| {
-                if told.swap(true, Relaxed) { handle.stop_now() } else { handle.stop() }
-            });
-            Some(started.map_err(|error| StartError::new(format!("signals cannot be handled: {error}")))?)
-        } else {
-            None
-        };
+    pub fn run<A: App>(
+        self,
+        app: A,
+        handle_signals: bool,
+        on_ready: impl FnOnce(),
+    ) -> Result<(), StartError> {
+        let signals =
+            if handle_signals {
+                let (handle, told) = (
+                    self.handle.clone(),
+                    std::sync::atomic::AtomicBool::new(false),
+                );
+                let started = SignalThread::start(&[SIGINT, SIGTERM], move |_signal| {
+                    if told.swap(true, Relaxed) {
+                        handle.stop_now()
+                    } else {
+                        handle.stop()
+                    }
+                });
+                Some(started.map_err(|error| {
+                    StartError::new(format!("signals cannot be handled: {error}"))
+                })?)
+            } else {
+                None
+            };
         let counts = Arc::clone(&self.handle.counts);
         let result = match self.config.mode {
             Mode::Shard => self.run_shards(Arc::new(app), on_ready),
@@ -159,17 +205,41 @@ impl BoundServer {
             counters: Arc::default(),
             restarts: std::sync::atomic::AtomicU64::new(0),
         };
-        let records = Arc::new(self.report.shard_cores.iter().map(record).collect::<Vec<_>>());
+        let records = Arc::new(
+            self.report
+                .shard_cores
+                .iter()
+                .map(record)
+                .collect::<Vec<_>>(),
+        );
         *lock(&self.handle.counts) = CountSource::Shards(Arc::clone(&records));
         let (sender, events) = crossbeam_channel::unbounded();
         let config = Arc::clone(&self.config);
-        let shards = PerCore::new(app, self.report.engine, config, self.listeners, records, sender);
-        Supervisor { shards, events, requests: self.requests, stop: Stop::new(self.config.graceful_timeout_ms) }
-            .run(on_ready)
+        let shards = PerCore::new(
+            app,
+            self.report.engine,
+            config,
+            self.listeners,
+            records,
+            sender,
+        );
+        Supervisor {
+            shards,
+            events,
+            requests: self.requests,
+            stop: Stop::new(self.config.graceful_timeout_ms),
+        }
+        .run(on_ready)
     }
 
-    fn run_workers<A: App>(mut self, app: Arc<A>, on_ready: impl FnOnce()) -> Result<(), StartError> {
-        let Some(listener) = self.listeners.pop() else { return Err(StartError::new("no listener was bound")) };
+    fn run_workers<A: App>(
+        mut self,
+        app: Arc<A>,
+        on_ready: impl FnOnce(),
+    ) -> Result<(), StartError> {
+        let Some(listener) = self.listeners.pop() else {
+            return Err(StartError::new("no listener was bound"));
+        };
         let (sender, mailbox) = mailbox();
         let (tell, ended) = crossbeam_channel::bounded(1);
         let (tell_ready, ready) = crossbeam_channel::bounded(1);
@@ -182,12 +252,17 @@ impl BoundServer {
             mailbox,
             ready: Box::new(move |host| {
                 let host = Arc::downgrade(&host);
-                let read = move || host.upgrade().map(|host| host.counters()).unwrap_or_default();
+                let read = move || {
+                    host.upgrade()
+                        .map(|host| host.counters())
+                        .unwrap_or_default()
+                };
                 *lock(&counts) = CountSource::Workers(Box::new(read));
                 let _ = tell_ready.send(());
             }),
         };
-        let cannot = |error| StartError::new(format!("the runtime's thread cannot be started: {error}"));
+        let cannot =
+            |error| StartError::new(format!("the runtime's thread cannot be started: {error}"));
         let thread = std::thread::Builder::new()
             .name("steal-main".into())
             .spawn(move || drop(tell.send(work_stealing::run(plan))))
@@ -195,8 +270,14 @@ impl BoundServer {
         let mut on_ready = Some(on_ready);
         let mut stop = Stop::new(self.config.graceful_timeout_ms);
         loop {
-            let deadline = stop.deadline.map_or_else(never, |at| after(at.saturating_duration_since(Instant::now())));
-            let ready = if on_ready.is_some() { ready.clone() } else { never() };
+            let deadline = stop.deadline.map_or_else(never, |at| {
+                after(at.saturating_duration_since(Instant::now()))
+            });
+            let ready = if on_ready.is_some() {
+                ready.clone()
+            } else {
+                never()
+            };
             crossbeam_channel::select_biased! {
                 recv(ended) -> result => {
                     let _ = thread.join();
@@ -273,9 +354,16 @@ impl<A: App> Supervisor<A> {
 
     /// Supervises until no shard runs any more.
     fn until_ended(&mut self) {
-        while (0..self.shards.len()).any(|index| self.shards.is_running(index)) || self.shards.next_restart().is_some() {
-            let wake_at = [self.stop.deadline, self.shards.next_restart()].into_iter().flatten().min();
-            let timer = wake_at.map_or_else(never, |at| after(at.saturating_duration_since(Instant::now())));
+        while (0..self.shards.len()).any(|index| self.shards.is_running(index))
+            || self.shards.next_restart().is_some()
+        {
+            let wake_at = [self.stop.deadline, self.shards.next_restart()]
+                .into_iter()
+                .flatten()
+                .min();
+            let timer = wake_at.map_or_else(never, |at| {
+                after(at.saturating_duration_since(Instant::now()))
+            });
             crossbeam_channel::select_biased! {
                 recv(self.events) -> event => match event {
                     Ok(event) => self.heard(event),
@@ -330,7 +418,11 @@ enum StopStage {
 
 impl Stop {
     fn new(graceful_timeout_ms: u64) -> Stop {
-        Stop { graceful: Duration::from_millis(graceful_timeout_ms), stage: StopStage::Running, deadline: None }
+        Stop {
+            graceful: Duration::from_millis(graceful_timeout_ms),
+            stage: StopStage::Running,
+            deadline: None,
+        }
     }
 
     fn is_asked(&self) -> bool {
@@ -343,7 +435,10 @@ impl Stop {
                 self.stage = StopStage::Draining;
                 // A graceful time beyond what the clock can add is none at all.
                 self.deadline = Instant::now().checked_add(self.graceful);
-                log::info!("stopping: exchanges in flight have {} s to finish", self.graceful.as_secs_f64());
+                log::info!(
+                    "stopping: exchanges in flight have {} s to finish",
+                    self.graceful.as_secs_f64()
+                );
                 Some(Control::Drain)
             }
             (StopStage::Running | StopStage::Draining, _) => Some(self.cut()),
@@ -393,7 +488,10 @@ mod tests {
     fn an_endless_graceful_time_is_no_overflow() {
         let mut stop = Stop::new(u64::MAX);
         assert_eq!(stop.request(StopRequest::Gracefully), Some(Control::Drain));
-        assert!(stop.deadline.is_none_or(|at| at > Instant::now() + Duration::from_secs(3600)));
+        assert!(
+            stop.deadline
+                .is_none_or(|at| at > Instant::now() + Duration::from_secs(3600))
+        );
     }
 
     #[test]

@@ -12,15 +12,23 @@ pub(crate) struct SignalThread {
 }
 
 impl SignalThread {
-    pub(crate) fn start(numbers: &[i32], told: impl Fn(i32) + Send + 'static) -> io::Result<SignalThread> {
+    pub(crate) fn start(
+        numbers: &[i32],
+        told: impl Fn(i32) + Send + 'static,
+    ) -> io::Result<SignalThread> {
         let mut signals = Signals::new(numbers)?;
         let handle = signals.handle();
-        let thread = std::thread::Builder::new().name("signals".into()).spawn(move || {
-            for signal in &mut signals {
-                told(signal);
-            }
-        })?;
-        Ok(SignalThread { handle, thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || {
+                for signal in &mut signals {
+                    told(signal);
+                }
+            })?;
+        Ok(SignalThread {
+            handle,
+            thread: Some(thread),
+        })
     }
 }
 

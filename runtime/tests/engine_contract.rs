@@ -24,8 +24,15 @@ fn answers_many_requests_on_one_connection() {
         let mut stream = server.connect();
         for _ in 0..100 {
             let answer = get(&mut stream, "/hello");
-            assert_eq!((answer.status, answer.body.as_slice()), (200, &b"hello"[..]));
-            assert!(answer.head.to_ascii_lowercase().contains("\r\ndate: "), "{}", answer.head);
+            assert_eq!(
+                (answer.status, answer.body.as_slice()),
+                (200, &b"hello"[..])
+            );
+            assert!(
+                answer.head.to_ascii_lowercase().contains("\r\ndate: "),
+                "{}",
+                answer.head
+            );
         }
         assert_eq!(get(&mut stream, "/nowhere").status, 404);
     });
@@ -40,7 +47,8 @@ fn pipelined_requests_are_answered_in_order() {
         // More than one turn's worth, with answers that come from elsewhere in between.
         for index in 0..500 {
             let path = if index % 50 == 0 { "/later" } else { "/hello" };
-            requests.extend_from_slice(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes());
+            requests
+                .extend_from_slice(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes());
         }
         let mut writer = stream.try_clone().unwrap();
         let sender = std::thread::spawn(move || writer.write_all(&requests).unwrap());
@@ -58,11 +66,20 @@ fn bodies_come_whole_whether_counted_or_chunked() {
         let server = TestServer::start(arm, 1);
         let mut stream = server.connect();
         let body = vec![b'x'; 300_000];
-        write!(stream, "POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n", body.len()).unwrap();
+        write!(
+            stream,
+            "POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        )
+        .unwrap();
         stream.write_all(&body).unwrap();
         assert_eq!(read_answer(&mut stream).body, body);
-        stream.write_all(b"POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
-        stream.write_all(b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n").unwrap();
+        stream
+            .write_all(b"POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n")
+            .unwrap();
+        stream
+            .write_all(b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
+            .unwrap();
         assert_eq!(read_answer(&mut stream).body, b"hello world");
     });
 }
@@ -76,7 +93,12 @@ fn answers_from_other_threads_arrive_whole_or_in_pieces() {
             assert_eq!(get(&mut stream, "/later").body, b"later");
             let streamed = get(&mut stream, "/stream");
             assert_eq!(streamed.body, b"one two three");
-            assert!(streamed.head.to_ascii_lowercase().contains("transfer-encoding: chunked"));
+            assert!(
+                streamed
+                    .head
+                    .to_ascii_lowercase()
+                    .contains("transfer-encoding: chunked")
+            );
         }
     });
 }
@@ -92,7 +114,15 @@ fn a_broken_handler_costs_its_own_connection_only() {
             assert_eq!(get(&mut stream, path).status, 500, "{path}");
         }
         assert_eq!(get(&mut bystander, "/hello").status, 200);
-        assert_eq!(server.handle.counts().iter().map(|row| row.handler_panics).sum::<u64>(), 1);
+        assert_eq!(
+            server
+                .handle
+                .counts()
+                .iter()
+                .map(|row| row.handler_panics)
+                .sum::<u64>(),
+            1
+        );
     });
 }
 
@@ -101,13 +131,23 @@ fn a_client_that_leaves_is_noticed_and_forgotten() {
     on_every_arm(|arm| {
         let server = TestServer::start(arm, 1);
         let mut stream = server.connect();
-        stream.write_all(b"GET /held HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
-        server.until("the request is held", |server| server.seen.held.lock().unwrap().len() == 1);
+        stream
+            .write_all(b"GET /held HTTP/1.1\r\nHost: test\r\n\r\n")
+            .unwrap();
+        server.until("the request is held", |server| {
+            server.seen.held.lock().unwrap().len() == 1
+        });
         // With an answer unread or a linger of zero the kernel resets instead of saying goodbye.
-        socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+        socket2::SockRef::from(&stream)
+            .set_linger(Some(std::time::Duration::ZERO))
+            .unwrap();
         drop(stream);
-        server.until("the connection is gone", |server| server.open_connections() == 0);
-        server.until("its handler was told", |server| server.seen.peers_left.load(Ordering::SeqCst) == 1);
+        server.until("the connection is gone", |server| {
+            server.open_connections() == 0
+        });
+        server.until("its handler was told", |server| {
+            server.seen.peers_left.load(Ordering::SeqCst) == 1
+        });
         server.seen.held.lock().unwrap().clear();
     });
 }
@@ -117,13 +157,21 @@ fn a_half_closed_client_still_gets_its_answer() {
     on_every_arm(|arm| {
         let server = TestServer::start(arm, 1);
         let mut stream = server.connect();
-        stream.write_all(b"GET /held HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+        stream
+            .write_all(b"GET /held HTTP/1.1\r\nHost: test\r\n\r\n")
+            .unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
-        server.until("the request is held", |server| server.seen.held.lock().unwrap().len() == 1);
+        server.until("the request is held", |server| {
+            server.seen.held.lock().unwrap().len() == 1
+        });
         let reply = server.seen.held.lock().unwrap().pop().unwrap();
         reply.whole(200, HeaderLines::new(), b"still here".to_vec());
         assert_eq!(read_answer(&mut stream).body, b"still here");
-        assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the connection ends after it");
+        assert_eq!(
+            stream.read(&mut [0]).unwrap(),
+            0,
+            "the connection ends after it"
+        );
     });
 }
 
@@ -143,7 +191,9 @@ fn a_refused_request_is_told_why_and_its_leftovers_are_never_answered() {
         stream.read_to_end(&mut rest).unwrap();
         assert_eq!(rest, b"");
         drop(stream);
-        server.until("the connection is gone", |server| server.open_connections() == 0);
+        server.until("the connection is gone", |server| {
+            server.open_connections() == 0
+        });
     });
 }
 
@@ -174,7 +224,14 @@ fn connections_beyond_the_limit_get_503() {
         let mut extra = server.connect();
         let answer = read_answer(&mut extra);
         assert_eq!(answer.status, 503);
-        assert!(answer.head.to_ascii_lowercase().contains("\r\nretry-after: "), "{}", answer.head);
+        assert!(
+            answer
+                .head
+                .to_ascii_lowercase()
+                .contains("\r\nretry-after: "),
+            "{}",
+            answer.head
+        );
         assert_eq!(get(&mut held[0], "/hello").status, 200);
     });
 }
@@ -198,8 +255,12 @@ fn a_shard_that_dies_is_started_anew_and_counted() {
         let mut stream = server.connect();
         assert_eq!(get(&mut stream, "/hello").status, 200);
         server.seen.break_loop.store(true, Ordering::SeqCst);
-        stream.write_all(b"GET /loop HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
-        server.until("a second service", |server| server.seen.services.load(Ordering::SeqCst) == 2);
+        stream
+            .write_all(b"GET /loop HTTP/1.1\r\nHost: test\r\n\r\n")
+            .unwrap();
+        server.until("a second service", |server| {
+            server.seen.services.load(Ordering::SeqCst) == 2
+        });
         // The listener outlived its shard: nobody who connects is turned away.
         let mut again = server.connect();
         assert_eq!(get(&mut again, "/hello").status, 200, "{arm:?}");
@@ -216,19 +277,40 @@ fn a_stop_finishes_what_is_in_flight_and_ends() {
         let mut idle = server.connect();
         assert_eq!(get(&mut idle, "/hello").status, 200);
         let mut busy = server.connect();
-        busy.write_all(b"GET /held HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
-        server.until("the request is held", |server| server.seen.held.lock().unwrap().len() == 1);
+        busy.write_all(b"GET /held HTTP/1.1\r\nHost: test\r\n\r\n")
+            .unwrap();
+        server.until("the request is held", |server| {
+            server.seen.held.lock().unwrap().len() == 1
+        });
         server.handle.stop();
-        assert_eq!(idle.read(&mut [0]).unwrap(), 0, "an idle connection is closed");
+        assert_eq!(
+            idle.read(&mut [0]).unwrap(),
+            0,
+            "an idle connection is closed"
+        );
         let reply = server.seen.held.lock().unwrap().pop().unwrap();
         reply.whole(200, HeaderLines::new(), b"finished".to_vec());
         let answer = read_answer(&mut busy);
         assert_eq!(answer.body, b"finished");
-        assert!(answer.head.to_ascii_lowercase().contains("connection: close"), "{}", answer.head);
+        assert!(
+            answer
+                .head
+                .to_ascii_lowercase()
+                .contains("connection: close"),
+            "{}",
+            answer.head
+        );
         let (address, seen) = (server.address, server.seen.clone());
         server.join().unwrap();
-        assert_eq!(seen.started.load(Ordering::SeqCst), seen.stopped.load(Ordering::SeqCst), "{arm:?}");
-        assert!(std::net::TcpStream::connect(address).is_err(), "nobody listens any more");
+        assert_eq!(
+            seen.started.load(Ordering::SeqCst),
+            seen.stopped.load(Ordering::SeqCst),
+            "{arm:?}"
+        );
+        assert!(
+            std::net::TcpStream::connect(address).is_err(),
+            "nobody listens any more"
+        );
     });
 }
 
@@ -237,8 +319,12 @@ fn the_graceful_time_ends_what_does_not_finish() {
     on_every_arm(|arm| {
         let server = TestServer::with(arm, 1, |config| config.graceful_timeout_ms = 50);
         let mut stream = server.connect();
-        stream.write_all(b"GET /held HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
-        server.until("the request is held", |server| server.seen.held.lock().unwrap().len() == 1);
+        stream
+            .write_all(b"GET /held HTTP/1.1\r\nHost: test\r\n\r\n")
+            .unwrap();
+        server.until("the request is held", |server| {
+            server.seen.held.lock().unwrap().len() == 1
+        });
         let seen = server.seen.clone();
         server.handle.stop();
         server.join().unwrap();
@@ -263,7 +349,11 @@ fn every_shard_serves_on_its_own_thread() {
             assert_eq!(get(&mut server.connect(), "/thread").status, 200);
             distinct(server) == 3
         });
-        assert!(server.handle.counts().iter().all(|row| row.requests > 0), "{:?}", server.handle.counts());
+        assert!(
+            server.handle.counts().iter().all(|row| row.requests > 0),
+            "{:?}",
+            server.handle.counts()
+        );
     }
 }
 
@@ -274,15 +364,23 @@ fn threads_park_after_their_batches() {
         let mut stream = server.connect();
         let before = server.seen.parks.load(Ordering::SeqCst);
         assert_eq!(get(&mut stream, "/hello").status, 200);
-        server.until("a park after the batch", |server| server.seen.parks.load(Ordering::SeqCst) > before);
+        server.until("a park after the batch", |server| {
+            server.seen.parks.load(Ordering::SeqCst) > before
+        });
     });
 }
 
 #[test]
 fn a_port_in_use_is_refused_before_anything_starts() {
     let server = TestServer::start(ARMS[0], 1);
-    let config = ServerConfig { port: server.address.port(), ..ServerConfig::default() };
-    let error = BoundServer::bind(config).err().expect("the port is taken").to_string();
+    let config = ServerConfig {
+        port: server.address.port(),
+        ..ServerConfig::default()
+    };
+    let error = BoundServer::bind(config)
+        .err()
+        .expect("the port is taken")
+        .to_string();
     assert!(error.contains("in use"), "{error}");
 }
 

@@ -131,9 +131,9 @@ async def stream_async(name: str) -> StreamingResponse:
     return StreamingResponse(pieces())
 
 
-@app.get("/stream/sync/{name}")
+@app.get("/stream/sync/{name}", blocking=True)
 def stream_sync(name: str) -> StreamingResponse:
-    """The same with an ordinary generator; it waits where a blocking one may."""
+    """The same with an ordinary generator; on the pool it may wait."""
 
     def pieces() -> Iterator[bytes]:
         yield b"first"

@@ -42,7 +42,9 @@ impl fmt::Display for Malformed {
             Malformed::HeadTooLarge => "the head does not end",
             Malformed::ContentLength => "Content-Length is not one number within bounds",
             Malformed::LengthUnknown => "the answer has no Content-Length",
-            Malformed::TransferEncoding => "the answer has a Transfer-Encoding, which turbo-load does not read",
+            Malformed::TransferEncoding => {
+                "the answer has a Transfer-Encoding, which turbo-load does not read"
+            }
         })
     }
 }
@@ -64,7 +66,11 @@ impl AnswerReader {
     pub fn read(&mut self, bytes: &[u8]) -> Result<Option<Answer>, Malformed> {
         if self.known.is_empty() || !bytes.starts_with(&self.known) {
             let Some(end) = memmem::find(bytes, b"\r\n\r\n") else {
-                return if bytes.len() > HEAD_BYTES_MAX { Err(Malformed::HeadTooLarge) } else { Ok(None) };
+                return if bytes.len() > HEAD_BYTES_MAX {
+                    Err(Malformed::HeadTooLarge)
+                } else {
+                    Ok(None)
+                };
             };
             let head = &bytes[..end + 4];
             if head.len() > HEAD_BYTES_MAX {
@@ -75,22 +81,34 @@ impl AnswerReader {
             self.known.extend_from_slice(head);
         }
         let body = self.known.len()..self.known.len() + self.body_bytes;
-        Ok((bytes.len() >= body.end).then_some(Answer { status: self.status, body }))
+        Ok((bytes.len() >= body.end).then_some(Answer {
+            status: self.status,
+            body,
+        }))
     }
 }
 
 /// Status and length of the body from a head that ends with its empty line.
 fn read_head(head: &[u8]) -> Result<(u16, usize), Malformed> {
-    let status = head.strip_prefix(b"HTTP/1.1 ").and_then(status_code).ok_or(Malformed::StatusLine)?;
+    let status = head
+        .strip_prefix(b"HTTP/1.1 ")
+        .and_then(status_code)
+        .ok_or(Malformed::StatusLine)?;
     let mut length = None;
     for line in head.split(|&byte| byte == b'\n').skip(1) {
-        let Some(colon) = memchr::memchr(b':', line) else { continue };
+        let Some(colon) = memchr::memchr(b':', line) else {
+            continue;
+        };
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"content-length") {
             if length.is_some() {
                 return Err(Malformed::ContentLength);
             }
-            length = Some(decimal(value).filter(|&bytes| bytes <= BODY_BYTES_MAX).ok_or(Malformed::ContentLength)?);
+            length = Some(
+                decimal(value)
+                    .filter(|&bytes| bytes <= BODY_BYTES_MAX)
+                    .ok_or(Malformed::ContentLength)?,
+            );
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             return Err(Malformed::TransferEncoding);
         }
@@ -106,7 +124,9 @@ fn read_head(head: &[u8]) -> Result<(u16, usize), Malformed> {
 fn status_code(rest: &[u8]) -> Option<u16> {
     let (digits, after) = rest.split_at_checked(3)?;
     let ends = matches!(after.first(), Some(b' ' | b'\r'));
-    u16::try_from(decimal(digits)?).ok().filter(|status| ends && *status >= 100)
+    u16::try_from(decimal(digits)?)
+        .ok()
+        .filter(|status| ends && *status >= 100)
 }
 
 fn decimal(digits: &[u8]) -> Option<usize> {
@@ -114,7 +134,9 @@ fn decimal(digits: &[u8]) -> Option<usize> {
         return None;
     }
     digits.iter().try_fold(0, |sum: usize, digit| {
-        digit.is_ascii_digit().then(|| sum * 10 + usize::from(digit - b'0'))
+        digit
+            .is_ascii_digit()
+            .then(|| sum * 10 + usize::from(digit - b'0'))
     })
 }
 
@@ -156,13 +178,30 @@ mod tests {
 
     #[test]
     fn statuses_without_a_body_need_no_length() {
-        assert_eq!(read(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap().unwrap().body.len(), 0);
-        assert_eq!(read(b"HTTP/1.1 200 OK\r\n\r\n"), Err(Malformed::LengthUnknown));
+        assert_eq!(
+            read(b"HTTP/1.1 204 No Content\r\n\r\n")
+                .unwrap()
+                .unwrap()
+                .body
+                .len(),
+            0
+        );
+        assert_eq!(
+            read(b"HTTP/1.1 200 OK\r\n\r\n"),
+            Err(Malformed::LengthUnknown)
+        );
     }
 
     #[test]
     fn what_is_no_status_line_is_refused() {
-        for line in ["HTTP/1.0 200 OK", "HTTP/1.1 20 OK", "HTTP/1.1 2000 OK", "HTTP/1.1 0x9 OK", "HTTP/1.1 099 OK", ""] {
+        for line in [
+            "HTTP/1.0 200 OK",
+            "HTTP/1.1 20 OK",
+            "HTTP/1.1 2000 OK",
+            "HTTP/1.1 0x9 OK",
+            "HTTP/1.1 099 OK",
+            "",
+        ] {
             let head = format!("{line}\r\nContent-Length: 0\r\n\r\n");
             assert_eq!(read(head.as_bytes()), Err(Malformed::StatusLine), "{line}");
         }
@@ -170,9 +209,22 @@ mod tests {
 
     #[test]
     fn lengths_that_could_be_misread_are_refused() {
-        for value in ["", "+5", "-1", "5, 5", "0x5", "99999999999999999999", "17000000", "5\r\nContent-Length: 5"] {
+        for value in [
+            "",
+            "+5",
+            "-1",
+            "5, 5",
+            "0x5",
+            "99999999999999999999",
+            "17000000",
+            "5\r\nContent-Length: 5",
+        ] {
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {value}\r\n\r\nhello");
-            assert_eq!(read(head.as_bytes()), Err(Malformed::ContentLength), "{value}");
+            assert_eq!(
+                read(head.as_bytes()),
+                Err(Malformed::ContentLength),
+                "{value}"
+            );
         }
         let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
         assert_eq!(read(chunked), Err(Malformed::TransferEncoding));
@@ -180,7 +232,11 @@ mod tests {
 
     #[test]
     fn a_head_without_an_end_is_refused() {
-        let endless = [b"HTTP/1.1 200 OK\r\nA: ".to_vec(), vec![b'x'; HEAD_BYTES_MAX]].concat();
+        let endless = [
+            b"HTTP/1.1 200 OK\r\nA: ".to_vec(),
+            vec![b'x'; HEAD_BYTES_MAX],
+        ]
+        .concat();
         assert_eq!(read(&endless), Err(Malformed::HeadTooLarge));
     }
 }

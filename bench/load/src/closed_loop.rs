@@ -108,9 +108,13 @@ impl<'a> ClosedLoop<'a> {
         let now = Instant::now();
         let mut links = Vec::with_capacity(plan.connections);
         for index in 0..plan.connections {
-            let stream = open_stream(plan, &poll, Token(index))
-                .map_err(|error| Failure::io(format!("connection {index} to {}", plan.target), &error))?;
-            links.push(Timed { link: Link::new(stream), asked_at: now });
+            let stream = open_stream(plan, &poll, Token(index)).map_err(|error| {
+                Failure::io(format!("connection {index} to {}", plan.target), &error)
+            })?;
+            links.push(Timed {
+                link: Link::new(stream),
+                asked_at: now,
+            });
         }
         Ok(ClosedLoop {
             plan,
@@ -122,7 +126,8 @@ impl<'a> ClosedLoop<'a> {
             waiting: 0,
             clock: Phases::new(plan),
             watched: now,
-            latency_ns: Histogram::new_with_bounds(1_000, LATENCY_NS_MAX, 3).expect("bounds that hdrhistogram takes"),
+            latency_ns: Histogram::new_with_bounds(1_000, LATENCY_NS_MAX, 3)
+                .expect("bounds that hdrhistogram takes"),
             requests: 0,
             answers_checked: 0,
             bytes_received: 0,
@@ -179,7 +184,8 @@ impl<'a> ClosedLoop<'a> {
         }
         // What is still in flight at the end counts for the latencies: leaving it out would favour slow answers.
         if asked_at >= self.clock.from {
-            self.latency_ns.saturating_record((now - asked_at).as_nanos() as u64);
+            self.latency_ns
+                .saturating_record((now - asked_at).as_nanos() as u64);
         }
     }
 
@@ -192,10 +198,16 @@ impl<'a> ClosedLoop<'a> {
         }
         self.watched = now;
         let timeout = self.plan.answer_timeout;
-        match self.links.iter().find(|timed| timed.link.waits() && now - timed.asked_at > timeout) {
+        match self
+            .links
+            .iter()
+            .find(|timed| timed.link.waits() && now - timed.asked_at > timeout)
+        {
             Some(timed) => {
                 let line = self.plan.request.line(timed.link.number());
-                Err(Failure::Broken(format!("no answer to {line} within {timeout:?}")))
+                Err(Failure::Broken(format!(
+                    "no answer to {line} within {timeout:?}"
+                )))
             }
             None => Ok(()),
         }
@@ -203,7 +215,11 @@ impl<'a> ClosedLoop<'a> {
 
     fn finish(mut self) -> Tally {
         let ended_early = self.asked >= self.plan.requests_max;
-        let end = if ended_early { self.clock.last_answer } else { self.clock.until };
+        let end = if ended_early {
+            self.clock.last_answer
+        } else {
+            self.clock.until
+        };
         self.clock.pass(Instant::now().max(self.clock.until));
         Tally {
             requests: self.requests,
@@ -228,7 +244,13 @@ struct Phases {
 impl Phases {
     fn new(plan: &LoopPlan) -> Phases {
         let from = Instant::now() + plan.warm_up;
-        Phases { from, until: from + plan.measured, last_answer: from, at_start: None, at_end: None }
+        Phases {
+            from,
+            until: from + plan.measured,
+            last_answer: from,
+            at_start: None,
+            at_end: None,
+        }
     }
 
     /// Reads the CPU clock once at either end.
@@ -256,6 +278,7 @@ fn open_stream(plan: &LoopPlan, poll: &Poll, token: Token) -> std::io::Result<Tc
     stream.set_nonblocking(true)?;
     let mut stream = TcpStream::from_std(stream);
     // Edge-triggered: the interest in writing costs no event while requests fit into the socket, which they do.
-    poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+    poll.registry()
+        .register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
     Ok(stream)
 }

@@ -6,7 +6,11 @@ const SHOWN_AFTER: usize = 80;
 
 /// The first difference between two bodies, with some of each around it; `None` if they are the same.
 pub fn first_difference(expected: &[u8], found: &[u8]) -> Option<String> {
-    let shared = expected.iter().zip(found).take_while(|(one, other)| one == other).count();
+    let shared = expected
+        .iter()
+        .zip(found)
+        .take_while(|(one, other)| one == other)
+        .count();
     if shared == expected.len() && shared == found.len() {
         return None;
     }
@@ -42,13 +46,24 @@ mod tests {
     fn the_first_difference_is_named() {
         let text = first_difference(b"user 12", b"user 13").unwrap();
         assert!(text.starts_with("bodies differ from byte 6 on"), "{text}");
-        assert!(text.contains("user 12") && text.contains("user 13"), "{text}");
+        assert!(
+            text.contains("user 12") && text.contains("user 13"),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_missing_end_is_a_difference() {
-        assert!(first_difference(b"long", b"lo").unwrap().contains("from byte 2 on"));
-        assert!(first_difference(b"", b"x").unwrap().contains("from byte 0 on"));
+        assert!(
+            first_difference(b"long", b"lo")
+                .unwrap()
+                .contains("from byte 2 on")
+        );
+        assert!(
+            first_difference(b"", b"x")
+                .unwrap()
+                .contains("from byte 0 on")
+        );
     }
 
     #[test]

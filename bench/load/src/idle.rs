@@ -44,7 +44,8 @@ impl HeldConnections {
         let mut streams = Vec::with_capacity(plan.connections);
         for index in 0..plan.connections {
             let connected = connect(plan.target, source(plan.target, index), plan.answer_timeout);
-            let stream = connected.map_err(|error| Failure::io(format!("connection {index}"), &error))?;
+            let stream =
+                connected.map_err(|error| Failure::io(format!("connection {index}"), &error))?;
             streams.push(ask_once(stream, plan, &mut checker, number)?);
             number = plan.numbers.after(number);
         }
@@ -58,14 +59,19 @@ impl HeldConnections {
 
     /// How many of them the server has left open, and silent as they should be.
     pub fn still_open(&self) -> usize {
-        self.streams.iter().filter(|stream| is_open_and_silent(stream)).count()
+        self.streams
+            .iter()
+            .filter(|stream| is_open_and_silent(stream))
+            .count()
     }
 }
 
 /// Spreads connections over 127.0.0.1, 127.0.0.2 and so on, which IPv4 loopback allows; otherwise the kernel chooses.
 fn source(target: SocketAddr, index: usize) -> Option<IpAddr> {
     let last = u8::try_from(1 + index / CONNECTIONS_PER_SOURCE).unwrap_or(u8::MAX);
-    target.is_ipv4().then_some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)))
+    target
+        .is_ipv4()
+        .then_some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)))
 }
 
 fn ask_once(
@@ -86,7 +92,10 @@ fn ask_once(
         let now = link.bytes_received();
         if now == received {
             let line = plan.request.line(number);
-            return Err(Failure::Broken(format!("no answer to {line} within {:?}", plan.answer_timeout)));
+            return Err(Failure::Broken(format!(
+                "no answer to {line} within {:?}",
+                plan.answer_timeout
+            )));
         }
         received = now;
     }
@@ -94,7 +103,9 @@ fn ask_once(
 }
 
 fn is_open_and_silent(stream: &TcpStream) -> bool {
-    let silent = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+    let silent = stream
+        .set_nonblocking(true)
+        .and_then(|()| stream.peek(&mut [0]));
     silent.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 

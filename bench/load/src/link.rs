@@ -16,8 +16,16 @@ use crate::request::RequestPlan;
 pub const READ_BYTES_MAX: usize = 64 * 1024;
 
 /// Opens a connection to `target`, from `source` if one is given.
-pub fn connect(target: SocketAddr, source: Option<IpAddr>, timeout: Duration) -> std::io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(target), Type::STREAM, Some(Protocol::TCP))?;
+pub fn connect(
+    target: SocketAddr,
+    source: Option<IpAddr>,
+    timeout: Duration,
+) -> std::io::Result<TcpStream> {
+    let socket = Socket::new(
+        Domain::for_address(target),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     if let Some(source) = source {
         socket.bind(&SocketAddr::new(source, 0).into())?;
     }
@@ -37,7 +45,11 @@ pub struct Checker<'a> {
 impl<'a> Checker<'a> {
     /// Checks answers against `plan`.
     pub fn new(plan: &'a RequestPlan) -> Checker<'a> {
-        Checker { plan, reader: AnswerReader::default(), scratch: vec![0; READ_BYTES_MAX].into() }
+        Checker {
+            plan,
+            reader: AnswerReader::default(),
+            scratch: vec![0; READ_BYTES_MAX].into(),
+        }
     }
 
     /// Size of the right answer at the start of `bytes`; `None` if it is not whole yet.
@@ -47,16 +59,26 @@ impl<'a> Checker<'a> {
             Ok(None) => return Ok(None),
             Err(error) => {
                 let line = self.plan.line(number);
-                return Err(Failure::WrongAnswer(format!("{line}: {error}: {}", excerpt(bytes, 0))));
+                return Err(Failure::WrongAnswer(format!(
+                    "{line}: {error}: {}",
+                    excerpt(bytes, 0)
+                )));
             }
         };
-        if !self.plan.accepts(number, answer.status, &bytes[answer.body.clone()]) {
-            return Err(Failure::WrongAnswer(self.difference(number, &answer, bytes)));
+        if !self
+            .plan
+            .accepts(number, answer.status, &bytes[answer.body.clone()])
+        {
+            return Err(Failure::WrongAnswer(
+                self.difference(number, &answer, bytes),
+            ));
         }
         if bytes.len() > answer.body.end {
             let line = self.plan.line(number);
             let rest = excerpt(bytes, answer.body.end);
-            return Err(Failure::WrongAnswer(format!("{line}: more bytes than the answer has: {rest}")));
+            return Err(Failure::WrongAnswer(format!(
+                "{line}: more bytes than the answer has: {rest}"
+            )));
         }
         Ok(Some(answer.body.end))
     }
@@ -67,7 +89,10 @@ impl<'a> Checker<'a> {
         let body = &bytes[answer.body.clone()];
         let (expected, found) = (self.plan.expected_status(), answer.status);
         if expected != found {
-            return format!("{line}: expected status {expected}, found {found} with body {}", excerpt(body, 0));
+            return format!(
+                "{line}: expected status {expected}, found {found} with body {}",
+                excerpt(body, 0)
+            );
         }
         let what = first_difference(&self.plan.expected_body(number), body);
         format!("{line}: {}", what.unwrap_or_default())
@@ -96,7 +121,14 @@ pub struct Link<S> {
 impl<S: Read + Write> Link<S> {
     /// A connection on which nothing has been asked yet.
     pub fn new(stream: S) -> Link<S> {
-        Link { stream, number: 0, request: Vec::new(), written: 0, received: Vec::new(), waits: false }
+        Link {
+            stream,
+            number: 0,
+            request: Vec::new(),
+            written: 0,
+            received: Vec::new(),
+            waits: false,
+        }
     }
 
     /// The stream below.
@@ -169,10 +201,16 @@ impl<S: Read + Write> Link<S> {
     }
 
     /// Checks what came, together with what came before it.
-    fn take_in(&mut self, checker: &mut Checker<'_>, chunk: &[u8]) -> Result<Option<usize>, Failure> {
+    fn take_in(
+        &mut self,
+        checker: &mut Checker<'_>,
+        chunk: &[u8],
+    ) -> Result<Option<usize>, Failure> {
         if !chunk.is_empty() && (!self.waits || self.written < self.request.len()) {
             let text = excerpt(chunk, 0);
-            return Err(Failure::WrongAnswer(format!("an answer came before its request was sent: {text}")));
+            return Err(Failure::WrongAnswer(format!(
+                "an answer came before its request was sent: {text}"
+            )));
         }
         if self.received.is_empty() {
             let whole = checker.check(self.number, chunk)?;
@@ -192,7 +230,9 @@ impl<S: Read + Write> Link<S> {
     #[cold]
     fn closed(&self, plan: &RequestPlan) -> Failure {
         let line = plan.line(self.number);
-        Failure::Broken(format!("the server closed a connection that waited for {line}"))
+        Failure::Broken(format!(
+            "the server closed a connection that waited for {line}"
+        ))
     }
 }
 
@@ -214,7 +254,9 @@ mod tests {
 
     impl Read for Script {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-            let Some(piece) = self.reads.pop_front() else { return Err(ErrorKind::WouldBlock.into()) };
+            let Some(piece) = self.reads.pop_front() else {
+                return Err(ErrorKind::WouldBlock.into());
+            };
             into[..piece.len()].copy_from_slice(&piece);
             Ok(piece.len())
         }
@@ -224,7 +266,11 @@ mod tests {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let taken = bytes.len().min(std::mem::take(&mut self.takes));
             self.writes.extend_from_slice(&bytes[..taken]);
-            if taken == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+            if taken == 0 {
+                Err(ErrorKind::WouldBlock.into())
+            } else {
+                Ok(taken)
+            }
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -245,12 +291,20 @@ mod tests {
     }
 
     fn answer(body: &str) -> Vec<u8> {
-        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+        format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes()
     }
 
     fn asked(plan: &RequestPlan, reads: &[&[u8]]) -> Link<Script> {
         let reads = reads.iter().map(|piece| piece.to_vec()).collect();
-        let mut link = Link::new(Script { reads, writes: Vec::new(), takes: 1000 });
+        let mut link = Link::new(Script {
+            reads,
+            writes: Vec::new(),
+            takes: 1000,
+        });
         link.ask(plan, 7).unwrap();
         link
     }
@@ -261,8 +315,15 @@ mod tests {
         for cut in 1..whole.len() {
             let mut link = asked(&plan, &[&whole[..cut], &whole[cut..]]);
             let mut checker = Checker::new(&plan);
-            assert_eq!(link.receive(&mut checker).unwrap(), Received::Part, "cut at {cut}");
-            assert_eq!(link.receive(&mut checker).unwrap(), Received::Answer(whole.len()));
+            assert_eq!(
+                link.receive(&mut checker).unwrap(),
+                Received::Part,
+                "cut at {cut}"
+            );
+            assert_eq!(
+                link.receive(&mut checker).unwrap(),
+                Received::Answer(whole.len())
+            );
             assert!(!link.waits() && link.received.is_empty());
         }
     }
@@ -272,21 +333,38 @@ mod tests {
         let plan = plan();
         let cases = [
             (answer("n=8"), "from byte 2 on"),
-            (b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno".to_vec(), "expected status 200, found 500"),
-            ([answer("n=7"), b"x".to_vec()].concat(), "more bytes than the answer has"),
+            (
+                b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno".to_vec(),
+                "expected status 200, found 500",
+            ),
+            (
+                [answer("n=7"), b"x".to_vec()].concat(),
+                "more bytes than the answer has",
+            ),
             (b"nonsense\r\n\r\n".to_vec(), "status line"),
         ];
         for (bytes, expected) in cases {
-            let failure = asked(&plan, &[&bytes]).receive(&mut Checker::new(&plan)).unwrap_err();
-            let Failure::WrongAnswer(text) = &failure else { panic!("{failure:?}") };
-            assert!(text.starts_with("GET /7: ") && text.contains(expected), "{text}");
+            let failure = asked(&plan, &[&bytes])
+                .receive(&mut Checker::new(&plan))
+                .unwrap_err();
+            let Failure::WrongAnswer(text) = &failure else {
+                panic!("{failure:?}")
+            };
+            assert!(
+                text.starts_with("GET /7: ") && text.contains(expected),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_request_goes_out_in_as_many_writes_as_it_takes() {
         let plan = plan();
-        let mut link = Link::new(Script { reads: VecDeque::new(), writes: Vec::new(), takes: 3 });
+        let mut link = Link::new(Script {
+            reads: VecDeque::new(),
+            writes: Vec::new(),
+            takes: 3,
+        });
         link.ask(&plan, 7).unwrap();
         while link.written < link.request.len() {
             link.stream.takes = 3;
@@ -301,13 +379,19 @@ mod tests {
         let mut link = asked(&plan, &[&answer("n=7"), &answer("n=7")]);
         let mut checker = Checker::new(&plan);
         link.receive(&mut checker).unwrap();
-        assert!(matches!(link.receive(&mut checker), Err(Failure::WrongAnswer(_))));
+        assert!(matches!(
+            link.receive(&mut checker),
+            Err(Failure::WrongAnswer(_))
+        ));
     }
 
     #[test]
     fn the_end_of_the_connection_breaks_the_run() {
         let plan = plan();
         let mut link = asked(&plan, &[b""]);
-        assert!(matches!(link.receive(&mut Checker::new(&plan)), Err(Failure::Broken(_))));
+        assert!(matches!(
+            link.receive(&mut Checker::new(&plan)),
+            Err(Failure::Broken(_))
+        ));
     }
 }

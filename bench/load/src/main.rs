@@ -1,7 +1,7 @@
 //! The command turbo-load: does what the options say, prints JSON, ends with a status that scripts can read.
 #![forbid(unsafe_code)]
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -51,14 +51,18 @@ fn hold_idle(plan: &IdlePlan, cpu: Option<usize>, hold: Duration) -> Result<(), 
 }
 
 fn held_line(kind: &'static str, held: &HeldConnections) -> String {
-    json_line(&HeldReport { kind, connections: held.count(), open: held.still_open() })
+    json_line(&HeldReport {
+        kind,
+        connections: held.count(),
+        open: held.still_open(),
+    })
 }
 
 /// Returns when standard input ends, and after `longest` at the latest.
 fn wait_for_the_end_of_input(longest: Duration) {
     let (ended, end) = mpsc::channel();
     std::thread::spawn(move || {
-        let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
         let _ = ended.send(());
     });
     let _ = end.recv_timeout(longest);
@@ -66,5 +70,7 @@ fn wait_for_the_end_of_input(longest: Duration) {
 
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| Failure::io("standard output", &error))
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::io("standard output", &error))
 }

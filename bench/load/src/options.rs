@@ -110,19 +110,51 @@ impl Given {
     }
 
     fn job(self) -> Result<Job, Failure> {
-        let target = self.target.ok_or_else(|| usage("--target is missing; --help shows how it goes"))?;
+        let target = self
+            .target
+            .ok_or_else(|| usage("--target is missing; --help shows how it goes"))?;
         let expected_body = self
             .expected_body
             .ok_or_else(|| usage("--expect-body is missing: a figure over answers that nobody checked is worth nothing"))?;
-        let request = RequestPlan::new(target, RequestParts { expected_body, ..self.parts });
+        let request = RequestPlan::new(
+            target,
+            RequestParts {
+                expected_body,
+                ..self.parts
+            },
+        );
         let (cpu, numbers, answer_timeout) = (self.cpu, self.numbers, self.answer_timeout);
         if let Some(connections) = self.idle {
-            let plan = IdlePlan { target, request, numbers, connections, answer_timeout };
-            return Ok(Job::Idle { plan, cpu, hold: self.hold });
+            let plan = IdlePlan {
+                target,
+                request,
+                numbers,
+                connections,
+                answer_timeout,
+            };
+            return Ok(Job::Idle {
+                plan,
+                cpu,
+                hold: self.hold,
+            });
         }
-        let Given { connections, warm_up, measured, requests_max, .. } = self;
-        let plan =
-            LoopPlan { target, request, numbers, connections, warm_up, measured, requests_max, answer_timeout };
+        let Given {
+            connections,
+            warm_up,
+            measured,
+            requests_max,
+            ..
+        } = self;
+        let plan = LoopPlan {
+            target,
+            request,
+            numbers,
+            connections,
+            warm_up,
+            measured,
+            requests_max,
+            answer_timeout,
+        };
         Ok(Job::Loop { plan, cpu })
     }
 }
@@ -140,7 +172,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Job, Failu
         if !HELP.contains(&format!("  --{name} ")) {
             return Err(unclear(Long(&name).unexpected()));
         }
-        let value = parser.value().and_then(|value| value.string()).map_err(unclear)?;
+        let value = parser
+            .value()
+            .and_then(|value| value.string())
+            .map_err(unclear)?;
         set(&mut given, &name, &value).map_err(|problem| usage(format!("--{name}: {problem}")))?;
     }
     given.job()
@@ -149,7 +184,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Job, Failu
 fn set(given: &mut Given, name: &str, value: &str) -> Result<(), String> {
     match name {
         "target" => given.target = Some(loopback(value)?),
-        "path" => given.parts.path = one_line(value, |text| text.starts_with('/') && !text.contains(' '))?,
+        "path" => {
+            given.parts.path = one_line(value, |text| text.starts_with('/') && !text.contains(' '))?
+        }
         "method" => given.parts.method = method(value)?,
         "header" => given.parts.headers.push(header(value)?),
         "body" => given.parts.body = Some(text_or_file(value)?),
@@ -160,7 +197,9 @@ fn set(given: &mut Given, name: &str, value: &str) -> Result<(), String> {
         "seconds" => given.measured = seconds(value)?,
         "warm-up-seconds" => given.warm_up = seconds(value)?,
         "requests-max" => given.requests_max = within(value, 1, u64::MAX)?,
-        "answer-timeout-seconds" => given.answer_timeout = seconds(value)?.max(Duration::from_millis(1)),
+        "answer-timeout-seconds" => {
+            given.answer_timeout = seconds(value)?.max(Duration::from_millis(1))
+        }
         "cpu" => given.cpu = Some(within(value, 0, 1 << 16)? as usize),
         "idle" => given.idle = Some(within(value, 1, idle::CONNECTIONS_MAX as u64)? as usize),
         "hold-seconds" => given.hold = seconds(value)?,
@@ -171,12 +210,17 @@ fn set(given: &mut Given, name: &str, value: &str) -> Result<(), String> {
 
 fn loopback(value: &str) -> Result<SocketAddr, String> {
     let address = match value.strip_prefix("localhost:") {
-        Some(port) => port.parse().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).ok(),
+        Some(port) => port
+            .parse()
+            .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+            .ok(),
         None => value.parse::<SocketAddr>().ok(),
     };
     let address = address.ok_or_else(|| format!("{value:?} is no ADDRESS:PORT"))?;
     if !address.ip().is_loopback() {
-        return Err(format!("{address} is not on this machine; turbo-load asks loopback addresses only"));
+        return Err(format!(
+            "{address} is not on this machine; turbo-load asks loopback addresses only"
+        ));
     }
     Ok(address)
 }
@@ -184,13 +228,16 @@ fn loopback(value: &str) -> Result<SocketAddr, String> {
 /// Nothing that would end the request line.
 fn one_line(value: &str, is_good: impl Fn(&str) -> bool) -> Result<Template, String> {
     let good = is_good(value) && !value.contains(char::is_control);
-    good.then(|| Template::new(value)).ok_or_else(|| format!("{value:?} cannot stand in a request line"))
+    good.then(|| Template::new(value))
+        .ok_or_else(|| format!("{value:?} cannot stand in a request line"))
 }
 
 fn method(value: &str) -> Result<String, String> {
     // The answer to HEAD tells a length and has none.
-    let good = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_uppercase()) && value != "HEAD";
-    good.then(|| value.to_owned()).ok_or_else(|| format!("{value:?} is not supported"))
+    let good =
+        !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_uppercase()) && value != "HEAD";
+    good.then(|| value.to_owned())
+        .ok_or_else(|| format!("{value:?} is not supported"))
 }
 
 fn header(value: &str) -> Result<(String, String), String> {
@@ -198,7 +245,10 @@ fn header(value: &str) -> Result<(String, String), String> {
     if name.is_empty() || value.contains(char::is_control) {
         return Err(format!("{value:?} is no header"));
     }
-    if ["content-length", "host", "connection"].iter().any(|own| name.eq_ignore_ascii_case(own)) {
+    if ["content-length", "host", "connection"]
+        .iter()
+        .any(|own| name.eq_ignore_ascii_case(own))
+    {
         return Err(format!("{name} is set by turbo-load"));
     }
     Ok((name.to_owned(), text.trim().to_owned()))
@@ -206,7 +256,9 @@ fn header(value: &str) -> Result<(String, String), String> {
 
 fn text_or_file(value: &str) -> Result<Template, String> {
     match value.strip_prefix('@') {
-        Some(path) => std::fs::read(path).map(Template::new).map_err(|error| format!("{path}: {error}")),
+        Some(path) => std::fs::read(path)
+            .map(Template::new)
+            .map_err(|error| format!("{path}: {error}")),
         None => Ok(Template::new(value)),
     }
 }
@@ -220,13 +272,21 @@ fn numbers(value: &str) -> Result<Numbers, String> {
 }
 
 fn within(value: &str, least: u64, most: u64) -> Result<u64, String> {
-    let number = value.parse().ok().filter(|number| (least..=most).contains(number));
+    let number = value
+        .parse()
+        .ok()
+        .filter(|number| (least..=most).contains(number));
     number.ok_or_else(|| format!("{value:?} is not a number from {least} to {most}"))
 }
 
 fn seconds(value: &str) -> Result<Duration, String> {
-    let number = value.parse::<f64>().ok().filter(|number| (0.0..=SECONDS_MAX).contains(number));
-    number.map(Duration::from_secs_f64).ok_or_else(|| format!("{value:?} is not 0 to {SECONDS_MAX} seconds"))
+    let number = value
+        .parse::<f64>()
+        .ok()
+        .filter(|number| (0.0..=SECONDS_MAX).contains(number));
+    number
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("{value:?} is not 0 to {SECONDS_MAX} seconds"))
 }
 
 fn usage(text: impl Into<String>) -> Failure {
@@ -246,7 +306,9 @@ mod tests {
     }
 
     fn complaint(arguments: &str) -> String {
-        let Err(Failure::Usage(text)) = parsed(arguments) else { panic!("{arguments} was accepted") };
+        let Err(Failure::Usage(text)) = parsed(arguments) else {
+            panic!("{arguments} was accepted")
+        };
         text
     }
 
@@ -255,15 +317,26 @@ mod tests {
         let mut given = Given::defaults();
         for line in HELP.lines().filter_map(|line| line.strip_prefix("  --")) {
             let name = line.split(' ').next().unwrap();
-            let value = ["127.0.0.1:1", "/", "GET", "a: b", "1", "1-2"];
-            assert!(value.iter().any(|value| set(&mut given, name, value).is_ok()), "{name}");
+            let value = ["127.0.0.1:1", "/", "GET", "a: b", "200", "1-2"];
+            assert!(
+                value
+                    .iter()
+                    .any(|value| set(&mut given, name, value).is_ok()),
+                "{name}"
+            );
         }
     }
 
     #[test]
     fn a_loop_has_sensible_defaults() {
-        let Ok(Job::Loop { plan, cpu: None }) = parsed("--target localhost:1 --expect-body x") else { panic!() };
-        assert_eq!((plan.connections, plan.request.line(1)), (32, String::from("GET /")));
+        let Ok(Job::Loop { plan, cpu: None }) = parsed("--target localhost:1 --expect-body x")
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (plan.connections, plan.request.line(1)),
+            (32, String::from("GET /"))
+        );
     }
 
     #[test]
@@ -301,7 +374,10 @@ mod tests {
             ("expect-status", "99"),
         ];
         for (name, value) in breaking {
-            assert!(set(&mut Given::defaults(), name, value).is_err(), "{name} {value:?}");
+            assert!(
+                set(&mut Given::defaults(), name, value).is_err(),
+                "{name} {value:?}"
+            );
         }
     }
 

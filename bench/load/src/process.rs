@@ -14,7 +14,10 @@ const FILES_BESIDES: u64 = 64;
 /// CPU time that this process has used so far, in user and kernel mode.
 pub fn cpu_time() -> Duration {
     let spent = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(spent.tv_sec.cast_unsigned(), spent.tv_nsec.cast_unsigned() as u32)
+    Duration::new(
+        spent.tv_sec.cast_unsigned(),
+        spent.tv_nsec.cast_unsigned() as u32,
+    )
 }
 
 /// Keeps this process on one core.
@@ -24,7 +27,8 @@ pub fn pin(core: usize) -> Result<(), Failure> {
     }
     let mut cores = CpuSet::new();
     cores.set(core);
-    sched_setaffinity(None, &cores).map_err(|error| Failure::Usage(format!("core {core} cannot be used: {error}")))
+    sched_setaffinity(None, &cores)
+        .map_err(|error| Failure::Usage(format!("core {core} cannot be used: {error}")))
 }
 
 /// Makes sure that `connections` can be open at once.
@@ -36,10 +40,18 @@ pub fn allow_files(connections: usize) -> Result<(), Failure> {
     }
     if limit.maximum.is_some_and(|maximum| maximum < wanted) {
         let maximum = limit.maximum.unwrap_or_default();
-        return Err(Failure::Broken(format!("{wanted} open files are needed and {maximum} allowed (ulimit -Hn)")));
+        return Err(Failure::Broken(format!(
+            "{wanted} open files are needed and {maximum} allowed (ulimit -Hn)"
+        )));
     }
-    setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum })
-        .map_err(|error| Failure::Broken(format!("the limit of open files cannot be raised: {error}")))
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: Some(wanted),
+            maximum: limit.maximum,
+        },
+    )
+    .map_err(|error| Failure::Broken(format!("the limit of open files cannot be raised: {error}")))
 }
 
 #[cfg(test)]
@@ -63,6 +75,9 @@ mod tests {
 
     #[test]
     fn more_files_than_any_kernel_allows_are_refused() {
-        assert!(matches!(allow_files(usize::MAX / 2), Err(Failure::Broken(_))));
+        assert!(matches!(
+            allow_files(usize::MAX / 2),
+            Err(Failure::Broken(_))
+        ));
     }
 }

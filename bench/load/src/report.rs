@@ -96,7 +96,11 @@ impl LoopReport {
             warm_up_seconds: plan.warm_up.as_secs_f64(),
             seconds,
             requests: tally.requests,
-            requests_per_second: if seconds > 0.0 { tally.requests as f64 / seconds } else { 0.0 },
+            requests_per_second: if seconds > 0.0 {
+                tally.requests as f64 / seconds
+            } else {
+                0.0
+            },
             answers_checked: tally.answers_checked,
             errors: 0,
             bytes_received: tally.bytes_received,
@@ -126,7 +130,12 @@ impl Latency {
 impl FailureReport {
     /// Puts a failure into words.
     pub fn new(failure: &Failure) -> FailureReport {
-        FailureReport { kind: "failure", failure: failure.kind(), message: failure.to_string(), errors: 1 }
+        FailureReport {
+            kind: "failure",
+            failure: failure.kind(),
+            message: failure.to_string(),
+            errors: 1,
+        }
     }
 }
 

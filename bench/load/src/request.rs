@@ -20,7 +20,11 @@ impl Numbers {
 
     /// The number after `number`.
     pub fn after(self, number: u64) -> u64 {
-        if number >= self.last { self.first } else { number + 1 }
+        if number >= self.last {
+            self.first
+        } else {
+            number + 1
+        }
     }
 
     /// The number of the first request.
@@ -108,7 +112,11 @@ impl RequestPlan {
 
     /// Method and path, for messages.
     pub fn line(&self, number: u64) -> String {
-        format!("{} {}", self.method, String::from_utf8_lossy(&self.path.text(number)))
+        format!(
+            "{} {}",
+            self.method,
+            String::from_utf8_lossy(&self.path.text(number))
+        )
     }
 }
 
@@ -142,7 +150,10 @@ mod tests {
     #[test]
     fn a_body_is_counted_after_the_number_is_filled_in() {
         let text = encoded(parts("POST", Some(r#"{"id":{n}}"#)), 123);
-        assert!(text.ends_with("Content-Length: 10\r\n\r\n{\"id\":123}"), "{text}");
+        assert!(
+            text.ends_with("Content-Length: 10\r\n\r\n{\"id\":123}"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -156,7 +167,10 @@ mod tests {
     #[test]
     fn numbers_go_round() {
         let numbers = Numbers::new(3, 4).unwrap();
-        assert_eq!((numbers.after(3), numbers.after(4), numbers.first()), (4, 3, 3));
+        assert_eq!(
+            (numbers.after(3), numbers.after(4), numbers.first()),
+            (4, 3, 3)
+        );
         assert_eq!(Numbers::new(4, 3), None);
     }
 }

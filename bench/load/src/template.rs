@@ -60,9 +60,14 @@ impl Template {
     pub fn matches(&self, number: u64, found: &[u8]) -> bool {
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(number).as_bytes();
-        let Some(mut rest) = found.strip_prefix(&self.parts[0][..]) else { return false };
+        let Some(mut rest) = found.strip_prefix(&self.parts[0][..]) else {
+            return false;
+        };
         for part in &self.parts[1..] {
-            match rest.strip_prefix(digits).and_then(|rest| rest.strip_prefix(&part[..])) {
+            match rest
+                .strip_prefix(digits)
+                .and_then(|rest| rest.strip_prefix(&part[..]))
+            {
                 Some(after) => rest = after,
                 None => return false,
             }
@@ -79,7 +84,10 @@ mod tests {
 
     #[test]
     fn the_number_stands_at_every_place() {
-        assert_eq!(Template::new(USER).text(1234), br#"{"user_id":1234,"name":"User 1234"}"#);
+        assert_eq!(
+            Template::new(USER).text(1234),
+            br#"{"user_id":1234,"name":"User 1234"}"#
+        );
         assert_eq!(Template::new("{n}{n}").text(7), b"77");
         assert_eq!(Template::new("").text(7), b"");
     }

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .app import App as App
     from .app import Router as Router
     from .errors import HTTPException as HTTPException
+    from .errors import InputError as InputError
+    from .errors import RegistrationError as RegistrationError
     from .errors import StartError as StartError
     from .params import Body as Body
     from .params import Cookie as Cookie
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from .params import Query as Query
     from .response import HTMLResponse as HTMLResponse
     from .response import JSONResponse as JSONResponse
+    from .response import PlainTextResponse as PlainTextResponse
     from .response import RedirectResponse as RedirectResponse
     from .response import Response as Response
     from .response import StreamingResponse as StreamingResponse
@@ -34,10 +37,13 @@ _MODULE_OF = {
     "HTMLResponse": "response",
     "HTTPException": "errors",
     "Header": "params",
+    "InputError": "errors",
     "JSONResponse": "response",
     "Path": "params",
+    "PlainTextResponse": "response",
     "Query": "params",
     "RedirectResponse": "response",
+    "RegistrationError": "errors",
     "Request": "_native",
     "Response": "response",
     "Router": "app",

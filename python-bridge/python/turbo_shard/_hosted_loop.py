@@ -56,8 +56,7 @@ class HostedLoop(asyncio.SelectorEventLoop):
     it would on a thread pool, so `asyncio.run()` there works (and holds the shard while it does).
     """
 
-    def __init__(self, epoll_fd: int, thread_name: str) -> None:
-        threading.current_thread().name = thread_name
+    def __init__(self, epoll_fd: int) -> None:
         super().__init__(HostedSelector(epoll_fd))
         self._run_forever_setup()
         events._set_running_loop(None)
@@ -84,9 +83,8 @@ class HostedLoop(asyncio.SelectorEventLoop):
         close(self, seconds)
 
 
-def new_thread_loop(thread_name: str, bell_fd: int, on_bell: Callable[[], None]) -> asyncio.AbstractEventLoop:
+def new_thread_loop(bell_fd: int, on_bell: Callable[[], None]) -> asyncio.AbstractEventLoop:
     """Make the loop of a thread of its own (work-stealing mode)."""
-    threading.current_thread().name = thread_name
     loop = asyncio.SelectorEventLoop()
     loop.add_reader(bell_fd, on_bell)
     return loop

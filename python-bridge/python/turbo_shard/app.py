@@ -41,6 +41,7 @@ class Endpoint(NamedTuple):
     is_async: bool
     blocking: bool
     status_code: int | None
+    path_names: tuple[str, ...]
     arguments: tuple[Argument, ...]
 
 
@@ -180,10 +181,9 @@ class App(Router):
         known = self._parameters.get(key)
         if known is not None:
             return known
-        names = [found[2] for found in _PARAMETER.finditer(route.path)]
         try:
             read = parameters_of(
-                route.handler, label=route.label, path_names=names, methods=route.methods
+                route.handler, label=route.label, path_names=_path_names(route.path), methods=route.methods
             )
         except NameError as error:
             if not is_last_call:
@@ -227,7 +227,11 @@ def _label(handler: Any) -> str:
 
 
 def _endpoint(route: Route, parameters: tuple[Parameter, ...]) -> Endpoint:
-    return Endpoint(*route, arguments=tuple(map(_argument, parameters)))
+    return Endpoint(*route, _path_names(route.path), tuple(map(_argument, parameters)))
+
+
+def _path_names(path: str) -> tuple[str, ...]:
+    return tuple(found[2] for found in _PARAMETER.finditer(path))
 
 
 def _argument(parameter: Parameter) -> Argument:

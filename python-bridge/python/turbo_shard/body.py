@@ -45,6 +45,16 @@ def json_of(body: bytes) -> Any:
         raise error.under("body") from None
 
 
+def text_of(body: bytes) -> str:
+    """The body as UTF-8; InputError if it is not."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        message = "Input should be a valid string, unable to parse raw data as a unicode string"
+        wrong = fault("string_unicode", message, body.decode("utf-8", "replace"))
+        raise wrong.under("body") from None
+
+
 def is_json(content_type: str | None) -> bool:
     """Whether it says JSON. A peer that says nothing is believed to mean it."""
     if content_type is None:

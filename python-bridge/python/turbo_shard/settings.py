@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from .cli_options import OPTION_BY_NAME, OPTIONS, Kind, Option
@@ -177,7 +177,7 @@ def read_switch(text: str) -> bool:
     return SWITCH_WORDS[text.lower()]
 
 
-READERS = {
+READERS: dict[Kind, Callable[[str], object]] = {
     Kind.TEXT: str,
     Kind.CHOICE: str,
     Kind.WHOLE: read_whole,

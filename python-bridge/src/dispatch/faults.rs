@@ -21,10 +21,6 @@ impl<'py> Faults<'py> {
         self.list
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.list.is_none()
-    }
-
     /// A parameter without default was not sent.
     #[cold]
     pub(super) fn add_missing(&mut self, place: &[&str]) -> PyResult<()> {

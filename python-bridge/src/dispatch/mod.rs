@@ -16,4 +16,4 @@ mod settle;
 mod slow_calls;
 
 pub(crate) use native::{NativeService, native_service};
-pub(crate) use request_text::{cookie_pairs, decode_query_text, query_pairs};
+pub(crate) use request_text::{cookie_pairs, decode_path_text, decode_query_text, query_pairs};

@@ -31,17 +31,28 @@ pub(crate) fn decode_query_text(raw: &[u8]) -> Cow<'_, [u8]> {
         return Cow::Borrowed(raw);
     }
     let mut text = Vec::with_capacity(raw.len());
-    decode_query_into(raw, &mut text);
+    decode_into(raw, true, &mut text);
     Cow::Owned(text)
+}
+
+/// As [`decode_query_text`], but `+` is a plus, as it is in paths.
+pub(crate) fn decode_path_text(raw: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(raw.len());
+    decode_into(raw, false, &mut text);
+    text
 }
 
 /// As [`decode_query_text`], into a buffer that the caller keeps.
 pub(super) fn decode_query_into(raw: &[u8], text: &mut Vec<u8>) {
+    decode_into(raw, true, text);
+}
+
+fn decode_into(raw: &[u8], plus_is_space: bool, text: &mut Vec<u8>) {
     let mut rest = raw;
     while let Some((&first, after)) = rest.split_first() {
         rest = after;
         match (first, after) {
-            (b'+', _) => text.push(b' '),
+            (b'+', _) if plus_is_space => text.push(b' '),
             (b'%', &[high, low, ..]) => match (hex_digit(high), hex_digit(low)) {
                 (Some(high), Some(low)) => {
                     text.push(high << 4 | low);

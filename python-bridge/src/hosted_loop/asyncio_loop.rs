@@ -40,7 +40,7 @@ pub(crate) struct AsyncioLoop {
 impl AsyncioLoop {
     /// A loop to be hosted by the calling thread, over `descriptors`.
     pub(crate) fn hosted(py: Python<'_>, descriptors: &Descriptors, name: &str) -> PyResult<AsyncioLoop> {
-        let event_loop = module(py)?.call_method1("HostedLoop", (descriptors.set_fd(), name))?;
+        let event_loop = module(py)?.call_method1("HostedLoop", (descriptors.set_fd(),))?;
         AsyncioLoop::new(py, event_loop, name, false)
     }
 
@@ -51,7 +51,7 @@ impl AsyncioLoop {
         name: &str,
         on_bell: &Bound<'_, PyAny>,
     ) -> PyResult<AsyncioLoop> {
-        let event_loop = module(py)?.call_method1("new_thread_loop", (name, descriptors.bell().fd(), on_bell))?;
+        let event_loop = module(py)?.call_method1("new_thread_loop", (descriptors.bell().fd(), on_bell))?;
         AsyncioLoop::new(py, event_loop, name, true)
     }
 

@@ -4,6 +4,8 @@
 //! deadlines and the ways to part. The states are those of `lifecycle.rs`.
 
 mod ending;
+#[cfg(test)]
+mod memory_tests;
 mod reading;
 
 use std::sync::Arc;
@@ -134,11 +136,14 @@ impl Connection {
     }
 
     /// The peer has finished sending (half-close). An exchange whose request is complete can still be answered, and
-    /// complete pipelined requests after it; a partial head or body is dropped. Call
-    /// [`next_event`](Connection::next_event) afterwards.
+    /// complete pipelined requests after it; a partial head or body is dropped. An idle connection closes at once; call
+    /// [`next_event`](Connection::next_event) for the others.
     pub fn receive_eof(&mut self, now: Tick) {
         self.note_time(now);
         self.has_eof = true;
+        if self.is_between_requests() {
+            self.take(Step::Finished { linger: false }, now);
+        }
     }
 
     /// The request of the exchange in flight: from [`Event::Head`](crate::Event::Head) until
@@ -295,10 +300,7 @@ impl Connection {
 
     /// Between requests, with nothing buffered in either direction.
     pub fn is_idle(&self) -> bool {
-        matches!(self.phase, Phase::Fresh | Phase::Idle)
-            && self.workspace.as_ref().is_none_or(|workspace| {
-                workspace.input.is_empty() && workspace.output.unsent().is_empty()
-            })
+        self.is_between_requests() && self.output().is_empty()
     }
 
     /// How far the end of the connection has come.
@@ -316,6 +318,15 @@ impl Connection {
                 Closing::Open
             }
         }
+    }
+
+    /// No byte of a request is here.
+    fn is_between_requests(&self) -> bool {
+        matches!(self.phase, Phase::Fresh | Phase::Idle)
+            && self
+                .workspace
+                .as_ref()
+                .is_none_or(|workspace| workspace.input.is_empty())
     }
 
     /// What is wanted of a socket whose bytes need no buffer.
@@ -357,8 +368,12 @@ impl Connection {
             return false;
         }
         match self.intake.stage() {
-            IntakeStage::Whole | IntakeStage::Discard => true,
+            IntakeStage::Whole => true,
             IntakeStage::Stream => self.body().is_empty(),
+            // Until the peer has its answer there is no hurry.
+            IntakeStage::Discard => {
+                self.answer.stage == AnswerStage::Complete && self.output().is_empty()
+            }
             IntakeStage::Undecided | IntakeStage::Complete | IntakeStage::Abandoned => false,
         }
     }

@@ -45,8 +45,8 @@ pub enum Expiry {
     NotYet,
     /// The peer was too slow with its request: `next_event` now yields [`Event::Refused`] with a 408.
     Refused,
-    /// The connection was idle, or lingered or swallowed an unwanted body long enough: nothing more is expected of the
-    /// peer. [`closing`](crate::Connection::closing) tells whether an answer is still to be sent.
+    /// The connection was idle, or had its answer and lingered or owed the rest of an unwanted body long enough: close
+    /// now, without a word.
     Close,
     /// The peer does not read, or stalled in the middle of an exchange that is already being answered: close now; what
     /// was not sent is dropped.

@@ -2,6 +2,8 @@
 
 use memchr::memchr_iter;
 
+use crate::limits::HEAD_BYTES_CEILING;
+
 /// What a scan has found.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Scan {
@@ -31,6 +33,8 @@ pub(crate) struct LineScan {
 impl LineScan {
     /// Searches on in `section`, which must begin where it began the last time. `bytes_max` is its limit.
     pub(crate) fn search(&mut self, section: &[u8], bytes_max: usize) -> Scan {
+        // Unchecked limits must not overflow our 32 bits.
+        let bytes_max = bytes_max.min(HEAD_BYTES_CEILING);
         let within = &section[..section.len().min(bytes_max)];
         let searched = self.searched as usize;
         let mut line_start = self.line_start as usize;

@@ -1,8 +1,9 @@
 //! Takes a request target and a `Host` apart and checks their bytes. Knows no fields and no other part of a message.
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 use crate::request_head::Method;
+use crate::syntax::alphanumeric_and;
 use crate::violation::Violation;
 
 /// A target in its parts (RFC 9112 section 3.2).
@@ -98,10 +99,7 @@ pub(crate) fn is_host(value: &[u8]) -> bool {
             &rest[end + 1..]
         }
         _ => {
-            let end = value
-                .iter()
-                .position(|&byte| byte == b':')
-                .unwrap_or(value.len());
+            let end = memchr(b':', value).unwrap_or(value.len());
             if !is_reg_name(&value[..end]) {
                 return false;
             }
@@ -115,17 +113,19 @@ pub(crate) fn is_host(value: &[u8]) -> bool {
     }
 }
 
+/// `unreserved` and `sub-delims` of RFC 3986 section 2.2 and 2.3.
+static REG_NAME: [bool; 256] = alphanumeric_and(b"-._~!$&'()*+,;=");
+
 /// `value` is a `reg-name` of RFC 3986 section 3.2.2: unreserved, sub-delims and percent-encoded bytes.
 fn is_reg_name(mut value: &[u8]) -> bool {
     loop {
-        value = match value {
+        let plain_len = value
+            .iter()
+            .take_while(|&&byte| REG_NAME[byte as usize])
+            .count();
+        value = match &value[plain_len..] {
             [] => return true,
             [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                rest
-            }
-            [byte, rest @ ..]
-                if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte) =>
-            {
                 rest
             }
             _ => return false,

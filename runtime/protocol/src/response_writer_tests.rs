@@ -212,7 +212,8 @@ fn http_1_0_gets_no_interim_answers() {
 
 #[test]
 fn a_misuse_writes_nothing_and_leaves_room_for_a_500() {
-    let misuses: [fn(&mut ResponseWriter<'_>) -> Result<(), Misuse>; 8] = [
+    type Step = fn(&mut ResponseWriter<'_>) -> Result<(), Misuse>;
+    let misuses: [Step; 8] = [
         |w| w.whole(100, &HeaderLines::new(), b""),
         |w| w.whole(1000, &HeaderLines::new(), b""),
         |w| w.start(0, &HeaderLines::new(), BodyLength::Unknown),

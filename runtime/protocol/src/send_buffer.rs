@@ -1,7 +1,7 @@
 //! The bytes of a connection on their way to the socket. Knows no messages.
 
 /// Spent bytes in front of unsent ones that are worth a copy.
-const SPENT_BYTES_MAX: usize = 32 * 1024;
+pub(crate) const SPENT_BYTES_MAX: usize = 32 * 1024;
 
 /// Output of one connection: written at the end, sent from the front.
 #[derive(Debug, Default)]

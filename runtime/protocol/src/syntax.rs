@@ -1,23 +1,23 @@
 //! The character classes of HTTP that several files share. Knows no messages.
 
-/// `tchar` of RFC 9110 section 5.6.2.
-const TCHAR: [bool; 256] = {
+/// Letters, digits and `symbols`, one entry per byte.
+pub(crate) const fn alphanumeric_and(symbols: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
-    let symbols = b"!#$%&'*+-.^_`|~";
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
     let mut i = 0;
     while i < symbols.len() {
         table[symbols[i] as usize] = true;
         i += 1;
     }
-    let mut byte = 0;
-    while byte < 256 {
-        if (byte as u8).is_ascii_alphanumeric() {
-            table[byte] = true;
-        }
-        byte += 1;
-    }
     table
-};
+}
+
+/// `tchar` of RFC 9110 section 5.6.2.
+static TCHAR: [bool; 256] = alphanumeric_and(b"!#$%&'*+-.^_`|~");
 
 /// `byte` may stand in a token.
 #[inline]

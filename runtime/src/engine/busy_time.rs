@@ -23,7 +23,9 @@ impl BusyTime {
 
     pub(crate) fn parks(&self) {
         if let Some(since) = UNPARKED.take() {
-            self.counters.busy_ns.add(u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX));
+            self.counters
+                .busy_ns
+                .add(u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX));
         }
     }
 

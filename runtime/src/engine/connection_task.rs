@@ -49,7 +49,12 @@ where
     P: Deref + Unpin,
     P::Target: Host,
 {
-    pub(crate) fn new(stream: B, info: ConnectionInfo, host: P, admission: Admission) -> ConnectionTask<B, P> {
+    pub(crate) fn new(
+        stream: B,
+        info: ConnectionInfo,
+        host: P,
+        admission: Admission,
+    ) -> ConnectionTask<B, P> {
         let bench = host.bench();
         let now = bench.clock.now();
         let mut driver = Driver::new(bench, info, now);
@@ -75,7 +80,8 @@ where
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = self.host.bench().clock.now();
         if !self.known_to_table {
-            self.host.with_table(|table| table.set_waker(self.id, cx.waker()));
+            self.host
+                .with_table(|table| table.set_waker(self.id, cx.waker()));
             self.known_to_table = true;
         }
         if self.host.stage() == Stage::Cutting {
@@ -84,19 +90,28 @@ where
         let turned = self.serve(cx, now);
         if turned.is_pending() {
             self.arm(now);
+        } else {
+            self.driver.rest(self.host.bench());
         }
         turned
     }
 
     fn serve(&mut self, cx: &mut Context<'_>, now: Tick) -> Poll<()> {
-        if self.driver.next_deadline().is_some_and(|deadline| now >= deadline) && self.driver.expire(now) {
+        if self
+            .driver
+            .next_deadline()
+            .is_some_and(|deadline| now >= deadline)
+            && self.driver.expire(now)
+        {
             return Poll::Ready(());
         }
         for _ in 0..READS_PER_TURN_MAX {
             let bench = self.host.bench();
             let advance = self.driver.advance(bench, now, cx.waker());
             let was_full = self.driver.output().len() >= bench.limits.output_bytes_high;
-            let Ok(wrote) = self.flush(cx, now) else { return Poll::Ready(()) };
+            let Ok(wrote) = self.flush(cx, now) else {
+                return Poll::Ready(());
+            };
             match self.driver.closing() {
                 Closing::Open => {}
                 Closing::Now => return Poll::Ready(()),
@@ -177,8 +192,13 @@ where
     }
 
     fn arm(&mut self, now: Tick) {
-        let Some(deadline) = self.driver.next_deadline() else { return };
-        if self.armed.is_none_or(|armed| deadline < armed || armed <= now) {
+        let Some(deadline) = self.driver.next_deadline() else {
+            return;
+        };
+        if self
+            .armed
+            .is_none_or(|armed| deadline < armed || armed <= now)
+        {
             self.armed = Some(deadline);
             if self.host.with_table(|table| table.arm(self.id, deadline)) {
                 self.host.deadline_moved();

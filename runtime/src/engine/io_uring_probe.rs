@@ -76,8 +76,13 @@ pub(crate) fn probe() -> Result<(), String> {
             io::Error::last_os_error()
         ));
     }
-    match OPS_NEEDED.iter().find(|(op, _)| probe.ops[*op].flags & IO_URING_OP_SUPPORTED == 0) {
-        Some((_, name)) => Err(format!("this kernel's io_uring has no {name}; Linux 5.8 or newer is needed")),
+    match OPS_NEEDED
+        .iter()
+        .find(|(op, _)| probe.ops[*op].flags & IO_URING_OP_SUPPORTED == 0)
+    {
+        Some((_, name)) => Err(format!(
+            "this kernel's io_uring has no {name}; Linux 5.8 or newer is needed"
+        )),
         None => Ok(()),
     }
 }
@@ -95,12 +100,19 @@ fn set_up_ring() -> io::Result<OwnedFd> {
 
 fn explain(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(libc::ENOSYS) => String::from("this kernel has no io_uring, or a seccomp filter hides it"),
+        Some(libc::ENOSYS) => {
+            String::from("this kernel has no io_uring, or a seccomp filter hides it")
+        }
         Some(libc::EPERM) => {
-            let setting = fs::read_to_string("/proc/sys/kernel/io_uring_disabled").unwrap_or_default();
+            let setting =
+                fs::read_to_string("/proc/sys/kernel/io_uring_disabled").unwrap_or_default();
             match setting.trim() {
-                "" | "0" => String::from("io_uring is forbidden here, by a container's seccomp filter most likely"),
-                value => format!("io_uring is forbidden here: sysctl kernel.io_uring_disabled is {value}"),
+                "" | "0" => String::from(
+                    "io_uring is forbidden here, by a container's seccomp filter most likely",
+                ),
+                value => format!(
+                    "io_uring is forbidden here: sysctl kernel.io_uring_disabled is {value}"
+                ),
             }
         }
         Some(libc::ENOMEM) => {
@@ -114,7 +126,9 @@ fn check_memlock() -> Result<(), String> {
     // SAFETY: rlimit is plain old data; getrlimit fills it.
     let mut limit: libc::rlimit = unsafe { mem::zeroed() };
     // SAFETY: `limit` is writable and lives through the call.
-    if unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) } == 0 && limit.rlim_cur < MEMLOCK_BYTES_MIN {
+    if unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) } == 0
+        && limit.rlim_cur < MEMLOCK_BYTES_MIN
+    {
         return Err(format!(
             "RLIMIT_MEMLOCK is {} KiB, glommio needs {} KiB per shard (ulimit -l)",
             limit.rlim_cur / 1024,

@@ -52,7 +52,11 @@ pub(crate) async fn drive_hosted_loop<A: App>(
 
 /// Whether `fd` is readable now. An edge-triggered watch tells of changes only, so what is left over is asked for.
 pub(crate) fn polls_readable(fd: RawFd) -> bool {
-    let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let mut entry = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
     // SAFETY: `entry` is one valid pollfd that lives through the call; poll writes to its `revents` only.
     unsafe { libc::poll(&raw mut entry, 1, 0) == 1 }
 }

@@ -2,7 +2,6 @@
 
 pub(crate) mod busy_time;
 pub(crate) mod connection_task;
-pub(crate) mod fd_watcher;
 pub(crate) mod glommio;
 pub(crate) mod io_uring_probe;
 pub(crate) mod local_tasks;

@@ -74,7 +74,15 @@ impl<A: App> PerCore<A> {
             restart_at: None,
         });
         let shards = shards.collect();
-        PerCore { app, engine, config, clock: Clock::start(), records, events, shards }
+        PerCore {
+            app,
+            engine,
+            config,
+            clock: Clock::start(),
+            records,
+            events,
+            shards,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -84,8 +92,12 @@ impl<A: App> PerCore<A> {
     /// Starts shard `index`; the next one may be started after its [`ShardEvent::Ready`].
     pub(crate) fn start(&mut self, index: usize) -> Result<(), StartError> {
         let shard = &mut self.shards[index];
-        let cannot = |error: std::io::Error| StartError::new(format!("shard {index} cannot be started: {error}"));
-        let Some(listener) = &shard.listener else { return Ok(()) };
+        let cannot = |error: std::io::Error| {
+            StartError::new(format!("shard {index} cannot be started: {error}"))
+        };
+        let Some(listener) = &shard.listener else {
+            return Ok(());
+        };
         let listener = listener.try_clone().map_err(cannot)?;
         let (sender, mailbox) = mailbox();
         let ready = self.events.clone();
@@ -100,7 +112,9 @@ impl<A: App> PerCore<A> {
             ready: Box::new(move || drop(ready.send(ShardEvent::Ready(index)))),
         };
         let (engine, core, events) = (self.engine, self.records[index].core, self.events.clone());
-        let builder = std::thread::Builder::new().name(format!("shard-{index}")).stack_size(THREAD_STACK_BYTES);
+        let builder = std::thread::Builder::new()
+            .name(format!("shard-{index}"))
+            .stack_size(THREAD_STACK_BYTES);
         let thread = builder.spawn(move || {
             let result = live(engine, core, plan);
             let _ = events.send(ShardEvent::Ended(index, result));
@@ -118,21 +132,33 @@ impl<A: App> PerCore<A> {
         join(shard.thread.take());
         shard.mailbox = None;
         self.records[index].restarts.fetch_add(1, Relaxed);
-        shard.pause = if shard.started.elapsed() >= STEADY { RESTART_PAUSE_MIN } else { shard.pause };
-        log::error!("shard {index} died ({error}); it is started anew in {} ms", shard.pause.as_millis());
+        shard.pause = if shard.started.elapsed() >= STEADY {
+            RESTART_PAUSE_MIN
+        } else {
+            shard.pause
+        };
+        log::error!(
+            "shard {index} died ({error}); it is started anew in {} ms",
+            shard.pause.as_millis()
+        );
         shard.restart_at = Some(Instant::now() + shard.pause);
         shard.pause = (shard.pause * 2).min(RESTART_PAUSE_MAX);
     }
 
     /// When the next dead shard is to be started.
     pub(crate) fn next_restart(&self) -> Option<Instant> {
-        self.shards.iter().filter_map(|shard| shard.restart_at).min()
+        self.shards
+            .iter()
+            .filter_map(|shard| shard.restart_at)
+            .min()
     }
 
     /// Starts the dead shards whose pause is over.
     pub(crate) fn restart_due(&mut self) {
         for index in 0..self.shards.len() {
-            if self.shards[index].restart_at.is_some_and(|at| at <= Instant::now())
+            if self.shards[index]
+                .restart_at
+                .is_some_and(|at| at <= Instant::now())
                 && let Err(error) = self.start(index)
             {
                 log::error!("{error}");
@@ -164,11 +190,18 @@ impl<A: App> PerCore<A> {
 }
 
 /// A shard thread's whole life. Whatever happens in it, it ends in a result.
-fn live<A: App>(engine: EngineName, core: Option<usize>, plan: ShardPlan<A>) -> Result<(), EngineError> {
+fn live<A: App>(
+    engine: EngineName,
+    core: Option<usize>,
+    plan: ShardPlan<A>,
+) -> Result<(), EngineError> {
     if let Some(core) = core
         && !placement::pin_current_thread(core)
     {
-        log::warn!("shard {} could not be pinned to core {core}; it runs where the kernel puts it", plan.shard);
+        log::warn!(
+            "shard {} could not be pinned to core {core}; it runs where the kernel puts it",
+            plan.shard
+        );
     }
     let app = Arc::clone(&plan.app);
     app.thread_starts()?;

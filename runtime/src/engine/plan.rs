@@ -4,12 +4,16 @@ use std::fmt;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::ServerConfig;
 use crate::mailbox::Mailbox;
 use crate::service::{App, StartError};
 use crate::shard::clock::Clock;
 use crate::shard::counters::Counters;
+
+/// Pause after a failed accept (no descriptor left, most often): the queue stays, a busy loop would not help it.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// One shard's part of the server.
 pub(crate) struct ShardPlan<A: App> {
@@ -35,7 +39,10 @@ pub(crate) enum EngineError {
     /// The app could not make its service.
     App(StartError),
     /// The kernel refused something without which a shard cannot run.
-    Setup { what: &'static str, error: io::Error },
+    Setup {
+        what: &'static str,
+        error: io::Error,
+    },
     /// One of the shard's own tasks ended, which none may.
     TaskLost(&'static str),
 }

@@ -21,7 +21,13 @@ pub struct EngineProbe {
 
 /// Probes every engine, in the order in which `auto` prefers them.
 pub fn probe_engines() -> Vec<EngineProbe> {
-    AUTO_ORDER.iter().map(|name| EngineProbe { name: *name, available: probe(*name) }).collect()
+    AUTO_ORDER
+        .iter()
+        .map(|name| EngineProbe {
+            name: *name,
+            available: probe(*name),
+        })
+        .collect()
 }
 
 /// Settles which engine runs, with the reason for the banner.
@@ -29,7 +35,9 @@ pub(crate) fn choose(choice: EngineChoice) -> Result<(EngineName, String), Start
     match choice {
         EngineChoice::Named(name) => match probe(name) {
             Ok(()) => Ok((name, String::from("asked for"))),
-            Err(reason) => Err(StartError::new(format!("engine {name} is not available: {reason}"))),
+            Err(reason) => Err(StartError::new(format!(
+                "engine {name} is not available: {reason}"
+            ))),
         },
         EngineChoice::Auto => choose_first(&probe_engines()),
     }
@@ -53,14 +61,24 @@ fn probe(name: EngineName) -> Result<(), String> {
 fn choose_first(probes: &[EngineProbe]) -> Result<(EngineName, String), StartError> {
     let missing: Vec<String> = probes
         .iter()
-        .filter_map(|probe| probe.available.as_ref().err().map(|reason| format!("{}: {reason}", probe.name)))
+        .filter_map(|probe| {
+            probe
+                .available
+                .as_ref()
+                .err()
+                .map(|reason| format!("{}: {reason}", probe.name))
+        })
         .collect();
     let first = probes.iter().find(|probe| probe.available.is_ok());
-    let first = first.ok_or_else(|| StartError::new(format!("no engine works here; {}", missing.join("; "))))?;
+    let first = first
+        .ok_or_else(|| StartError::new(format!("no engine works here; {}", missing.join("; "))))?;
     let reason = if missing.is_empty() {
         String::from("auto: the fastest of those that work here")
     } else {
-        format!("auto: the fastest of those that work here; not {}", missing.join("; not "))
+        format!(
+            "auto: the fastest of those that work here; not {}",
+            missing.join("; not ")
+        )
     };
     Ok((first.name, reason))
 }
@@ -70,12 +88,18 @@ mod tests {
     use super::*;
 
     fn found(name: EngineName, available: Result<(), &str>) -> EngineProbe {
-        EngineProbe { name, available: available.map_err(String::from) }
+        EngineProbe {
+            name,
+            available: available.map_err(String::from),
+        }
     }
 
     #[test]
     fn auto_takes_the_first_that_works_and_says_what_does_not() {
-        let probes = [found(EngineName::Tokio, Err("broken")), found(EngineName::Glommio, Ok(()))];
+        let probes = [
+            found(EngineName::Tokio, Err("broken")),
+            found(EngineName::Glommio, Ok(())),
+        ];
         let (name, reason) = choose_first(&probes).unwrap();
         assert_eq!(name, EngineName::Glommio);
         assert!(reason.contains("tokio: broken"), "{reason}");
@@ -84,11 +108,18 @@ mod tests {
     #[test]
     fn no_engine_at_all_is_one_clear_line() {
         let error = choose_first(&[found(EngineName::Glommio, Err("no io_uring"))]).unwrap_err();
-        assert_eq!(error.to_string(), "no engine works here; glommio: no io_uring");
+        assert_eq!(
+            error.to_string(),
+            "no engine works here; glommio: no io_uring"
+        );
     }
 
     #[test]
     fn tokio_works_everywhere() {
-        assert!(probe_engines().iter().any(|probe| probe.name == EngineName::Tokio && probe.available.is_ok()));
+        assert!(
+            probe_engines()
+                .iter()
+                .any(|probe| probe.name == EngineName::Tokio && probe.available.is_ok())
+        );
     }
 }

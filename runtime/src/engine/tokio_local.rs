@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
@@ -16,14 +16,11 @@ use tokio::task::{JoinHandle, spawn_local};
 use crate::engine::busy_time::BusyTime;
 use crate::engine::connection_task::{ByteStream, ConnectionTask};
 use crate::engine::local_tasks::{drive_hosted_loop, keep_time};
-use crate::engine::plan::{Engine, EngineError, ShardPlan};
+use crate::engine::plan::{ACCEPT_PAUSE, Engine, EngineError, ShardPlan};
 use crate::mailbox::Control;
 use crate::net::listener;
 use crate::service::{App, ConnectionInfo, Service};
 use crate::shard::host::LocalHost;
-
-/// Pause after a failed accept (no descriptor left, most often): the queue stays, a busy loop would not help it.
-pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// tokio on one core.
 pub(crate) struct TokioLocal;
@@ -44,7 +41,13 @@ impl Engine for TokioLocal {
             .on_thread_unpark(move || unpark_busy.unparks())
             .build_local(LocalOptions::default())
             .map_err(setup("tokio's runtime could not be made"))?;
-        let host = Rc::new(LocalHost::new(&*plan.app, plan.shard, &plan.config, plan.counters.clone(), plan.clock)?);
+        let host = Rc::new(LocalHost::new(
+            &*plan.app,
+            plan.shard,
+            &plan.config,
+            plan.counters.clone(),
+            plan.clock,
+        )?);
         let result = runtime.block_on(live(plan, Rc::clone(&host)));
         // Dropping the runtime drops the connections that a stop has left; only then may the service go.
         drop(runtime);
@@ -56,14 +59,21 @@ impl Engine for TokioLocal {
 /// A shard from its first connection to its last.
 async fn live<A: App>(plan: ShardPlan<A>, host: Rc<LocalHost<A>>) -> Result<(), EngineError> {
     let setup = |what| move |error| EngineError::Setup { what, error };
-    let listener = TcpListener::from_std(plan.listener).map_err(setup("the listener could not be watched"))?;
+    let listener =
+        TcpListener::from_std(plan.listener).map_err(setup("the listener could not be watched"))?;
     let listener = Rc::new(listener);
     let accepting = spawn_local(accept(Rc::clone(&listener), Rc::clone(&host)));
     let mut timekeeper = spawn_local({
         let host = Rc::clone(&host);
-        async move { keep_time(&host, async |at: Instant| tokio::time::sleep_until(at.into()).await).await }
+        async move {
+            keep_time(&host, async |at: Instant| {
+                tokio::time::sleep_until(at.into()).await
+            })
+            .await
+        }
     });
-    let mut loop_driver = spawn_hosted_loop(&host).map_err(setup("the hosted loop could not be watched"))?;
+    let mut loop_driver =
+        spawn_hosted_loop(&host).map_err(setup("the hosted loop could not be watched"))?;
     (plan.ready)();
 
     let mut accepting = Some(accepting);
@@ -103,7 +113,9 @@ async fn lost(task: &mut Option<JoinHandle<()>>) {
 }
 
 fn spawn_hosted_loop<A: App>(host: &Rc<LocalHost<A>>) -> io::Result<Option<JoinHandle<()>>> {
-    let Some(hosted) = host.host_loop() else { return Ok(None) };
+    let Some(hosted) = host.host_loop() else {
+        return Ok(None);
+    };
     let fd = WatchedFd(hosted.fd());
     // SAFETY: the hosted loop keeps its descriptor open and the same for as long as it is hosted; `host` owns the loop
     // and outlives the task that owns `watched` (see `run`, which drops the runtime first).
@@ -133,23 +145,31 @@ async fn accept<A: App>(listener: Rc<TcpListener>, host: Rc<LocalHost<A>>) {
 
 /// Takes the connections that wait in the queue of a listener that is about to close: closing would reset them.
 fn accept_rest<A: App>(listener: &TcpListener, host: &Rc<LocalHost<A>>) {
-    let duplicate = socket2::SockRef::from(listener).try_clone().map(std::net::TcpListener::from);
-    let Ok(duplicate) = duplicate else { return };
-    for (stream, peer) in listener::accept_waiting(&duplicate) {
+    let accepted = listener::accept_waiting(listener, |stream, peer| {
         if let Ok(stream) = TcpStream::from_std(stream) {
             serve(stream, peer, host);
         }
+    });
+    if let Err(error) = accepted {
+        log::warn!("connections that waited could not be accepted: {error}");
     }
-    // Other descriptors of this socket may be open (the supervisor's, to start a lost shard anew): shutting it down
-    // takes it out of the port's group, whoever holds it.
-    let _ = socket2::SockRef::from(&duplicate).shutdown(std::net::Shutdown::Both);
+    listener::leave_group(listener);
 }
 
 fn serve<A: App>(stream: TcpStream, peer: std::net::SocketAddr, host: &Rc<LocalHost<A>>) {
-    let Ok(local) = stream.local_addr() else { return };
-    let Some(admission) = host.admit() else { return };
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    let Some(admission) = host.admit() else {
+        return;
+    };
     let info = ConnectionInfo { peer, local };
-    spawn_local(ConnectionTask::new(stream, info, Rc::clone(host), admission));
+    spawn_local(ConnectionTask::new(
+        stream,
+        info,
+        Rc::clone(host),
+        admission,
+    ));
 }
 
 impl ByteStream for TcpStream {

@@ -11,8 +11,7 @@ use tokio::runtime::Builder;
 use crate::config::{ServerConfig, THREAD_STACK_BYTES};
 use crate::engine::busy_time::BusyTime;
 use crate::engine::connection_task::ConnectionTask;
-use crate::engine::plan::EngineError;
-use crate::engine::tokio_local::ACCEPT_PAUSE;
+use crate::engine::plan::{ACCEPT_PAUSE, EngineError};
 use crate::mailbox::{Control, Mailbox};
 use crate::net::listener;
 use crate::service::{App, ConnectionInfo};
@@ -33,7 +32,11 @@ pub(crate) struct StealPlan<A: App> {
 /// Runs until the drain is over. Blocks the calling thread, which is no worker.
 pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
     let setup = |what| move |error| EngineError::Setup { what, error };
-    let host = Arc::new(SharedHost::new(Arc::clone(&plan.app), &plan.config, plan.clock));
+    let host = Arc::new(SharedHost::new(
+        Arc::clone(&plan.app),
+        &plan.config,
+        plan.clock,
+    ));
     let starts = {
         // One after another: many threads that enter the interpreter for the first time at once can deadlock it.
         let (app, one_by_one) = (Arc::clone(&plan.app), Mutex::new(()));
@@ -86,7 +89,8 @@ pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
 
 async fn live<A: App>(plan: StealPlan<A>, host: Arc<SharedHost<A>>) -> Result<(), EngineError> {
     let setup = |what| move |error| EngineError::Setup { what, error };
-    let listener = TcpListener::from_std(plan.listener).map_err(setup("the listener could not be watched"))?;
+    let listener =
+        TcpListener::from_std(plan.listener).map_err(setup("the listener could not be watched"))?;
     let listener = Arc::new(listener);
     // The first service is made on a worker now, so that an app that cannot make one is an error at start.
     let first = Arc::clone(&host);
@@ -139,19 +143,26 @@ async fn accept<A: App>(listener: Arc<TcpListener>, host: Arc<SharedHost<A>>) {
     }
 }
 
+/// Takes the connections that wait in the queue of a listener that is about to close: closing would reset them.
 fn accept_rest<A: App>(listener: &TcpListener, host: &Arc<SharedHost<A>>) {
-    let Ok(duplicate) = socket2::SockRef::from(listener).try_clone().map(std::net::TcpListener::from) else { return };
-    for (stream, peer) in listener::accept_waiting(&duplicate) {
+    let accepted = listener::accept_waiting(listener, |stream, peer| {
         if let Ok(stream) = TcpStream::from_std(stream) {
             serve(stream, peer, host);
         }
+    });
+    if let Err(error) = accepted {
+        log::warn!("connections that waited could not be accepted: {error}");
     }
-    let _ = socket2::SockRef::from(&duplicate).shutdown(std::net::Shutdown::Both);
+    listener::leave_group(listener);
 }
 
 fn serve<A: App>(stream: TcpStream, peer: std::net::SocketAddr, host: &Arc<SharedHost<A>>) {
-    let Ok(local) = stream.local_addr() else { return };
-    let Some(admission) = host.admit() else { return };
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    let Some(admission) = host.admit() else {
+        return;
+    };
     let (info, host) = (ConnectionInfo { peer, local }, Arc::clone(host));
     // The driver is made on the worker that polls it first: it needs that worker's workbench.
     tokio::spawn(async move { ConnectionTask::new(stream, info, host, admission).await });
@@ -176,5 +187,10 @@ async fn keep_time<A: App>(host: Arc<SharedHost<A>>) {
 
 fn thread_name() -> impl Fn() -> String + Send + Sync {
     let next = std::sync::atomic::AtomicUsize::new(0);
-    move || format!("steal-{}", next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+    move || {
+        format!(
+            "steal-{}",
+            next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+        )
+    }
 }

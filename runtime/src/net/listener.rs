@@ -1,9 +1,10 @@
 //! Listening sockets: one per shard, bound to the same port as one SO_REUSEPORT group. Knows nothing of HTTP.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::fd::AsFd;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::service::StartError;
 
@@ -11,7 +12,12 @@ use crate::service::StartError;
 ///
 /// With port 0 the kernel chooses a port for the first one and the rest join it. A port that another process serves is
 /// an error even if that process shares it: two servers that split the connections between them would be a surprise.
-pub(crate) fn bind_group(host: &str, port: u16, count: usize, backlog: u32) -> Result<Vec<TcpListener>, StartError> {
+pub(crate) fn bind_group(
+    host: &str,
+    port: u16,
+    count: usize,
+    backlog: u32,
+) -> Result<Vec<TcpListener>, StartError> {
     let mut address = resolve(host, port)?;
     if port != 0 {
         // Without SO_REUSEPORT the kernel says whether anybody listens there. It is closed again before the group binds.
@@ -19,34 +25,75 @@ pub(crate) fn bind_group(host: &str, port: u16, count: usize, backlog: u32) -> R
     }
     let mut listeners = Vec::with_capacity(count);
     for _ in 0..count {
-        let listener = bind_one(address, backlog, true).map_err(|error| cannot_listen(address, &error))?;
-        address = listener.local_addr().map_err(|error| cannot_listen(address, &error))?;
+        let listener =
+            bind_one(address, backlog, true).map_err(|error| cannot_listen(address, &error))?;
+        address = listener
+            .local_addr()
+            .map_err(|error| cannot_listen(address, &error))?;
         listeners.push(listener);
     }
     Ok(listeners)
 }
 
-/// Accepts what waits in a listener's queue, without waiting: what a stopping shard owes to those already connected.
-pub(crate) fn accept_waiting(listener: &TcpListener) -> impl Iterator<Item = (std::net::TcpStream, SocketAddr)> + '_ {
-    std::iter::from_fn(|| listener.accept().ok()).filter(|(stream, _)| stream.set_nonblocking(true).is_ok())
+/// Accepts what waits in a listener's queue, without waiting. The streams are non-blocking.
+pub(crate) fn accept_waiting(
+    listener: &impl AsFd,
+    mut serve: impl FnMut(TcpStream, SocketAddr),
+) -> io::Result<()> {
+    let listener = SockRef::from(listener);
+    loop {
+        match listener.accept() {
+            Ok((socket, peer)) => {
+                socket.set_nonblocking(true)?;
+                if let Some(peer) = peer.as_socket() {
+                    serve(socket.into(), peer);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Takes a listener out of its port's group. Others may hold descriptors of the same socket (the supervisor does, to
+/// start a lost shard anew): closing ours alone would leave it listening, with nobody to accept.
+pub(crate) fn leave_group(listener: &impl AsFd) {
+    // A socket that does not listen any more says so; either way it takes no connection from here on.
+    let _ = SockRef::from(listener).shutdown(Shutdown::Both);
 }
 
 fn resolve(host: &str, port: u16) -> Result<SocketAddr, StartError> {
-    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(host);
     if let Ok(ip) = bare.parse::<IpAddr>() {
         return Ok(SocketAddr::new(ip, port));
     }
     let found: Vec<SocketAddr> = (bare, port)
         .to_socket_addrs()
-        .map_err(|error| StartError::new(format!("host '{host}' is no address of this machine: {error}")))?
+        .map_err(|error| {
+            StartError::new(format!(
+                "host '{host}' is no address of this machine: {error}"
+            ))
+        })?
         .collect();
     // `localhost` is both: the older family is what clients and scripts expect when they do not say.
-    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
-    first.copied().ok_or_else(|| StartError::new(format!("host '{host}' has no address")))
+    let first = found
+        .iter()
+        .find(|address| address.is_ipv4())
+        .or(found.first());
+    first
+        .copied()
+        .ok_or_else(|| StartError::new(format!("host '{host}' has no address")))
 }
 
 fn bind_one(address: SocketAddr, backlog: u32, shared: bool) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     // A port whose last connections are in TIME_WAIT can be bound again at once.
     socket.set_reuse_address(true)?;
     if shared {
@@ -67,12 +114,20 @@ fn bind_one(address: SocketAddr, backlog: u32, shared: bool) -> io::Result<TcpLi
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> StartError {
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => {
-            format!("port {} is in use by another process; stop it or choose another with --port", address.port())
+            format!(
+                "port {} is in use by another process; stop it or choose another with --port",
+                address.port()
+            )
         }
         io::ErrorKind::PermissionDenied => {
-            format!("no permission for port {}; ports below 1024 need CAP_NET_BIND_SERVICE", address.port())
+            format!(
+                "no permission for port {}; ports below 1024 need CAP_NET_BIND_SERVICE",
+                address.port()
+            )
         }
-        io::ErrorKind::AddrNotAvailable => format!("{} is no address of this machine", address.ip()),
+        io::ErrorKind::AddrNotAvailable => {
+            format!("{} is no address of this machine", address.ip())
+        }
         _ => error.to_string(),
     };
     StartError::new(format!("cannot listen on {address}: {advice}"))
@@ -85,7 +140,10 @@ mod tests {
     #[test]
     fn a_group_shares_one_port_that_the_kernel_chose() {
         let group = bind_group("127.0.0.1", 0, 3, 16).unwrap();
-        let ports: Vec<u16> = group.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+        let ports: Vec<u16> = group
+            .iter()
+            .map(|listener| listener.local_addr().unwrap().port())
+            .collect();
         assert_ne!(ports[0], 0);
         assert!(ports.iter().all(|port| *port == ports[0]));
     }
@@ -94,7 +152,9 @@ mod tests {
     fn a_port_in_use_is_refused_even_if_it_could_be_shared() {
         let group = bind_group("127.0.0.1", 0, 1, 16).unwrap();
         let port = group[0].local_addr().unwrap().port();
-        let error = bind_group("127.0.0.1", port, 1, 16).unwrap_err().to_string();
+        let error = bind_group("127.0.0.1", port, 1, 16)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("in use"), "{error}");
     }
 
@@ -107,15 +167,20 @@ mod tests {
     fn a_host_that_is_elsewhere_is_named() {
         // 192.0.2.0/24 is reserved for documentation (RFC 5737): no machine has such an address.
         let error = bind_group("192.0.2.1", 0, 1, 16).unwrap_err().to_string();
-        assert!(error.contains("192.0.2.1 is no address of this machine"), "{error}");
+        assert!(
+            error.contains("192.0.2.1 is no address of this machine"),
+            "{error}"
+        );
     }
 
     #[test]
     fn waiting_connections_are_accepted_without_waiting() {
         let group = bind_group("127.0.0.1", 0, 1, 16).unwrap();
         let address = group[0].local_addr().unwrap();
-        let _a = std::net::TcpStream::connect(address).unwrap();
-        let _b = std::net::TcpStream::connect(address).unwrap();
-        assert_eq!(accept_waiting(&group[0]).count(), 2);
+        let _a = TcpStream::connect(address).unwrap();
+        let _b = TcpStream::connect(address).unwrap();
+        let mut accepted = 0;
+        accept_waiting(&group[0], |_, _| accepted += 1).unwrap();
+        assert_eq!(accepted, 2);
     }
 }

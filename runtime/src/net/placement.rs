@@ -23,14 +23,25 @@ impl AllowedCores {
 
     /// The core of shard `index`: shards beyond the cores share them in turn.
     pub fn core_of(&self, index: usize) -> Option<usize> {
-        if self.cores.is_empty() { None } else { Some(self.cores[index % self.cores.len()]) }
+        if self.cores.is_empty() {
+            None
+        } else {
+            Some(self.cores[index % self.cores.len()])
+        }
     }
 }
 
 /// Reads the affinity mask and the cgroup's quota (cgroup v2 `cpu.max`, v1 `cpu.cfs_quota_us`).
 pub fn allowed_cores() -> AllowedCores {
-    let cores = core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|core| core.id).collect();
-    AllowedCores { cores, quota: cgroup_quota() }
+    let cores = core_affinity::get_core_ids()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|core| core.id)
+        .collect();
+    AllowedCores {
+        cores,
+        quota: cgroup_quota(),
+    }
 }
 
 /// Pins the calling thread to `core`. Returns whether the kernel agreed.
@@ -45,7 +56,9 @@ fn cgroup_quota() -> Option<f64> {
 
 /// The smallest quota on the way from our cgroup up to the root: a parent's limit binds its children.
 fn quota_v2(membership: &str) -> Option<f64> {
-    let own = membership.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let own = membership
+        .lines()
+        .find_map(|line| line.strip_prefix("0::"))?;
     let mut path = own.trim_end_matches('/');
     let mut smallest: Option<f64> = None;
     loop {
@@ -54,7 +67,9 @@ fn quota_v2(membership: &str) -> Option<f64> {
         {
             smallest = Some(smallest.map_or(quota, |known| known.min(quota)));
         }
-        let Some(slash) = path.rfind('/') else { return smallest };
+        let Some(slash) = path.rfind('/') else {
+            return smallest;
+        };
         path = &path[..slash];
     }
 }
@@ -63,12 +78,19 @@ fn quota_v1(membership: &str) -> Option<f64> {
     let own = membership.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':');
         let controllers = fields.nth(1)?;
-        controllers.split(',').any(|name| name == "cpu").then(|| fields.next())?
+        controllers
+            .split(',')
+            .any(|name| name == "cpu")
+            .then(|| fields.next())?
     })?;
     // Inside a container the path of the host is not mounted; its own limit then stands at the root.
     [own, ""].iter().find_map(|path| {
         let read = |name: &str| fs::read_to_string(format!("/sys/fs/cgroup/cpu{path}/{name}")).ok();
-        parse_cpu_max(&format!("{} {}", read("cpu.cfs_quota_us")?.trim(), read("cpu.cfs_period_us")?.trim()))
+        parse_cpu_max(&format!(
+            "{} {}",
+            read("cpu.cfs_quota_us")?.trim(),
+            read("cpu.cfs_period_us")?.trim()
+        ))
     })
 }
 
@@ -85,7 +107,10 @@ mod tests {
     use super::*;
 
     fn allowed(cores: &[usize], quota: Option<f64>) -> AllowedCores {
-        AllowedCores { cores: cores.to_vec(), quota }
+        AllowedCores {
+            cores: cores.to_vec(),
+            quota,
+        }
     }
 
     #[test]

@@ -23,7 +23,10 @@ impl Parameter {
     /// The value's place within a decoded segment that lies at `start..end`.
     pub(super) fn span(&self, start: usize, end: usize) -> (u32, u32) {
         let from = (start + self.text_before).min(end);
-        (from as u32, end.saturating_sub(self.text_after).max(from) as u32)
+        (
+            from as u32,
+            end.saturating_sub(self.text_after).max(from) as u32,
+        )
     }
 }
 
@@ -39,17 +42,25 @@ pub(super) struct Template {
 
 impl Template {
     pub(super) fn parse(template: &str) -> Result<Template, &'static str> {
-        let path = template.strip_prefix('/').ok_or("must begin with a slash")?;
+        let path = template
+            .strip_prefix('/')
+            .ok_or("must begin with a slash")?;
         if template.contains(['?', '#']) {
             return Err("holds a path only, no query (?) and no fragment (#)");
         }
         if template.contains(UNMATCHABLE) {
             return Err("holds U+FFFD, which stands for bytes that are no text");
         }
-        let mut read = Template { key: String::new(), key_of_empty_rest: None, parameters: Vec::new() };
+        let mut read = Template {
+            key: String::new(),
+            key_of_empty_rest: None,
+            parameters: Vec::new(),
+        };
         for (number, segment) in path.split('/').enumerate() {
             if read.key_of_empty_rest.is_some() {
-                return Err("has segments after the parameter that stands for the rest of the path");
+                return Err(
+                    "has segments after the parameter that stands for the rest of the path",
+                );
             }
             read.key.push('/');
             read.segment(number, segment)?;
@@ -86,8 +97,13 @@ impl Template {
                 self.key.push_str(&self.parameters.len().to_string());
                 self.key.push('}');
                 let name = name.to_owned();
-                found =
-                    Some(Parameter { name, segment: number, text_before: literal_bytes, text_after: 0, is_rest });
+                found = Some(Parameter {
+                    name,
+                    segment: number,
+                    text_before: literal_bytes,
+                    text_after: 0,
+                    is_rest,
+                });
                 literal_bytes = 0;
             } else if next == '}' {
                 return Err("a } has no {");
@@ -100,7 +116,9 @@ impl Template {
             parameter.text_after = literal_bytes;
             if parameter.is_rest {
                 if parameter.text_before + parameter.text_after > 0 {
-                    return Err("has text beside the parameter that stands for the rest of the path");
+                    return Err(
+                        "has text beside the parameter that stands for the rest of the path",
+                    );
                 }
                 self.key_of_empty_rest = Some(self.key[..before_segment].to_owned());
             }
@@ -116,7 +134,11 @@ fn parameter_name(inner: &str) -> Result<(&str, bool), &'static str> {
         (Some(name), None) => (name, true),
         (None, Some((name, "path"))) => (name, true),
         (None, None) => (inner, false),
-        _ => return Err("has a parameter of an unknown kind; there are {name}, {name:path} and {*name}"),
+        _ => {
+            return Err(
+                "has a parameter of an unknown kind; there are {name}, {name:path} and {*name}",
+            );
+        }
     };
     let is_name = |character: char| character == '_' || character.is_alphanumeric();
     if name.is_empty() || name.starts_with(char::is_numeric) || !name.chars().all(is_name) {

@@ -8,7 +8,9 @@ use super::*;
 fn table(routes: &[(&str, &str)]) -> RouteTable<usize> {
     let mut table = RouteTable::new();
     for (value, (method, template)) in routes.iter().enumerate() {
-        table.add(method, template, value).unwrap_or_else(|error| panic!("{error}"));
+        table
+            .add(method, template, value)
+            .unwrap_or_else(|error| panic!("{error}"));
     }
     table
 }
@@ -58,7 +60,17 @@ fn literal_text_goes_before_parameters_and_parameters_before_the_rest() {
     ] {
         assert_eq!(ask(&table, "GET", path.as_bytes()), expected, "{path}");
     }
-    for path in ["", "*", "users/me", "//", "/users", "/users/", "/users/7/", "/users/7/files/.txt", "/nowhere"] {
+    for path in [
+        "",
+        "*",
+        "users/me",
+        "//",
+        "/users",
+        "/users/",
+        "/users/7/",
+        "/users/7/files/.txt",
+        "/nowhere",
+    ] {
         assert_eq!(ask(&table, "GET", path.as_bytes()), "404", "{path}");
     }
 }
@@ -69,9 +81,18 @@ fn an_empty_rest_is_a_rest_unless_another_route_has_that_path() {
     assert_eq!(ask(&path_form, "GET", b"/files/"), "0 rest=");
     assert_eq!(ask(&path_form, "GET", b"/"), "1 all=");
     assert_eq!(ask(&path_form, "GET", b"/files"), "1 all=files");
-    for routes in [[("GET", "/f/{*rest}"), ("GET", "/f/")], [("GET", "/f/"), ("GET", "/f/{*rest}")]] {
+    for routes in [
+        [("GET", "/f/{*rest}"), ("GET", "/f/")],
+        [("GET", "/f/"), ("GET", "/f/{*rest}")],
+    ] {
         let table = table(&routes);
-        let of = |path: &str| routes.iter().position(|(_, template)| *template == path).unwrap().to_string();
+        let of = |path: &str| {
+            routes
+                .iter()
+                .position(|(_, template)| *template == path)
+                .unwrap()
+                .to_string()
+        };
         assert_eq!(ask(&table, "GET", b"/f/"), of("/f/"));
         assert_eq!(ask(&table, "GET", b"/f/x"), of("/f/{*rest}") + " rest=x");
     }
@@ -113,7 +134,12 @@ fn escapes_are_decoded_once_and_an_escaped_slash_splits_nothing() {
         (b"/a/+", "0 x=+"),
         (b"/a/.%2e", "0 x=.."),
     ] {
-        assert_eq!(ask(&table, "GET", path), expected, "{}", path.escape_ascii());
+        assert_eq!(
+            ask(&table, "GET", path),
+            expected,
+            "{}",
+            path.escape_ascii()
+        );
     }
 }
 
@@ -131,8 +157,14 @@ fn methods_are_apart_and_the_others_are_told() {
     assert_eq!(ask(&table, "HEAD", b"/users/me"), "3");
     assert_eq!(ask(&table, "HEAD", b"/heads"), "5");
     assert_eq!(ask(&table, "GET", b"/heads"), "405 HEAD");
-    assert_eq!(ask(&table, "POST", b"/users/%31"), "405 DELETE, GET, HEAD, PUT");
-    assert_eq!(ask(&table, "get", b"/users/1"), "405 DELETE, GET, HEAD, PUT");
+    assert_eq!(
+        ask(&table, "POST", b"/users/%31"),
+        "405 DELETE, GET, HEAD, PUT"
+    );
+    assert_eq!(
+        ask(&table, "get", b"/users/1"),
+        "405 DELETE, GET, HEAD, PUT"
+    );
     assert_eq!(ask(&table, "HEAD", b"/jobs"), "405 POST");
     assert_eq!(ask(&table, "POST", b"/nowhere"), "404");
 }
@@ -140,7 +172,11 @@ fn methods_are_apart_and_the_others_are_told() {
 #[test]
 fn what_cannot_be_told_apart_is_refused_by_name() {
     assert_eq!(
-        refusal(&[("GET", "/users/{id}"), ("POST", "/users/{a}"), ("GET", "/users/{name}")]),
+        refusal(&[
+            ("GET", "/users/{id}"),
+            ("POST", "/users/{a}"),
+            ("GET", "/users/{name}")
+        ]),
         "GET \"/users/{name}\" cannot be told apart from GET \"/users/{id}\", which is there already"
     );
     assert_eq!(
@@ -173,7 +209,9 @@ fn templates_that_cannot_be_meant_are_refused() {
         let refusal = refusal(&[("GET", template)]);
         assert!(refusal.contains(reason), "{template}: {refusal}");
     }
-    let many: String = (0..=PARAMETERS_MAX).map(|number| format!("/{{p{number}}}")).collect();
+    let many: String = (0..=PARAMETERS_MAX)
+        .map(|number| format!("/{{p{number}}}"))
+        .collect();
     assert!(refusal(&[("GET", &many)]).contains("more than 16"));
     assert!(refusal(&[("GE T", "/")]).contains("not an HTTP method"));
     assert!(refusal(&[("", "/")]).contains("not an HTTP method"));
@@ -181,11 +219,17 @@ fn templates_that_cannot_be_meant_are_refused() {
 
 #[test]
 fn as_many_parameters_as_there_may_be_are_found() {
-    let template: String = (0..PARAMETERS_MAX).map(|number| format!("/{{p{number}}}")).collect();
-    let path: String = (0..PARAMETERS_MAX).map(|number| format!("/%3{}", number % 10)).collect();
+    let template: String = (0..PARAMETERS_MAX)
+        .map(|number| format!("/{{p{number}}}"))
+        .collect();
+    let path: String = (0..PARAMETERS_MAX)
+        .map(|number| format!("/%3{}", number % 10))
+        .collect();
     let table = table(&[("GET", &template)]);
     let mut scratch = Vec::new();
-    let Found::Route { params, .. } = table.find(b"GET", path.as_bytes(), &mut scratch) else { panic!() };
+    let Found::Route { params, .. } = table.find(b"GET", path.as_bytes(), &mut scratch) else {
+        panic!()
+    };
     assert_eq!(params.len(), PARAMETERS_MAX);
     assert_eq!(params.value(PARAMETERS_MAX - 1), b"5");
     assert_eq!(params.value(PARAMETERS_MAX), b"");

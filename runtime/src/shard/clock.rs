@@ -13,7 +13,9 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn start() -> Clock {
-        Clock { origin: Instant::now() }
+        Clock {
+            origin: Instant::now(),
+        }
     }
 
     pub(crate) fn now(&self) -> Tick {
@@ -34,15 +36,22 @@ pub(crate) struct DateCache {
 
 impl DateCache {
     pub(crate) fn new() -> DateCache {
-        DateCache { line: Cell::new(format(SystemTime::now())), valid_until: Cell::new(Tick::from_millis(0)) }
+        DateCache {
+            line: Cell::new(format(SystemTime::now())),
+            valid_until: Cell::new(Tick::from_millis(0)),
+        }
     }
 
     pub(crate) fn line(&self, now: Tick) -> DateLine {
         if now >= self.valid_until.get() {
             let wall = SystemTime::now();
-            let past_second = wall.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_millis();
+            let past_second = wall
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default()
+                .subsec_millis();
             self.line.set(format(wall));
-            self.valid_until.set(now.after_ms(u64::from(1000 - past_second)));
+            self.valid_until
+                .set(now.after_ms(u64::from(1000 - past_second)));
         }
         self.line.get()
     }

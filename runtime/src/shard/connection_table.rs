@@ -75,7 +75,10 @@ impl ConnectionTable {
     }
 
     pub(crate) fn wake_all(&self) {
-        self.wakers.iter().filter_map(|(_, waker)| waker.as_ref()).for_each(Waker::wake_by_ref);
+        self.wakers
+            .iter()
+            .filter_map(|(_, waker)| waker.as_ref())
+            .for_each(Waker::wake_by_ref);
     }
 }
 
@@ -106,7 +109,13 @@ mod tests {
         assert!(table.arm(a, Tick::from_millis(10)));
         assert!(!table.arm(b, Tick::from_millis(30)));
         table.wake_due(Tick::from_millis(10));
-        assert_eq!((early.0.load(Ordering::Relaxed), late.0.load(Ordering::Relaxed)), (1, 0));
+        assert_eq!(
+            (
+                early.0.load(Ordering::Relaxed),
+                late.0.load(Ordering::Relaxed)
+            ),
+            (1, 0)
+        );
         assert_eq!(table.next_deadline(), Some(Tick::from_millis(20)));
     }
 

@@ -67,7 +67,10 @@ impl ShardCounts {
         let accepted = counters.connections_accepted.value();
         self.connections_accepted += accepted;
         // Work stealing may close a connection on another worker than the one that accepted it: only the sum counts.
-        self.connections_open = self.connections_open.wrapping_add(accepted).wrapping_sub(closed);
+        self.connections_open = self
+            .connections_open
+            .wrapping_add(accepted)
+            .wrapping_sub(closed);
         self.requests += counters.requests.value();
         self.busy_us += counters.busy_ns.value() / 1000;
         self.handler_panics += counters.handler_panics.value();

@@ -4,7 +4,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-use turbo_shard_protocol::{BodyMode, Closing, Connection, Event, Expiry, HeaderLines, Misuse, Tick};
+use turbo_shard_protocol::{
+    BodyMode, Closing, Connection, Event, Expiry, HeaderLines, Misuse, Tick,
+};
 
 use crate::reply::{Part, Slot};
 use crate::service::{ConnectionInfo, Exchange, Outcome, Service};
@@ -33,13 +35,19 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new<S: Service>(bench: &Workbench<S>, info: ConnectionInfo, now: Tick) -> Driver {
-        Driver { connection: Connection::new(bench.limits.clone(), now), info, tag: 0, slot: None }
+        Driver {
+            connection: Connection::new(bench.limits.clone(), now),
+            info,
+            tag: 0,
+            slot: None,
+        }
     }
 
     /// Answers 503 before anything was read: the shard has all the connections it may have.
     pub(crate) fn refuse_overload<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
         self.lend(bench);
-        self.connection.refuse_status(503, Some(1), &bench.date(now));
+        self.connection
+            .refuse_status(503, Some(1), &bench.date(now));
     }
 
     /// Takes in what the peer has sent; `advance` answers it.
@@ -55,10 +63,12 @@ impl Driver {
 
     /// Takes in what a deferred answer has brought, then calls the service for every request that is complete, in
     /// order, until bytes, room or an answer are missing.
-    pub(crate) fn advance<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, waker: &Waker) -> Advance {
-        if !self.connection.has_workspace() {
-            return Advance::Settled;
-        }
+    pub(crate) fn advance<S: Service>(
+        &mut self,
+        bench: &Workbench<S>,
+        now: Tick,
+        waker: &Waker,
+    ) -> Advance {
         self.take_replies(bench, now, waker);
         let mut budget = REQUESTS_PER_TURN_MAX;
         loop {
@@ -78,7 +88,11 @@ impl Driver {
                     self.connection.consume_body(length);
                 }
                 Event::Refused(violation) => {
-                    log::info!("{} was refused: {violation} ({})", self.info.peer, violation.status());
+                    log::info!(
+                        "{} was refused: {violation} ({})",
+                        self.info.peer,
+                        violation.status()
+                    );
                     self.slot = None;
                     self.connection.answer_refusal(&bench.date(now));
                 }
@@ -89,7 +103,7 @@ impl Driver {
     }
 
     pub(crate) fn output(&self) -> &[u8] {
-        if self.connection.has_workspace() { self.connection.output() } else { &[] }
+        self.connection.output()
     }
 
     pub(crate) fn consume_output(&mut self, now: Tick, n: usize) {
@@ -115,7 +129,10 @@ impl Driver {
             Expiry::NotYet | Expiry::Refused => false,
             Expiry::Close => true,
             Expiry::Cut => {
-                log::info!("{} did not read its answer in time and was cut off", self.info.peer);
+                log::info!(
+                    "{} did not read its answer in time and was cut off",
+                    self.info.peer
+                );
                 true
             }
         }
@@ -139,7 +156,13 @@ impl Driver {
         }
     }
 
-    fn call<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, waker: &Waker, with_body: bool) {
+    fn call<S: Service>(
+        &mut self,
+        bench: &Workbench<S>,
+        now: Tick,
+        waker: &Waker,
+        with_body: bool,
+    ) {
         let date = bench.date(now);
         let tag = if with_body { self.tag } else { 0 };
         let mut deferred = None;
@@ -161,14 +184,17 @@ impl Driver {
             Ok((Outcome::Answered, true)) => {}
             Ok((Outcome::ReadBody { bytes_max, tag }, _)) if !with_body => {
                 self.tag = tag;
-                self.connection.read_body(now, BodyMode::Whole { bytes_max });
+                self.connection
+                    .read_body(now, BodyMode::Whole { bytes_max });
             }
             Ok((Outcome::Deferred, _)) if deferred.is_some() => {
                 self.slot = deferred;
                 self.take_replies(bench, now, waker);
             }
             Ok((outcome, finished)) => {
-                log::error!("the service returned {outcome:?} (answer finished: {finished}), which does not fit");
+                log::error!(
+                    "the service returned {outcome:?} (answer finished: {finished}), which does not fit"
+                );
                 self.fail(bench, now);
             }
             Err(_panic) => {
@@ -191,8 +217,16 @@ impl Driver {
             let Some(part) = slot.take(waker) else { return };
             let mut response = self.connection.response(&date);
             let written: Result<bool, Misuse> = match part {
-                Part::Whole { status, lines, body } => response.whole(status, &lines, &body).map(|()| true),
-                Part::Start { status, lines, length } => response.start(status, &lines, length).map(|()| false),
+                Part::Whole {
+                    status,
+                    lines,
+                    body,
+                } => response.whole(status, &lines, &body).map(|()| true),
+                Part::Start {
+                    status,
+                    lines,
+                    length,
+                } => response.start(status, &lines, length).map(|()| false),
                 Part::Chunk(data) => response.chunk(&data).map(|()| false),
                 Part::End => response.end().map(|()| true),
                 Part::Failed => {
@@ -204,7 +238,10 @@ impl Driver {
                 Ok(true) => self.slot = None,
                 Ok(false) => {}
                 Err(misuse) => {
-                    log::error!("the answer to {} could not be sent: {misuse}", self.info.peer);
+                    log::error!(
+                        "the answer to {} could not be sent: {misuse}",
+                        self.info.peer
+                    );
                     self.fail(bench, now);
                 }
             }
@@ -220,7 +257,9 @@ impl Driver {
             let mut lines = HeaderLines::new();
             let answered = lines
                 .push(b"content-type", b"application/json")
-                .and_then(|()| response.whole(500, &lines, br#"{"detail":"Internal Server Error"}"#));
+                .and_then(|()| {
+                    response.whole(500, &lines, br#"{"detail":"Internal Server Error"}"#)
+                });
             if answered.is_ok() {
                 return;
             }

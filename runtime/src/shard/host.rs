@@ -205,7 +205,12 @@ impl<A: App> SharedHost<A> {
         self.benches.get_or_try(|| {
             let counters = Arc::new(Counters::default());
             lock(&self.workers).push(Arc::clone(&counters));
-            Ok(Workbench::new(self.app.service(Place::Worker)?, Arc::clone(&self.limits), counters, self.clock))
+            Ok(Workbench::new(
+                self.app.service(Place::Worker)?,
+                Arc::clone(&self.limits),
+                counters,
+                self.clock,
+            ))
         })
     }
 
@@ -265,7 +270,8 @@ impl<A: App> Host for SharedHost<A> {
 
     fn bench(&self) -> &Workbench<A::Service> {
         // A worker that cannot make its service ends the connection (the task catches the panic), not the process.
-        self.worker().expect("the first worker's service was made, so this one's can be made too")
+        self.worker()
+            .expect("the first worker's service was made, so this one's can be made too")
     }
 
     fn with_table<R>(&self, f: impl FnOnce(&mut ConnectionTable) -> R) -> R {

@@ -20,12 +20,21 @@ pub(crate) struct Workbench<S> {
     pub(crate) counters: Arc<Counters>,
     pub(crate) clock: Clock,
     date: DateCache,
+    #[expect(
+        clippy::vec_box,
+        reason = "they are lent as boxes: lending moves a pointer, not a workspace"
+    )]
     spare: RefCell<Vec<Box<Workspace>>>,
     read_buffer: RefCell<Vec<u8>>,
 }
 
 impl<S> Workbench<S> {
-    pub(crate) fn new(service: S, limits: Arc<Limits>, counters: Arc<Counters>, clock: Clock) -> Workbench<S> {
+    pub(crate) fn new(
+        service: S,
+        limits: Arc<Limits>,
+        counters: Arc<Counters>,
+        clock: Clock,
+    ) -> Workbench<S> {
         Workbench {
             service,
             limits,
@@ -45,10 +54,9 @@ impl<S> Workbench<S> {
         self.spare.borrow_mut().pop().unwrap_or_default()
     }
 
-    pub(crate) fn put_workspace(&self, mut workspace: Box<Workspace>) {
+    pub(crate) fn put_workspace(&self, workspace: Box<Workspace>) {
         let mut spare = self.spare.borrow_mut();
         if spare.len() < SPARE_WORKSPACES_MAX && !workspace.is_oversized() {
-            workspace.reset();
             spare.push(workspace);
         }
     }

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use turbo_shard_runtime::protocol::{BodyLength, HeaderLines};
 use turbo_shard_runtime::{
-    App, BoundServer, EngineChoice, EngineName, Exchange, Flow, HostedLoop, Mode, Outcome, Place, ReplyHandle,
-    ReplyListener, ServerConfig, ServerHandle, Service, StartError,
+    App, BoundServer, EngineChoice, EngineName, Exchange, Flow, HostedLoop, Mode, Outcome, Place,
+    ReplyHandle, ReplyListener, ServerConfig, ServerHandle, Service, StartError,
 };
 
 /// No answer takes this long unless something hangs.
@@ -26,9 +26,18 @@ pub(crate) struct Arm {
 }
 
 pub(crate) const ARMS: [Arm; 3] = [
-    Arm { mode: Mode::Shard, engine: EngineName::Tokio },
-    Arm { mode: Mode::Shard, engine: EngineName::Glommio },
-    Arm { mode: Mode::Steal, engine: EngineName::Tokio },
+    Arm {
+        mode: Mode::Shard,
+        engine: EngineName::Tokio,
+    },
+    Arm {
+        mode: Mode::Shard,
+        engine: EngineName::Glommio,
+    },
+    Arm {
+        mode: Mode::Steal,
+        engine: EngineName::Tokio,
+    },
 ];
 
 /// What the app has seen; shared with the test.
@@ -66,7 +75,10 @@ impl App for TestApp {
     fn service(&self, place: Place) -> Result<TestService, StartError> {
         self.seen.services.fetch_add(1, Ordering::SeqCst);
         let hosted = matches!(place, Place::Shard(_)).then(|| Arc::new(eventfd()));
-        Ok(TestService { seen: Arc::clone(&self.seen), hosted })
+        Ok(TestService {
+            seen: Arc::clone(&self.seen),
+            hosted,
+        })
     }
 
     fn thread_parks(&self) {
@@ -93,11 +105,20 @@ impl Service for TestService {
         match exchange.request.path() {
             b"/hello" => exchange.response.whole(200, &none, b"hello").unwrap(),
             b"/thread" => {
-                self.seen.threads.lock().unwrap().push(std::thread::current().id());
+                self.seen
+                    .threads
+                    .lock()
+                    .unwrap()
+                    .push(std::thread::current().id());
                 exchange.response.whole(200, &none, b"noted").unwrap();
             }
             b"/echo" => match exchange.body {
-                None => return Outcome::ReadBody { bytes_max: 1 << 20, tag: 7 },
+                None => {
+                    return Outcome::ReadBody {
+                        bytes_max: 1 << 20,
+                        tag: 7,
+                    };
+                }
                 Some(body) => {
                     assert_eq!(exchange.tag, 7);
                     exchange.response.whole(200, &none, body).unwrap();
@@ -132,26 +153,36 @@ impl Service for TestService {
             b"/loop" => {
                 // What a coroutine that waits would do: ask the hosted loop for a turn.
                 let Some(fd) = &self.hosted else {
-                    exchange.response.whole(200, &none, b"no loop here").unwrap();
+                    exchange
+                        .response
+                        .whole(200, &none, b"no loop here")
+                        .unwrap();
                     return Outcome::Answered;
                 };
                 let reply = exchange.defer();
                 self.seen.held.lock().unwrap().push(reply);
                 let one = 1_u64.to_ne_bytes();
                 // SAFETY: eight readable bytes, which is what an eventfd takes.
-                assert_eq!(unsafe { libc::write(fd.as_raw_fd(), one.as_ptr().cast(), 8) }, 8);
+                let written = unsafe { libc::write(fd.as_raw_fd(), one.as_ptr().cast(), 8) };
+                assert_eq!(written, 8);
                 return Outcome::Deferred;
             }
             b"/panic" => panic!("on purpose"),
             b"/unfinished" => return Outcome::Answered,
-            _ => exchange.response.whole(404, &none, b"no such path").unwrap(),
+            _ => exchange
+                .response
+                .whole(404, &none, b"no such path")
+                .unwrap(),
         }
         Outcome::Answered
     }
 
     fn hosted_loop(&self) -> Option<Box<dyn HostedLoop>> {
         let fd = Arc::clone(self.hosted.as_ref()?);
-        Some(Box::new(TestLoop { fd, seen: Arc::clone(&self.seen) }))
+        Some(Box::new(TestLoop {
+            fd,
+            seen: Arc::clone(&self.seen),
+        }))
     }
 }
 
@@ -173,7 +204,10 @@ impl HostedLoop for TestLoop {
         let mut count = [0_u8; 8];
         // SAFETY: eight writable bytes; the descriptor is non-blocking.
         unsafe { libc::read(self.fd.as_raw_fd(), count.as_mut_ptr().cast(), 8) };
-        assert!(!self.seen.break_loop.swap(false, Ordering::SeqCst), "the loop breaks on purpose");
+        assert!(
+            !self.seen.break_loop.swap(false, Ordering::SeqCst),
+            "the loop breaks on purpose"
+        );
         self.seen.turns.fetch_add(1, Ordering::SeqCst);
         for reply in self.seen.held.lock().unwrap().drain(..) {
             reply.whole(200, HeaderLines::new(), b"from the loop".to_vec());
@@ -200,7 +234,11 @@ impl TestServer {
         TestServer::with(arm, shards, |_| {})
     }
 
-    pub(crate) fn with(arm: Arm, shards: usize, change: impl FnOnce(&mut ServerConfig)) -> TestServer {
+    pub(crate) fn with(
+        arm: Arm,
+        shards: usize,
+        change: impl FnOnce(&mut ServerConfig),
+    ) -> TestServer {
         let mut config = ServerConfig {
             mode: arm.mode,
             engine: EngineChoice::Named(arm.engine),
@@ -212,11 +250,21 @@ impl TestServer {
         let server = BoundServer::bind(config).unwrap_or_else(|error| panic!("{arm:?}: {error}"));
         let (address, handle) = (server.report().addresses[0], server.handle());
         let seen = Arc::new(Seen::default());
-        let app = TestApp { seen: Arc::clone(&seen) };
+        let app = TestApp {
+            seen: Arc::clone(&seen),
+        };
         let (tell, ready) = crossbeam_channel::bounded(1);
-        let thread = std::thread::spawn(move || server.run(app, false, move || tell.send(()).unwrap()));
-        ready.recv_timeout(HANG).unwrap_or_else(|_| panic!("{arm:?} is not ready"));
-        TestServer { address, handle, seen, thread: Some(thread) }
+        let thread =
+            std::thread::spawn(move || server.run(app, false, move || tell.send(()).unwrap()));
+        ready
+            .recv_timeout(HANG)
+            .unwrap_or_else(|_| panic!("{arm:?} is not ready"));
+        TestServer {
+            address,
+            handle,
+            seen,
+            thread: Some(thread),
+        }
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -239,7 +287,11 @@ impl TestServer {
     }
 
     pub(crate) fn open_connections(&self) -> u64 {
-        self.handle.counts().iter().map(|row| row.connections_open).sum()
+        self.handle
+            .counts()
+            .iter()
+            .map(|row| row.connections_open)
+            .sum()
     }
 }
 
@@ -264,7 +316,9 @@ pub(crate) struct Answer {
 }
 
 pub(crate) fn get(stream: &mut TcpStream, path: &str) -> Answer {
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes()).unwrap();
+    stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes())
+        .unwrap();
     read_answer(stream)
 }
 
@@ -272,7 +326,12 @@ pub(crate) fn get(stream: &mut TcpStream, path: &str) -> Answer {
 pub(crate) fn read_answer(stream: &mut TcpStream) -> Answer {
     let head = read_until(stream, b"\r\n\r\n");
     let head = String::from_utf8(head).unwrap();
-    let status = head.split(' ').nth(1).unwrap_or_else(|| panic!("no status in {head:?}")).parse().unwrap();
+    let status = head
+        .split(' ')
+        .nth(1)
+        .unwrap_or_else(|| panic!("no status in {head:?}"))
+        .parse()
+        .unwrap();
     let lower = head.to_ascii_lowercase();
     let body = if let Some(length) = lower.split("content-length: ").nth(1) {
         let mut body = vec![0; length.split("\r\n").next().unwrap().parse().unwrap()];
@@ -282,7 +341,8 @@ pub(crate) fn read_answer(stream: &mut TcpStream) -> Answer {
         let mut body = Vec::new();
         loop {
             let line = read_until(stream, b"\r\n");
-            let size = usize::from_str_radix(std::str::from_utf8(&line).unwrap().trim(), 16).unwrap();
+            let size =
+                usize::from_str_radix(std::str::from_utf8(&line).unwrap().trim(), 16).unwrap();
             let mut chunk = vec![0; size + 2];
             stream.read_exact(&mut chunk).unwrap();
             body.extend_from_slice(&chunk[..size]);
@@ -300,7 +360,9 @@ fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut byte = [0];
     while !bytes.ends_with(end) {
-        stream.read_exact(&mut byte).unwrap_or_else(|error| panic!("{error} after {:?}", String::from_utf8_lossy(&bytes)));
+        stream
+            .read_exact(&mut byte)
+            .unwrap_or_else(|error| panic!("{error} after {:?}", String::from_utf8_lossy(&bytes)));
         bytes.push(byte[0]);
     }
     bytes

@@ -58,11 +58,8 @@ impl Connection {
             (Wait::Body, AnswerStage::Due) => {
                 self.refuse_for(now, Violation::BodyTimeout, false);
             }
-            (Wait::Body, AnswerStage::Complete) => {
-                self.finish(false);
-                return Expiry::Close;
-            }
-            (Wait::Silence | Wait::Linger, _) => {
+            (Wait::Silence | Wait::Linger, _) | (Wait::Body, AnswerStage::Complete) => {
+                self.answer = Answer::NONE;
                 self.take(Step::Gone, now);
                 return Expiry::Close;
             }
@@ -81,11 +78,7 @@ impl Connection {
     pub fn drain(&mut self) {
         self.is_draining = true;
         self.answer.persists = false;
-        let has_input = self
-            .workspace
-            .as_ref()
-            .is_some_and(|workspace| !workspace.input.is_empty());
-        if matches!(self.phase, Phase::Fresh | Phase::Idle) && !has_input {
+        if self.is_between_requests() {
             self.finish(false);
         }
     }

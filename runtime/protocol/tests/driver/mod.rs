@@ -263,3 +263,25 @@ fn decode_body<'b>(mut bytes: &'b [u8], answer: &mut Answer) -> &'b [u8] {
         }
     }
 }
+
+/// A connection that was accepted at tick 0, with a workspace.
+pub(crate) fn connection(limits: Limits) -> Connection {
+    let mut connection = Connection::new(Arc::new(limits), at(0));
+    connection.lend(Box::new(Workspace::new()));
+    connection
+}
+
+/// Answers the exchange in flight with 200 and `body`.
+pub(crate) fn answer_with(connection: &mut Connection, body: &[u8]) {
+    connection
+        .response(&date())
+        .whole(200, &HeaderLines::new(), body)
+        .unwrap();
+}
+
+/// Sends all output: what a client would receive.
+pub(crate) fn sent(connection: &mut Connection, now: Tick) -> Vec<u8> {
+    let output = connection.output().to_vec();
+    connection.consume_output(now, output.len());
+    output
+}

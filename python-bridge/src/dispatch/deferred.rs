@@ -1,0 +1,152 @@
+//! Calls whose answer comes later: coroutines under way, and calls on the blocking pool. They own what they need.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pyo3::prelude::*;
+use turbo_shard_runtime::protocol::{BodyLength, HeaderLines, Method, RequestHead};
+use turbo_shard_runtime::{BlockingPool, ReplyHandle};
+
+use super::argument_list::{ArgumentList, call_owned};
+use super::endpoint::Endpoint;
+use super::settle::{Settling, lines_of};
+use super::slow_calls::coarse_ms;
+use crate::coroutines::Started;
+use crate::errors::log_exception;
+use crate::python_thread::{Owned, attached};
+use crate::reply_reader::{Answer, Buffers, Lines};
+use crate::streaming;
+
+const UNAVAILABLE_BODY: &[u8] = br#"{"detail":"Service Unavailable"}"#;
+
+/// A request by its name, for logs: `GET /users/7`.
+pub(super) struct RequestName<'a>(pub(super) RequestHead<'a>);
+
+impl fmt::Display for RequestName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The target stays out: a query may hold what does not belong into logs.
+        write!(f, "{} {}", self.0.method_bytes().escape_ascii(), self.0.path().escape_ascii())
+    }
+}
+
+/// An answer that is still to come.
+pub(super) struct Pending {
+    pub(super) settling: Arc<Settling>,
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) handle: ReplyHandle,
+    pub(super) name: String,
+    pub(super) is_head: bool,
+}
+
+impl Pending {
+    pub(super) fn new(
+        settling: &Arc<Settling>,
+        endpoint: &Arc<Endpoint>,
+        head: RequestHead<'_>,
+        handle: ReplyHandle,
+    ) -> Pending {
+        Pending {
+            settling: Arc::clone(settling),
+            endpoint: Arc::clone(endpoint),
+            handle,
+            name: RequestName(head).to_string(),
+            is_head: head.method() == Method::Head,
+        }
+    }
+
+    /// Sends the answer to what the handler returned or raised.
+    pub(super) fn finish(self, py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) {
+        let mut buffers = Buffers::default();
+        let answer = self.settling.settle(result, self.endpoint.status, &self.name, py, &mut buffers);
+        match answer {
+            Answer::Whole { status, lines, body } => {
+                let lines = self.settling.lines(lines, &buffers).clone();
+                let bytes = match buffers.bytes(&body) {
+                    Ok(bytes) => bytes.to_vec(),
+                    Err(error) => {
+                        log_exception(py, &error, &self.name);
+                        self.handle.fail();
+                        return;
+                    }
+                };
+                self.handle.whole(status, lines, bytes);
+            }
+            Answer::Stream { status, .. } if self.is_head => {
+                self.handle.start(status, buffers.lines, BodyLength::Unknown);
+                self.handle.end();
+            }
+            Answer::Stream { status, source } => {
+                streaming::stream(py, source, status, buffers.lines, self.handle, &self.settling.coroutines);
+            }
+            Answer::Await(coroutine) => self.follow(py, coroutine),
+        }
+    }
+
+    /// Awaits what the handler returned, and sends what comes of it.
+    fn follow(self, py: Python<'_>, coroutine: Bound<'_, PyAny>) {
+        match self.settling.coroutines.start(py, coroutine) {
+            Ok(Started::Finished(result)) => self.finish(py, result),
+            Ok(Started::Running(running)) => {
+                let name = self.name.clone();
+                let then = Box::new(move |py: Python<'_>, result: PyResult<Bound<'_, PyAny>>| self.finish(py, result));
+                if let Err(error) = running.on_done(py, then) {
+                    log_exception(py, &error, &name);
+                }
+            }
+            Err(error) => self.finish(py, Err(error)),
+        }
+    }
+}
+
+/// Calls the handler on the pool; where there is no room, the answer is 503.
+pub(super) fn call_blocking(pool: &BlockingPool, pending: Pending, arguments: &ArgumentList<'_, '_>) {
+    let count = pending.endpoint.arguments.len();
+    let call = BlockingCall { pending: Some(pending), arguments: arguments.to_owned(count) };
+    // A job that is refused is dropped, which answers.
+    let _ = pool.try_run(Box::new(move || call.run()));
+}
+
+struct BlockingCall {
+    pending: Option<Pending>,
+    arguments: Vec<Owned<PyAny>>,
+}
+
+impl BlockingCall {
+    fn run(mut self) {
+        let Some(pending) = self.pending.take() else { return };
+        let arguments = std::mem::take(&mut self.arguments);
+        attached(|py| {
+            let endpoint = Arc::clone(&pending.endpoint);
+            let keywords = endpoint.keywords.as_ref();
+            let result = call_owned(py, &endpoint.handler, arguments, keywords, endpoint.keyword_count);
+            pending.finish(py, result);
+        });
+    }
+}
+
+impl Drop for BlockingCall {
+    fn drop(&mut self) {
+        let Some(pending) = self.pending.take() else { return };
+        log_refused(&pending);
+        let mut lines: HeaderLines = lines_of(Lines::Json);
+        lines.push(b"retry-after", b"1").expect("our own header is valid");
+        pending.handle.whole(503, lines, UNAVAILABLE_BODY.to_vec());
+    }
+}
+
+/// One line per second at most: there may be thousands of refusals.
+fn log_refused(pending: &Pending) {
+    static LAST_S: AtomicU64 = AtomicU64::new(0);
+    static REFUSED: AtomicU64 = AtomicU64::new(0);
+    REFUSED.fetch_add(1, Ordering::Relaxed);
+    let now_s = coarse_ms() / 1000 + 1;
+    if LAST_S.swap(now_s, Ordering::Relaxed) != now_s {
+        let refused = REFUSED.swap(0, Ordering::Relaxed);
+        log::warn!(
+            "{} (handler {}) answered 503: the blocking pool's queue is full ({refused} refused since last said)",
+            pending.name,
+            pending.endpoint.label
+        );
+    }
+}

@@ -1,0 +1,312 @@
+//! The server as Python code holds it: `NativeServer`, and the module's functions about servers and the machine.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use log::LevelFilter;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use turbo_shard_runtime::{self as runtime, BoundServer, EngineChoice, EngineName, Mode, Report, ServerConfig, ServerHandle};
+
+use crate::errors::StartError;
+use crate::logging;
+use crate::python_app::{BridgeSettings, PythonApp};
+use crate::python_thread::attached;
+
+/// How long the interpreter's exit waits for a server that still runs on another thread.
+const EXIT_WAIT: Duration = Duration::from_secs(5);
+
+/// The servers that run in this process, for `stats()`, by the number of their run.
+static RUNNING: Mutex<BTreeMap<u64, ServerHandle>> = Mutex::new(BTreeMap::new());
+
+/// A server whose sockets are bound. `run` serves, on the calling thread, until it is stopped.
+#[pyclass(frozen, module = "turbo_shard._native")]
+pub(crate) struct NativeServer {
+    /// Taken by `run`.
+    bound: Mutex<Option<(BoundServer, BridgeSettings)>>,
+    report: Report,
+    handle: ServerHandle,
+}
+
+#[pymethods]
+impl NativeServer {
+    #[new]
+    #[pyo3(signature = (*, mode, engine, shards, pin, host, port, backlog, connections_max, graceful_timeout, body_max,
+        keep_alive_timeout, head_timeout, body_timeout, write_timeout, blocking_threads, blocking_queue_max, log_level))]
+    #[allow(clippy::too_many_arguments)]
+    fn new(
+        py: Python<'_>,
+        mode: &str,
+        engine: &str,
+        shards: Option<usize>,
+        pin: bool,
+        host: String,
+        port: u16,
+        backlog: u32,
+        connections_max: usize,
+        graceful_timeout: f64,
+        body_max: u64,
+        keep_alive_timeout: f64,
+        head_timeout: f64,
+        body_timeout: f64,
+        write_timeout: f64,
+        blocking_threads: usize,
+        blocking_queue_max: usize,
+        log_level: &str,
+    ) -> PyResult<NativeServer> {
+        let mut config = ServerConfig {
+            mode: one_of("mode", mode, &[("shard", Mode::Shard), ("steal", Mode::Steal)])?,
+            engine: engine_choice(engine)?,
+            pin,
+            host,
+            port,
+            backlog,
+            connections_max,
+            graceful_timeout_ms: milliseconds("graceful_timeout", graceful_timeout)?,
+            ..ServerConfig::default()
+        };
+        if let Some(shards) = shards {
+            config.shards = at_least_one("shards", shards)?;
+        }
+        config.limits.body_bytes_max = body_max;
+        config.limits.discard_bytes_max = config.limits.discard_bytes_max.min(body_max);
+        config.limits.keep_alive_timeout_ms = milliseconds("keep_alive_timeout", keep_alive_timeout)?;
+        config.limits.head_timeout_ms = milliseconds("head_timeout", head_timeout)?;
+        config.limits.body_timeout_ms = milliseconds("body_timeout", body_timeout)?;
+        config.limits.write_timeout_ms = milliseconds("write_timeout", write_timeout)?;
+        let bridge = BridgeSettings {
+            blocking_threads: at_least_one("blocking_threads", blocking_threads)?,
+            blocking_queue_max,
+        };
+        logging::install(
+            log_level.parse::<LevelFilter>().map_err(|_| PyValueError::new_err(format!("log_level: {log_level:?}")))?,
+        );
+        let bound = py.detach(|| BoundServer::bind(config)).map_err(start_error)?;
+        let (report, handle) = (bound.report().clone(), bound.handle());
+        Ok(NativeServer { bound: Mutex::new(Some((bound, bridge))), report, handle })
+    }
+
+    /// What was bound and chosen.
+    fn report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let report = PyDict::new(py);
+        let addresses = self.report.addresses.iter().map(|address| (address.ip().to_string(), address.port()));
+        report.set_item("addresses", PyList::new(py, addresses.collect::<Vec<_>>())?)?;
+        report.set_item("mode", self.report.mode.to_string())?;
+        report.set_item("engine", self.report.engine.to_string())?;
+        report.set_item("engine_reason", &self.report.engine_reason)?;
+        report.set_item("shard_cores", &self.report.shard_cores)?;
+        Ok(report)
+    }
+
+    /// Serves `app` until the server is stopped. `on_ready` is called once every shard serves; what it raises stops
+    /// the server and is raised from here.
+    #[pyo3(signature = (app, *, interface = "native", handle_signals, on_ready = None))]
+    fn run(
+        &self,
+        py: Python<'_>,
+        app: Py<PyAny>,
+        interface: &str,
+        handle_signals: bool,
+        on_ready: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        one_of("interface", interface, &[("native", ())])?;
+        let taken = lock(&self.bound).take();
+        let (bound, settings) = taken.ok_or_else(|| PyRuntimeError::new_err("a server can be run once"))?;
+        let app = PythonApp::new(app, settings, self.report.mode, self.report.shard_cores.len());
+        let life = app.life();
+        let at_exit = AtExit::register(py, self.handle.clone())?;
+        let run = next_run();
+        lock(&RUNNING).insert(run, self.handle.clone());
+
+        let mut not_ready = None;
+        let result = py.detach(|| {
+            let result = bound.run(app, handle_signals, || {
+                if let Some(on_ready) = on_ready
+                    && let Err(error) = attached(|py| on_ready.call0(py).map(|_| ()))
+                {
+                    not_ready = Some(error);
+                    self.handle.stop_now();
+                }
+            });
+            life.end();
+            result
+        });
+
+        lock(&RUNNING).remove(&run);
+        AtExit::unregister(&at_exit)?;
+        if life.threads_left() > 0 {
+            leave_at_exit(py, life.threads_left())?;
+        }
+        not_ready.map_or(Ok(()), Err)?;
+        result.map_err(start_error)
+    }
+
+    /// Stops gracefully: exchanges in flight may finish, within the graceful timeout. Returns at once.
+    fn stop(&self) {
+        self.handle.stop();
+    }
+
+    /// Cuts every connection and stops. Returns at once.
+    fn stop_now(&self) {
+        self.handle.stop_now();
+    }
+
+    /// One dict of counters per shard.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        counts_of(py, std::slice::from_ref(&self.handle))
+    }
+}
+
+/// One dict of counters per shard of the server that runs in this process; empty if none does.
+#[pyfunction]
+pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
+    let running: Vec<ServerHandle> = lock(&RUNNING).values().cloned().collect();
+    counts_of(py, &running)
+}
+
+/// Each engine's name, and why it cannot be used here (None: it can).
+#[pyfunction]
+pub(crate) fn probe_engines(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
+    let probes = py.detach(runtime::probe_engines);
+    let rows = PyList::empty(py);
+    for probe in probes {
+        let row = PyDict::new(py);
+        row.set_item("name", probe.name.to_string())?;
+        row.set_item("available", probe.available.is_ok())?;
+        row.set_item("reason", probe.available.err())?;
+        rows.append(row)?;
+    }
+    Ok(rows)
+}
+
+/// The cores that this process may run on, the CPUs that its cgroup pays for, and the shards that follow from both.
+#[pyfunction]
+pub(crate) fn allowed_cores(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let allowed = py.detach(runtime::allowed_cores);
+    let row = PyDict::new(py);
+    row.set_item("default_shards", allowed.default_shards().get())?;
+    row.set_item("cores", allowed.cores)?;
+    row.set_item("quota", allowed.quota)?;
+    Ok(row)
+}
+
+fn counts_of<'py>(py: Python<'py>, servers: &[ServerHandle]) -> PyResult<Bound<'py, PyList>> {
+    let rows = PyList::empty(py);
+    for counts in servers.iter().flat_map(ServerHandle::counts) {
+        let row = PyDict::new(py);
+        row.set_item("shard", counts.shard)?;
+        row.set_item("core", counts.core)?;
+        row.set_item("connections_open", counts.connections_open)?;
+        row.set_item("connections_accepted", counts.connections_accepted)?;
+        row.set_item("requests", counts.requests)?;
+        row.set_item("busy_us", counts.busy_us)?;
+        row.set_item("handler_panics", counts.handler_panics)?;
+        row.set_item("restarts", counts.restarts)?;
+        rows.append(row)?;
+    }
+    Ok(rows)
+}
+
+/// Stops a server that still runs, on another thread, when the interpreter exits: threads that come back to Python
+/// after that would be killed in the middle of Rust code.
+#[pyclass(frozen, module = "turbo_shard._native")]
+struct AtExit {
+    handle: ServerHandle,
+    ended: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl AtExit {
+    fn register(py: Python<'_>, handle: ServerHandle) -> PyResult<Bound<'_, AtExit>> {
+        let at_exit = Bound::new(py, AtExit { handle, ended: Arc::default() })?;
+        py.import("atexit")?.call_method1("register", (&at_exit,))?;
+        Ok(at_exit)
+    }
+
+    /// The server has ended.
+    fn unregister(at_exit: &Bound<'_, AtExit>) -> PyResult<()> {
+        let (ended, changed) = &*at_exit.get().ended;
+        *lock(ended) = true;
+        changed.notify_all();
+        at_exit.py().import("atexit")?.call_method1("unregister", (at_exit,))?;
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl AtExit {
+    fn __call__(&self, py: Python<'_>) {
+        self.handle.stop_now();
+        py.detach(|| {
+            let (ended, changed) = &*self.ended;
+            drop(changed.wait_timeout_while(lock(ended), EXIT_WAIT, |ended| !*ended));
+        });
+    }
+}
+
+/// Handlers that do not return still run, on threads that the exit of the interpreter would kill in the middle of Rust
+/// code; so the process leaves without that, once everything else has been said.
+fn leave_at_exit(py: Python<'_>, threads: usize) -> PyResult<()> {
+    log::error!("{threads} thread(s) are still in a handler; they end with the process");
+    py.import("atexit")?.call_method1("register", (wrap_pyfunction!(leave, py)?,))?;
+    Ok(())
+}
+
+#[pyfunction]
+fn leave(py: Python<'_>) -> PyResult<()> {
+    let sys = py.import("sys")?;
+    for stream in ["stdout", "stderr"] {
+        let _ = sys.getattr(stream)?.call_method0("flush");
+    }
+    // SAFETY: ends the process; nothing runs after it.
+    unsafe { libc::_exit(0) }
+}
+
+fn next_run() -> u64 {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    RUNS.fetch_add(1, Ordering::Relaxed)
+}
+
+fn one_of<T: Copy>(setting: &str, value: &str, choices: &[(&str, T)]) -> PyResult<T> {
+    let found = choices.iter().find(|(name, _)| *name == value);
+    found.map(|(_, choice)| *choice).ok_or_else(|| {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        PyValueError::new_err(format!("{setting}: {value:?} is not one of {}", names.join(", ")))
+    })
+}
+
+fn engine_choice(name: &str) -> PyResult<EngineChoice> {
+    one_of(
+        "engine",
+        name,
+        &[
+            ("auto", EngineChoice::Auto),
+            ("tokio", EngineChoice::Named(EngineName::Tokio)),
+            ("glommio", EngineChoice::Named(EngineName::Glommio)),
+        ],
+    )
+}
+
+fn at_least_one(setting: &str, value: usize) -> PyResult<NonZeroUsize> {
+    NonZeroUsize::new(value).ok_or_else(|| PyValueError::new_err(format!("{setting}: 0 is too few")))
+}
+
+fn milliseconds(setting: &str, seconds: f64) -> PyResult<u64> {
+    if seconds.is_finite() && seconds >= 0.0 {
+        Ok((seconds * 1000.0).round() as u64)
+    } else {
+        Err(PyValueError::new_err(format!("{setting}: {seconds} is not a number of seconds")))
+    }
+}
+
+fn start_error(error: runtime::StartError) -> PyErr {
+    StartError::new_err(error.to_string())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each lock in this file is held for one statement that cannot panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
