@@ -14,9 +14,7 @@ use std::borrow::Cow;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyDict, PyInt, PyList, PyString, PyTuple, PyType,
-};
+use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyInt, PyList, PyString, PyTuple, PyType};
 use turbo_shard_runtime::protocol::HeaderLines;
 
 use crate::json;
@@ -37,8 +35,15 @@ impl Vocabulary {
         Ok(Vocabulary {
             response: response.getattr("Response")?.cast_into()?.unbind(),
             streaming_response: response.getattr("StreamingResponse")?.cast_into()?.unbind(),
-            coroutine: py.import("types")?.getattr("CoroutineType")?.cast_into()?.unbind(),
-            json_fallback: py.import("turbo_shard.json_fallback")?.getattr("json_fallback")?.unbind(),
+            coroutine: py
+                .import("types")?
+                .getattr("CoroutineType")?
+                .cast_into()?
+                .unbind(),
+            json_fallback: py
+                .import("turbo_shard.json_fallback")?
+                .getattr("json_fallback")?
+                .unbind(),
         })
     }
 }
@@ -46,7 +51,11 @@ impl Vocabulary {
 /// What is answered. Lines and body may lie in the caller's [`Buffers`].
 pub(crate) enum Answer<'py> {
     /// At once, with a whole body.
-    Whole { status: u16, lines: Lines, body: Body<'py> },
+    Whole {
+        status: u16,
+        lines: Lines,
+        body: Body<'py>,
+    },
     /// In pieces; the lines are in the buffers.
     Stream { status: u16, source: StreamSource },
     /// What is awaited will say: the function was no `async def`, and returned what one returns.
@@ -134,7 +143,11 @@ pub(crate) fn read<'py>(
         let py = value.py();
         let fallback = vocabulary.json_fallback.bind_borrowed(py);
         json::encode(py, value.as_borrowed(), &mut buffers.body, Some(fallback))?;
-        return Ok(Answer::Whole { status: status.unwrap_or(200), lines: Lines::Json, body: Body::Buffer });
+        return Ok(Answer::Whole {
+            status: status.unwrap_or(200),
+            lines: Lines::Json,
+            body: Body::Buffer,
+        });
     }
     read_other(value, status, vocabulary, buffers)
 }
@@ -156,7 +169,11 @@ fn read_other<'py>(
     }
     let implied = if value.is_none() { 204 } else { 200 };
     let (lines, body) = read_body(value, vocabulary, buffers)?;
-    Ok(Answer::Whole { status: status.unwrap_or(implied), lines, body })
+    Ok(Answer::Whole {
+        status: status.unwrap_or(implied),
+        lines,
+        body,
+    })
 }
 
 /// What a value is as a body.
@@ -179,7 +196,10 @@ fn read_body<'py>(
         return Ok((Lines::None, Body::Empty));
     }
     if let Ok(bytes) = value.cast::<PyByteArray>() {
-        return Ok((Lines::Octets, Body::Bytes(PyBytes::new(py, &bytes.to_vec()))));
+        return Ok((
+            Lines::Octets,
+            Body::Bytes(PyBytes::new(py, &bytes.to_vec())),
+        ));
     }
     let fallback = vocabulary.json_fallback.bind_borrowed(py);
     json::encode(py, value.as_borrowed(), &mut buffers.body, Some(fallback))?;
@@ -188,7 +208,8 @@ fn read_body<'py>(
 
 /// A member of a str Enum answers as its JSON, as every other Enum does.
 fn is_enum(text: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(!text.is_exact_instance_of::<PyString>() && text.get_type().hasattr(intern!(text.py(), "__members__"))?)
+    Ok(!text.is_exact_instance_of::<PyString>()
+        && text.get_type().hasattr(intern!(text.py(), "__members__"))?)
 }
 
 fn read_tuple<'py>(
@@ -205,7 +226,9 @@ fn read_tuple<'py>(
     }
     let body = tuple.get_item(0)?;
     if body.is_instance(vocabulary.response.bind(py))? {
-        return Err(PyTypeError::new_err("a Response in a tuple: it has its own status and headers"));
+        return Err(PyTypeError::new_err(
+            "a Response in a tuple: it has its own status and headers",
+        ));
     }
     let status = read_status(&tuple.get_item(1)?)?;
     let (mut lines, body) = read_body(body, vocabulary, buffers)?;
@@ -216,7 +239,11 @@ fn read_tuple<'py>(
         }
         lines = Lines::Own;
     }
-    Ok(Answer::Whole { status, lines, body })
+    Ok(Answer::Whole {
+        status,
+        lines,
+        body,
+    })
 }
 
 fn read_response<'py>(
@@ -226,30 +253,51 @@ fn read_response<'py>(
 ) -> PyResult<Answer<'py>> {
     let py = response.py();
     let status = read_status(&response.getattr(intern!(py, "status_code"))?)?;
-    push_headers(&response.getattr(intern!(py, "headers"))?, &mut buffers.lines)?;
+    push_headers(
+        &response.getattr(intern!(py, "headers"))?,
+        &mut buffers.lines,
+    )?;
     if response.is_instance(vocabulary.streaming_response.bind(py))? {
         let is_async = response.getattr(intern!(py, "is_async"))?.is_truthy()?;
         let iterator = response.getattr(intern!(py, "content"))?.unbind();
-        return Ok(Answer::Stream { status, source: StreamSource { iterator, is_async } });
+        return Ok(Answer::Stream {
+            status,
+            source: StreamSource { iterator, is_async },
+        });
     }
-    let body = match response.getattr(intern!(py, "body"))?.cast_into::<PyBytes>() {
+    let body = match response
+        .getattr(intern!(py, "body"))?
+        .cast_into::<PyBytes>()
+    {
         Ok(bytes) => Body::Bytes(bytes),
         Err(error) => {
             let name = error.into_inner().get_type().qualname()?;
-            return Err(PyTypeError::new_err(format!("a Response's body is bytes, not {name}")));
+            return Err(PyTypeError::new_err(format!(
+                "a Response's body is bytes, not {name}"
+            )));
         }
     };
-    Ok(Answer::Whole { status, lines: Lines::Own, body })
+    Ok(Answer::Whole {
+        status,
+        lines: Lines::Own,
+        body,
+    })
 }
 
 /// A final status. bool is an int to Python, but never meant as a status.
 pub(crate) fn read_status(value: &Bound<'_, PyAny>) -> PyResult<u16> {
     if !value.is_instance_of::<PyInt>() || value.is_instance_of::<PyBool>() {
-        return Err(PyTypeError::new_err(format!("an answer's status is an int, not {}", value.get_type().qualname()?)));
+        return Err(PyTypeError::new_err(format!(
+            "an answer's status is an int, not {}",
+            value.get_type().qualname()?
+        )));
     }
     match value.extract::<u16>() {
         Ok(status @ 200..=599) => Ok(status),
-        _ => Err(PyValueError::new_err(format!("an answer's status is 200 to 599, not {}", value.str()?))),
+        _ => Err(PyValueError::new_err(format!(
+            "an answer's status is 200 to 599, not {}",
+            value.str()?
+        ))),
     }
 }
 
@@ -260,7 +308,9 @@ pub(crate) fn push_headers(headers: &Bound<'_, PyAny>, lines: &mut HeaderLines) 
     }
     let py = headers.py();
     if let Ok(headers) = headers.cast::<PyDict>() {
-        return headers.iter().try_for_each(|(name, value)| push_header(&name, &value, lines));
+        return headers
+            .iter()
+            .try_for_each(|(name, value)| push_header(&name, &value, lines));
     }
     let pairs = if headers.hasattr(intern!(py, "multi_items"))? {
         headers.call_method0(intern!(py, "multi_items"))?
@@ -271,25 +321,39 @@ pub(crate) fn push_headers(headers: &Bound<'_, PyAny>, lines: &mut HeaderLines) 
     };
     for pair in pairs.try_iter()? {
         let pair = pair?;
-        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair
-            .extract()
-            .map_err(|_| PyTypeError::new_err("an answer's headers are a dict or a list of (name, value) pairs"))?;
+        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract().map_err(|_| {
+            PyTypeError::new_err("an answer's headers are a dict or a list of (name, value) pairs")
+        })?;
         push_header(&name, &value, lines)?;
     }
     Ok(())
 }
 
-fn push_header(name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, lines: &mut HeaderLines) -> PyResult<()> {
-    push(lines, &header_bytes(name)?, &header_bytes(value)?)
-        .map_err(|error| PyValueError::new_err(format!("header {}: {}", shown(name), error.value(name.py()))))
+fn push_header(
+    name: &Bound<'_, PyAny>,
+    value: &Bound<'_, PyAny>,
+    lines: &mut HeaderLines,
+) -> PyResult<()> {
+    push(lines, &header_bytes(name)?, &header_bytes(value)?).map_err(|error| {
+        PyValueError::new_err(format!(
+            "header {}: {}",
+            shown(name),
+            error.value(name.py())
+        ))
+    })
 }
 
 fn push(lines: &mut HeaderLines, name: &[u8], value: &[u8]) -> PyResult<()> {
-    lines.push(name, value).map_err(|misuse| PyValueError::new_err(misuse.to_string()))
+    lines
+        .push(name, value)
+        .map_err(|misuse| PyValueError::new_err(misuse.to_string()))
 }
 
 fn shown(value: &Bound<'_, PyAny>) -> String {
-    value.repr().map_or_else(|_| String::from("?"), |text| text.to_string_lossy().into_owned())
+    value.repr().map_or_else(
+        |_| String::from("?"),
+        |text| text.to_string_lossy().into_owned(),
+    )
 }
 
 /// Header fields are Latin-1, as far as they are text at all.
@@ -299,12 +363,20 @@ fn header_bytes<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
     }
     let Ok(text) = value.cast::<PyString>() else {
         let kind = value.get_type().qualname()?;
-        return Err(PyTypeError::new_err(format!("header names and values are str or bytes, not {kind}: {}", shown(value))));
+        return Err(PyTypeError::new_err(format!(
+            "header names and values are str or bytes, not {kind}: {}",
+            shown(value)
+        )));
     };
     let text = text.to_str()?;
     if text.is_ascii() {
         return Ok(Cow::Borrowed(text.as_bytes()));
     }
-    let bytes: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
-    bytes.map(Cow::Owned).ok_or_else(|| PyValueError::new_err(format!("header {}: not Latin-1", shown(value))))
+    let bytes: Option<Vec<u8>> = text
+        .chars()
+        .map(|character| u8::try_from(u32::from(character)).ok())
+        .collect();
+    bytes
+        .map(Cow::Owned)
+        .ok_or_else(|| PyValueError::new_err(format!("header {}: not Latin-1", shown(value))))
 }

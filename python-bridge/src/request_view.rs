@@ -41,7 +41,7 @@ const HEADERS: usize = 4;
 
 impl Request {
     /// Copies the request.
-    pub(crate) fn new<'py>(
+    pub(crate) fn of<'py>(
         py: Python<'py>,
         head: RequestHead<'_>,
         params: Params<'_>,
@@ -49,7 +49,12 @@ impl Request {
         connection: &ConnectionInfo,
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut text = Pieces::with_capacity(head.target().len() * 2 + 512);
-        for piece in [head.method_bytes(), head.target(), head.path(), head.query()] {
+        for piece in [
+            head.method_bytes(),
+            head.target(),
+            head.path(),
+            head.query(),
+        ] {
             text.push(piece);
         }
         let mut header_count = 0;
@@ -67,7 +72,11 @@ impl Request {
             header_count,
             version: head.version(),
             connection: *connection,
-            body: if body.is_empty() { None } else { Some(PyBytes::new(py, body).unbind()) },
+            body: if body.is_empty() {
+                None
+            } else {
+                Some(PyBytes::new(py, body).unbind())
+            },
             headers: OnceLock::new(),
             query_params: OnceLock::new(),
             cookies: OnceLock::new(),
@@ -100,8 +109,13 @@ impl Request {
         if !target.starts_with('/') && target != "*" {
             return PyString::new(py, &target);
         }
-        let host = self.header_fields().find(|(name, _)| name.eq_ignore_ascii_case(b"host"));
-        let host = host.map_or_else(|| self.connection.local.to_string(), |(_, value)| lossy_text(value));
+        let host = self
+            .header_fields()
+            .find(|(name, _)| name.eq_ignore_ascii_case(b"host"));
+        let host = host.map_or_else(
+            || self.connection.local.to_string(),
+            |(_, value)| lossy_text(value),
+        );
         PyString::new(py, &format!("http://{host}{target}"))
     }
 
@@ -134,19 +148,26 @@ impl Request {
         made_once(py, &self.query_params, || {
             let pairs: Vec<_> = query_pairs(self.text.piece(QUERY))
                 .map(|(name, value)| {
-                    (lossy(py, &decode_query_text(name)), lossy(py, &decode_query_text(value)))
+                    (
+                        lossy(py, &decode_query_text(name)),
+                        lossy(py, &decode_query_text(value)),
+                    )
                 })
                 .collect();
-            py.import(intern!(py, "turbo_shard.headers"))?.call_method1(intern!(py, "QueryParams"), (pairs,))
+            py.import(intern!(py, "turbo_shard.headers"))?
+                .call_method1(intern!(py, "QueryParams"), (pairs,))
         })
     }
 
     #[getter]
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         made_once(py, &self.headers, || {
-            let pairs: Vec<_> =
-                self.header_fields().map(|(name, value)| (latin1(py, name), latin1(py, value))).collect();
-            py.import(intern!(py, "turbo_shard.headers"))?.call_method1(intern!(py, "Headers"), (pairs,))
+            let pairs: Vec<_> = self
+                .header_fields()
+                .map(|(name, value)| (latin1(py, name), latin1(py, value)))
+                .collect();
+            py.import(intern!(py, "turbo_shard.headers"))?
+                .call_method1(intern!(py, "Headers"), (pairs,))
         })
     }
 
@@ -154,7 +175,10 @@ impl Request {
     fn cookies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         made_once(py, &self.cookies, || {
             let cookies = PyDict::new(py);
-            for (_, field) in self.header_fields().filter(|(name, _)| name.eq_ignore_ascii_case(b"cookie")) {
+            for (_, field) in self
+                .header_fields()
+                .filter(|(name, _)| name.eq_ignore_ascii_case(b"cookie"))
+            {
                 for (name, value) in cookie_pairs(field) {
                     cookies.set_item(latin1(py, name), latin1(py, &value))?;
                 }
@@ -175,7 +199,9 @@ impl Request {
 
     #[getter]
     fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        self.body.as_ref().map_or_else(|| PyBytes::new(py, b""), |body| body.bind(py).clone())
+        self.body
+            .as_ref()
+            .map_or_else(|| PyBytes::new(py, b""), |body| body.bind(py).clone())
     }
 
     #[getter]
@@ -184,15 +210,21 @@ impl Request {
     }
 
     fn text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        py.import(intern!(py, "turbo_shard.body"))?.call_method1(intern!(py, "text_of"), (self.body(py),))
+        py.import(intern!(py, "turbo_shard.body"))?
+            .call_method1(intern!(py, "text_of"), (self.body(py),))
     }
 
     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        py.import(intern!(py, "turbo_shard.body"))?.call_method1(intern!(py, "json_of"), (self.body(py),))
+        py.import(intern!(py, "turbo_shard.body"))?
+            .call_method1(intern!(py, "json_of"), (self.body(py),))
     }
 
     fn __repr__(&self) -> String {
-        format!("<Request {} {}>", lossy_text(self.text.piece(METHOD)), lossy_text(self.text.piece(TARGET)))
+        format!(
+            "<Request {} {}>",
+            lossy_text(self.text.piece(METHOD)),
+            lossy_text(self.text.piece(TARGET))
+        )
     }
 
     /// An app may put a request into its own state; the collector must see the cycle. The dicts in it break it.
@@ -235,7 +267,13 @@ fn lossy<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
 fn latin1<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
     match std::str::from_utf8(bytes) {
         Ok(text) if bytes.is_ascii() => PyString::new(py, text),
-        _ => PyString::new(py, &bytes.iter().map(|&byte| char::from(byte)).collect::<String>()),
+        _ => PyString::new(
+            py,
+            &bytes
+                .iter()
+                .map(|&byte| char::from(byte))
+                .collect::<String>(),
+        ),
     }
 }
 
@@ -247,7 +285,10 @@ struct Pieces {
 
 impl Pieces {
     fn with_capacity(bytes: usize) -> Pieces {
-        Pieces { bytes: Vec::with_capacity(bytes), ends: Vec::with_capacity(32) }
+        Pieces {
+            bytes: Vec::with_capacity(bytes),
+            ends: Vec::with_capacity(32),
+        }
     }
 
     fn push(&mut self, piece: &[u8]) {
@@ -257,7 +298,11 @@ impl Pieces {
     }
 
     fn piece(&self, index: usize) -> &[u8] {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
+        let start = if index == 0 {
+            0
+        } else {
+            self.ends[index - 1] as usize
+        };
         &self.bytes[start..self.ends[index] as usize]
     }
 

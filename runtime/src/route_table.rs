@@ -6,6 +6,7 @@
 //!
 //! There is one tree per method. `PUT /users/me` thus reaches `PUT /users/{id}` even where `GET /users/me` exists.
 
+mod found;
 mod template;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use percent_encoding::percent_decode;
 
 use template::{Parameter, Template, UNMATCHABLE};
 
+pub use found::{Found, Params};
 pub use template::PARAMETERS_MAX;
 
 /// Most methods that a table can tell apart: as many as there are bits in the set that becomes an `Allow` field.
@@ -45,81 +47,6 @@ struct Route<T> {
     /// Was not asked for: it stands for an empty catch-all, and gives way to a route of that very path.
     implied: bool,
 }
-
-/// What [`RouteTable::find`] found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found<'a, T> {
-    /// A route, and what its parameters stand for.
-    Route {
-        /// What was given to [`RouteTable::add`].
-        value: T,
-        /// The parameters' values.
-        params: Params<'a>,
-    },
-    /// No method has such a path.
-    NotFound,
-    /// Other methods have such a path.
-    MethodNotAllowed {
-        /// The value of the `Allow` field.
-        allow: &'a str,
-    },
-}
-
-/// The values of a route's parameters, percent-decoded, in the order of its template. They need not be UTF-8.
-#[derive(Clone, Copy)]
-pub struct Params<'a> {
-    parameters: &'a [Parameter],
-    spans: [(u32, u32); PARAMETERS_MAX],
-    text: &'a [u8],
-}
-
-impl<'a> Params<'a> {
-    /// How many there are.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.parameters.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.parameters.is_empty()
-    }
-
-    /// The value of the template's parameter number `index`; empty if it has none of that number.
-    #[must_use]
-    pub fn value(&self, index: usize) -> &'a [u8] {
-        let (from, to) = self.spans.get(index).copied().unwrap_or_default();
-        &self.text[from as usize..to as usize]
-    }
-
-    /// Names and values, in the order of the template.
-    pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + '_ {
-        self.parameters
-            .iter()
-            .enumerate()
-            .map(|(index, parameter)| (&*parameter.name, self.value(index)))
-    }
-}
-
-impl fmt::Debug for Params<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map()
-            .entries(
-                self.iter()
-                    .map(|(name, value)| (name, value.escape_ascii().to_string())),
-            )
-            .finish()
-    }
-}
-
-impl PartialEq for Params<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
-    }
-}
-
-impl Eq for Params<'_> {}
 
 /// Why a route cannot be added: the fault of whoever wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]

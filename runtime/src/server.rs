@@ -13,7 +13,7 @@ use crate::engine::per_core::{PerCore, ShardEvent, ShardRecord};
 use crate::engine::registry;
 use crate::engine::work_stealing::{self, StealPlan};
 use crate::mailbox::{Control, mailbox};
-use crate::net::{listener, placement};
+use crate::net::{listener, open_files, placement};
 use crate::service::{App, StartError};
 use crate::shard::clock::Clock;
 use crate::shard::counters::{Counters, ShardCounts};
@@ -116,6 +116,9 @@ impl BoundServer {
                 String::from("work stealing runs on tokio"),
             ),
         };
+        if let Err(error) = open_files::raise_limit() {
+            log::warn!("the limit of open files could not be raised: {error}");
+        }
         let shards = config.shards.get();
         let count = if config.mode == Mode::Shard {
             shards

@@ -239,12 +239,12 @@ def _argument(parameter: Parameter) -> Argument:
 
     kind = parameter.kind
     read: Callable[..., Any] | None = None
-    if parameter.source != "request":
-        read = parameter.reader()
-    if read is not None and kind == "json":
+    if kind == "json":
         from .body import json_reader
 
-        read = json_reader(read)
+        read = json_reader(parameter.reader())
+    elif parameter.source not in ("request", "body"):
+        read = parameter.reader()
     required = parameter.default is MISSING
     default = None if required else parameter.default
     name, source, alias = parameter.name, parameter.source, parameter.alias

@@ -134,11 +134,8 @@ class _Readers:
         optional = types.NoneType in alternatives
         others = [other for other in alternatives if other is not types.NoneType]
         readers = [(name_of(other), self.reader(other)) for other in others]
-        # A value that is of one member's very type is read by that member.
-        exact = {
-            get_origin(other) or other: read
-            for other, (_, read) in zip(others, readers, strict=True)
-        }
+        # A text, number or boolean is read by the member that is its very type.
+        exact = {other: read for other, (_, read) in zip(others, readers, strict=True) if other in SCALARS}
 
         def read(value: Any) -> Any:
             if value is None and optional:

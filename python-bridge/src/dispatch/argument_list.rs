@@ -65,7 +65,11 @@ impl<'a, 'py> ArgumentList<'a, 'py> {
         keywords: Option<&Py<PyTuple>>,
         keyword_count: usize,
     ) -> PyResult<Bound<'py, PyAny>> {
-        assert!(count <= ARGUMENTS_MAX && self.filled.trailing_ones() as usize >= count && keyword_count <= count);
+        assert!(
+            count <= ARGUMENTS_MAX
+                && self.filled.trailing_ones() as usize >= count
+                && keyword_count <= count
+        );
         let positional = (count - keyword_count) | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
         let names = keywords.map_or(std::ptr::null_mut(), Py::as_ptr);
         // SAFETY: `count` places after the first are filled (asserted above) with live objects: ours until drop, lent
@@ -83,7 +87,8 @@ impl<'a, 'py> ArgumentList<'a, 'py> {
         assert!(count <= ARGUMENTS_MAX && self.filled.trailing_ones() as usize >= count);
         let place = |slot: usize| {
             // SAFETY: the slot is filled (asserted above) with a live object, and this thread is attached.
-            let object = unsafe { Bound::from_borrowed_ptr(self.py, self.places[slot + 1].assume_init()) };
+            let object =
+                unsafe { Bound::from_borrowed_ptr(self.py, self.places[slot + 1].assume_init()) };
             Owned::new(object.unbind())
         };
         (0..count).map(place).collect()

@@ -55,14 +55,26 @@ pub(super) fn bind<'a, 'py>(
         if extent == Extent::BeforeBody && argument.source >= Source::Body {
             break;
         }
-        let mut bind = Bind { py, argument, text, faults, input_error };
+        let mut bind = Bind {
+            py,
+            argument,
+            text,
+            faults,
+            input_error,
+        };
         let found = match argument.source {
             Source::Path(index) => bind.one(incoming.params.value(index), Encoding::Utf8)?,
             Source::Query => bind.query(incoming.head.query())?,
             Source::Header => bind.header(&incoming.head)?,
             Source::Cookie => bind.cookie(&incoming.head)?,
             Source::Body => bind.body(incoming)?,
-            Source::Request => Found::Value(Request::new(py, incoming.head, incoming.params, incoming.body, incoming.connection)?),
+            Source::Request => Found::Value(Request::of(
+                py,
+                incoming.head,
+                incoming.params,
+                incoming.body,
+                incoming.connection,
+            )?),
         };
         match found {
             Found::Value(value) => list.give(argument.slot, value),
@@ -99,9 +111,13 @@ impl<'py> Bind<'_, 'py> {
     fn one(&mut self, bytes: &[u8], encoding: Encoding) -> PyResult<Found<'py>> {
         let py = self.py;
         let value = match self.argument.kind {
-            Kind::Int => plain_int(bytes).map(|value| value.into_bound_py_any(py)).transpose()?,
+            Kind::Int => plain_int(bytes)
+                .map(|value| value.into_bound_py_any(py))
+                .transpose()?,
             Kind::Float => plain_float(bytes).map(|value| PyFloat::new(py, value).into_any()),
-            Kind::Bool => plain_bool(bytes).map(|value| PyBool::new(py, value).to_owned().into_any()),
+            Kind::Bool => {
+                plain_bool(bytes).map(|value| PyBool::new(py, value).to_owned().into_any())
+            }
             _ => None,
         };
         match value {
@@ -112,23 +128,33 @@ impl<'py> Bind<'_, 'py> {
 
     fn text(&mut self, bytes: &[u8], encoding: Encoding) -> PyResult<Found<'py>> {
         let Some(text) = string_of(self.py, bytes, encoding) else {
-            self.faults.add_no_text(&[self.argument.source.name(), &self.argument.alias], bytes)?;
+            self.faults
+                .add_no_text(&[self.argument.source.name(), &self.argument.alias], bytes)?;
             return Ok(Found::Wrong);
         };
         match self.argument.kind {
             Kind::Str => Ok(Found::Value(text.into_any())),
-            _ => self.read(text.as_any(), &[self.argument.source.name(), &self.argument.alias]),
+            _ => self.read(
+                text.as_any(),
+                &[self.argument.source.name(), &self.argument.alias],
+            ),
         }
     }
 
     /// Lets Python read it.
     fn read(&mut self, value: &Bound<'py, PyAny>, place: &[&str]) -> PyResult<Found<'py>> {
-        let Some(read) = &self.argument.read else { return Ok(Found::Value(value.clone())) };
+        let Some(read) = &self.argument.read else {
+            return Ok(Found::Value(value.clone()));
+        };
         let result = read.bind(self.py).call1((value,));
         self.judge(result, place)
     }
 
-    fn judge(&mut self, result: PyResult<Bound<'py, PyAny>>, place: &[&str]) -> PyResult<Found<'py>> {
+    fn judge(
+        &mut self,
+        result: PyResult<Bound<'py, PyAny>>,
+        place: &[&str],
+    ) -> PyResult<Found<'py>> {
         match result {
             Ok(value) => Ok(Found::Value(value)),
             Err(error) if error.is_instance(self.py, self.input_error.bind(self.py)) => {
@@ -152,7 +178,9 @@ impl<'py> Bind<'_, 'py> {
             }
             return self.list(&texts, Encoding::Utf8);
         }
-        let Some(raw) = query_values(query, &self.argument.alias).last() else { return Ok(Found::Absent) };
+        let Some(raw) = query_values(query, &self.argument.alias).last() else {
+            return Ok(Found::Absent);
+        };
         let mut text = std::mem::take(self.text);
         text.clear();
         decode_query_into(raw, &mut text);
@@ -164,8 +192,11 @@ impl<'py> Bind<'_, 'py> {
     fn header(&mut self, head: &RequestHead<'_>) -> PyResult<Found<'py>> {
         if self.argument.many {
             let is_own = |name: &[u8]| name.eq_ignore_ascii_case(self.argument.alias.as_bytes());
-            let values: Vec<_> =
-                head.headers().filter(|(name, _)| is_own(name)).map(|(_, value)| Cow::Borrowed(value)).collect();
+            let values: Vec<_> = head
+                .headers()
+                .filter(|(name, _)| is_own(name))
+                .map(|(_, value)| Cow::Borrowed(value))
+                .collect();
             return self.list(&values, Encoding::Latin1);
         }
         match head.header(&self.argument.alias) {
@@ -175,9 +206,15 @@ impl<'py> Bind<'_, 'py> {
     }
 
     fn cookie(&mut self, head: &RequestHead<'_>) -> PyResult<Found<'py>> {
-        let fields = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case(b"cookie"));
+        let fields = head
+            .headers()
+            .filter(|(name, _)| name.eq_ignore_ascii_case(b"cookie"));
         let own = |(name, _): &(&[u8], Cow<'_, [u8]>)| *name == self.argument.alias.as_bytes();
-        match fields.flat_map(|(_, field)| cookie_pairs(field)).filter(own).last() {
+        match fields
+            .flat_map(|(_, field)| cookie_pairs(field))
+            .filter(own)
+            .last()
+        {
             Some((_, value)) => self.one(&value, Encoding::Latin1),
             None => Ok(Found::Absent),
         }
@@ -194,7 +231,11 @@ impl<'py> Bind<'_, 'py> {
             match string_of(self.py, bytes, encoding) {
                 Some(text) => list.append(text)?,
                 None => {
-                    let place = [self.argument.source.name(), &self.argument.alias, &index.to_string()];
+                    let place = [
+                        self.argument.source.name(),
+                        &self.argument.alias,
+                        &index.to_string(),
+                    ];
                     self.faults.add_no_text(&place, bytes)?;
                     is_wrong = true;
                 }
@@ -203,7 +244,10 @@ impl<'py> Bind<'_, 'py> {
         if is_wrong {
             return Ok(Found::Wrong);
         }
-        self.read(list.as_any(), &[self.argument.source.name(), &self.argument.alias])
+        self.read(
+            list.as_any(),
+            &[self.argument.source.name(), &self.argument.alias],
+        )
     }
 
     fn body(&mut self, incoming: &Incoming<'_>) -> PyResult<Found<'py>> {
@@ -220,9 +264,12 @@ impl<'py> Bind<'_, 'py> {
             },
             _ if body.is_empty() => Ok(Found::Absent),
             _ => {
-                let Some(read) = &self.argument.read else { return Ok(Found::Absent) };
+                let Some(read) = &self.argument.read else {
+                    return Ok(Found::Absent);
+                };
                 let content_type = incoming.head.header("content-type");
-                let content_type = content_type.and_then(|value| string_of(py, value, Encoding::Latin1));
+                let content_type =
+                    content_type.and_then(|value| string_of(py, value, Encoding::Latin1));
                 let result = read.bind(py).call1((PyBytes::new(py, body), content_type));
                 // The reader says `body` itself.
                 self.judge(result, &[])
@@ -232,7 +279,11 @@ impl<'py> Bind<'_, 'py> {
 }
 
 /// `None` if the bytes are not UTF-8.
-fn string_of<'py>(py: Python<'py>, bytes: &[u8], encoding: Encoding) -> Option<Bound<'py, PyString>> {
+fn string_of<'py>(
+    py: Python<'py>,
+    bytes: &[u8],
+    encoding: Encoding,
+) -> Option<Bound<'py, PyString>> {
     match encoding {
         Encoding::Latin1 if !bytes.is_ascii() => {
             let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();

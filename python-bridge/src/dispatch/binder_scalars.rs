@@ -51,26 +51,73 @@ mod tests {
 
     #[test]
     fn usual_ints_are_read() {
-        for (text, value) in [("0", 0), ("7", 7), ("-7", -7), ("007", 7), ("-0", 0), ("123456", 123_456)] {
+        for (text, value) in [
+            ("0", 0),
+            ("7", 7),
+            ("-7", -7),
+            ("007", 7),
+            ("-0", 0),
+            ("123456", 123_456),
+        ] {
             assert_eq!(plain_int(text.as_bytes()), Some(value), "{text}");
         }
-        assert_eq!(plain_int(b"999999999999999999"), Some(999_999_999_999_999_999));
-        assert_eq!(plain_int(b"-999999999999999999"), Some(-999_999_999_999_999_999));
+        assert_eq!(
+            plain_int(b"999999999999999999"),
+            Some(999_999_999_999_999_999)
+        );
+        assert_eq!(
+            plain_int(b"-999999999999999999"),
+            Some(-999_999_999_999_999_999)
+        );
     }
 
     #[test]
     fn other_ints_are_left_to_python() {
-        for text in ["", "-", "+5", " 5", "5 ", "1_000", "5.0", "a", "--5", "9223372036854775808", "\u{663}", "1:", "/"] {
+        for text in [
+            "",
+            "-",
+            "+5",
+            " 5",
+            "5 ",
+            "1_000",
+            "5.0",
+            "a",
+            "--5",
+            "9223372036854775808",
+            "\u{663}",
+            "1:",
+            "/",
+        ] {
             assert_eq!(plain_int(text.as_bytes()), None, "{text}");
         }
     }
 
     #[test]
     fn usual_floats_are_read_and_others_left() {
-        for (text, value) in [("0", 0.0), ("1.5", 1.5), ("-2.25", -2.25), ("10", 10.0), ("0.1", 0.1)] {
+        for (text, value) in [
+            ("0", 0.0),
+            ("1.5", 1.5),
+            ("-2.25", -2.25),
+            ("10", 10.0),
+            ("0.1", 0.1),
+        ] {
             assert_eq!(plain_float(text.as_bytes()), Some(value), "{text}");
         }
-        for text in ["", ".", "1.", ".5", "-", "-.5", "1e3", "inf", "nan", "+1", "1.5.2", " 1", &"1".repeat(33)] {
+        for text in [
+            "",
+            ".",
+            "1.",
+            ".5",
+            "-",
+            "-.5",
+            "1e3",
+            "inf",
+            "nan",
+            "+1",
+            "1.5.2",
+            " 1",
+            &"1".repeat(33),
+        ] {
             assert_eq!(plain_float(text.as_bytes()), None, "{text}");
         }
     }

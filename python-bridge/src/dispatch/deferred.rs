@@ -26,7 +26,12 @@ pub(super) struct RequestName<'a>(pub(super) RequestHead<'a>);
 impl fmt::Display for RequestName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The target stays out: a query may hold what does not belong into logs.
-        write!(f, "{} {}", self.0.method_bytes().escape_ascii(), self.0.path().escape_ascii())
+        write!(
+            f,
+            "{} {}",
+            self.0.method_bytes().escape_ascii(),
+            self.0.path().escape_ascii()
+        )
     }
 }
 
@@ -58,9 +63,15 @@ impl Pending {
     /// Sends the answer to what the handler returned or raised.
     pub(super) fn finish(self, py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) {
         let mut buffers = Buffers::default();
-        let answer = self.settling.settle(result, self.endpoint.status, &self.name, py, &mut buffers);
+        let answer =
+            self.settling
+                .settle(result, self.endpoint.status, &self.name, py, &mut buffers);
         match answer {
-            Answer::Whole { status, lines, body } => {
+            Answer::Whole {
+                status,
+                lines,
+                body,
+            } => {
                 let lines = self.settling.lines(lines, &buffers).clone();
                 let bytes = match buffers.bytes(&body) {
                     Ok(bytes) => bytes.to_vec(),
@@ -73,11 +84,19 @@ impl Pending {
                 self.handle.whole(status, lines, bytes);
             }
             Answer::Stream { status, .. } if self.is_head => {
-                self.handle.start(status, buffers.lines, BodyLength::Unknown);
+                self.handle
+                    .start(status, buffers.lines, BodyLength::Unknown);
                 self.handle.end();
             }
             Answer::Stream { status, source } => {
-                streaming::stream(py, source, status, buffers.lines, self.handle, &self.settling.coroutines);
+                streaming::stream(
+                    py,
+                    source,
+                    status,
+                    buffers.lines,
+                    self.handle,
+                    &self.settling.coroutines,
+                );
             }
             Answer::Await(coroutine) => self.follow(py, coroutine),
         }
@@ -89,7 +108,9 @@ impl Pending {
             Ok(Started::Finished(result)) => self.finish(py, result),
             Ok(Started::Running(running)) => {
                 let name = self.name.clone();
-                let then = Box::new(move |py: Python<'_>, result: PyResult<Bound<'_, PyAny>>| self.finish(py, result));
+                let then = Box::new(move |py: Python<'_>, result: PyResult<Bound<'_, PyAny>>| {
+                    self.finish(py, result)
+                });
                 if let Err(error) = running.on_done(py, then) {
                     log_exception(py, &error, &name);
                 }
@@ -100,9 +121,16 @@ impl Pending {
 }
 
 /// Calls the handler on the pool; where there is no room, the answer is 503.
-pub(super) fn call_blocking(pool: &BlockingPool, pending: Pending, arguments: &ArgumentList<'_, '_>) {
+pub(super) fn call_blocking(
+    pool: &BlockingPool,
+    pending: Pending,
+    arguments: &ArgumentList<'_, '_>,
+) {
     let count = pending.endpoint.arguments.len();
-    let call = BlockingCall { pending: Some(pending), arguments: arguments.to_owned(count) };
+    let call = BlockingCall {
+        pending: Some(pending),
+        arguments: arguments.to_owned(count),
+    };
     // A job that is refused is dropped, which answers.
     let _ = pool.try_run(Box::new(move || call.run()));
 }
@@ -114,12 +142,20 @@ struct BlockingCall {
 
 impl BlockingCall {
     fn run(mut self) {
-        let Some(pending) = self.pending.take() else { return };
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
         let arguments = std::mem::take(&mut self.arguments);
         attached(|py| {
             let endpoint = Arc::clone(&pending.endpoint);
             let keywords = endpoint.keywords.as_ref();
-            let result = call_owned(py, &endpoint.handler, arguments, keywords, endpoint.keyword_count);
+            let result = call_owned(
+                py,
+                &endpoint.handler,
+                arguments,
+                keywords,
+                endpoint.keyword_count,
+            );
             pending.finish(py, result);
         });
     }
@@ -127,10 +163,14 @@ impl BlockingCall {
 
 impl Drop for BlockingCall {
     fn drop(&mut self) {
-        let Some(pending) = self.pending.take() else { return };
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
         log_refused(&pending);
         let mut lines: HeaderLines = lines_of(Lines::Json);
-        lines.push(b"retry-after", b"1").expect("our own header is valid");
+        lines
+            .push(b"retry-after", b"1")
+            .expect("our own header is valid");
         pending.handle.whole(503, lines, UNAVAILABLE_BODY.to_vec());
     }
 }

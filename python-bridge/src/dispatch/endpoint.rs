@@ -112,9 +112,13 @@ impl Endpoint {
                 keywords.append(PyString::intern(py, &name))?;
             }
         }
-        assert!(arguments.len() <= ARGUMENTS_MAX, "turbo_shard.params refuses more");
+        assert!(
+            arguments.len() <= ARGUMENTS_MAX,
+            "turbo_shard.params refuses more"
+        );
         arguments.sort_by_key(|argument| argument.source);
-        let has = |wanted: fn(Source) -> bool| arguments.iter().any(|argument| wanted(argument.source));
+        let has =
+            |wanted: fn(Source) -> bool| arguments.iter().any(|argument| wanted(argument.source));
         let is_async = found.getattr(intern!(py, "is_async"))?.is_truthy()?;
         let is_blocking = found.getattr(intern!(py, "blocking"))?.is_truthy()?;
         Ok(Endpoint {
@@ -129,7 +133,11 @@ impl Endpoint {
             },
             status: found.getattr(intern!(py, "status_code"))?.extract()?,
             keyword_count: keywords.len(),
-            keywords: if keywords.is_empty() { None } else { Some(keywords.to_tuple().unbind()) },
+            keywords: if keywords.is_empty() {
+                None
+            } else {
+                Some(keywords.to_tuple().unbind())
+            },
             binds_body: has(|source| source == Source::Body),
             takes_request: has(|source| source == Source::Request),
             may_refuse_early: has(|source| source < Source::Body),
@@ -139,7 +147,8 @@ impl Endpoint {
 
     /// Whether the handler is to be given the body, which has not been read yet.
     pub(super) fn wants_body(&self, framing: BodyFraming) -> bool {
-        (self.binds_body || self.takes_request) && !matches!(framing, BodyFraming::None | BodyFraming::Length(0))
+        (self.binds_body || self.takes_request)
+            && !matches!(framing, BodyFraming::None | BodyFraming::Length(0))
     }
 }
 
@@ -178,8 +187,16 @@ impl Argument {
             alias,
             kind,
             many: found.getattr(intern!(py, "many"))?.is_truthy()?,
-            default: if is_required { None } else { Some(found.getattr(intern!(py, "default"))?.unbind()) },
-            read: if read.is_none() { None } else { Some(read.unbind()) },
+            default: if is_required {
+                None
+            } else {
+                Some(found.getattr(intern!(py, "default"))?.unbind())
+            },
+            read: if read.is_none() {
+                None
+            } else {
+                Some(read.unbind())
+            },
         })
     }
 }

@@ -30,11 +30,23 @@ impl<'py> Faults<'py> {
     /// Bytes that are no UTF-8 stand where text was asked for.
     #[cold]
     pub(super) fn add_no_text(&mut self, place: &[&str], bytes: &[u8]) -> PyResult<()> {
-        let message = "Input should be a valid string, unable to parse raw data as a unicode string";
-        self.add(place, "string_unicode", message, Some(&String::from_utf8_lossy(bytes)))
+        let message =
+            "Input should be a valid string, unable to parse raw data as a unicode string";
+        self.add(
+            place,
+            "string_unicode",
+            message,
+            Some(&String::from_utf8_lossy(bytes)),
+        )
     }
 
-    fn add(&mut self, place: &[&str], kind: &str, message: &str, input: Option<&str>) -> PyResult<()> {
+    fn add(
+        &mut self,
+        place: &[&str],
+        kind: &str,
+        message: &str,
+        input: Option<&str>,
+    ) -> PyResult<()> {
         let fault = PyDict::new(self.py);
         fault.set_item(intern!(self.py, "type"), kind)?;
         fault.set_item(intern!(self.py, "loc"), PyList::new(self.py, place)?)?;
@@ -45,7 +57,11 @@ impl<'py> Faults<'py> {
 
     /// What a Python reader raised: an InputError's own faults, below `place`.
     #[cold]
-    pub(super) fn add_input_error(&mut self, error: &Bound<'py, PyAny>, place: &[&str]) -> PyResult<()> {
+    pub(super) fn add_input_error(
+        &mut self,
+        error: &Bound<'py, PyAny>,
+        place: &[&str],
+    ) -> PyResult<()> {
         for fault in error.getattr(intern!(self.py, "errors"))?.try_iter()? {
             let fault = fault?;
             let loc = PyList::new(self.py, place)?;

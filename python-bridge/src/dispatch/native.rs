@@ -26,8 +26,10 @@ use crate::reply_reader::{Answer, Buffers, Lines};
 const NOT_FOUND_BODY: &[u8] = br#"{"detail":"Not Found"}"#;
 const NOT_ALLOWED_BODY: &[u8] = br#"{"detail":"Method Not Allowed"}"#;
 
-const ADVICE_INLINE: &str = "mark its route blocking=True, or make it async and await what takes so long";
-const ADVICE_ASYNC: &str = "await what takes so long, or make it a plain function with blocking=True";
+const ADVICE_INLINE: &str =
+    "mark its route blocking=True, or make it async and await what takes so long";
+const ADVICE_ASYNC: &str =
+    "await what takes so long, or make it a plain function with blocking=True";
 
 /// One thread's view of a native app. To be dropped while that thread is attached.
 pub(crate) struct NativeService {
@@ -60,18 +62,25 @@ pub(crate) fn native_service(
         let endpoint = Endpoint::read(&found?)?;
         let number = endpoints.len() as u32;
         for method in &endpoint.methods {
-            routes.add(method, &endpoint.path, number).map_err(|error| {
-                let registration_error = py.import("turbo_shard.errors").and_then(|it| it.getattr("RegistrationError"));
-                let message = format!("handler {}: {error}", endpoint.label);
-                match registration_error.and_then(|class| class.call1((&message,))) {
-                    Ok(raised) => PyErr::from_value(raised),
-                    Err(_) => PyTypeError::new_err(message),
-                }
-            })?;
+            routes
+                .add(method, &endpoint.path, number)
+                .map_err(|error| {
+                    let registration_error = py
+                        .import("turbo_shard.errors")
+                        .and_then(|it| it.getattr("RegistrationError"));
+                    let message = format!("handler {}: {error}", endpoint.label);
+                    match registration_error.and_then(|class| class.call1((&message,))) {
+                        Ok(raised) => PyErr::from_value(raised),
+                        Err(_) => PyTypeError::new_err(message),
+                    }
+                })?;
         }
         endpoints.push(Arc::new(endpoint));
     }
-    if endpoints.iter().any(|endpoint| endpoint.call == CallKind::Async) {
+    if endpoints
+        .iter()
+        .any(|endpoint| endpoint.call == CallKind::Async)
+    {
         coroutines.prepare(py)?;
     }
     Ok(NativeService {
@@ -88,13 +97,27 @@ impl Service for NativeService {
     fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
         let room = &mut *self.room.borrow_mut();
         let head = exchange.request;
-        match self.routes.find(head.method_bytes(), head.path(), &mut room.path) {
+        match self
+            .routes
+            .find(head.method_bytes(), head.path(), &mut room.path)
+        {
             Found::Route { value, params } => {
                 let endpoint = &self.endpoints[value as usize];
-                attached(|py| self.serve(py, endpoint, params, exchange, &mut room.text, &mut room.reply))
+                attached(|py| {
+                    self.serve(
+                        py,
+                        endpoint,
+                        params,
+                        exchange,
+                        &mut room.text,
+                        &mut room.reply,
+                    )
+                })
             }
             Found::NotFound => self.refuse(exchange, 404, None, NOT_FOUND_BODY),
-            Found::MethodNotAllowed { allow } => self.refuse(exchange, 405, Some(allow), NOT_ALLOWED_BODY),
+            Found::MethodNotAllowed { allow } => {
+                self.refuse(exchange, 405, Some(allow), NOT_ALLOWED_BODY)
+            }
         }
     }
 }
@@ -114,24 +137,49 @@ impl NativeService {
         if lacks_body && !endpoint.may_refuse_early {
             return READ_BODY;
         }
-        let incoming =
-            Incoming { head, params, body: exchange.body.unwrap_or_default(), connection: exchange.connection };
+        let incoming = Incoming {
+            head,
+            params,
+            body: exchange.body.unwrap_or_default(),
+            connection: exchange.connection,
+        };
         let mut arguments = ArgumentList::new(py);
         let mut faults = Faults::new(py);
-        let extent = if lacks_body { Extent::BeforeBody } else { Extent::All };
+        let extent = if lacks_body {
+            Extent::BeforeBody
+        } else {
+            Extent::All
+        };
         let input_error = &self.settling.input_error;
-        if let Err(error) = bind(endpoint, &incoming, extent, text, &mut arguments, &mut faults, input_error) {
+        if let Err(error) = bind(
+            endpoint,
+            &incoming,
+            extent,
+            text,
+            &mut arguments,
+            &mut faults,
+            input_error,
+        ) {
             return self.finish(py, endpoint, Err(error), exchange, buffers);
         }
         if let Some(list) = faults.into_list() {
-            let answer = self.settling.answer_to_faults(&list, &RequestName(head), buffers);
+            let answer = self
+                .settling
+                .answer_to_faults(&list, &RequestName(head), buffers);
             return self.write(py, endpoint, answer, exchange, buffers);
         }
         if lacks_body {
             return READ_BODY;
         }
         let count = endpoint.arguments.len();
-        let call = || arguments.call(&endpoint.handler, count, endpoint.keywords.as_ref(), endpoint.keyword_count);
+        let call = || {
+            arguments.call(
+                &endpoint.handler,
+                count,
+                endpoint.keywords.as_ref(),
+                endpoint.keyword_count,
+            )
+        };
         match endpoint.call {
             CallKind::Inline => {
                 let began_ms = coarse_ms();
@@ -162,7 +210,9 @@ impl NativeService {
         buffers: &mut Buffers,
     ) -> Outcome {
         let name = RequestName(exchange.request);
-        let answer = self.settling.settle(result, endpoint.status, &name, py, buffers);
+        let answer = self
+            .settling
+            .settle(result, endpoint.status, &name, py, buffers);
         self.write(py, endpoint, answer, exchange, buffers)
     }
 
@@ -181,8 +231,11 @@ impl NativeService {
         match started {
             Ok(Started::Finished(result)) => self.finish(py, endpoint, result, exchange, buffers),
             Ok(Started::Running(running)) => {
-                let pending = Pending::new(&self.settling, endpoint, exchange.request, exchange.defer());
-                let then = Box::new(move |py: Python<'_>, result: PyResult<Bound<'_, PyAny>>| pending.finish(py, result));
+                let pending =
+                    Pending::new(&self.settling, endpoint, exchange.request, exchange.defer());
+                let then = Box::new(move |py: Python<'_>, result: PyResult<Bound<'_, PyAny>>| {
+                    pending.finish(py, result)
+                });
                 if let Err(error) = running.on_done(py, then) {
                     log_exception(py, &error, &RequestName(exchange.request).to_string());
                 }
@@ -202,7 +255,11 @@ impl NativeService {
         buffers: &mut Buffers,
     ) -> Outcome {
         match answer {
-            Answer::Whole { status, lines, body } => {
+            Answer::Whole {
+                status,
+                lines,
+                body,
+            } => {
                 let bytes = match buffers.bytes(&body) {
                     Ok(bytes) => bytes,
                     Err(error) => {
@@ -211,13 +268,19 @@ impl NativeService {
                         return self.write(py, endpoint, answer, exchange, buffers);
                     }
                 };
-                if let Err(misuse) = exchange.response.whole(status, self.settling.lines(lines, buffers), bytes) {
+                if let Err(misuse) =
+                    exchange
+                        .response
+                        .whole(status, self.settling.lines(lines, buffers), bytes)
+                {
                     return self.refuse_misuse(exchange, &misuse.to_string());
                 }
                 Outcome::Answered
             }
             Answer::Stream { status, .. } if exchange.request.method() == Method::Head => {
-                let started = exchange.response.start(status, &buffers.lines, BodyLength::Unknown);
+                let started = exchange
+                    .response
+                    .start(status, &buffers.lines, BodyLength::Unknown);
                 if let Err(misuse) = started.and_then(|()| exchange.response.end()) {
                     return self.refuse_misuse(exchange, &misuse.to_string());
                 }
@@ -225,7 +288,14 @@ impl NativeService {
             }
             Answer::Stream { status, source } => {
                 let lines = std::mem::take(&mut buffers.lines);
-                crate::streaming::stream(py, source, status, lines, exchange.defer(), &self.settling.coroutines);
+                crate::streaming::stream(
+                    py,
+                    source,
+                    status,
+                    lines,
+                    exchange.defer(),
+                    &self.settling.coroutines,
+                );
                 Outcome::Deferred
             }
             Answer::Await(coroutine) => self.follow(py, endpoint, coroutine, exchange, buffers),
@@ -237,12 +307,20 @@ impl NativeService {
     fn refuse_misuse(&self, exchange: &mut Exchange<'_>, misuse: &str) -> Outcome {
         log::error!("{}: {misuse}", RequestName(exchange.request));
         // Nothing has been written, so that this cannot fail as well.
-        let _ = exchange.response.whole(500, &self.json_lines, INTERNAL_ERROR_BODY);
+        let _ = exchange
+            .response
+            .whole(500, &self.json_lines, INTERNAL_ERROR_BODY);
         Outcome::Answered
     }
 
     /// Answers without Python.
-    fn refuse(&self, exchange: &mut Exchange<'_>, status: u16, allow: Option<&str>, body: &[u8]) -> Outcome {
+    fn refuse(
+        &self,
+        exchange: &mut Exchange<'_>,
+        status: u16,
+        allow: Option<&str>,
+        body: &[u8],
+    ) -> Outcome {
         let written = match allow {
             None => exchange.response.whole(status, &self.json_lines, body),
             Some(allow) => {
@@ -260,5 +338,7 @@ impl NativeService {
 }
 
 /// The runtime's own limit is the bound.
-const READ_BODY: Outcome = Outcome::ReadBody { bytes_max: u64::MAX, tag: 0 };
-
+const READ_BODY: Outcome = Outcome::ReadBody {
+    bytes_max: u64::MAX,
+    tag: 0,
+};

@@ -4,17 +4,20 @@ use std::borrow::Cow;
 
 /// The pairs of a query, as they were sent. A name without `=` has an empty value.
 pub(crate) fn query_pairs(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
-        match pair.iter().position(|byte| *byte == b'=') {
+    query
+        .split(|byte| *byte == b'&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| match pair.iter().position(|byte| *byte == b'=') {
             Some(at) => (&pair[..at], &pair[at + 1..]),
             None => (pair, &b""[..]),
-        }
-    })
+        })
 }
 
 /// The raw values of the pairs with this name, which is given as text.
 pub(super) fn query_values<'q>(query: &'q [u8], name: &str) -> impl Iterator<Item = &'q [u8]> {
-    query_pairs(query).filter(move |(own, _)| is_name(own, name.as_bytes())).map(|(_, value)| value)
+    query_pairs(query)
+        .filter(move |(own, _)| is_name(own, name.as_bytes()))
+        .map(|(_, value)| value)
 }
 
 fn is_name(raw: &[u8], name: &[u8]) -> bool {
@@ -71,17 +74,24 @@ fn hex_digit(byte: u8) -> Option<u8> {
 
 /// The cookies of one Cookie field, values unquoted. One without `=` is a value without name, as browsers have it.
 pub(crate) fn cookie_pairs(field: &[u8]) -> impl Iterator<Item = (&[u8], Cow<'_, [u8]>)> {
-    field.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty()).map(|pair| {
-        match pair.iter().position(|byte| *byte == b'=') {
-            Some(at) => (pair[..at].trim_ascii(), unquoted(pair[at + 1..].trim_ascii())),
+    field
+        .split(|byte| *byte == b';')
+        .map(<[u8]>::trim_ascii)
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| match pair.iter().position(|byte| *byte == b'=') {
+            Some(at) => (
+                pair[..at].trim_ascii(),
+                unquoted(pair[at + 1..].trim_ascii()),
+            ),
             None => (&b""[..], unquoted(pair)),
-        }
-    })
+        })
 }
 
 /// Undoes the quotes in which Python's `http.cookies` writes unusual values: `"a\"b\073c"` is `a"b;c`.
 fn unquoted(value: &[u8]) -> Cow<'_, [u8]> {
-    let [b'"', inner @ .., b'"'] = value else { return Cow::Borrowed(value) };
+    let [b'"', inner @ .., b'"'] = value else {
+        return Cow::Borrowed(value);
+    };
     if !inner.contains(&b'\\') {
         return Cow::Borrowed(inner);
     }
@@ -109,7 +119,9 @@ mod tests {
     use super::*;
 
     fn last(query: &str, name: &str) -> Option<String> {
-        query_values(query.as_bytes(), name).last().map(|raw| decode_query_text(raw).escape_ascii().to_string())
+        query_values(query.as_bytes(), name)
+            .last()
+            .map(|raw| decode_query_text(raw).escape_ascii().to_string())
     }
 
     #[test]
@@ -138,7 +150,11 @@ mod tests {
             ("%c0%AF", "\\xc0\\xaf"),
             ("%00", "\\x00"),
         ] {
-            assert_eq!(decode_query_text(raw.as_bytes()).escape_ascii().to_string(), text, "{raw}");
+            assert_eq!(
+                decode_query_text(raw.as_bytes()).escape_ascii().to_string(),
+                text,
+                "{raw}"
+            );
         }
     }
 
@@ -148,8 +164,21 @@ mod tests {
         let found: Vec<String> = cookie_pairs(field)
             .map(|(name, value)| format!("{}={}", name.escape_ascii(), value.escape_ascii()))
             .collect();
-        assert_eq!(found, ["a=1", "b=x y", r#"c=q\";\\z"#, r#"d=\""#, "=e", "=f", r#"g=\"unended"#]);
-        let odd = cookie_pairs(br#"h="\9\"#).next().map(|(_, value)| value.into_owned());
+        assert_eq!(
+            found,
+            [
+                "a=1",
+                "b=x y",
+                r#"c=q\";\\z"#,
+                r#"d=\""#,
+                "=e",
+                "=f",
+                r#"g=\"unended"#
+            ]
+        );
+        let odd = cookie_pairs(br#"h="\9\"#)
+            .next()
+            .map(|(_, value)| value.into_owned());
         assert_eq!(odd.as_deref(), Some(&br#""\9\"#[..]));
         assert_eq!(&*unquoted(br#""\9\3""#), b"93");
     }

@@ -13,7 +13,9 @@ use super::faults::Faults;
 use crate::coroutines::Coroutines;
 use crate::errors::log_exception;
 use crate::json;
-use crate::reply_reader::{Answer, Body, Buffers, Lines, Vocabulary, push_headers, read, read_status};
+use crate::reply_reader::{
+    Answer, Body, Buffers, Lines, Vocabulary, push_headers, read, read_status,
+};
 
 pub(super) const INTERNAL_ERROR_BODY: &[u8] = br#"{"detail":"Internal Server Error"}"#;
 
@@ -94,12 +96,20 @@ impl Settling {
         self.write_detail(&raised.getattr(intern!(py, "detail"))?, buffers)?;
         push_headers(&raised.getattr(intern!(py, "headers"))?, &mut buffers.lines)?;
         if buffers.lines.is_empty() {
-            return Ok(Answer::Whole { status, lines: Lines::Json, body: Body::Buffer });
+            return Ok(Answer::Whole {
+                status,
+                lines: Lines::Json,
+                body: Body::Buffer,
+            });
         }
         if !buffers.lines.has_content_type() {
             push_media_type(&mut buffers.lines, Lines::Json)?;
         }
-        Ok(Answer::Whole { status, lines: Lines::Own, body: Body::Buffer })
+        Ok(Answer::Whole {
+            status,
+            lines: Lines::Own,
+            body: Body::Buffer,
+        })
     }
 
     fn answer_to_input_error<'py>(
@@ -109,9 +119,15 @@ impl Settling {
     ) -> PyResult<Answer<'py>> {
         let mut faults = Faults::new(raised.py());
         faults.add_input_error(raised, &[])?;
-        let list = faults.into_list().unwrap_or_else(|| PyList::empty(raised.py()));
+        let list = faults
+            .into_list()
+            .unwrap_or_else(|| PyList::empty(raised.py()));
         self.write_faults(&list, buffers)?;
-        Ok(Answer::Whole { status: 422, lines: Lines::Json, body: Body::Buffer })
+        Ok(Answer::Whole {
+            status: 422,
+            lines: Lines::Json,
+            body: Body::Buffer,
+        })
     }
 
     /// 422 with all that is wrong.
@@ -124,7 +140,11 @@ impl Settling {
     ) -> Answer<'py> {
         buffers.clear();
         match self.write_faults(list, buffers) {
-            Ok(()) => Answer::Whole { status: 422, lines: Lines::Json, body: Body::Buffer },
+            Ok(()) => Answer::Whole {
+                status: 422,
+                lines: Lines::Json,
+                body: Body::Buffer,
+            },
             Err(error) => {
                 log_exception(list.py(), &error, &what.to_string());
                 internal_error(buffers)
@@ -147,7 +167,12 @@ impl Settling {
         body.set_item(intern!(py, "detail"), detail)?;
         let fallback = self.vocabulary.json_fallback.bind_borrowed(py);
         buffers.body.clear();
-        json::encode(py, body.as_any().as_borrowed(), &mut buffers.body, Some(fallback))
+        json::encode(
+            py,
+            body.as_any().as_borrowed(),
+            &mut buffers.body,
+            Some(fallback),
+        )
     }
 
     /// The header lines that an answer goes out with.
@@ -167,7 +192,11 @@ impl Settling {
 pub(super) fn internal_error<'py>(buffers: &mut Buffers) -> Answer<'py> {
     buffers.clear();
     buffers.body.extend_from_slice(INTERNAL_ERROR_BODY);
-    Answer::Whole { status: 500, lines: Lines::Json, body: Body::Buffer }
+    Answer::Whole {
+        status: 500,
+        lines: Lines::Json,
+        body: Body::Buffer,
+    }
 }
 
 /// Lines that say the media type and nothing else.
@@ -179,5 +208,7 @@ pub(super) fn lines_of(kind: Lines) -> HeaderLines {
 
 fn push_media_type(lines: &mut HeaderLines, kind: Lines) -> PyResult<()> {
     let media_type = kind.media_type().unwrap_or_default();
-    lines.push(b"content-type", media_type).map_err(|misuse| PyValueError::new_err(misuse.to_string()))
+    lines
+        .push(b"content-type", media_type)
+        .map_err(|misuse| PyValueError::new_err(misuse.to_string()))
 }

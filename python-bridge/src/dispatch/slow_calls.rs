@@ -9,7 +9,10 @@ const HELD_MS_MAX: u64 = 50;
 /// The time in milliseconds, as exact as the kernel's tick (1 to 4 ms), for a few nanoseconds.
 #[inline]
 pub(super) fn coarse_ms() -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: the call writes to `now` only. It cannot fail for a clock that every Linux has.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut now) };
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
@@ -28,8 +31,13 @@ pub(super) fn watch(label: &str, began_ms: u64, advice: &str) {
 fn report(label: &str, held_ms: u64, advice: &str) {
     // Only slow calls come here, so that a lock which all shards share does no harm.
     static REPORTED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
-    let is_new = REPORTED.lock().unwrap_or_else(PoisonError::into_inner).insert(label.to_owned());
+    let is_new = REPORTED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(label.to_owned());
     if is_new {
-        log::warn!("handler {label} held its shard for {held_ms} ms, with all its connections waiting; {advice}");
+        log::warn!(
+            "handler {label} held its shard for {held_ms} ms, with all its connections waiting; {advice}"
+        );
     }
 }

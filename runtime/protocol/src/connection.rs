@@ -18,11 +18,9 @@ use crate::lifecycle::{IntakeStage, Phase, Step};
 use crate::limits::{LINGER_BYTES_MAX, Limits};
 use crate::line_scan::LineScan;
 use crate::misuse::AnswerStage;
-use crate::receive_buffer::ReceiveBuffer;
 use crate::request_head::RequestHead;
 use crate::response_head::DateLine;
 use crate::response_writer::ResponseWriter;
-use crate::send_buffer::SendBuffer;
 use crate::tick::Tick;
 use crate::workspace::Workspace;
 
@@ -130,7 +128,7 @@ impl Connection {
             Phase::Refusing(_) => {}
             Phase::Fresh | Phase::Idle | Phase::Head | Phase::Exchange => {
                 self.body_clock.progress(now, chunk.len());
-                self.buffers().0.append(chunk);
+                lent(&mut self.workspace).input.append(chunk);
             }
         }
     }
@@ -172,9 +170,7 @@ impl Connection {
     /// Outside an exchange, or when a body that is being read is asked for in another way.
     pub fn read_body(&mut self, now: Tick, mode: BodyMode) {
         assert!(self.in_exchange(), "no exchange is in flight");
-        let Some(workspace) = &mut self.workspace else {
-            unreachable!("an exchange has a workspace");
-        };
+        let workspace = lent(&mut self.workspace);
         let is_continue_wanted = self.intake.choose(mode, &mut workspace.input, &self.limits);
         if is_continue_wanted && self.answer.stage == AnswerStage::Due {
             workspace
@@ -200,7 +196,7 @@ impl Connection {
     /// # Panics
     /// If there are fewer than `n` bytes.
     pub fn consume_body(&mut self, n: usize) {
-        self.buffers().0.consume_body(n);
+        lent(&mut self.workspace).input.consume_body(n);
     }
 
     /// Request, body at hand and the writer of the answer, side by side.
@@ -213,14 +209,11 @@ impl Connection {
     ) -> (RequestHead<'a>, &'a [u8], ResponseWriter<'a>) {
         assert!(self.in_exchange(), "no exchange is in flight");
         let may_persist = self.may_persist();
-        let Some(workspace) = &mut self.workspace else {
-            unreachable!("an exchange has a workspace");
-        };
         let Workspace {
             input,
             output,
             index,
-        } = &mut **workspace;
+        } = lent(&mut self.workspace);
         (
             RequestHead::new(input.head(), index),
             input.body(),
@@ -257,7 +250,7 @@ impl Connection {
     /// If there are fewer than `n` bytes.
     pub fn consume_output(&mut self, now: Tick, n: usize) {
         if n > 0 {
-            self.buffers().1.consume(n);
+            lent(&mut self.workspace).output.consume(n);
             self.write_since = None;
             if matches!(self.phase, Phase::Closing { .. } | Phase::Idle) && self.output().is_empty()
             {
@@ -384,13 +377,14 @@ impl Connection {
         self.phase = self.phase.after(step);
         self.phase_since = now;
     }
+}
 
-    /// The buffers, which whoever calls has lent.
-    #[inline]
-    fn buffers(&mut self) -> (&mut ReceiveBuffer, &mut SendBuffer) {
-        match &mut self.workspace {
-            Some(workspace) => (&mut workspace.input, &mut workspace.output),
-            None => panic!("no workspace is lent"),
-        }
+/// The workspace, which whoever asks for work has lent. A function of the field alone, so that the other fields stay
+/// free to be borrowed.
+#[inline]
+fn lent(workspace: &mut Option<Box<Workspace>>) -> &mut Workspace {
+    match workspace {
+        Some(workspace) => workspace,
+        None => panic!("no workspace is lent"),
     }
 }

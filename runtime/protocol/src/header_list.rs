@@ -49,7 +49,7 @@ impl HeaderLines {
         if !is_field_value(value) {
             return Err(Misuse::FieldValueInvalid);
         }
-        // Checked for every line, so that also dropped ones are bounded by what was pushed before them.
+        // Before anything is noted, so that an error leaves no trace.
         if self.bytes.len() + name.len() + value.len() + 4 > RESPONSE_HEAD_BYTES_MAX {
             return Err(Misuse::HeadTooLarge);
         }

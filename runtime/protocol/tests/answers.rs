@@ -1,5 +1,6 @@
 //! Whatever an app answers, an independent client reads the same back.
 
+#[path = "driver/driver.rs"]
 mod driver;
 
 use driver::{at, connection, date, decode_answers, sent};

@@ -1,5 +1,6 @@
 //! Arbitrary peers and arbitrary drivers: nothing panics, nothing hangs.
 
+#[path = "driver/driver.rs"]
 mod driver;
 
 use driver::{at, connection, date};

@@ -1,5 +1,6 @@
 //! How connections end: asked to, refused, drained, cut, left alone.
 
+#[path = "driver/driver.rs"]
 mod driver;
 
 use driver::{answer_with, connection, date, decode_answers, sent};

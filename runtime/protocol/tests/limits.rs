@@ -1,5 +1,6 @@
 //! Everything that a peer can make grow, at its bound and one beyond.
 
+#[path = "driver/driver.rs"]
 mod driver;
 
 use driver::{answer_with, at, connection, date, decode_answers, sent};

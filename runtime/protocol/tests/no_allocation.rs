@@ -1,6 +1,7 @@
 //! Once warm, a request and its answer allocate nothing (invariant I2). Alone in its file, because it replaces the
 //! allocator and must not count the allocations of other tests.
 
+#[path = "driver/driver.rs"]
 mod driver;
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,5 +1,6 @@
 //! The order of exchanges on one connection, and what flows or waits meanwhile.
 
+#[path = "driver/driver.rs"]
 mod driver;
 
 use driver::{answer_with, connection, date, decode_answers, sent};

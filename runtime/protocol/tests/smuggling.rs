@@ -1,11 +1,12 @@
 //! Every known way to hide a request in another one (FACTS: "HTTP framing that must be refused"), run whole, byte by
 //! byte and split at every position. A canary request follows each: it must never be seen.
 
+#[path = "driver/driver.rs"]
 mod driver;
 
 use std::sync::Arc;
 
-use driver::{CANARY, Reading, Run, decode_answers, run, run_dripping, run_whole};
+use driver::{CANARY, Reading, Run, chunked, decode_answers, post, run, run_dripping, run_whole};
 use turbo_shard_protocol::{Limits, Violation};
 
 /// All runs of `input`: whole, dripping, split at every position; with the body read in both ways.
@@ -53,14 +54,6 @@ fn assert_accepted(request: &[u8], body: &[u8]) {
         assert_eq!(run.seen[1].path, b"/smuggled", "{context}");
         assert_eq!(decode_answers(&run.output, &["GET", "GET"]).len(), 2);
     });
-}
-
-fn post(lines: &str, body: &str) -> Vec<u8> {
-    format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n{body}").into_bytes()
-}
-
-fn chunked(body: &str) -> Vec<u8> {
-    post("Transfer-Encoding: chunked\r\n", body)
 }
 
 #[test]
@@ -357,62 +350,6 @@ fn unknown_expectations() {
         &post("Expect: 100-continue, x\r\nContent-Length: 1\r\n", "x"),
         Violation::ExpectationUnsupported,
     );
-}
-
-/// The body of a request that the app answered early is never taken for the next request.
-#[test]
-fn leftovers_of_an_early_answer() {
-    let limits = Arc::new(Limits::default());
-    let canary = std::str::from_utf8(CANARY).unwrap();
-    let canary_len = canary.len();
-    let next = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n";
-    for request in [
-        post(&format!("Content-Length: {canary_len}\r\n"), canary),
-        chunked(&format!("{canary_len:x}\r\n{canary}\r\n0\r\n\r\n")),
-    ] {
-        let input = [&request[..], next].concat();
-        for cut in 0..input.len() {
-            let (first, second) = input.split_at(cut);
-            let run = run(&limits, Reading::Never, [first, second]);
-            let paths: Vec<_> = run.seen.iter().map(|seen| &seen.path[..]).collect();
-            assert_eq!(paths, [&b"/"[..], b"/next"], "cut at {cut}");
-            assert!(!run.closed);
-            assert_eq!(decode_answers(&run.output, &["POST", "GET"]).len(), 2);
-        }
-    }
-}
-
-/// A leftover that is longer than we care to swallow ends the connection, and the answer has said so.
-#[test]
-fn a_long_leftover_of_an_early_answer() {
-    let limits = Arc::new(Limits::default());
-    let input = [&post("Content-Length: 1000000\r\n", "")[..], CANARY].concat();
-    for run in [
-        run_whole(&limits, Reading::Never, &input),
-        run_dripping(&limits, Reading::Never, &input),
-    ] {
-        assert_eq!(run.seen.len(), 1);
-        assert!(run.closed);
-        let answers = decode_answers(&run.output, &["POST"]);
-        assert_eq!(answers.len(), 1);
-        assert_eq!(answers[0].header("connection"), Some(&b"close"[..]));
-    }
-}
-
-/// A malformed body behind an early answer ends the connection without a second answer.
-#[test]
-fn a_malformed_leftover_ends_the_connection_quietly() {
-    let limits = Arc::new(Limits::default());
-    let input = [&chunked("3\r\nabcXY")[..], CANARY].concat();
-    for run in [
-        run_whole(&limits, Reading::Never, &input),
-        run_dripping(&limits, Reading::Never, &input),
-    ] {
-        assert_eq!(run.refused, None);
-        assert_eq!(run.seen.len(), 1);
-        assert!(run.closed);
-        assert_eq!(decode_answers(&run.output, &["POST"]).len(), 1);
-    }
 }
 
 /// We never switch protocols, so that what follows an `Upgrade` is the next HTTP request (RFC 9110 section 7.8).

@@ -1,5 +1,6 @@
 //! Everything that a peer can make last: every deadline, to the millisecond.
 
+#[path = "driver/driver.rs"]
 mod driver;
 
 use driver::{answer_with, at, connection, date, decode_answers, sent};

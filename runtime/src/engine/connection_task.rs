@@ -101,7 +101,7 @@ where
             .driver
             .next_deadline()
             .is_some_and(|deadline| now >= deadline)
-            && self.driver.expire(now)
+            && self.driver.expire(self.host.bench(), now)
         {
             return Poll::Ready(());
         }

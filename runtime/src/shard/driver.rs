@@ -88,11 +88,10 @@ impl Driver {
                     self.connection.consume_body(length);
                 }
                 Event::Refused(violation) => {
-                    log::info!(
-                        "{} was refused: {violation} ({})",
-                        self.info.peer,
-                        violation.status()
-                    );
+                    if bench.peer_log.pass(now) {
+                        let (peer, status) = (self.info.peer, violation.status());
+                        log::info!("{peer} was refused: {violation} ({status})");
+                    }
                     self.slot = None;
                     self.connection.answer_refusal(&bench.date(now));
                 }
@@ -123,16 +122,18 @@ impl Driver {
     }
 
     /// A deadline may have passed. Returns whether the connection has to go at once.
-    pub(crate) fn expire(&mut self, now: Tick) -> bool {
+    pub(crate) fn expire<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) -> bool {
         match self.connection.expire(now) {
             // A refusal is found by `advance`, which answers it.
             Expiry::NotYet | Expiry::Refused => false,
             Expiry::Close => true,
             Expiry::Cut => {
-                log::info!(
-                    "{} did not read its answer in time and was cut off",
-                    self.info.peer
-                );
+                if bench.peer_log.pass(now) {
+                    log::info!(
+                        "{} did not read its answer in time and was cut off",
+                        self.info.peer
+                    );
+                }
                 true
             }
         }

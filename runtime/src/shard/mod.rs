@@ -5,4 +5,5 @@ pub(crate) mod connection_table;
 pub(crate) mod counters;
 pub(crate) mod driver;
 pub(crate) mod host;
+pub(crate) mod log_gate;
 pub(crate) mod workbench;

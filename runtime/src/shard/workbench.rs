@@ -7,6 +7,7 @@ use turbo_shard_protocol::{DateLine, Limits, Tick, Workspace};
 
 use crate::shard::clock::{Clock, DateCache};
 use crate::shard::counters::Counters;
+use crate::shard::log_gate::LogGate;
 
 /// Bytes read from a socket at once, into one buffer per thread.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
@@ -19,6 +20,8 @@ pub(crate) struct Workbench<S> {
     pub(crate) limits: Arc<Limits>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) clock: Clock,
+    /// For lines that peers can cause.
+    pub(crate) peer_log: LogGate,
     date: DateCache,
     #[expect(
         clippy::vec_box,
@@ -40,6 +43,7 @@ impl<S> Workbench<S> {
             limits,
             counters,
             clock,
+            peer_log: LogGate::default(),
             date: DateCache::new(),
             spare: RefCell::default(),
             read_buffer: RefCell::default(),

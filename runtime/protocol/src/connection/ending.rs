@@ -1,6 +1,6 @@
 //! How a connection ends: refusals, deadlines, draining, cutting. Part of `connection`.
 
-use super::Connection;
+use super::{Connection, lent};
 use crate::answer::Answer;
 use crate::deadlines::{Wait, Waits};
 use crate::event::{Event, Expiry};
@@ -35,7 +35,7 @@ impl Connection {
         };
         if is_answerable {
             let is_to_head = self.answer.is_to_head;
-            let output = self.buffers().1.tail();
+            let output = lent(&mut self.workspace).output.tail();
             let text = status_text(status);
             write_refusal(output, Some(date), status, retry_after_s, text, is_to_head);
         }
@@ -65,7 +65,7 @@ impl Connection {
             }
             (Wait::Body | Wait::Write, _) => {
                 self.answer = Answer::NONE;
-                self.buffers().1.clear();
+                lent(&mut self.workspace).output.clear();
                 self.take(Step::Gone, now);
                 return Expiry::Cut;
             }
@@ -129,7 +129,7 @@ impl Connection {
     fn write_answer_to(&mut self, refusal: Refusal, date: Option<&DateLine>) {
         if refusal.is_answerable {
             let is_to_head = self.answer.is_to_head;
-            let output = self.buffers().1.tail();
+            let output = lent(&mut self.workspace).output.tail();
             let violation = refusal.violation;
             let (status, text) = (violation.status(), violation.rule());
             write_refusal(output, date, status, None, text, is_to_head);

@@ -1,6 +1,6 @@
 //! Finds the next event in what a connection has received. Part of `connection`.
 
-use super::Connection;
+use super::{Connection, lent};
 use crate::answer::Answer;
 use crate::body_intake::{BodyIntake, IntakeProgress};
 use crate::deadlines::BodyClock;
@@ -53,9 +53,7 @@ impl Connection {
             return self.wait_for_head(now);
         }
         self.begin_head(now);
-        let Some(workspace) = &mut self.workspace else {
-            unreachable!("bytes lie in a workspace");
-        };
+        let workspace = lent(&mut self.workspace);
         let unread = workspace.input.unread();
         let refused = match self.head_scan.search(unread, self.limits.head_bytes_max) {
             Scan::Partial => return self.wait_for_head(now),
@@ -127,9 +125,7 @@ impl Connection {
 
     /// The head is complete and set aside.
     fn begin_exchange(&mut self, now: Tick) -> Event {
-        let Some(workspace) = &self.workspace else {
-            unreachable!("a head lies in a workspace");
-        };
+        let workspace = lent(&mut self.workspace);
         let request = RequestHead::new(workspace.input.head(), &workspace.index);
         self.answer = Answer::due(request);
         self.intake = BodyIntake::begin(request.framing(), request.expects_continue());
@@ -155,9 +151,7 @@ impl Connection {
     /// The answer is not complete: the app may want the body.
     fn next_of_body(&mut self, now: Tick) -> Event {
         let limits = &*self.limits;
-        let Some(workspace) = &mut self.workspace else {
-            unreachable!("an exchange has a workspace");
-        };
+        let workspace = lent(&mut self.workspace);
         match self.intake.advance(&mut workspace.input, limits) {
             Ok(IntakeProgress::Ready) => return Event::BodyReady,
             Ok(IntakeProgress::Chunk) => return Event::BodyChunk,
@@ -179,9 +173,7 @@ impl Connection {
     /// The answer is complete: what is left of the body is nobody's.
     fn next_after_answer(&mut self, now: Tick) -> Event {
         let limits = &*self.limits;
-        let Some(workspace) = &mut self.workspace else {
-            unreachable!("an exchange has a workspace");
-        };
+        let workspace = lent(&mut self.workspace);
         if !self.intake.has_ended() {
             self.intake.discard(&mut workspace.input, limits);
             let advanced = self.intake.advance(&mut workspace.input, limits);
@@ -200,9 +192,7 @@ impl Connection {
 
     /// Request and answer are complete, or as complete as they will ever be.
     fn end_exchange(&mut self, now: Tick) {
-        let Some(workspace) = &mut self.workspace else {
-            unreachable!("an exchange has a workspace");
-        };
+        let workspace = lent(&mut self.workspace);
         let is_abandoned = self.intake.stage() == IntakeStage::Abandoned;
         let step = match self.answer.persists && !is_abandoned {
             true => Step::ExchangeEnded,

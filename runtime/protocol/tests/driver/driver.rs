@@ -18,6 +18,16 @@ pub(crate) fn at(millis: u64) -> Tick {
     Tick::from_millis(millis)
 }
 
+/// A `POST` with these header lines and this body.
+pub(crate) fn post(lines: &str, body: &str) -> Vec<u8> {
+    format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n{body}").into_bytes()
+}
+
+/// A `POST` whose chunked body is `body`, framing included.
+pub(crate) fn chunked(body: &str) -> Vec<u8> {
+    post("Transfer-Encoding: chunked\r\n", body)
+}
+
 /// What the app does with request bodies.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
