@@ -157,11 +157,17 @@ NO_BOOL = "Input should be a valid boolean, unable to interpret input"
 @pytest.mark.parametrize(
     ("annotation", "value", "kind", "message"),
     [
-        *((int, text, "int_parsing", NO_INT) for text in ("", " ", "x", "1__0", "_1", "1e3", "5.5")),
+        *(
+            (int, text, "int_parsing", NO_INT)
+            for text in ("", " ", "x", "1__0", "_1", "1e3", "5.5")
+        ),
         *((int, text, "int_parsing", NO_INT) for text in ("0x10", "--5", "\u0663", "5.", ".0")),
         (int, None, "int_type", "Input should be a valid integer"),
         (int, math.nan, "finite_number", "Input should be a finite number"),
-        *((float, text, "float_parsing", NO_FLOAT) for text in ("", "x", "1e", "0x1p3", "\u0663.5")),
+        *(
+            (float, text, "float_parsing", NO_FLOAT)
+            for text in ("", "x", "1e", "0x1p3", "\u0663.5")
+        ),
         (float, [], "float_type", "Input should be a valid number"),
         (float, 10**400, "float_type", "Input should be a valid number"),
         *((bool, text, "bool_parsing", NO_BOOL) for text in ("", "2", " true", "maybe", 2)),
@@ -212,7 +218,11 @@ def test_wrong_uuid_says_why(text: str, reason: str) -> None:
     ("text", "kind", "reason"),
     [
         ("", "datetime_from_date_parsing", "input is too short"),
-        ("2024-13-01", "datetime_from_date_parsing", "month value is outside expected range of 1-12"),
+        (
+            "2024-13-01",
+            "datetime_from_date_parsing",
+            "month value is outside expected range of 1-12",
+        ),
         ("2024-02-30T00:00", "datetime_from_date_parsing", "day value is outside expected range"),
         ("2024/01/02", "datetime_from_date_parsing", "invalid date separator, expected `-`"),
         ("202a-01-02", "datetime_from_date_parsing", "invalid character in year"),

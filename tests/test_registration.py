@@ -108,7 +108,7 @@ def test_markers_say_where_a_parameter_comes_from() -> None:
         agent: Annotated[str, Header(alias="User-Agent")],
         session: Annotated[str | None, Cookie()] = None,
         ids: Annotated[Tags, Query(alias="id")] = [],  # noqa: B006
-        all_of: list[int] = Header([]),
+        all_of: list[int] = Header([]),  # noqa: B008
         bare: Annotated[int, Query] = 5,
         count: int = Query(1),
     ) -> None: ...

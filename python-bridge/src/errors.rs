@@ -5,7 +5,7 @@ use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyType};
 
 create_exception!(
     turbo_shard._native,
@@ -21,6 +21,13 @@ pub(crate) fn log_exception(py: Python<'_>, error: &PyErr, what: &str) {
     if let Err(second) = try_log_exception(py, error, what) {
         second.write_unraisable(py, None);
     }
+}
+
+/// Whether `error` is asyncio's CancelledError.
+pub(crate) fn is_cancelled(py: Python<'_>, error: &PyErr) -> bool {
+    // Only an app that uses asyncio can have one.
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    CLASS.import(py, "asyncio", "CancelledError").is_ok_and(|class| error.is_instance(py, class))
 }
 
 fn try_log_exception(py: Python<'_>, error: &PyErr, what: &str) -> PyResult<()> {

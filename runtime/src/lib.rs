@@ -12,6 +12,8 @@ mod server;
 mod service;
 mod shard;
 mod signals;
+mod stop;
+mod supervisor;
 
 pub use turbo_shard_protocol as protocol;
 

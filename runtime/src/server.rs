@@ -1,27 +1,25 @@
-//! A server from its sockets to its end: binds, starts the shards, hears signals, supervises, drains.
+//! The server as its owner sees it: bind, run, stop, count.
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, after, never};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::config::{EngineName, Mode, ServerConfig};
-use crate::engine::per_core::{PerCore, ShardEvent, ShardRecord};
+use crate::engine::per_core::{PerCore, ShardRecord};
 use crate::engine::registry;
 use crate::engine::work_stealing::{self, StealPlan};
-use crate::mailbox::{Control, mailbox};
+use crate::mailbox::mailbox;
 use crate::net::{listener, open_files, placement};
 use crate::service::{App, StartError};
 use crate::shard::clock::Clock;
 use crate::shard::counters::{Counters, ShardCounts};
 use crate::signals::SignalThread;
-
-/// After the graceful time is over, connections are cut; what then still holds a shard (a handler that does not
-/// return) is given this long before the server ends without it.
-const CUT_GRACE: Duration = Duration::from_secs(2);
+use crate::stop::{Stop, StopRequest};
+use crate::supervisor::Supervisor;
 
 /// What a server is, once its sockets are bound.
 #[derive(Clone, Debug)]
@@ -58,12 +56,6 @@ enum CountSource {
     Nothing,
     Shards(Arc<Vec<ShardRecord>>),
     Workers(Box<dyn Fn() -> Vec<Arc<Counters>> + Send>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StopRequest {
-    Gracefully,
-    Now,
 }
 
 impl ServerHandle {
@@ -304,204 +296,6 @@ impl BoundServer {
     }
 }
 
-/// Keeps shards running until they have drained.
-struct Supervisor<A: App> {
-    shards: PerCore<A>,
-    events: Receiver<ShardEvent>,
-    requests: Receiver<StopRequest>,
-    stop: Stop,
-}
-
-impl<A: App> Supervisor<A> {
-    fn run(mut self, on_ready: impl FnOnce()) -> Result<(), StartError> {
-        for index in 0..self.shards.len() {
-            // One after another; see `App`.
-            self.shards.start(index)?;
-            if let Err(error) = self.until_ready(index) {
-                self.shards.tell_all(Control::Stop);
-                self.until_ended();
-                return Err(error);
-            }
-            if self.stop.is_asked() {
-                break;
-            }
-        }
-        if !self.stop.is_asked() {
-            on_ready();
-        }
-        self.until_ended();
-        Ok(())
-    }
-
-    /// Waits for a shard's first readiness. One that ends before it is a start that failed.
-    fn until_ready(&mut self, index: usize) -> Result<(), StartError> {
-        loop {
-            crossbeam_channel::select_biased! {
-                recv(self.requests) -> request => self.asked(request.unwrap_or(StopRequest::Now)),
-                recv(self.events) -> event => match event {
-                    Ok(ShardEvent::Ready(ready)) if ready == index => return Ok(()),
-                    Ok(ShardEvent::Ended(ended, result)) if ended == index => {
-                        self.shards.ended(index);
-                        if self.stop.is_asked() {
-                            return Ok(());
-                        }
-                        let reason = result.err().map_or_else(|| "it ended".into(), |error| error.to_string());
-                        return Err(StartError::new(reason));
-                    }
-                    Ok(event) => self.heard(event),
-                    Err(_) => return Err(StartError::new("the shards are gone")),
-                },
-            }
-        }
-    }
-
-    /// Supervises until no shard runs any more.
-    fn until_ended(&mut self) {
-        while (0..self.shards.len()).any(|index| self.shards.is_running(index))
-            || self.shards.next_restart().is_some()
-        {
-            let wake_at = [self.stop.deadline, self.shards.next_restart()]
-                .into_iter()
-                .flatten()
-                .min();
-            let timer = wake_at.map_or_else(never, |at| {
-                after(at.saturating_duration_since(Instant::now()))
-            });
-            crossbeam_channel::select_biased! {
-                recv(self.events) -> event => match event {
-                    Ok(event) => self.heard(event),
-                    Err(_) => return,
-                },
-                recv(self.requests) -> request => self.asked(request.unwrap_or(StopRequest::Now)),
-                recv(timer) -> _ => {
-                    if self.stop.deadline.is_some_and(|at| at <= Instant::now()) {
-                        match self.stop.deadline_passed() {
-                            Some(control) => self.shards.tell_all(control),
-                            None => return,
-                        }
-                    }
-                    self.shards.restart_due();
-                }
-            }
-        }
-    }
-
-    fn heard(&mut self, event: ShardEvent) {
-        match event {
-            ShardEvent::Ready(index) => log::info!("shard {index} serves"),
-            ShardEvent::Ended(index, Ok(())) => self.shards.ended(index),
-            ShardEvent::Ended(index, Err(error)) if self.stop.is_asked() => {
-                log::error!("shard {index} died while it drained ({error})");
-                self.shards.ended(index);
-            }
-            ShardEvent::Ended(index, Err(error)) => self.shards.died(index, &error),
-        }
-    }
-
-    fn asked(&mut self, request: StopRequest) {
-        if let Some(control) = self.stop.request(request) {
-            self.shards.tell_all(control);
-        }
-    }
-}
-
-/// How far a stop has come.
-struct Stop {
-    graceful: Duration,
-    stage: StopStage,
-    deadline: Option<Instant>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StopStage {
-    Running,
-    Draining,
-    Cutting,
-}
-
-impl Stop {
-    fn new(graceful_timeout_ms: u64) -> Stop {
-        Stop {
-            graceful: Duration::from_millis(graceful_timeout_ms),
-            stage: StopStage::Running,
-            deadline: None,
-        }
-    }
-
-    fn is_asked(&self) -> bool {
-        self.stage != StopStage::Running
-    }
-
-    fn request(&mut self, request: StopRequest) -> Option<Control> {
-        match (self.stage, request) {
-            (StopStage::Running, StopRequest::Gracefully) => {
-                self.stage = StopStage::Draining;
-                // A graceful time beyond what the clock can add is none at all.
-                self.deadline = Instant::now().checked_add(self.graceful);
-                log::info!(
-                    "stopping: exchanges in flight have {} s to finish",
-                    self.graceful.as_secs_f64()
-                );
-                Some(Control::Drain)
-            }
-            (StopStage::Running | StopStage::Draining, _) => Some(self.cut()),
-            (StopStage::Cutting, _) => None,
-        }
-    }
-
-    /// The next step once the deadline has passed; nothing is left to do when even cutting took too long.
-    fn deadline_passed(&mut self) -> Option<Control> {
-        match self.stage {
-            StopStage::Running => None,
-            StopStage::Draining => {
-                log::warn!("the graceful time is over: what is still in flight is cut");
-                Some(self.cut())
-            }
-            StopStage::Cutting => {
-                log::error!("a handler does not return; the server ends without it");
-                None
-            }
-        }
-    }
-
-    fn cut(&mut self) -> Control {
-        self.stage = StopStage::Cutting;
-        self.deadline = Some(Instant::now() + CUT_GRACE);
-        Control::Stop
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_second_request_cuts_and_a_third_changes_nothing() {
-        let mut stop = Stop::new(1000);
-        assert_eq!(stop.request(StopRequest::Gracefully), Some(Control::Drain));
-        assert_eq!(stop.request(StopRequest::Gracefully), Some(Control::Stop));
-        assert_eq!(stop.request(StopRequest::Gracefully), None);
-    }
-
-    #[test]
-    fn an_endless_graceful_time_is_no_overflow() {
-        let mut stop = Stop::new(u64::MAX);
-        assert_eq!(stop.request(StopRequest::Gracefully), Some(Control::Drain));
-        assert!(
-            stop.deadline
-                .is_none_or(|at| at > Instant::now() + Duration::from_secs(3600))
-        );
-    }
-
-    #[test]
-    fn the_deadline_cuts_and_then_gives_up() {
-        let mut stop = Stop::new(0);
-        stop.request(StopRequest::Gracefully);
-        assert_eq!(stop.deadline_passed(), Some(Control::Stop));
-        assert_eq!(stop.deadline_passed(), None);
-    }
 }

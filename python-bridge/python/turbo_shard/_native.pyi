@@ -1,6 +1,6 @@
 """The module written in Rust, as Python sees it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from .headers import Headers, QueryParams
@@ -55,4 +55,56 @@ class Request:
 # Answers.
 
 def json_encode(value: Any, fallback: Callable[[Any], Any] | None = None) -> bytes:
-    """JSON text (UTF-8, compact). What JSON has no word for is given to `fallback`, which returns something that it has."""
+    """JSON text (UTF-8, compact). What JSON has no word for goes to `fallback`, which returns what is nearer to it."""
+
+# Servers.
+
+__version__: str
+
+class NativeServer:
+    """A server whose sockets are bound; StartError if they cannot be."""
+
+    def __init__(
+        self,
+        *,
+        mode: str,
+        engine: str,
+        shards: int | None,
+        pin: bool,
+        host: str,
+        port: int,
+        backlog: int,
+        connections_max: int,
+        graceful_timeout: float,
+        body_max: int,
+        keep_alive_timeout: float,
+        head_timeout: float,
+        body_timeout: float,
+        write_timeout: float,
+        blocking_threads: int,
+        blocking_queue_max: int,
+        log_level: str,
+    ) -> None: ...
+    def report(self) -> dict[str, Any]:
+        """What was bound and chosen."""
+    def run(
+        self,
+        app: object,
+        *,
+        interface: str = "native",
+        handle_signals: bool,
+        on_ready: Callable[[], None] | None = None,
+    ) -> None:
+        """Serves until the server is stopped; `on_ready` is called once every shard serves."""
+    def stop(self) -> None: ...
+    def stop_now(self) -> None: ...
+    def stats(self) -> list[dict[str, Any]]: ...
+
+def stats() -> list[dict[str, Any]]:
+    """One dict of counters per shard of the server that runs in this process; empty if none does."""
+
+def probe_engines() -> list[dict[str, Any]]:
+    """Each engine's name, and why it cannot be used here."""
+
+def allowed_cores() -> dict[str, Any]:
+    """The cores that this process may run on, the CPUs that its cgroup pays for, the shards that follow."""

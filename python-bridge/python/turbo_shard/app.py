@@ -183,7 +183,10 @@ class App(Router):
             return known
         try:
             read = parameters_of(
-                route.handler, label=route.label, path_names=_path_names(route.path), methods=route.methods
+                route.handler,
+                label=route.label,
+                path_names=_path_names(route.path),
+                methods=route.methods,
             )
         except NameError as error:
             if not is_last_call:

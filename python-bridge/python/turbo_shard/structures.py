@@ -135,7 +135,11 @@ class _Readers:
         others = [other for other in alternatives if other is not types.NoneType]
         readers = [(name_of(other), self.reader(other)) for other in others]
         # A text, number or boolean is read by the member that is its very type.
-        exact = {other: read for other, (_, read) in zip(others, readers, strict=True) if other in SCALARS}
+        exact = {
+            other: read
+            for other, (_, read) in zip(others, readers, strict=True)
+            if other in SCALARS
+        }
 
         def read(value: Any) -> Any:
             if value is None and optional:

@@ -15,7 +15,7 @@ use super::asyncio_loop::AsyncioLoop;
 use super::descriptors::Descriptors;
 use super::inbox::Inbox;
 use crate::coroutines::Then;
-use crate::errors::log_exception;
+use crate::errors::{is_cancelled, log_exception};
 use crate::python_thread::Owned;
 use crate::streaming::{StreamId, StreamTable};
 
@@ -55,6 +55,9 @@ pub(crate) struct CoroutineHost {
     streams: StreamTable,
     /// Coroutines and streams here or on their way here.
     load: AtomicUsize,
+    /// What runs here is being cancelled.
+    ending: AtomicBool,
+    /// No job is taken any more.
     closed: AtomicBool,
 }
 
@@ -83,6 +86,7 @@ impl CoroutineHost {
             tasks: Mutex::default(),
             streams: StreamTable::default(),
             load: AtomicUsize::new(0),
+            ending: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         })
     }
@@ -196,6 +200,7 @@ impl CoroutineHost {
         }
         if self.driver == Driver::Shard {
             self.work(py);
+            self.ending.store(true, Ordering::Relaxed);
             if let Some(asyncio) = self.asyncio.get() {
                 asyncio.close_hosted(py, &self.descriptors, CLOSE_SECONDS_MAX);
             }
@@ -238,6 +243,7 @@ impl CoroutineHost {
             Job::Room(stream) => self.streams.room(py, stream),
             Job::PeerLeft(stream) => self.streams.peer_left(py, self, stream),
             Job::Stop => {
+                self.ending.store(true, Ordering::Relaxed);
                 if let Some(asyncio) = self.asyncio.get()
                     && let Err(error) = asyncio.event_loop(py).call_method0("stop")
                 {
@@ -266,8 +272,12 @@ impl TaskDone {
     fn __call__(&self, py: Python<'_>, task: &Bound<'_, PyAny>) {
         let kept = self.host.tasks().try_remove(self.key);
         let then = self.then.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(then) = then {
-            then(py, task.call_method0(intern!(py, "result")));
+        let result = task.call_method0(intern!(py, "result"));
+        // What the end of the loop has cancelled has no answer left to give: nobody needs to hear of it.
+        if let Some(then) = then
+            && !(self.host.ending.load(Ordering::Relaxed) && result.as_ref().is_err_and(|error| is_cancelled(py, error)))
+        {
+            then(py, result);
         }
         drop(kept);
     }

@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pyo3::exceptions::PyGeneratorExit;
 use pyo3::intern;
 use pyo3::prelude::*;
 use turbo_shard_runtime::{Flow, ReplyHandle};
 
 use super::chunk::bytes_of;
 use super::table::StreamId;
-use crate::errors::log_exception;
+use crate::errors::{is_cancelled, log_exception};
 use crate::hosted_loop::{CoroutineHost, Eager};
 
 /// What the table knows of a running pull.
@@ -119,7 +120,7 @@ impl Sink {
             }
             Flow::PeerLeft => {
                 self.host.streams().with_async(self.id, |pull| drop(pull.leave()));
-                Err(PyErr::from_type(cancelled_error(py)?, ()))
+                Err(cancelled(py)?)
             }
         }
     }
@@ -132,8 +133,7 @@ impl Sink {
         match result {
             Ok(_) => handle.end(),
             Err(error) => {
-                let cancelled = cancelled_error(py).is_ok_and(|cancelled| error.is_instance(py, &cancelled));
-                if !(cancelled || (peer_left && error.is_instance_of::<pyo3::exceptions::PyGeneratorExit>(py))) {
+                if !(is_cancelled(py, &error) || (peer_left && error.is_instance_of::<PyGeneratorExit>(py))) {
                     log_exception(py, &error, "a streamed answer broke off");
                 }
                 handle.fail();
@@ -142,9 +142,10 @@ impl Sink {
     }
 }
 
-fn cancelled_error(py: Python<'_>) -> PyResult<Bound<'_, pyo3::types::PyType>> {
-    let class = py.import(intern!(py, "asyncio"))?.getattr(intern!(py, "CancelledError"))?;
-    Ok(class.cast_into()?)
+/// The error that ends a pull as a cancellation would.
+fn cancelled(py: Python<'_>) -> PyResult<PyErr> {
+    let raised = py.import(intern!(py, "asyncio"))?.call_method0(intern!(py, "CancelledError"))?;
+    Ok(PyErr::from_value(raised))
 }
 
 /// What `_hosted_loop.pull` calls for every chunk.

@@ -185,7 +185,11 @@ where
                     wrote = true;
                 }
                 Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => break,
+                Poll::Pending => {
+                    // Nothing could leave: from here on the peer is waited for.
+                    self.driver.consume_output(now, 0);
+                    break;
+                }
             }
         }
         Ok(wrote)

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use turbo_shard_protocol::Tick;
 
 /// Lines per window and thread.
-const LINES_MAX: u32 = 10;
+const LINES_MAX: u32 = 100;
 const WINDOW_MS: u64 = 1000;
 
 #[derive(Default)]

@@ -1,13 +1,16 @@
 //! What every engine and mode has to do alike, shown with a Rust service over real sockets.
 
-mod support;
+mod test_app;
+mod test_server;
+mod wire;
 
 use std::io::{Read, Write};
 use std::sync::atomic::Ordering;
 
-use support::{ARMS, Arm, TestServer, get, read_answer};
+use test_server::{ARMS, Arm, TestServer};
 use turbo_shard_runtime::protocol::HeaderLines;
 use turbo_shard_runtime::{BoundServer, Mode, ServerConfig};
+use wire::{get, read_answer};
 
 /// Runs a test on every arm; the arm's name is in the panic message of the server's start or of the assertion.
 fn on_every_arm(test: impl Fn(Arm)) {

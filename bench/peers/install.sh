@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Makes the virtual environments of the peers that bench/smoke.py compares with, below the cargo target directory. Safe to
+# run again; does nothing when nothing changed.
+#
+#     bench/peers/install.sh                  both
+#     bench/peers/install.sh gil              on CPython with a GIL: $BENCH_PYTHON, else python3
+#     bench/peers/install.sh free-threaded    on the interpreter that .venv was made from
+set -euo pipefail
+shopt -s inherit_errexit
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=scripts/announce.sh
+. scripts/announce.sh
+
+readonly VENVS="${CARGO_TARGET_DIR:-target}/bench-peers"
+
+# Prints the interpreter of a virtual environment to be made.
+interpreter_of() {
+    local python=.venv/bin/python
+    [ "$1" = free-threaded ] || python=${BENCH_PYTHON:-python3}
+    command -v "$python" >/dev/null || fail "$python is missing; for the $1 peers install it, or run make build"
+    "$python" -I -c 'import sys; print(sys._base_executable)' </dev/null || fail "$python does not start"
+}
+
+check_kind() {
+    local found
+    found=$("$2" -I -c 'import sysconfig; print("free-threaded" if sysconfig.get_config_var("Py_GIL_DISABLED") else "gil")' </dev/null)
+    [ "$found" = "$1" ] || fail "$2 is $found, the peers need $1; set BENCH_PYTHON to a CPython with a GIL"
+}
+
+install() {
+    local kind=$1 python venv=$VENVS/$1 requirements=bench/peers/requirements-$1.txt wanted
+    python=$(interpreter_of "$kind")
+    check_kind "$kind" "$python"
+    wanted=$("$python" -I -c 'import sys; print(sys.base_prefix, sys.version)' </dev/null; sha256sum "$requirements")
+    if [ "$(cat "$venv/installed.stamp" 2>/dev/null)" = "$wanted" ] && "$venv/bin/python" -I -c '' 2>/dev/null; then
+        return 0
+    fi
+    step "installing the $kind peers into $venv"
+    rm -rf "$venv"
+    mkdir -p "$VENVS"
+    "$python" -m venv "$venv" </dev/null
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps \
+        --requirement "$requirements" </dev/null || fail "pip could not install $requirements; see the lines above"
+    # Written last, so that an interrupted set-up is not taken for a finished one.
+    printf '%s\n' "$wanted" >"$venv/installed.stamp"
+}
+
+case ${1:-} in
+    '')
+        install gil
+        install free-threaded
+        ;;
+    gil | free-threaded) install "$1" ;;
+    *) fail "unknown peers $1; there are gil and free-threaded" ;;
+esac

@@ -1,0 +1,115 @@
+//! The steps of a stop: drain, then cut, then give up. Knows time and what to say to shards, nothing of the shards.
+
+use std::time::{Duration, Instant};
+
+use crate::mailbox::Control;
+
+/// After the graceful time is over, connections are cut; what then still holds a shard (a handler that does not
+/// return) is given this long before the server ends without it.
+const CUT_GRACE: Duration = Duration::from_secs(2);
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StopRequest {
+    /// Finish what is in flight, within the graceful time.
+    Gracefully,
+    /// Cut it.
+    Now,
+}
+
+/// How far a stop has come.
+pub(crate) struct Stop {
+    graceful: Duration,
+    stage: StopStage,
+    pub(crate) deadline: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StopStage {
+    Running,
+    Draining,
+    Cutting,
+}
+
+impl Stop {
+    pub(crate) fn new(graceful_timeout_ms: u64) -> Stop {
+        Stop {
+            graceful: Duration::from_millis(graceful_timeout_ms),
+            stage: StopStage::Running,
+            deadline: None,
+        }
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        self.stage != StopStage::Running
+    }
+
+    pub(crate) fn request(&mut self, request: StopRequest) -> Option<Control> {
+        match (self.stage, request) {
+            (StopStage::Running, StopRequest::Gracefully) => {
+                self.stage = StopStage::Draining;
+                // A graceful time beyond what the clock can add is none at all.
+                self.deadline = Instant::now().checked_add(self.graceful);
+                log::info!(
+                    "stopping: exchanges in flight have {} s to finish",
+                    self.graceful.as_secs_f64()
+                );
+                Some(Control::Drain)
+            }
+            (StopStage::Running | StopStage::Draining, _) => Some(self.cut()),
+            (StopStage::Cutting, _) => None,
+        }
+    }
+
+    /// The next step once the deadline has passed; nothing is left to do when even cutting took too long.
+    pub(crate) fn deadline_passed(&mut self) -> Option<Control> {
+        match self.stage {
+            StopStage::Running => None,
+            StopStage::Draining => {
+                log::warn!("the graceful time is over: what is still in flight is cut");
+                Some(self.cut())
+            }
+            StopStage::Cutting => {
+                log::error!("a handler does not return; the server ends without it");
+                None
+            }
+        }
+    }
+
+    fn cut(&mut self) -> Control {
+        self.stage = StopStage::Cutting;
+        self.deadline = Some(Instant::now() + CUT_GRACE);
+        Control::Stop
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_request_cuts_and_a_third_changes_nothing() {
+        let mut stop = Stop::new(1000);
+        assert_eq!(stop.request(StopRequest::Gracefully), Some(Control::Drain));
+        assert_eq!(stop.request(StopRequest::Gracefully), Some(Control::Stop));
+        assert_eq!(stop.request(StopRequest::Gracefully), None);
+    }
+
+    #[test]
+    fn an_endless_graceful_time_is_no_overflow() {
+        let mut stop = Stop::new(u64::MAX);
+        assert_eq!(stop.request(StopRequest::Gracefully), Some(Control::Drain));
+        assert!(
+            stop.deadline
+                .is_none_or(|at| at > Instant::now() + Duration::from_secs(3600))
+        );
+    }
+
+    #[test]
+    fn the_deadline_cuts_and_then_gives_up() {
+        let mut stop = Stop::new(0);
+        stop.request(StopRequest::Gracefully);
+        assert_eq!(stop.deadline_passed(), Some(Control::Stop));
+        assert_eq!(stop.deadline_passed(), None);
+    }
+}

@@ -1,0 +1,111 @@
+//! Keeps shards running: starts them one after another, starts anew what dies, and sees them to the end of their drain.
+
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, after, never};
+
+use crate::engine::per_core::{PerCore, ShardEvent};
+use crate::mailbox::Control;
+use crate::service::{App, StartError};
+use crate::stop::{Stop, StopRequest};
+
+/// Keeps shards running until they have drained.
+pub(crate) struct Supervisor<A: App> {
+    pub(crate) shards: PerCore<A>,
+    pub(crate) events: Receiver<ShardEvent>,
+    pub(crate) requests: Receiver<StopRequest>,
+    pub(crate) stop: Stop,
+}
+
+impl<A: App> Supervisor<A> {
+    pub(crate) fn run(mut self, on_ready: impl FnOnce()) -> Result<(), StartError> {
+        for index in 0..self.shards.len() {
+            // One after another; see `App`.
+            self.shards.start(index)?;
+            if let Err(error) = self.until_ready(index) {
+                self.shards.tell_all(Control::Stop);
+                self.until_ended();
+                return Err(error);
+            }
+            if self.stop.is_asked() {
+                break;
+            }
+        }
+        if !self.stop.is_asked() {
+            on_ready();
+        }
+        self.until_ended();
+        Ok(())
+    }
+
+    /// Waits for a shard's first readiness. One that ends before it is a start that failed.
+    fn until_ready(&mut self, index: usize) -> Result<(), StartError> {
+        loop {
+            crossbeam_channel::select_biased! {
+                recv(self.requests) -> request => self.asked(request.unwrap_or(StopRequest::Now)),
+                recv(self.events) -> event => match event {
+                    Ok(ShardEvent::Ready(ready)) if ready == index => return Ok(()),
+                    Ok(ShardEvent::Ended(ended, result)) if ended == index => {
+                        self.shards.ended(index);
+                        if self.stop.is_asked() {
+                            return Ok(());
+                        }
+                        let reason = result.err().map_or_else(|| "it ended".into(), |error| error.to_string());
+                        return Err(StartError::new(reason));
+                    }
+                    Ok(event) => self.heard(event),
+                    Err(_) => return Err(StartError::new("the shards are gone")),
+                },
+            }
+        }
+    }
+
+    /// Supervises until no shard runs any more.
+    fn until_ended(&mut self) {
+        while (0..self.shards.len()).any(|index| self.shards.is_running(index))
+            || self.shards.next_restart().is_some()
+        {
+            let wake_at = [self.stop.deadline, self.shards.next_restart()]
+                .into_iter()
+                .flatten()
+                .min();
+            let timer = wake_at.map_or_else(never, |at| {
+                after(at.saturating_duration_since(Instant::now()))
+            });
+            crossbeam_channel::select_biased! {
+                recv(self.events) -> event => match event {
+                    Ok(event) => self.heard(event),
+                    Err(_) => return,
+                },
+                recv(self.requests) -> request => self.asked(request.unwrap_or(StopRequest::Now)),
+                recv(timer) -> _ => {
+                    if self.stop.deadline.is_some_and(|at| at <= Instant::now()) {
+                        match self.stop.deadline_passed() {
+                            Some(control) => self.shards.tell_all(control),
+                            None => return,
+                        }
+                    }
+                    self.shards.restart_due();
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, event: ShardEvent) {
+        match event {
+            ShardEvent::Ready(index) => log::info!("shard {index} serves"),
+            ShardEvent::Ended(index, Ok(())) => self.shards.ended(index),
+            ShardEvent::Ended(index, Err(error)) if self.stop.is_asked() => {
+                log::error!("shard {index} died while it drained ({error})");
+                self.shards.ended(index);
+            }
+            ShardEvent::Ended(index, Err(error)) => self.shards.died(index, &error),
+        }
+    }
+
+    fn asked(&mut self, request: StopRequest) {
+        if let Some(control) = self.stop.request(request) {
+            self.shards.tell_all(control);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A server around the test app, on a thread of the test, and the arms that it is run in.
+
+use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use turbo_shard_runtime::{
+    BoundServer, EngineChoice, EngineName, Mode, ServerConfig, ServerHandle, StartError,
+};
+
+use crate::test_app::{Seen, TestApp};
+
+/// No answer takes this long unless something hangs.
+pub(crate) const HANG: Duration = Duration::from_secs(20);
+
+/// One way to run a server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arm {
+    pub(crate) mode: Mode,
+    pub(crate) engine: EngineName,
+}
+
+pub(crate) const ARMS: [Arm; 3] = [
+    Arm {
+        mode: Mode::Shard,
+        engine: EngineName::Tokio,
+    },
+    Arm {
+        mode: Mode::Shard,
+        engine: EngineName::Glommio,
+    },
+    Arm {
+        mode: Mode::Steal,
+        engine: EngineName::Tokio,
+    },
+];
+
+/// A server that runs on a thread of the test and is stopped with it.
+pub(crate) struct TestServer {
+    pub(crate) address: SocketAddr,
+    pub(crate) handle: ServerHandle,
+    pub(crate) seen: Arc<Seen>,
+    thread: Option<JoinHandle<Result<(), StartError>>>,
+}
+
+impl TestServer {
+    pub(crate) fn start(arm: Arm, shards: usize) -> TestServer {
+        TestServer::with(arm, shards, |_| {})
+    }
+
+    pub(crate) fn with(
+        arm: Arm,
+        shards: usize,
+        change: impl FnOnce(&mut ServerConfig),
+    ) -> TestServer {
+        let mut config = ServerConfig {
+            mode: arm.mode,
+            engine: EngineChoice::Named(arm.engine),
+            shards: NonZeroUsize::new(shards).unwrap(),
+            port: 0,
+            ..ServerConfig::default()
+        };
+        change(&mut config);
+        let server = BoundServer::bind(config).unwrap_or_else(|error| panic!("{arm:?}: {error}"));
+        let (address, handle) = (server.report().addresses[0], server.handle());
+        let seen = Arc::new(Seen::default());
+        let app = TestApp {
+            seen: Arc::clone(&seen),
+        };
+        let (tell, ready) = crossbeam_channel::bounded(1);
+        let thread =
+            std::thread::spawn(move || server.run(app, false, move || tell.send(()).unwrap()));
+        ready
+            .recv_timeout(HANG)
+            .unwrap_or_else(|_| panic!("{arm:?} is not ready"));
+        TestServer {
+            address,
+            handle,
+            seen,
+            thread: Some(thread),
+        }
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(HANG)).unwrap();
+        stream
+    }
+
+    /// Waits for the end of a server that was told to stop.
+    pub(crate) fn join(mut self) -> Result<(), StartError> {
+        self.thread.take().unwrap().join().unwrap()
+    }
+
+    pub(crate) fn until(&self, what: &str, mut holds: impl FnMut(&TestServer) -> bool) {
+        let start = std::time::Instant::now();
+        while !holds(self) {
+            assert!(start.elapsed() < HANG, "waited in vain for: {what}");
+            std::thread::yield_now();
+        }
+    }
+
+    pub(crate) fn open_connections(&self) -> u64 {
+        self.handle
+            .counts()
+            .iter()
+            .map(|row| row.connections_open)
+            .sum()
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            self.handle.stop_now();
+            let ended = thread.join();
+            if !std::thread::panicking() {
+                ended.unwrap().unwrap();
+            }
+        }
+    }
+}
