@@ -304,16 +304,16 @@ def test_unknown_annotations_are_refused(annotation: Any) -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    [None, "application/json", "Application/JSON; charset=utf-8", "application/problem+json"],
+    ["application/json", "Application/JSON; charset=utf-8", "application/problem+json"],
 )
-def test_body_that_says_json_or_nothing_is_json(content_type: str | None) -> None:
+def test_body_that_says_json_is_json(content_type: str) -> None:
     assert json_reader(reader_of(dict))(b'{"a":1}', content_type) == {"a": 1}
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/x-www-form-urlencoded", "text/json", "x"]
+    "content_type", [None, "", "text/plain", "application/x-www-form-urlencoded", "text/json", "x"]
 )
-def test_body_that_says_something_else_is_text(content_type: str) -> None:
+def test_body_that_says_something_else_or_nothing_is_text(content_type: str | None) -> None:
     with pytest.raises(InputError) as raised:
         json_reader(reader_of(dict))(b'{"a":1}', content_type)
     [error] = raised.value.errors

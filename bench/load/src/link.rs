@@ -29,7 +29,6 @@ pub fn connect(
     if let Some(source) = source {
         socket.bind(&SocketAddr::new(source, 0).into())?;
     }
-    if let Ok(cc) = std::env::var("CC") { let _ = socket.set_tcp_congestion(cc.as_bytes()); }
     socket.connect_timeout(&target.into(), timeout)?;
     let stream = TcpStream::from(socket);
     stream.set_nodelay(true)?;

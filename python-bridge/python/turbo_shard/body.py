@@ -56,11 +56,12 @@ def text_of(body: bytes) -> str:
 
 
 def is_json(content_type: str | None) -> bool:
-    """Whether it says JSON. A peer that says nothing is believed to mean it."""
+    """Whether it says JSON. Saying nothing is not enough: a page of another site can make a browser send that, and
+    JSON's own type only after the browser has asked us (CORS preflight)."""
     if content_type is None:
-        return True
+        return False
     kind, _, subtype = content_type.partition(";")[0].strip().lower().partition("/")
-    return not kind or (kind == "application" and (subtype == "json" or subtype.endswith("+json")))
+    return kind == "application" and (subtype == "json" or subtype.endswith("+json"))
 
 
 def _decoded(decode: Callable[[str], Any], body: bytes, content_type: str | None) -> Any:

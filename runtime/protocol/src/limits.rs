@@ -60,10 +60,13 @@ pub const KEEP_ALIVE_TIMEOUT_MS: u64 = 75_000;
 pub const WRITE_TIMEOUT_MS: u64 = 30_000;
 
 /// After the last byte was sent to a peer that may still be sending, we read and throw away this long.
-pub const LINGER_TIMEOUT_MS: u64 = 2_000;
+pub const LINGER_TIMEOUT_MS: u64 = 5_000;
 
-/// Bytes swallowed while lingering; a peer that sends more than this after its last answer is cut off, answer or not.
-pub const LINGER_BYTES_MAX: u32 = 1024 * 1024;
+/// Bytes swallowed while lingering: four times the largest body that is taken, so that a client that sends all of its
+/// upload before it reads still finds the 413. They are thrown away as they are read; a peer that sends more than this
+/// after its last answer is cut off, answer or not.
+pub const LINGER_BYTES_MAX: u32 = 64 * 1024 * 1024;
+const _: () = assert!(LINGER_BYTES_MAX as u64 >= BODY_BYTES_MAX);
 
 /// Empty lines tolerated before one request line (RFC 9112 section 2.2 asks for at least one).
 pub const EMPTY_LINES_MAX: u8 = 8;

@@ -5,8 +5,8 @@ mod driver;
 
 use driver::{answer_with, connection, date, decode_answers, sent};
 use turbo_shard_protocol::{
-    AnswerStage, AnswerStep, BodyLength, BodyMode, Closing, Connection, Event, HeaderLines, Limits,
-    Misuse, Tick, Violation,
+    AnswerStage, AnswerStep, BodyLength, BodyMode, Closing, Connection, Event, HeaderLines,
+    LINGER_BYTES_MAX, Limits, Misuse, Tick, Violation,
 };
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -70,7 +70,7 @@ fn lingering_swallows_only_so_much() {
     connection.refuse_status(503, Some(1), &date());
     sent(&mut connection, NOW);
     let junk = vec![b'x'; 64 * 1024];
-    for _ in 0..16 {
+    for _ in 0..LINGER_BYTES_MAX as usize / junk.len() {
         assert_eq!(connection.closing(), Closing::AfterOutput { linger: true });
         connection.receive(NOW, &junk);
     }

@@ -1,0 +1,116 @@
+"""What /proc tells about processes and the machine: CPU time, memory, wake-ups. Knows nothing of servers."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Of one or more processes, in bytes."""
+
+    rss: int
+    pss: int
+
+
+@dataclass(frozen=True)
+class MachineTime:
+    """CPU seconds of all cores since boot."""
+
+    busy: float
+    stolen: float
+
+    def since(self, earlier: MachineTime) -> MachineTime:
+        return MachineTime(self.busy - earlier.busy, self.stolen - earlier.stolen)
+
+
+def group_members(group: int) -> list[int]:
+    """The processes of a process group. One that ends meanwhile is left out."""
+    members = []
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            fields = _stat_fields(int(entry.name))
+            # Field 5 of stat(5); the first two are cut off.
+            if fields and int(fields[2]) == group:
+                members.append(int(entry.name))
+    return sorted(members)
+
+
+def cpu_ticks(pids: list[int]) -> int:
+    """Clock ticks that these processes have run, in user and kernel mode."""
+    ticks = 0
+    for pid in pids:
+        if fields := _stat_fields(pid):
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks
+
+
+def run_time_us(pids: list[int]) -> float:
+    """What cpu_ticks says, as the scheduler has it: to the nanosecond."""
+    total = 0
+    for pid in pids:
+        for task in _tasks(pid):
+            total += int((_read(task / "schedstat") or "0").split()[0])
+    return total / 1000
+
+
+def wake_ups(pids: list[int]) -> int:
+    """How often these processes' threads have waited and were woken."""
+    total = 0
+    for pid in pids:
+        for task in _tasks(pid):
+            for line in _read(task / "status").splitlines():
+                if line.startswith("voluntary_ctxt_switches:"):
+                    total += int(line.split()[1])
+    return total
+
+
+def thread_count(pids: list[int]) -> int:
+    return sum(len(_tasks(pid)) for pid in pids)
+
+
+def memory(pids: list[int]) -> Memory:
+    """Resident memory. Pss shares out what several processes have in common."""
+    rss = pss = 0
+    for pid in pids:
+        for line in _read(PROC / str(pid) / "smaps_rollup").splitlines():
+            name, _, value = line.partition(":")
+            if name == "Rss":
+                rss += int(value.split()[0]) * 1024
+            elif name == "Pss":
+                pss += int(value.split()[0]) * 1024
+    if not rss:
+        raise RuntimeError(f"the memory of {pids} cannot be read")
+    return Memory(rss, pss)
+
+
+def machine_time() -> MachineTime:
+    # user nice system idle iowait irq softirq steal
+    fields = [int(field) * TICK_S for field in _read(PROC / "stat").split("\n", 1)[0].split()[1:]]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = fields[:8]
+    return MachineTime(user + nice + system + irq + softirq, steal)
+
+
+def _tasks(pid: int) -> list[Path]:
+    try:
+        return list((PROC / str(pid) / "task").iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def _stat_fields(pid: int) -> list[str]:
+    """From field 3 of stat(5) on: what stands before may hold blanks."""
+    text = _read(PROC / str(pid) / "stat")
+    return text.rpartition(")")[2].split() if text else []
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
