@@ -19,6 +19,8 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 ARGS ?=
 # What pytest is given beyond its configuration: make test-python PYTEST_ARGS='-k keep_alive'
 PYTEST_ARGS ?=
+# Options for bench/smoke.py; --help lists them.
+BENCH_ARGS ?=
 
 .PHONY: help
 help: ## list the targets
@@ -72,9 +74,10 @@ format: bootstrap ## put Rust and Python sources into their form
 	$(PYTHON_VENV) -m ruff format .
 
 .PHONY: bench-smoke
-bench-smoke: build ## a short run of the load generator that checks every body
+bench-smoke: build ## are the goals met here? two minutes, every body checked (BENCH_ARGS='--no-peers')
 	cargo build $(LOCKED) --release --package turbo-load
-	$(PYTHON_VENV) bench/smoke.py
+	cargo build $(LOCKED) --release --package turbo-shard-runtime --example fixed_answer
+	$(PYTHON_VENV) bench/smoke.py $(BENCH_ARGS)
 
 .PHONY: clean
 clean: ## remove what was built here; the cached interpreter stays

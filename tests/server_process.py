@@ -80,7 +80,12 @@ class ServerProcess:
     def start(self) -> Self:
         """Starts the server and waits until every shard serves."""
         self.launch()
-        ready = wait_until(self.ready_or_dead, "the ready line")
+        try:
+            ready = wait_until(self.ready_or_dead, "the ready line")
+        except TimeoutError:
+            self.process.kill()
+            self.wait()
+            raise RuntimeError(f"the server did not become ready:\n{self.log}") from None
         if not isinstance(ready, re.Match):
             raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.log}")
         self.url = f"{ready['url']}:{ready['port']}"

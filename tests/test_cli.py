@@ -75,7 +75,7 @@ def test_abbreviated_option_is_refused() -> None:
 
 
 def test_option_without_its_value_is_refused() -> None:
-    assert error_line("app:app", "--port") == "--port: expected one argument"
+    assert error_line("app:app", "--port") == "--port needs a value"
 
 
 def test_second_app_is_refused() -> None:

@@ -52,6 +52,8 @@ def test_exchange_in_flight_is_finished_before_the_end(arm: Arm, gates: Path, st
         assert answer.status == 200
         assert answer.body == b"firstsecond" or name.encode() in answer.body
         assert client.rest() == b"", f"{target} was answered by a server that is leaving"
+        # The server waits for a moment whether a client has more to say; this one hangs up.
+        client.socket.close()
     assert server.wait() == 0
 
 

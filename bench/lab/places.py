@@ -30,8 +30,8 @@ def without_traces(text: str) -> str:
 
 def command_line(command: list[str]) -> str:
     """The command as a person types it in the checkout."""
-    return " ".join(without_traces(word) for word in map(_quoted, command))
+    return " ".join(without_traces(word) for word in map(quoted, command))
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
     return word if re.fullmatch(r"[\w./:=,@%+-]+", word) else "'" + word.replace("'", "'\\''") + "'"

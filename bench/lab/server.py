@@ -25,6 +25,7 @@ from lab.places import ROOT, command_line, without_traces
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 POLL_INTERVAL_S = 0.001
+LOG_BYTES_MAX = 1 << 20
 READY_LINE = re.compile(r" ready on http://127\.0\.0\.1:(?P<port>\d+)\b")
 # Stands for the port in the command of a server that cannot choose one itself.
 PORT = "{port}"
@@ -49,7 +50,8 @@ class Server:
         self.port = 0
         self.started_at = 0.0
         self.exit_status: int | None = None
-        self.log = tempfile.TemporaryFile()
+        # Open for as long as this object lives: the log is still read after the end.
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115
 
     def __enter__(self) -> Self:
         try:
@@ -78,8 +80,8 @@ class Server:
         return procfs.group_members(self.process.pid)
 
     def log_text(self) -> str:
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")
+        # The server writes at the position that it shares with us, so that must not move.
+        return os.pread(self.log.fileno(), LOG_BYTES_MAX, 0).decode(errors="replace")
 
     def _launch(self) -> None:
         command = self.command
@@ -103,7 +105,7 @@ class Server:
 
     def _before_exec(self) -> None:
         os.sched_setaffinity(0, self.cores)
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S

@@ -45,24 +45,37 @@ impl Coroutines {
 
     /// Starts `coroutine` (or anything awaitable). On its shard's thread it runs at once up to its first wait; else it
     /// starts on its loop's thread, after [`Running::on_done`].
-    pub(crate) fn start<'py>(&self, py: Python<'py>, coroutine: Bound<'py, PyAny>) -> PyResult<Started<'py>> {
+    pub(crate) fn start<'py>(
+        &self,
+        py: Python<'py>,
+        coroutine: Bound<'py, PyAny>,
+    ) -> PyResult<Started<'py>> {
         let host = match &self.0 {
             Place::Hosted(host) if host.is_here() => {
                 return Ok(match host.start(py, coroutine)? {
                     Eager::Finished(result) => Started::Finished(result),
-                    Eager::Waiting(task) => {
-                        Started::Running(Running(Some(Under::Way(Arc::clone(host), Owned::new(task.unbind())))))
-                    }
+                    Eager::Waiting(task) => Started::Running(Running(Some(Under::Way(
+                        Arc::clone(host),
+                        Owned::new(task.unbind()),
+                    )))),
                 });
             }
             Place::Hosted(host) => Arc::clone(host),
             Place::Threads(threads) => threads.choose(py)?,
         };
-        Ok(Started::Running(Running(Some(Under::Orders(host, Owned::new(coroutine.unbind()))))))
+        Ok(Started::Running(Running(Some(Under::Orders(
+            host,
+            Owned::new(coroutine.unbind()),
+        )))))
     }
 
     /// Begins to pull a stream on the loop's thread, which may be this one.
-    pub(crate) fn begin_stream(&self, iterator: &Bound<'_, PyAny>, is_async: bool, handle: ReplyHandle) {
+    pub(crate) fn begin_stream(
+        &self,
+        iterator: &Bound<'_, PyAny>,
+        is_async: bool,
+        handle: ReplyHandle,
+    ) {
         let py = iterator.py();
         let host = match &self.0 {
             Place::Hosted(host) => Arc::clone(host),
@@ -78,7 +91,11 @@ impl Coroutines {
         if host.is_here() {
             host.begin_stream(py, iterator, is_async, handle);
         } else {
-            host.post(Job::Stream { iterator: Owned::new(iterator.clone().unbind()), is_async, handle });
+            host.post(Job::Stream {
+                iterator: Owned::new(iterator.clone().unbind()),
+                is_async,
+                handle,
+            });
         }
     }
 }
@@ -104,7 +121,9 @@ enum Under {
 impl Running {
     /// Calls `then` with the result, on the thread of the coroutine's loop.
     pub(crate) fn on_done(mut self, py: Python<'_>, then: Then) -> PyResult<()> {
-        self.0.take().map_or(Ok(()), |under| under.on_done(py, then))
+        self.0
+            .take()
+            .map_or(Ok(()), |under| under.on_done(py, then))
     }
 }
 

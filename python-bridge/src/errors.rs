@@ -27,7 +27,9 @@ pub(crate) fn log_exception(py: Python<'_>, error: &PyErr, what: &str) {
 pub(crate) fn is_cancelled(py: Python<'_>, error: &PyErr) -> bool {
     // Only an app that uses asyncio can have one.
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    CLASS.import(py, "asyncio", "CancelledError").is_ok_and(|class| error.is_instance(py, class))
+    CLASS
+        .import(py, "asyncio", "CancelledError")
+        .is_ok_and(|class| error.is_instance(py, class))
 }
 
 fn try_log_exception(py: Python<'_>, error: &PyErr, what: &str) -> PyResult<()> {
@@ -35,11 +37,17 @@ fn try_log_exception(py: Python<'_>, error: &PyErr, what: &str) -> PyResult<()> 
     static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let logger = LOGGER.get_or_try_init(py, || {
         let logging = py.import("logging")?;
-        Ok::<_, PyErr>(logging.call_method1("getLogger", ("turbo_shard.error",))?.unbind())
+        Ok::<_, PyErr>(
+            logging
+                .call_method1("getLogger", ("turbo_shard.error",))?
+                .unbind(),
+        )
     })?;
     let exc_info = (error.get_type(py), error.value(py), error.traceback(py));
     let options = PyDict::new(py);
     options.set_item("exc_info", exc_info)?;
-    logger.bind(py).call_method("error", ("%s", what), Some(&options))?;
+    logger
+        .bind(py)
+        .call_method("error", ("%s", what), Some(&options))?;
     Ok(())
 }

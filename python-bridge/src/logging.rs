@@ -17,7 +17,9 @@ struct StderrLog {
 /// process has installed before stays.
 pub(crate) fn install(level: LevelFilter) {
     static LOG: OnceLock<StderrLog> = OnceLock::new();
-    let log = LOG.get_or_init(|| StderrLog { coloured: wants_colour() });
+    let log = LOG.get_or_init(|| StderrLog {
+        coloured: wants_colour(),
+    });
     // Err: there is one already, ours or somebody else's.
     let _ = log::set_logger(log);
     log::set_max_level(level);
@@ -25,7 +27,10 @@ pub(crate) fn install(level: LevelFilter) {
 
 impl Log for StderrLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= Level::Warn || OWN_TARGETS.iter().any(|own| metadata.target().starts_with(own))
+        metadata.level() <= Level::Warn
+            || OWN_TARGETS
+                .iter()
+                .any(|own| metadata.target().starts_with(own))
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -71,13 +76,19 @@ fn line(record: &Record<'_>, thread: Option<&str>, coloured: bool) -> String {
 }
 
 fn visible(character: char) -> String {
-    if character.is_control() { character.escape_default().to_string() } else { character.to_string() }
+    if character.is_control() {
+        character.escape_default().to_string()
+    } else {
+        character.to_string()
+    }
 }
 
 /// Colour is for people: on a terminal that can, unless they said no (no-color.org).
 fn wants_colour() -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    std::io::stderr().is_terminal() && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    std::io::stderr().is_terminal()
+        && !set("NO_COLOR")
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 #[cfg(test)]
@@ -85,24 +96,46 @@ mod tests {
     use super::*;
 
     fn written(text: &str, level: Level, thread: Option<&str>, coloured: bool) -> String {
-        line(&Record::builder().args(format_args!("{text}")).level(level).build(), thread, coloured)
+        line(
+            &Record::builder()
+                .args(format_args!("{text}"))
+                .level(level)
+                .build(),
+            thread,
+            coloured,
+        )
     }
 
     #[test]
     fn a_shard_is_named_by_its_number() {
-        assert_eq!(written("late", Level::Warn, Some("shard-1"), false), "turbo-shard WARN shard 1: late\n");
-        assert_eq!(written("late", Level::Warn, Some("main"), false), "turbo-shard WARN late\n");
-        assert_eq!(written("late", Level::Warn, Some("asyncio-0"), false), "turbo-shard WARN asyncio-0: late\n");
+        assert_eq!(
+            written("late", Level::Warn, Some("shard-1"), false),
+            "turbo-shard WARN shard 1: late\n"
+        );
+        assert_eq!(
+            written("late", Level::Warn, Some("main"), false),
+            "turbo-shard WARN late\n"
+        );
+        assert_eq!(
+            written("late", Level::Warn, Some("asyncio-0"), false),
+            "turbo-shard WARN asyncio-0: late\n"
+        );
     }
 
     #[test]
     fn a_record_stays_on_its_line() {
         let line = written("a\r\nturbo-shard ERROR b\x1b[2J", Level::Info, None, false);
-        assert_eq!(line, "turbo-shard INFO a\\r\\nturbo-shard ERROR b\\u{1b}[2J\n");
+        assert_eq!(
+            line,
+            "turbo-shard INFO a\\r\\nturbo-shard ERROR b\\u{1b}[2J\n"
+        );
     }
 
     #[test]
     fn only_the_level_is_coloured() {
-        assert_eq!(written("x", Level::Error, None, true), "turbo-shard \x1b[31mERROR\x1b[0m x\n");
+        assert_eq!(
+            written("x", Level::Error, None, true),
+            "turbo-shard \x1b[31mERROR\x1b[0m x\n"
+        );
     }
 }

@@ -44,12 +44,30 @@ struct Shared {
 }
 
 impl PythonApp {
-    pub(crate) fn new(app: Py<PyAny>, settings: BridgeSettings, mode: Mode, threads: usize) -> PythonApp {
-        let life = Life { threads: AtomicUsize::new(0), shared: Mutex::default() };
-        let app = PythonApp { app: Owned::new(app), settings, life: Arc::new(life) };
+    pub(crate) fn new(
+        app: Py<PyAny>,
+        settings: BridgeSettings,
+        mode: Mode,
+        threads: usize,
+    ) -> PythonApp {
+        let life = Life {
+            threads: AtomicUsize::new(0),
+            shared: Mutex::default(),
+        };
+        let app = PythonApp {
+            app: Owned::new(app),
+            settings,
+            life: Arc::new(life),
+        };
         if mode == Mode::Steal {
-            let shared = Shared { asyncio: Arc::new(AsyncioThreads::new(threads)), pool: app.pool("blocking") };
-            *app.life.shared.lock().unwrap_or_else(PoisonError::into_inner) = Some(shared);
+            let shared = Shared {
+                asyncio: Arc::new(AsyncioThreads::new(threads)),
+                pool: app.pool("blocking"),
+            };
+            *app.life
+                .shared
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Some(shared);
         }
         app
     }
@@ -59,36 +77,59 @@ impl PythonApp {
     }
 
     fn pool(&self, name: &str) -> Arc<BlockingPool> {
-        let BridgeSettings { blocking_threads, blocking_queue_max } = self.settings;
-        Arc::new(BlockingPool::new(name, blocking_threads, blocking_queue_max, Arc::new(PoolThreads)))
+        let BridgeSettings {
+            blocking_threads,
+            blocking_queue_max,
+        } = self.settings;
+        Arc::new(BlockingPool::new(
+            name,
+            blocking_threads,
+            blocking_queue_max,
+            Arc::new(PoolThreads),
+        ))
     }
 
     fn make(&self, py: Python<'_>, place: Place) -> PyResult<PythonService> {
         let (host, coroutines, pool) = match place {
             Place::Shard(shard) => {
                 let host = CoroutineHost::of_shard(shard)?;
-                (Some(Arc::clone(&host)), Coroutines::hosted(host), self.pool(&format!("blocking-{shard}")))
+                (
+                    Some(Arc::clone(&host)),
+                    Coroutines::hosted(host),
+                    self.pool(&format!("blocking-{shard}")),
+                )
             }
             Place::Worker => {
                 let Some(shared) = self.life.shared() else {
-                    return Err(pyo3::exceptions::PyRuntimeError::new_err("the server is ending"));
+                    return Err(pyo3::exceptions::PyRuntimeError::new_err(
+                        "the server is ending",
+                    ));
                 };
                 (None, Coroutines::threads(shared.asyncio), shared.pool)
             }
         };
         let native = native_service(py, &self.app, coroutines, Arc::clone(&pool))?;
-        Ok(PythonService { parts: RefCell::new(Some(Parts { native, host, pool })) })
+        Ok(PythonService {
+            parts: RefCell::new(Some(Parts { native, host, pool })),
+        })
     }
 }
 
 impl Life {
     fn shared(&self) -> Option<Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Ends what the workers shared. To be called detached, when the runtime has ended.
     pub(crate) fn end(&self) {
-        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let shared = self
+            .shared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(shared) = shared {
             shared.asyncio.stop();
         }
@@ -112,7 +153,10 @@ impl App for PythonApp {
     fn service(&self, place: Place) -> Result<PythonService, StartError> {
         let made = attached(|py| {
             self.make(py, place).map_err(|error| {
-                StartError::new(format!("the app cannot be served: {}", one_line(py, &error)))
+                StartError::new(format!(
+                    "the app cannot be served: {}",
+                    one_line(py, &error)
+                ))
             })
         });
         thread_parks();
@@ -131,8 +175,15 @@ impl App for PythonApp {
 
 /// What is wrong with the app: in its author's words if it is turbo-shard that complains, else with the exception's type.
 fn one_line(py: Python<'_>, error: &PyErr) -> String {
-    let is_ours = error.get_type(py).name().is_ok_and(|name| name == "RegistrationError");
-    let text = if is_ours { error.value(py).to_string() } else { error.to_string() };
+    let is_ours = error
+        .get_type(py)
+        .name()
+        .is_ok_and(|name| name == "RegistrationError");
+    let text = if is_ours {
+        error.value(py).to_string()
+    } else {
+        error.to_string()
+    };
     text.replace('\n', " ")
 }
 
@@ -150,7 +201,9 @@ struct Parts {
 
 impl PythonService {
     fn end(&self) {
-        let Some(Parts { native, host, pool }) = self.parts.take() else { return };
+        let Some(Parts { native, host, pool }) = self.parts.take() else {
+            return;
+        };
         attached(|py| {
             if let Some(host) = &host {
                 host.close(py);

@@ -187,7 +187,9 @@ impl Depth {
                 restore(own);
             }
             own.depth.set(own.depth.get() + 1);
-            Some(Depth { is_first: own.unnamed.replace(false) })
+            Some(Depth {
+                is_first: own.unnamed.replace(false),
+            })
         })
         .ok()
         .flatten()

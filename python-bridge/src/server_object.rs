@@ -10,7 +10,10 @@ use log::LevelFilter;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use turbo_shard_runtime::{self as runtime, BoundServer, EngineChoice, EngineName, Mode, Report, ServerConfig, ServerHandle};
+use turbo_shard_runtime::{
+    self as runtime, BoundServer, EngineChoice, EngineName, Mode, Report, ServerConfig,
+    ServerHandle,
+};
 
 use crate::errors::StartError;
 use crate::logging;
@@ -59,7 +62,11 @@ impl NativeServer {
         log_level: &str,
     ) -> PyResult<NativeServer> {
         let mut config = ServerConfig {
-            mode: one_of("mode", mode, &[("shard", Mode::Shard), ("steal", Mode::Steal)])?,
+            mode: one_of(
+                "mode",
+                mode,
+                &[("shard", Mode::Shard), ("steal", Mode::Steal)],
+            )?,
             engine: engine_choice(engine)?,
             pin,
             host,
@@ -74,7 +81,8 @@ impl NativeServer {
         }
         config.limits.body_bytes_max = body_max;
         config.limits.discard_bytes_max = config.limits.discard_bytes_max.min(body_max);
-        config.limits.keep_alive_timeout_ms = milliseconds("keep_alive_timeout", keep_alive_timeout)?;
+        config.limits.keep_alive_timeout_ms =
+            milliseconds("keep_alive_timeout", keep_alive_timeout)?;
         config.limits.head_timeout_ms = milliseconds("head_timeout", head_timeout)?;
         config.limits.body_timeout_ms = milliseconds("body_timeout", body_timeout)?;
         config.limits.write_timeout_ms = milliseconds("write_timeout", write_timeout)?;
@@ -83,17 +91,29 @@ impl NativeServer {
             blocking_queue_max,
         };
         logging::install(
-            log_level.parse::<LevelFilter>().map_err(|_| PyValueError::new_err(format!("log_level: {log_level:?}")))?,
+            log_level
+                .parse::<LevelFilter>()
+                .map_err(|_| PyValueError::new_err(format!("log_level: {log_level:?}")))?,
         );
-        let bound = py.detach(|| BoundServer::bind(config)).map_err(start_error)?;
+        let bound = py
+            .detach(|| BoundServer::bind(config))
+            .map_err(start_error)?;
         let (report, handle) = (bound.report().clone(), bound.handle());
-        Ok(NativeServer { bound: Mutex::new(Some((bound, bridge))), report, handle })
+        Ok(NativeServer {
+            bound: Mutex::new(Some((bound, bridge))),
+            report,
+            handle,
+        })
     }
 
     /// What was bound and chosen.
     fn report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let report = PyDict::new(py);
-        let addresses = self.report.addresses.iter().map(|address| (address.ip().to_string(), address.port()));
+        let addresses = self
+            .report
+            .addresses
+            .iter()
+            .map(|address| (address.ip().to_string(), address.port()));
         report.set_item("addresses", PyList::new(py, addresses.collect::<Vec<_>>())?)?;
         report.set_item("mode", self.report.mode.to_string())?;
         report.set_item("engine", self.report.engine.to_string())?;
@@ -115,8 +135,14 @@ impl NativeServer {
     ) -> PyResult<()> {
         one_of("interface", interface, &[("native", ())])?;
         let taken = lock(&self.bound).take();
-        let (bound, settings) = taken.ok_or_else(|| PyRuntimeError::new_err("a server can be run once"))?;
-        let app = PythonApp::new(app, settings, self.report.mode, self.report.shard_cores.len());
+        let (bound, settings) =
+            taken.ok_or_else(|| PyRuntimeError::new_err("a server can be run once"))?;
+        let app = PythonApp::new(
+            app,
+            settings,
+            self.report.mode,
+            self.report.shard_cores.len(),
+        );
         let life = app.life();
         let at_exit = AtExit::register(py, self.handle.clone())?;
         let run = next_run();
@@ -221,7 +247,13 @@ struct AtExit {
 
 impl AtExit {
     fn register(py: Python<'_>, handle: ServerHandle) -> PyResult<Bound<'_, AtExit>> {
-        let at_exit = Bound::new(py, AtExit { handle, ended: Arc::default() })?;
+        let at_exit = Bound::new(
+            py,
+            AtExit {
+                handle,
+                ended: Arc::default(),
+            },
+        )?;
         py.import("atexit")?.call_method1("register", (&at_exit,))?;
         Ok(at_exit)
     }
@@ -231,7 +263,10 @@ impl AtExit {
         let (ended, changed) = &*at_exit.get().ended;
         *lock(ended) = true;
         changed.notify_all();
-        at_exit.py().import("atexit")?.call_method1("unregister", (at_exit,))?;
+        at_exit
+            .py()
+            .import("atexit")?
+            .call_method1("unregister", (at_exit,))?;
         Ok(())
     }
 }
@@ -251,7 +286,8 @@ impl AtExit {
 /// code; so the process leaves without that, once everything else has been said.
 fn leave_at_exit(py: Python<'_>, threads: usize) -> PyResult<()> {
     log::error!("{threads} thread(s) are still in a handler; they end with the process");
-    py.import("atexit")?.call_method1("register", (wrap_pyfunction!(leave, py)?,))?;
+    py.import("atexit")?
+        .call_method1("register", (wrap_pyfunction!(leave, py)?,))?;
     Ok(())
 }
 
@@ -274,7 +310,10 @@ fn one_of<T: Copy>(setting: &str, value: &str, choices: &[(&str, T)]) -> PyResul
     let found = choices.iter().find(|(name, _)| *name == value);
     found.map(|(_, choice)| *choice).ok_or_else(|| {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        PyValueError::new_err(format!("{setting}: {value:?} is not one of {}", names.join(", ")))
+        PyValueError::new_err(format!(
+            "{setting}: {value:?} is not one of {}",
+            names.join(", ")
+        ))
     })
 }
 
@@ -291,14 +330,17 @@ fn engine_choice(name: &str) -> PyResult<EngineChoice> {
 }
 
 fn at_least_one(setting: &str, value: usize) -> PyResult<NonZeroUsize> {
-    NonZeroUsize::new(value).ok_or_else(|| PyValueError::new_err(format!("{setting}: 0 is too few")))
+    NonZeroUsize::new(value)
+        .ok_or_else(|| PyValueError::new_err(format!("{setting}: 0 is too few")))
 }
 
 fn milliseconds(setting: &str, seconds: f64) -> PyResult<u64> {
     if seconds.is_finite() && seconds >= 0.0 {
         Ok((seconds * 1000.0).round() as u64)
     } else {
-        Err(PyValueError::new_err(format!("{setting}: {seconds} is not a number of seconds")))
+        Err(PyValueError::new_err(format!(
+            "{setting}: {seconds} is not a number of seconds"
+        )))
     }
 }
 

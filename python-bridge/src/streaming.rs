@@ -37,7 +37,9 @@ pub(crate) fn stream(
     handle: ReplyHandle,
     coroutines: &Coroutines,
 ) {
-    let length = lines.content_length().map_or(BodyLength::Unknown, BodyLength::Known);
+    let length = lines
+        .content_length()
+        .map_or(BodyLength::Unknown, BodyLength::Known);
     handle.start(status, lines, length);
     let iterator = source.iterator.into_bound(py);
     if !source.is_async && python_thread::thread_may_block() {

@@ -1,5 +1,6 @@
 //! Messages to a thread that waits in its engine: a bounded crossbeam channel and a wake-up.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
@@ -27,7 +28,11 @@ pub(crate) fn mailbox() -> (MailboxSender, Mailbox) {
             sender,
             wake: Arc::clone(&wake),
         },
-        Mailbox { receiver, wake },
+        Mailbox {
+            receiver,
+            wake,
+            stopped: Cell::new(false),
+        },
     )
 }
 
@@ -55,14 +60,20 @@ impl Drop for MailboxSender {
 pub(crate) struct Mailbox {
     receiver: Receiver<Control>,
     wake: Arc<Notify>,
+    /// The loss of the supervisor has been told.
+    stopped: Cell<bool>,
 }
 
 impl Mailbox {
-    /// The next message. A supervisor that is gone counts as [`Control::Stop`].
+    /// The next message. A supervisor that is gone counts as one [`Control::Stop`].
     pub(crate) async fn next(&self) -> Control {
         loop {
             match self.receiver.try_recv() {
                 Ok(message) => return message,
+                Err(TryRecvError::Disconnected) if self.stopped.replace(true) => {
+                    // Said once: a shard that still waits for a handler must not hear it without end.
+                    std::future::pending().await
+                }
                 Err(TryRecvError::Disconnected) => return Control::Stop,
                 Err(TryRecvError::Empty) => self.wake.notified().await,
             }
@@ -95,9 +106,17 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_supervisor_stops_the_shard() {
+    fn a_lost_supervisor_stops_the_shard_once() {
         let (sender, mailbox) = mailbox();
         drop(sender);
         assert_eq!(block_on(mailbox.next()), Control::Stop);
+        let again = block_on(async {
+            tokio::select! {
+                biased;
+                control = mailbox.next() => Some(control),
+                () = std::future::ready(()) => None,
+            }
+        });
+        assert_eq!(again, None, "a shard that hears it again and again does nothing else");
     }
 }

@@ -23,7 +23,8 @@ impl<A: App> Supervisor<A> {
             // One after another; see `App`.
             self.shards.start(index)?;
             if let Err(error) = self.until_ready(index) {
-                self.shards.tell_all(Control::Stop);
+                // A stop that was asked for: nothing is started anew, and who does not end is given up.
+                self.asked(StopRequest::Now);
                 self.until_ended();
                 return Err(error);
             }
@@ -38,9 +39,13 @@ impl<A: App> Supervisor<A> {
         Ok(())
     }
 
-    /// Waits for a shard's first readiness. One that ends before it is a start that failed.
+    /// Waits for a shard's first readiness. One that ends before it is a start that failed. A stop that is asked for
+    /// meanwhile is not held up by an app that does not come to the end of its start.
     fn until_ready(&mut self, index: usize) -> Result<(), StartError> {
         loop {
+            if self.stop.is_asked() {
+                return Ok(());
+            }
             crossbeam_channel::select_biased! {
                 recv(self.requests) -> request => self.asked(request.unwrap_or(StopRequest::Now)),
                 recv(self.events) -> event => match event {

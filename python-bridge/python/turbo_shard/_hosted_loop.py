@@ -83,14 +83,34 @@ class HostedLoop(asyncio.SelectorEventLoop):
         close(self, seconds)
 
 
-def new_thread_loop(bell_fd: int, on_bell: Callable[[], None]) -> asyncio.AbstractEventLoop:
+class ThreadLoop(asyncio.SelectorEventLoop):
+    """The event loop of a thread of its own (work-stealing mode): only the server ends it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.serves = True
+
+    def stop(self) -> None:
+        """Ends nothing while requests are served: on a shard it has no effect either."""
+        if self.serves:
+            _log.error("loop.stop() is ignored: the event loop belongs to the server")
+        else:
+            super().stop()
+
+    def leave_thread(self) -> None:
+        """Ends `run_forever`. To be called on the loop's thread."""
+        self.serves = False
+        super().stop()
+
+
+def new_thread_loop(bell_fd: int, on_bell: Callable[[], None]) -> ThreadLoop:
     """Make the loop of a thread of its own (work-stealing mode)."""
-    loop = asyncio.SelectorEventLoop()
+    loop = ThreadLoop()
     loop.add_reader(bell_fd, on_bell)
     return loop
 
 
-def run_thread_loop(loop: asyncio.AbstractEventLoop, bell_fd: int, seconds: float) -> None:
+def run_thread_loop(loop: ThreadLoop, bell_fd: int, seconds: float) -> None:
     """Run until stopped, then end what is left within bounds."""
     try:
         while True:
@@ -98,8 +118,11 @@ def run_thread_loop(loop: asyncio.AbstractEventLoop, bell_fd: int, seconds: floa
                 loop.run_forever()
                 break
             except (SystemExit, KeyboardInterrupt) as error:
-                _log.error("%s was raised on %s", type(error).__name__, threading.current_thread().name)
+                _log.error(
+                    "%s was raised on %s", type(error).__name__, threading.current_thread().name
+                )
     finally:
+        loop.serves = False
         loop.remove_reader(bell_fd)
         close(loop, seconds)
 
@@ -113,7 +136,9 @@ def close(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         if tasks:
             _, pending = loop.run_until_complete(asyncio.wait(tasks, timeout=seconds))
             for task in pending:
-                _log.error("%r ignored its cancellation for %.1f s and was left behind", task, seconds)
+                _log.error(
+                    "%r ignored its cancellation for %.1f s and was left behind", task, seconds
+                )
         loop.run_until_complete(asyncio.wait_for(loop.shutdown_asyncgens(), seconds))
         loop.run_until_complete(loop.shutdown_default_executor(seconds))
     except (Exception, KeyboardInterrupt, SystemExit):
@@ -127,7 +152,9 @@ async def settle[T](awaitable: Awaitable[T]) -> T:
     return await awaitable
 
 
-async def pull(source: AsyncIterable[object], sink: Callable[[object], Awaitable[None] | None]) -> None:
+async def pull(
+    source: AsyncIterable[object], sink: Callable[[object], Awaitable[None] | None]
+) -> None:
     """Hand every chunk of `source` to `sink`, and wait whenever it says so; the source is closed at the end."""
     iterator = aiter(source)
     try:

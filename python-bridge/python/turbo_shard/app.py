@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import RegistrationError
+from .errors import RegistrationError, is_status
 
 if TYPE_CHECKING:
     from .params import Parameter
@@ -15,6 +15,8 @@ type Handler = Callable[..., Any]
 
 _PARAMETER = re.compile(r"\{(\*?)(\w+)(:path)?\}")
 _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
+# Flask's parameters: a route written so would serve that very text.
+_FOREIGN_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 class Argument(NamedTuple):
@@ -28,6 +30,8 @@ class Argument(NamedTuple):
     keyword_only: bool
     required: bool
     default: Any
+    # Makes a default of its own for each call, where the default is something that a handler could change.
+    new_default: Callable[[], Any] | None
     read: Callable[..., Any] | None
 
 
@@ -78,9 +82,14 @@ class Router:
         `blocking=True` is for a function that waits (for a database, a file, a lock) or computes for long: it runs on
         a pool of threads, not on the shard. `status_code` is the answer's where the function names none.
         """
+        _check_path(path)
         names = _checked_methods(methods, path)
 
         def register(handler: H) -> H:
+            if path and not path.startswith("/"):
+                raise RegistrationError(
+                    f"handler {_label(handler)}: the path {path!r} must begin with a slash"
+                )
             self._add(_route(names, self.prefix + path, handler, blocking, status_code))
             return handler
 
@@ -188,6 +197,10 @@ class App(Router):
                 path_names=_path_names(route.path),
                 methods=route.methods,
             )
+        except SyntaxError as error:
+            raise RegistrationError(
+                f"handler {route.label}: an annotation is no expression: {error.msg}"
+            ) from None
         except NameError as error:
             if not is_last_call:
                 # What the annotation names may be defined further down in the module.
@@ -205,6 +218,8 @@ def _route(
     from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 
     label = _label(handler)
+    if isinstance(handler, staticmethod):
+        handler = handler.__func__
     if not callable(handler):
         raise RegistrationError(f"{label} is to serve {path!r}, but it cannot be called")
     bodies = (handler, getattr(type(handler), "__call__", None))  # noqa: B004
@@ -217,9 +232,11 @@ def _route(
         raise RegistrationError(
             f"handler {label} is async: blocking=True is for functions that are not"
         )
-    if status_code is not None and (type(status_code) is not int or not 200 <= status_code <= 599):
+    if status_code is not None and not is_status(status_code):
         raise RegistrationError(f"handler {label}: status_code is 200 to 599, not {status_code!r}")
-    return Route(methods, path, handler, label, is_async, blocking, status_code)
+    # An IntEnum such as HTTPStatus becomes what it stands for.
+    status = None if status_code is None else int(status_code)
+    return Route(methods, path, handler, label, is_async, blocking, status)
 
 
 def _label(handler: Any) -> str:
@@ -253,8 +270,34 @@ def _argument(parameter: Parameter) -> Argument:
     name, source, alias = parameter.name, parameter.source, parameter.alias
     return Argument(
         *(name, source, alias, kind, parameter.many, parameter.keyword_only, required, default),
+        new_default=_copier(default),
         read=read,
     )
+
+
+def _copier(default: Any) -> Callable[[], Any] | None:
+    """Copies a default for each request: what one handler appends to it must not reach the next request."""
+    if not isinstance(default, list | dict | set | bytearray):
+        fields = getattr(type(default), "__dataclass_params__", None)
+        if fields is None or fields.frozen:
+            return None
+    from copy import deepcopy
+    from functools import partial
+
+    return partial(deepcopy, default)
+
+
+def _check_path(path: Any) -> None:
+    if not isinstance(path, str):
+        if callable(path):
+            raise RegistrationError(
+                f"handler {_label(path)} stands where its path should: write @app.get(path), with a path"
+            )
+        raise RegistrationError(f"a route's path is a str, not {path!r}")
+    if foreign := _FOREIGN_PARAMETER.search(path):
+        raise RegistrationError(
+            f"the path {path!r} has no parameter in it: write {{{foreign[1]}}}, and its type in the function"
+        )
 
 
 def _checked_prefix(prefix: str) -> str:
@@ -266,11 +309,10 @@ def _checked_prefix(prefix: str) -> str:
 
 
 def _checked_methods(methods: Iterable[str], path: str) -> tuple[str, ...]:
-    names = (methods,) if isinstance(methods, str) else tuple(methods)
-    names = tuple(dict.fromkeys(name.upper() for name in names))
+    names = (methods,) if isinstance(methods, str) else tuple(methods or ())
     if not names:
         raise RegistrationError(f"the route {path!r} has no methods")
     for name in names:
-        if not _METHOD.fullmatch(name):
+        if not isinstance(name, str) or not _METHOD.fullmatch(name.upper()):
             raise RegistrationError(f"the route {path!r} has the method {name!r}, which is not one")
-    return names
+    return tuple(dict.fromkeys(name.upper() for name in names))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
@@ -13,6 +12,7 @@ from .app_loader import is_free_threaded, is_gil_on
 # Beyond this many shards their cores are listed as ranges.
 SHARDS_LISTED_MAX = 8
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+PYTHON_NAMES = {"cpython": "CPython", "pypy": "PyPy"}
 STOP_HINT = "Ctrl-C stops and lets exchanges in flight finish; a second Ctrl-C stops at once"
 
 
@@ -63,7 +63,7 @@ def address_line(host: str, port: int) -> str:
 def python_build() -> str:
     """`CPython 3.13.5 free-threaded`."""
     build = "free-threaded" if is_free_threaded() else "with a GIL"
-    return f"{platform.python_implementation()} {platform.python_version()} {build}"
+    return f"{PYTHON_NAMES.get(sys.implementation.name, sys.implementation.name)} {sys.version.split()[0]} {build}"
 
 
 def python_line() -> str:

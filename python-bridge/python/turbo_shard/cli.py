@@ -6,34 +6,40 @@ Imports as little as it can: an answer is wanted within 300 ms of the start.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
 
 from .cli_options import OPTION_BY_NAME, OPTIONS, PLACEHOLDER, Kind, Option
+from .command_line import Split, UsageError, help_lines, split
 from .settings import SettingsError, read, settings_from
-
-if TYPE_CHECKING:
-    import argparse
 
 EXIT_USAGE = 2
 # What a shell reports for a program that SIGINT ended.
 EXIT_INTERRUPTED = 130
 
-USAGE = "turbo-shard APP [options]\n       turbo-shard doctor [--json]"
-DESCRIPTION = """\
+HELP_FLAGS = ("-h", "--help")
+HELP = """\
+usage: turbo-shard APP [options]
+       turbo-shard doctor [--json]
+
 Serves a Python web app on pinned shards, one per core.
 
 APP is MODULE:ATTRIBUTE, such as app:app or shop.web:site.api; without ATTRIBUTE it is
 app or application. `turbo-shard doctor` examines this machine and says what to improve.
-"""
-EPILOG = "An option that is not given is taken from its environment variable, if that is set."
 
+options:
+{options}
 
-class UsageError(Exception):
-    """A command line that cannot be understood; its text is one line."""
+An option that is not given is taken from its environment variable, if that is set."""
+DOCTOR_HELP = """\
+usage: turbo-shard doctor [--json]
+
+Examines whether and how well this machine can serve, and says what would help.
+Exits with 0 if it can, with 1 if something makes it impossible.
+
+options:
+{options}"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,84 +50,80 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return doctor_command(arguments[1:])
         return serve_command(arguments)
     except (SettingsError, UsageError) as error:
-        complain(str(error))
-        return EXIT_USAGE
+        return refuse(str(error))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has enough. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def serve_command(arguments: Sequence[str]) -> int:
-    given = parse(serve_parser(), arguments)
-    if given.version:
-        print(version_line())
-        return 0
+    given = split(
+        arguments,
+        texts=[option.flag for option in OPTIONS if option.kind is not Kind.SWITCH],
+        switches=[
+            *(option.flag for option in OPTIONS if option.kind is Kind.SWITCH),
+            *HELP_FLAGS,
+            "--version",
+        ],
+    )
+    if given.switches.intersection(HELP_FLAGS):
+        return say(HELP.format(options=help_lines(option_rows())))
+    if "--version" in given.switches:
+        return say(version_line())
     values, labels = chosen_values(given, os.environ)
     settings = settings_from(values, labels)
-    if given.app is None:
+    if not given.rest:
         raise UsageError("which app? Name it as MODULE:ATTRIBUTE, such as: turbo-shard app:app")
+    if len(given.rest) > 1:
+        raise UsageError(f"{given.rest[1]!r} is one argument too many")
+    reference = given.rest[0]
 
     from . import app_loader, server
 
     try:
         native = server.native_module()
         app = app_loader.load(
-            given.app,
+            reference,
             app_dir=str(values.get("app_dir", OPTION_BY_NAME["app_dir"].default)),
             factory=bool(values.get("factory")),
             allow_gil=bool(values.get("allow_gil")),
         )
     except app_loader.AppError as error:
-        if error.report:
-            sys.stderr.write(error.report)
-        complain(str(error))
-        return EXIT_USAGE
+        return refuse(str(error), report=error.report)
     except server.StartFailure as error:
-        complain(str(error))
-        return EXIT_USAGE
+        return refuse(str(error))
 
     try:
-        was_ready = server.run(app, settings, native=native, app_name=given.app)
+        was_ready = server.run(app, settings, native=native, app_name=reference)
     except native.StartError as error:
-        complain(str(error))
-        return EXIT_USAGE
+        return refuse(str(error))
     return 0 if was_ready else EXIT_INTERRUPTED
 
 
 def doctor_command(arguments: Sequence[str]) -> int:
-    from argparse import ArgumentParser
-
-    parser = ArgumentParser(
-        prog="turbo-shard doctor",
-        description="Examines whether and how well this machine can serve.",
-        allow_abbrev=False,
-        exit_on_error=False,
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
-    given = parse(parser, arguments)
+    given = split(arguments, texts=[], switches=["--json", *HELP_FLAGS])
+    if given.switches.intersection(HELP_FLAGS):
+        rows = [("--json", "print JSON for scripts"), ("-h, --help", "print this and stop")]
+        return say(DOCTOR_HELP.format(options=help_lines(rows)))
+    if given.rest:
+        raise UsageError(f"{given.rest[0]!r} is one argument too many")
 
     from . import doctor
 
-    return doctor.report(as_json=given.json)
+    return doctor.report(as_json="--json" in given.switches)
 
 
 def chosen_values(
-    given: argparse.Namespace, environment: Mapping[str, str]
+    given: Split, environment: Mapping[str, str]
 ) -> tuple[dict[str, object], dict[str, str]]:
     """The options that were given, checked, and how each was given: the command line beats the environment."""
     values: dict[str, object] = {}
     labels: dict[str, str] = {}
     for option in OPTIONS:
-        text = getattr(given, option.name)
-        if text is True:
-            # A switch on the command line has no text to read.
+        if option.flag in given.switches:
             values[option.name] = not option.negative
             labels[option.name] = option.flag
-        elif text is not None:
-            values[option.name] = read(option, text, option.flag)
+        elif option.flag in given.texts:
+            values[option.name] = read(option, given.texts[option.flag], option.flag)
             labels[option.name] = option.flag
         elif text := environment.get(option.variable):
             value = read(option, text, option.variable)
@@ -130,69 +132,19 @@ def chosen_values(
     return values, labels
 
 
-def serve_parser() -> argparse.ArgumentParser:
-    from argparse import ArgumentParser, RawDescriptionHelpFormatter
-
-    parser = ArgumentParser(
-        prog="turbo-shard",
-        usage=USAGE,
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=lambda prog: RawDescriptionHelpFormatter(prog, max_help_position=32),
-        allow_abbrev=False,
-        exit_on_error=False,
-    )
-    # Optional for argparse, so that a mistyped option is complained about first.
-    parser.add_argument("app", nargs="?", metavar="APP", help="the app to serve: MODULE:ATTRIBUTE")
+def option_rows() -> Iterator[tuple[str, str]]:
+    """What help says of each option: flag, meaning, default with its unit, environment variable."""
     for option in OPTIONS:
-        add_option(parser, option)
-    parser.add_argument("--version", action="store_true", help="print the version and stop")
-    return parser
+        yield f"{option.flag} {PLACEHOLDER[option.kind](option)}".rstrip(), explanation(option)
+    yield "--version", "print the version and stop"
+    yield "-h, --help", "print this and stop"
 
 
-def add_option(parser: argparse.ArgumentParser, option: Option) -> None:
-    """Texts stay texts here: settings.py reads them, whether they come from here or from the environment."""
+def explanation(option: Option) -> str:
     if option.kind is Kind.SWITCH:
-        parser.add_argument(
-            option.flag,
-            dest=option.name,
-            action="store_const",
-            const=True,
-            help=f"{option.help} [{option.variable}]",
-        )
-        return
+        return f"{option.help} [{option.variable}]"
     default = option.default_text or option.in_words(option.default)
-    parser.add_argument(
-        option.flag,
-        dest=option.name,
-        metavar=PLACEHOLDER[option.kind](option),
-        help=f"{option.help} (default: {default}) [{option.variable}]".replace("%", "%%"),
-    )
-
-
-def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
-    from argparse import ArgumentError
-
-    try:
-        given, unknown = parser.parse_known_args(arguments)
-    except ArgumentError as error:
-        name = (error.argument_name or "").partition("/")[0]
-        raise UsageError(f"{name}: {error.message}" if name else error.message) from None
-    if not unknown:
-        return given
-    flags = [text.partition("=")[0] for text in unknown if text.startswith("-") and text != "--"]
-    if flags:
-        raise UsageError(f"there is no option {flags[0]}{suggestion(parser, flags[0])}")
-    raise UsageError(f"{unknown[0]!r} is one argument too many")
-
-
-def suggestion(parser: argparse.ArgumentParser, flag: str) -> str:
-    from difflib import get_close_matches
-
-    # A private name of argparse, as stable as argparse is old; a public one does not exist.
-    known = list(parser._option_string_actions)
-    close = get_close_matches(flag, known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else "; `--help` lists them"
+    return f"{option.help} (default: {default}) [{option.variable}]"
 
 
 def version_line() -> str:
@@ -203,7 +155,15 @@ def version_line() -> str:
     return f"turbo-shard {turbo_shard.__version__} ({python_build()})"
 
 
-def complain(message: str) -> None:
-    """Says in one line what is wrong; a reader that has gone must not turn it into a traceback."""
-    with contextlib.suppress(OSError):
-        print(f"turbo-shard: error: {message}", file=sys.stderr, flush=True)
+def say(text: str) -> int:
+    """Prints what was asked for."""
+    print(text, flush=True)
+    return 0
+
+
+def refuse(message: str, *, report: str = "") -> int:
+    """Says in one line what is wrong, after the user's own traceback where there is one."""
+    from .banner import write
+
+    write(sys.stderr, f"{report}turbo-shard: error: {message}")
+    return EXIT_USAGE

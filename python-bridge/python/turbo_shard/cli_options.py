@@ -231,11 +231,11 @@ def default(name: str) -> object:
 
 
 # How each kind is written in `--help` where the value goes.
-PLACEHOLDER: dict[Kind, Callable[[Option], str | None]] = {
+PLACEHOLDER: dict[Kind, Callable[[Option], str]] = {
     Kind.TEXT: lambda option: option.name.rpartition("_")[2].upper(),
     Kind.WHOLE: lambda option: "N",
     Kind.SECONDS: lambda option: "SECONDS",
     Kind.BYTES: lambda option: "BYTES",
     Kind.CHOICE: lambda option: "|".join(option.choices),
-    Kind.SWITCH: lambda option: None,
+    Kind.SWITCH: lambda option: "",
 }

@@ -25,8 +25,13 @@ def cookie(
     """The field's value; ValueError for what a cookie cannot hold."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot be the name of a cookie")
+    if not isinstance(value, str):
+        raise TypeError(f"a cookie's value is a str, not {type(value).__name__}")
     parts = [f"{name}={_quoted(value)}"]
     if max_age is not None:
+        if not isinstance(max_age, int):
+            kind = type(max_age).__name__
+            raise TypeError(f"a cookie's max_age is an int of seconds, not {kind}")
         parts.append(f"Max-Age={max_age:d}")
     if expires is not None:
         parts.append(f"Expires={_attribute('expires', _moment(expires))}")

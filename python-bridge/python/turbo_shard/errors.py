@@ -27,10 +27,10 @@ class HTTPException(Exception):
         detail: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        if type(status_code) is not int or not 200 <= status_code <= 599:
+        if not is_status(status_code):
             raise ValueError(f"an answer's status is 200 to 599, not {status_code!r}")
         super().__init__(status_code, detail)
-        self.status_code = status_code
+        self.status_code = int(status_code)
         self.detail = phrase(status_code) if detail is None else detail
         self.headers = headers
 
@@ -72,6 +72,11 @@ def fault(
     if context is not None:
         error["ctx"] = context
     return InputError([error])
+
+
+def is_status(value: object) -> bool:
+    """Whether an answer may have it: a final status, as an int or an HTTPStatus. bool is an int that is never meant."""
+    return isinstance(value, int) and not isinstance(value, bool) and 200 <= value <= 599
 
 
 def phrase(status_code: int) -> str:

@@ -24,7 +24,17 @@ def json_fallback(value: Any) -> Any:
         return {name: getattr(value, name) for name in _fields(kind)}
     if callable(getattr(kind, "model_dump", None)):  # a pydantic model
         return value.model_dump(mode="json")
-    raise TypeError(f"cannot make JSON of {kind.__module__}.{kind.__qualname__}")
+    raise TypeError(f"cannot make JSON of {kind.__module__}.{kind.__qualname__}{_advice(value)}")
+
+
+def _advice(value: Any) -> str:
+    if isinstance(value, BaseException):
+        return "; an exception is raised, not returned"
+    if hasattr(value, "__next__") or hasattr(value, "__anext__"):
+        return "; StreamingResponse sends what an iterator yields, list() makes JSON of it"
+    if isinstance(value, type):
+        return "; this is the class itself, not an instance"
+    return ""
 
 
 def _decimal(value: Any) -> int | float | str:

@@ -131,8 +131,12 @@ def parameters_of(
 
     try:
         declared = signature(handler).parameters.values()
-    except (TypeError, ValueError):
-        raise RegistrationError(f"handler {label} has no signature that can be read") from None
+    except (TypeError, ValueError) as error:
+        lacks_self = isinstance(handler, types.MethodType)
+        reason = "it is a method without self" if lacks_self else str(error)
+        raise RegistrationError(
+            f"handler {label} has no signature that can be read: {reason}"
+        ) from None
     hints = _hints_of(handler)
     path = set(path_names)
     may_have_body = not METHODS_WITH_BODY.isdisjoint(methods)
@@ -153,15 +157,31 @@ def parameters_of(
 
 
 def _hints_of(handler: Any) -> dict[str, Any]:
+    """The annotations of the function whose parameters `inspect.signature` reports."""
     import functools
 
-    while isinstance(handler, functools.partial):
-        handler = handler.func
+    while True:
+        if isinstance(handler, functools.partial):
+            handler = handler.func
+        elif hasattr(handler, "__wrapped__"):  # functools.wraps, functools.cache
+            handler = handler.__wrapped__
+        else:
+            break
     if isinstance(handler, type):
         handler = handler.__init__  # type: ignore[misc]
     elif not isinstance(handler, types.FunctionType | types.MethodType | types.BuiltinFunctionType):
         handler = type(handler).__call__
-    return get_type_hints(handler, include_extras=True)
+    annotations = {
+        name: note
+        for name, note in getattr(handler, "__annotations__", {}).items()
+        # Nobody asks for what is returned; it may be a name that only a type checker imports.
+        if name != "return"
+    }
+    holder = types.SimpleNamespace(
+        __annotations__=annotations, __type_params__=getattr(handler, "__type_params__", ())
+    )
+    names = getattr(handler, "__globals__", {})
+    return get_type_hints(holder, globalns=names, include_extras=True)
 
 
 def _read(
@@ -183,10 +203,14 @@ def _read(
         if default is not MISSING:
             raise RegistrationError(f"{where} has two defaults")
         default = marker.default
+    if annotation is MISSING and name in ("self", "cls"):
+        raise RegistrationError(
+            f"{where}: register the method of an instance, app.get(path)(instance.method), not the function in its class"
+        )
     if annotation is MISSING:
         annotation = Request if name == "request" and marker is None and name not in path else str
     plain = bare(annotation)
-    if plain is Request:
+    if [member for member in members(plain) if member is not types.NoneType] == [Request]:
         return Parameter(name, "request", name, Request, default, False, False)
 
     alias = (marker.alias if marker else None) or name

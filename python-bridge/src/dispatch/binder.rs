@@ -79,10 +79,11 @@ pub(super) fn bind<'a, 'py>(
         match found {
             Found::Value(value) => list.give(argument.slot, value),
             Found::Wrong => {}
-            Found::Absent => match &argument.default {
-                Some(default) => list.lend(argument.slot, default),
-                None if argument.source == Source::Body => faults.add_missing(&["body"])?,
-                None => faults.add_missing(&[argument.source.name(), &argument.alias])?,
+            Found::Absent => match (&argument.new_default, &argument.default) {
+                (Some(new), _) => list.give(argument.slot, new.bind(py).call0()?),
+                (None, Some(default)) => list.lend(argument.slot, default),
+                _ if argument.source == Source::Body => faults.add_missing(&["body"])?,
+                _ => faults.add_missing(&[argument.source.name(), &argument.alias])?,
             },
         }
     }

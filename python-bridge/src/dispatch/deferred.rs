@@ -9,6 +9,7 @@ use turbo_shard_runtime::protocol::{BodyLength, HeaderLines, Method, RequestHead
 use turbo_shard_runtime::{BlockingPool, ReplyHandle};
 
 use super::argument_list::{ArgumentList, call_owned};
+use super::clean_context::in_clean_context;
 use super::endpoint::Endpoint;
 use super::settle::{Settling, lines_of};
 use super::slow_calls::coarse_ms;
@@ -149,13 +150,15 @@ impl BlockingCall {
         attached(|py| {
             let endpoint = Arc::clone(&pending.endpoint);
             let keywords = endpoint.keywords.as_ref();
-            let result = call_owned(
-                py,
-                &endpoint.handler,
-                arguments,
-                keywords,
-                endpoint.keyword_count,
-            );
+            let result = in_clean_context(py, || {
+                call_owned(
+                    py,
+                    &endpoint.handler,
+                    arguments,
+                    keywords,
+                    endpoint.keyword_count,
+                )
+            });
             pending.finish(py, result);
         });
     }

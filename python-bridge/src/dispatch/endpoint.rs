@@ -71,6 +71,8 @@ pub(super) struct Argument {
     pub(super) many: bool,
     /// Stands in for what was not sent.
     pub(super) default: Option<Py<PyAny>>,
+    /// Makes that default anew, where a handler could change it.
+    pub(super) new_default: Option<Py<PyAny>>,
     /// The Python function that knows all the rules.
     pub(super) read: Option<Py<PyAny>>,
 }
@@ -181,6 +183,7 @@ impl Argument {
         };
         let is_required = found.getattr(intern!(py, "required"))?.is_truthy()?;
         let read = found.getattr(intern!(py, "read"))?;
+        let new_default = found.getattr(intern!(py, "new_default"))?;
         Ok(Argument {
             slot,
             source,
@@ -191,6 +194,11 @@ impl Argument {
                 None
             } else {
                 Some(found.getattr(intern!(py, "default"))?.unbind())
+            },
+            new_default: if new_default.is_none() {
+                None
+            } else {
+                Some(new_default.unbind())
             },
             read: if read.is_none() {
                 None

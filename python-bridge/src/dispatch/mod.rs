@@ -7,6 +7,7 @@
 mod argument_list;
 mod binder;
 mod binder_scalars;
+mod clean_context;
 mod deferred;
 mod endpoint;
 mod faults;

@@ -13,6 +13,7 @@ use turbo_shard_runtime::{BlockingPool, Exchange, Found, Outcome, Params, RouteT
 
 use super::argument_list::ArgumentList;
 use super::binder::{Extent, Incoming, bind};
+use super::clean_context::CleanContext;
 use super::deferred::{Pending, RequestName, call_blocking};
 use super::endpoint::{CallKind, Endpoint};
 use super::faults::Faults;
@@ -37,6 +38,7 @@ pub(crate) struct NativeService {
     endpoints: Vec<Arc<Endpoint>>,
     settling: Arc<Settling>,
     pool: Arc<BlockingPool>,
+    context: CleanContext,
     json_lines: HeaderLines,
     room: RefCell<Room>,
 }
@@ -88,6 +90,7 @@ pub(crate) fn native_service(
         endpoints,
         settling: Arc::new(Settling::import(py, coroutines)?),
         pool,
+        context: CleanContext::default(),
         json_lines: lines_of(Lines::Json),
         room: RefCell::default(),
     })
@@ -173,6 +176,7 @@ impl NativeService {
         }
         let count = endpoint.arguments.len();
         let call = || {
+            self.context.renew(py)?;
             arguments.call(
                 &endpoint.handler,
                 count,

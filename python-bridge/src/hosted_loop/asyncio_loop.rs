@@ -39,7 +39,11 @@ pub(crate) struct AsyncioLoop {
 
 impl AsyncioLoop {
     /// A loop to be hosted by the calling thread, over `descriptors`.
-    pub(crate) fn hosted(py: Python<'_>, descriptors: &Descriptors, name: &str) -> PyResult<AsyncioLoop> {
+    pub(crate) fn hosted(
+        py: Python<'_>,
+        descriptors: &Descriptors,
+        name: &str,
+    ) -> PyResult<AsyncioLoop> {
         let event_loop = module(py)?.call_method1("HostedLoop", (descriptors.set_fd(),))?;
         AsyncioLoop::new(py, event_loop, name, false)
     }
@@ -51,11 +55,17 @@ impl AsyncioLoop {
         name: &str,
         on_bell: &Bound<'_, PyAny>,
     ) -> PyResult<AsyncioLoop> {
-        let event_loop = module(py)?.call_method1("new_thread_loop", (descriptors.bell().fd(), on_bell))?;
+        let event_loop =
+            module(py)?.call_method1("new_thread_loop", (descriptors.bell().fd(), on_bell))?;
         AsyncioLoop::new(py, event_loop, name, true)
     }
 
-    fn new(py: Python<'_>, event_loop: Bound<'_, PyAny>, name: &str, running: bool) -> PyResult<AsyncioLoop> {
+    fn new(
+        py: Python<'_>,
+        event_loop: Bound<'_, PyAny>,
+        name: &str,
+        running: bool,
+    ) -> PyResult<AsyncioLoop> {
         let asyncio = py.import("asyncio")?;
         let options = PyDict::new(py);
         options.set_item("loop", &event_loop)?;
@@ -63,7 +73,11 @@ impl AsyncioLoop {
         options.set_item("name", name)?;
         Ok(AsyncioLoop {
             ready: Owned::new(event_loop.getattr("_ready")?.unbind()),
-            turn: Owned::new(event_loop.getattr(if running { "run_forever" } else { "turn" })?.unbind()),
+            turn: Owned::new(
+                event_loop
+                    .getattr(if running { "run_forever" } else { "turn" })?
+                    .unbind(),
+            ),
             task_type: Owned::new(asyncio.getattr("Task")?.unbind()),
             task_options: Owned::new(options.unbind()),
             set_running_loop: Owned::new(asyncio.getattr("_set_running_loop")?.unbind()),
@@ -79,17 +93,26 @@ impl AsyncioLoop {
     }
 
     /// Runs `coroutine` up to its first wait.
-    pub(crate) fn start<'py>(&self, py: Python<'py>, coroutine: Bound<'py, PyAny>) -> PyResult<Eager<'py>> {
+    pub(crate) fn start<'py>(
+        &self,
+        py: Python<'py>,
+        coroutine: Bound<'py, PyAny>,
+    ) -> PyResult<Eager<'py>> {
         // SAFETY: asks for the object's type only.
         let coroutine = if unsafe { ffi::PyCoro_CheckExact(coroutine.as_ptr()) } != 0 {
             coroutine
         } else if coroutine.hasattr("__await__")? {
             self.settle.bind(py).call1((coroutine,))?
         } else {
-            return Err(PyTypeError::new_err(format!("{} cannot be awaited", coroutine.get_type().name()?)));
+            return Err(PyTypeError::new_err(format!(
+                "{} cannot be awaited",
+                coroutine.get_type().name()?
+            )));
         };
         let task = self.as_running(py, true, || {
-            self.task_type.bind(py).call((coroutine,), Some(self.task_options.bind(py)))
+            self.task_type
+                .bind(py)
+                .call((coroutine,), Some(self.task_options.bind(py)))
         })?;
         if task.call_method0(intern!(py, "done"))?.is_truthy()? {
             Ok(Eager::Finished(task.call_method0(intern!(py, "result"))))
@@ -99,7 +122,12 @@ impl AsyncioLoop {
     }
 
     /// Runs `f` with this loop as the thread's running one, or with none.
-    pub(crate) fn as_running<R>(&self, py: Python<'_>, wanted: bool, f: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
+    pub(crate) fn as_running<R>(
+        &self,
+        py: Python<'_>,
+        wanted: bool,
+        f: impl FnOnce() -> PyResult<R>,
+    ) -> PyResult<R> {
         let before = self.running.load(Ordering::Relaxed);
         if before == wanted {
             return f();
@@ -111,7 +139,11 @@ impl AsyncioLoop {
     }
 
     fn set_running(&self, py: Python<'_>, running: bool) -> PyResult<()> {
-        let value = if running { self.event_loop.bind(py).clone() } else { py.None().into_bound(py) };
+        let value = if running {
+            self.event_loop.bind(py).clone()
+        } else {
+            py.None().into_bound(py)
+        };
         self.set_running_loop.bind(py).call1((value,))?;
         self.running.store(running, Ordering::Relaxed);
         Ok(())
@@ -133,7 +165,9 @@ impl AsyncioLoop {
     /// Runs the loop of a thread of its own until it is stopped, and closes it.
     pub(crate) fn run_and_close(&self, py: Python<'_>, descriptors: &Descriptors, seconds: f64) {
         let arguments = (self.event_loop.bind(py), descriptors.bell().fd(), seconds);
-        if let Err(error) = module(py).and_then(|module| module.call_method1("run_thread_loop", arguments)) {
+        if let Err(error) =
+            module(py).and_then(|module| module.call_method1("run_thread_loop", arguments))
+        {
             log_exception(py, &error, "an asyncio thread failed");
         }
     }
@@ -142,7 +176,11 @@ impl AsyncioLoop {
     pub(crate) fn close_hosted(&self, py: Python<'_>, descriptors: &Descriptors, seconds: f64) {
         descriptors.leave_to_asyncio();
         self.running.store(true, Ordering::Relaxed);
-        if let Err(error) = self.event_loop.bind(py).call_method1("leave_shard", (seconds,)) {
+        if let Err(error) = self
+            .event_loop
+            .bind(py)
+            .call_method1("leave_shard", (seconds,))
+        {
             log_exception(py, &error, "the event loop could not be closed");
         }
     }
@@ -198,14 +236,17 @@ impl LoopTimer {
         let heap = event_loop.getattr(intern!(py, "_scheduled"))?;
         if heap.as_ptr() != self.heap.load(Ordering::Relaxed) {
             self.heap.store(heap.as_ptr(), Ordering::Relaxed);
-            *self.owner.lock().unwrap_or_else(PoisonError::into_inner) = Owned::new(heap.clone().unbind());
+            *self.owner.lock().unwrap_or_else(PoisonError::into_inner) =
+                Owned::new(heap.clone().unbind());
         }
         let heap = heap.cast::<PyList>()?;
         self.seen.store(heap.len() as isize, Ordering::Relaxed);
         let first = if heap.is_empty() {
             f64::INFINITY
         } else {
-            heap.get_item(0)?.getattr(intern!(py, "_when"))?.extract::<f64>()?
+            heap.get_item(0)?
+                .getattr(intern!(py, "_when"))?
+                .extract::<f64>()?
         };
         let set_to = f64::from_bits(self.set_to.load(Ordering::Relaxed));
         let fired = set_to <= now();
@@ -216,7 +257,8 @@ impl LoopTimer {
             self.set_to.store(first.to_bits(), Ordering::Relaxed);
         } else if fired {
             descriptors.clear_timer();
-            self.set_to.store(f64::INFINITY.to_bits(), Ordering::Relaxed);
+            self.set_to
+                .store(f64::INFINITY.to_bits(), Ordering::Relaxed);
         }
         Ok(())
     }

@@ -29,15 +29,19 @@ struct AsyncioThread {
 
 impl AsyncioThreads {
     pub(crate) fn new(threads_max: usize) -> AsyncioThreads {
-        AsyncioThreads { threads_max, threads: Mutex::default() }
+        AsyncioThreads {
+            threads_max,
+            threads: Mutex::default(),
+        }
     }
 
     /// The host of the calling thread if it is one of these; else the least loaded, or a new one if all are busy and
     /// there may be more.
     pub(crate) fn choose(&self, py: Python<'_>) -> PyResult<Arc<CoroutineHost>> {
         // Detached: the lock's holder may be waiting for a new thread, which attaches.
-        py.detach(|| self.choose_detached())
-            .map_err(|reason| PyRuntimeError::new_err(format!("an asyncio thread could not be started: {reason}")))
+        py.detach(|| self.choose_detached()).map_err(|reason| {
+            PyRuntimeError::new_err(format!("an asyncio thread could not be started: {reason}"))
+        })
     }
 
     fn choose_detached(&self) -> Result<Arc<CoroutineHost>, String> {
@@ -47,7 +51,9 @@ impl AsyncioThreads {
         }
         let least = threads.iter().min_by_key(|thread| thread.host.load());
         match least {
-            Some(least) if least.host.load() == 0 || threads.len() >= self.threads_max => Ok(Arc::clone(&least.host)),
+            Some(least) if least.host.load() == 0 || threads.len() >= self.threads_max => {
+                Ok(Arc::clone(&least.host))
+            }
             _ => {
                 let started = AsyncioThread::start(threads.len())?;
                 let host = Arc::clone(&started.host);
@@ -59,15 +65,24 @@ impl AsyncioThreads {
 
     /// Cancels what still runs, and joins the threads. To be called detached.
     pub(crate) fn stop(&self) {
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in &threads {
             thread.host.post(Job::Stop);
         }
         for thread in threads {
-            let name = thread.thread.thread().name().unwrap_or("asyncio").to_owned();
+            let name = thread
+                .thread
+                .thread()
+                .name()
+                .unwrap_or("asyncio")
+                .to_owned();
             // An answer, or a sender that is gone: either way the thread has nothing left to do.
             if let Err(mpsc::RecvTimeoutError::Timeout) = thread.ended.recv_timeout(JOIN_TIMEOUT) {
-                log::error!("{name} did not end within {} s and was left behind", JOIN_TIMEOUT.as_secs());
+                log::error!(
+                    "{name} did not end within {} s and was left behind",
+                    JOIN_TIMEOUT.as_secs()
+                );
             } else if thread.thread.join().is_err() {
                 log::error!("{name} panicked");
             }
@@ -98,6 +113,10 @@ impl AsyncioThread {
             })
             .map_err(|error| error.to_string())?;
         let host = is_made.recv().map_err(|_| String::from("it panicked"))??;
-        Ok(AsyncioThread { host, thread, ended })
+        Ok(AsyncioThread {
+            host,
+            thread,
+            ended,
+        })
     }
 }

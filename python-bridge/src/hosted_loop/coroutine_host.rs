@@ -10,8 +10,8 @@ use pyo3::prelude::*;
 use slab::Slab;
 use turbo_shard_runtime::ReplyHandle;
 
-pub(crate) use super::asyncio_loop::Eager;
 use super::asyncio_loop::AsyncioLoop;
+pub(crate) use super::asyncio_loop::Eager;
 use super::descriptors::Descriptors;
 use super::inbox::Inbox;
 use crate::coroutines::Then;
@@ -27,7 +27,11 @@ pub(crate) enum Job {
     /// Start a coroutine; its result goes to `then`.
     Start { coroutine: Owned<PyAny>, then: Then },
     /// Pull a stream.
-    Stream { iterator: Owned<PyAny>, is_async: bool, handle: ReplyHandle },
+    Stream {
+        iterator: Owned<PyAny>,
+        is_async: bool,
+        handle: ReplyHandle,
+    },
     /// A stream that waits may go on.
     Room(StreamId),
     /// A stream's peer has gone.
@@ -64,13 +68,21 @@ pub(crate) struct CoroutineHost {
 impl CoroutineHost {
     /// The host of the calling thread, a shard's. asyncio is not imported yet.
     pub(crate) fn of_shard(shard: usize) -> std::io::Result<Arc<CoroutineHost>> {
-        Ok(Arc::new(CoroutineHost::new(format!("shard-{shard}"), Driver::Shard)?))
+        Ok(Arc::new(CoroutineHost::new(
+            format!("shard-{shard}"),
+            Driver::Shard,
+        )?))
     }
 
     /// The host of the calling thread, which will do nothing else.
     pub(crate) fn of_own_thread(py: Python<'_>, name: String) -> PyResult<Arc<CoroutineHost>> {
         let host = Arc::new(CoroutineHost::new(name, Driver::OwnThread)?);
-        let on_bell = Bound::new(py, OnBell { host: Arc::clone(&host) })?;
+        let on_bell = Bound::new(
+            py,
+            OnBell {
+                host: Arc::clone(&host),
+            },
+        )?;
         let asyncio = AsyncioLoop::of_thread(py, &host.descriptors, &host.name, on_bell.as_any())?;
         let _ = host.asyncio.set(asyncio);
         Ok(host)
@@ -119,7 +131,10 @@ impl CoroutineHost {
             return Ok(asyncio);
         }
         if self.closed.load(Ordering::Relaxed) || !self.is_here() {
-            return Err(PyRuntimeError::new_err(format!("{} has no event loop any more", self.name)));
+            return Err(PyRuntimeError::new_err(format!(
+                "{} has no event loop any more",
+                self.name
+            )));
         }
         let asyncio = AsyncioLoop::hosted(py, &self.descriptors, &self.name)?;
         Ok(self.asyncio.get_or_init(|| asyncio))
@@ -130,13 +145,22 @@ impl CoroutineHost {
         if matches!(job, Job::Start { .. } | Job::Stream { .. }) {
             self.load.fetch_add(1, Ordering::Relaxed);
         }
-        if !self.closed.load(Ordering::Acquire) {
-            self.inbox.post(job, self.descriptors.bell());
+        if self.closed.load(Ordering::Acquire) {
+            return;
+        }
+        match job {
+            // Comes while a connection is being dropped, after its turn.
+            Job::PeerLeft(_) => self.inbox.post_late(job, self.descriptors.bell()),
+            _ => self.inbox.post(job, self.descriptors.bell()),
         }
     }
 
     /// Runs `coroutine` up to its first wait. For the loop's own thread.
-    pub(crate) fn start<'py>(&self, py: Python<'py>, coroutine: Bound<'py, PyAny>) -> PyResult<Eager<'py>> {
+    pub(crate) fn start<'py>(
+        &self,
+        py: Python<'py>,
+        coroutine: Bound<'py, PyAny>,
+    ) -> PyResult<Eager<'py>> {
         self.asyncio(py)?.start(py, coroutine)
     }
 
@@ -144,7 +168,11 @@ impl CoroutineHost {
     pub(crate) fn when_done(self: &Arc<Self>, task: &Bound<'_, PyAny>, then: Then) -> PyResult<()> {
         let py = task.py();
         let key = self.tasks().insert(task.clone().unbind());
-        let done = TaskDone { host: Arc::clone(self), key, then: Mutex::new(Some(then)) };
+        let done = TaskDone {
+            host: Arc::clone(self),
+            key,
+            then: Mutex::new(Some(then)),
+        };
         task.call_method1(intern!(py, "add_done_callback"), (done,))?;
         Ok(())
     }
@@ -237,15 +265,20 @@ impl CoroutineHost {
                     }
                 }
             }
-            Job::Stream { iterator, is_async, handle } => {
-                self.streams.begin(py, self, iterator.bind(py), is_async, handle);
+            Job::Stream {
+                iterator,
+                is_async,
+                handle,
+            } => {
+                self.streams
+                    .begin(py, self, iterator.bind(py), is_async, handle);
             }
             Job::Room(stream) => self.streams.room(py, stream),
             Job::PeerLeft(stream) => self.streams.peer_left(py, self, stream),
             Job::Stop => {
                 self.ending.store(true, Ordering::Relaxed);
                 if let Some(asyncio) = self.asyncio.get()
-                    && let Err(error) = asyncio.event_loop(py).call_method0("stop")
+                    && let Err(error) = asyncio.event_loop(py).call_method0("leave_thread")
                 {
                     log_exception(py, &error, "an asyncio thread cannot be stopped");
                 }
@@ -271,11 +304,16 @@ struct TaskDone {
 impl TaskDone {
     fn __call__(&self, py: Python<'_>, task: &Bound<'_, PyAny>) {
         let kept = self.host.tasks().try_remove(self.key);
-        let then = self.then.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let then = self
+            .then
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let result = task.call_method0(intern!(py, "result"));
         // What the end of the loop has cancelled has no answer left to give: nobody needs to hear of it.
         if let Some(then) = then
-            && !(self.host.ending.load(Ordering::Relaxed) && result.as_ref().is_err_and(|error| is_cancelled(py, error)))
+            && !(self.host.ending.load(Ordering::Relaxed)
+                && result.as_ref().is_err_and(|error| is_cancelled(py, error)))
         {
             then(py, result);
         }
@@ -298,7 +336,9 @@ impl OnBell {
         if host.streams.has_ready()
             && let Some(asyncio) = host.asyncio.get()
         {
-            asyncio.event_loop(py).call_method1(intern!(py, "call_soon"), (slf,))?;
+            asyncio
+                .event_loop(py)
+                .call_method1(intern!(py, "call_soon"), (slf,))?;
         }
         Ok(())
     }

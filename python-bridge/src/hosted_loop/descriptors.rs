@@ -20,9 +20,17 @@ impl Descriptors {
         // SAFETY: plain system calls; each result is checked and owned before the next.
         let set = unsafe { owned(libc::epoll_create1(libc::EPOLL_CLOEXEC)) }?;
         // SAFETY: as above.
-        let timer =
-            unsafe { owned(libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK)) }?;
-        let descriptors = Descriptors { set, timer, bell: Bell::new()? };
+        let timer = unsafe {
+            owned(libc::timerfd_create(
+                libc::CLOCK_MONOTONIC,
+                libc::TFD_CLOEXEC | libc::TFD_NONBLOCK,
+            ))
+        }?;
+        let descriptors = Descriptors {
+            set,
+            timer,
+            bell: Bell::new()?,
+        };
         for fd in descriptors.foreign_to_asyncio() {
             descriptors.control(libc::EPOLL_CTL_ADD, fd)?;
         }
@@ -63,7 +71,11 @@ impl Descriptors {
 
     /// Whether anything in the set is ready.
     pub(crate) fn readable(&self) -> bool {
-        let mut entry = libc::pollfd { fd: self.set_fd(), events: libc::POLLIN, revents: 0 };
+        let mut entry = libc::pollfd {
+            fd: self.set_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
         // SAFETY: one valid pollfd that outlives the call, which does not wait.
         unsafe { libc::poll(&raw mut entry, 1, 0) == 1 }
     }
@@ -73,10 +85,17 @@ impl Descriptors {
     }
 
     fn control(&self, operation: libc::c_int, fd: RawFd) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: fd as u64 };
+        let mut event = libc::epoll_event {
+            events: libc::EPOLLIN as u32,
+            u64: fd as u64,
+        };
         // SAFETY: both descriptors are open (they are owned by `self`) and `event` outlives the call.
         let result = unsafe { libc::epoll_ctl(self.set_fd(), operation, fd, &raw mut event) };
-        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
     }
 
     fn write_timer(&self, nanoseconds: i64) {
@@ -84,8 +103,13 @@ impl Descriptors {
             tv_sec: (nanoseconds / 1_000_000_000) as libc::time_t,
             tv_nsec: (nanoseconds % 1_000_000_000) as libc::c_long,
         };
-        let setting =
-            libc::itimerspec { it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 }, it_value: value };
+        let setting = libc::itimerspec {
+            it_interval: libc::timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
+            it_value: value,
+        };
         // SAFETY: the timer is open, `setting` outlives the call, and the old value is not asked for.
         let result = unsafe {
             libc::timerfd_settime(
@@ -110,7 +134,10 @@ impl Bell {
     fn new() -> io::Result<Bell> {
         // SAFETY: a plain system call whose result is checked and owned.
         let event = unsafe { owned(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK)) }?;
-        Ok(Bell { event, rung: AtomicBool::new(false) })
+        Ok(Bell {
+            event,
+            rung: AtomicBool::new(false),
+        })
     }
 
     pub(crate) fn fd(&self) -> RawFd {
@@ -139,7 +166,10 @@ impl Bell {
 
 /// Seconds on the clock that asyncio's `loop.time()` reads.
 pub(crate) fn now() -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: `time` may be written to; the clock exists on every Linux.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9

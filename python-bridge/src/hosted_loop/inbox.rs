@@ -23,7 +23,13 @@ impl<T> Inbox<T> {
     pub(crate) fn new(reader_looks: bool) -> Inbox<T> {
         let (sender, receiver) = crossbeam_channel::unbounded();
         let reader = thread::current().id();
-        Inbox { sender, receiver, pending: AtomicBool::new(false), reader, reader_looks }
+        Inbox {
+            sender,
+            receiver,
+            pending: AtomicBool::new(false),
+            reader,
+            reader_looks,
+        }
     }
 
     /// Whether the calling thread is the reader.
@@ -35,6 +41,7 @@ impl<T> Inbox<T> {
         self.pending.load(Ordering::Acquire)
     }
 
+    /// Posts an item that the reader's thread will find before it waits, or be woken for.
     pub(crate) fn post(&self, item: T, bell: &Bell) {
         // Both ends live in `self`, so it cannot be disconnected.
         let _ = self.sender.send(item);
@@ -43,6 +50,13 @@ impl<T> Inbox<T> {
         if !self.pending.swap(true, Ordering::AcqRel) && !(self.reader_looks && self.is_here()) {
             bell.ring();
         }
+    }
+
+    /// As [`post`](Inbox::post), by a reader who may have looked for the last time before it waits.
+    pub(crate) fn post_late(&self, item: T, bell: &Bell) {
+        let _ = self.sender.send(item);
+        self.pending.store(true, Ordering::Release);
+        bell.ring();
     }
 
     /// Everything that was posted. What is posted meanwhile may be among it, or wait for the next time with its bell.

@@ -2,7 +2,7 @@
 //! Re-exports only.
 //!
 //! ```text
-//!   shard's epoll or uring ── watches ──► one epoll set ◄── timer (the loop's nearest) 
+//!   shard's epoll or uring ── watches ──► one epoll set ◄── timer (the loop's nearest)
 //!                                          ▲   ▲      ◄── bell (jobs from other threads)
 //!              asyncio's own descriptors ──┘   └── asyncio's self-pipe (call_soon_threadsafe)
 //! ```

@@ -27,7 +27,9 @@ impl HostedLoop for ShardLoop {
         if host.has_work() {
             return true;
         }
-        let Some(asyncio) = host.known_loop() else { return false };
+        let Some(asyncio) = host.known_loop() else {
+            return false;
+        };
         if asyncio.has_new_timers() {
             // A coroutine that has just started sleeps: no turn is needed, only the timer.
             attached(|py| asyncio.keep_timer(py, host.descriptors()));

@@ -26,7 +26,11 @@ impl AsyncPull {
     /// The peer has gone. Returns the task to cancel, unless it is on its way out already: a second cancellation would
     /// interrupt the iterator's own cleaning up.
     pub(super) fn leave(&mut self) -> Option<Py<PyAny>> {
-        if std::mem::replace(&mut self.leaving, true) { None } else { self.task.take() }
+        if std::mem::replace(&mut self.leaving, true) {
+            None
+        } else {
+            self.task.take()
+        }
     }
 
     pub(super) fn is_leaving(&self) -> bool {
@@ -42,13 +46,20 @@ pub(super) fn begin(
     iterator: &Bound<'_, PyAny>,
     handle: ReplyHandle,
 ) {
-    let sink = Arc::new(Sink { host: Arc::clone(host), id, handle: Mutex::new(Some(handle)) });
+    let sink = Arc::new(Sink {
+        host: Arc::clone(host),
+        id,
+        handle: Mutex::new(Some(handle)),
+    });
     match start(py, host, &sink, iterator) {
         Ok(Eager::Finished(result)) => sink.end(py, result),
         Ok(Eager::Waiting(task)) => {
-            host.streams().with_async(id, |pull| pull.task = Some(task.clone().unbind()));
+            host.streams()
+                .with_async(id, |pull| pull.task = Some(task.clone().unbind()));
             let at_end = Arc::clone(&sink);
-            if let Err(error) = host.when_done(&task, Box::new(move |py, result| at_end.end(py, result))) {
+            if let Err(error) =
+                host.when_done(&task, Box::new(move |py, result| at_end.end(py, result)))
+            {
                 sink.end(py, Err(error));
             }
         }
@@ -62,8 +73,15 @@ fn start<'py>(
     sink: &Arc<Sink>,
     iterator: &Bound<'py, PyAny>,
 ) -> PyResult<Eager<'py>> {
-    let send = Bound::new(py, Send { sink: Arc::clone(sink) })?;
-    let pull = py.import(intern!(py, "turbo_shard._hosted_loop"))?.getattr(intern!(py, "pull"))?;
+    let send = Bound::new(
+        py,
+        Send {
+            sink: Arc::clone(sink),
+        },
+    )?;
+    let pull = py
+        .import(intern!(py, "turbo_shard._hosted_loop"))?
+        .getattr(intern!(py, "pull"))?;
     host.start(py, pull.call1((iterator, send))?)
 }
 
@@ -115,11 +133,15 @@ impl Sink {
                 let event_loop = self.host.asyncio(py)?.event_loop(py);
                 let waiter = event_loop.call_method0(intern!(py, "create_future"))?;
                 // Room is announced by a job that this very thread will carry out: later than this.
-                self.host.streams().with_async(self.id, |pull| pull.waiter = Some(waiter.clone().unbind()));
+                self.host
+                    .streams()
+                    .with_async(self.id, |pull| pull.waiter = Some(waiter.clone().unbind()));
                 Ok(Some(waiter))
             }
             Flow::PeerLeft => {
-                self.host.streams().with_async(self.id, |pull| drop(pull.leave()));
+                self.host
+                    .streams()
+                    .with_async(self.id, |pull| drop(pull.leave()));
                 Err(cancelled(py)?)
             }
         }
@@ -128,12 +150,18 @@ impl Sink {
     fn end(&self, py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) {
         let peer_left = self.host.streams().end_async(self.id);
         self.host.stream_ended();
-        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let handle = self
+            .handle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(handle) = handle else { return };
         match result {
             Ok(_) => handle.end(),
             Err(error) => {
-                if !(is_cancelled(py, &error) || (peer_left && error.is_instance_of::<PyGeneratorExit>(py))) {
+                if !(is_cancelled(py, &error)
+                    || (peer_left && error.is_instance_of::<PyGeneratorExit>(py)))
+                {
                     log_exception(py, &error, "a streamed answer broke off");
                 }
                 handle.fail();
@@ -144,7 +172,9 @@ impl Sink {
 
 /// The error that ends a pull as a cancellation would.
 fn cancelled(py: Python<'_>) -> PyResult<PyErr> {
-    let raised = py.import(intern!(py, "asyncio"))?.call_method0(intern!(py, "CancelledError"))?;
+    let raised = py
+        .import(intern!(py, "asyncio"))?
+        .call_method0(intern!(py, "CancelledError"))?;
     Ok(PyErr::from_value(raised))
 }
 

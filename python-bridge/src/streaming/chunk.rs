@@ -15,10 +15,14 @@ pub(super) fn bytes_of(chunk: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
         Ok(array.to_vec())
     } else if chunk.is_instance_of::<PyMemoryView>() {
         // SAFETY: called attached with a live object; a new reference to a bytes object comes back, or an error.
-        let copy = unsafe { Bound::from_owned_ptr_or_err(chunk.py(), ffi::PyBytes_FromObject(chunk.as_ptr())) }?;
+        let copy = unsafe {
+            Bound::from_owned_ptr_or_err(chunk.py(), ffi::PyBytes_FromObject(chunk.as_ptr()))
+        }?;
         Ok(copy.cast::<PyBytes>()?.as_bytes().to_vec())
     } else {
         let name = chunk.get_type().name()?;
-        Err(PyTypeError::new_err(format!("a streamed answer yields bytes or str, not {name}")))
+        Err(PyTypeError::new_err(format!(
+            "a streamed answer yields bytes or str, not {name}"
+        )))
     }
 }

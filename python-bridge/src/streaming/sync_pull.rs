@@ -33,7 +33,10 @@ pub(super) struct SyncPull {
 
 impl SyncPull {
     pub(super) fn new(iterable: &Bound<'_, PyAny>) -> PyResult<SyncPull> {
-        Ok(SyncPull { iterator: iterable.try_iter()?.unbind(), handle: None })
+        Ok(SyncPull {
+            iterator: iterable.try_iter()?.unbind(),
+            handle: None,
+        })
     }
 
     pub(super) fn with(mut self, handle: ReplyHandle) -> SyncPull {
@@ -62,16 +65,26 @@ impl SyncPull {
         match iterator.getattr_opt(intern!(py, "close")) {
             Ok(Some(close)) => {
                 if let Err(error) = close.call0() {
-                    log_exception(py, &error, "a streamed answer's iterator could not be closed");
+                    log_exception(
+                        py,
+                        &error,
+                        "a streamed answer's iterator could not be closed",
+                    );
                 }
             }
             Ok(None) => {}
-            Err(error) => log_exception(py, &error, "a streamed answer's iterator could not be closed"),
+            Err(error) => log_exception(
+                py,
+                &error,
+                "a streamed answer's iterator could not be closed",
+            ),
         }
     }
 
     fn step(&mut self, py: Python<'_>) -> Pulled {
-        let Some(handle) = &self.handle else { return Pulled::Ended };
+        let Some(handle) = &self.handle else {
+            return Pulled::Ended;
+        };
         let chunk = match self.iterator.bind(py).clone().next() {
             None => {
                 if let Some(handle) = self.handle.take() {
@@ -145,7 +158,10 @@ impl Gate {
     fn wait(&self) -> Gone {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let nothing = |heard: &mut (bool, bool)| !heard.0 && !heard.1;
-        let mut heard = self.changed.wait_while(heard, nothing).unwrap_or_else(PoisonError::into_inner);
+        let mut heard = self
+            .changed
+            .wait_while(heard, nothing)
+            .unwrap_or_else(PoisonError::into_inner);
         heard.0 = false;
         if heard.1 { Gone::Yes } else { Gone::No }
     }

@@ -19,7 +19,10 @@ pub(crate) struct StreamId(u64);
 enum Stream {
     Async(AsyncPull),
     /// `None` while it is being pulled.
-    Sync { pull: Option<SyncPull>, waiting: bool },
+    Sync {
+        pull: Option<SyncPull>,
+        waiting: bool,
+    },
 }
 
 /// All streams of a loop. The locks are there for the compiler: only the loop's thread comes here.
@@ -42,15 +45,25 @@ impl StreamTable {
         handle: ReplyHandle,
     ) {
         let id = StreamId(self.next_id.fetch_add(1, Ordering::Relaxed));
-        handle.listen(Box::new(Listener { host: Arc::clone(host), id }));
+        handle.listen(Box::new(Listener {
+            host: Arc::clone(host),
+            id,
+        }));
         if is_async {
-            self.streams().insert(id, Stream::Async(AsyncPull::default()));
+            self.streams()
+                .insert(id, Stream::Async(AsyncPull::default()));
             async_pull::begin(py, host, id, iterator, handle);
             return;
         }
         match SyncPull::new(iterator) {
             Ok(pull) => {
-                self.streams().insert(id, Stream::Sync { pull: Some(pull.with(handle)), waiting: false });
+                self.streams().insert(
+                    id,
+                    Stream::Sync {
+                        pull: Some(pull.with(handle)),
+                        waiting: false,
+                    },
+                );
                 self.push_ready(id);
             }
             Err(error) => {
@@ -133,7 +146,10 @@ impl StreamTable {
             Some(Stream::Sync { .. }) => {
                 let gone = streams.remove(&id);
                 drop(streams);
-                if let Some(Stream::Sync { pull: Some(pull), .. }) = gone {
+                if let Some(Stream::Sync {
+                    pull: Some(pull), ..
+                }) = gone
+                {
                     pull.close(py);
                 }
                 host.stream_ended();
@@ -143,7 +159,11 @@ impl StreamTable {
     }
 
     /// Changes an async stream, if it still runs.
-    pub(super) fn with_async<R>(&self, id: StreamId, change: impl FnOnce(&mut AsyncPull) -> R) -> Option<R> {
+    pub(super) fn with_async<R>(
+        &self,
+        id: StreamId,
+        change: impl FnOnce(&mut AsyncPull) -> R,
+    ) -> Option<R> {
         match self.streams().get_mut(&id) {
             Some(Stream::Async(pull)) => Some(change(pull)),
             _ => None,
@@ -160,7 +180,10 @@ impl StreamTable {
     pub(crate) fn close_all(&self, py: Python<'_>) {
         let left: Vec<Stream> = self.streams().drain().map(|(_, stream)| stream).collect();
         for stream in left {
-            if let Stream::Sync { pull: Some(pull), .. } = stream {
+            if let Stream::Sync {
+                pull: Some(pull), ..
+            } = stream
+            {
                 pull.close(py);
             }
         }
@@ -172,12 +195,19 @@ impl StreamTable {
     }
 
     fn push_ready(&self, id: StreamId) {
-        self.ready.lock().unwrap_or_else(PoisonError::into_inner).push_back(id);
+        self.ready
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(id);
         self.ready_count.fetch_add(1, Ordering::Relaxed);
     }
 
     fn pop_ready(&self) -> Option<StreamId> {
-        let id = self.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front()?;
+        let id = self
+            .ready
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()?;
         self.ready_count.fetch_sub(1, Ordering::Relaxed);
         Some(id)
     }

@@ -237,6 +237,10 @@ where
     P::Target: Host,
 {
     fn drop(&mut self) {
+        // Whoever was still to answer hears of it before the host looks for work: what he then posts to the hosted
+        // loop of this very thread is found by nobody else until the next connection's turn.
+        self.driver.leave();
+        self.host.turn_ended();
         self.host.leave(self.id);
     }
 }

@@ -33,7 +33,7 @@ use crate::mailbox::Control;
 use crate::net::listener;
 use crate::service::{App, ConnectionInfo, Service};
 use crate::shard::counters::Counters;
-use crate::shard::host::LocalHost;
+use crate::shard::host::{Host, LocalHost, Stage};
 
 /// Registered I/O memory that glommio sets aside; sockets do not use it. Its least is 64 KiB.
 const IO_MEMORY_BYTES: usize = 64 * 1024;
@@ -195,6 +195,10 @@ async fn accept<A: App>(listener: Rc<std::net::TcpListener>, shard: Rc<Shard<A>>
         let accepted = waited.and_then(|()| {
             listener::accept_waiting(&*listener, |stream, peer| shard.serve(stream, peer))
         });
+        if shard.host.stage() != Stage::Serving {
+            // The listener has left its group and says "readable" for ever. None of the shard's tasks may end.
+            return std::future::pending().await;
+        }
         if let Err(error) = accepted {
             log::warn!("a connection could not be accepted: {error}");
             Timer::new(ACCEPT_PAUSE).await;

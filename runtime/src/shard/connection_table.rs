@@ -11,21 +11,32 @@ use turbo_shard_protocol::Tick;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ConnectionId(u32);
 
+/// Entries in the heap beyond two per connection before those that nobody waits for any more are swept out.
+const STALE_ENTRIES_MAX: usize = 64;
+
 /// Wakers and deadlines of all open connections.
 ///
 /// A connection that stays busy moves its deadline with every request, so an entry here is only the earliest moment to
 /// look: who is woken compares its own deadline and asks again. That keeps one entry per connection in the heap, two at
-/// times, and costs nothing per request.
+/// times, and costs nothing per request. Entries of connections that have left are swept out before they outnumber the
+/// others: a peer that comes and goes 10,000 times a second would leave one for each time until a keep-alive had passed.
 #[derive(Default)]
 pub(crate) struct ConnectionTable {
-    wakers: Slab<Option<Waker>>,
+    wakers: Slab<Entry>,
     deadlines: BinaryHeap<Reverse<(Tick, ConnectionId)>>,
+}
+
+#[derive(Default)]
+struct Entry {
+    waker: Option<Waker>,
+    /// What the connection has asked for last; other entries of its number in the heap are stale.
+    armed: Option<Tick>,
 }
 
 impl ConnectionTable {
     pub(crate) fn insert(&mut self) -> ConnectionId {
         // CONNECTIONS per shard are bounded far below 2^32 by the configuration's check of descriptors.
-        ConnectionId(u32::try_from(self.wakers.insert(None)).expect("fewer than 2^32 descriptors"))
+        ConnectionId(u32::try_from(self.wakers.insert(Entry::default())).expect("fewer than 2^32 descriptors"))
     }
 
     pub(crate) fn remove(&mut self, id: ConnectionId) {
@@ -43,15 +54,22 @@ impl ConnectionTable {
     }
 
     pub(crate) fn set_waker(&mut self, id: ConnectionId, waker: &Waker) {
-        if let Some(slot) = self.wakers.get_mut(id.0 as usize)
-            && !slot.as_ref().is_some_and(|known| known.will_wake(waker))
+        if let Some(Entry { waker: known, .. }) = self.wakers.get_mut(id.0 as usize)
+            && !known.as_ref().is_some_and(|known| known.will_wake(waker))
         {
-            *slot = Some(waker.clone());
+            *known = Some(waker.clone());
         }
     }
 
-    /// Asks that the connection be woken at `at`. Returns whether that is now the earliest deadline of all.
+    /// Asks that the connection be woken at `at` and not before. Returns whether that is now the earliest deadline of all.
     pub(crate) fn arm(&mut self, id: ConnectionId, at: Tick) -> bool {
+        let Some(entry) = self.wakers.get_mut(id.0 as usize) else {
+            return false;
+        };
+        entry.armed = Some(at);
+        if self.deadlines.len() >= 2 * self.wakers.len() + STALE_ENTRIES_MAX {
+            self.sweep();
+        }
         let earliest = self.next_deadline().is_none_or(|next| at < next);
         self.deadlines.push(Reverse((at, id)));
         earliest
@@ -61,15 +79,20 @@ impl ConnectionTable {
         self.deadlines.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// Wakes those whose deadline has come. One that has left, or whose number is another's by now, is woken in vain.
+    /// Wakes those whose deadline has come.
     pub(crate) fn wake_due(&mut self, now: Tick) {
         while let Some(&Reverse((at, id))) = self.deadlines.peek() {
             if at > now {
                 break;
             }
             self.deadlines.pop();
-            if let Some(Some(waker)) = self.wakers.get(id.0 as usize) {
-                waker.wake_by_ref();
+            if let Some(entry) = self.wakers.get_mut(id.0 as usize)
+                && entry.armed == Some(at)
+            {
+                entry.armed = None;
+                if let Some(waker) = &entry.waker {
+                    waker.wake_by_ref();
+                }
             }
         }
     }
@@ -77,8 +100,19 @@ impl ConnectionTable {
     pub(crate) fn wake_all(&self) {
         self.wakers
             .iter()
-            .filter_map(|(_, waker)| waker.as_ref())
+            .filter_map(|(_, entry)| entry.waker.as_ref())
             .for_each(Waker::wake_by_ref);
+    }
+
+    /// Drops the entries that nobody waits for.
+    fn sweep(&mut self) {
+        let wakers = &self.wakers;
+        let is_awaited = |at, id: ConnectionId| {
+            let entry = wakers.get(id.0 as usize);
+            entry.is_some_and(|entry| entry.armed == Some(at))
+        };
+        self.deadlines
+            .retain(|&Reverse((at, id))| is_awaited(at, id));
     }
 }
 
@@ -117,6 +151,32 @@ mod tests {
             (1, 0)
         );
         assert_eq!(table.next_deadline(), Some(Tick::from_millis(20)));
+    }
+
+    #[test]
+    fn connections_that_came_and_went_leave_no_entries_behind() {
+        let mut table = ConnectionTable::default();
+        let stays = table.insert();
+        table.arm(stays, Tick::from_millis(1_000_000));
+        for at in 0..100_000 {
+            let id = table.insert();
+            table.arm(id, Tick::from_millis(2_000_000 + at));
+            table.remove(id);
+        }
+        assert!(table.deadlines.len() <= 2 * 2 + STALE_ENTRIES_MAX);
+        assert_eq!(table.next_deadline(), Some(Tick::from_millis(1_000_000)));
+    }
+
+    #[test]
+    fn a_deadline_that_was_moved_forward_wakes_once() {
+        let wakes = Arc::new(Wakes::default());
+        let mut table = ConnectionTable::default();
+        let id = table.insert();
+        table.set_waker(id, &Waker::from(Arc::clone(&wakes)));
+        table.arm(id, Tick::from_millis(20));
+        table.arm(id, Tick::from_millis(10));
+        table.wake_due(Tick::from_millis(30));
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
     }
 
     #[test]

@@ -1,0 +1,111 @@
+"""What is compared: each arm is a command that serves and a question that it answers. Runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab.generator import Question
+from lab.places import FIXED_ANSWER, PEERS, TURBO_SHARD
+from lab.server import PORT
+
+ENGINES = ("tokio", "glommio")
+# Works everywhere; any other engine may be refused by the machine, which is no fault of ours.
+ENGINE_EVERYWHERE = "tokio"
+# How our programs end when what was asked for cannot be done here.
+EXIT_REFUSED = 2
+
+USER_PATH = "/users/{n}"
+USER_BODY = '{"user_id":{n},"name":"User {n}","email":"user{n}@example.com"}'
+# Four digits, as turbo-load's numbers have: all bodies are of one size.
+FIXED_BODY = USER_BODY.replace("{n}", "1234")
+USER = Question(USER_PATH, USER_BODY)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One server to compare."""
+
+    key: str
+    label: str
+    command: tuple[str, ...]
+    question: Question
+    # A peer that cannot run is listed with its error; what is ours has to run.
+    is_peer: bool = False
+    engine: str = ""
+
+    def is_excused(self, exit_status: int | None = None) -> bool:
+        """Whether the benchmark is still sound when this arm could not run."""
+        return self.is_peer or is_excused(self.engine, exit_status)
+
+
+def is_excused(engine: str, exit_status: int | None) -> bool:
+    """Whether an engine was refused that not every machine has."""
+    return engine != ENGINE_EVERYWHERE and exit_status == EXIT_REFUSED
+
+
+def turbo_shard(engine: str, shards: int | None) -> list[str]:
+    """The example on our server; None leaves the number of shards to it."""
+    command = [str(TURBO_SHARD), "multi_route_app:app", "--app-dir", "examples", "--port", "0"]
+    command += ["--engine", engine]
+    return command if shards is None else [*command, "--shards", str(shards)]
+
+
+def example_arm(engine: str) -> Arm:
+    return Arm(
+        f"turbo_shard_{engine}",
+        f"turbo-shard, {engine}: Python handler",
+        tuple(turbo_shard(engine, shards=1)),
+        USER,
+        engine=engine,
+    )
+
+
+def fixed_arm(engine: str) -> Arm:
+    command = (str(FIXED_ANSWER), "--engine", engine, "--shards", "1", "--port", "0")
+    return Arm(
+        f"fixed_{engine}",
+        f"turbo-shard, {engine}: fixed answer from Rust",
+        command,
+        Question(USER_PATH, FIXED_BODY),
+        engine=engine,
+    )
+
+
+def granian(key: str, label: str, venv: str, loop: str) -> Arm:
+    command = [str(PEERS / venv / "bin" / "granian"), "--interface", "rsgi", "--workers", "1"]
+    command += ["--runtime-threads", "1", "--loop", loop, "--http", "1", "--no-ws"]
+    command += ["--log-level", "warning", "--host", "127.0.0.1", "--port", PORT]
+    command += ["--working-dir", "bench/peers", "granian_rsgi:app"]
+    return Arm(key, label, tuple(command), USER, is_peer=True)
+
+
+def fastapi(key: str, label: str, app: str) -> Arm:
+    command = [str(PEERS / "gil" / "bin" / "uvicorn"), f"fastapi_app:{app}"]
+    command += ["--app-dir", "bench/peers", "--workers", "1", "--loop", "uvloop"]
+    command += ["--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    command += ["--host", "127.0.0.1", "--port", PORT]
+    return Arm(key, label, tuple(command), USER, is_peer=True)
+
+
+GRANIAN = granian("granian_rsgi", "granian RSGI", "gil", "uvloop")
+GRANIAN_FREE_THREADED = granian(
+    "granian_rsgi_free_threaded",
+    "granian RSGI on free-threaded Python",
+    "free-threaded",
+    "asyncio",
+)
+# The example's own source, and what is faster there.
+FASTAPI = fastapi("fastapi_uvicorn", "FastAPI on uvicorn: same source", "app")
+FASTAPI_COROUTINE = fastapi(
+    "fastapi_uvicorn_coroutine", "FastAPI on uvicorn: as a coroutine", "coroutine_app"
+)
+PEER_ARMS = (GRANIAN, GRANIAN_FREE_THREADED, FASTAPI, FASTAPI_COROUTINE)
+
+
+def throughput_arms(engines: Sequence[str], with_peers: bool) -> list[Arm]:
+    """In the order of a round: what is divided by each other stands side by side."""
+    arms = []
+    for engine in engines:
+        arms += [example_arm(engine), fixed_arm(engine)]
+    return [*arms, *PEER_ARMS] if with_peers else arms

@@ -1,0 +1,148 @@
+"""Figures with their goals: medians, spreads, and whether a goal is met. Calculates and measures nothing."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from lab.arms import (
+    FASTAPI,
+    FASTAPI_COROUTINE,
+    GRANIAN,
+    GRANIAN_FREE_THREADED,
+    example_arm,
+    fixed_arm,
+)
+from lab.idleness import Idleness
+from lab.rounds import ArmRuns
+from lab.start import Starts
+
+COMPARE = {"≥": operator.ge, "≤": operator.le, "<": operator.lt}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """`Goal("≥", 4)` is met by 4."""
+
+    relation: str
+    limit: float
+
+    def is_met(self, value: float) -> bool:
+        return bool(COMPARE[self.relation](value, self.limit))
+
+
+@dataclass
+class Figure:
+    """One row of the table: several measurements of one thing, judged by their median."""
+
+    key: str
+    label: str
+    unit: str
+    goal: Goal | None
+    values: list[float] = field(default_factory=list)
+    # Digits after the point.
+    digits: int = 2
+    error: str | None = None
+    note: str = ""
+
+    @property
+    def middle(self) -> float | None:
+        return median(self.values) if self.values else None
+
+    @property
+    def met(self) -> bool | None:
+        if self.goal is None or self.middle is None:
+            return None
+        return self.goal.is_met(self.middle)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "label": self.label,
+            "unit": self.unit,
+            "goal": f"{self.goal.relation} {self.goal.limit:g}" if self.goal else None,
+            "median": self.middle,
+            "min": min(self.values, default=None),
+            "max": max(self.values, default=None),
+            "values": self.values,
+            "digits": self.digits,
+            "met": self.met,
+            "error": self.error,
+            "note": self.note,
+        }
+
+
+def ratio(
+    key: str, label: str, over: ArmRuns | None, under: ArmRuns | None, goal: Goal | None
+) -> Figure:
+    """The quotient of two arms, round by round."""
+    figure = Figure(key, label, "×", goal)
+    for arm in (over, under):
+        if arm is None:
+            figure.error = "not measured"
+        elif arm.error and not figure.error:
+            figure.error = f"{arm.arm.label}: {arm.error}"
+    if over and under:
+        for run in over.runs:
+            if other := under.rate_in(run.round):
+                figure.values.append(run.requests_per_second / other)
+    return figure
+
+
+def throughput_figures(results: Sequence[ArmRuns], engines: Sequence[str]) -> list[Figure]:
+    by_key = {result.arm.key: result for result in results}
+    figures = []
+    for engine in engines:
+        ours = by_key.get(example_arm(engine).key)
+        rows = [
+            ("fixed", "a fixed answer from Rust", fixed_arm(engine), Goal("≥", 0.85)),
+            ("granian", GRANIAN.label, GRANIAN, Goal("≥", 4)),
+            ("granian_free_threaded", GRANIAN_FREE_THREADED.label, GRANIAN_FREE_THREADED, None),
+            ("fastapi", FASTAPI.label, FASTAPI, Goal("≥", 20)),
+            ("fastapi_coroutine", FASTAPI_COROUTINE.label, FASTAPI_COROUTINE, None),
+        ]
+        for key, label, arm, goal in rows:
+            text = f"{engine}: rate relative to {label}"
+            figures.append(ratio(f"{engine}_over_{key}", text, ours, by_key.get(arm.key), goal))
+    return figures
+
+
+def idle_figures(results: Sequence[Idleness]) -> list[Figure]:
+    figures = []
+    for result in results:
+        name, error = result.engine, result.error
+        ticks = Figure(f"{name}_idle_cpu", f"{name}: CPU time while idle", "ticks", Goal("≤", 0))
+        ticks.digits, ticks.error = 0, error
+        if result.cpu_ticks is not None:
+            ticks.values = [float(result.cpu_ticks)]
+            ticks.note = (
+                f"in {result.seconds:g} s: {result.cpu_us:.0f} µs of CPU time and {result.wake_ups} wake-ups "
+                f"of {result.threads} threads"
+            )
+        rss = Figure(f"{name}_rss", f"{name}: resident memory, two shards", "MB", Goal("<", 30))
+        rss.digits, rss.error = 1, error
+        if result.rss is not None:
+            rss.values, rss.note = [result.rss / 1e6], f"PSS {result.pss / 1e6:.1f} MB"
+        label = f"{name}: process memory per idle connection"
+        each = Figure(f"{name}_connection", label, "bytes", Goal("≤", 2048), digits=0, error=error)
+        if (bytes_each := result.bytes_per_connection) is not None:
+            each.values = [bytes_each]
+            each.note = (
+                f"{result.connections:,} connections: {result.rss_before_connections / 1e6:.1f} MB before, "
+                f"{result.rss_with_connections / 1e6:.1f} MB with them"
+            )
+        figures += [ticks, rss, each]
+    return figures
+
+
+def start_figures(results: Sequence[Starts]) -> list[Figure]:
+    figures = []
+    for result in results:
+        label = f"{result.engine}: start to first answer"
+        figure = Figure(f"{result.engine}_start", label, "ms", Goal("<", 300), digits=0)
+        figure.values, figure.error = result.milliseconds, result.error
+        figures.append(figure)
+    return figures
