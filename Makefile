@@ -65,7 +65,8 @@ lint: bootstrap ## formatting, clippy, ruff, mypy and shellcheck; changes nothin
 	$(PYTHON_VENV) -m ruff check .
 	$(PYTHON_VENV) -m ruff format --check .
 	$(PYTHON_VENV) -m mypy
-	.venv/bin/shellcheck --external-sources .ci/run scripts/*.sh
+	cd bench && ../$(PYTHON_VENV) -m mypy --strict smoke.py lab
+	.venv/bin/shellcheck --external-sources .ci/run scripts/*.sh bench/peers/*.sh
 
 .PHONY: format
 format: bootstrap ## put Rust and Python sources into their form

@@ -152,6 +152,24 @@ def test_answers_that_cannot_be_meant_are_500_and_logged(
     wait_until(lambda: reason in server.log, f"a log line with {reason!r}")
 
 
+def test_changed_default_is_not_the_next_requests(client: httpx.Client) -> None:
+    for _ in range(2):
+        assert client.get("/tags").json() == ["added"]
+    assert client.get("/tags?tag=own").json() == ["own", "added"]
+
+
+def test_context_variables_do_not_leak_from_request_to_request(client: httpx.Client) -> None:
+    for kind in ("inline", "async", "blocking") * 3:
+        # The pool has several threads: each of them has served somebody after a few calls.
+        for _ in range(10):
+            assert client.get(f"/context/{kind}").text == "nobody"
+
+
+def test_stopped_loop_goes_on(client: httpx.Client) -> None:
+    for _ in range(3):
+        assert client.get("/loop/stop").text == "still there"
+
+
 def test_handler_that_holds_its_shard_is_named_once(
     server: ServerProcess, client: httpx.Client
 ) -> None:

@@ -301,6 +301,8 @@ def test_unknown_annotations_are_refused(annotation: Any) -> None:
 
 # Bodies.
 
+JSON = "application/json"
+
 
 @pytest.mark.parametrize(
     "content_type",
@@ -332,7 +334,7 @@ def test_body_that_says_something_else_or_nothing_is_text(content_type: str | No
 )
 def test_broken_json_says_where(body: bytes, place: int, reason: str) -> None:
     with pytest.raises(InputError) as raised:
-        json_reader(reader_of(Any))(body, None)
+        json_reader(reader_of(Any))(body, JSON)
     assert raised.value.errors == [
         {
             "type": "json_invalid",
@@ -347,20 +349,20 @@ def test_broken_json_says_where(body: bytes, place: int, reason: str) -> None:
 @pytest.mark.parametrize("body", [b"\xff", b'"\xc3"', b"[" * 200_000, b"1" * 5000])
 def test_body_that_cannot_be_parsed_is_400(body: bytes) -> None:
     with pytest.raises(HTTPException) as raised:
-        json_reader(reader_of(Any))(body, None)
+        json_reader(reader_of(Any))(body, JSON)
     assert raised.value.status_code == 400
 
 
 def test_body_too_deep_for_its_dataclass_is_400() -> None:
     body = b'{"children":[' * 5_000 + b"]}" * 5_000
     with pytest.raises(HTTPException) as raised:
-        json_reader(reader_of(Tree))(body, None)
+        json_reader(reader_of(Tree))(body, JSON)
     assert raised.value.status_code == 400
 
 
 def test_large_body_is_not_repeated_in_its_faults() -> None:
     with pytest.raises(InputError) as raised:
-        json_reader(reader_of(Inner))(b'{"y": "%s"}' % (b"a" * 20_000), None)
+        json_reader(reader_of(Inner))(b'{"y": "%s"}' % (b"a" * 20_000), JSON)
     assert [error["input"] for error in raised.value.errors] == [None, None]
 
 

@@ -137,10 +137,8 @@ class Caller(threading.Thread):
                     return
 
 
-def test_stop_under_load_loses_no_request_that_was_sent_before_it(arm: Arm) -> None:
-    server = ServerProcess(
-        "multi_route_app:app", *arm.options, "--shards", "2", app_dir=EXAMPLES
-    ).start()
+def test_stop_under_load_loses_no_request_that_was_sent_before_it(arm: Arm, start_server) -> None:
+    server = start_server("multi_route_app:app", *arm.options, "--shards", "2", app_dir=EXAMPLES)
     stop_asked = threading.Event()
     targets = ["/users/7", "/async/users/7", "/async/stream", "/health"] * 4
     callers = [Caller(server, target, stop_asked) for target in targets]

@@ -173,6 +173,10 @@ def test_request_is_given_by_annotation_or_by_name() -> None:
     assert sources(annotated) == {"it": "request/it/other"}
     assert sources(named, "/{anything}") == {"request": "request/request/other"}
 
+    def optional(it: Request | None = None) -> None: ...
+
+    assert sources(optional) == {"it": "request/it/other"}
+
 
 def test_methods_classes_and_partials_are_handlers() -> None:
     class Shop:
@@ -308,6 +312,8 @@ def takes_unnamed_path(other: Annotated[int, Path()]) -> None: ...
 def takes_odd_header(it: Annotated[str, Header(alias="a b")]) -> None: ...
 def takes_structure_from_query(it: Annotated[Item, Query()]) -> None: ...
 def takes_structures_from_query(it: Annotated[list[Item], Query()]) -> None: ...
+def takes_self(self, n: int) -> None: ...  # type: ignore[no-untyped-def]
+def takes_half_an_expression(it: "int |") -> None: ...  # type: ignore[syntax]  # noqa: F722
 def takes_two_defaults(it: Annotated[int, Query(1)] = 2) -> None: ...
 
 
@@ -336,6 +342,8 @@ def takes_two_defaults(it: Annotated[int, Query(1)] = 2) -> None: ...
         (takes_nothing, "/", {"status_code": 100}, "status_code is 200 to 599, not 100"),
         (takes_nothing, "/", {"status_code": True}, "status_code"),
         (takes_nothing, "relative", {}, "must begin with a slash"),
+        (takes_self, "/", {}, "the method of an instance"),
+        (takes_half_an_expression, "/", {}, "is no expression"),
     ],
 )
 def test_what_cannot_be_bound_is_refused_by_name(
@@ -349,7 +357,19 @@ def test_what_cannot_be_bound_is_refused_by_name(
 def test_what_is_no_handler_method_or_router_is_refused() -> None:
     assert "cannot be called" in refusal(5)
     assert "is not one" in refusal(takes_nothing, methods=["GE T"])
+    assert "is not one" in refusal(takes_nothing, methods=[5])
     assert "no methods" in refusal(takes_nothing, methods=[])
+    assert "no methods" in refusal(takes_nothing, methods=None)
+    assert "write {n}" in refusal(takes_user, "/<int:n>")
+    assert "not 5" in refusal(takes_nothing, 5)  # type: ignore[arg-type]
+    with pytest.raises(RegistrationError, match=r"takes_nothing.*write @app.get\(path\)"):
+        App().get(takes_nothing)  # type: ignore[arg-type]
+    with pytest.raises(
+        RegistrationError, match=r"handler .*takes_nothing: the path 'x' must begin"
+    ):
+        Router(prefix="/api").get("x")(takes_nothing)
+    shop = type("Shop", (), {"no_self": takes_nothing})()
+    assert "a method without self" in refusal(shop.no_self)
     with pytest.raises(RegistrationError, match="prefix begins with a slash"):
         Router(prefix="api")
     with pytest.raises(RegistrationError, match="does not end with one"):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -124,6 +125,12 @@ def test_cookies_that_would_say_something_else_are_refused(options: dict[str, An
         Response().set_cookie("a=b", "")
 
 
+@pytest.mark.parametrize("options", [{"value": 5}, {"max_age": 1.5}, {"max_age": timedelta(1)}])
+def test_cookies_of_other_types_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=r"a cookie's .* is an? (str|int)"):
+        cookie(**options)
+
+
 def test_headers_compare_without_case_and_keep_all_values() -> None:
     headers = Headers([("X-A", "1"), ("x-b", "2"), ("x-a", "3")])
     assert (headers["x-A"], headers.getlist("X-a"), headers.get("none", "-")) == (
@@ -160,6 +167,8 @@ def test_query_gives_the_last_of_a_name() -> None:
 def test_http_exception_has_the_phrase_of_its_status() -> None:
     assert HTTPException(404).detail == "Not Found"
     assert HTTPException(599).detail == "Status 599"
+    named = HTTPException(HTTPStatus.NOT_FOUND)
+    assert (named.status_code, type(named.status_code), named.detail) == (404, int, "Not Found")
     assert str(HTTPException(403, "no", headers={"a": "b"})) == "403: no"
     for status in (99, 100, 199, 600, "404", True):
         with pytest.raises(ValueError, match="200 to 599"):
@@ -237,3 +246,13 @@ def test_fallback_makes_values_simpler(value: Any, wanted: Any) -> None:
 def test_fallback_refuses_what_it_does_not_know(value: Any) -> None:
     with pytest.raises(TypeError, match="cannot make JSON of"):
         json_fallback(value)
+
+
+def test_fallback_says_what_was_meant() -> None:
+    for value, advice in [
+        (iter([]), "StreamingResponse"),
+        (HTTPException(404), "raised, not returned"),
+        (Point, "not an instance"),
+    ]:
+        with pytest.raises(TypeError, match=advice):
+            json_fallback(value)

@@ -123,7 +123,8 @@ impl Life {
             .clone()
     }
 
-    /// Ends what the workers shared. To be called detached, when the runtime has ended.
+    /// Ends what the workers shared. To be called detached. Waits for calls on the blocking pool: a thread that does so
+    /// for too long is one of those that are left.
     pub(crate) fn end(&self) {
         let shared = self
             .shared
@@ -131,7 +132,10 @@ impl Life {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(shared) = shared {
+            self.threads.fetch_add(1, Ordering::AcqRel);
             shared.asyncio.stop();
+            drop(shared);
+            self.threads.fetch_sub(1, Ordering::AcqRel);
         }
     }
 
@@ -170,6 +174,10 @@ impl App for PythonApp {
     fn thread_stops(&self) {
         python_thread::thread_stops();
         self.life.threads.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn workers_ended(&self) {
+        self.life.end();
     }
 }
 

@@ -19,6 +19,7 @@ use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::ffi;
@@ -74,6 +75,20 @@ thread_local! {
 /// States are made one after another: many simultaneous first attaches can deadlock (cpython#157666). Only detached
 /// threads take it, so a stop-the-world pause never waits for its holder.
 static MAKING: Mutex<()> = Mutex::new(());
+
+/// Threads that nobody waits for any more, though Python code still runs on them.
+static LEFT_BEHIND: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts threads that have been given up.
+pub(crate) fn leave_behind(threads: usize) {
+    LEFT_BEHIND.fetch_add(threads, Ordering::Relaxed);
+}
+
+/// How many threads have been given up. The interpreter must not be finalised under them: it would end them in the
+/// middle of Rust code.
+pub(crate) fn left_behind() -> usize {
+    LEFT_BEHIND.load(Ordering::Relaxed)
+}
 
 /// Makes this thread's Python state. The caller promises [`thread_parks`] before every wait.
 ///
@@ -155,15 +170,19 @@ impl<T> Deref for Owned<T> {
 
 impl<T> Drop for Owned<T> {
     fn drop(&mut self) {
-        // SAFETY: the field is taken once, here, and nothing reads it after drop.
-        let object = unsafe { ManuallyDrop::take(&mut self.0) };
         // SAFETY: always safe to ask.
         if unsafe { ffi::Py_IsInitialized() == 0 || ffi::Py_IsFinalizing() != 0 } {
             // The interpreter is going or gone, and its objects with it.
-            std::mem::forget(object);
             return;
         }
+        // SAFETY: the field is taken once, here, and nothing reads it after drop.
+        let object = unsafe { ManuallyDrop::take(&mut self.0) };
+        let was_attached = OWN.try_with(|own| own.attached.get()).unwrap_or(true);
         attached(|py| object.drop_ref(py));
+        if !was_attached {
+            // Whoever drops here may know nothing of Python, and park no more.
+            thread_parks();
+        }
     }
 }
 

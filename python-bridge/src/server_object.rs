@@ -18,7 +18,7 @@ use turbo_shard_runtime::{
 use crate::errors::StartError;
 use crate::logging;
 use crate::python_app::{BridgeSettings, PythonApp};
-use crate::python_thread::attached;
+use crate::python_thread::{attached, left_behind};
 
 /// How long the interpreter's exit waits for a server that still runs on another thread.
 const EXIT_WAIT: Duration = Duration::from_secs(5);
@@ -164,8 +164,10 @@ impl NativeServer {
 
         lock(&RUNNING).remove(&run);
         AtExit::unregister(&at_exit)?;
-        if life.threads_left() > 0 {
-            leave_at_exit(py, life.threads_left())?;
+        let left = life.threads_left() + left_behind();
+        if left > 0 {
+            log::error!("{left} thread(s) are still in the app's code; they end with the process");
+            leave_at_exit(py)?;
         }
         not_ready.map_or(Ok(()), Err)?;
         result.map_err(start_error)
@@ -282,20 +284,31 @@ impl AtExit {
     }
 }
 
-/// Handlers that do not return still run, on threads that the exit of the interpreter would kill in the middle of Rust
-/// code; so the process leaves without that, once everything else has been said.
-fn leave_at_exit(py: Python<'_>, threads: usize) -> PyResult<()> {
-    log::error!("{threads} thread(s) are still in a handler; they end with the process");
-    py.import("atexit")?
-        .call_method1("register", (wrap_pyfunction!(leave, py)?,))?;
-    Ok(())
+/// Has the process end without the interpreter's finalisation, which would end threads in the middle of Rust code.
+///
+/// The usual `atexit` is too late: before it, the interpreter waits for threads that may never end.
+fn leave_at_exit(py: Python<'_>) -> PyResult<()> {
+    let leave = wrap_pyfunction!(leave, py)?;
+    let early = py.import("threading")?;
+    match early.call_method1("_register_atexit", (&leave,)) {
+        Ok(_) => Ok(()),
+        Err(_) => py
+            .import("atexit")?
+            .call_method1("register", (leave,))
+            .map(|_| ()),
+    }
 }
 
+/// Does what the interpreter does at its exit as far as others see it, and ends the process.
 #[pyfunction]
 fn leave(py: Python<'_>) -> PyResult<()> {
-    let sys = py.import("sys")?;
+    let _ = py
+        .import("atexit")
+        .and_then(|atexit| atexit.call_method0("_run_exitfuncs"));
     for stream in ["stdout", "stderr"] {
-        let _ = sys.getattr(stream)?.call_method0("flush");
+        let _ = py
+            .import("sys")
+            .and_then(|sys| sys.getattr(stream)?.call_method0("flush"));
     }
     // SAFETY: ends the process; nothing runs after it.
     unsafe { libc::_exit(0) }

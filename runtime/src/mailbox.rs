@@ -117,6 +117,9 @@ mod tests {
                 () = std::future::ready(()) => None,
             }
         });
-        assert_eq!(again, None, "a shard that hears it again and again does nothing else");
+        assert_eq!(
+            again, None,
+            "a shard that hears it again and again does nothing else"
+        );
     }
 }

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, after, never};
-use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::config::{EngineName, Mode, ServerConfig};
 use crate::engine::per_core::{PerCore, ShardRecord};
@@ -171,7 +170,7 @@ impl BoundServer {
                     self.handle.clone(),
                     std::sync::atomic::AtomicBool::new(false),
                 );
-                let started = SignalThread::start(&[SIGINT, SIGTERM], move |_signal| {
+                let started = SignalThread::start(&[libc::SIGINT, libc::SIGTERM], move |_signal| {
                     if told.swap(true, Relaxed) {
                         handle.stop_now()
                     } else {

@@ -31,6 +31,10 @@ pub trait App: Send + Sync + 'static {
 
     /// The calling thread ends. Its service has been dropped already.
     fn thread_stops(&self) {}
+
+    /// Work-stealing mode: the workers have ended and their services have stopped, so what these shared may end. Runs
+    /// on a thread that is no worker, within the time that a stop leaves: one that waits longer is left behind.
+    fn workers_ended(&self) {}
 }
 
 /// Where a service lives.

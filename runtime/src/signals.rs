@@ -1,42 +1,170 @@
-//! Unix signals as calls on a thread of their own.
+//! Unix signals as calls on a thread of their own, for as long as a server runs.
+//!
+//! The handlers that were there before (Python's, for one) are put back exactly as they were, and a later server in the
+//! same process installs ours again; signal-handling crates keep theirs for ever once installed and take it ill when
+//! somebody else's comes and goes.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::mem::{self, MaybeUninit};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread::JoinHandle;
 
-use signal_hook::iterator::{Handle, Signals};
+/// Written instead of a signal's number to end the thread.
+const END: u8 = 0;
 
-/// Listens until it is dropped.
+/// Where the handler writes. The pipe is made once and never closed: a handler may be about to write at any time.
+static BELL: AtomicI32 = AtomicI32::new(-1);
+static PIPE: OnceLock<(File, File)> = OnceLock::new();
+static IN_USE: AtomicBool = AtomicBool::new(false);
+
+/// Listens until it is dropped. There is one at a time in a process.
 pub(crate) struct SignalThread {
-    handle: Handle,
+    previous: Vec<(i32, libc::sigaction)>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl SignalThread {
+    /// Calls `told` with the number of each signal of `numbers` that arrives.
     pub(crate) fn start(
         numbers: &[i32],
         told: impl Fn(i32) + Send + 'static,
     ) -> io::Result<SignalThread> {
-        let mut signals = Signals::new(numbers)?;
-        let handle = signals.handle();
-        let thread = std::thread::Builder::new()
-            .name("signals".into())
-            .spawn(move || {
-                for signal in &mut signals {
-                    told(signal);
-                }
-            })?;
-        Ok(SignalThread {
-            handle,
-            thread: Some(thread),
-        })
+        if IN_USE.swap(true, Ordering::AcqRel) {
+            return Err(io::Error::other(
+                "another server of this process handles them already",
+            ));
+        }
+        let mut listening = SignalThread {
+            previous: Vec::new(),
+            thread: None,
+        };
+        let (mut reader, _) = pipe()?;
+        let listen = move || {
+            let mut byte = [END];
+            while matches!(reader.read(&mut byte), Ok(1)) && byte[0] != END {
+                told(i32::from(byte[0]));
+            }
+        };
+        listening.thread = Some(
+            std::thread::Builder::new()
+                .name("signals".into())
+                .spawn(listen)?,
+        );
+        for number in numbers {
+            let action = new_action();
+            listening
+                .previous
+                .push((*number, replace_action(*number, &action)?));
+        }
+        Ok(listening)
     }
 }
 
 impl Drop for SignalThread {
     fn drop(&mut self) {
-        self.handle.close();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        for (number, action) in self.previous.drain(..) {
+            let _ = replace_action(number, &action);
+        }
+        if let (Some(thread), Some((_, writer))) = (self.thread.take(), PIPE.get()) {
+            let mut writer: &File = writer;
+            if writer.write_all(&[END]).is_ok() {
+                let _ = thread.join();
+            }
+        }
+        IN_USE.store(false, Ordering::Release);
+    }
+}
+
+/// The pipe's reading end, and its writing end where the handler finds it.
+fn pipe() -> io::Result<(&'static File, &'static File)> {
+    if PIPE.get().is_none() {
+        let mut ends = [-1; 2];
+        // SAFETY: pipe2 writes two descriptors into `ends`, which is what it has room for.
+        if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: both are fresh from the kernel and nobody else's.
+        let [reader, writer] = ends.map(|end| File::from(unsafe { OwnedFd::from_raw_fd(end) }));
+        // `IN_USE` lets one thread in here at a time.
+        let _ = PIPE.set((reader, writer));
+    }
+    let (reader, writer) = PIPE.get().ok_or(io::ErrorKind::NotFound)?;
+    BELL.store(writer.as_raw_fd(), Ordering::Release);
+    Ok((reader, writer))
+}
+
+/// Runs in whatever thread the kernel chose, between two instructions: one write, nothing else.
+extern "C" fn ring(number: i32) {
+    // The numbers handled here are below 32.
+    let byte = number as u8;
+    // SAFETY: errno is this thread's own; write(2) is async-signal-safe, `byte` is one readable byte, and the descriptor
+    // is never closed (see `BELL`).
+    unsafe {
+        let errno = libc::__errno_location();
+        let before = *errno;
+        libc::write(BELL.load(Ordering::Acquire), ptr::from_ref(&byte).cast(), 1);
+        *errno = before;
+    }
+}
+
+fn new_action() -> libc::sigaction {
+    // SAFETY: sigaction is plain old data, for which zeroes are a value; sigemptyset then fills the mask.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    action.sa_sigaction = ring as *const () as usize;
+    action.sa_flags = libc::SA_RESTART;
+    // SAFETY: the mask is ours and writable.
+    unsafe { libc::sigemptyset(&raw mut action.sa_mask) };
+    action
+}
+
+fn replace_action(number: i32, action: &libc::sigaction) -> io::Result<libc::sigaction> {
+    let mut previous = MaybeUninit::uninit();
+    // SAFETY: `action` is a whole sigaction: `ring` is async-signal-safe, or it is what the kernel gave us before.
+    if unsafe { libc::sigaction(number, action, previous.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: sigaction succeeded, so it has filled `previous`.
+    Ok(unsafe { previous.assume_init() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handler_of(number: i32) -> usize {
+        // SAFETY: asks for the current action only; `now` is filled when the call succeeds.
+        unsafe {
+            let mut now: libc::sigaction = mem::zeroed();
+            assert_eq!(libc::sigaction(number, ptr::null(), &raw mut now), 0);
+            now.sa_sigaction
+        }
+    }
+
+    #[test]
+    fn signals_are_told_one_server_after_another_and_the_old_handler_comes_back() {
+        let before = handler_of(libc::SIGUSR2);
+        for _ in 0..2 {
+            let (tell, told) = crossbeam_channel::unbounded();
+            let listening = SignalThread::start(&[libc::SIGUSR2], move |number| {
+                let _ = tell.send(number);
+            });
+            let listening = listening.unwrap();
+            assert!(
+                SignalThread::start(&[libc::SIGUSR2], |_| {}).is_err(),
+                "one at a time"
+            );
+            // SAFETY: SIGUSR2 has our handler now.
+            assert_eq!(unsafe { libc::raise(libc::SIGUSR2) }, 0);
+            assert_eq!(
+                told.recv_timeout(std::time::Duration::from_secs(20)),
+                Ok(libc::SIGUSR2)
+            );
+            drop(listening);
+            assert_eq!(handler_of(libc::SIGUSR2), before);
         }
     }
 }

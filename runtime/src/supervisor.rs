@@ -5,7 +5,6 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, after, never};
 
 use crate::engine::per_core::{PerCore, ShardEvent};
-use crate::mailbox::Control;
 use crate::service::{App, StartError};
 use crate::stop::{Stop, StopRequest};
 
@@ -42,19 +41,13 @@ impl<A: App> Supervisor<A> {
     /// Waits for a shard's first readiness. One that ends before it is a start that failed. A stop that is asked for
     /// meanwhile is not held up by an app that does not come to the end of its start.
     fn until_ready(&mut self, index: usize) -> Result<(), StartError> {
-        loop {
-            if self.stop.is_asked() {
-                return Ok(());
-            }
+        while !self.stop.is_asked() {
             crossbeam_channel::select_biased! {
                 recv(self.requests) -> request => self.asked(request.unwrap_or(StopRequest::Now)),
                 recv(self.events) -> event => match event {
                     Ok(ShardEvent::Ready(ready)) if ready == index => return Ok(()),
                     Ok(ShardEvent::Ended(ended, result)) if ended == index => {
                         self.shards.ended(index);
-                        if self.stop.is_asked() {
-                            return Ok(());
-                        }
                         let reason = result.err().map_or_else(|| "it ended".into(), |error| error.to_string());
                         return Err(StartError::new(reason));
                     }
@@ -63,6 +56,7 @@ impl<A: App> Supervisor<A> {
                 },
             }
         }
+        Ok(())
     }
 
     /// Supervises until no shard runs any more.

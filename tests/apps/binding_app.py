@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Annotated, Any
 
 from turbo_shard import (
@@ -101,6 +103,39 @@ def blocking_stream() -> StreamingResponse:
 @decorated
 async def blocking_wrapped() -> str:
     return "awaited"
+
+
+@app.get("/tags")
+def tags(tag: list[str] = []) -> list[str]:  # noqa: B006
+    tag.append("added")
+    return tag
+
+
+user = ContextVar("user", default="nobody")
+
+
+def signed_in() -> str:
+    before = user.get()
+    user.set("somebody")
+    return before
+
+
+app.get("/context/inline")(signed_in)
+app.get("/context/blocking", blocking=True)(signed_in)
+
+
+@app.get("/context/async")
+async def context_async() -> str:
+    before = signed_in()
+    await asyncio.sleep(0)
+    return before
+
+
+@app.get("/loop/stop")
+async def loop_stop() -> str:
+    asyncio.get_running_loop().stop()
+    await asyncio.sleep(0.001)
+    return "still there"
 
 
 @app.get("/response/{kind}")

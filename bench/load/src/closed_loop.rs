@@ -77,7 +77,7 @@ pub fn run(plan: &LoopPlan) -> Result<Tally, Failure> {
         }
         closed_loop.watch()?;
     }
-    Ok(closed_loop.finish())
+    closed_loop.finish()
 }
 
 struct ClosedLoop<'a> {
@@ -182,8 +182,9 @@ impl<'a> ClosedLoop<'a> {
             self.bytes_received += bytes as u64;
             self.clock.last_answer = now;
         }
-        // What is still in flight at the end counts for the latencies: leaving it out would favour slow answers.
-        if asked_at >= self.clock.from {
+        // All that overlaps the measured time counts for the latencies: what was asked before it or is still in flight at
+        // its end are the slow ones.
+        if now >= self.clock.from {
             self.latency_ns
                 .saturating_record((now - asked_at).as_nanos() as u64);
         }
@@ -213,7 +214,13 @@ impl<'a> ClosedLoop<'a> {
         }
     }
 
-    fn finish(mut self) -> Tally {
+    fn finish(mut self) -> Result<Tally, Failure> {
+        if self.requests == 0 {
+            let slowest = Duration::from_nanos(self.latency_ns.max());
+            return Err(Failure::Broken(format!(
+                "no answer within the measured time; the slowest took {slowest:.1?}"
+            )));
+        }
         let ended_early = self.asked >= self.plan.requests_max;
         let end = if ended_early {
             self.clock.last_answer
@@ -221,14 +228,14 @@ impl<'a> ClosedLoop<'a> {
             self.clock.until
         };
         self.clock.pass(Instant::now().max(self.clock.until));
-        Tally {
+        Ok(Tally {
             requests: self.requests,
             answers_checked: self.answers_checked,
             measured: end.saturating_duration_since(self.clock.from),
             latency_ns: self.latency_ns,
             bytes_received: self.bytes_received,
             cpu_share: self.clock.cpu_share(),
-        }
+        })
     }
 }
 

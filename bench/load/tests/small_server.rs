@@ -245,6 +245,23 @@ fn silence_breaks_the_run() {
 }
 
 #[test]
+fn a_server_that_answers_nothing_in_time_has_no_rate_of_zero() {
+    let slow = |count: usize, request: &str, body: &str| {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        users(count, request, body)
+    };
+    let (status, report) = run(serve(slow), &[&USERS, &SHORT]);
+    assert_eq!(status, Some(4), "{report}");
+    assert!(
+        report["message"]
+            .as_str()
+            .unwrap()
+            .contains("no answer within the measured time"),
+        "{report}"
+    );
+}
+
+#[test]
 fn nobody_listening_breaks_the_run() {
     let address = TcpListener::bind("127.0.0.1:0")
         .unwrap()

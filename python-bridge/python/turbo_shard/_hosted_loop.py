@@ -8,9 +8,11 @@ import logging
 import os
 import select
 import selectors
-import threading
+import time
 from asyncio import events
+from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 _log = logging.getLogger("turbo_shard.error")
 
@@ -18,12 +20,19 @@ _log = logging.getLogger("turbo_shard.error")
 # task's step, the task's done callbacks); the shard's connections wait meanwhile.
 ROUNDS_PER_TURN_MAX = 4
 
+# What each step of a loop's end may take even when the steps before it have used up the time.
+SECONDS_MIN = 0.1
+
 # Descriptors in the shard's epoll set that are not the loop's own: its timer and its bell.
 _FOREIGN_DESCRIPTORS = 2
 
 
 class HostedSelector(selectors.EpollSelector):
     """Looks into an epoll set that the shard waits on; while its loop is hosted it never waits itself."""
+
+    # What the base class has and typeshed does not say.
+    _selector: select.epoll
+    _fd_to_key: dict[int, selectors.SelectorKey]
 
     def __init__(self, epoll_fd: int) -> None:
         super().__init__()
@@ -56,6 +65,15 @@ class HostedLoop(asyncio.SelectorEventLoop):
     it would on a thread pool, so `asyncio.run()` there works (and holds the shard while it does).
     """
 
+    if TYPE_CHECKING:
+        # What the base class has, 3.13 and later, and typeshed does not say.
+        _selector: HostedSelector
+        _ready: deque[asyncio.Handle]
+
+        def _run_forever_setup(self) -> None: ...
+        def _run_once(self) -> None: ...
+        def _run_forever_cleanup(self) -> None: ...
+
     def __init__(self, epoll_fd: int) -> None:
         super().__init__(HostedSelector(epoll_fd))
         self._run_forever_setup()
@@ -75,12 +93,12 @@ class HostedLoop(asyncio.SelectorEventLoop):
             selector.looks = True
             events._set_running_loop(None)
 
-    def leave_shard(self, seconds: float) -> None:
-        """Stop being hosted: cancel what still runs, wait for it within bounds, close."""
+    def leave_shard(self, seconds: float) -> int:
+        """Stop being hosted, then `close`."""
         events._set_running_loop(self)
         self._run_forever_cleanup()
         self._selector.waits = True
-        close(self, seconds)
+        return close(self, seconds)
 
 
 class ThreadLoop(asyncio.SelectorEventLoop):
@@ -91,14 +109,14 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         self.serves = True
 
     def stop(self) -> None:
-        """Ends nothing while requests are served: on a shard it has no effect either."""
+        """End nothing while requests are served: on a shard it has no effect either."""
         if self.serves:
             _log.error("loop.stop() is ignored: the event loop belongs to the server")
         else:
             super().stop()
 
     def leave_thread(self) -> None:
-        """Ends `run_forever`. To be called on the loop's thread."""
+        """End `run_forever`. To be called on the loop's thread."""
         self.serves = False
         super().stop()
 
@@ -110,41 +128,56 @@ def new_thread_loop(bell_fd: int, on_bell: Callable[[], None]) -> ThreadLoop:
     return loop
 
 
-def run_thread_loop(loop: ThreadLoop, bell_fd: int, seconds: float) -> None:
-    """Run until stopped, then end what is left within bounds."""
-    try:
-        while True:
-            try:
-                loop.run_forever()
-                break
-            except (SystemExit, KeyboardInterrupt) as error:
-                _log.error(
-                    "%s was raised on %s", type(error).__name__, threading.current_thread().name
-                )
-    finally:
-        loop.serves = False
-        loop.remove_reader(bell_fd)
-        close(loop, seconds)
+def run_thread_loop(loop: ThreadLoop, bell_fd: int, seconds: float) -> int:
+    """Run until the server ends, then `close`."""
+    while loop.serves:
+        try:
+            loop.run_forever()
+        except (SystemExit, KeyboardInterrupt):
+            _log.exception("a callback on the event loop raised")
+    loop.remove_reader(bell_fd)
+    return close(loop, seconds)
 
 
-def close(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
-    """Cancel and await the loop's tasks, its async generators and its executor; each gets at most `seconds`."""
-    tasks = asyncio.all_tasks(loop)
+def close(loop: asyncio.AbstractEventLoop, seconds: float) -> int:
+    """End the loop's tasks, its async generators and its executor, in `seconds` altogether, and close it.
+
+    Returns how many threads of the executor are still busy: they cannot be ended.
+    """
+    deadline = time.monotonic() + seconds
     try:
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            _, pending = loop.run_until_complete(asyncio.wait(tasks, timeout=seconds))
-            for task in pending:
-                _log.error(
-                    "%r ignored its cancellation for %.1f s and was left behind", task, seconds
-                )
-        loop.run_until_complete(asyncio.wait_for(loop.shutdown_asyncgens(), seconds))
-        loop.run_until_complete(loop.shutdown_default_executor(seconds))
+        _cancel_tasks(loop, seconds)
+        left = max(deadline - time.monotonic(), SECONDS_MIN)
+        loop.run_until_complete(asyncio.wait_for(loop.shutdown_asyncgens(), left))
     except (Exception, KeyboardInterrupt, SystemExit):
         _log.exception("the event loop did not end cleanly")
     finally:
+        busy = _end_executor(loop, max(deadline, time.monotonic() + SECONDS_MIN))
         loop.close()
+    return busy
+
+
+def _cancel_tasks(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if not tasks:
+        return
+    _, pending = loop.run_until_complete(asyncio.wait(tasks, timeout=seconds))
+    for task in pending:
+        _log.error("%r ignored its cancellation for %.1f s and was left behind", task, seconds)
+
+
+def _end_executor(loop: Any, deadline: float) -> int:
+    # Not `shutdown_default_executor`: when it runs out of time it leaves a further thread behind that waits for ever.
+    executor, loop._default_executor = loop._default_executor, None
+    if executor is None:
+        return 0
+    executor.shutdown(wait=False, cancel_futures=True)
+    threads = list(executor._threads)
+    for thread in threads:
+        thread.join(max(deadline - time.monotonic(), 0))
+    return sum(thread.is_alive() for thread in threads)
 
 
 async def settle[T](awaitable: Awaitable[T]) -> T:

@@ -205,7 +205,7 @@ def _read(
         default = marker.default
     if annotation is MISSING and name in ("self", "cls"):
         raise RegistrationError(
-            f"{where}: register the method of an instance, app.get(path)(instance.method), not the function in its class"
+            f"{where}: register the method of an instance, app.get(path)(instance.method), not the one in its class"
         )
     if annotation is MISSING:
         annotation = Request if name == "request" and marker is None and name not in path else str

@@ -1,8 +1,8 @@
 //! Services that call Python: native apps. Re-exports only.
 //!
 //! `native` finds the route and chooses how its handler is called, `endpoint` is one route as one thread serves it,
-//! `binder` makes the handler's arguments of the request, `settle` makes an answer of what came of it, and `deferred`
-//! does so where that comes later.
+//! `binder` makes the handler's arguments of the request, `clean_context` the context that it is called in, `settle`
+//! makes an answer of what came of it, and `deferred` does so where that comes later.
 
 mod argument_list;
 mod binder;

@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyList};
 
 use super::descriptors::{Descriptors, now};
 use crate::errors::log_exception;
-use crate::python_thread::Owned;
+use crate::python_thread::{Owned, leave_behind};
 
 /// How far an eagerly started coroutine came.
 pub(crate) enum Eager<'py> {
@@ -165,24 +165,17 @@ impl AsyncioLoop {
     /// Runs the loop of a thread of its own until it is stopped, and closes it.
     pub(crate) fn run_and_close(&self, py: Python<'_>, descriptors: &Descriptors, seconds: f64) {
         let arguments = (self.event_loop.bind(py), descriptors.bell().fd(), seconds);
-        if let Err(error) =
-            module(py).and_then(|module| module.call_method1("run_thread_loop", arguments))
-        {
-            log_exception(py, &error, "an asyncio thread failed");
-        }
+        let closed =
+            module(py).and_then(|module| module.call_method1("run_thread_loop", arguments));
+        note_end(py, closed);
     }
 
     /// Cancels what still runs, gives it `seconds`, and closes the loop.
     pub(crate) fn close_hosted(&self, py: Python<'_>, descriptors: &Descriptors, seconds: f64) {
         descriptors.leave_to_asyncio();
         self.running.store(true, Ordering::Relaxed);
-        if let Err(error) = self
-            .event_loop
-            .bind(py)
-            .call_method1("leave_shard", (seconds,))
-        {
-            log_exception(py, &error, "the event loop could not be closed");
-        }
+        let event_loop = self.event_loop.bind(py);
+        note_end(py, event_loop.call_method1("leave_shard", (seconds,)));
     }
 
     /// How many callbacks are ready to run. Needs no attached thread.
@@ -261,6 +254,14 @@ impl LoopTimer {
                 .store(f64::INFINITY.to_bits(), Ordering::Relaxed);
         }
         Ok(())
+    }
+}
+
+/// A loop has ended; `closed` is how many threads of its executor are still busy.
+fn note_end(py: Python<'_>, closed: PyResult<Bound<'_, PyAny>>) {
+    match closed.and_then(|busy| busy.extract::<usize>()) {
+        Ok(busy) => leave_behind(busy),
+        Err(error) => log_exception(py, &error, "an event loop could not be closed"),
     }
 }
 

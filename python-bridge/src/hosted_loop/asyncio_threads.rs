@@ -4,16 +4,19 @@
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use turbo_shard_runtime::THREAD_STACK_BYTES;
 
 use super::coroutine_host::{CLOSE_SECONDS_MAX, CoroutineHost, Job};
-use crate::python_thread::{attached, thread_stops, waiting_thread_starts};
+use crate::python_thread::{attached, leave_behind, thread_stops, waiting_thread_starts};
 
-/// How long the end of one thread may take: its tasks, its async generators and its executor one after another.
-const JOIN_TIMEOUT: Duration = Duration::from_secs(4 * CLOSE_SECONDS_MAX as u64);
+/// How long all threads together may take to end: a little more than a loop, for one that is in a callback.
+const STOP_TIMEOUT_MS: u64 = 1800;
+
+const _: () = assert!(STOP_TIMEOUT_MS as f64 > CLOSE_SECONDS_MAX * 1000.0);
 
 /// The threads, started when needed, one after another.
 pub(crate) struct AsyncioThreads {
@@ -70,24 +73,25 @@ impl AsyncioThreads {
         for thread in &threads {
             thread.host.post(Job::Stop);
         }
+        let deadline = Instant::now() + Duration::from_millis(STOP_TIMEOUT_MS);
         for thread in threads {
-            let name = thread
-                .thread
-                .thread()
-                .name()
-                .unwrap_or("asyncio")
-                .to_owned();
+            let left = deadline.saturating_duration_since(Instant::now());
             // An answer, or a sender that is gone: either way the thread has nothing left to do.
-            if let Err(mpsc::RecvTimeoutError::Timeout) = thread.ended.recv_timeout(JOIN_TIMEOUT) {
+            if let Err(mpsc::RecvTimeoutError::Timeout) = thread.ended.recv_timeout(left) {
                 log::error!(
-                    "{name} did not end within {} s and was left behind",
-                    JOIN_TIMEOUT.as_secs()
+                    "{} does not return; it is left behind",
+                    name_of(&thread.thread)
                 );
-            } else if thread.thread.join().is_err() {
+                leave_behind(1);
+            } else if let (name, Err(_panic)) = (name_of(&thread.thread), thread.thread.join()) {
                 log::error!("{name} panicked");
             }
         }
     }
+}
+
+fn name_of(thread: &JoinHandle<()>) -> String {
+    String::from(thread.thread().name().unwrap_or("asyncio"))
 }
 
 impl AsyncioThread {
@@ -97,6 +101,7 @@ impl AsyncioThread {
         let (ends, ended) = mpsc::sync_channel(1);
         let thread = thread::Builder::new()
             .name(name.clone())
+            .stack_size(THREAD_STACK_BYTES)
             .spawn(move || {
                 waiting_thread_starts();
                 attached(|py| match CoroutineHost::of_own_thread(py, name) {

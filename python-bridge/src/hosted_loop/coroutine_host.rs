@@ -19,8 +19,9 @@ use crate::errors::{is_cancelled, log_exception};
 use crate::python_thread::Owned;
 use crate::streaming::{StreamId, StreamTable};
 
-/// How long tasks that were cancelled at the end may take, in seconds; then async generators, then executor threads.
-pub(crate) const CLOSE_SECONDS_MAX: f64 = 2.0;
+/// How long the end of a loop may take, in seconds: its tasks are cancelled and awaited, its async generators closed,
+/// its executor's threads joined. Less than the two seconds that the runtime gives a shard it has cut.
+pub(crate) const CLOSE_SECONDS_MAX: f64 = 1.5;
 
 /// Work for the loop's thread.
 pub(crate) enum Job {
@@ -221,7 +222,7 @@ impl CoroutineHost {
         self.close(py);
     }
 
-    /// Ends everything that still runs here, within [`CLOSE_SECONDS_MAX`] or a small multiple of it.
+    /// Ends everything that still runs here, in about [`CLOSE_SECONDS_MAX`].
     pub(crate) fn close(self: &Arc<Self>, py: Python<'_>) {
         if self.closed.swap(true, Ordering::AcqRel) {
             return;

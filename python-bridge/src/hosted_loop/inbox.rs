@@ -47,7 +47,9 @@ impl<T> Inbox<T> {
         let _ = self.sender.send(item);
         // A post by the reader itself leaves `pending` without a ring; a post from elsewhere that meets it needs none
         // either, for the reader is awake and will look.
-        if !self.pending.swap(true, Ordering::AcqRel) && !(self.reader_looks && self.is_here()) {
+        let was_pending = self.pending.swap(true, Ordering::AcqRel);
+        let reader_will_look = self.reader_looks && self.is_here();
+        if !was_pending && !reader_will_look {
             bell.ring();
         }
     }

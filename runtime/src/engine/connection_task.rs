@@ -4,12 +4,14 @@
 use std::future::Future;
 use std::io;
 use std::ops::Deref;
+use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use turbo_shard_protocol::{Closing, Tick};
 
+use crate::engine::local_tasks::polls_readable;
 use crate::service::ConnectionInfo;
 use crate::shard::connection_table::ConnectionId;
 use crate::shard::driver::{Advance, Driver};
@@ -17,12 +19,20 @@ use crate::shard::host::{Admission, Host, Stage};
 
 /// Reads of one connection before the others get their turn. A read brings up to 64 KiB.
 const READS_PER_TURN_MAX: u32 = 4;
+/// How long a peer that sends faster than it is answered may keep a draining shard from telling it. What has arrived
+/// before the drain is answered by then; a pipeline that never runs dry would hold the shard for all of its graceful time.
+const DRAIN_UNTOLD_MS_MAX: u64 = 500;
+
 /// A non-blocking stream of bytes.
-pub(crate) trait ByteStream: Unpin {
+pub(crate) trait ByteStream: Unpin + AsRawFd {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
     /// Tells the peer that nothing more will come.
     fn shutdown_write(&mut self);
+    /// Wakes the caller's task again once the others had their turn, and new input was looked for.
+    fn yield_turn(&mut self, cx: &mut Context<'_>) {
+        cx.waker().wake_by_ref();
+    }
 }
 
 /// A connection's whole life as a future; it ends when the connection has.
@@ -40,6 +50,8 @@ where
     /// The earliest moment at which the table will wake this task.
     armed: Option<Tick>,
     known_to_table: bool,
+    /// Since when this task knows of the drain.
+    drain_seen: Option<Tick>,
     drain_told: bool,
 }
 
@@ -73,6 +85,7 @@ where
             write_shut: false,
             armed: None,
             known_to_table: false,
+            drain_seen: None,
             drain_told: false,
         }
     }
@@ -84,8 +97,15 @@ where
                 .with_table(|table| table.set_waker(self.id, cx.waker()));
             self.known_to_table = true;
         }
-        if self.host.stage() == Stage::Cutting {
-            return Poll::Ready(());
+        match self.host.stage() {
+            Stage::Serving => {}
+            Stage::Draining => {
+                let seen = *self.drain_seen.get_or_insert(now);
+                if now.since_ms(seen) >= DRAIN_UNTOLD_MS_MAX {
+                    self.tell_drain();
+                }
+            }
+            Stage::Cutting => return Poll::Ready(()),
         }
         let turned = self.serve(cx, now);
         if turned.is_pending() {
@@ -127,7 +147,7 @@ where
                 Closing::AfterOutput { .. } => {}
             }
             if advance == Advance::MoreToDo {
-                cx.waker().wake_by_ref();
+                self.stream.yield_turn(cx);
                 return Poll::Pending;
             }
             if was_full && wrote {
@@ -144,22 +164,31 @@ where
             }
         }
         // The peer sends as fast as we read: the others first.
-        cx.waker().wake_by_ref();
+        self.stream.yield_turn(cx);
         Poll::Pending
     }
 
     /// Nothing to read: the moment to notice a drain, and to give the buffers back.
     fn settle(&mut self) -> Poll<()> {
-        if self.host.stage() == Stage::Draining && !self.drain_told {
-            // Only now: a request that had arrived before the drain has been read, and gets its answer.
-            self.drain_told = true;
-            self.driver.drain();
+        if self.host.stage() == Stage::Draining
+            && !self.drain_told
+            && !polls_readable(self.stream.as_raw_fd())
+        {
+            // Only now: a request that had arrived before the drain has been read, and gets its answer. The socket is
+            // asked itself, because an engine may not have heard yet of what its stream has received.
+            self.tell_drain();
             if self.driver.closing() == Closing::Now {
                 return Poll::Ready(());
             }
         }
         self.driver.rest(self.host.bench());
         Poll::Pending
+    }
+
+    fn tell_drain(&mut self) {
+        if !std::mem::replace(&mut self.drain_told, true) {
+            self.driver.drain();
+        }
     }
 
     fn read(&mut self, cx: &mut Context<'_>, now: Tick) -> Poll<io::Result<()>> {
@@ -237,10 +266,6 @@ where
     P::Target: Host,
 {
     fn drop(&mut self) {
-        // Whoever was still to answer hears of it before the host looks for work: what he then posts to the hosted
-        // loop of this very thread is found by nobody else until the next connection's turn.
-        self.driver.leave();
-        self.host.turn_ended();
         self.host.leave(self.id);
     }
 }

@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, IntoRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, RawFd};
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -37,8 +37,16 @@ use crate::shard::host::{Host, LocalHost, Stage};
 
 /// Registered I/O memory that glommio sets aside; sockets do not use it. Its least is 64 KiB.
 const IO_MEMORY_BYTES: usize = 64 * 1024;
-/// How long a queue may run before glommio looks at its rings and at wakes from other threads.
-const PREEMPT_TIMER: Duration = Duration::from_millis(1);
+/// When glommio interrupts a queue to look at its rings. It must not come to that: a timer that fires before the first
+/// task of a turn has run (another process had the core meanwhile) makes `run_task_queues` report that there was nothing
+/// to do, and the executor parks with tasks that are ready; with 1 ms that held shards for seconds on a busy machine. So
+/// the timer is out of reach, and whatever goes on for long yields through the reactor instead ([`next_turn`]).
+const PREEMPT_TIMER: Duration = Duration::from_secs(1);
+/// Between two looks at a hosted loop that cannot be watched, for want of a descriptor.
+const UNWATCHED_PAUSE: Duration = Duration::from_millis(2);
+
+/// A timer that has run out when it is made is no wait at all; this one sends its task through the reactor.
+const NEXT_TURN: Duration = Duration::from_micros(10);
 
 /// glommio on one core. The thread is pinned already.
 pub(crate) struct Glommio;
@@ -180,6 +188,10 @@ impl<A: App> Shard<A> {
         };
         // SAFETY: the descriptor is taken out of its owner here and has no other.
         let stream = unsafe { TcpStream::from_raw_fd(stream.into_raw_fd()) };
+        let stream = PolledStream {
+            stream,
+            next_turn: None,
+        };
         let info = ConnectionInfo { peer, local };
         let task = ConnectionTask::new(stream, info, Rc::clone(&self.host), admission);
         match glommio::spawn_local_into(task, self.queue) {
@@ -224,10 +236,16 @@ async fn run_hosted_loop<A: App>(host: Rc<LocalHost<A>>) {
     let until_readable = async || {
         // SAFETY: the hosted loop keeps its descriptor open for as long as it is hosted, and `host` owns the loop.
         let fd = unsafe { BorrowedFd::borrow_raw(hosted.fd()) };
-        readable(fd).await
+        if readable(fd).await.is_err() {
+            // Peers may have taken the last descriptor, which is no reason to die: look again soon.
+            Timer::new(UNWATCHED_PAUSE).await;
+        }
+        Ok(())
     };
-    let pause = async || futures_lite::future::yield_now().await;
-    drive_hosted_loop(&host, hosted, until_readable, pause).await;
+    drive_hosted_loop(&host, hosted, until_readable, async || {
+        _ = next_turn().await
+    })
+    .await;
 }
 
 /// Returns once `fd` polls readable. glommio waits for its own streams only, so a duplicate of the descriptor is
@@ -241,24 +259,49 @@ async fn readable(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-impl ByteStream for TcpStream {
+/// Comes back when the tasks that are ready have run and the rings have been looked at. A task that only woke itself
+/// would be run again before that.
+fn next_turn() -> Timer {
+    Timer::new(NEXT_TURN)
+}
+
+/// A connection's stream, and the timer that brings its task back when it yields.
+struct PolledStream {
+    stream: TcpStream,
+    next_turn: Option<Timer>,
+}
+
+impl AsRawFd for PolledStream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.stream.as_raw_fd()
+    }
+}
+
+impl ByteStream for PolledStream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        AsyncRead::poll_read(Pin::new(self), cx, buffer)
+        AsyncRead::poll_read(Pin::new(&mut self.stream), cx, buffer)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write(Pin::new(self), cx, bytes)
+        AsyncWrite::poll_write(Pin::new(&mut self.stream), cx, bytes)
     }
 
     fn shutdown_write(&mut self) {
         // glommio shuts down at once: ready at the first poll.
         let mut closing = pin!(poll_fn(|cx| AsyncWrite::poll_close(
-            Pin::new(&mut *self),
+            Pin::new(&mut self.stream),
             cx
         )));
         let _ = closing
             .as_mut()
             .poll(&mut Context::from_waker(Waker::noop()));
+    }
+
+    fn yield_turn(&mut self, cx: &mut Context<'_>) {
+        let timer = self.next_turn.insert(next_turn());
+        if Pin::new(timer).poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
     }
 }
 

@@ -77,6 +77,7 @@ pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
         })
         .build()
         .map_err(setup("tokio's runtime could not be made"))?;
+    let app = Arc::clone(&plan.app);
     let result = runtime.block_on(live(plan, Arc::clone(&host)));
     // Joins the workers; their hooks let go of the host.
     drop(runtime);
@@ -84,6 +85,7 @@ pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
         Some(mut host) => host.stop_services(),
         None => log::error!("a worker outlived its runtime; its service was not stopped"),
     }
+    app.workers_ended();
     result
 }
 

@@ -36,7 +36,10 @@ struct Entry {
 impl ConnectionTable {
     pub(crate) fn insert(&mut self) -> ConnectionId {
         // CONNECTIONS per shard are bounded far below 2^32 by the configuration's check of descriptors.
-        ConnectionId(u32::try_from(self.wakers.insert(Entry::default())).expect("fewer than 2^32 descriptors"))
+        ConnectionId(
+            u32::try_from(self.wakers.insert(Entry::default()))
+                .expect("fewer than 2^32 descriptors"),
+        )
     }
 
     pub(crate) fn remove(&mut self, id: ConnectionId) {

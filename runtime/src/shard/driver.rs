@@ -144,11 +144,6 @@ impl Driver {
         self.connection.drain();
     }
 
-    /// The connection is gone: an answer that is still to come has nowhere to go.
-    pub(crate) fn leave(&mut self) {
-        self.slot = None;
-    }
-
     /// Gives the buffers back to the thread's pool when nothing is unfinished.
     pub(crate) fn rest<S: Service>(&mut self, bench: &Workbench<S>) {
         if let Some(workspace) = self.connection.reclaim() {

@@ -295,14 +295,8 @@ fn a_stop_finishes_what_is_in_flight_and_ends() {
         reply.whole(200, HeaderLines::new(), b"finished".to_vec());
         let answer = read_answer(&mut busy);
         assert_eq!(answer.body, b"finished");
-        assert!(
-            answer
-                .head
-                .to_ascii_lowercase()
-                .contains("connection: close"),
-            "{}",
-            answer.head
-        );
+        // Its shard may hear of the stop just after the answer: then the end comes without having been announced.
+        assert_eq!(busy.read(&mut [0]).unwrap(), 0, "the connection ends");
         let (address, seen) = (server.address, server.seen.clone());
         server.join().unwrap();
         assert_eq!(

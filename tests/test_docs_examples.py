@@ -1,0 +1,77 @@
+"""What the documentation shows is run: its apps are imported and served, and must answer as it says they do."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs_blocks import PAGES, Example, comparable, curl, examples, turbo_shard
+from server_process import COMMAND, ROOT, ServerProcess
+from turbo_shard import App
+from turbo_shard.cli_options import OPTIONS, Kind, Option
+
+EXAMPLES = [example for page in PAGES for example in examples(page)]
+RUNNING = ROOT / "docs" / "running.md"
+
+
+def only(examples: list[Example]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("example", examples, ids=[one.name for one in examples])
+
+
+@only(EXAMPLES)
+def test_shown_app_can_be_served(
+    example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "app.py"
+    path.write_text(example.source)
+    spec = importlib.util.spec_from_file_location("shown_app", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # Annotations are looked up in the module of this name.
+    monkeypatch.setitem(sys.modules, "shown_app", module)
+    spec.loader.exec_module(module)
+    assert isinstance(module.app, App)
+    assert module.app.endpoints()
+
+
+@only([example for example in EXAMPLES if example.requests])
+def test_shown_requests_are_answered_as_shown(example: Example, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(example.source)
+    is_script = "serve(app" in example.source
+    command = (sys.executable, str(tmp_path / "app.py")) if is_script else (str(COMMAND),)
+    with ServerProcess(
+        "app:app", app_dir=tmp_path, command=command, variables={"PORT": "0"}
+    ) as server:
+        for step in example.requests:
+            printed = curl(step.command, server.port)
+            assert comparable(printed) == comparable(step.shown), step.command
+
+
+@only([example for example in EXAMPLES if example.refusals])
+def test_shown_mistakes_are_refused_as_shown(example: Example, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(example.source)
+    for step in example.refusals:
+        printed = turbo_shard(step.command, tmp_path)
+        assert printed.replace(str(tmp_path), "/srv").strip() == step.shown, step.command
+
+
+def test_every_feature_has_requests_that_are_run() -> None:
+    assert sum(len(example.requests) for example in EXAMPLES) > 30
+
+
+def row(option: Option) -> str:
+    default = option.default_text or option.in_words(option.default)
+    if option.kind is Kind.SWITCH:
+        default = "off"
+    elif option.kind is Kind.CHOICE:
+        default += f" (of {', '.join(option.choices)})"
+    return f"| `{option.flag}` | {default} | {option.help} | `{option.variable}` |"
+
+
+def test_options_are_listed_as_the_command_has_them() -> None:
+    shown = re.findall(r"^\| `--.*\|$", RUNNING.read_text(), flags=re.MULTILINE)
+    assert shown == [row(option) for option in OPTIONS]
