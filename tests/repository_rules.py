@@ -38,7 +38,16 @@ LAYERS = {
 }
 
 # Files of runtime/src/engine that are no engine: they may know engines, and engines may know them.
-ENGINE_SHARED = {"mod", "registry", "plan", "per_core", "connection_task", "local_tasks", "busy_time", "io_uring_probe"}
+ENGINE_SHARED = {
+    "mod",
+    "registry",
+    "plan",
+    "per_core",
+    "connection_task",
+    "local_tasks",
+    "busy_time",
+    "io_uring_probe",
+}
 
 
 @dataclass(frozen=True)

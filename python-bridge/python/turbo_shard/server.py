@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -111,16 +110,9 @@ def run(app: App, settings: Settings, *, native: Any, app_name: str = "") -> boo
         gc.freeze()
         banner.show_ready(report)
 
-    # The native server handles these signals; Python's own handler for Ctrl-C must not run after it as well.
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in previous:
-        signal.signal(number, signal.SIG_DFL)
     try:
+        # SIGINT and SIGTERM are the native server's while it runs; whoever had them before has them again after it.
         server.run(app, handle_signals=True, on_ready=on_ready)
     finally:
-        for number, handler in previous.items():
-            # None: a handler that was not set from Python, which Python cannot set again.
-            if handler is not None:
-                signal.signal(number, handler)
         gc.unfreeze()
     return is_ready
