@@ -5,7 +5,6 @@ Its reading is as strict as a test wants it: an answer that is cut short or is f
 
 from __future__ import annotations
 
-import socket
 from typing import NamedTuple, Self
 
 from server_process import ServerProcess
@@ -120,15 +119,3 @@ class RawClient:
             pass
         data, self.buffer = self.buffer, b""
         return data
-
-    def is_silent(self, timeout_s: float = 0.05) -> bool:
-        """Whether nothing arrives for a moment: for what must not come, where there is nothing to wait for."""
-        if self.buffer:
-            return False
-        self.socket.settimeout(timeout_s)
-        try:
-            return not self.socket.recv(1, socket.MSG_PEEK)
-        except TimeoutError:
-            return True
-        finally:
-            self.socket.settimeout(30.0)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
-from server_process import EXAMPLES, ServerProcess, run_command
+import pytest
+
+from server_process import COMMAND, EXAMPLES, ServerProcess, environment, run_command
+from turbo_shard import cli_options
 from turbo_shard.cli_options import OPTIONS, Kind
 
 EXAMPLE = ("multi_route_app:app", "--app-dir", str(EXAMPLES))
@@ -176,3 +181,41 @@ def test_app_is_loaded_before_a_port_is_taken(tmp_path: Path) -> None:
     assert run.returncode == 2
     assert "turbo-shard ready" not in run.stderr
     assert "http://" not in run.stderr
+
+
+@pytest.fixture
+def without_native(tmp_path: Path) -> dict[str, str]:
+    """Variables that put a copy of the package first that lacks the module written in Rust."""
+    package = tmp_path / "turbo_shard"
+    package.mkdir()
+    for source in Path(cli_options.__file__).parent.glob("*.py"):
+        shutil.copy(source, package)
+    return {"PYTHONPATH": str(tmp_path)}
+
+
+@pytest.mark.parametrize("arguments", [("app:app",), ("--version",)])
+def test_missing_native_module_is_said_in_one_line(
+    without_native: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    line = error_line(*arguments, **without_native)
+    assert "native module cannot be loaded" in line
+    assert "make build" in line
+
+
+def test_missing_native_module_fails_the_doctor(without_native: dict[str, str]) -> None:
+    run = run_command("doctor", **without_native)
+    assert (run.returncode, run.stderr) == (1, "")
+    assert "fail  native module" in run.stdout
+    assert "cannot serve here" in run.stdout
+
+
+def test_reader_that_leaves_early_gets_no_traceback_after_it() -> None:
+    piped = subprocess.run(
+        f"'{COMMAND}' --help | true",
+        shell=True,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert piped.stderr == ""

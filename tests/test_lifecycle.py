@@ -248,6 +248,31 @@ def test_ctrl_c_before_ready_leaves_nothing_behind(tmp_path: Path) -> None:
     assert server.log == ""
 
 
+def test_ctrl_c_while_shards_start_leaves_nothing_behind(arm: Arm, tmp_path: Path) -> None:
+    # A shard asks the app for its endpoints when it starts; this app takes its time.
+    (tmp_path / "slow.py").write_text(
+        "import pathlib, time\n"
+        "from turbo_shard import App\n"
+        "here = pathlib.Path(__file__).parent\n"
+        "class Slow(App):\n"
+        "    def endpoints(self):\n"
+        "        (here / 'starting').touch()\n"
+        "        while not (here / 'go').exists():\n"
+        "            time.sleep(0.002)\n"
+        "        return super().endpoints()\n"
+        "app = Slow()\n"
+    )
+    server = ServerProcess("slow:app", *arm.options, app_dir=tmp_path)
+    server.launch()
+    wait_until((tmp_path / "starting").exists, "a shard to start")
+    server.signal(signal.SIGINT)
+    wait_until(lambda: "stopping" in server.log, "the signal to be heard")
+    (tmp_path / "go").touch()
+    assert server.wait() == 130
+    assert "ready on" not in server.log
+    assert "Traceback" not in server.log
+
+
 def test_serve_blocks_until_stopped_and_may_be_called_again(tmp_path: Path) -> None:
     (tmp_path / "twice.py").write_text(
         "import signal\n"

@@ -18,7 +18,7 @@ use turbo_shard_runtime::{
 use crate::errors::StartError;
 use crate::logging;
 use crate::python_app::{BridgeSettings, PythonApp};
-use crate::python_thread::{attached, left_behind};
+use crate::python_thread::{Owned, attached, left_behind};
 
 /// How long the interpreter's exit waits for a server that still runs on another thread.
 const EXIT_WAIT: Duration = Duration::from_secs(5);
@@ -149,6 +149,8 @@ impl NativeServer {
         lock(&RUNNING).insert(run, self.handle.clone());
 
         let mut not_ready = None;
+        // Dropped while this thread is detached; so is the app.
+        let on_ready = on_ready.map(Owned::new);
         let result = py.detach(|| {
             let result = bound.run(app, handle_signals, || {
                 if let Some(on_ready) = on_ready

@@ -280,7 +280,11 @@ impl BoundServer {
                         Err(_) => Err(StartError::new("the work-stealing runtime panicked")),
                     };
                 }
-                recv(ready) -> _ => on_ready.take().into_iter().for_each(|on_ready| on_ready()),
+                recv(ready) -> _ => {
+                    // A server that was told to stop while it started never was ready.
+                    let on_ready = on_ready.take().filter(|_| !stop.is_asked());
+                    on_ready.into_iter().for_each(|on_ready| on_ready());
+                }
                 recv(self.requests) -> request => {
                     if let Some(control) = stop.request(request.unwrap_or(StopRequest::Now)) {
                         sender.post(control);

@@ -12,8 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .cli_options import OPTION_BY_NAME, OPTIONS, PLACEHOLDER, Kind, Option
 from .command_line import Split, UsageError, help_lines, split
+from .native import NativeMissing, native_module
 from .settings import SettingsError, read, settings_from
 
+EXIT_CANNOT_SERVE = 1
 EXIT_USAGE = 2
 # What a shell reports for a program that SIGINT ended.
 EXIT_INTERRUPTED = 130
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if arguments and arguments[0] == "doctor":
             return doctor_command(arguments[1:])
         return serve_command(arguments)
-    except (SettingsError, UsageError) as error:
+    except (SettingsError, UsageError, NativeMissing) as error:
         return refuse(str(error))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -80,7 +82,7 @@ def serve_command(arguments: Sequence[str]) -> int:
     from . import app_loader, server
 
     try:
-        native = server.native_module()
+        native = native_module()
         app = app_loader.load(
             reference,
             app_dir=str(values.get("app_dir", OPTION_BY_NAME["app_dir"].default)),
@@ -89,8 +91,6 @@ def serve_command(arguments: Sequence[str]) -> int:
         )
     except app_loader.AppError as error:
         return refuse(str(error), report=error.report)
-    except server.StartFailure as error:
-        return refuse(str(error))
 
     try:
         was_ready = server.run(app, settings, native=native, app_name=reference)
@@ -109,7 +109,9 @@ def doctor_command(arguments: Sequence[str]) -> int:
 
     from . import doctor
 
-    return doctor.report(as_json="--json" in given.switches)
+    text, can_serve = doctor.report(as_json="--json" in given.switches)
+    say(text)
+    return 0 if can_serve else EXIT_CANNOT_SERVE
 
 
 def chosen_values(
@@ -148,16 +150,18 @@ def explanation(option: Option) -> str:
 
 
 def version_line() -> str:
-    import turbo_shard
+    from . import banner
 
-    from .banner import python_build
-
-    return f"turbo-shard {turbo_shard.__version__} ({python_build()})"
+    return f"turbo-shard {native_module().__version__} ({banner.python_build()})"
 
 
 def say(text: str) -> int:
     """Prints what was asked for."""
-    print(text, flush=True)
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Whoever read it has enough. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

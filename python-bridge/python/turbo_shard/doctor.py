@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from . import banner
 from .app_loader import is_free_threaded, is_gil_on
-from .server import StartFailure, native_module
+from .native import NativeMissing, native_module
 
 # Files a shard needs before it has a single connection, with room for what the app opens.
 OPEN_FILES_MIN = 128
@@ -42,21 +42,18 @@ class Finding(NamedTuple):
     advice: str = ""
 
 
-def report(*, as_json: bool = False) -> int:
-    """Prints all findings; returns the exit status: 1 if something makes serving impossible."""
+def report(*, as_json: bool = False) -> tuple[str, bool]:
+    """All findings as text, and whether this machine can serve."""
     findings = examine()
     can_serve = all(finding.verdict is not Verdict.FAIL for finding in findings)
-    print(
-        json_text(findings, can_serve) if as_json else person_text(findings, can_serve), flush=True
-    )
-    return 0 if can_serve else 1
+    return (json_text if as_json else person_text)(findings, can_serve), can_serve
 
 
 def examine() -> list[Finding]:
     findings = [python_build(), gil_now(), gil_variable()]
     try:
         native = native_module()
-    except StartFailure as error:
+    except NativeMissing as error:
         findings.append(Finding("native module", Verdict.FAIL, str(error)))
         native = None
     else:
@@ -95,10 +92,7 @@ def person_text(findings: list[Finding], can_serve: bool) -> str:
 def json_text(findings: list[Finding], can_serve: bool) -> str:
     import json
 
-    from . import __version__
-
     facts = {
-        "version": __version__,
         "can_serve": can_serve,
         "findings": [finding._asdict() for finding in findings],
     }

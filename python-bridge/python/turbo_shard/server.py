@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from . import banner
 from .app_loader import AppError, refusal, refuse_gil
+from .native import native_module
 from .settings import Settings, SettingsError, settings_from
 
 if TYPE_CHECKING:
     from .app import App
-
-REBUILD = "build it with `make build`, for the Python that runs it"
-
-
-class StartFailure(Exception):
-    """The server cannot even be asked to start; its text is one line."""
 
 
 def serve(
@@ -83,24 +78,11 @@ def serve(
     run(app, settings, native=native_module())
 
 
-def native_module() -> Any:
-    """The module written in Rust, or a reason why it is not there that a person can act upon."""
-    try:
-        from . import _native
-    except ImportError as error:
-        raise StartFailure(
-            f"turbo_shard's native module cannot be loaded ({error}); {REBUILD}"
-        ) from None
-    return _native
-
-
 def run(app: App, settings: Settings, *, native: Any, app_name: str = "") -> bool:
     """Serves until it is stopped; returns whether every shard ever served."""
-    from . import __version__
-
     server = native.NativeServer(**settings._asdict())
     report = server.report()
-    banner.show(report, app_name=app_name, version=__version__)
+    banner.show(report, app_name=app_name, version=native.__version__)
     is_ready = False
 
     def on_ready() -> None:

@@ -50,6 +50,8 @@ pub struct Connection {
     answer: Answer,
     /// Since when the peer has taken no output, as far as we know.
     write_since: Option<Tick>,
+    /// Since when the peer, which has finished sending, was not sent anything.
+    half_closed_since: Option<Tick>,
     /// Bytes swallowed while lingering.
     lingered_bytes: u32,
 }
@@ -79,6 +81,7 @@ impl Connection {
             body_clock: BodyClock::default(),
             answer: Answer::NONE,
             write_since: None,
+            half_closed_since: None,
             lingered_bytes: 0,
         }
     }
@@ -139,6 +142,7 @@ impl Connection {
     pub fn receive_eof(&mut self, now: Tick) {
         self.note_time(now);
         self.has_eof = true;
+        self.half_closed_since = Some(now);
         if self.is_between_requests() {
             self.take(Step::Finished { linger: false }, now);
         }
@@ -252,6 +256,7 @@ impl Connection {
         if n > 0 {
             lent(&mut self.workspace).output.consume(n);
             self.write_since = None;
+            self.half_closed_since = self.half_closed_since.map(|_| now);
             if matches!(self.phase, Phase::Closing { .. } | Phase::Idle) && self.output().is_empty()
             {
                 self.phase_since = now;

@@ -15,6 +15,8 @@ pub(crate) enum Wait {
     Body,
     /// The peer to read what we write.
     Write,
+    /// Our own answer, to a peer that has finished sending and may be gone.
+    HalfClosed,
     /// The peer to close its side.
     Linger,
 }
@@ -29,6 +31,8 @@ pub(crate) struct Waits<'a> {
     pub(crate) has_unsent_output: bool,
     /// Since when the peer has taken no output, as far as we know.
     pub(crate) write_since: Option<Tick>,
+    /// Since when the peer, which has finished sending, was not sent anything.
+    pub(crate) half_closed_since: Option<Tick>,
     pub(crate) body: BodyClock,
 }
 
@@ -55,7 +59,16 @@ impl Waits<'_> {
             Phase::Idle if self.has_unsent_output => return None,
             Phase::Idle => (limits.keep_alive_timeout_ms, Wait::Silence),
             Phase::Head => (limits.head_timeout_ms, Wait::Head),
-            Phase::Exchange => return Some((self.body.deadline(limits)?, Wait::Body)),
+            Phase::Exchange => {
+                if let Some(deadline) = self.body.deadline(limits) {
+                    return Some((deadline, Wait::Body));
+                }
+                let since = self.half_closed_since.filter(|_| !self.has_unsent_output)?;
+                return Some((
+                    since.after_ms(limits.half_close_timeout_ms),
+                    Wait::HalfClosed,
+                ));
+            }
             Phase::Closing { linger: true } if !self.has_unsent_output => {
                 (limits.linger_timeout_ms, Wait::Linger)
             }
@@ -127,6 +140,7 @@ mod tests {
             phase_since: Tick::from_millis(1000),
             has_unsent_output: false,
             write_since: None,
+            half_closed_since: None,
             body: BodyClock::default(),
         }
     }

@@ -59,6 +59,11 @@ pub const KEEP_ALIVE_TIMEOUT_MS: u64 = 75_000;
 /// Unsent output without progress; then cut.
 pub const WRITE_TIMEOUT_MS: u64 = 30_000;
 
+/// A peer that has finished sending may still read (`nc -N` does), or be gone: a close looks the same to us. It gets its
+/// answer as long as that makes progress; one that nothing is sent to for this long is cut, so that a stream that has
+/// nothing to say does not keep the dead connection for ever.
+pub const HALF_CLOSE_TIMEOUT_MS: u64 = 30_000;
+
 /// After the last byte was sent to a peer that may still be sending, we read and throw away this long.
 pub const LINGER_TIMEOUT_MS: u64 = 5_000;
 
@@ -128,6 +133,8 @@ pub struct Limits {
     pub keep_alive_timeout_ms: u64,
     /// See [`WRITE_TIMEOUT_MS`].
     pub write_timeout_ms: u64,
+    /// See [`HALF_CLOSE_TIMEOUT_MS`].
+    pub half_close_timeout_ms: u64,
     /// See [`LINGER_TIMEOUT_MS`].
     pub linger_timeout_ms: u64,
 }
@@ -149,6 +156,7 @@ impl Default for Limits {
             body_rate_min_bytes_per_s: BODY_RATE_MIN_BYTES_PER_S,
             keep_alive_timeout_ms: KEEP_ALIVE_TIMEOUT_MS,
             write_timeout_ms: WRITE_TIMEOUT_MS,
+            half_close_timeout_ms: HALF_CLOSE_TIMEOUT_MS,
             linger_timeout_ms: LINGER_TIMEOUT_MS,
         }
     }
@@ -172,6 +180,7 @@ impl Limits {
             ("body_timeout_ms", self.body_timeout_ms),
             ("keep_alive_timeout_ms", self.keep_alive_timeout_ms),
             ("write_timeout_ms", self.write_timeout_ms),
+            ("half_close_timeout_ms", self.half_close_timeout_ms),
             ("linger_timeout_ms", self.linger_timeout_ms),
         ];
         if let Some((field, _)) = positive.iter().find(|(_, value)| *value == 0) {

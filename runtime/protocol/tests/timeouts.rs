@@ -184,3 +184,23 @@ fn a_peer_that_does_not_read_is_cut() {
     assert_eq!(connection.output(), b"");
     assert!(connection.reclaim().is_some());
 }
+
+#[test]
+fn a_half_closed_peer_is_cut_when_nothing_is_sent_to_it_for_long() {
+    let mut connection = connection(Limits::default());
+    connection.receive(at(5), GET);
+    assert_eq!(connection.next_event(at(5)), Event::Head);
+    connection.receive_eof(at(100));
+    assert_eq!(connection.next_event(at(100)), Event::NeedMore);
+    assert_eq!(connection.next_deadline(), Some(at(30_100)));
+    let date = date();
+    let mut response = connection.response(&date);
+    response
+        .start(200, &HeaderLines::new(), BodyLength::Unknown)
+        .unwrap();
+    response.chunk(b"still there?").unwrap();
+    assert_eq!(connection.next_event(at(20_000)), Event::NeedMore);
+    sent(&mut connection, at(20_000));
+    assert_expires(&mut connection, 50_000, Expiry::Cut);
+    assert_eq!(connection.closing(), Closing::Now);
+}

@@ -167,7 +167,14 @@ fn serve<A: App>(stream: TcpStream, peer: std::net::SocketAddr, host: &Arc<Share
     };
     let (info, host) = (ConnectionInfo { peer, local }, Arc::clone(host));
     // The driver is made on the worker that polls it first: it needs that worker's workbench.
-    tokio::spawn(async move { ConnectionTask::new(stream, info, host, admission).await });
+    tokio::spawn(async move {
+        // No borrow of the workbench may live on over the await: it is this worker's, and the task may move.
+        if let Err(error) = host.worker().map(drop) {
+            log::error!("a worker could not make its service: {error}");
+            return host.leave(admission.id());
+        }
+        ConnectionTask::new(stream, info, host, admission).await;
+    });
 }
 
 async fn keep_time<A: App>(host: Arc<SharedHost<A>>) {

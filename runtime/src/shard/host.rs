@@ -27,6 +27,15 @@ pub(crate) enum Admission {
     Refused(ConnectionId),
 }
 
+impl Admission {
+    /// The connection's number, served or not.
+    pub(crate) fn id(self) -> ConnectionId {
+        match self {
+            Admission::Served(id) | Admission::Refused(id) => id,
+        }
+    }
+}
+
 /// How far a host is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]

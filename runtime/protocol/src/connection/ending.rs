@@ -63,7 +63,7 @@ impl Connection {
                 self.take(Step::Gone, now);
                 return Expiry::Close;
             }
-            (Wait::Body | Wait::Write, _) => {
+            (Wait::Body | Wait::Write | Wait::HalfClosed, _) => {
                 self.answer = Answer::NONE;
                 lent(&mut self.workspace).output.clear();
                 self.take(Step::Gone, now);
@@ -151,6 +151,7 @@ impl Connection {
             phase_since: self.phase_since,
             has_unsent_output: !self.output().is_empty(),
             write_since: self.write_since,
+            half_closed_since: self.half_closed_since,
             body: self.body_clock,
         }
     }
