@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from turbo_shard._native import json_encode
 
 # Seed of the random tests. A failing run prints it; set it to see the same values again.

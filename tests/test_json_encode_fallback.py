@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from turbo_shard._native import json_encode
 
 LEVELS_MAX = 256

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Furthest that the timer is set, in seconds (asyncio's own most); it is set again when it fires.
 const TIMER_SECONDS_MAX: f64 = 24.0 * 3600.0;
@@ -126,8 +126,11 @@ impl Descriptors {
 /// Wakes a loop's thread from another one, without Python.
 pub(crate) struct Bell {
     event: OwnedFd,
-    /// The descriptor may be readable.
-    rung: AtomicBool,
+    /// Rings that have begun. Counted before the descriptor becomes readable, so that whoever is woken by a ring knows
+    /// of it, even while its ringer has not run on.
+    begun: AtomicU64,
+    /// Rings that were read off the descriptor, by the thread that is woken.
+    heard: AtomicU64,
 }
 
 impl Bell {
@@ -136,7 +139,8 @@ impl Bell {
         let event = unsafe { owned(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK)) }?;
         Ok(Bell {
             event,
-            rung: AtomicBool::new(false),
+            begun: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
         })
     }
 
@@ -146,20 +150,25 @@ impl Bell {
 
     /// Makes the descriptor readable.
     pub(crate) fn ring(&self) {
+        self.begun.fetch_add(1, Ordering::Release);
         let one = 1u64.to_ne_bytes();
-        // SAFETY: the descriptor is open and eight bytes are there to be read. It can only fail by being full, and
-        // then it is readable already.
+        // SAFETY: the descriptor is open and eight bytes are there to be read. It could only fail by being full, which
+        // takes 2^64 rings.
         unsafe { libc::write(self.fd(), one.as_ptr().cast(), one.len()) };
-        // After the write: whoever sees the flag finds the bytes. Seen too late, the next turn finds it.
-        self.rung.store(true, Ordering::Release);
     }
 
     /// Makes the descriptor quiet again. To be called on each turn; costs a system call only after a ring.
     pub(crate) fn silence(&self) {
-        if self.rung.load(Ordering::Relaxed) && self.rung.swap(false, Ordering::AcqRel) {
-            let mut count = [0u8; 8];
-            // SAFETY: the descriptor is open and does not block; eight bytes may be written to `count`.
-            unsafe { libc::read(self.fd(), count.as_mut_ptr().cast(), count.len()) };
+        let heard = self.heard.load(Ordering::Relaxed);
+        if heard == self.begun.load(Ordering::Acquire) {
+            return;
+        }
+        let mut count = [0u8; 8];
+        // SAFETY: the descriptor is open and does not block; eight bytes may be written to `count`.
+        let read = unsafe { libc::read(self.fd(), count.as_mut_ptr().cast(), count.len()) };
+        if read == 8 {
+            let heard = heard.wrapping_add(u64::from_ne_bytes(count));
+            self.heard.store(heard, Ordering::Relaxed);
         }
     }
 }
@@ -214,6 +223,21 @@ mod tests {
         descriptors.bell().ring();
         assert!(descriptors.readable());
         descriptors.bell().silence();
+        assert!(!descriptors.readable());
+    }
+
+    #[test]
+    fn no_ring_is_overheard_whenever_it_comes() {
+        let descriptors = Descriptors::new().unwrap();
+        let rings = 10_000;
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| (0..rings).for_each(|_| descriptors.bell().ring()));
+            }
+            while descriptors.bell().heard.load(Ordering::Relaxed) < 2 * rings {
+                descriptors.bell().silence();
+            }
+        });
         assert!(!descriptors.readable());
     }
 }
