@@ -8,6 +8,7 @@ mod wire;
 use std::io::{Read, Write};
 use std::sync::atomic::Ordering;
 
+use test_app::{FLOOD_CHUNK_BYTES, FLOOD_CHUNKS};
 use test_server::{ARMS, Arm, TestServer};
 use turbo_shard_runtime::protocol::HeaderLines;
 use turbo_shard_runtime::{BoundServer, Mode, ServerConfig};
@@ -65,6 +66,21 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
+fn a_pipeline_that_came_in_one_piece_is_answered_to_its_end() {
+    on_every_arm(|arm| {
+        let server = TestServer::start(arm, 1);
+        let mut stream = server.connect();
+        // One read brings them all, and they are more than one turn may answer: nothing that arrives later reminds the
+        // connection of the rest.
+        let requests = "GET /hello HTTP/1.1\r\nHost: test\r\n\r\n".repeat(300);
+        stream.write_all(requests.as_bytes()).unwrap();
+        for index in 0..300 {
+            assert_eq!(read_answer(&mut stream).body, b"hello", "answer {index}");
+        }
+    });
+}
+
+#[test]
 fn bodies_come_whole_whether_counted_or_chunked() {
     on_every_arm(|arm| {
         let server = TestServer::start(arm, 1);
@@ -104,6 +120,38 @@ fn answers_from_other_threads_arrive_whole_or_in_pieces() {
                     .contains("transfer-encoding: chunked")
             );
         }
+    });
+}
+
+#[test]
+fn a_stream_waits_for_its_reader_and_then_goes_on_to_its_end() {
+    on_every_arm(|arm| {
+        let server = TestServer::start(arm, 1);
+        let mut stream = server.connect();
+        stream
+            .write_all(b"GET /flood HTTP/1.1\r\nHost: test\r\n\r\n")
+            .unwrap();
+        // Nobody reads: the sender comes to a stop long before its end. It stands still when nothing moves for a while.
+        let mut flooded = 0;
+        let mut still = 0;
+        server.until("the sender stands still", |server| {
+            std::thread::park_timeout(std::time::Duration::from_millis(20));
+            let now = server.seen.flooded.load(Ordering::SeqCst);
+            still = if now == flooded && now > 0 {
+                still + 1
+            } else {
+                0
+            };
+            flooded = now;
+            still == 10
+        });
+        assert!(
+            flooded < FLOOD_CHUNKS * FLOOD_CHUNK_BYTES,
+            "{flooded} bytes went nowhere"
+        );
+        let answer = read_answer(&mut stream);
+        assert_eq!(answer.body.len(), FLOOD_CHUNKS * FLOOD_CHUNK_BYTES);
+        assert_eq!(get(&mut stream, "/hello").body, b"hello");
     });
 }
 

@@ -10,6 +10,10 @@ use turbo_shard_runtime::{
     StartError,
 };
 
+/// `/flood` streams this much: far more than all buffers on the way hold.
+pub(crate) const FLOOD_CHUNKS: usize = 1024;
+pub(crate) const FLOOD_CHUNK_BYTES: usize = 32 * 1024;
+
 /// What the app has seen; shared with the test.
 #[derive(Default)]
 pub(crate) struct Seen {
@@ -19,6 +23,8 @@ pub(crate) struct Seen {
     pub(crate) parks: AtomicUsize,
     pub(crate) peers_left: AtomicUsize,
     pub(crate) turns: AtomicUsize,
+    /// Bytes that `/flood` has got rid of.
+    pub(crate) flooded: AtomicUsize,
     /// Replies that a test holds back: `/held` waits for them.
     pub(crate) held: Mutex<Vec<ReplyHandle>>,
     pub(crate) break_loop: AtomicBool,
@@ -58,6 +64,15 @@ impl App for TestApp {
     fn thread_stops(&self) {
         self.seen.stopped.fetch_add(1, Ordering::SeqCst);
     }
+}
+
+struct RoomListener(crossbeam_channel::Sender<()>);
+
+impl ReplyListener for RoomListener {
+    fn room(&self) {
+        let _ = self.0.send(());
+    }
+    fn peer_left(&self) {}
 }
 
 struct LeaveListener(Arc<Seen>);
@@ -111,6 +126,25 @@ impl Service for TestService {
                     reply.start(200, HeaderLines::new(), BodyLength::Unknown);
                     for piece in [&b"one "[..], b"two ", b"three"] {
                         assert_eq!(reply.chunk(piece.to_vec()), Flow::Ready);
+                    }
+                    reply.end();
+                });
+                return Outcome::Deferred;
+            }
+            b"/flood" => {
+                let reply = exchange.defer();
+                let (room, wait) = crossbeam_channel::unbounded();
+                reply.listen(Box::new(RoomListener(room)));
+                let seen = Arc::clone(&self.seen);
+                std::thread::spawn(move || {
+                    reply.start(200, HeaderLines::new(), BodyLength::Unknown);
+                    for _ in 0..FLOOD_CHUNKS {
+                        let flow = reply.chunk(vec![b'x'; FLOOD_CHUNK_BYTES]);
+                        seen.flooded.fetch_add(FLOOD_CHUNK_BYTES, Ordering::SeqCst);
+                        // Without room in time the sender drops its reply, which the reader notices.
+                        if flow == Flow::Wait && wait.recv().is_err() {
+                            return;
+                        }
                     }
                     reply.end();
                 });
