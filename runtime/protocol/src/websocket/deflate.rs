@@ -33,8 +33,8 @@ impl Deflate {
         }
     }
 
-    /// Appends `message`, which is not empty, to `output` as the payload of one compressed message. False if it did not
-    /// become shorter and may as well be sent as it is; `output` is then as before.
+    /// Appends `message`, which is not empty, to `output` as the payload of one compressed message, even if that is a few
+    /// bytes longer. False if the compressor failed, of which there is no known case; `output` is then as before.
     pub(super) fn compress(&mut self, message: &[u8], output: &mut Vec<u8>) -> bool {
         let start = output.len();
         let compressor = self.compressor.get_or_insert_with(|| {
@@ -44,21 +44,17 @@ impl Deflate {
                 self.params.server_max_window_bits,
             )
         });
-        let is_complete = compress_flushed(compressor, message, output);
-        let has_tail = output[start..].ends_with(&FLUSH_TAIL);
-        if has_tail {
-            output.truncate(output.len() - FLUSH_TAIL.len());
-        }
-        let is_shorter = output.len() - start < message.len();
+        let is_done =
+            compress_flushed(compressor, message, output) && output[start..].ends_with(&FLUSH_TAIL);
+        output.truncate(match is_done {
+            true => output.len() - FLUSH_TAIL.len(),
+            false => start,
+        });
         // A message of which the client sees nothing must not become something that later ones refer to.
-        let is_sent = is_complete && has_tail && (is_shorter || self.keeps_compressor());
-        if !is_sent {
-            output.truncate(start);
-        }
-        if !is_sent || !self.keeps_compressor() {
+        if !is_done || self.params.server_no_context_takeover {
             self.compressor = None;
         }
-        is_sent
+        is_done
     }
 
     /// Inflates the next piece of a message into `message`, which must not exceed `bytes_max`.
@@ -90,10 +86,6 @@ impl Deflate {
             self.decompressor = None;
         }
         Ok(())
-    }
-
-    fn keeps_compressor(&self) -> bool {
-        !self.params.server_no_context_takeover
     }
 }
 
