@@ -87,6 +87,12 @@ impl Deflate {
         }
         Ok(())
     }
+
+    /// Nothing but the parameters is held.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.compressor.is_none() && self.decompressor.is_none()
+    }
 }
 
 /// Compresses all of `message` and flushes. False if the compressor failed, of which there is no known case.
@@ -139,5 +145,61 @@ fn inflate_all(
             false if has_room && consumed == 0 => return Err(WsViolation::DeflateInvalid),
             true | false => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAKEOVER: DeflateParams = DeflateParams {
+        server_no_context_takeover: false,
+        client_no_context_takeover: false,
+        server_max_window_bits: 12,
+    };
+
+    fn deflated(message: &[u8]) -> Vec<u8> {
+        let mut payload = Vec::new();
+        assert!(Deflate::new(TAKEOVER, 6).compress(message, &mut payload));
+        payload
+    }
+
+    #[test]
+    fn a_bomb_never_takes_more_memory_than_a_message_may() {
+        let bomb = deflated(&vec![0; 50_000_000]);
+        for bytes_max in [1, 4096, 100_000, 1_000_000] {
+            for piece_bytes in [1000, bomb.len()] {
+                let mut deflate = Deflate::new(TAKEOVER, 6);
+                let mut message = Vec::new();
+                let refused = bomb
+                    .chunks(piece_bytes)
+                    .find_map(|piece| deflate.inflate(piece, &mut message, bytes_max).err());
+                assert_eq!(refused, Some(WsViolation::MessageTooLarge));
+                assert!(message.capacity() <= bytes_max + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_in_pieces_inflates_to_the_same() {
+        let text = b"The quick brown fox. ".repeat(1000);
+        let payload = deflated(&text);
+        for piece_bytes in [1, 7, payload.len()] {
+            let mut deflate = Deflate::new(TAKEOVER, 6);
+            let mut message = Vec::new();
+            for piece in payload.chunks(piece_bytes) {
+                deflate.inflate(piece, &mut message, text.len()).unwrap();
+            }
+            deflate.finish_inflating(&mut message, text.len()).unwrap();
+            assert_eq!(message, text);
+        }
+    }
+
+    #[test]
+    fn what_stands_before_a_compressed_message_is_left_alone() {
+        let mut output = b"before".to_vec();
+        assert!(Deflate::new(TAKEOVER, 6).compress(b"message", &mut output));
+        assert_eq!(output[..6], *b"before");
+        assert_eq!(output[6..], deflated(b"message"));
     }
 }

@@ -4,6 +4,8 @@
 //! and the ways to part.
 
 mod ending;
+#[cfg(test)]
+mod memory_tests;
 mod reading;
 
 use std::sync::Arc;
