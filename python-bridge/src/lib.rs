@@ -21,6 +21,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("StartError", py.get_type::<errors::StartError>())?;
+    module.add("LifespanError", py.get_type::<errors::LifespanError>())?;
     module.add_class::<server_object::NativeServer>()?;
     module.add_class::<request_view::Request>()?;
     module.add_function(wrap_pyfunction!(json::json_encode, module)?)?;

@@ -17,14 +17,51 @@ use crate::hosted_loop::{AsyncioThreads, CoroutineHost, ShardLoop};
 use crate::python_thread::{self, Owned, attached, thread_parks};
 
 /// What the bridge itself is told; the rest of the settings are the runtime's.
+#[derive(Clone, Debug)]
 pub(crate) struct BridgeSettings {
     pub(crate) blocking_threads: NonZeroUsize,
     pub(crate) blocking_queue_max: usize,
 }
 
+/// How the app wants to be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interface {
+    /// A `turbo_shard.App`.
+    Native,
+    /// ASGI 3.
+    Asgi,
+    /// WSGI (PEP 3333).
+    Wsgi,
+}
+
+/// What the user has given to be served.
+pub(crate) struct ServedApp {
+    pub(crate) interface: Interface,
+    /// The instance that all share, or the first one's.
+    pub(crate) object: Owned<PyAny>,
+    /// Makes the instance of a shard (of an asyncio thread in work-stealing mode) from its number.
+    pub(crate) of_shard: Option<Owned<PyAny>>,
+    /// Path below which the app is mounted (ASGI's `root_path`, WSGI's `SCRIPT_NAME`).
+    pub(crate) root_path: String,
+}
+
+impl ServedApp {
+    /// The instance of shard `index`, made now if each has its own. For that shard's thread.
+    pub(crate) fn instance<'py>(
+        &self,
+        py: Python<'py>,
+        index: usize,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match &self.of_shard {
+            Some(of_shard) => of_shard.bind(py).call1((index,)),
+            None => Ok(self.object.bind(py).clone()),
+        }
+    }
+}
+
 /// The app that a server runs.
 pub(crate) struct PythonApp {
-    app: Owned<PyAny>,
+    served: ServedApp,
     settings: BridgeSettings,
     life: Arc<Life>,
 }
@@ -45,7 +82,7 @@ struct Shared {
 
 impl PythonApp {
     pub(crate) fn new(
-        app: Py<PyAny>,
+        served: ServedApp,
         settings: BridgeSettings,
         mode: Mode,
         threads: usize,
@@ -55,7 +92,7 @@ impl PythonApp {
             shared: Mutex::default(),
         };
         let app = PythonApp {
-            app: Owned::new(app),
+            served,
             settings,
             life: Arc::new(life),
         };
@@ -108,9 +145,23 @@ impl PythonApp {
                 (None, Coroutines::threads(shared.asyncio), shared.pool)
             }
         };
-        let native = native_service(py, &self.app, coroutines, Arc::clone(&pool))?;
+        let app = match self.served.interface {
+            Interface::Native => {
+                let index = match place {
+                    Place::Shard(index) => index,
+                    Place::Worker => 0,
+                };
+                let object = self.served.instance(py, index)?.unbind();
+                AppService::Native(native_service(py, &object, coroutines, Arc::clone(&pool))?)
+            }
+            Interface::Asgi | Interface::Wsgi => {
+                return Err(pyo3::exceptions::PyRuntimeError::new_err(
+                    "this interface has no service",
+                ));
+            }
+        };
         Ok(PythonService {
-            parts: RefCell::new(Some(Parts { native, host, pool })),
+            parts: RefCell::new(Some(Parts { app, host, pool })),
         })
     }
 }
@@ -195,6 +246,20 @@ fn one_line(py: Python<'_>, error: &PyErr) -> String {
     text.replace('\n', " ")
 }
 
+/// The service of the app's interface.
+enum AppService {
+    Native(NativeService),
+}
+
+impl AppService {
+    #[inline]
+    fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
+        match self {
+            AppService::Native(native) => native.call(exchange),
+        }
+    }
+}
+
 /// One thread's service.
 pub(crate) struct PythonService {
     /// Taken when the service stops: an engine may hold on to a stopped service, but not to the app.
@@ -202,21 +267,21 @@ pub(crate) struct PythonService {
 }
 
 struct Parts {
-    native: NativeService,
+    app: AppService,
     host: Option<Arc<CoroutineHost>>,
     pool: Arc<BlockingPool>,
 }
 
 impl PythonService {
     fn end(&self) {
-        let Some(Parts { native, host, pool }) = self.parts.take() else {
+        let Some(Parts { app, host, pool }) = self.parts.take() else {
             return;
         };
         attached(|py| {
             if let Some(host) = &host {
                 host.close(py);
             }
-            drop((native, host));
+            drop((app, host));
         });
         thread_parks();
         // Last and detached: the pool's threads are joined here, and they need Python to finish.
@@ -228,7 +293,7 @@ impl Service for PythonService {
     #[inline]
     fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
         match &*self.parts.borrow() {
-            Some(parts) => parts.native.call(exchange),
+            Some(parts) => parts.app.call(exchange),
             None => unreachable!("nothing is called after `stop`"),
         }
     }
@@ -239,9 +304,6 @@ impl Service for PythonService {
     }
 
     fn stop(&self) {
-        if let Some(parts) = &*self.parts.borrow() {
-            parts.native.stop();
-        }
         self.end();
     }
 }

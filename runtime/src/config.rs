@@ -66,6 +66,30 @@ pub enum EngineChoice {
     Named(EngineName),
 }
 
+/// How WebSocket connections are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WebSocketConfig {
+    /// Milliseconds between two pings; 0 for none.
+    pub ping_interval_ms: u64,
+    /// Milliseconds that a peer has to answer a ping.
+    pub ping_timeout_ms: u64,
+    /// Largest message in bytes, after decompression; beyond it 1009.
+    pub message_bytes_max: usize,
+    /// Whether permessage-deflate (RFC 7692) is agreed to.
+    pub deflate: bool,
+}
+
+impl Default for WebSocketConfig {
+    fn default() -> WebSocketConfig {
+        WebSocketConfig {
+            ping_interval_ms: 20_000,
+            ping_timeout_ms: 20_000,
+            message_bytes_max: 16 * 1024 * 1024,
+            deflate: true,
+        }
+    }
+}
+
 /// All that a server is told.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
@@ -85,6 +109,8 @@ pub struct ServerConfig {
     pub backlog: u32,
     /// Bounds on what a peer may send and how slowly.
     pub limits: Limits,
+    /// How WebSocket connections are kept.
+    pub websocket: WebSocketConfig,
     /// Open connections per shard; beyond it a connection is answered 503.
     pub connections_max: usize,
     /// Milliseconds that exchanges in flight get after a stop.
@@ -102,6 +128,7 @@ impl Default for ServerConfig {
             port: 8000,
             backlog: BACKLOG_DEFAULT,
             limits: Limits::default(),
+            websocket: WebSocketConfig::default(),
             connections_max: CONNECTIONS_MAX_DEFAULT,
             graceful_timeout_ms: GRACEFUL_TIMEOUT_MS_DEFAULT,
         }

@@ -21,6 +21,7 @@ pub use blocking_pool::{BlockingPool, Job, QueueFull, ThreadHooks};
 pub use config::{
     BACKLOG_DEFAULT, CONNECTIONS_MAX_DEFAULT, EngineChoice, EngineName,
     GRACEFUL_TIMEOUT_MS_DEFAULT, Mode, SHARDS_MAX, ServerConfig, THREAD_STACK_BYTES,
+    WebSocketConfig,
 };
 pub use engine::registry::{EngineProbe, probe_engines};
 pub use net::placement::{AllowedCores, allowed_cores};
