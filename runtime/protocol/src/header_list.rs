@@ -39,6 +39,15 @@ impl HeaderLines {
         };
     }
 
+    /// Adds every line of `other`. For trailers, which come without the fields that are remembered instead of stored.
+    pub fn append(&mut self, other: &HeaderLines) -> Result<(), Misuse> {
+        if self.bytes.len() + other.bytes.len() > RESPONSE_HEAD_BYTES_MAX {
+            return Err(Misuse::HeadTooLarge);
+        }
+        self.bytes.extend_from_slice(&other.bytes);
+        Ok(())
+    }
+
     /// Adds a line. White space around the value is removed; the case of the name is kept. After an error the list is
     /// as it was before.
     pub fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), Misuse> {
