@@ -126,6 +126,15 @@ impl HeaderLines {
         self.bytes.is_empty() && self.content_length.is_none() && !self.wants_close
     }
 
+    /// Some stored line's name begins with `prefix`, in any case.
+    pub(crate) fn has_name_prefix(&self, prefix: &[u8]) -> bool {
+        // No value holds a line end.
+        self.bytes.split(|&byte| byte == b'\n').any(|line| {
+            line.get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        })
+    }
+
     /// The app set its own `date`.
     #[inline]
     pub(crate) fn has_date(&self) -> bool {
