@@ -255,10 +255,10 @@ class APIKeyCookie(APIKey):
 
 
 class OAuth2PasswordRequestForm:
-    def __init__(self, username: str, password: str, scope: str = "") -> None:
+    def __init__(self, username: str, password: str, client_id: str | None = None) -> None:
         self.username = username
         self.password = password
-        self.scope = scope
+        self.client_id = client_id
 
 
 class RequestValidationError(Exception):

@@ -29,6 +29,8 @@ class Binder:
         own = [slot for slot in slots if slot.source not in ("depends", "scopes")]
         # TurboAPI 1.x gives a lone parameter the whole body, even if the body has a field of its name.
         self.takes_field_first = dialect.is_first or len(own) > 1
+        # Where others may be in the body too, it is a dict of them; else one parameter may have all of it.
+        self.shares_body = sum(slot.source in ("loose", "field", "body") for slot in own) > 1
         self.fetches = [(slot, self._fetch(slot)) for slot in own]
 
     def bind(self, exchange: Exchange) -> dict[str, Any]:
@@ -125,10 +127,10 @@ class Binder:
                 return MISSING
             value = exchange.json
             is_field = isinstance(value, dict) and slot.alias in value
-            if embed or (self.takes_field_first and is_field and not is_whole_always):
-                if not is_field:
-                    return MISSING
+            if is_field and (embed or (self.takes_field_first and not is_whole_always)):
                 value = value[slot.alias]
+            elif embed or (self.shares_body and not is_whole_always):
+                return MISSING
             try:
                 return slot.read(value)
             except InputError as error:

@@ -130,8 +130,14 @@ def kind_of(function: Any) -> str:
     return "async" if any(map(inspect.iscoroutinefunction, bodies)) else "plain"
 
 
+# What handlers mostly return: asking whether it can be awaited takes longer than all else here.
+_READY = frozenset((dict, list, tuple, str, int, type(None)))
+
+
 async def _awaited(value: Any) -> Any:
-    return await value if inspect.isawaitable(value) else value
+    if type(value) in _READY or not inspect.isawaitable(value):
+        return value
+    return await value
 
 
 def _slots(

@@ -5,8 +5,8 @@ handlers, middleware and exception handlers are given. Each part is decoded when
 from __future__ import annotations
 
 import json
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable
+from typing import Any, overload
 from urllib.parse import urlsplit
 
 from .fields import Fields, request_fields
@@ -17,8 +17,37 @@ class BodyFault(Exception):
     """The body is not what the handler asks for. Answered as TurboAPI does: 400 with `error` and `detail`."""
 
 
+class Lazy[T]:
+    """A property that is made once and kept in a slot. functools.cached_property keeps it in the instance's dict,
+    whose making takes tens of microseconds on free-threaded 3.13."""
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self.make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.slot = f"_{name}"
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Lazy[T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object, owner: type) -> Lazy[T] | T:
+        if instance is None:
+            return self
+        found = getattr(instance, self.slot, self)
+        if found is self:
+            found = self.make(instance)
+            setattr(instance, self.slot, found)
+        return found
+
+
 class Exchange:
     """What one request's parameters are bound from. `source` is a native request, or a socket before its handshake."""
+
+    __slots__ = (
+        *("source", "tasks", "socket"),
+        *("_path_params", "_query", "_headers", "_cookies", "_body", "_json", "_form", "_request"),
+    )
 
     def __init__(self, source: Any) -> None:
         self.source = source
@@ -27,22 +56,22 @@ class Exchange:
         self.socket: Any = None
         """What a WebSocket handler talks through."""
 
-    @cached_property
+    @Lazy
     def path_params(self) -> dict[str, str]:
         return dict(self.source.path_params)
 
-    @cached_property
+    @Lazy
     def query(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for name, value in self.source.query_params.multi_items():
             found.setdefault(name, []).append(value)
         return found
 
-    @cached_property
+    @Lazy
     def headers(self) -> Fields:
         return request_fields(self.source.headers.multi_items())
 
-    @cached_property
+    @Lazy
     def cookies(self) -> dict[str, str]:
         known = getattr(self.source, "cookies", None)
         if known is not None:
@@ -50,11 +79,11 @@ class Exchange:
         pairs = (one.partition("=") for one in self.headers.get("cookie", "").split(";"))
         return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
 
-    @cached_property
+    @Lazy
     def body(self) -> bytes:
         return bytes(getattr(self.source, "body", b""))
 
-    @cached_property
+    @Lazy
     def json(self) -> Any:
         """The body as JSON, whatever its type says: TurboAPI does not look at it."""
         try:
@@ -63,14 +92,14 @@ class Exchange:
             reason = "too deep" if isinstance(error, RecursionError) else str(error)
             raise BodyFault(f"Invalid JSON body: {reason}") from None
 
-    @cached_property
+    @Lazy
     def form(self) -> Form:
         try:
             return form_of(self.body, self.headers.get("content-type", ""))
         except FormFault as fault:
             raise BodyFault(f"Invalid form: {fault}") from None
 
-    @cached_property
+    @Lazy
     def request(self) -> ServedRequest:
         """The one request object that everybody sees: what a middleware puts on it, the handler finds there."""
         return ServedRequest(self)
@@ -101,6 +130,12 @@ class Url(str):
 class ServedRequest:
     """Stands for TurboAPI's Request: the same attributes and methods, but nothing is decoded that nobody reads."""
 
+    # And a dict, made when somebody puts something of his own on it.
+    __slots__ = (
+        *("_exchange", "method", "path_params", "client_addr", "__dict__"),
+        *("_url", "_path", "_query_string", "_headers", "_query_params", "_cookies", "_body"),
+    )
+
     def __init__(self, exchange: Exchange) -> None:
         source = exchange.source
         self._exchange = exchange
@@ -108,32 +143,32 @@ class ServedRequest:
         self.path_params = exchange.path_params
         self.client_addr: str = (getattr(source, "client", None) or ("unknown",))[0]
 
-    @cached_property
+    @Lazy
     def url(self) -> Url:
         return Url(getattr(self._exchange.source, "url", self.path))
 
-    @cached_property
+    @Lazy
     def path(self) -> str:
         return str(getattr(self._exchange.source, "path", ""))
 
-    @cached_property
+    @Lazy
     def query_string(self) -> str:
         raw: bytes | str = getattr(self._exchange.source, "query_string", b"")
         return raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
 
-    @cached_property
+    @Lazy
     def headers(self) -> Fields:
         return self._exchange.headers
 
-    @cached_property
+    @Lazy
     def query_params(self) -> dict[str, str]:
         return {name: values[-1] for name, values in self._exchange.query.items()}
 
-    @cached_property
+    @Lazy
     def cookies(self) -> dict[str, str]:
         return self._exchange.cookies
 
-    @cached_property
+    @Lazy
     def body(self) -> bytes:
         return self._exchange.body
 

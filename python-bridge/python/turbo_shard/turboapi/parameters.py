@@ -121,7 +121,7 @@ def _slot(
                 f"{where}: parameter {one.name!r} has a security scheme that is not in Depends(...); "
                 "TurboAPI would never ask it"
             )
-    if default is depends or default is marker:
+    if default is not None and (default is depends or default is marker):
         default = MISSING
     if marker is not None and default is MISSING:
         default = MISSING if marker.default is ... else marker.default
