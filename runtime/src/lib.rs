@@ -5,8 +5,10 @@ mod blocking_pool;
 mod config;
 mod engine;
 mod mailbox;
+mod message_feed;
 mod net;
 mod reply;
+mod request_body;
 mod route_table;
 mod server;
 mod service;
@@ -24,8 +26,10 @@ pub use config::{
     WebSocketConfig,
 };
 pub use engine::registry::{EngineProbe, probe_engines};
+pub use message_feed::{MESSAGES_QUEUED_BYTES_HIGH, MESSAGES_QUEUED_MAX, Received};
 pub use net::placement::{AllowedCores, allowed_cores};
 pub use reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};
+pub use request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
 pub use route_table::*;
 pub use server::{BoundServer, Report, ServerHandle};
 pub use service::{App, ConnectionInfo, Exchange, HostedLoop, Outcome, Place, Service, StartError};
