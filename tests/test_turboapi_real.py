@@ -90,6 +90,12 @@ def test_request_and_response_objects(plain: httpx.Client) -> None:
     assert got.headers["content-type"] == "text/plain; charset=utf-8"
 
 
+def test_startup_and_shutdown_handlers_run_once(arm: Arm) -> None:
+    server = ServerProcess("turboapi_app:app", *arm.options, "--shards", "2").start()
+    assert server.stop() == 0
+    assert server.log.count("the app was started, and stops") == 1
+
+
 def test_preflight_is_answered(guarded: httpx.Client) -> None:
     got = guarded.options("/api/users/7", headers={"Origin": "http://a"})
     assert (got.status_code, got.content) == (204, b"")

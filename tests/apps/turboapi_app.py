@@ -117,12 +117,16 @@ STARTED: list[str] = []
 
 async def start() -> None:
     STARTED.append("started")
-    sys.stderr.write("the app has started\n")
+
+
+def stop() -> None:
+    sys.stderr.write(f"the app was {' and '.join(STARTED)}, and stops\n")
 
 
 turbo_app = make_app("plain")
 with contextlib.redirect_stdout(io.StringIO()):
     turbo_app.on_event("startup")(start)
+    turbo_app.on_event("shutdown")(stop)
 app = adapt(turbo_app)
 
 guarded_turbo_app = make_app("with middleware")

@@ -160,18 +160,6 @@ class App(Router):
         self.shutdown_handlers: list[Handler] = []
         self._served: dict[tuple[str, str], Route] = {}
         self._parameters: dict[tuple[str, str], tuple[Parameter, ...]] = {}
-        self.startup_handlers: list[Handler] = []
-        self.shutdown_handlers: list[Handler] = []
-
-    def on_startup[H: Handler](self, function: H) -> H:
-        """Has the function run once before the app serves; it may be async."""
-        self.startup_handlers.append(_life_handler(function, "on_startup"))
-        return function
-
-    def on_shutdown[H: Handler](self, function: H) -> H:
-        """Has the function run once after the app has served; it may be async."""
-        self.shutdown_handlers.append(_life_handler(function, "on_shutdown"))
-        return function
 
     def on_startup[H: Handler](self, handler: H) -> H:
         """Has the function, sync or async, called without arguments before the first request, once per app instance.
@@ -271,12 +259,6 @@ def _route(
     # An IntEnum such as HTTPStatus becomes what it stands for.
     status = None if status_code is None else int(status_code)
     return Route(methods, path, handler, label, is_async, blocking, status)
-
-
-def _life_handler(function: Any, registered_by: str) -> Handler:
-    if not callable(function):
-        raise RegistrationError(f"{registered_by} takes a function, not {function!r}")
-    return function  # type: ignore[no-any-return]
 
 
 def _label(handler: Any) -> str:

@@ -126,6 +126,7 @@ def _add_life_cycle(native: App, app: Any) -> None:
     lifespan = getattr(app, "_lifespan", None)
     if lifespan is not None:
         stack = AsyncExitStack()
+        name = getattr(lifespan, "__qualname__", type(lifespan).__qualname__)
 
         async def begin() -> None:
             found = lifespan(app)
@@ -133,6 +134,7 @@ def _add_life_cycle(native: App, app: Any) -> None:
                 found = asynccontextmanager(lambda: found)()
             await stack.enter_async_context(found)
 
+        begin.__qualname__ = name
         native.on_startup(begin)
     for handler in getattr(app, "startup_handlers", ()):
         native.on_startup(handler)
@@ -141,6 +143,7 @@ def _add_life_cycle(native: App, app: Any) -> None:
         async def end() -> None:
             await stack.aclose()
 
+        end.__qualname__ = name
         native.on_shutdown(end)
     for handler in getattr(app, "shutdown_handlers", ()):
         native.on_shutdown(handler)
