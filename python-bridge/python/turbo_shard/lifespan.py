@@ -102,9 +102,7 @@ class AsgiLifespan:
         if future.done():
             raise RuntimeError(f"unexpected ASGI message {kind!r}: the {stage} is over already")
         if stage == "shutdown" and self._started is not None and not self._started.done():
-            raise RuntimeError(
-                f"unexpected ASGI message {kind!r}, expected lifespan.startup.complete"
-            )
+            raise RuntimeError(f"unexpected ASGI message {kind!r}, expected lifespan.startup.complete")
         future.set_result(None if outcome == "complete" else str(message.get("message", "")))
 
 
