@@ -140,7 +140,7 @@ def parameters_of(
         raise RegistrationError(
             f"handler {label} has no signature that can be read: {reason}"
         ) from None
-    hints = _hints_of(handler)
+    hints = hints_of(handler)
     path = set(path_names)
     may_have_body = not METHODS_WITH_BODY.isdisjoint(methods)
     found: list[Parameter] = []
@@ -161,7 +161,7 @@ def parameters_of(
     return tuple(found)
 
 
-def _hints_of(handler: Any) -> dict[str, Any]:
+def hints_of(handler: Any) -> dict[str, Any]:
     """The annotations of the function whose parameters `inspect.signature` reports."""
     import functools
 
