@@ -1,12 +1,13 @@
 //! The driver of one connection: bytes and ticks in, events and bytes out. Knows no socket and no clock.
 //!
 //! The parts: `connection/reading.rs` finds the next event in the input, `connection/ending.rs` is about refusals,
-//! deadlines and the ways to part. The states are those of `lifecycle.rs`.
+//! deadlines and the ways to part, `connection/upgrade.rs` about leaving HTTP. The states are those of `lifecycle.rs`.
 
 mod ending;
 #[cfg(test)]
 mod memory_tests;
 mod reading;
+mod upgrade;
 
 use std::sync::Arc;
 
@@ -17,12 +18,14 @@ use crate::event::{BodyMode, Closing};
 use crate::lifecycle::{IntakeStage, Phase, Step};
 use crate::limits::{LINGER_BYTES_MAX, Limits};
 use crate::line_scan::LineScan;
-use crate::misuse::{AnswerStage, AnswerStep, Misuse};
+use crate::misuse::AnswerStage;
 use crate::request_head::RequestHead;
 use crate::response_head::DateLine;
 use crate::response_writer::ResponseWriter;
 use crate::tick::Tick;
 use crate::workspace::Workspace;
+
+pub use upgrade::Upgraded;
 
 /// One server-side HTTP/1.1 connection (RFC 9112).
 ///
@@ -54,19 +57,6 @@ pub struct Connection {
     half_closed_since: Option<Tick>,
     /// Bytes swallowed while lingering.
     lingered_bytes: u32,
-}
-
-/// What a connection leaves when it has switched to another protocol.
-#[derive(Debug, Default)]
-pub struct Upgraded {
-    /// What came behind the request: the first bytes of the other protocol.
-    pub input: Vec<u8>,
-    /// What is still to be sent, the 101 at its end.
-    pub output: Vec<u8>,
-    /// The peer has finished sending.
-    pub has_eof: bool,
-    /// The server is stopping.
-    pub is_draining: bool,
 }
 
 /// An idle connection is this struct and an entry in a table; a shard may hold many.
@@ -260,43 +250,6 @@ impl Connection {
             panic!("no workspace is lent");
         };
         ResponseWriter::new(&mut self.answer, workspace.output.tail(), date, may_persist)
-    }
-
-    /// Answers the request in flight with `head`, a complete 101, and ends HTTP on this connection:
-    /// [`leave_http`](Connection::leave_http) is all that may follow. The request must have no body, and no part of an
-    /// answer may have been written.
-    pub fn switch_protocols(&mut self, now: Tick, head: &[u8]) -> Result<(), Misuse> {
-        let stage = self.answer.stage.after(AnswerStep::Whole)?;
-        if !self.in_exchange() || !self.intake.has_ended() {
-            return Err(Misuse::OutOfOrder {
-                stage,
-                step: AnswerStep::Whole,
-            });
-        }
-        lent(&mut self.workspace)
-            .output
-            .tail()
-            .extend_from_slice(head);
-        self.answer.stage = stage;
-        self.note_time(now);
-        Ok(())
-    }
-
-    /// Hands over what belongs to the protocol that was switched to, and gives the workspace back.
-    pub fn leave_http(&mut self) -> (Upgraded, Option<Box<Workspace>>) {
-        let mut upgraded = Upgraded {
-            has_eof: self.has_eof,
-            is_draining: self.is_draining,
-            ..Upgraded::default()
-        };
-        let mut workspace = self.workspace.take();
-        if let Some(workspace) = &mut workspace {
-            upgraded.input = workspace.input.unread().to_vec();
-            upgraded.output = workspace.output.unsent().to_vec();
-            workspace.reset();
-        }
-        self.finish(false);
-        (upgraded, workspace)
     }
 
     /// The bytes to send.

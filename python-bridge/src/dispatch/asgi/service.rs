@@ -10,9 +10,11 @@ use turbo_shard_runtime::protocol::websocket::{Handshake, HandshakeFault, is_upg
 use turbo_shard_runtime::protocol::{BodyFraming, HeaderLines, Method};
 use turbo_shard_runtime::{BlockingPool, Exchange, Outcome, ReplyHandle};
 
-use super::http_cycle::{HttpChannel, HttpCycle, Incoming, Surroundings};
+use super::http_channel::HttpChannel;
+use super::http_cycle::{HttpCycle, Incoming, Surroundings};
 use super::scope::ScopeMaker;
-use super::websocket_cycle::{WebSocketChannel, WebSocketCycle};
+use super::websocket_channel::WebSocketChannel;
+use super::websocket_cycle::WebSocketCycle;
 use super::words::Words;
 use crate::dispatch::clean_context::CleanContext;
 use crate::dispatch::deferred::RequestName;

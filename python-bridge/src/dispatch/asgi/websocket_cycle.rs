@@ -3,22 +3,19 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
-use turbo_shard_runtime::protocol::HeaderLines;
 use turbo_shard_runtime::protocol::websocket::{Compression, Handshake, MessageKind};
-use turbo_shard_runtime::{Flow, Received, ReplyHandle, ReplyListener};
+use turbo_shard_runtime::{Received, ReplyHandle};
 
-use super::http_answer::{HttpAnswer, Refused};
-use super::http_cycle::{Surroundings, in_words};
-use super::messages;
+use super::http_answer::HttpAnswer;
+use super::http_cycle::Surroundings;
 use super::waiters::Waiters;
+use super::websocket_channel::{Listener, News};
+use super::words::Words;
 use crate::errors::{is_cancelled, log_exception};
-use crate::hosted_loop::{CoroutineHost, Job};
 
-/// What an app may say where it gives no code.
-const CLOSE_NORMAL: u16 = 1000;
 /// The peer has left without a close frame (RFC 6455 section 7.1.5).
 const CLOSE_ABNORMAL: u16 = 1006;
 /// What the app hears after its own denial.
@@ -26,23 +23,23 @@ const CLOSE_DENIED: u16 = 1006;
 
 /// A WebSocket, shared by the app's callables and the connection's listener.
 pub(super) struct WebSocketCycle {
-    around: Surroundings,
-    handshake: Handshake,
-    compression: Compression,
+    pub(super) around: Surroundings,
+    pub(super) handshake: Handshake,
+    pub(super) compression: Compression,
     state: Mutex<State>,
     waiters: Waiters,
 }
 
-struct State {
-    stage: Stage,
-    handle: Option<ReplyHandle>,
+pub(super) struct State {
+    pub(super) stage: Stage,
+    pub(super) handle: Option<ReplyHandle>,
     /// How the conversation ended, once it is known.
     closed: Option<(u16, String)>,
-    lacks_room: bool,
+    pub(super) lacks_room: bool,
 }
 
 /// How far the conversation is.
-enum Stage {
+pub(super) enum Stage {
     /// `websocket.connect` has not been received.
     Fresh,
     /// The app has to accept or to deny.
@@ -85,7 +82,7 @@ impl WebSocketCycle {
     }
 
     /// What `receive()` returns now; None if it has to wait.
-    fn poll_message<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    pub(super) fn poll_message<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let words = &*self.around.words;
         let message = PyDict::new(py);
         let kind = words.kind.bind(py);
@@ -120,183 +117,6 @@ impl WebSocketCycle {
             }
         }
         Ok(Some(message.into_any()))
-    }
-
-    /// Takes a message of the app. Returns whether it has to wait before it sends another.
-    fn take_message(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let words = &*self.around.words;
-        let kind = messages::type_of(message, &words.kind)?;
-        match kind.to_str()? {
-            "websocket.send" => self.send(message),
-            "websocket.accept" => self.accept(message).map(|()| false),
-            "websocket.close" => self.close(message).map(|()| false),
-            "websocket.http.response.start" => self.start_denial(message, &kind).map(|()| false),
-            "websocket.http.response.body" => self.continue_denial(message, &kind),
-            other => Err(self.unexpected(other)),
-        }
-    }
-
-    fn send(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let (py, words) = (message.py(), &*self.around.words);
-        let bytes = messages::field(message, &words.bytes)?.filter(|value| !value.is_none());
-        let text = messages::field(message, &words.text)?.filter(|value| !value.is_none());
-        let (kind, payload) = match (bytes, text) {
-            (Some(bytes), None) => (
-                MessageKind::Binary,
-                messages::octets("\"bytes\"", &bytes)?.into_owned(),
-            ),
-            (None, Some(text)) => {
-                let text = text.cast::<PyString>().map_err(|_| {
-                    PyTypeError::new_err(format!(
-                        "\"text\" is a str, not {}",
-                        messages::kind_of(&text)
-                    ))
-                })?;
-                (MessageKind::Text, text.to_str()?.as_bytes().to_vec())
-            }
-            _ => {
-                return Err(PyValueError::new_err(
-                    "websocket.send needs either \"bytes\" or \"text\"",
-                ));
-            }
-        };
-        let mut state = self.state();
-        let flow = match (&state.stage, &state.handle) {
-            (Stage::Open, Some(handle)) if !handle.is_closed() => handle.message(kind, payload),
-            (Stage::Open, _) => Flow::PeerLeft,
-            _ => {
-                drop(state);
-                return Err(self.unexpected("websocket.send"));
-            }
-        };
-        state.lacks_room = flow == Flow::Wait;
-        drop(state);
-        match flow {
-            Flow::Ready => Ok(false),
-            Flow::Wait => Ok(true),
-            Flow::PeerLeft => Err(self.client_disconnected(py)),
-        }
-    }
-
-    fn accept(&self, message: &Bound<'_, PyAny>) -> PyResult<()> {
-        let words = &*self.around.words;
-        let subprotocol = messages::field(message, &words.subprotocol)?
-            .filter(|value| !value.is_none())
-            .map(|value| value.extract::<String>())
-            .transpose()?;
-        let mut lines = HeaderLines::new();
-        messages::headers(message, &words.headers, &mut lines)?;
-        let mut state = self.state();
-        if !matches!(state.stage, Stage::Fresh | Stage::Connecting) {
-            drop(state);
-            return Err(self.unexpected("websocket.accept"));
-        }
-        let accepted = self
-            .handshake
-            .accept(&self.compression, subprotocol.as_deref(), &lines)
-            .map_err(|misuse| PyValueError::new_err(format!("websocket.accept: {misuse}")))?;
-        state.stage = Stage::Open;
-        match &state.handle {
-            Some(handle) if !handle.peer_left() => {
-                handle.accept(accepted);
-                Ok(())
-            }
-            _ => {
-                drop(state);
-                Err(self.client_disconnected(message.py()))
-            }
-        }
-    }
-
-    /// Says goodbye; before the handshake is accepted that denies it with a 403.
-    fn close(&self, message: &Bound<'_, PyAny>) -> PyResult<()> {
-        let words = &*self.around.words;
-        let code = messages::field(message, &words.code)?.filter(|value| !value.is_none());
-        let code = match code {
-            Some(code) => code.extract::<u16>().map_err(|_| {
-                PyValueError::new_err(format!("\"code\" is a close code, not {code}"))
-            })?,
-            None => CLOSE_NORMAL,
-        };
-        let reason = messages::field(message, &words.reason)?
-            .filter(|value| !value.is_none())
-            .map(|value| value.extract::<String>())
-            .transpose()?
-            .unwrap_or_default();
-        let mut state = self.state();
-        match std::mem::replace(&mut state.stage, Stage::Closed) {
-            Stage::Open => {
-                check_close(code, &reason)?;
-                if let Some(handle) = &state.handle {
-                    handle.close(code, reason);
-                }
-                Ok(())
-            }
-            Stage::Fresh | Stage::Connecting => {
-                if let Some(handle) = state.handle.take() {
-                    deny(handle);
-                }
-                Ok(())
-            }
-            stage => {
-                state.stage = stage;
-                drop(state);
-                Err(self.unexpected("websocket.close"))
-            }
-        }
-    }
-
-    fn start_denial(&self, message: &Bound<'_, PyAny>, kind: &Bound<'_, PyString>) -> PyResult<()> {
-        let words = &*self.around.words;
-        let status = messages::status(message, &words.status)?;
-        let mut lines = HeaderLines::new();
-        messages::headers(message, &words.headers, &mut lines)?;
-        // Whatever came behind the handshake is not HTTP.
-        lines
-            .push(b"connection", b"close")
-            .map_err(|misuse| PyValueError::new_err(misuse.to_string()))?;
-        let mut state = self.state();
-        if !matches!(state.stage, Stage::Fresh | Stage::Connecting) {
-            drop(state);
-            return Err(self.unexpected("websocket.http.response.start"));
-        }
-        let mut answer = HttpAnswer::gathering(false);
-        if let Some(handle) = state.handle.take() {
-            answer.attach(handle);
-        }
-        answer
-            .start(status, lines, false)
-            .map_err(|refused| in_words(kind, refused))?;
-        state.stage = Stage::Denying(Box::new(answer));
-        Ok(())
-    }
-
-    fn continue_denial(
-        &self,
-        message: &Bound<'_, PyAny>,
-        kind: &Bound<'_, PyString>,
-    ) -> PyResult<bool> {
-        let words = &*self.around.words;
-        let body = messages::field(message, &words.body)?;
-        let data = match &body {
-            Some(body) => messages::octets("\"body\"", body)?,
-            None => (&[][..]).into(),
-        };
-        let more = messages::flag(message, &words.more_body, false)?;
-        let mut state = self.state();
-        let Stage::Denying(answer) = &mut state.stage else {
-            drop(state);
-            return Err(self.unexpected("websocket.http.response.body"));
-        };
-        answer
-            .body(&data, more)
-            .map_err(|refused: Refused| in_words(kind, refused))?;
-        let waits = answer.lacks_room();
-        state.lacks_room = waits;
-        if !more {
-            state.stage = Stage::Closed;
-        }
-        Ok(waits)
     }
 
     /// The app has come to its end.
@@ -338,14 +158,14 @@ impl WebSocketCycle {
             || is_cancelled(py, error)
     }
 
-    fn client_disconnected(&self, py: Python<'_>) -> PyErr {
+    pub(super) fn client_disconnected(&self, py: Python<'_>) -> PyErr {
         match self.around.words.client_disconnected.bind(py).call0() {
             Ok(raised) => PyErr::from_value(raised),
             Err(error) => error,
         }
     }
 
-    fn unexpected(&self, kind: &str) -> PyErr {
+    pub(super) fn unexpected(&self, kind: &str) -> PyErr {
         let expected = match self.state().stage {
             Stage::Fresh | Stage::Connecting => {
                 "websocket.accept, websocket.close or websocket.http.response.start"
@@ -360,7 +180,7 @@ impl WebSocketCycle {
     }
 
     /// What the connection tells.
-    fn hear(&self, py: Python<'_>, news: News) {
+    pub(super) fn hear(&self, py: Python<'_>, news: News) {
         {
             let mut state = self.state();
             match news {
@@ -393,122 +213,23 @@ impl WebSocketCycle {
         self.waiters.wake(py);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Never held while Python code of the app runs; nothing in this file panics under it.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn check_close(code: u16, reason: &str) -> PyResult<()> {
-    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-        return Err(PyValueError::new_err(format!(
-            "{code} is not a close code that may be sent (RFC 6455 section 7.4)"
-        )));
-    }
-    if reason.len() > 123 {
-        return Err(PyValueError::new_err(format!(
-            "a close reason has at most 123 bytes, this one has {}",
-            reason.len()
-        )));
-    }
-    Ok(())
-}
-
-/// 403, and the connection closes: what came behind the handshake is not HTTP.
-fn deny(handle: ReplyHandle) {
-    let mut lines = HeaderLines::new();
-    let pushed = lines
-        .push(b"content-type", b"text/plain; charset=utf-8")
-        .and_then(|()| lines.push(b"connection", b"close"));
-    match pushed {
-        Ok(()) => handle.whole(403, lines, b"Forbidden".to_vec()),
-        Err(_) => handle.fail(),
-    }
-}
-
-/// What a connection may tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum News {
-    Room,
-    Input,
-    PeerLeft,
-}
-
-/// Carries what the connection says over to the loop's thread. Holds nothing of Python, so it may be dropped anywhere.
-struct Listener {
-    host: Arc<CoroutineHost>,
-    cycle: Weak<WebSocketCycle>,
-}
-
-impl Listener {
-    fn tell(&self, news: News) {
-        let cycle = Weak::clone(&self.cycle);
-        self.host.post(Job::Call(Box::new(move |py| {
-            if let Some(cycle) = cycle.upgrade() {
-                cycle.hear(py, news);
-            }
-        })));
-    }
-}
-
-impl ReplyListener for Listener {
-    fn room(&self) {
-        self.tell(News::Room);
+    pub(super) fn words(&self) -> &Words {
+        &self.around.words
     }
 
-    fn peer_left(&self) {
-        self.tell(News::PeerLeft);
-    }
-
-    fn input_ready(&self) {
-        self.tell(News::Input);
-    }
-}
-
-/// The Python face of a cycle: `receive` and `send` are its bound methods.
-#[pyclass(frozen, module = "turbo_shard._native")]
-pub(super) struct WebSocketChannel(pub(super) Arc<WebSocketCycle>);
-
-#[pymethods]
-impl WebSocketChannel {
-    fn receive<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let cycle = &slf.get().0;
-        match cycle.poll_message(slf.py())? {
-            Some(message) => super::awaitables::DoneWith::make(message),
-            None => cycle
-                .around
-                .words
-                .await_message
-                .bind(slf.py())
-                .call1((slf,)),
-        }
-    }
-
-    fn send<'py>(
-        slf: &Bound<'py, Self>,
-        message: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let cycle = &slf.get().0;
-        match cycle.take_message(message)? {
-            false => Ok(cycle.around.words.done.bind(py).clone().into_any()),
-            true => cycle.around.words.await_room.bind(py).call1((slf,)),
-        }
-    }
-
-    /// For `_asgi.await_message`: a message, or None if there is none yet.
-    fn poll_message<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.0.poll_message(py)
-    }
-
-    /// For `_asgi.await_room`: whether the last message still waits for room.
-    fn must_wait(&self) -> bool {
-        self.0.state().lacks_room
+    /// Whether the last message still waits for room.
+    pub(super) fn must_wait(&self) -> bool {
+        self.state().lacks_room
     }
 
     /// A future that is resolved by whatever happens next.
-    fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let event_loop = self.0.around.host.asyncio(py)?.event_loop(py);
-        self.0.waiters.add(event_loop)
+    pub(super) fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.waiters
+            .add(self.around.host.asyncio(py)?.event_loop(py))
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // Never held while Python code of the app runs; nothing in this file panics under it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
