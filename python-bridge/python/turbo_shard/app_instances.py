@@ -17,7 +17,9 @@ SHARE_INSTEAD = "--app-per-shard never shares one instance"
 class Instances:
     """The instances of one app: one that all shards share, or one for each shard, made when it starts."""
 
-    def __init__(self, loaded: LoadedApp, *, wanted: str, flag: str = "--app-per-shard") -> None:
+    def __init__(
+        self, loaded: LoadedApp, *, wanted: str, mode: str = "shard", flag: str = "--app-per-shard"
+    ) -> None:
         self.loaded = loaded
         self.another: Callable[[], object] | None = None
         # Why there is one although each loop might want its own.
@@ -27,9 +29,13 @@ class Instances:
         self.seen: set[int] = set()
         if wanted == "never" or (wanted == "auto" and loaded.interface != "asgi"):
             return
-        if loaded.another is None and wanted == "always":
-            raise AppError(f"{flag} always: {loaded.why_one}, so all shards share one instance")
-        self.another, self.why_shared = loaded.another, loaded.why_one
+        why = loaded.why_one
+        if mode == "steal" and loaded.interface != "asgi":
+            why = f"in mode steal any thread may take any request of a {loaded.interface} app"
+        if why and wanted == "always":
+            all_of_them = "all threads" if mode == "steal" else "all shards"
+            raise AppError(f"{flag} always: {why}, so {all_of_them} share one instance")
+        self.another, self.why_shared = None if why else loaded.another, why
 
     @property
     def is_per_shard(self) -> bool:

@@ -100,7 +100,7 @@ def serve(
 
 def run(loaded: LoadedApp, settings: Settings, app_settings: AppSettings, *, native: Any) -> bool:
     """Serves until it is stopped; returns whether every shard ever served."""
-    instances = Instances(loaded, wanted=app_settings.app_per_shard)
+    instances = Instances(loaded, wanted=app_settings.app_per_shard, mode=settings.mode)
     server = native.NativeServer(**settings._asdict())
     report = server.report()
     shown = banner.app_line(
