@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use turbo_shard_runtime::protocol::{HeaderLines, ResponseWriter};
@@ -14,6 +13,7 @@ use super::awaitables::DoneWith;
 use super::file_sender::{self, FileResult};
 use super::http_answer::{HttpAnswer, Lent, Refused, Stage};
 use super::messages;
+use super::waiters::Waiters;
 use super::words::Words;
 use crate::errors::log_exception;
 use crate::hosted_loop::{CoroutineHost, Job};
@@ -42,6 +42,7 @@ pub(super) enum Incoming {
 pub(super) struct HttpCycle {
     around: Surroundings,
     state: Mutex<State>,
+    waiters: Waiters,
 }
 
 struct State {
@@ -50,8 +51,6 @@ struct State {
     /// The peer has finished sending, or is gone.
     has_input_ended: bool,
     peer_left: bool,
-    /// Futures of `receive()`s and `send()`s that wait; all are woken by whatever happens, and look for themselves.
-    waiters: Vec<Py<PyAny>>,
     file: FileState,
 }
 
@@ -95,9 +94,9 @@ impl HttpCycle {
                 incoming,
                 has_input_ended: false,
                 peer_left: false,
-                waiters: Vec::new(),
                 file: FileState::None,
             }),
+            waiters: Waiters::default(),
         }
     }
 
@@ -269,12 +268,11 @@ impl HttpCycle {
             false => Waits::No,
         };
         // A `receive()` that waits hears `http.disconnect` once the answer is complete.
-        let woken = match state.answer.is_complete() {
-            true => std::mem::take(&mut state.waiters),
-            false => Vec::new(),
-        };
+        let is_complete = state.answer.is_complete();
         drop(state);
-        resolve(py, woken);
+        if is_complete {
+            self.waiters.wake(py);
+        }
         told.map_err(|refused| in_words(kind, refused))?;
         Ok(waits)
     }
@@ -323,9 +321,8 @@ impl HttpCycle {
         if let Some(lent) = unused {
             state.answer.give_back(lent);
         }
-        let woken = std::mem::take(&mut state.waiters);
         drop(state);
-        resolve(py, woken);
+        self.waiters.wake(py);
     }
 
     /// The app has come to its end: an answer that is not complete becomes a 500, or is cut.
@@ -382,9 +379,8 @@ impl HttpCycle {
                 drop(state.answer.give_up());
             }
         }
-        let woken = std::mem::take(&mut state.waiters);
         drop(state);
-        resolve(py, woken);
+        self.waiters.wake(py);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -442,7 +438,7 @@ impl ReplyListener for Listener {
         self.tell(News::PeerLeft);
     }
 
-    fn body_ready(&self) {
+    fn input_ready(&self) {
         self.tell(News::BodyReady);
     }
 
@@ -459,26 +455,8 @@ fn wake(cycle: Weak<HttpCycle>) -> Job {
     }))
 }
 
-/// Resolves futures, which their awaiters then look behind.
-pub(super) fn resolve(py: Python<'_>, futures: Vec<Py<PyAny>>) {
-    for future in futures {
-        let future = future.bind(py);
-        let resolved = future
-            .call_method0(intern!(py, "done"))
-            .and_then(|done| done.is_truthy())
-            .and_then(|done| {
-                if !done {
-                    future.call_method1(intern!(py, "set_result"), (py.None(),))?;
-                }
-                Ok(())
-            });
-        if let Err(error) = resolved {
-            log_exception(py, &error, "an ASGI app that waits could not be woken");
-        }
-    }
-}
-
-fn in_words(kind: &Bound<'_, PyString>, refused: Refused) -> PyErr {
+/// A refused step as the exception that the app gets.
+pub(super) fn in_words(kind: &Bound<'_, PyString>, refused: Refused) -> PyErr {
     match refused {
         Refused::OutOfOrder(stage) => PyRuntimeError::new_err(format!(
             "unexpected ASGI message {:?}, expected {}",
@@ -558,21 +536,6 @@ impl HttpChannel {
     /// A future that is resolved by whatever happens next.
     fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let event_loop = self.0.around.host.asyncio(py)?.event_loop(py);
-        let waiter = event_loop.call_method0(intern!(py, "create_future"))?;
-        let kept = std::mem::take(&mut self.0.state().waiters);
-        let mut waiting = Vec::with_capacity(kept.len() + 1);
-        for one in kept {
-            // Those whose awaiter was cancelled.
-            if !one
-                .bind(py)
-                .call_method0(intern!(py, "done"))?
-                .is_truthy()?
-            {
-                waiting.push(one);
-            }
-        }
-        waiting.push(waiter.clone().unbind());
-        self.0.state().waiters.extend(waiting);
-        Ok(waiter)
+        self.0.waiters.add(event_loop)
     }
 }
