@@ -54,7 +54,9 @@ def choose(
         for interface in found:
             if interface == wanted:
                 return interface
-        raise AppError(f"{flag} {wanted}: {wrong_choice(app, what, wanted, found)}")
+        raise AppError(
+            f"{flag} {wanted}: {wrong_choice(app, what, wanted, found, from_factory=from_factory)}"
+        )
     if router_hint(app):
         found = ()
     if len(found) > 1 and found[0] != "turboapi":
@@ -179,7 +181,9 @@ def top_level(cls: type) -> str:
 # Why not.
 
 
-def wrong_choice(app: object, what: str, wanted: str, found: tuple[Interface, ...]) -> str:
+def wrong_choice(
+    app: object, what: str, wanted: str, found: tuple[Interface, ...], *, from_factory: bool
+) -> str:
     """Why the app cannot be called as the user wants it called."""
     if found:
         kind = " or ".join(
@@ -188,7 +192,7 @@ def wrong_choice(app: object, what: str, wanted: str, found: tuple[Interface, ..
         )
         shape = " (an async function)" if wanted == "wsgi" and is_async(app) else ""
         return f"{what} is {kind}{shape}; leave the option out, or choose {found[0]}"
-    return refusal(app, what, from_factory=False)
+    return refusal(app, what, from_factory=from_factory)
 
 
 def refusal(app: object, what: str, *, from_factory: bool) -> str:
