@@ -318,6 +318,23 @@ def test_app_of_another_interface_is_suggested_too(folder: Path) -> None:
     assert error_line(folder, "shop").endswith("; it has the app shop:site")
 
 
+def test_turboapi_app_that_cannot_be_honoured_is_refused_in_one_line(folder: Path) -> None:
+    write(
+        folder,
+        "app.py",
+        """\
+        class Registry:
+            def get_routes(self): return []
+        class TurboAPI:
+            registry = Registry()
+            middleware_stack = [("no class", {})]
+            startup_handlers = shutdown_handlers = []
+        app = TurboAPI()
+        """,
+    )
+    assert error_line(folder, "app:app") == "app:app: middleware 'no class' is no class"
+
+
 # Factories.
 
 

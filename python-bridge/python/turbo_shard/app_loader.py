@@ -151,8 +151,16 @@ def for_server(app: object, chosen: Interface, name: str) -> object:
     """What the native server takes: a TurboAPI app becomes a native one."""
     if chosen != "turboapi":
         return app
-    adapter = importlib.import_module(".turboapi", __package__)
-    return run_user_code(lambda: adapter.adapt(app), f"adapting {name}")
+    from .errors import RegistrationError
+    from .turboapi.adapt import adapt
+
+    try:
+        return run_user_code(lambda: adapt(app), f"adapting {name}")
+    except AppError as error:
+        # The adapter's own words say what of the app cannot be honoured, and where.
+        if isinstance(error.__cause__, RegistrationError):
+            raise AppError(f"{name}: {error.__cause__}") from None
+        raise
 
 
 def why_imported_once(module: ModuleType) -> str:
