@@ -57,8 +57,13 @@ impl AsyncioThreads {
         // Detached: a thread that starts attaches.
         py.detach(|| {
             let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-            if !threads.is_empty() {
+            if threads.len() == count.min(self.threads_max) {
                 return Ok(());
+            }
+            if !threads.is_empty() {
+                return Err(StartFailure::Thread(String::from(
+                    "one of them has failed before",
+                )));
             }
             for number in 0..count.min(self.threads_max) {
                 let move_in = Arc::clone(&move_in);
