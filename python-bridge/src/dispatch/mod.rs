@@ -5,6 +5,7 @@
 //! makes an answer of what came of it, and `deferred` does so where that comes later.
 
 mod argument_list;
+mod asgi;
 mod binder;
 mod binder_scalars;
 mod clean_context;
@@ -16,5 +17,6 @@ mod request_text;
 mod settle;
 mod slow_calls;
 
+pub(crate) use asgi::AsgiService;
 pub(crate) use native::{NativeService, native_service};
 pub(crate) use request_text::{cookie_pairs, decode_path_text, decode_query_text, query_pairs};
