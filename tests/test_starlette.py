@@ -36,7 +36,10 @@ def static(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(arm: Arm, marks: Marks, static: Path) -> Iterator[ServerProcess]:
-    with framework_server(APP, arm.options, marks, "asgi", STATIC_DIR=str(static)) as server:
+    options = ("--body-max", str(MORE_THAN_BUFFERS))
+    with framework_server(
+        APP, arm.options, marks, "asgi", *options, STATIC_DIR=str(static)
+    ) as server:
         yield server
 
 
@@ -94,8 +97,11 @@ def test_lifespan_keeps_a_task_running_and_ends_it(
 ) -> None:
     marks = Marks(tmp_path_factory.mktemp("lifespan"))
     with framework_server(APP, arm.options, marks, "asgi", STATIC_DIR=str(static)):
-        wait_until(lambda: marks.count("beat-"), "the task of the lifespan")
-    assert marks.count("stopped-") == marks.count("beat-") >= 1
+        started = marks.count("started-")
+        assert started >= 1
+        wait_until(lambda: marks.count("beat-") == started, "the task of each lifespan")
+        assert marks.count("stopped-") == 0
+    assert marks.count("stopped-") == marks.count("started-") == started
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
@@ -128,7 +134,7 @@ def test_reader_that_pauses_stops_the_sender(server: ServerProcess, marks: Marks
         with pytest.raises(TimeoutError):
             while sent < total:
                 sent += raw.socket.send(bytes(min(65536, total - sent)))
-        assert marks.is_left(f"{name}-paused")
+        marks.wait_for(f"{name}-paused")
         marks.leave(f"{name}-go")
         raw.socket.settimeout(TIMEOUT_S)
         while sent < total:
@@ -184,7 +190,7 @@ def test_app_waits_for_a_reader_that_does_not_read(server: ServerProcess, marks:
         seen[:] = [counted(), seen[0]]
         return seen[0] == seen[1] > 0
 
-    wait_until(stands_still, "the app to wait", interval_s=0.3)
+    wait_until(stands_still, "the app to wait", interval_s=0.2)
     # 256 MiB in all; sockets and buffers hold a small part of it.
     assert counted() < 1024
     assert not marks.is_left("slow-closed")

@@ -40,6 +40,7 @@ class State(TypedDict):
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[State]:
     identity = uuid4().hex
+    marks.leave(f"started-{identity}")
     async with asyncio.TaskGroup() as tasks:
         # A task that lives as long as the app, as caches and consumers have.
         heart = tasks.create_task(beat(identity))
