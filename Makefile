@@ -24,7 +24,7 @@ BENCH_ARGS ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: bootstrap
 bootstrap: ## a free-threaded Python and .venv with the pinned tools
@@ -57,6 +57,10 @@ test-bridge: bootstrap ## the unit tests of the Python bridge's Rust side
 .PHONY: test-python
 test-python: build ## the Python tests, against the wheel just built (PYTEST_ARGS='-k name')
 	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips $(PYTEST_ARGS)
+
+.PHONY: compatibility
+compatibility: build ## the tests of FastAPI, Django and others; writes docs/compatibility.md
+	$(PYTHON_VENV) scripts/compatibility.py
 
 .PHONY: lint
 lint: bootstrap ## formatting, clippy, ruff, mypy and shellcheck; changes nothing
