@@ -12,7 +12,7 @@ use turbo_shard_runtime::{
 };
 
 use crate::coroutines::Coroutines;
-use crate::dispatch::{NativeService, native_service};
+use crate::dispatch::{NativeService, WsgiService, native_service, wsgi_thread_stops};
 use crate::hosted_loop::{AsyncioThreads, CoroutineHost, ShardLoop};
 use crate::python_thread::{self, Owned, attached, thread_parks};
 
@@ -154,7 +154,16 @@ impl PythonApp {
                 let object = self.served.instance(py, index)?.unbind();
                 AppService::Native(native_service(py, &object, coroutines, Arc::clone(&pool))?)
             }
-            Interface::Asgi | Interface::Wsgi => {
+            Interface::Wsgi => {
+                let index = match place {
+                    Place::Shard(index) => index,
+                    Place::Worker => 0,
+                };
+                let object = self.served.instance(py, index)?;
+                let root_path = &self.served.root_path;
+                AppService::Wsgi(WsgiService::new(&object, root_path, Arc::clone(&pool))?)
+            }
+            Interface::Asgi => {
                 return Err(pyo3::exceptions::PyRuntimeError::new_err(
                     "this interface has no service",
                 ));
@@ -249,6 +258,7 @@ fn one_line(py: Python<'_>, error: &PyErr) -> String {
 /// The service of the app's interface.
 enum AppService {
     Native(NativeService),
+    Wsgi(WsgiService),
 }
 
 impl AppService {
@@ -256,6 +266,7 @@ impl AppService {
     fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
         match self {
             AppService::Native(native) => native.call(exchange),
+            AppService::Wsgi(wsgi) => wsgi.call(exchange),
         }
     }
 }
@@ -328,6 +339,7 @@ impl ThreadHooks for PoolThreads {
     }
 
     fn stops(&self) {
+        wsgi_thread_stops();
         python_thread::thread_stops();
     }
 }
