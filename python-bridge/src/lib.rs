@@ -6,6 +6,7 @@ mod dispatch;
 mod errors;
 mod hosted_loop;
 mod json;
+mod life;
 mod logging;
 mod python_app;
 mod python_thread;

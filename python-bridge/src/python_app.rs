@@ -3,17 +3,20 @@
 
 use std::cell::RefCell;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Instant;
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use turbo_shard_runtime::{
     App, BlockingPool, Exchange, HostedLoop, Mode, Outcome, Place, Service, StartError, ThreadHooks,
 };
 
 use crate::coroutines::Coroutines;
-use crate::dispatch::{NativeService, WsgiService, native_service, wsgi_thread_stops};
-use crate::hosted_loop::{AsyncioThreads, CoroutineHost, ShardLoop};
+use crate::dispatch::{AsgiService, NativeService, WsgiService, native_service, wsgi_thread_stops};
+use crate::hosted_loop::{AsyncioThreads, CoroutineHost, ShardLoop, Tenant, TimeLeft};
+use crate::life::{Counted, Life, Shared};
 use crate::python_thread::{self, Owned, attached, thread_parks};
 
 /// What the bridge itself is told; the rest of the settings are the runtime's.
@@ -43,6 +46,8 @@ pub(crate) struct ServedApp {
     pub(crate) of_shard: Option<Owned<PyAny>>,
     /// Path below which the app is mounted (ASGI's `root_path`, WSGI's `SCRIPT_NAME`).
     pub(crate) root_path: String,
+    /// Whether ASGI's lifespan is used: `auto`, `on`, `off`.
+    pub(crate) lifespan: String,
 }
 
 impl ServedApp {
@@ -57,27 +62,45 @@ impl ServedApp {
             None => Ok(self.object.bind(py).clone()),
         }
     }
+
+    /// The instance settles on `host`'s loop: its startup runs. For that loop's thread.
+    fn move_in(
+        &self,
+        py: Python<'_>,
+        host: &Arc<CoroutineHost>,
+        object: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let lifespans = py.import("turbo_shard.lifespan")?;
+        let lifespan = match self.interface {
+            Interface::Asgi => lifespans.call_method1("of_asgi", (object, &self.lifespan))?,
+            Interface::Native => lifespans.call_method1("of_native", (object,))?,
+            Interface::Wsgi => py.None().into_bound(py),
+        };
+        let mut state = None;
+        if !lifespan.is_none() {
+            let started = host.run_here(py, lifespan.call_method0("startup")?)?;
+            state = started.cast_into::<PyDict>().ok();
+        }
+        host.move_in(Tenant {
+            object: Owned::new(object.clone().unbind()),
+            lifespan: (!lifespan.is_none()).then(|| Owned::new(lifespan.unbind())),
+            state: state.map(|state| Owned::new(state.unbind())),
+        });
+        Ok(())
+    }
+
+    /// Whether a native app wants to be started and stopped.
+    fn has_hooks(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let lifespans = py.import("turbo_shard.lifespan")?;
+        Ok(!lifespans.call_method1("of_native", (object,))?.is_none())
+    }
 }
 
 /// The app that a server runs.
 pub(crate) struct PythonApp {
-    served: ServedApp,
+    served: Arc<ServedApp>,
     settings: BridgeSettings,
     life: Arc<Life>,
-}
-
-/// What outlives the runtime's hold on the app: the threads that only the bridge knows of.
-pub(crate) struct Life {
-    /// Threads of the runtime that have a Python state.
-    threads: AtomicUsize,
-    /// Work-stealing mode: shared by all workers.
-    shared: Mutex<Option<Shared>>,
-}
-
-#[derive(Clone)]
-struct Shared {
-    asyncio: Arc<AsyncioThreads>,
-    pool: Arc<BlockingPool>,
 }
 
 impl PythonApp {
@@ -87,24 +110,18 @@ impl PythonApp {
         mode: Mode,
         threads: usize,
     ) -> PythonApp {
-        let life = Life {
-            threads: AtomicUsize::new(0),
-            shared: Mutex::default(),
-        };
         let app = PythonApp {
-            served,
+            served: Arc::new(served),
             settings,
-            life: Arc::new(life),
+            life: Arc::default(),
         };
         if mode == Mode::Steal {
-            let shared = Shared {
-                asyncio: Arc::new(AsyncioThreads::new(threads)),
+            let life = Arc::clone(&app.life);
+            let time_left: TimeLeft = Arc::new(move || life.time_left());
+            app.life.share(Shared {
+                asyncio: Arc::new(AsyncioThreads::new(threads, time_left)),
                 pool: app.pool("blocking"),
-            };
-            *app.life
-                .shared
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = Some(shared);
+            });
         }
         app
     }
@@ -127,81 +144,100 @@ impl PythonApp {
     }
 
     fn make(&self, py: Python<'_>, place: Place) -> PyResult<PythonService> {
-        let (host, coroutines, pool) = match place {
-            Place::Shard(shard) => {
-                let host = CoroutineHost::of_shard(shard)?;
-                (
-                    Some(Arc::clone(&host)),
-                    Coroutines::hosted(host),
-                    self.pool(&format!("blocking-{shard}")),
-                )
-            }
-            Place::Worker => {
-                let Some(shared) = self.life.shared() else {
-                    return Err(pyo3::exceptions::PyRuntimeError::new_err(
-                        "the server is ending",
-                    ));
-                };
-                (None, Coroutines::threads(shared.asyncio), shared.pool)
-            }
+        let parts = match place {
+            Place::Shard(shard) => self.parts_of_shard(py, shard)?,
+            Place::Worker => self.parts_of_worker(py)?,
         };
-        let app = match self.served.interface {
-            Interface::Native => {
-                let index = match place {
-                    Place::Shard(index) => index,
-                    Place::Worker => 0,
-                };
-                let object = self.served.instance(py, index)?.unbind();
-                AppService::Native(native_service(py, &object, coroutines, Arc::clone(&pool))?)
-            }
-            Interface::Wsgi => {
-                let index = match place {
-                    Place::Shard(index) => index,
-                    Place::Worker => 0,
-                };
-                let object = self.served.instance(py, index)?;
-                let root_path = &self.served.root_path;
-                AppService::Wsgi(WsgiService::new(&object, root_path, Arc::clone(&pool))?)
-            }
-            Interface::Asgi => {
-                return Err(pyo3::exceptions::PyRuntimeError::new_err(
-                    "this interface has no service",
-                ));
-            }
-        };
+        let _counted = self.life.enter();
         Ok(PythonService {
-            parts: RefCell::new(Some(Parts { app, host, pool })),
+            parts: RefCell::new(Some(parts)),
+            life: Arc::clone(&self.life),
+            _counted,
         })
     }
-}
 
-impl Life {
-    fn shared(&self) -> Option<Shared> {
-        self.shared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    fn parts_of_shard(&self, py: Python<'_>, shard: usize) -> PyResult<Parts> {
+        let served = &*self.served;
+        let pool = self.pool(&format!("blocking-{shard}"));
+        let host = CoroutineHost::of_shard(shard)?;
+        let object = served.instance(py, shard)?;
+        let app = match served.interface {
+            Interface::Native => {
+                if served.of_shard.is_some() || (shard == 0 && self.life.starts_hooks()) {
+                    served.move_in(py, &host, &object)?;
+                }
+                let coroutines = Coroutines::hosted(Arc::clone(&host));
+                let native = native_service(py, &object.unbind(), coroutines, Arc::clone(&pool))?;
+                AppService::Native(native)
+            }
+            Interface::Asgi => {
+                served.move_in(py, &host, &object)?;
+                AppService::Asgi(AsgiService::of_shard(
+                    py,
+                    Arc::clone(&host),
+                    &served.root_path,
+                    Arc::clone(&pool),
+                )?)
+            }
+            Interface::Wsgi => AppService::Wsgi(WsgiService::new(
+                &object,
+                &served.root_path,
+                Arc::clone(&pool),
+            )?),
+        };
+        // A shared app's hooks run on the first shard, and its shutdown waits for the others.
+        let is_last_out = shard == 0 && served.of_shard.is_none();
+        Ok(Parts {
+            app,
+            host: Some(host),
+            pool,
+            is_last_out,
+        })
     }
 
-    /// Ends what the workers shared. To be called detached. Waits for calls on the blocking pool: a thread that does so
-    /// for too long is one of those that are left.
-    pub(crate) fn end(&self) {
-        let shared = self
-            .shared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(shared) = shared {
-            self.threads.fetch_add(1, Ordering::AcqRel);
-            shared.asyncio.stop();
-            drop(shared);
-            self.threads.fetch_sub(1, Ordering::AcqRel);
-        }
-    }
-
-    /// Threads that the runtime has given up waiting for: they are still in a handler.
-    pub(crate) fn threads_left(&self) -> usize {
-        self.threads.load(Ordering::Acquire)
+    fn parts_of_worker(&self, py: Python<'_>) -> PyResult<Parts> {
+        let Some(Shared { asyncio, pool }) = self.life.shared() else {
+            return Err(PyRuntimeError::new_err("the server is ending"));
+        };
+        let served = Arc::clone(&self.served);
+        let app = match served.interface {
+            Interface::Native => {
+                let object = served.object.bind(py).clone();
+                if served.has_hooks(py, &object)? {
+                    let own = Arc::clone(&served);
+                    asyncio.start(py, 1, move |py, host, _| {
+                        own.move_in(py, host, own.object.bind(py))
+                    })?;
+                }
+                let coroutines = Coroutines::threads(asyncio);
+                let native = native_service(py, &object.unbind(), coroutines, Arc::clone(&pool))?;
+                AppService::Native(native)
+            }
+            Interface::Asgi => {
+                let own = Arc::clone(&served);
+                asyncio.start(py, usize::MAX, move |py, host, number| {
+                    own.move_in(py, host, &own.instance(py, number)?)
+                })?;
+                AppService::Asgi(AsgiService::of_worker(
+                    py,
+                    asyncio,
+                    &served.root_path,
+                    Arc::clone(&pool),
+                )?)
+            }
+            // One pool calls the app, so that there is one instance.
+            Interface::Wsgi => AppService::Wsgi(WsgiService::new(
+                served.object.bind(py),
+                &served.root_path,
+                Arc::clone(&pool),
+            )?),
+        };
+        Ok(Parts {
+            app,
+            host: None,
+            pool,
+            is_last_out: false,
+        })
     }
 }
 
@@ -210,13 +246,17 @@ impl App for PythonApp {
 
     fn thread_starts(&self) -> Result<(), StartError> {
         python_thread::thread_starts();
-        self.life.threads.fetch_add(1, Ordering::AcqRel);
+        self.life.thread_starts();
         Ok(())
     }
 
     fn service(&self, place: Place) -> Result<PythonService, StartError> {
         let made = attached(|py| {
             self.make(py, place).map_err(|error| {
+                if is_lifespan_failure(py, &error) {
+                    self.life.note_lifespan_failure();
+                    return StartError::new(error.value(py).to_string());
+                }
                 StartError::new(format!(
                     "the app cannot be served: {}",
                     one_line(py, &error)
@@ -233,12 +273,22 @@ impl App for PythonApp {
 
     fn thread_stops(&self) {
         python_thread::thread_stops();
-        self.life.threads.fetch_sub(1, Ordering::AcqRel);
+        self.life.thread_stops();
     }
 
     fn workers_ended(&self) {
         self.life.end();
     }
+
+    fn stops_by(&self, deadline: Instant) {
+        self.life.stops_by(deadline);
+    }
+}
+
+fn is_lifespan_failure(py: Python<'_>, error: &PyErr) -> bool {
+    py.import("turbo_shard.lifespan")
+        .and_then(|lifespans| lifespans.getattr("LifespanFailed"))
+        .is_ok_and(|class| error.is_instance(py, &class))
 }
 
 /// What is wrong with the app: in its author's words if it is turbo-shard that complains, else with the exception's type.
@@ -246,7 +296,7 @@ fn one_line(py: Python<'_>, error: &PyErr) -> String {
     let is_ours = error
         .get_type(py)
         .name()
-        .is_ok_and(|name| name == "RegistrationError");
+        .is_ok_and(|name| name == "RegistrationError" || name == "AppError");
     let text = if is_ours {
         error.value(py).to_string()
     } else {
@@ -258,6 +308,7 @@ fn one_line(py: Python<'_>, error: &PyErr) -> String {
 /// The service of the app's interface.
 enum AppService {
     Native(NativeService),
+    Asgi(AsgiService),
     Wsgi(WsgiService),
 }
 
@@ -266,6 +317,7 @@ impl AppService {
     fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
         match self {
             AppService::Native(native) => native.call(exchange),
+            AppService::Asgi(asgi) => asgi.call(exchange),
             AppService::Wsgi(wsgi) => wsgi.call(exchange),
         }
     }
@@ -275,22 +327,36 @@ impl AppService {
 pub(crate) struct PythonService {
     /// Taken when the service stops: an engine may hold on to a stopped service, but not to the app.
     parts: RefCell<Option<Parts>>,
+    life: Arc<Life>,
+    _counted: Counted,
 }
 
 struct Parts {
     app: AppService,
     host: Option<Arc<CoroutineHost>>,
     pool: Arc<BlockingPool>,
+    /// Its host shuts the app down, which the others use until they have ended.
+    is_last_out: bool,
 }
 
 impl PythonService {
     fn end(&self) {
-        let Some(Parts { app, host, pool }) = self.parts.take() else {
+        let Some(Parts {
+            app,
+            host,
+            pool,
+            is_last_out,
+        }) = self.parts.take()
+        else {
             return;
         };
+        if is_last_out {
+            thread_parks();
+            self.life.wait_for_others();
+        }
         attached(|py| {
             if let Some(host) = &host {
-                host.close(py);
+                host.close(py, &|| self.life.time_left());
             }
             drop((app, host));
         });

@@ -15,7 +15,7 @@ use turbo_shard_runtime::{
     ServerHandle, WebSocketConfig,
 };
 
-use crate::errors::StartError;
+use crate::errors::{LifespanError, StartError};
 use crate::logging;
 use crate::python_app::{BridgeSettings, Interface, PythonApp, ServedApp};
 use crate::python_thread::{Owned, attached, left_behind};
@@ -163,6 +163,7 @@ impl NativeServer {
             object: Owned::new(app),
             of_shard: app_of_shard.map(Owned::new),
             root_path: String::from(root_path),
+            lifespan: String::from(lifespan),
         };
         let taken = lock(&self.bound).take();
         let (bound, settings) =
@@ -202,7 +203,10 @@ impl NativeServer {
             leave_at_exit(py)?;
         }
         not_ready.map_or(Ok(()), Err)?;
-        result.map_err(start_error)
+        result.map_err(|error| match life.has_lifespan_failed() {
+            true => LifespanError::new_err(error.to_string()),
+            false => start_error(error),
+        })
     }
 
     /// Stops gracefully: exchanges in flight may finish, within the graceful timeout. Returns at once.

@@ -7,6 +7,7 @@ mod engine;
 mod mailbox;
 mod net;
 mod reply;
+mod request_body;
 mod route_table;
 mod server;
 mod service;
@@ -26,6 +27,7 @@ pub use config::{
 pub use engine::registry::{EngineProbe, probe_engines};
 pub use net::placement::{AllowedCores, allowed_cores};
 pub use reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};
+pub use request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
 pub use route_table::*;
 pub use server::{BoundServer, Report, ServerHandle};
 pub use service::{App, ConnectionInfo, Exchange, HostedLoop, Outcome, Place, Service, StartError};

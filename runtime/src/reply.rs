@@ -7,6 +7,8 @@ use std::task::Waker;
 
 use turbo_shard_protocol::{BodyLength, HeaderLines};
 
+use crate::request_body::{BodyPart, Feed};
+
 /// A streamed answer waits for room once this many bytes are queued in its slot.
 /// Worst case per connection: this plus one chunk, beside the protocol's output buffer.
 pub const REPLY_QUEUED_BYTES_HIGH: usize = 64 * 1024;
@@ -17,6 +19,10 @@ pub trait ReplyListener: Send {
     fn room(&self);
     /// The connection is gone; nothing sent from now on will arrive. Comes once, or twice if it left while `listen` ran.
     fn peer_left(&self);
+    /// After [`ReplyHandle::take_body`] had nothing: more of the request's body is there, or its end.
+    fn body_ready(&self) {}
+    /// The peer has finished sending: it has closed its connection, or only its side of it and still reads.
+    fn input_ended(&self) {}
 }
 
 /// Whether the answering side should go on.
@@ -44,7 +50,14 @@ pub(crate) enum Part {
         length: BodyLength,
     },
     Chunk(Vec<u8>),
-    End,
+    End {
+        trailers: Option<HeaderLines>,
+    },
+    /// An interim answer, before the head.
+    Interim {
+        status: u16,
+        lines: HeaderLines,
+    },
     /// The answering side gave up: 500 if nothing was sent, else the connection is cut.
     Failed,
 }
@@ -62,6 +75,8 @@ struct State {
 
 struct Shared {
     state: Mutex<State>,
+    /// The request's body on its way to the app.
+    feed: Mutex<Feed>,
     listener: Mutex<Option<Box<dyn ReplyListener>>>,
 }
 
@@ -69,6 +84,17 @@ impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         // No code of ours panics while it holds the lock; a poisoned state would still be a whole one.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn feed(&self) -> MutexGuard<'_, Feed> {
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake_connection(&self) {
+        let waker = self.state().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     fn tell(&self, say: impl FnOnce(&dyn ReplyListener)) {
@@ -90,6 +116,7 @@ impl ReplyHandle {
                 waker: Some(waker),
                 ..State::default()
             }),
+            feed: Mutex::default(),
             listener: Mutex::new(None),
         });
         (
@@ -143,7 +170,33 @@ impl ReplyHandle {
 
     /// Ends the body.
     pub fn end(self) {
-        self.put(Part::End, true);
+        self.put(Part::End { trailers: None }, true);
+    }
+
+    /// Ends the body with a trailer section, where the answer's framing has room for one (chunked).
+    pub fn end_with_trailers(self, trailers: HeaderLines) {
+        let trailers = Some(trailers);
+        self.put(Part::End { trailers }, true);
+    }
+
+    /// Sends an interim answer (RFC 9110 section 15.2), such as 103.
+    pub fn interim(&self, status: u16, lines: HeaderLines) {
+        self.put(Part::Interim { status, lines }, false);
+    }
+
+    /// Takes what has come of the request's body, at most `bytes_max` bytes; the first call asks for it. With
+    /// [`BodyPart::Nothing`], [`ReplyListener::body_ready`] follows. Only where the exchange streams its body.
+    pub fn take_body(&self, bytes_max: usize) -> BodyPart {
+        let (part, is_connection_waiting) = self.shared.feed().take(bytes_max);
+        if is_connection_waiting {
+            self.shared.wake_connection();
+        }
+        part
+    }
+
+    /// Whether the peer has finished sending, or is gone.
+    pub fn input_ended(&self) -> bool {
+        self.shared.feed().input_ended || self.peer_left()
     }
 
     /// Gives up: the peer gets a 500, or a cut connection if it has seen the head already.
@@ -199,6 +252,34 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// The app has asked for its request's body.
+    pub(crate) fn wants_body(&self) -> bool {
+        self.shared.feed().is_wanted()
+    }
+
+    /// Hands over body bytes; returns how many there was room for.
+    pub(crate) fn push_body(&self, bytes: &[u8]) -> usize {
+        let (taken, is_app_waiting) = self.shared.feed().push(bytes);
+        if is_app_waiting {
+            self.shared.tell(|listener| listener.body_ready());
+        }
+        taken
+    }
+
+    /// All of the body has been handed over.
+    pub(crate) fn end_body(&self) {
+        let is_app_waiting = self.shared.feed().end();
+        if is_app_waiting {
+            self.shared.tell(|listener| listener.body_ready());
+        }
+    }
+
+    /// The peer has finished sending.
+    pub(crate) fn end_input(&self) {
+        self.shared.feed().input_ended = true;
+        self.shared.tell(|listener| listener.input_ended());
+    }
+
     /// Takes the next piece. With none there, `waker` is called when one comes. A sender that waited hears of room once
     /// half of what it had queued is taken: a connection that does not read is not asked, so its sender goes on waiting.
     pub(crate) fn take(&self, waker: &Waker) -> Option<Part> {

@@ -156,8 +156,24 @@ class App(Router):
 
     def __init__(self) -> None:
         super().__init__()
+        self.startup_handlers: list[Handler] = []
+        self.shutdown_handlers: list[Handler] = []
         self._served: dict[tuple[str, str], Route] = {}
         self._parameters: dict[tuple[str, str], tuple[Parameter, ...]] = {}
+
+    def on_startup[H: Handler](self, handler: H) -> H:
+        """Has the function, sync or async, called without arguments before the first request, once per app instance.
+
+        It runs on the event loop of the instance's first shard. What it raises keeps the server from starting (exit
+        status 3).
+        """
+        self.startup_handlers.append(_checked_hook(handler, "on_startup"))
+        return handler
+
+    def on_shutdown[H: Handler](self, handler: H) -> H:
+        """Has the function called after the last request, on the loop that the startup handlers ran on."""
+        self.shutdown_handlers.append(_checked_hook(handler, "on_shutdown"))
+        return handler
 
     def endpoints(self) -> list[Endpoint]:
         """What a thread needs to serve the app: made anew each time, for that thread alone."""
@@ -210,6 +226,12 @@ class App(Router):
             ) from None
         self._parameters[key] = read
         return read
+
+
+def _checked_hook(handler: Any, what: str) -> Handler:
+    if not callable(handler):
+        raise RegistrationError(f"{what} takes a function, not {handler!r}")
+    return handler  # type: ignore[no-any-return]
 
 
 def _route(

@@ -6,6 +6,7 @@
 //! pool, where `wsgi_environ` says to the app what was asked and `wsgi_response` hears what it answers.
 
 mod argument_list;
+mod asgi;
 mod binder;
 mod binder_scalars;
 mod clean_context;
@@ -22,6 +23,7 @@ mod wsgi_environ;
 mod wsgi_keys;
 mod wsgi_response;
 
+pub(crate) use asgi::AsgiService;
 pub(crate) use native::{NativeService, native_service};
 pub(crate) use request_text::{cookie_pairs, decode_path_text, decode_query_text, query_pairs};
 pub(crate) use wsgi::{WsgiService, wsgi_thread_stops};

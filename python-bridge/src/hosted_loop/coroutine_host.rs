@@ -3,10 +3,12 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
 use slab::Slab;
 use turbo_shard_runtime::ReplyHandle;
 
@@ -37,8 +39,19 @@ pub(crate) enum Job {
     Room(StreamId),
     /// A stream's peer has gone.
     PeerLeft(StreamId),
+    /// Anything else.
+    Call(Box<dyn FnOnce(Python<'_>) + Send>),
     /// End the loop (asyncio threads only).
     Stop,
+}
+
+/// The app instance that lives with a loop, and what its lifespan has left.
+pub(crate) struct Tenant {
+    pub(crate) object: Owned<PyAny>,
+    /// `turbo_shard.lifespan`'s object for it; None where there is nothing to start or to stop.
+    pub(crate) lifespan: Option<Owned<PyAny>>,
+    /// The lifespan's state.
+    pub(crate) state: Option<Owned<PyDict>>,
 }
 
 /// How a host's turns come about.
@@ -58,8 +71,11 @@ pub(crate) struct CoroutineHost {
     /// asyncio holds its tasks weakly.
     tasks: Mutex<Slab<Py<PyAny>>>,
     streams: StreamTable,
+    tenant: OnceLock<Tenant>,
     /// Coroutines and streams here or on their way here.
     load: AtomicUsize,
+    /// The end has begun: it comes once.
+    closing: AtomicBool,
     /// What runs here is being cancelled.
     ending: AtomicBool,
     /// No job is taken any more.
@@ -98,7 +114,9 @@ impl CoroutineHost {
             asyncio: OnceLock::new(),
             tasks: Mutex::default(),
             streams: StreamTable::default(),
+            tenant: OnceLock::new(),
             load: AtomicUsize::new(0),
+            closing: AtomicBool::new(false),
             ending: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         })
@@ -165,6 +183,58 @@ impl CoroutineHost {
         self.asyncio(py)?.start(py, coroutine)
     }
 
+    /// As [`start`](CoroutineHost::start), for what `call` returns; the loop is the thread's running one already while
+    /// `call` runs.
+    pub(crate) fn start_call<'py>(
+        &self,
+        py: Python<'py>,
+        call: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Eager<'py>> {
+        let asyncio = self.asyncio(py)?;
+        asyncio.as_running(py, true, || asyncio.start(py, call()?))
+    }
+
+    /// Runs `coroutine` to its end, waiting on this thread: before the loop serves, and after. For the loop's own thread.
+    pub(crate) fn run_here<'py>(
+        self: &Arc<Self>,
+        py: Python<'py>,
+        coroutine: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let asyncio = self.asyncio(py)?;
+        let host = Arc::clone(self);
+        let on_bell = Bound::new(py, OnBell { host })?;
+        let is_hosted = self.driver == Driver::Shard;
+        asyncio.run_here(
+            py,
+            &self.descriptors,
+            is_hosted,
+            coroutine,
+            on_bell.as_any(),
+        )
+    }
+
+    /// Gives the loop its tenant; once. For the loop's own thread.
+    pub(crate) fn move_in(&self, tenant: Tenant) {
+        assert!(self.tenant.set(tenant).is_ok(), "a loop has one tenant");
+    }
+
+    /// The app that lives here.
+    pub(crate) fn tenant(&self, _py: Python<'_>) -> PyResult<&Tenant> {
+        self.tenant
+            .get()
+            .ok_or_else(|| PyRuntimeError::new_err(format!("{} has no app of its own", self.name)))
+    }
+
+    /// A call of the tenant begins, here or on its way here.
+    pub(crate) fn note_begin(&self) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A call of the tenant has ended.
+    pub(crate) fn note_end(&self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// Keeps `task` alive until it is done, then hands its result to `then`. For the loop's own thread.
     pub(crate) fn when_done(self: &Arc<Self>, task: &Bound<'_, PyAny>, then: Then) -> PyResult<()> {
         let py = task.py();
@@ -215,30 +285,71 @@ impl CoroutineHost {
     }
 
     /// Runs the loop until it is told to stop, then ends what is left. For a host on a thread of its own.
-    pub(crate) fn run(self: &Arc<Self>, py: Python<'_>) {
+    pub(crate) fn run(self: &Arc<Self>, py: Python<'_>, time_left: &dyn Fn() -> Duration) {
         if let Some(asyncio) = self.asyncio.get() {
-            asyncio.run_and_close(py, &self.descriptors, CLOSE_SECONDS_MAX);
+            asyncio.run_thread(py, &self.descriptors);
         }
-        self.close(py);
+        self.close(py, time_left);
     }
 
-    /// Ends everything that still runs here, in about [`CLOSE_SECONDS_MAX`].
-    pub(crate) fn close(self: &Arc<Self>, py: Python<'_>) {
-        if self.closed.swap(true, Ordering::AcqRel) {
+    /// Waits for tasks that still run (background tasks, most often) for as long as `time_left` says, has the tenant shut
+    /// down, and ends whatever is left in about [`CLOSE_SECONDS_MAX`].
+    pub(crate) fn close(self: &Arc<Self>, py: Python<'_>, time_left: &dyn Fn() -> Duration) {
+        if self.closing.swap(true, Ordering::AcqRel) {
             return;
         }
-        if self.driver == Driver::Shard {
-            self.work(py);
+        self.work(py);
+        if let Some(asyncio) = self.asyncio.get() {
+            self.finish_tasks(py, time_left());
+            self.shut_down_tenant(py);
+            self.closed.store(true, Ordering::Release);
             self.ending.store(true, Ordering::Relaxed);
-            if let Some(asyncio) = self.asyncio.get() {
-                asyncio.close_hosted(py, &self.descriptors, CLOSE_SECONDS_MAX);
+            match self.driver {
+                Driver::Shard => asyncio.close_hosted(py, &self.descriptors, CLOSE_SECONDS_MAX),
+                Driver::OwnThread => asyncio.close_thread(py, CLOSE_SECONDS_MAX),
             }
         }
+        self.closed.store(true, Ordering::Release);
         self.streams.close_all(py);
         // A task that ignored its cancellation must not keep its answer, nor us.
         let left: Vec<_> = self.tasks().drain().collect();
         drop(left);
         drop(self.inbox.take_all().collect::<Vec<_>>());
+    }
+
+    fn finish_tasks(self: &Arc<Self>, py: Python<'_>, time_left: Duration) {
+        let tasks: Vec<_> = self
+            .tasks()
+            .iter()
+            .map(|(_, task)| task.clone_ref(py))
+            .collect();
+        if tasks.is_empty() || time_left.is_zero() {
+            return;
+        }
+        let waited = PyList::new(py, tasks)
+            .and_then(|tasks| {
+                py.import(intern!(py, "turbo_shard._hosted_loop"))?
+                    .call_method1(intern!(py, "finish"), (tasks, time_left.as_secs_f64()))
+            })
+            .and_then(|finish| self.run_here(py, finish));
+        if let Err(error) = waited {
+            log_exception(py, &error, "tasks could not be waited for");
+        }
+    }
+
+    fn shut_down_tenant(self: &Arc<Self>, py: Python<'_>) {
+        let lifespan = self
+            .tenant
+            .get()
+            .and_then(|tenant| tenant.lifespan.as_ref());
+        let Some(lifespan) = lifespan else { return };
+        let shut_down = lifespan
+            .bind(py)
+            .call_method0(intern!(py, "shutdown"))
+            .and_then(|shutdown| self.run_here(py, shutdown));
+        if let Err(error) = shut_down {
+            log_exception(py, &error, "the app's shutdown failed");
+        }
     }
 
     fn carry_out(self: &Arc<Self>, py: Python<'_>, job: Job) {
@@ -274,10 +385,10 @@ impl CoroutineHost {
                 self.streams
                     .begin(py, self, iterator.bind(py), is_async, handle);
             }
+            Job::Call(call) => call(py),
             Job::Room(stream) => self.streams.room(py, stream),
             Job::PeerLeft(stream) => self.streams.peer_left(py, self, stream),
             Job::Stop => {
-                self.ending.store(true, Ordering::Relaxed);
                 if let Some(asyncio) = self.asyncio.get()
                     && let Err(error) = asyncio.event_loop(py).call_method0("leave_thread")
                 {

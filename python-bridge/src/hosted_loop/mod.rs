@@ -17,6 +17,6 @@ mod descriptors;
 mod inbox;
 mod shard_loop;
 
-pub(crate) use asyncio_threads::AsyncioThreads;
-pub(crate) use coroutine_host::{CoroutineHost, Eager, Job};
+pub(crate) use asyncio_threads::{AsyncioThreads, TimeLeft};
+pub(crate) use coroutine_host::{CoroutineHost, Eager, Job, Tenant};
 pub(crate) use shard_loop::ShardLoop;

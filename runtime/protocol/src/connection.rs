@@ -203,6 +203,17 @@ impl Connection {
         lent(&mut self.workspace).input.consume_body(n);
     }
 
+    /// Whether the whole body lies in the input already, so that [`BodyMode::Whole`](crate::BodyMode::Whole) brings
+    /// [`BodyReady`](crate::Event::BodyReady) at once. False for a chunked body, whose end is not known without decoding.
+    pub fn is_body_at_hand(&self) -> bool {
+        match &self.workspace {
+            Some(workspace) if self.in_exchange() => {
+                self.intake.is_at_hand(&workspace.input, &self.limits)
+            }
+            _ => false,
+        }
+    }
+
     /// Request, body at hand and the writer of the answer, side by side.
     ///
     /// # Panics
@@ -294,6 +305,12 @@ impl Connection {
     #[inline]
     pub fn in_exchange(&self) -> bool {
         self.phase == Phase::Exchange
+    }
+
+    /// The peer has finished sending.
+    #[inline]
+    pub fn has_received_eof(&self) -> bool {
+        self.has_eof
     }
 
     /// Between requests, with nothing buffered in either direction.

@@ -60,7 +60,8 @@ impl Waits<'_> {
             Phase::Idle => (limits.keep_alive_timeout_ms, Wait::Silence),
             Phase::Head => (limits.head_timeout_ms, Wait::Head),
             Phase::Exchange => {
-                if let Some(deadline) = self.body.deadline(limits) {
+                let rate = limits.body_rate_min_bytes_per_s;
+                if let Some(deadline) = self.body.deadline(limits.body_timeout_ms, rate) {
                     return Some((deadline, Wait::Body));
                 }
                 let since = self.half_closed_since.filter(|_| !self.has_unsent_output)?;
@@ -113,12 +114,11 @@ impl BodyClock {
         }
     }
 
-    /// When the wait has been too long: `body_timeout_ms` after the last progress, or earlier if the time waited so far
-    /// exceeds `body_timeout_ms` plus what the bytes received so far may take at the minimum rate.
-    pub(crate) fn deadline(&self, limits: &Limits) -> Option<Tick> {
+    /// When the wait has been too long: `stall_ms` after the last progress, or earlier if the time waited so far exceeds
+    /// `stall_ms` plus what the bytes received so far may take at `rate_min_bytes_per_s` (0: whatever it is).
+    pub(crate) fn deadline(&self, stall_ms: u64, rate_min_bytes_per_s: u64) -> Option<Tick> {
         let since = self.since?;
-        let stall_ms = limits.body_timeout_ms;
-        let earned_ms = match limits.body_rate_min_bytes_per_s {
+        let earned_ms = match rate_min_bytes_per_s {
             0 => return Some(since.after_ms(stall_ms)),
             rate => self.received.saturating_mul(1000) / rate,
         };
@@ -147,6 +147,10 @@ mod tests {
 
     fn at(millis: u64) -> Tick {
         Tick::from_millis(millis)
+    }
+
+    fn deadline(clock: &BodyClock, limits: &Limits) -> Option<Tick> {
+        clock.deadline(limits.body_timeout_ms, limits.body_rate_min_bytes_per_s)
     }
 
     #[test]
@@ -200,10 +204,10 @@ mod tests {
     fn a_body_may_not_stall() {
         let limits = Limits::default();
         let mut clock = BodyClock::default();
-        assert_eq!(clock.deadline(&limits), None);
+        assert_eq!(deadline(&clock, &limits), None);
         clock.run(at(0), true);
         clock.progress(at(5_000), 100_000);
-        assert_eq!(clock.deadline(&limits), Some(at(35_000)));
+        assert_eq!(deadline(&clock, &limits), Some(at(35_000)));
     }
 
     #[test]
@@ -212,12 +216,12 @@ mod tests {
         let mut clock = BodyClock::default();
         clock.run(at(0), true);
         clock.progress(at(29_000), 1);
-        assert_eq!(clock.deadline(&limits), Some(at(30_004)));
+        assert_eq!(deadline(&clock, &limits), Some(at(30_004)));
         let patient = Limits {
             body_rate_min_bytes_per_s: 0,
             ..limits
         };
-        assert_eq!(clock.deadline(&patient), Some(at(59_000)));
+        assert_eq!(deadline(&clock, &patient), Some(at(59_000)));
     }
 
     #[test]
@@ -226,8 +230,8 @@ mod tests {
         let mut clock = BodyClock::default();
         clock.run(at(0), true);
         clock.run(at(1_000), false);
-        assert_eq!(clock.deadline(&limits), None);
+        assert_eq!(deadline(&clock, &limits), None);
         clock.run(at(500_000), true);
-        assert_eq!(clock.deadline(&limits), Some(at(529_000)));
+        assert_eq!(deadline(&clock, &limits), Some(at(529_000)));
     }
 }

@@ -47,6 +47,15 @@ impl HeaderLines {
         };
     }
 
+    /// Adds every line of `other`. For trailers, which come without the fields that are remembered instead of stored.
+    pub fn append(&mut self, other: &HeaderLines) -> Result<(), Misuse> {
+        if self.bytes.len() + other.bytes.len() > RESPONSE_HEAD_BYTES_MAX {
+            return Err(Misuse::HeadTooLarge);
+        }
+        self.bytes.extend_from_slice(&other.bytes);
+        Ok(())
+    }
+
     /// Adds a line. White space around the value is removed; the case of the name is kept. After an error the list is
     /// as it was before.
     pub fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), Misuse> {
@@ -123,6 +132,15 @@ impl HeaderLines {
     /// Nothing was pushed that has any effect.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty() && self.content_length.is_none() && !self.wants_close
+    }
+
+    /// Some stored line's name begins with `prefix`, in any case.
+    pub(crate) fn has_name_prefix(&self, prefix: &[u8]) -> bool {
+        // No value holds a line end.
+        self.bytes.split(|&byte| byte == b'\n').any(|line| {
+            line.get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        })
     }
 
     /// The app set its own `date`.

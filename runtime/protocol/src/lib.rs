@@ -49,6 +49,7 @@ mod send_buffer;
 mod syntax;
 mod tick;
 mod violation;
+pub mod websocket;
 mod workspace;
 
 pub use body_framing::BodyFraming;

@@ -82,6 +82,22 @@ pub enum Misuse {
         /// What was asked for.
         step: AnswerStep,
     },
+    /// A header line of a 101 that belongs to the handshake (`sec-websocket-…`).
+    HandshakeFieldReserved,
+    /// A subprotocol that the client did not offer; it would have to give the connection up (RFC 6455 section 4.1).
+    SubprotocolNotOffered,
+    /// A message or a close on a WebSocket that is closed or closing.
+    WebSocketClosed,
+    /// A close code that must not be sent (RFC 6455 section 7.4).
+    CloseCodeInvalid {
+        /// The code that was asked for.
+        code: u16,
+    },
+    /// A close reason that does not fit into a control frame (RFC 6455 section 5.5).
+    CloseReasonTooLong {
+        /// Length of the reason in UTF-8.
+        bytes: usize,
+    },
 }
 
 impl fmt::Display for Misuse {
@@ -113,6 +129,22 @@ impl fmt::Display for Misuse {
             }
             Misuse::OutOfOrder { stage, step } => {
                 write!(f, "{step:?} does not follow {stage:?} in an answer")
+            }
+            Misuse::HandshakeFieldReserved => {
+                f.write_str("sec-websocket headers of the handshake belong to the server")
+            }
+            Misuse::SubprotocolNotOffered => {
+                f.write_str("the client did not offer this subprotocol")
+            }
+            Misuse::WebSocketClosed => f.write_str("the WebSocket is closed"),
+            Misuse::CloseCodeInvalid { code } => {
+                write!(
+                    f,
+                    "{code} is not a close code that may be sent (1000 to 1003, 1007 to 1014, 3000 to 4999)"
+                )
+            }
+            Misuse::CloseReasonTooLong { bytes } => {
+                write!(f, "close reason has {bytes} bytes, 123 at most fit")
             }
         }
     }

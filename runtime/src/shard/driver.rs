@@ -9,7 +9,7 @@ use turbo_shard_protocol::{
 };
 
 use crate::reply::{Part, Slot};
-use crate::service::{ConnectionInfo, Exchange, Outcome, Service};
+use crate::service::{ConnectionInfo, Deferred, Exchange, Outcome, Service};
 use crate::shard::workbench::Workbench;
 
 /// Requests that one connection may have answered before the others get their turn.
@@ -31,6 +31,19 @@ pub(crate) struct Driver {
     /// The tag of a call that waits for its body.
     tag: u32,
     slot: Option<Slot>,
+    body: BodyFlow,
+}
+
+/// How far a body is that the app reads while it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BodyFlow {
+    /// Nobody streams one.
+    None,
+    /// The app has not asked for it: no `100 Continue`, and nothing is decoded.
+    Unasked,
+    Flowing,
+    /// Nothing comes after what is at hand.
+    Ending,
 }
 
 impl Driver {
@@ -40,6 +53,7 @@ impl Driver {
             info,
             tag: 0,
             slot: None,
+            body: BodyFlow::None,
         }
     }
 
@@ -59,6 +73,9 @@ impl Driver {
     /// The peer will send no more; it may still read.
     pub(crate) fn receive_eof(&mut self, now: Tick) {
         self.connection.receive_eof(now);
+        if let Some(slot) = &self.slot {
+            slot.end_input();
+        }
     }
 
     /// Takes in what a deferred answer has brought, then calls the service for every request that is complete, in
@@ -70,6 +87,7 @@ impl Driver {
         waker: &Waker,
     ) -> Advance {
         self.take_replies(bench, now, waker);
+        self.feed_body(now);
         let mut budget = REQUESTS_PER_TURN_MAX;
         loop {
             match self.connection.next_event(now) {
@@ -82,20 +100,20 @@ impl Driver {
                     }
                 }
                 Event::BodyReady => self.call(bench, now, waker, true),
-                // Bodies are read whole or not at all; a service that streams them would be handed these.
-                Event::BodyChunk => {
-                    let length = self.connection.body().len();
-                    self.connection.consume_body(length);
+                Event::BodyChunk => self.feed_body(now),
+                Event::BodyEnd => {
+                    self.body = BodyFlow::Ending;
+                    self.feed_body(now);
                 }
                 Event::Refused(violation) => {
                     if bench.peer_log.pass(now) {
                         let (peer, status) = (self.info.peer, violation.status());
                         log::info!("{peer} was refused: {violation} ({status})");
                     }
-                    self.slot = None;
+                    self.end_exchange();
                     self.connection.answer_refusal(&bench.date(now));
                 }
-                Event::BodyEnd | Event::ExchangeDone => {}
+                Event::ExchangeDone => self.body = BodyFlow::None,
                 Event::NeedMore | Event::Close => return Advance::Settled,
             }
         }
@@ -167,12 +185,14 @@ impl Driver {
         let date = bench.date(now);
         let tag = if with_body { self.tag } else { 0 };
         let mut deferred = None;
+        let is_body_at_hand = !with_body && self.connection.is_body_at_hand();
         let result = catch_unwind(AssertUnwindSafe(|| {
             let (request, body, response) = self.connection.exchange(&date);
             let mut exchange = Exchange {
                 request,
                 body: with_body.then_some(body),
                 tag,
+                is_body_at_hand,
                 response,
                 connection: &self.info,
                 waker,
@@ -189,8 +209,9 @@ impl Driver {
                     .read_body(now, BodyMode::Whole { bytes_max });
             }
             Ok((Outcome::Deferred, _)) if deferred.is_some() => {
-                self.slot = deferred;
+                self.await_reply(deferred);
                 self.take_replies(bench, now, waker);
+                self.feed_body(now);
             }
             Ok((outcome, finished)) => {
                 log::error!(
@@ -206,6 +227,48 @@ impl Driver {
                 self.connection.drain();
             }
         }
+    }
+
+    fn await_reply(&mut self, deferred: Option<Deferred>) {
+        let Some(Deferred { slot, streams_body }) = deferred else {
+            return;
+        };
+        self.body = match streams_body {
+            true => BodyFlow::Unasked,
+            false => BodyFlow::None,
+        };
+        if self.connection.has_received_eof() {
+            slot.end_input();
+        }
+        self.slot = Some(slot);
+    }
+
+    /// Hands over what has come of a streamed body, as far as the app has room; the rest makes the peer wait.
+    fn feed_body(&mut self, now: Tick) {
+        let Some(slot) = &self.slot else { return };
+        if self.body == BodyFlow::Unasked && slot.wants_body() {
+            self.connection.read_body(now, BodyMode::Stream);
+            self.body = BodyFlow::Flowing;
+        }
+        if !matches!(self.body, BodyFlow::Flowing | BodyFlow::Ending) {
+            return;
+        }
+        let body = self.connection.body();
+        let at_hand = body.len();
+        let taken = slot.push_body(body);
+        if self.body == BodyFlow::Ending && taken == at_hand {
+            slot.end_body();
+            self.body = BodyFlow::None;
+        }
+        if taken > 0 {
+            self.connection.consume_body(taken);
+        }
+    }
+
+    /// Nobody is waited for any more.
+    fn end_exchange(&mut self) {
+        self.slot = None;
+        self.body = BodyFlow::None;
     }
 
     fn take_replies<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, waker: &Waker) {
@@ -229,14 +292,18 @@ impl Driver {
                     length,
                 } => response.start(status, &lines, length).map(|()| false),
                 Part::Chunk(data) => response.chunk(&data).map(|()| false),
-                Part::End => response.end().map(|()| true),
+                Part::End { trailers: None } => response.end().map(|()| true),
+                Part::End {
+                    trailers: Some(trailers),
+                } => response.end_with_trailers(&trailers).map(|()| true),
+                Part::Interim { status, lines } => response.interim(status, &lines).map(|()| false),
                 Part::Failed => {
                     self.fail(bench, now);
                     return;
                 }
             };
             match written {
-                Ok(true) => self.slot = None,
+                Ok(true) => self.end_exchange(),
                 Ok(false) => {}
                 Err(misuse) => {
                     log::error!(
@@ -251,7 +318,7 @@ impl Driver {
 
     /// Our side cannot answer: 500 while nothing was sent, a cut connection after that.
     fn fail<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
-        self.slot = None;
+        self.end_exchange();
         let date = bench.date(now);
         let mut response = self.connection.response(&date);
         if !response.is_started() {

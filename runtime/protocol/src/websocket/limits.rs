@@ -1,0 +1,236 @@
+//! Every bound on what the peer of a WebSocket can make grow, and how it is compressed. Holds numbers, enforces nothing.
+//!
+//! "Worst case" is per connection; a shard multiplies it by the connections that it accepts. An idle WebSocket holds
+//! two buffers of at most `IDLE_BUFFER_BYTES_MAX` and no compression state, unless context takeover was agreed.
+
+use crate::limits::{
+    BODY_RATE_MIN_BYTES_PER_S, BODY_TIMEOUT_MS, INPUT_BYTES_HIGH, LINGER_TIMEOUT_MS, LimitError,
+    OUTPUT_BYTES_HIGH, WRITE_TIMEOUT_MS,
+};
+
+/// Largest message, after decompression; beyond it 1009. Autobahn's largest is 16 MiB. Worst case: this much memory per
+/// connection that receives a message, whatever it looks like on the wire: decompression stops here.
+pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Largest payload of one frame as it comes over the wire; beyond it 1009 as soon as the head of the frame is read.
+/// Costs no memory of its own: a frame is taken apart as it arrives.
+pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What a compressed message may have on the wire beyond `message_bytes_max`: deflate adds 5 bytes to 16 KiB that it
+/// cannot shrink, and senders that flush often add 5 bytes per flush. Without a bound, a peer could send empty blocks for
+/// ever, which inflate to nothing. Costs time, no memory.
+pub const DEFLATE_OVERHEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Most empty frames in one message; beyond it 1008. They cost no memory, but an endless message of them would never be
+/// anything else. A real sender has at most one, at the end.
+pub const EMPTY_FRAGMENTS_MAX: u16 = 1024;
+
+/// Largest capacity of a buffer that an idle WebSocket keeps. Small messages then need no allocation; what large ones
+/// needed is given back. Worst case: two of these per idle connection.
+pub const IDLE_BUFFER_BYTES_MAX: usize = 1024;
+
+/// From one sign of life to the next ping; 0 switches pings off. As `websockets` and uvicorn.
+pub const PING_INTERVAL_MS: u64 = 20_000;
+
+/// From a ping to any sign of life (a pong or anything else); then 1011; 0 waits for ever. As `websockets` and uvicorn.
+pub const PING_TIMEOUT_MS: u64 = 20_000;
+
+/// From our close frame to the peer's; then the connection is closed without it. As `websockets`.
+pub const CLOSE_TIMEOUT_MS: u64 = 10_000;
+
+/// Messages smaller than this are not compressed: they fit into one packet anyway, and starting to compress costs a few
+/// microseconds.
+pub const COMPRESSED_BYTES_MIN: usize = 1024;
+
+/// Effort of compression, 1 to 9.
+pub const COMPRESSION_LEVEL: u32 = 3;
+
+/// Window of compression: 2 to the power of this, 9 to 15. Half the memory of 13, and JSON hardly notices.
+pub const COMPRESSION_WINDOW_BITS: u8 = 12;
+
+/// Memory of one compressor in bytes, without its windows; see [`Compression::context_takeover`].
+pub const COMPRESSOR_BYTES: usize = 256 * 1024;
+
+/// Memory of one decompressor in bytes; see [`Compression::context_takeover`].
+pub const DECOMPRESSOR_BYTES: usize = 44 * 1024;
+
+/// Ceiling of `message_bytes_max` and `frame_bytes_max`: an app takes a message whole.
+pub const MESSAGE_BYTES_CEILING: usize = 1024 * 1024 * 1024;
+
+/// Longest payload of a control frame (RFC 6455 section 5.5).
+pub(super) const CONTROL_BYTES_MAX: usize = 125;
+
+const _: () = {
+    assert!(FRAME_BYTES_MAX <= MESSAGE_BYTES_CEILING);
+    assert!(MESSAGE_BYTES_MAX <= MESSAGE_BYTES_CEILING);
+    assert!(MESSAGE_BYTES_CEILING + DEFLATE_OVERHEAD_BYTES_MAX <= u32::MAX as usize);
+    assert!(IDLE_BUFFER_BYTES_MAX >= 14 + CONTROL_BYTES_MAX);
+};
+
+/// The bounds of the WebSockets of one server. The defaults are the constants of this file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebSocketLimits {
+    /// See [`MESSAGE_BYTES_MAX`].
+    pub message_bytes_max: usize,
+    /// See [`FRAME_BYTES_MAX`].
+    pub frame_bytes_max: usize,
+    /// Unread input at which reading pauses; see [`INPUT_BYTES_HIGH`].
+    pub input_bytes_high: usize,
+    /// Unsent output at which senders should wait; see [`OUTPUT_BYTES_HIGH`].
+    pub output_bytes_high: usize,
+    /// See [`PING_INTERVAL_MS`].
+    pub ping_interval_ms: u64,
+    /// See [`PING_TIMEOUT_MS`].
+    pub ping_timeout_ms: u64,
+    /// See [`CLOSE_TIMEOUT_MS`].
+    pub close_timeout_ms: u64,
+    /// An unfinished frame without one byte of progress; then 1008. See [`BODY_TIMEOUT_MS`].
+    pub frame_timeout_ms: u64,
+    /// Average that an unfinished frame must keep; 0 switches the check off. See [`BODY_RATE_MIN_BYTES_PER_S`].
+    pub frame_rate_min_bytes_per_s: u64,
+    /// See [`WRITE_TIMEOUT_MS`].
+    pub write_timeout_ms: u64,
+    /// See [`LINGER_TIMEOUT_MS`].
+    pub linger_timeout_ms: u64,
+    /// How messages are compressed.
+    pub compression: Compression,
+}
+
+impl Default for WebSocketLimits {
+    fn default() -> WebSocketLimits {
+        WebSocketLimits {
+            message_bytes_max: MESSAGE_BYTES_MAX,
+            frame_bytes_max: FRAME_BYTES_MAX,
+            input_bytes_high: INPUT_BYTES_HIGH,
+            output_bytes_high: OUTPUT_BYTES_HIGH,
+            ping_interval_ms: PING_INTERVAL_MS,
+            ping_timeout_ms: PING_TIMEOUT_MS,
+            close_timeout_ms: CLOSE_TIMEOUT_MS,
+            frame_timeout_ms: BODY_TIMEOUT_MS,
+            frame_rate_min_bytes_per_s: BODY_RATE_MIN_BYTES_PER_S,
+            write_timeout_ms: WRITE_TIMEOUT_MS,
+            linger_timeout_ms: LINGER_TIMEOUT_MS,
+            compression: Compression::default(),
+        }
+    }
+}
+
+/// How permessage-deflate is offered and used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// Accept a client's offer. Off: no message is compressed in either direction.
+    pub is_enabled: bool,
+    /// See [`COMPRESSED_BYTES_MIN`].
+    pub message_bytes_min: usize,
+    /// See [`COMPRESSION_LEVEL`].
+    pub level: u32,
+    /// See [`COMPRESSION_WINDOW_BITS`].
+    pub window_bits: u8,
+    /// Messages may refer to earlier ones: small similar messages shrink much better, but each connection that has
+    /// compressed something holds a compressor ([`COMPRESSOR_BYTES`] and four windows) and a decompressor
+    /// ([`DECOMPRESSOR_BYTES`]) for the rest of its life. Off (the default): both exist only while a message is worked
+    /// on, and an idle connection holds neither; the client is told not to refer back either.
+    pub context_takeover: bool,
+}
+
+impl Default for Compression {
+    fn default() -> Compression {
+        Compression {
+            is_enabled: true,
+            message_bytes_min: COMPRESSED_BYTES_MIN,
+            level: COMPRESSION_LEVEL,
+            window_bits: COMPRESSION_WINDOW_BITS,
+            context_takeover: false,
+        }
+    }
+}
+
+impl WebSocketLimits {
+    /// Checks the values against the ceilings: for settings that a user wrote.
+    ///
+    /// The two times of pings and `frame_rate_min_bytes_per_s` may be 0, as may `message_bytes_min` of compression;
+    /// everything else must be positive.
+    pub fn check(&self) -> Result<(), LimitError> {
+        let positive = [
+            ("message_bytes_max", self.message_bytes_max as u64),
+            ("frame_bytes_max", self.frame_bytes_max as u64),
+            ("input_bytes_high", self.input_bytes_high as u64),
+            ("output_bytes_high", self.output_bytes_high as u64),
+            ("close_timeout_ms", self.close_timeout_ms),
+            ("frame_timeout_ms", self.frame_timeout_ms),
+            ("write_timeout_ms", self.write_timeout_ms),
+            ("linger_timeout_ms", self.linger_timeout_ms),
+        ];
+        if let Some((field, _)) = positive.iter().find(|(_, value)| *value == 0) {
+            return Err(LimitError {
+                field,
+                problem: "must be at least 1",
+            });
+        }
+        let ranges = [
+            (
+                "message_bytes_max",
+                self.message_bytes_max <= MESSAGE_BYTES_CEILING,
+                "must not exceed MESSAGE_BYTES_CEILING (1 GiB)",
+            ),
+            (
+                "frame_bytes_max",
+                self.frame_bytes_max <= MESSAGE_BYTES_CEILING,
+                "must not exceed MESSAGE_BYTES_CEILING (1 GiB)",
+            ),
+            (
+                "compression.level",
+                (1..=9).contains(&self.compression.level),
+                "must be 1 to 9",
+            ),
+            (
+                "compression.window_bits",
+                (9..=15).contains(&self.compression.window_bits),
+                "must be 9 to 15",
+            ),
+        ];
+        match ranges.iter().find(|(_, holds, _)| !holds) {
+            Some((field, _, problem)) => Err(LimitError { field, problem }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_pass_their_own_check() {
+        assert_eq!(WebSocketLimits::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn pings_may_be_off_but_no_buffer_may_be_nothing() {
+        let limits = WebSocketLimits {
+            ping_interval_ms: 0,
+            ping_timeout_ms: 0,
+            ..WebSocketLimits::default()
+        };
+        assert_eq!(limits.check(), Ok(()));
+        let limits = WebSocketLimits {
+            message_bytes_max: 0,
+            ..WebSocketLimits::default()
+        };
+        assert_eq!(limits.check().unwrap_err().field, "message_bytes_max");
+    }
+
+    #[test]
+    fn windows_are_those_that_the_compressor_can_do() {
+        for window_bits in [8, 16] {
+            let limits = WebSocketLimits {
+                compression: Compression {
+                    window_bits,
+                    ..Compression::default()
+                },
+                ..WebSocketLimits::default()
+            };
+            assert_eq!(limits.check().unwrap_err().field, "compression.window_bits");
+        }
+    }
+}
