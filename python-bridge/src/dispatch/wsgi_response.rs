@@ -350,37 +350,32 @@ fn push(
     name: &Bound<'_, PyAny>,
     value: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    let name = header_bytes(name, "a WSGI header's name")?;
+    let name = header_bytes(name, || String::from("a WSGI header's name"))?;
+    let quoted = || format!("{:?}", String::from_utf8_lossy(&name));
     if HOP_BY_HOP
         .iter()
         .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
     {
         return Err(PyValueError::new_err(format!(
-            "a WSGI app must not send the hop-by-hop header {:?}: the connection is the server's",
-            name.escape_ascii().to_string()
+            "a WSGI app must not send the hop-by-hop header {}: the connection is the server's",
+            quoted()
         )));
     }
-    let value = value.cast::<PyString>().map_err(|_| {
-        PyTypeError::new_err(format!(
-            "the value of header {:?} must be a str, not {}",
-            name.escape_ascii().to_string(),
-            type_name(value)
-        ))
-    })?;
-    let value = header_bytes(value, "a WSGI header's value")?;
-    lines.push(&name, &value).map_err(|misuse| {
-        PyValueError::new_err(format!(
-            "header {:?}: {misuse}",
-            name.escape_ascii().to_string()
-        ))
-    })
+    let value = header_bytes(value, || format!("the value of header {}", quoted()))?;
+    lines
+        .push(&name, &value)
+        .map_err(|misuse| PyValueError::new_err(format!("header {}: {misuse}", quoted())))
 }
 
 /// The bytes that a str of PEP 3333 stands for: one per character.
-fn header_bytes<'a>(text: &'a Bound<'_, PyAny>, what: &str) -> PyResult<Cow<'a, [u8]>> {
+fn header_bytes<'a>(
+    text: &'a Bound<'_, PyAny>,
+    what: impl Fn() -> String,
+) -> PyResult<Cow<'a, [u8]>> {
     let Ok(text) = text.cast::<PyString>() else {
         return Err(PyTypeError::new_err(format!(
-            "{what} is a str, not {}",
+            "{} must be a str, not {}",
+            what(),
             type_name(text)
         )));
     };
@@ -389,9 +384,9 @@ fn header_bytes<'a>(text: &'a Bound<'_, PyAny>, what: &str) -> PyResult<Cow<'a, 
         return Ok(Cow::Borrowed(text.as_bytes()));
     }
     let bytes: Result<Vec<u8>, _> = text.chars().map(u8::try_from).collect();
-    bytes.map(Cow::Owned).map_err(|_| {
-        PyValueError::new_err(format!("{what} has characters beyond latin-1: {text:?}"))
-    })
+    bytes
+        .map(Cow::Owned)
+        .map_err(|_| PyValueError::new_err(format!("{} has characters beyond latin-1", what())))
 }
 
 /// A piece of a body.
