@@ -1,6 +1,6 @@
 """A WSGI app whose paths let a test look inside: the environ, the body in all its ways, every kind of answer.
 
-A gate is a file in $GATE_DIR. `app` is as strict or as sloppy as each path wants; `validated` passes wsgiref's validator;
+A gate is a file in $GATE_DIR. `app` is as strict or as sloppy as a path wants, `validated` passes wsgiref's validator,
 `make_app` makes apps that say which of them they are.
 """
 

@@ -14,7 +14,7 @@ class Readable(Protocol):
 
 
 class ErrorStream:
-    """`wsgi.errors`: whatever sys.stderr is when it is written to. Each thread has its own, so that no count is shared."""
+    """`wsgi.errors`: whatever sys.stderr is when it is written to. One per thread, so that no count is shared."""
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text) if sys.stderr is not None else len(text)
