@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use turbo_shard_runtime::protocol::websocket::is_upgrade;
 use turbo_shard_runtime::{
     App, BlockingPool, Exchange, HostedLoop, Mode, Outcome, Place, Service, StartError, ThreadHooks,
 };
@@ -63,36 +65,53 @@ impl ServedApp {
         }
     }
 
-    /// The instance settles on `host`'s loop: its startup runs. For that loop's thread.
-    fn move_in(
+    /// Runs the startup of an instance on `host`'s loop. For that loop's thread.
+    fn start_lifespan(
         &self,
         py: Python<'_>,
         host: &Arc<CoroutineHost>,
         object: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
+    ) -> PyResult<Started> {
         let lifespans = py.import("turbo_shard.lifespan")?;
         let lifespan = match self.interface {
             Interface::Asgi => lifespans.call_method1("of_asgi", (object, &self.lifespan))?,
             Interface::Native => lifespans.call_method1("of_native", (object,))?,
             Interface::Wsgi => py.None().into_bound(py),
         };
-        let mut state = None;
-        if !lifespan.is_none() {
-            let started = host.run_here(py, lifespan.call_method0("startup")?)?;
-            state = started.cast_into::<PyDict>().ok();
+        if lifespan.is_none() {
+            return Ok(Started::default());
         }
-        host.move_in(Tenant {
-            object: Owned::new(object.clone().unbind()),
-            lifespan: (!lifespan.is_none()).then(|| Owned::new(lifespan.unbind())),
-            state: state.map(|state| Owned::new(state.unbind())),
-        });
-        Ok(())
+        let state = host.run_here(py, lifespan.call_method0("startup")?)?;
+        Ok(Started {
+            lifespan: Some(Owned::new(lifespan.unbind())),
+            state: state
+                .cast_into::<PyDict>()
+                .ok()
+                .map(|state| Owned::new(state.unbind())),
+        })
     }
 
     /// Whether a native app wants to be started and stopped.
     fn has_hooks(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<bool> {
         let lifespans = py.import("turbo_shard.lifespan")?;
         Ok(!lifespans.call_method1("of_native", (object,))?.is_none())
+    }
+}
+
+/// What the startup of an instance has left.
+#[derive(Default)]
+struct Started {
+    lifespan: Option<Owned<PyAny>>,
+    state: Option<Owned<PyDict>>,
+}
+
+impl Started {
+    fn into_tenant(self, object: &Bound<'_, PyAny>) -> Tenant {
+        Tenant {
+            object: Owned::new(object.clone().unbind()),
+            lifespan: self.lifespan,
+            state: self.state,
+        }
     }
 }
 
@@ -163,15 +182,31 @@ impl PythonApp {
         let object = served.instance(py, shard)?;
         let app = match served.interface {
             Interface::Native => {
-                if served.of_shard.is_some() || (shard == 0 && self.life.starts_hooks()) {
-                    served.move_in(py, &host, &object)?;
-                }
+                let starts_hooks =
+                    served.of_shard.is_some() || (shard == 0 && self.life.starts_hooks());
+                let lifespan = match starts_hooks {
+                    true => served.start_lifespan(py, &host, &object)?,
+                    false => Started::default(),
+                };
+                let door = object.call_method0(intern!(py, "websocket_door"))?;
+                let tenant = if door.is_none() { &object } else { &door };
+                host.move_in(lifespan.into_tenant(tenant));
+                let door = match door.is_none() {
+                    true => None,
+                    false => Some(AsgiService::of_shard(
+                        py,
+                        Arc::clone(&host),
+                        "",
+                        Arc::clone(&pool),
+                    )?),
+                };
                 let coroutines = Coroutines::hosted(Arc::clone(&host));
                 let native = native_service(py, &object.unbind(), coroutines, Arc::clone(&pool))?;
-                AppService::Native(native)
+                AppService::Native(native, door)
             }
             Interface::Asgi => {
-                served.move_in(py, &host, &object)?;
+                let lifespan = served.start_lifespan(py, &host, &object)?;
+                host.move_in(lifespan.into_tenant(&object));
                 AppService::Asgi(AsgiService::of_shard(
                     py,
                     Arc::clone(&host),
@@ -203,20 +238,43 @@ impl PythonApp {
         let app = match served.interface {
             Interface::Native => {
                 let object = served.object.bind(py).clone();
-                if served.has_hooks(py, &object)? {
+                let door = object.call_method0(intern!(py, "websocket_door"))?;
+                let has_door = !door.is_none();
+                if has_door || served.has_hooks(py, &object)? {
                     let own = Arc::clone(&served);
-                    asyncio.start(py, 1, move |py, host, _| {
-                        own.move_in(py, host, own.object.bind(py))
+                    let door = Owned::new(door.unbind());
+                    // Hooks run on the first thread; every thread takes WebSockets.
+                    let count = if has_door { usize::MAX } else { 1 };
+                    asyncio.start(py, count, move |py, host, number| {
+                        let object = own.object.bind(py);
+                        let lifespan = match number {
+                            0 => own.start_lifespan(py, host, object)?,
+                            _ => Started::default(),
+                        };
+                        host.move_in(lifespan.into_tenant(door.bind(py)));
+                        Ok(())
                     })?;
                 }
+                let door = match has_door {
+                    true => Some(AsgiService::of_worker(
+                        py,
+                        Arc::clone(&asyncio),
+                        "",
+                        Arc::clone(&pool),
+                    )?),
+                    false => None,
+                };
                 let coroutines = Coroutines::threads(asyncio);
                 let native = native_service(py, &object.unbind(), coroutines, Arc::clone(&pool))?;
-                AppService::Native(native)
+                AppService::Native(native, door)
             }
             Interface::Asgi => {
                 let own = Arc::clone(&served);
                 asyncio.start(py, usize::MAX, move |py, host, number| {
-                    own.move_in(py, host, &own.instance(py, number)?)
+                    let object = own.instance(py, number)?;
+                    let lifespan = own.start_lifespan(py, host, &object)?;
+                    host.move_in(lifespan.into_tenant(&object));
+                    Ok(())
                 })?;
                 AppService::Asgi(AsgiService::of_worker(
                     py,
@@ -307,7 +365,8 @@ fn one_line(py: Python<'_>, error: &PyErr) -> String {
 
 /// The service of the app's interface.
 enum AppService {
-    Native(NativeService),
+    /// The door is for the WebSockets of an app that has some.
+    Native(NativeService, Option<AsgiService>),
     Asgi(AsgiService),
     Wsgi(WsgiService),
 }
@@ -316,7 +375,10 @@ impl AppService {
     #[inline]
     fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
         match self {
-            AppService::Native(native) => native.call(exchange),
+            AppService::Native(_, Some(door)) if is_upgrade(&exchange.request) => {
+                door.call(exchange)
+            }
+            AppService::Native(native, _) => native.call(exchange),
             AppService::Asgi(asgi) => asgi.call(exchange),
             AppService::Wsgi(wsgi) => wsgi.call(exchange),
         }

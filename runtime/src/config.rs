@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 
 use turbo_shard_protocol::Limits;
+use turbo_shard_protocol::websocket::{Compression, WebSocketLimits};
 
 use crate::net::placement;
 use crate::service::StartError;
@@ -136,6 +137,28 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
+    /// The bounds of WebSockets: those of their own, and what HTTP connections have as well.
+    pub(crate) fn websocket_limits(&self) -> WebSocketLimits {
+        let (own, http) = (&self.websocket, &self.limits);
+        WebSocketLimits {
+            message_bytes_max: own.message_bytes_max,
+            frame_bytes_max: own.message_bytes_max,
+            input_bytes_high: http.input_bytes_high,
+            output_bytes_high: http.output_bytes_high,
+            ping_interval_ms: own.ping_interval_ms,
+            ping_timeout_ms: own.ping_timeout_ms,
+            frame_timeout_ms: http.body_timeout_ms,
+            frame_rate_min_bytes_per_s: http.body_rate_min_bytes_per_s,
+            write_timeout_ms: http.write_timeout_ms,
+            linger_timeout_ms: http.linger_timeout_ms,
+            compression: Compression {
+                is_enabled: own.deflate,
+                ..Compression::default()
+            },
+            ..WebSocketLimits::default()
+        }
+    }
+
     /// Refuses what cannot work, naming the setting.
     pub fn check(&self) -> Result<(), StartError> {
         if self.shards.get() > SHARDS_MAX {
@@ -163,6 +186,7 @@ impl ServerConfig {
         }
         self.limits
             .check()
+            .and_then(|()| self.websocket_limits().check())
             .map_err(|error| StartError::new(error.to_string()))
     }
 }

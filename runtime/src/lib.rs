@@ -5,6 +5,7 @@ mod blocking_pool;
 mod config;
 mod engine;
 mod mailbox;
+mod message_feed;
 mod net;
 mod reply;
 mod request_body;
@@ -25,6 +26,7 @@ pub use config::{
     WebSocketConfig,
 };
 pub use engine::registry::{EngineProbe, probe_engines};
+pub use message_feed::{MESSAGES_QUEUED_BYTES_HIGH, MESSAGES_QUEUED_MAX, Received};
 pub use net::placement::{AllowedCores, allowed_cores};
 pub use reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};
 pub use request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};

@@ -6,6 +6,7 @@ use std::os::fd::RawFd;
 use std::task::Waker;
 use std::time::Instant;
 
+use turbo_shard_protocol::websocket::WebSocketLimits;
 use turbo_shard_protocol::{RequestHead, ResponseWriter};
 
 use crate::reply::{ReplyHandle, Slot};
@@ -98,6 +99,8 @@ pub struct Exchange<'a> {
     pub is_body_at_hand: bool,
     /// Where an immediate answer goes.
     pub response: ResponseWriter<'a>,
+    /// What [`Handshake::accept`](turbo_shard_protocol::websocket::Handshake::accept) needs to know.
+    pub websocket_limits: &'a WebSocketLimits,
     /// Who is talking to whom.
     pub connection: &'a ConnectionInfo,
     pub(crate) waker: &'a Waker,

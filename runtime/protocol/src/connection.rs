@@ -1,12 +1,13 @@
 //! The driver of one connection: bytes and ticks in, events and bytes out. Knows no socket and no clock.
 //!
 //! The parts: `connection/reading.rs` finds the next event in the input, `connection/ending.rs` is about refusals,
-//! deadlines and the ways to part. The states are those of `lifecycle.rs`.
+//! deadlines and the ways to part, `connection/upgrade.rs` about leaving HTTP. The states are those of `lifecycle.rs`.
 
 mod ending;
 #[cfg(test)]
 mod memory_tests;
 mod reading;
+mod upgrade;
 
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ use crate::response_head::DateLine;
 use crate::response_writer::ResponseWriter;
 use crate::tick::Tick;
 use crate::workspace::Workspace;
+
+pub use upgrade::Upgraded;
 
 /// One server-side HTTP/1.1 connection (RFC 9112).
 ///

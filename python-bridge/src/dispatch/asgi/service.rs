@@ -6,11 +6,15 @@ use std::sync::Arc;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+use turbo_shard_runtime::protocol::websocket::{Handshake, HandshakeFault, is_upgrade};
 use turbo_shard_runtime::protocol::{BodyFraming, HeaderLines, Method};
 use turbo_shard_runtime::{BlockingPool, Exchange, Outcome, ReplyHandle};
 
-use super::http_cycle::{HttpChannel, HttpCycle, Incoming, Surroundings};
+use super::http_channel::HttpChannel;
+use super::http_cycle::{HttpCycle, Incoming, Surroundings};
 use super::scope::ScopeMaker;
+use super::websocket_channel::WebSocketChannel;
+use super::websocket_cycle::WebSocketCycle;
 use super::words::Words;
 use crate::dispatch::clean_context::CleanContext;
 use crate::dispatch::deferred::RequestName;
@@ -80,9 +84,10 @@ impl AsgiService {
             return READ_BODY;
         }
         attached(|py| {
-            let served = match &self.home {
-                Home::Shard(host) => self.serve_here(py, host, exchange),
-                Home::Threads(threads) => self.serve_elsewhere(py, threads, exchange),
+            let served = match (&self.home, is_upgrade(&exchange.request)) {
+                (_, true) => self.open_websocket(py, exchange),
+                (Home::Shard(host), _) => self.serve_here(py, host, exchange),
+                (Home::Threads(threads), _) => self.serve_elsewhere(py, threads, exchange),
             };
             served.unwrap_or_else(|error| {
                 let name = RequestName(exchange.request).to_string();
@@ -185,6 +190,62 @@ impl AsgiService {
         Ok(Outcome::Deferred)
     }
 
+    /// Calls the app for a WebSocket, wherever it lives.
+    fn open_websocket(&self, py: Python<'_>, exchange: &mut Exchange<'_>) -> PyResult<Outcome> {
+        let handshake = match Handshake::check(&exchange.request) {
+            Ok(handshake) => handshake,
+            Err(fault) => return Ok(self.refuse_handshake(fault, exchange)),
+        };
+        let host = match &self.home {
+            Home::Shard(host) => Arc::clone(host),
+            Home::Threads(threads) => threads.choose(py)?,
+        };
+        let tenant = host.tenant(py)?;
+        let scope = self.scopes.websocket(
+            py,
+            &self.words,
+            exchange.request,
+            exchange.connection,
+            handshake.subprotocols(),
+            tenant.state.as_ref(),
+        )?;
+        self.context.renew(py)?;
+        let compression = exchange.websocket_limits.compression.clone();
+        let name = format!("WebSocket {}", exchange.request.path().escape_ascii());
+        let around = self.surroundings(&host);
+        let cycle = WebSocketCycle::new(around, handshake, compression, exchange.defer());
+        host.note_begin();
+        if host.is_here() {
+            begin_websocket(py, &host, scope, &cycle, name);
+        } else {
+            let scope = Owned::new(scope.unbind());
+            let there = Arc::clone(&host);
+            host.post(Job::Call(Box::new(move |py| {
+                begin_websocket(py, &there, scope.bind(py).clone(), &cycle, name);
+            })));
+        }
+        Ok(Outcome::Deferred)
+    }
+
+    fn refuse_handshake(&self, fault: HandshakeFault, exchange: &mut Exchange<'_>) -> Outcome {
+        let mut lines = lines_of(Lines::Text);
+        // Whatever came behind the handshake is not HTTP.
+        let close: &[(&str, &str)] = &[("connection", "close")];
+        for (name, value) in fault.lines().iter().chain(close) {
+            let pushed = lines.push(name.as_bytes(), value.as_bytes());
+            debug_assert_eq!(pushed, Ok(()), "our own lines are valid");
+        }
+        let text = fault.text().as_bytes();
+        if exchange
+            .response
+            .whole(fault.status(), &lines, text)
+            .is_err()
+        {
+            return self.internal_error(exchange);
+        }
+        Outcome::Answered
+    }
+
     fn surroundings(&self, host: &Arc<CoroutineHost>) -> Surroundings {
         Surroundings {
             host: Arc::clone(host),
@@ -270,6 +331,39 @@ impl Call {
             }
         }
     }
+}
+
+/// Calls the app for a WebSocket, on the thread of its loop.
+fn begin_websocket(
+    py: Python<'_>,
+    host: &Arc<CoroutineHost>,
+    scope: Bound<'_, PyDict>,
+    cycle: &Arc<WebSocketCycle>,
+    name: String,
+) {
+    let started = host.tenant(py).and_then(|tenant| {
+        let channel = Bound::new(py, WebSocketChannel(Arc::clone(cycle)))?;
+        let receive = channel.getattr(intern!(py, "receive"))?;
+        let send = channel.getattr(intern!(py, "send"))?;
+        host.start_call(py, || tenant.object.bind(py).call1((scope, receive, send)))
+    });
+    let result = match started {
+        Ok(Eager::Waiting(task)) => {
+            let (there, ended, name) = (Arc::clone(host), Arc::clone(cycle), name.clone());
+            let then = move |py: Python<'_>, result: PyResult<Bound<'_, PyAny>>| {
+                there.note_end();
+                ended.finish(py, &result, &name);
+            };
+            match host.when_done(&task, Box::new(then)) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            }
+        }
+        Ok(Eager::Finished(result)) => result,
+        Err(error) => Err(error),
+    };
+    host.note_end();
+    cycle.finish(py, &result, &name);
 }
 
 /// Calls the app and runs what it returns up to its first wait.
