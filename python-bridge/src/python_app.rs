@@ -16,7 +16,9 @@ use turbo_shard_runtime::{
 };
 
 use crate::coroutines::Coroutines;
-use crate::dispatch::{AsgiService, NativeService, WsgiService, native_service, wsgi_thread_stops};
+use crate::dispatch::{
+    AsgiService, NativeService, WsgiService, let_pool_run, native_service, wsgi_thread_stops,
+};
 use crate::hosted_loop::{AsyncioThreads, CoroutineHost, ShardLoop, Tenant, TimeLeft};
 use crate::life::{Counted, Life, Shared};
 use crate::python_thread::{self, Owned, attached, thread_parks};
@@ -327,6 +329,7 @@ impl App for PythonApp {
 
     fn thread_parks(&self) {
         thread_parks();
+        let_pool_run();
     }
 
     fn thread_stops(&self) {

@@ -26,4 +26,4 @@ mod wsgi_response;
 pub(crate) use asgi::AsgiService;
 pub(crate) use native::{NativeService, native_service};
 pub(crate) use request_text::{cookie_pairs, decode_path_text, decode_query_text, query_pairs};
-pub(crate) use wsgi::{WsgiService, wsgi_thread_stops};
+pub(crate) use wsgi::{WsgiService, let_pool_run, wsgi_thread_stops};
