@@ -62,8 +62,8 @@ def test_full_queue_is_answered_503_with_when_to_return(
     answer = refused.answer()
     assert answer.status == 503
     assert int(answer.header("retry-after") or "") >= 1
-    assert "answered 503: the blocking pool's queue is full" in server.log
-    assert "GET /blocking answered 503" in server.log
+    said = "GET /blocking answered 503: the blocking pool's queue is full"
+    wait_until(lambda: said in server.log, "the refusal in the log")
     (gates / name).touch()
     for client in clients:
         if client is not refused:
