@@ -1,5 +1,6 @@
 //! turbo-shard's Python side: `turbo_shard._native`. Re-exports and registers; whatever it does lives in its modules.
 
+mod byte_pieces;
 mod coroutines;
 mod dispatch;
 mod errors;

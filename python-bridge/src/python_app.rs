@@ -16,7 +16,9 @@ use turbo_shard_runtime::{
 };
 
 use crate::coroutines::Coroutines;
-use crate::dispatch::{AsgiService, NativeService, native_service};
+use crate::dispatch::{
+    AsgiService, NativeService, WsgiService, let_pool_run, native_service, wsgi_thread_stops,
+};
 use crate::hosted_loop::{AsyncioThreads, CoroutineHost, ShardLoop, Tenant, TimeLeft};
 use crate::life::{Counted, Life, Shared};
 use crate::python_thread::{self, Owned, attached, thread_parks};
@@ -214,7 +216,11 @@ impl PythonApp {
                     Arc::clone(&pool),
                 )?)
             }
-            Interface::Wsgi => return Err(no_wsgi()),
+            Interface::Wsgi => AppService::Wsgi(WsgiService::new(
+                &object,
+                &served.root_path,
+                Arc::clone(&pool),
+            )?),
         };
         // A shared app's hooks run on the first shard, and its shutdown waits for the others.
         let is_last_out = shard == 0 && served.of_shard.is_none();
@@ -279,7 +285,12 @@ impl PythonApp {
                     Arc::clone(&pool),
                 )?)
             }
-            Interface::Wsgi => return Err(no_wsgi()),
+            // One pool calls the app, so that there is one instance.
+            Interface::Wsgi => AppService::Wsgi(WsgiService::new(
+                served.object.bind(py),
+                &served.root_path,
+                Arc::clone(&pool),
+            )?),
         };
         Ok(Parts {
             app,
@@ -288,10 +299,6 @@ impl PythonApp {
             is_last_out: false,
         })
     }
-}
-
-fn no_wsgi() -> PyErr {
-    PyRuntimeError::new_err("this interface has no service")
 }
 
 impl App for PythonApp {
@@ -322,6 +329,7 @@ impl App for PythonApp {
 
     fn thread_parks(&self) {
         thread_parks();
+        let_pool_run();
     }
 
     fn thread_stops(&self) {
@@ -363,6 +371,7 @@ enum AppService {
     /// The door is for the WebSockets of an app that has some.
     Native(NativeService, Option<AsgiService>),
     Asgi(AsgiService),
+    Wsgi(WsgiService),
 }
 
 impl AppService {
@@ -374,6 +383,7 @@ impl AppService {
             }
             AppService::Native(native, _) => native.call(exchange),
             AppService::Asgi(asgi) => asgi.call(exchange),
+            AppService::Wsgi(wsgi) => wsgi.call(exchange),
         }
     }
 }
@@ -460,6 +470,7 @@ impl ThreadHooks for PoolThreads {
     }
 
     fn stops(&self) {
+        wsgi_thread_stops();
         python_thread::thread_stops();
     }
 }
