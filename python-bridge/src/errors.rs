@@ -14,6 +14,13 @@ create_exception!(
     "The server could not start; the message is one line for a person."
 );
 
+create_exception!(
+    turbo_shard._native,
+    LifespanError,
+    StartError,
+    "The app's own startup failed; the message is the app's."
+);
+
 /// Logs `error` with its traceback on the logger `turbo_shard.error`; `what` says what was going on.
 ///
 /// Never fails: if logging itself raises, the error is written as an unraisable one.

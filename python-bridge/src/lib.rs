@@ -1,15 +1,18 @@
 //! turbo-shard's Python side: `turbo_shard._native`. Re-exports and registers; whatever it does lives in its modules.
 
+mod byte_pieces;
 mod coroutines;
 mod dispatch;
 mod errors;
 mod hosted_loop;
 mod json;
+mod life;
 mod logging;
 mod python_app;
 mod python_thread;
 mod reply_reader;
 mod request_view;
+mod served_app;
 mod server_object;
 mod streaming;
 
@@ -21,6 +24,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("StartError", py.get_type::<errors::StartError>())?;
+    module.add("LifespanError", py.get_type::<errors::LifespanError>())?;
     module.add_class::<server_object::NativeServer>()?;
     module.add_class::<request_view::Request>()?;
     module.add_function(wrap_pyfunction!(json::json_encode, module)?)?;

@@ -3,20 +3,28 @@
 
 use std::cell::RefCell;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Instant;
 
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
 use pyo3::prelude::*;
+use turbo_shard_runtime::protocol::websocket::is_upgrade;
 use turbo_shard_runtime::{
     App, BlockingPool, Exchange, HostedLoop, Mode, Outcome, Place, Service, StartError, ThreadHooks,
 };
 
 use crate::coroutines::Coroutines;
-use crate::dispatch::{NativeService, native_service};
-use crate::hosted_loop::{AsyncioThreads, CoroutineHost, ShardLoop};
+use crate::dispatch::{
+    AsgiService, NativeService, WsgiService, let_pool_run, native_service, wsgi_thread_stops,
+};
+use crate::hosted_loop::{AsyncioThreads, CoroutineHost, ShardLoop, TimeLeft};
+use crate::life::{Counted, Life, Shared};
 use crate::python_thread::{self, Owned, attached, thread_parks};
+use crate::served_app::{Interface, ServedApp, Started};
 
 /// What the bridge itself is told; the rest of the settings are the runtime's.
+#[derive(Clone, Debug)]
 pub(crate) struct BridgeSettings {
     pub(crate) blocking_threads: NonZeroUsize,
     pub(crate) blocking_queue_max: usize,
@@ -24,50 +32,30 @@ pub(crate) struct BridgeSettings {
 
 /// The app that a server runs.
 pub(crate) struct PythonApp {
-    app: Owned<PyAny>,
+    served: Arc<ServedApp>,
     settings: BridgeSettings,
     life: Arc<Life>,
 }
 
-/// What outlives the runtime's hold on the app: the threads that only the bridge knows of.
-pub(crate) struct Life {
-    /// Threads of the runtime that have a Python state.
-    threads: AtomicUsize,
-    /// Work-stealing mode: shared by all workers.
-    shared: Mutex<Option<Shared>>,
-}
-
-#[derive(Clone)]
-struct Shared {
-    asyncio: Arc<AsyncioThreads>,
-    pool: Arc<BlockingPool>,
-}
-
 impl PythonApp {
     pub(crate) fn new(
-        app: Py<PyAny>,
+        served: ServedApp,
         settings: BridgeSettings,
         mode: Mode,
         threads: usize,
     ) -> PythonApp {
-        let life = Life {
-            threads: AtomicUsize::new(0),
-            shared: Mutex::default(),
-        };
         let app = PythonApp {
-            app: Owned::new(app),
+            served: Arc::new(served),
             settings,
-            life: Arc::new(life),
+            life: Arc::default(),
         };
         if mode == Mode::Steal {
-            let shared = Shared {
-                asyncio: Arc::new(AsyncioThreads::new(threads)),
+            let life = Arc::clone(&app.life);
+            let time_left: TimeLeft = Arc::new(move || life.time_left());
+            app.life.share(Shared {
+                asyncio: Arc::new(AsyncioThreads::new(threads, time_left)),
                 pool: app.pool("blocking"),
-            };
-            *app.life
-                .shared
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = Some(shared);
+            });
         }
         app
     }
@@ -90,58 +78,139 @@ impl PythonApp {
     }
 
     fn make(&self, py: Python<'_>, place: Place) -> PyResult<PythonService> {
-        let (host, coroutines, pool) = match place {
-            Place::Shard(shard) => {
-                let host = CoroutineHost::of_shard(shard)?;
-                (
-                    Some(Arc::clone(&host)),
-                    Coroutines::hosted(host),
-                    self.pool(&format!("blocking-{shard}")),
-                )
-            }
-            Place::Worker => {
-                let Some(shared) = self.life.shared() else {
-                    return Err(pyo3::exceptions::PyRuntimeError::new_err(
-                        "the server is ending",
-                    ));
-                };
-                (None, Coroutines::threads(shared.asyncio), shared.pool)
-            }
+        let parts = match place {
+            Place::Shard(shard) => self.parts_of_shard(py, shard)?,
+            Place::Worker => self.parts_of_worker(py)?,
         };
-        let native = native_service(py, &self.app, coroutines, Arc::clone(&pool))?;
+        let _counted = self.life.enter();
         Ok(PythonService {
-            parts: RefCell::new(Some(Parts { native, host, pool })),
+            parts: RefCell::new(Some(parts)),
+            life: Arc::clone(&self.life),
+            _counted,
         })
     }
-}
 
-impl Life {
-    fn shared(&self) -> Option<Shared> {
-        self.shared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    fn parts_of_shard(&self, py: Python<'_>, shard: usize) -> PyResult<Parts> {
+        let served = &*self.served;
+        let pool = self.pool(&format!("blocking-{shard}"));
+        let host = CoroutineHost::of_shard(shard)?;
+        let object = served.instance(py, shard)?;
+        let app = match served.interface {
+            Interface::Native => {
+                let starts_hooks =
+                    served.of_shard.is_some() || (shard == 0 && self.life.starts_hooks());
+                let lifespan = match starts_hooks {
+                    true => served.start_lifespan(py, &host, &object)?,
+                    false => Started::default(),
+                };
+                let door = object.call_method0(intern!(py, "websocket_door"))?;
+                let tenant = if door.is_none() { &object } else { &door };
+                host.move_in(lifespan.into_tenant(tenant));
+                let door = match door.is_none() {
+                    true => None,
+                    false => Some(AsgiService::of_shard(
+                        py,
+                        Arc::clone(&host),
+                        "",
+                        Arc::clone(&pool),
+                    )?),
+                };
+                let coroutines = Coroutines::hosted(Arc::clone(&host));
+                let native = native_service(py, &object.unbind(), coroutines, Arc::clone(&pool))?;
+                AppService::Native(native, door)
+            }
+            Interface::Asgi => {
+                let lifespan = served.start_lifespan(py, &host, &object)?;
+                host.move_in(lifespan.into_tenant(&object));
+                AppService::Asgi(AsgiService::of_shard(
+                    py,
+                    Arc::clone(&host),
+                    &served.root_path,
+                    Arc::clone(&pool),
+                )?)
+            }
+            Interface::Wsgi => AppService::Wsgi(WsgiService::new(
+                &object,
+                &served.root_path,
+                Arc::clone(&pool),
+            )?),
+        };
+        // A shared app's hooks run on the first shard, and its shutdown waits for the others.
+        let is_last_out = shard == 0 && served.of_shard.is_none();
+        Ok(Parts {
+            app,
+            host: Some(host),
+            pool,
+            is_last_out,
+        })
     }
 
-    /// Ends what the workers shared. To be called detached. Waits for calls on the blocking pool: a thread that does so
-    /// for too long is one of those that are left.
-    pub(crate) fn end(&self) {
-        let shared = self
-            .shared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(shared) = shared {
-            self.threads.fetch_add(1, Ordering::AcqRel);
-            shared.asyncio.stop();
-            drop(shared);
-            self.threads.fetch_sub(1, Ordering::AcqRel);
-        }
-    }
-
-    /// Threads that the runtime has given up waiting for: they are still in a handler.
-    pub(crate) fn threads_left(&self) -> usize {
-        self.threads.load(Ordering::Acquire)
+    fn parts_of_worker(&self, py: Python<'_>) -> PyResult<Parts> {
+        let Some(Shared { asyncio, pool }) = self.life.shared() else {
+            return Err(PyRuntimeError::new_err("the server is ending"));
+        };
+        let served = Arc::clone(&self.served);
+        let app = match served.interface {
+            Interface::Native => {
+                let object = served.object.bind(py).clone();
+                let door = object.call_method0(intern!(py, "websocket_door"))?;
+                let has_door = !door.is_none();
+                if has_door || served.has_hooks(py, &object)? {
+                    let own = Arc::clone(&served);
+                    let door = Owned::new(door.unbind());
+                    // Hooks run on the first thread; every thread takes WebSockets.
+                    let count = if has_door { usize::MAX } else { 1 };
+                    asyncio.start(py, count, move |py, host, number| {
+                        let object = own.object.bind(py);
+                        let lifespan = match number {
+                            0 => own.start_lifespan(py, host, object)?,
+                            _ => Started::default(),
+                        };
+                        host.move_in(lifespan.into_tenant(door.bind(py)));
+                        Ok(())
+                    })?;
+                }
+                let door = match has_door {
+                    true => Some(AsgiService::of_worker(
+                        py,
+                        Arc::clone(&asyncio),
+                        "",
+                        Arc::clone(&pool),
+                    )?),
+                    false => None,
+                };
+                let coroutines = Coroutines::threads(asyncio);
+                let native = native_service(py, &object.unbind(), coroutines, Arc::clone(&pool))?;
+                AppService::Native(native, door)
+            }
+            Interface::Asgi => {
+                let own = Arc::clone(&served);
+                asyncio.start(py, usize::MAX, move |py, host, number| {
+                    let object = own.instance(py, number)?;
+                    let lifespan = own.start_lifespan(py, host, &object)?;
+                    host.move_in(lifespan.into_tenant(&object));
+                    Ok(())
+                })?;
+                AppService::Asgi(AsgiService::of_worker(
+                    py,
+                    asyncio,
+                    &served.root_path,
+                    Arc::clone(&pool),
+                )?)
+            }
+            // One pool calls the app, so that there is one instance.
+            Interface::Wsgi => AppService::Wsgi(WsgiService::new(
+                served.object.bind(py),
+                &served.root_path,
+                Arc::clone(&pool),
+            )?),
+        };
+        Ok(Parts {
+            app,
+            host: None,
+            pool,
+            is_last_out: false,
+        })
     }
 }
 
@@ -150,13 +219,17 @@ impl App for PythonApp {
 
     fn thread_starts(&self) -> Result<(), StartError> {
         python_thread::thread_starts();
-        self.life.threads.fetch_add(1, Ordering::AcqRel);
+        self.life.thread_starts();
         Ok(())
     }
 
     fn service(&self, place: Place) -> Result<PythonService, StartError> {
         let made = attached(|py| {
             self.make(py, place).map_err(|error| {
+                if is_lifespan_failure(py, &error) {
+                    self.life.note_lifespan_failure();
+                    return StartError::new(error.value(py).to_string());
+                }
                 StartError::new(format!(
                     "the app cannot be served: {}",
                     one_line(py, &error)
@@ -169,16 +242,27 @@ impl App for PythonApp {
 
     fn thread_parks(&self) {
         thread_parks();
+        let_pool_run();
     }
 
     fn thread_stops(&self) {
         python_thread::thread_stops();
-        self.life.threads.fetch_sub(1, Ordering::AcqRel);
+        self.life.thread_stops();
     }
 
     fn workers_ended(&self) {
         self.life.end();
     }
+
+    fn stops_by(&self, deadline: Instant) {
+        self.life.stops_by(deadline);
+    }
+}
+
+fn is_lifespan_failure(py: Python<'_>, error: &PyErr) -> bool {
+    py.import("turbo_shard.lifespan")
+        .and_then(|lifespans| lifespans.getattr("LifespanFailed"))
+        .is_ok_and(|class| error.is_instance(py, &class))
 }
 
 /// What is wrong with the app: in its author's words if it is turbo-shard that complains, else with the exception's type.
@@ -186,7 +270,7 @@ fn one_line(py: Python<'_>, error: &PyErr) -> String {
     let is_ours = error
         .get_type(py)
         .name()
-        .is_ok_and(|name| name == "RegistrationError");
+        .is_ok_and(|name| name == "RegistrationError" || name == "AppError");
     let text = if is_ours {
         error.value(py).to_string()
     } else {
@@ -195,28 +279,64 @@ fn one_line(py: Python<'_>, error: &PyErr) -> String {
     text.replace('\n', " ")
 }
 
+/// The service of the app's interface.
+enum AppService {
+    /// The door is for the WebSockets of an app that has some.
+    Native(NativeService, Option<AsgiService>),
+    Asgi(AsgiService),
+    Wsgi(WsgiService),
+}
+
+impl AppService {
+    #[inline]
+    fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
+        match self {
+            AppService::Native(_, Some(door)) if is_upgrade(&exchange.request) => {
+                door.call(exchange)
+            }
+            AppService::Native(native, _) => native.call(exchange),
+            AppService::Asgi(asgi) => asgi.call(exchange),
+            AppService::Wsgi(wsgi) => wsgi.call(exchange),
+        }
+    }
+}
+
 /// One thread's service.
 pub(crate) struct PythonService {
     /// Taken when the service stops: an engine may hold on to a stopped service, but not to the app.
     parts: RefCell<Option<Parts>>,
+    life: Arc<Life>,
+    _counted: Counted,
 }
 
 struct Parts {
-    native: NativeService,
+    app: AppService,
     host: Option<Arc<CoroutineHost>>,
     pool: Arc<BlockingPool>,
+    /// Its host shuts the app down, which the others use until they have ended.
+    is_last_out: bool,
 }
 
 impl PythonService {
     fn end(&self) {
-        let Some(Parts { native, host, pool }) = self.parts.take() else {
+        let Some(Parts {
+            app,
+            host,
+            pool,
+            is_last_out,
+        }) = self.parts.take()
+        else {
             return;
         };
+        if is_last_out {
+            thread_parks();
+            self.life.wait_for_others();
+        }
         attached(|py| {
             if let Some(host) = &host {
-                host.close(py);
+                host.close(py, &|| self.life.time_left());
             }
-            drop((native, host));
+            drop((app, host));
         });
         thread_parks();
         // Last and detached: the pool's threads are joined here, and they need Python to finish.
@@ -228,7 +348,7 @@ impl Service for PythonService {
     #[inline]
     fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
         match &*self.parts.borrow() {
-            Some(parts) => parts.native.call(exchange),
+            Some(parts) => parts.app.call(exchange),
             None => unreachable!("nothing is called after `stop`"),
         }
     }
@@ -239,9 +359,6 @@ impl Service for PythonService {
     }
 
     fn stop(&self) {
-        if let Some(parts) = &*self.parts.borrow() {
-            parts.native.stop();
-        }
         self.end();
     }
 }
@@ -266,6 +383,7 @@ impl ThreadHooks for PoolThreads {
     }
 
     fn stops(&self) {
+        wsgi_thread_stops();
         python_thread::thread_stops();
     }
 }

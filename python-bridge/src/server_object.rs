@@ -12,13 +12,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use turbo_shard_runtime::{
     self as runtime, BoundServer, EngineChoice, EngineName, Mode, Report, ServerConfig,
-    ServerHandle,
+    ServerHandle, WebSocketConfig,
 };
 
-use crate::errors::StartError;
+use crate::errors::{LifespanError, StartError};
 use crate::logging;
 use crate::python_app::{BridgeSettings, PythonApp};
 use crate::python_thread::{Owned, attached, left_behind};
+use crate::served_app::{Interface, ServedApp};
 
 /// How long the interpreter's exit waits for a server that still runs on another thread.
 const EXIT_WAIT: Duration = Duration::from_secs(5);
@@ -39,7 +40,8 @@ pub(crate) struct NativeServer {
 impl NativeServer {
     #[new]
     #[pyo3(signature = (*, mode, engine, shards, pin, host, port, backlog, connections_max, graceful_timeout, body_max,
-        keep_alive_timeout, head_timeout, body_timeout, write_timeout, blocking_threads, blocking_queue_max, log_level))]
+        keep_alive_timeout, head_timeout, body_timeout, write_timeout, blocking_threads, blocking_queue_max, ws_ping_interval = 20.0,
+        ws_ping_timeout = 20.0, ws_message_max = 16 * 1024 * 1024, ws_deflate = true, log_level = "info"))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
@@ -59,6 +61,10 @@ impl NativeServer {
         write_timeout: f64,
         blocking_threads: usize,
         blocking_queue_max: usize,
+        ws_ping_interval: f64,
+        ws_ping_timeout: f64,
+        ws_message_max: usize,
+        ws_deflate: bool,
         log_level: &str,
     ) -> PyResult<NativeServer> {
         let mut config = ServerConfig {
@@ -86,6 +92,12 @@ impl NativeServer {
         config.limits.head_timeout_ms = milliseconds("head_timeout", head_timeout)?;
         config.limits.body_timeout_ms = milliseconds("body_timeout", body_timeout)?;
         config.limits.write_timeout_ms = milliseconds("write_timeout", write_timeout)?;
+        config.websocket = WebSocketConfig {
+            ping_interval_ms: milliseconds("ws_ping_interval", ws_ping_interval)?,
+            ping_timeout_ms: milliseconds("ws_ping_timeout", ws_ping_timeout)?,
+            message_bytes_max: ws_message_max,
+            deflate: ws_deflate,
+        };
         let bridge = BridgeSettings {
             blocking_threads: at_least_one("blocking_threads", blocking_threads)?,
             blocking_queue_max,
@@ -124,21 +136,41 @@ impl NativeServer {
 
     /// Serves `app` until the server is stopped. `on_ready` is called once every shard serves; what it raises stops
     /// the server and is raised from here.
-    #[pyo3(signature = (app, *, interface = "native", handle_signals, on_ready = None))]
+    #[pyo3(signature = (app, *, interface = "native", app_of_shard = None, lifespan = "auto", root_path = "",
+        handle_signals, on_ready = None))]
+    #[allow(clippy::too_many_arguments)]
     fn run(
         &self,
         py: Python<'_>,
         app: Py<PyAny>,
         interface: &str,
+        app_of_shard: Option<Py<PyAny>>,
+        lifespan: &str,
+        root_path: &str,
         handle_signals: bool,
         on_ready: Option<Py<PyAny>>,
     ) -> PyResult<()> {
-        one_of("interface", interface, &[("native", ())])?;
+        let interface = one_of(
+            "interface",
+            interface,
+            &[
+                ("native", Interface::Native),
+                ("asgi", Interface::Asgi),
+                ("wsgi", Interface::Wsgi),
+            ],
+        )?;
+        let served = ServedApp {
+            interface,
+            object: Owned::new(app),
+            of_shard: app_of_shard.map(Owned::new),
+            root_path: String::from(root_path),
+            lifespan: String::from(lifespan),
+        };
         let taken = lock(&self.bound).take();
         let (bound, settings) =
             taken.ok_or_else(|| PyRuntimeError::new_err("a server can be run once"))?;
         let app = PythonApp::new(
-            app,
+            served,
             settings,
             self.report.mode,
             self.report.shard_cores.len(),
@@ -172,7 +204,10 @@ impl NativeServer {
             leave_at_exit(py)?;
         }
         not_ready.map_or(Ok(()), Err)?;
-        result.map_err(start_error)
+        result.map_err(|error| match life.has_lifespan_failed() {
+            true => LifespanError::new_err(error.to_string()),
+            false => start_error(error),
+        })
     }
 
     /// Stops gracefully: exchanges in flight may finish, within the graceful timeout. Returns at once.

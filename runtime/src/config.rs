@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 
 use turbo_shard_protocol::Limits;
+use turbo_shard_protocol::websocket::{Compression, WebSocketLimits};
 
 use crate::net::placement;
 use crate::service::StartError;
@@ -66,6 +67,30 @@ pub enum EngineChoice {
     Named(EngineName),
 }
 
+/// How WebSocket connections are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WebSocketConfig {
+    /// Milliseconds between two pings; 0 for none.
+    pub ping_interval_ms: u64,
+    /// Milliseconds that a peer has to answer a ping.
+    pub ping_timeout_ms: u64,
+    /// Largest message in bytes, after decompression; beyond it 1009.
+    pub message_bytes_max: usize,
+    /// Whether permessage-deflate (RFC 7692) is agreed to.
+    pub deflate: bool,
+}
+
+impl Default for WebSocketConfig {
+    fn default() -> WebSocketConfig {
+        WebSocketConfig {
+            ping_interval_ms: 20_000,
+            ping_timeout_ms: 20_000,
+            message_bytes_max: 16 * 1024 * 1024,
+            deflate: true,
+        }
+    }
+}
+
 /// All that a server is told.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
@@ -85,6 +110,8 @@ pub struct ServerConfig {
     pub backlog: u32,
     /// Bounds on what a peer may send and how slowly.
     pub limits: Limits,
+    /// How WebSocket connections are kept.
+    pub websocket: WebSocketConfig,
     /// Open connections per shard; beyond it a connection is answered 503.
     pub connections_max: usize,
     /// Milliseconds that exchanges in flight get after a stop.
@@ -102,6 +129,7 @@ impl Default for ServerConfig {
             port: 8000,
             backlog: BACKLOG_DEFAULT,
             limits: Limits::default(),
+            websocket: WebSocketConfig::default(),
             connections_max: CONNECTIONS_MAX_DEFAULT,
             graceful_timeout_ms: GRACEFUL_TIMEOUT_MS_DEFAULT,
         }
@@ -109,6 +137,28 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
+    /// The bounds of WebSockets: those of their own, and what HTTP connections have as well.
+    pub(crate) fn websocket_limits(&self) -> WebSocketLimits {
+        let (own, http) = (&self.websocket, &self.limits);
+        WebSocketLimits {
+            message_bytes_max: own.message_bytes_max,
+            frame_bytes_max: own.message_bytes_max,
+            input_bytes_high: http.input_bytes_high,
+            output_bytes_high: http.output_bytes_high,
+            ping_interval_ms: own.ping_interval_ms,
+            ping_timeout_ms: own.ping_timeout_ms,
+            frame_timeout_ms: http.body_timeout_ms,
+            frame_rate_min_bytes_per_s: http.body_rate_min_bytes_per_s,
+            write_timeout_ms: http.write_timeout_ms,
+            linger_timeout_ms: http.linger_timeout_ms,
+            compression: Compression {
+                is_enabled: own.deflate,
+                ..Compression::default()
+            },
+            ..WebSocketLimits::default()
+        }
+    }
+
     /// Refuses what cannot work, naming the setting.
     pub fn check(&self) -> Result<(), StartError> {
         if self.shards.get() > SHARDS_MAX {
@@ -136,6 +186,7 @@ impl ServerConfig {
         }
         self.limits
             .check()
+            .and_then(|()| self.websocket_limits().check())
             .map_err(|error| StartError::new(error.to_string()))
     }
 }

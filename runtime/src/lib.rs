@@ -5,8 +5,10 @@ mod blocking_pool;
 mod config;
 mod engine;
 mod mailbox;
+mod message_feed;
 mod net;
 mod reply;
+mod request_body;
 mod route_table;
 mod server;
 mod service;
@@ -21,10 +23,13 @@ pub use blocking_pool::{BlockingPool, Job, QueueFull, ThreadHooks};
 pub use config::{
     BACKLOG_DEFAULT, CONNECTIONS_MAX_DEFAULT, EngineChoice, EngineName,
     GRACEFUL_TIMEOUT_MS_DEFAULT, Mode, SHARDS_MAX, ServerConfig, THREAD_STACK_BYTES,
+    WebSocketConfig,
 };
 pub use engine::registry::{EngineProbe, probe_engines};
+pub use message_feed::{MESSAGES_QUEUED_BYTES_HIGH, MESSAGES_QUEUED_MAX, Received};
 pub use net::placement::{AllowedCores, allowed_cores};
 pub use reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};
+pub use request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
 pub use route_table::*;
 pub use server::{BoundServer, Report, ServerHandle};
 pub use service::{App, ConnectionInfo, Exchange, HostedLoop, Outcome, Place, Service, StartError};

@@ -5,7 +5,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use turbo_shard_protocol::websocket::{Accepted, MessageKind};
 use turbo_shard_protocol::{BodyLength, HeaderLines};
+
+use crate::message_feed::{MessageFeed, Received};
+use crate::request_body::{BodyPart, Feed};
 
 /// A streamed answer waits for room once this many bytes are queued in its slot.
 /// Worst case per connection: this plus one chunk, beside the protocol's output buffer.
@@ -17,6 +21,10 @@ pub trait ReplyListener: Send {
     fn room(&self);
     /// The connection is gone; nothing sent from now on will arrive. Comes once, or twice if it left while `listen` ran.
     fn peer_left(&self);
+    /// After [`ReplyHandle::take_body`] or [`ReplyHandle::take_message`] had nothing: there is something now.
+    fn input_ready(&self) {}
+    /// The peer has finished sending: it has closed its connection, or only its side of it and still reads.
+    fn input_ended(&self) {}
 }
 
 /// Whether the answering side should go on.
@@ -44,10 +52,44 @@ pub(crate) enum Part {
         length: BodyLength,
     },
     Chunk(Vec<u8>),
-    End,
+    End {
+        trailers: Option<HeaderLines>,
+    },
+    /// An interim answer, before the head.
+    Interim {
+        status: u16,
+        lines: HeaderLines,
+    },
+    /// The request becomes a WebSocket: its 101.
+    Accept(Accepted),
+    /// A WebSocket's message.
+    Message {
+        kind: MessageKind,
+        payload: Vec<u8>,
+    },
+    /// A WebSocket's end.
+    Close {
+        code: u16,
+        reason: String,
+    },
     /// The answering side gave up: 500 if nothing was sent, else the connection is cut.
     Failed,
 }
+
+impl Part {
+    /// What it counts for in the slot.
+    fn queued_bytes(&self) -> usize {
+        match self {
+            Part::Chunk(data) => data.len(),
+            // An empty message takes its place in the queue as well.
+            Part::Message { payload, .. } => payload.len() + MESSAGE_OVERHEAD_BYTES,
+            _ => 0,
+        }
+    }
+}
+
+/// What a queued message costs beside its payload.
+const MESSAGE_OVERHEAD_BYTES: usize = 64;
 
 #[derive(Default)]
 struct State {
@@ -62,6 +104,10 @@ struct State {
 
 struct Shared {
     state: Mutex<State>,
+    /// The request's body on its way to the app.
+    feed: Mutex<Feed>,
+    /// A WebSocket's messages on their way to the app.
+    messages: Mutex<MessageFeed>,
     listener: Mutex<Option<Box<dyn ReplyListener>>>,
 }
 
@@ -69,6 +115,21 @@ impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         // No code of ours panics while it holds the lock; a poisoned state would still be a whole one.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn feed(&self) -> MutexGuard<'_, Feed> {
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn messages(&self) -> MutexGuard<'_, MessageFeed> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake_connection(&self) {
+        let waker = self.state().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     fn tell(&self, say: impl FnOnce(&dyn ReplyListener)) {
@@ -90,6 +151,8 @@ impl ReplyHandle {
                 waker: Some(waker),
                 ..State::default()
             }),
+            feed: Mutex::default(),
+            messages: Mutex::default(),
             listener: Mutex::new(None),
         });
         (
@@ -143,7 +206,62 @@ impl ReplyHandle {
 
     /// Ends the body.
     pub fn end(self) {
-        self.put(Part::End, true);
+        self.put(Part::End { trailers: None }, true);
+    }
+
+    /// Ends the body with a trailer section, where the answer's framing has room for one (chunked).
+    pub fn end_with_trailers(self, trailers: HeaderLines) {
+        let trailers = Some(trailers);
+        self.put(Part::End { trailers }, true);
+    }
+
+    /// Sends an interim answer (RFC 9110 section 15.2), such as 103.
+    pub fn interim(&self, status: u16, lines: HeaderLines) {
+        self.put(Part::Interim { status, lines }, false);
+    }
+
+    /// Makes a WebSocket of the request; messages follow. Not after a part of an answer.
+    pub fn accept(&self, accepted: Accepted) {
+        self.put(Part::Accept(accepted), false);
+    }
+
+    /// Sends a WebSocket message; a text is UTF-8.
+    pub fn message(&self, kind: MessageKind, payload: Vec<u8>) -> Flow {
+        self.put(Part::Message { kind, payload }, false)
+    }
+
+    /// Says goodbye on a WebSocket; [`Received::Closed`] follows once the peer has answered.
+    pub fn close(&self, code: u16, reason: String) {
+        self.put(Part::Close { code, reason }, false);
+    }
+
+    /// Takes a WebSocket message. With [`Received::Nothing`], [`ReplyListener::input_ready`] follows.
+    pub fn take_message(&self) -> Received {
+        let (received, is_connection_waiting) = self.shared.messages().take();
+        if is_connection_waiting {
+            self.shared.wake_connection();
+        }
+        received
+    }
+
+    /// Whether a WebSocket's conversation is over, though messages may be left to take.
+    pub fn is_closed(&self) -> bool {
+        self.shared.messages().closed() || self.peer_left()
+    }
+
+    /// Takes what has come of the request's body, at most `bytes_max` bytes; the first call asks for it. With
+    /// [`BodyPart::Nothing`], [`ReplyListener::input_ready`] follows. Only where the exchange streams its body.
+    pub fn take_body(&self, bytes_max: usize) -> BodyPart {
+        let (part, is_connection_waiting) = self.shared.feed().take(bytes_max);
+        if is_connection_waiting {
+            self.shared.wake_connection();
+        }
+        part
+    }
+
+    /// Whether the peer has finished sending, or is gone.
+    pub fn input_ended(&self) -> bool {
+        self.shared.feed().input_ended || self.peer_left()
     }
 
     /// Gives up: the peer gets a 500, or a cut connection if it has seen the head already.
@@ -165,9 +283,7 @@ impl ReplyHandle {
                 state.finished |= last;
                 return Flow::PeerLeft;
             }
-            if let Part::Chunk(data) = &part {
-                state.queued_bytes += data.len();
-            }
+            state.queued_bytes += part.queued_bytes();
             state.parts.push_back(part);
             state.finished = last;
             state.waiting = state.queued_bytes >= REPLY_QUEUED_BYTES_HIGH;
@@ -199,6 +315,54 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// The app has asked for its request's body.
+    pub(crate) fn wants_body(&self) -> bool {
+        self.shared.feed().is_wanted()
+    }
+
+    /// Hands over body bytes; returns how many there was room for.
+    pub(crate) fn push_body(&self, bytes: &[u8]) -> usize {
+        let (taken, is_app_waiting) = self.shared.feed().push(bytes);
+        if is_app_waiting {
+            self.shared.tell(|listener| listener.input_ready());
+        }
+        taken
+    }
+
+    /// All of the body has been handed over.
+    pub(crate) fn end_body(&self) {
+        let is_app_waiting = self.shared.feed().end();
+        if is_app_waiting {
+            self.shared.tell(|listener| listener.input_ready());
+        }
+    }
+
+    /// Whether the app takes another message; if not, the connection is woken when it does.
+    pub(crate) fn has_room_for_message(&self) -> bool {
+        self.shared.messages().accepts()
+    }
+
+    /// Hands a message to the app.
+    pub(crate) fn push_message(&self, kind: MessageKind, payload: Vec<u8>) {
+        let is_app_waiting = self.shared.messages().push(kind, payload);
+        if is_app_waiting {
+            self.shared.tell(|listener| listener.input_ready());
+        }
+    }
+
+    /// Tells the app that the conversation is over.
+    pub(crate) fn push_close(&self, code: u16, reason: String) {
+        let _ = self.shared.messages().close(code, reason);
+        // Also for a sender that waits for room, which will never come.
+        self.shared.tell(|listener| listener.input_ready());
+    }
+
+    /// The peer has finished sending.
+    pub(crate) fn end_input(&self) {
+        self.shared.feed().input_ended = true;
+        self.shared.tell(|listener| listener.input_ended());
+    }
+
     /// Takes the next piece. With none there, `waker` is called when one comes. A sender that waited hears of room once
     /// half of what it had queued is taken: a connection that does not read is not asked, so its sender goes on waiting.
     pub(crate) fn take(&self, waker: &Waker) -> Option<Part> {
@@ -206,8 +370,7 @@ impl Slot {
             let mut state = self.shared.state();
             let part = state.parts.pop_front();
             match &part {
-                Some(Part::Chunk(data)) => state.queued_bytes -= data.len(),
-                Some(_) => {}
+                Some(part) => state.queued_bytes -= part.queued_bytes(),
                 None => state.waker = Some(waker.clone()),
             }
             let room = state.waiting && state.queued_bytes <= REPLY_QUEUED_BYTES_HIGH / 2;
@@ -238,94 +401,5 @@ impl Drop for Slot {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
-
-    #[derive(Default)]
-    struct Heard {
-        wakes: AtomicUsize,
-        rooms: AtomicUsize,
-        leaves: AtomicUsize,
-    }
-
-    impl Wake for Heard {
-        fn wake(self: Arc<Self>) {
-            self.wakes.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    struct Listener(Arc<Heard>);
-
-    impl ReplyListener for Listener {
-        fn room(&self) {
-            self.0.rooms.fetch_add(1, Ordering::Relaxed);
-        }
-        fn peer_left(&self) {
-            self.0.leaves.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn pair() -> (ReplyHandle, Slot, Arc<Heard>, Waker) {
-        let heard = Arc::new(Heard::default());
-        let waker = Waker::from(Arc::clone(&heard));
-        let (handle, slot) = ReplyHandle::pair(waker.clone());
-        handle.listen(Box::new(Listener(Arc::clone(&heard))));
-        (handle, slot, heard, waker)
-    }
-
-    #[test]
-    fn a_whole_answer_wakes_once_and_is_taken_once() {
-        let (handle, slot, heard, waker) = pair();
-        handle.whole(200, HeaderLines::new(), b"hi".to_vec());
-        assert_eq!(heard.wakes.load(Ordering::Relaxed), 1);
-        assert!(matches!(
-            slot.take(&waker),
-            Some(Part::Whole { status: 200, .. })
-        ));
-        assert!(slot.take(&waker).is_none());
-        drop(slot);
-        assert_eq!(
-            heard.leaves.load(Ordering::Relaxed),
-            0,
-            "a finished answer needs no farewell"
-        );
-    }
-
-    #[test]
-    fn a_dropped_handle_is_a_failed_answer() {
-        let (handle, slot, heard, waker) = pair();
-        drop(handle);
-        assert_eq!(heard.wakes.load(Ordering::Relaxed), 1);
-        assert!(matches!(slot.take(&waker), Some(Part::Failed)));
-    }
-
-    #[test]
-    fn a_sender_waits_above_the_mark_and_hears_of_room_once() {
-        let (handle, slot, heard, waker) = pair();
-        handle.start(200, HeaderLines::new(), BodyLength::Unknown);
-        assert_eq!(handle.chunk(vec![0; REPLY_QUEUED_BYTES_HIGH]), Flow::Wait);
-        assert!(matches!(slot.take(&waker), Some(Part::Start { .. })));
-        assert_eq!(
-            heard.rooms.load(Ordering::Relaxed),
-            0,
-            "the chunk is still queued"
-        );
-        assert!(matches!(slot.take(&waker), Some(Part::Chunk(_))));
-        assert!(slot.take(&waker).is_none());
-        assert_eq!(heard.rooms.load(Ordering::Relaxed), 1);
-        assert_eq!(handle.chunk(vec![0; 10]), Flow::Ready);
-        handle.end();
-    }
-
-    #[test]
-    fn a_lost_peer_is_told_once_and_chunks_go_nowhere() {
-        let (handle, slot, heard, _waker) = pair();
-        drop(slot);
-        assert!(handle.peer_left());
-        assert_eq!(handle.chunk(vec![1]), Flow::PeerLeft);
-        handle.end();
-        assert_eq!(heard.leaves.load(Ordering::Relaxed), 1);
-    }
-}
+#[path = "reply_tests.rs"]
+mod tests;

@@ -238,6 +238,7 @@ impl BoundServer {
         let (tell, ended) = crossbeam_channel::bounded(1);
         let (tell_ready, ready) = crossbeam_channel::bounded(1);
         let counts = Arc::clone(&self.handle.counts);
+        let stops = Arc::clone(&app);
         let plan = StealPlan {
             app,
             listener,
@@ -287,11 +288,15 @@ impl BoundServer {
                 }
                 recv(self.requests) -> request => {
                     if let Some(control) = stop.request(request.unwrap_or(StopRequest::Now)) {
+                        stops.stops_by(stop.finishes_by());
                         sender.post(control);
                     }
                 }
                 recv(deadline) -> _ => match stop.deadline_passed() {
-                    Some(control) => drop(sender.post(control)),
+                    Some(control) => {
+                        stops.stops_by(stop.finishes_by());
+                        sender.post(control);
+                    }
                     None => return Ok(()),
                 },
             }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::task::Waker;
+use std::time::Instant;
 
+use turbo_shard_protocol::websocket::WebSocketLimits;
 use turbo_shard_protocol::{RequestHead, ResponseWriter};
 
 use crate::reply::{ReplyHandle, Slot};
@@ -31,6 +33,10 @@ pub trait App: Send + Sync + 'static {
 
     /// The calling thread ends. Its service has been dropped already.
     fn thread_stops(&self) {}
+
+    /// A stop was asked for: what is in flight may finish until `deadline`, after which it is cut. Comes again, with an
+    /// earlier time, when it is cut before that. Called on the supervisor's thread.
+    fn stops_by(&self, _deadline: Instant) {}
 
     /// Work-stealing mode: the workers have ended and their services have stopped, so what these shared may end. Runs
     /// on a thread that is no worker, within the time that a stop leaves: one that waits longer is left behind.
@@ -77,7 +83,7 @@ pub enum Outcome {
         /// Anything that saves the service from finding its route a second time.
         tag: u32,
     },
-    /// The answer comes through the [`ReplyHandle`] that [`Exchange::defer`] gave.
+    /// The answer comes through the [`ReplyHandle`] that [`Exchange::defer`] or [`Exchange::defer_streaming`] gave.
     Deferred,
 }
 
@@ -89,12 +95,22 @@ pub struct Exchange<'a> {
     pub body: Option<&'a [u8]>,
     /// What [`Outcome::ReadBody`] carried; 0 on the first call.
     pub tag: u32,
+    /// The whole body has arrived already: [`Outcome::ReadBody`] calls again at once.
+    pub is_body_at_hand: bool,
     /// Where an immediate answer goes.
     pub response: ResponseWriter<'a>,
+    /// What [`Handshake::accept`](turbo_shard_protocol::websocket::Handshake::accept) needs to know.
+    pub websocket_limits: &'a WebSocketLimits,
     /// Who is talking to whom.
     pub connection: &'a ConnectionInfo,
     pub(crate) waker: &'a Waker,
-    pub(crate) deferred: &'a mut Option<Slot>,
+    pub(crate) deferred: &'a mut Option<Deferred>,
+}
+
+/// What [`Exchange::defer`] leaves with the connection.
+pub(crate) struct Deferred {
+    pub(crate) slot: Slot,
+    pub(crate) streams_body: bool,
 }
 
 impl Exchange<'_> {
@@ -102,8 +118,18 @@ impl Exchange<'_> {
     ///
     /// To be followed by [`Outcome::Deferred`].
     pub fn defer(&mut self) -> ReplyHandle {
+        self.defer_as(false)
+    }
+
+    /// As [`defer`](Exchange::defer), for who reads the request's body while it comes
+    /// ([`ReplyHandle::take_body`]). Not after the body was read whole.
+    pub fn defer_streaming(&mut self) -> ReplyHandle {
+        self.defer_as(self.body.is_none())
+    }
+
+    fn defer_as(&mut self, streams_body: bool) -> ReplyHandle {
         let (handle, slot) = ReplyHandle::pair(self.waker.clone());
-        *self.deferred = Some(slot);
+        *self.deferred = Some(Deferred { slot, streams_body });
         handle
     }
 }

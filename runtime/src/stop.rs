@@ -76,6 +76,16 @@ impl Stop {
         }
     }
 
+    /// Until when what is in flight may finish.
+    pub(crate) fn finishes_by(&self) -> Instant {
+        match (self.stage, self.deadline) {
+            (StopStage::Draining, Some(deadline)) => deadline,
+            // A graceful time beyond what the clock can add.
+            (StopStage::Draining, None) => Instant::now() + Duration::from_secs(86_400),
+            (StopStage::Running | StopStage::Cutting, _) => Instant::now(),
+        }
+    }
+
     fn cut(&mut self) -> Control {
         self.stage = StopStage::Cutting;
         self.deadline = Some(Instant::now() + CUT_GRACE);

@@ -5,6 +5,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, after, never};
 
 use crate::engine::per_core::{PerCore, ShardEvent};
+use crate::mailbox::Control;
 use crate::service::{App, StartError};
 use crate::stop::{Stop, StopRequest};
 
@@ -80,7 +81,7 @@ impl<A: App> Supervisor<A> {
                 recv(timer) -> _ => {
                     if self.stop.deadline.is_some_and(|at| at <= Instant::now()) {
                         match self.stop.deadline_passed() {
-                            Some(control) => self.shards.tell_all(control),
+                            Some(control) => self.tell(control),
                             None => return,
                         }
                     }
@@ -104,7 +105,12 @@ impl<A: App> Supervisor<A> {
 
     fn asked(&mut self, request: StopRequest) {
         if let Some(control) = self.stop.request(request) {
-            self.shards.tell_all(control);
+            self.tell(control);
         }
+    }
+
+    fn tell(&mut self, control: Control) {
+        self.shards.app.stops_by(self.stop.finishes_by());
+        self.shards.tell_all(control);
     }
 }

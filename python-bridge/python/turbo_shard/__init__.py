@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .response import StreamingResponse as StreamingResponse
     from .server import serve as serve
     from .settings import SettingsError as SettingsError
+    from .websocket import WebSocket as WebSocket
+    from .websocket import WebSocketDisconnect as WebSocketDisconnect
 
 # Where each public name lives. A server is started far more often than all of this is needed.
 _MODULE_OF = {
@@ -50,6 +52,8 @@ _MODULE_OF = {
     "SettingsError": "settings",
     "StartError": "errors",
     "StreamingResponse": "response",
+    "WebSocket": "websocket",
+    "WebSocketDisconnect": "websocket",
     "__version__": "_native",
     "serve": "server",
     "stats": "_native",

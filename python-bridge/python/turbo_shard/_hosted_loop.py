@@ -11,7 +11,7 @@ import selectors
 import time
 from asyncio import events
 from collections import deque
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 _log = logging.getLogger("turbo_shard.error")
@@ -93,6 +93,33 @@ class HostedLoop(asyncio.SelectorEventLoop):
             selector.looks = True
             events._set_running_loop(None)
 
+    def run_here[T](
+        self, coroutine: Coroutine[Any, Any, T], bell_fd: int, on_bell: Callable[[], None]
+    ) -> T:
+        """Run a coroutine to its end and wait on this thread meanwhile: before the shard serves, and after."""
+        selector = self._selector
+        events._set_running_loop(self)
+        selector.waits = True
+        try:
+            self.add_reader(bell_fd, on_bell)
+            task = self.create_task(coroutine)
+            while not task.done():
+                self._run_once()
+        finally:
+            self.remove_reader(bell_fd)
+            selector.waits = False
+            events._set_running_loop(None)
+        return task.result()
+
+    def add_signal_handler(  # type: ignore[override]
+        self, sig: int, callback: Callable[..., object], *args: Any
+    ) -> None:
+        """Refused with the reason: signals reach the main thread, and a shard's loop lives on another one."""
+        raise RuntimeError(
+            "add_signal_handler: a shard's event loop is not on the main thread, where signals arrive, and "
+            "SIGINT and SIGTERM are the server's; stop things in the app's lifespan shutdown instead"
+        )
+
     def leave_shard(self, seconds: float) -> int:
         """Stop being hosted, then `close`."""
         events._set_running_loop(self)
@@ -115,6 +142,28 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         else:
             super().stop()
 
+    def run_here[T](
+        self, coroutine: Coroutine[Any, Any, T], bell_fd: int, on_bell: Callable[[], None]
+    ) -> T:
+        """Run a coroutine to its end, before requests are served or after."""
+        serves, self.serves = self.serves, False
+        try:
+            self.add_reader(bell_fd, on_bell)
+            return self.run_until_complete(coroutine)
+        finally:
+            if not serves:
+                self.remove_reader(bell_fd)
+            self.serves = serves
+
+    def add_signal_handler(  # type: ignore[override]
+        self, sig: int, callback: Callable[..., object], *args: Any
+    ) -> None:
+        """Refused, as on a shard."""
+        raise RuntimeError(
+            "add_signal_handler: this event loop is not on the main thread, where signals arrive, and "
+            "SIGINT and SIGTERM are the server's; stop things in the app's lifespan shutdown instead"
+        )
+
     def leave_thread(self) -> None:
         """End `run_forever`. To be called on the loop's thread."""
         self.serves = False
@@ -128,15 +177,19 @@ def new_thread_loop(bell_fd: int, on_bell: Callable[[], None]) -> ThreadLoop:
     return loop
 
 
-def run_thread_loop(loop: ThreadLoop, bell_fd: int, seconds: float) -> int:
-    """Run until the server ends, then `close`."""
+def run_thread_loop(loop: ThreadLoop, bell_fd: int) -> None:
+    """Run until the server ends."""
     while loop.serves:
         try:
             loop.run_forever()
         except (SystemExit, KeyboardInterrupt):
             _log.exception("a callback on the event loop raised")
     loop.remove_reader(bell_fd)
-    return close(loop, seconds)
+
+
+async def finish(tasks: list[asyncio.Task[Any]], seconds: float) -> None:
+    """Give tasks the time to come to their end."""
+    await asyncio.wait(tasks, timeout=seconds)
 
 
 def close(loop: asyncio.AbstractEventLoop, seconds: float) -> int:

@@ -10,6 +10,7 @@ from .errors import RegistrationError, is_status
 
 if TYPE_CHECKING:
     from .params import Parameter
+    from .websocket import WebSocketDoor, WebSocketRoute
 
 type Handler = Callable[..., Any]
 
@@ -156,8 +157,56 @@ class App(Router):
 
     def __init__(self) -> None:
         super().__init__()
+        self.startup_handlers: list[Handler] = []
+        self.shutdown_handlers: list[Handler] = []
         self._served: dict[tuple[str, str], Route] = {}
+        self._websockets: dict[str, WebSocketRoute] = {}
         self._parameters: dict[tuple[str, str], tuple[Parameter, ...]] = {}
+
+    def websocket[H: Handler](self, path: str) -> Callable[[H], H]:
+        """Registers an async function for WebSockets: `async def chat(socket: WebSocket, room: str)`.
+
+        Its further parameters come from the path, the query, headers and cookies of the handshake, as a route's do.
+        """
+        _check_path(path)
+        if not path.startswith("/"):
+            raise RegistrationError(f"the WebSocket path {path!r} must begin with a slash")
+
+        def register(handler: H) -> H:
+            from .websocket import websocket_route
+
+            pattern = _PARAMETER.sub(lambda found: "{*}" if found[1] or found[3] else "{}", path)
+            label = _label(handler)
+            if (earlier := self._websockets.get(pattern)) is not None:
+                raise RegistrationError(
+                    f"handler {label}: the WebSocket {path} is served already, by handler {earlier.label}"
+                )
+            self._websockets[pattern] = websocket_route(path, handler, label)
+            return handler
+
+        return register
+
+    def websocket_door(self) -> WebSocketDoor | None:
+        """What leads handshakes to the app's WebSockets; None where it has none."""
+        if not self._websockets:
+            return None
+        from .websocket import WebSocketDoor
+
+        return WebSocketDoor(self._websockets.values())
+
+    def on_startup[H: Handler](self, handler: H) -> H:
+        """Has the function, sync or async, called without arguments before the first request, once per app instance.
+
+        It runs on the event loop of the instance's first shard. What it raises keeps the server from starting (exit
+        status 3).
+        """
+        self.startup_handlers.append(_checked_hook(handler, "on_startup"))
+        return handler
+
+    def on_shutdown[H: Handler](self, handler: H) -> H:
+        """Has the function called after the last request, on the loop that the startup handlers ran on."""
+        self.shutdown_handlers.append(_checked_hook(handler, "on_shutdown"))
+        return handler
 
     def endpoints(self) -> list[Endpoint]:
         """What a thread needs to serve the app: made anew each time, for that thread alone."""
@@ -210,6 +259,12 @@ class App(Router):
             ) from None
         self._parameters[key] = read
         return read
+
+
+def _checked_hook(handler: Any, what: str) -> Handler:
+    if not callable(handler):
+        raise RegistrationError(f"{what} takes a function, not {handler!r}")
+    return handler  # type: ignore[no-any-return]
 
 
 def _route(

@@ -26,7 +26,7 @@ from .structures import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 PARAMETERS_MAX = 32
 """Most parameters of one handler."""
@@ -122,8 +122,11 @@ def parameters_of(
     label: str,
     path_names: Iterable[str],
     methods: Iterable[str],
+    leave_out: Collection[str] = (),
 ) -> tuple[Parameter, ...]:
     """Reads the handler's signature; raises RegistrationError for what cannot be bound.
+
+    `leave_out` names parameters that somebody else fills; the handler then has other ways to its path's parameters too.
 
     A NameError goes through: the annotation may name something that is defined further down in the module.
     """
@@ -137,11 +140,13 @@ def parameters_of(
         raise RegistrationError(
             f"handler {label} has no signature that can be read: {reason}"
         ) from None
-    hints = _hints_of(handler)
+    hints = hints_of(handler)
     path = set(path_names)
     may_have_body = not METHODS_WITH_BODY.isdisjoint(methods)
     found: list[Parameter] = []
     for one in declared:
+        if one.name in leave_out:
+            continue
         where = f"parameter {one.name!r} of handler {label}"
         if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
             stars = "*" if one.kind is one.VAR_POSITIONAL else "**"
@@ -152,11 +157,11 @@ def parameters_of(
         annotation = hints.get(one.name, MISSING)
         parameter = _read(one.name, annotation, default, path, may_have_body, where)
         found.append(parameter._replace(keyword_only=one.kind is one.KEYWORD_ONLY))
-    _check_together(found, path, label)
+    _check_together(found, path, label, must_bind_path=not leave_out)
     return tuple(found)
 
 
-def _hints_of(handler: Any) -> dict[str, Any]:
+def hints_of(handler: Any) -> dict[str, Any]:
     """The annotations of the function whose parameters `inspect.signature` reports."""
     import functools
 
@@ -278,7 +283,9 @@ def _item_of(annotation: Any) -> tuple[Any, ...]:
     return get_args(lists[0]) if lists else ()
 
 
-def _check_together(found: list[Parameter], path: set[str], label: str) -> None:
+def _check_together(
+    found: list[Parameter], path: set[str], label: str, *, must_bind_path: bool
+) -> None:
     if len(found) > PARAMETERS_MAX:
         raise RegistrationError(f"handler {label} has more than {PARAMETERS_MAX} parameters")
     bodies = [one.name for one in found if one.source == "body"]
@@ -290,5 +297,5 @@ def _check_together(found: list[Parameter], path: set[str], label: str) -> None:
     bound = {one.alias for one in found if one.source == "path"}
     takes_request = any(one.source == "request" for one in found)
     for name in sorted(path - bound):
-        if not takes_request:
+        if must_bind_path and not takes_request:
             raise RegistrationError(f"handler {label} has no parameter for {{{name}}} in its path")

@@ -342,7 +342,7 @@ impl NativeService {
 }
 
 /// The runtime's own limit is the bound.
-const READ_BODY: Outcome = Outcome::ReadBody {
+pub(super) const READ_BODY: Outcome = Outcome::ReadBody {
     bytes_max: u64::MAX,
     tag: 0,
 };

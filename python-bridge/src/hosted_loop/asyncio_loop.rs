@@ -162,12 +162,47 @@ impl AsyncioLoop {
         self.keep_timer(py, descriptors);
     }
 
-    /// Runs the loop of a thread of its own until it is stopped, and closes it.
-    pub(crate) fn run_and_close(&self, py: Python<'_>, descriptors: &Descriptors, seconds: f64) {
-        let arguments = (self.event_loop.bind(py), descriptors.bell().fd(), seconds);
-        let closed =
-            module(py).and_then(|module| module.call_method1("run_thread_loop", arguments));
+    /// Runs the loop of a thread of its own until it is stopped.
+    pub(crate) fn run_thread(&self, py: Python<'_>, descriptors: &Descriptors) {
+        let arguments = (self.event_loop.bind(py), descriptors.bell().fd());
+        let ran = module(py).and_then(|module| module.call_method1("run_thread_loop", arguments));
+        if let Err(error) = ran {
+            log_exception(py, &error, "an event loop ended before it was told to");
+        }
+    }
+
+    /// As [`close_hosted`](AsyncioLoop::close_hosted), for the loop of a thread of its own.
+    pub(crate) fn close_thread(&self, py: Python<'_>, seconds: f64) {
+        let arguments = (self.event_loop.bind(py), seconds);
+        let closed = module(py).and_then(|module| module.call_method1("close", arguments));
         note_end(py, closed);
+    }
+
+    /// Runs `coroutine` to its end while nothing else drives the loop, which waits by itself; `on_bell` is called when the
+    /// bell rings meanwhile.
+    pub(crate) fn run_here<'py>(
+        &self,
+        py: Python<'py>,
+        descriptors: &Descriptors,
+        is_hosted: bool,
+        coroutine: Bound<'py, PyAny>,
+        on_bell: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let before = self.running.swap(true, Ordering::Relaxed);
+        if is_hosted {
+            descriptors.leave_to_asyncio();
+        }
+        let arguments = (coroutine, descriptors.bell().fd(), on_bell);
+        let result = self
+            .event_loop
+            .bind(py)
+            .call_method1(intern!(py, "run_here"), arguments);
+        if is_hosted {
+            descriptors.return_to_shard();
+            self.keep_timer(py, descriptors);
+        }
+        self.running.store(before, Ordering::Relaxed);
+        result
     }
 
     /// Cancels what still runs, gives it `seconds`, and closes the loop.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use slab::Slab;
 use turbo_shard_runtime::ReplyHandle;
 
@@ -18,10 +19,6 @@ use crate::coroutines::Then;
 use crate::errors::{is_cancelled, log_exception};
 use crate::python_thread::Owned;
 use crate::streaming::{StreamId, StreamTable};
-
-/// How long the end of a loop may take, in seconds: its tasks are cancelled and awaited, its async generators closed,
-/// its executor's threads joined. Less than the two seconds that the runtime gives a shard it has cut.
-pub(crate) const CLOSE_SECONDS_MAX: f64 = 1.5;
 
 /// Work for the loop's thread.
 pub(crate) enum Job {
@@ -37,13 +34,24 @@ pub(crate) enum Job {
     Room(StreamId),
     /// A stream's peer has gone.
     PeerLeft(StreamId),
+    /// Anything else.
+    Call(Box<dyn FnOnce(Python<'_>) + Send>),
     /// End the loop (asyncio threads only).
     Stop,
 }
 
+/// The app instance that lives with a loop, and what its lifespan has left.
+pub(crate) struct Tenant {
+    pub(crate) object: Owned<PyAny>,
+    /// `turbo_shard.lifespan`'s object for it; None where there is nothing to start or to stop.
+    pub(crate) lifespan: Option<Owned<PyAny>>,
+    /// The lifespan's state.
+    pub(crate) state: Option<Owned<PyDict>>,
+}
+
 /// How a host's turns come about.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Driver {
+pub(super) enum Driver {
     Shard,
     OwnThread,
 }
@@ -51,19 +59,22 @@ enum Driver {
 /// One asyncio loop, made when first needed, and everything on it. Belongs to the thread that made it.
 pub(crate) struct CoroutineHost {
     name: String,
-    driver: Driver,
-    descriptors: Descriptors,
-    inbox: Inbox<Job>,
-    asyncio: OnceLock<AsyncioLoop>,
+    pub(super) driver: Driver,
+    pub(super) descriptors: Descriptors,
+    pub(super) inbox: Inbox<Job>,
+    pub(super) asyncio: OnceLock<AsyncioLoop>,
     /// asyncio holds its tasks weakly.
     tasks: Mutex<Slab<Py<PyAny>>>,
-    streams: StreamTable,
+    pub(super) streams: StreamTable,
+    pub(super) tenant: OnceLock<Tenant>,
     /// Coroutines and streams here or on their way here.
     load: AtomicUsize,
+    /// The end has begun: it comes once.
+    pub(super) closing: AtomicBool,
     /// What runs here is being cancelled.
-    ending: AtomicBool,
+    pub(super) ending: AtomicBool,
     /// No job is taken any more.
-    closed: AtomicBool,
+    pub(super) closed: AtomicBool,
 }
 
 impl CoroutineHost {
@@ -98,7 +109,9 @@ impl CoroutineHost {
             asyncio: OnceLock::new(),
             tasks: Mutex::default(),
             streams: StreamTable::default(),
+            tenant: OnceLock::new(),
             load: AtomicUsize::new(0),
+            closing: AtomicBool::new(false),
             ending: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         })
@@ -165,6 +178,58 @@ impl CoroutineHost {
         self.asyncio(py)?.start(py, coroutine)
     }
 
+    /// As [`start`](CoroutineHost::start), for what `call` returns; the loop is the thread's running one already while
+    /// `call` runs.
+    pub(crate) fn start_call<'py>(
+        &self,
+        py: Python<'py>,
+        call: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Eager<'py>> {
+        let asyncio = self.asyncio(py)?;
+        asyncio.as_running(py, true, || asyncio.start(py, call()?))
+    }
+
+    /// Runs `coroutine` to its end, waiting on this thread: before the loop serves, and after. For the loop's own thread.
+    pub(crate) fn run_here<'py>(
+        self: &Arc<Self>,
+        py: Python<'py>,
+        coroutine: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let asyncio = self.asyncio(py)?;
+        let host = Arc::clone(self);
+        let on_bell = Bound::new(py, OnBell { host })?;
+        let is_hosted = self.driver == Driver::Shard;
+        asyncio.run_here(
+            py,
+            &self.descriptors,
+            is_hosted,
+            coroutine,
+            on_bell.as_any(),
+        )
+    }
+
+    /// Gives the loop its tenant; once. For the loop's own thread.
+    pub(crate) fn move_in(&self, tenant: Tenant) {
+        assert!(self.tenant.set(tenant).is_ok(), "a loop has one tenant");
+    }
+
+    /// The app that lives here.
+    pub(crate) fn tenant(&self, _py: Python<'_>) -> PyResult<&Tenant> {
+        self.tenant
+            .get()
+            .ok_or_else(|| PyRuntimeError::new_err(format!("{} has no app of its own", self.name)))
+    }
+
+    /// A call of the tenant begins, here or on its way here.
+    pub(crate) fn note_begin(&self) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A call of the tenant has ended.
+    pub(crate) fn note_end(&self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// Keeps `task` alive until it is done, then hands its result to `then`. For the loop's own thread.
     pub(crate) fn when_done(self: &Arc<Self>, task: &Bound<'_, PyAny>, then: Then) -> PyResult<()> {
         let py = task.py();
@@ -214,33 +279,6 @@ impl CoroutineHost {
         self.streams.pull_ready(py, self);
     }
 
-    /// Runs the loop until it is told to stop, then ends what is left. For a host on a thread of its own.
-    pub(crate) fn run(self: &Arc<Self>, py: Python<'_>) {
-        if let Some(asyncio) = self.asyncio.get() {
-            asyncio.run_and_close(py, &self.descriptors, CLOSE_SECONDS_MAX);
-        }
-        self.close(py);
-    }
-
-    /// Ends everything that still runs here, in about [`CLOSE_SECONDS_MAX`].
-    pub(crate) fn close(self: &Arc<Self>, py: Python<'_>) {
-        if self.closed.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        if self.driver == Driver::Shard {
-            self.work(py);
-            self.ending.store(true, Ordering::Relaxed);
-            if let Some(asyncio) = self.asyncio.get() {
-                asyncio.close_hosted(py, &self.descriptors, CLOSE_SECONDS_MAX);
-            }
-        }
-        self.streams.close_all(py);
-        // A task that ignored its cancellation must not keep its answer, nor us.
-        let left: Vec<_> = self.tasks().drain().collect();
-        drop(left);
-        drop(self.inbox.take_all().collect::<Vec<_>>());
-    }
-
     fn carry_out(self: &Arc<Self>, py: Python<'_>, job: Job) {
         match job {
             Job::Start { coroutine, then } => {
@@ -274,10 +312,10 @@ impl CoroutineHost {
                 self.streams
                     .begin(py, self, iterator.bind(py), is_async, handle);
             }
+            Job::Call(call) => call(py),
             Job::Room(stream) => self.streams.room(py, stream),
             Job::PeerLeft(stream) => self.streams.peer_left(py, self, stream),
             Job::Stop => {
-                self.ending.store(true, Ordering::Relaxed);
                 if let Some(asyncio) = self.asyncio.get()
                     && let Err(error) = asyncio.event_loop(py).call_method0("leave_thread")
                 {
@@ -287,7 +325,7 @@ impl CoroutineHost {
         }
     }
 
-    fn tasks(&self) -> MutexGuard<'_, Slab<Py<PyAny>>> {
+    pub(super) fn tasks(&self) -> MutexGuard<'_, Slab<Py<PyAny>>> {
         // Held for an insert or a remove; nothing in there panics.
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }

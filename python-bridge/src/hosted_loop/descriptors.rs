@@ -69,6 +69,17 @@ impl Descriptors {
         }
     }
 
+    /// Undoes [`leave_to_asyncio`](Descriptors::leave_to_asyncio).
+    pub(crate) fn return_to_shard(&self) {
+        for fd in self.foreign_to_asyncio() {
+            if let Err(error) = self.control(libc::EPOLL_CTL_ADD, fd) {
+                log::error!(
+                    "a hosted loop's descriptor could not be put back into its set: {error}"
+                );
+            }
+        }
+    }
+
     /// Whether anything in the set is ready.
     pub(crate) fn readable(&self) -> bool {
         let mut entry = libc::pollfd {

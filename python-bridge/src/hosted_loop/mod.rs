@@ -8,15 +8,16 @@
 //! ```
 //!
 //! `descriptors` is that set, `inbox` what arrives from elsewhere, `asyncio_loop` the Python object, `coroutine_host`
-//! what runs on it, `shard_loop` its face to the runtime, `asyncio_threads` the stand-in.
+//! what runs on it (`host_end` how that ends), `shard_loop` its face to the runtime, `asyncio_threads` the stand-in.
 
 mod asyncio_loop;
 mod asyncio_threads;
 mod coroutine_host;
 mod descriptors;
+mod host_end;
 mod inbox;
 mod shard_loop;
 
-pub(crate) use asyncio_threads::AsyncioThreads;
-pub(crate) use coroutine_host::{CoroutineHost, Eager, Job};
+pub(crate) use asyncio_threads::{AsyncioThreads, TimeLeft};
+pub(crate) use coroutine_host::{CoroutineHost, Eager, Job, Tenant};
 pub(crate) use shard_loop::ShardLoop;

@@ -43,13 +43,15 @@ impl BodyEncoder {
         Ok(())
     }
 
-    /// Writes the end of the body.
-    pub(crate) fn end(self, output: &mut Vec<u8>) -> Result<(), Misuse> {
+    /// Writes the end of the body, with `trailers` (complete field lines) where chunks leave room for them.
+    pub(crate) fn end(self, trailers: &[u8], output: &mut Vec<u8>) -> Result<(), Misuse> {
         match self {
             BodyEncoder::Length(0) | BodyEncoder::Silent | BodyEncoder::UntilClose => Ok(()),
             BodyEncoder::Length(missing) => Err(Misuse::BodyTooShort { missing }),
             BodyEncoder::Chunked => {
-                output.extend_from_slice(b"0\r\n\r\n");
+                output.extend_from_slice(b"0\r\n");
+                output.extend_from_slice(trailers);
+                output.extend_from_slice(b"\r\n");
                 Ok(())
             }
         }
@@ -85,7 +87,7 @@ mod tests {
         let written = pieces
             .iter()
             .try_for_each(|piece| encoder.write(piece, &mut output))
-            .and_then(|()| encoder.end(&mut output));
+            .and_then(|()| encoder.end(b"", &mut output));
         (written, output)
     }
 
@@ -124,6 +126,19 @@ mod tests {
             encode(BodyEncoder::Length(3), &[b"ab"]).0,
             Err(Misuse::BodyTooShort { missing: 1 })
         );
+    }
+
+    #[test]
+    fn trailers_end_a_chunked_body_and_no_other() {
+        for (encoder, expected) in [
+            (BodyEncoder::Chunked, &b"0\r\na: b\r\n\r\n"[..]),
+            (BodyEncoder::Length(0), b""),
+            (BodyEncoder::UntilClose, b""),
+        ] {
+            let mut output = Vec::new();
+            assert_eq!(encoder.end(b"a: b\r\n", &mut output), Ok(()));
+            assert_eq!(output, expected);
+        }
     }
 
     #[test]

@@ -82,6 +82,17 @@ impl BodyIntake {
         }
     }
 
+    /// The body is announced with its length, nobody has chosen what to do with it, and all of it has arrived.
+    #[inline]
+    pub(crate) fn is_at_hand(&self, input: &ReceiveBuffer, limits: &Limits) -> bool {
+        match (self.stage, &self.decoder) {
+            (IntakeStage::Undecided, BodyDecoder::Length(remaining)) => {
+                *remaining <= limits.body_bytes_max && input.unread().len() as u64 >= *remaining
+            }
+            _ => false,
+        }
+    }
+
     /// The rest of the body, if any, is not worth reading or may never come: the connection cannot be used again.
     #[inline]
     pub(crate) fn prevents_reuse(&self, limits: &Limits) -> bool {

@@ -1,12 +1,13 @@
 //! The driver of one connection: bytes and ticks in, events and bytes out. Knows no socket and no clock.
 //!
 //! The parts: `connection/reading.rs` finds the next event in the input, `connection/ending.rs` is about refusals,
-//! deadlines and the ways to part. The states are those of `lifecycle.rs`.
+//! deadlines and the ways to part, `connection/upgrade.rs` about leaving HTTP. The states are those of `lifecycle.rs`.
 
 mod ending;
 #[cfg(test)]
 mod memory_tests;
 mod reading;
+mod upgrade;
 
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ use crate::response_head::DateLine;
 use crate::response_writer::ResponseWriter;
 use crate::tick::Tick;
 use crate::workspace::Workspace;
+
+pub use upgrade::Upgraded;
 
 /// One server-side HTTP/1.1 connection (RFC 9112).
 ///
@@ -203,6 +206,17 @@ impl Connection {
         lent(&mut self.workspace).input.consume_body(n);
     }
 
+    /// Whether the whole body lies in the input already, so that [`BodyMode::Whole`](crate::BodyMode::Whole) brings
+    /// [`BodyReady`](crate::Event::BodyReady) at once. False for a chunked body, whose end is not known without decoding.
+    pub fn is_body_at_hand(&self) -> bool {
+        match &self.workspace {
+            Some(workspace) if self.in_exchange() => {
+                self.intake.is_at_hand(&workspace.input, &self.limits)
+            }
+            _ => false,
+        }
+    }
+
     /// Request, body at hand and the writer of the answer, side by side.
     ///
     /// # Panics
@@ -294,6 +308,12 @@ impl Connection {
     #[inline]
     pub fn in_exchange(&self) -> bool {
         self.phase == Phase::Exchange
+    }
+
+    /// The peer has finished sending.
+    #[inline]
+    pub fn has_received_eof(&self) -> bool {
+        self.has_eof
     }
 
     /// Between requests, with nothing buffered in either direction.

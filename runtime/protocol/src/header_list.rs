@@ -29,6 +29,14 @@ impl HeaderLines {
         HeaderLines::default()
     }
 
+    /// No lines, and memory for as many bytes of them.
+    pub fn with_capacity(bytes: usize) -> HeaderLines {
+        HeaderLines {
+            bytes: Vec::with_capacity(bytes),
+            ..HeaderLines::default()
+        }
+    }
+
     /// Forgets every line and keeps the memory.
     pub fn clear(&mut self) {
         let mut bytes = std::mem::take(&mut self.bytes);
@@ -37,6 +45,15 @@ impl HeaderLines {
             bytes,
             ..HeaderLines::default()
         };
+    }
+
+    /// Adds every line of `other`. For trailers, which come without the fields that are remembered instead of stored.
+    pub fn append(&mut self, other: &HeaderLines) -> Result<(), Misuse> {
+        if self.bytes.len() + other.bytes.len() > RESPONSE_HEAD_BYTES_MAX {
+            return Err(Misuse::HeadTooLarge);
+        }
+        self.bytes.extend_from_slice(&other.bytes);
+        Ok(())
     }
 
     /// Adds a line. White space around the value is removed; the case of the name is kept. After an error the list is

@@ -53,7 +53,7 @@ pub mod websocket;
 mod workspace;
 
 pub use body_framing::BodyFraming;
-pub use connection::Connection;
+pub use connection::{Connection, Upgraded};
 pub use event::{BodyMode, Closing, Event, Expiry};
 pub use header_list::HeaderLines;
 pub use limits::*;

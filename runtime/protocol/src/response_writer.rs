@@ -93,8 +93,18 @@ impl<'a> ResponseWriter<'a> {
     /// The end of the body. After [`Misuse::BodyTooShort`] the peer waits for bytes that will never come, so that the
     /// answer is cut and the connection ends.
     pub fn end(&mut self) -> Result<(), Misuse> {
+        self.end_with(&[])
+    }
+
+    /// As [`end`](ResponseWriter::end), with a trailer section (RFC 9110 section 6.5). Only a chunked body has room for
+    /// one; elsewhere it is dropped, as any recipient may do.
+    pub fn end_with_trailers(&mut self, trailers: &HeaderLines) -> Result<(), Misuse> {
+        self.end_with(trailers.as_bytes())
+    }
+
+    fn end_with(&mut self, trailers: &[u8]) -> Result<(), Misuse> {
         let stage = self.answer.stage.after(AnswerStep::End)?;
-        let ended = self.answer.encoder.end(self.output);
+        let ended = self.answer.encoder.end(trailers, self.output);
         self.answer.stage = match ended {
             Ok(()) => stage,
             Err(_) => AnswerStage::Cut,

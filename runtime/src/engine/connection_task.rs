@@ -102,7 +102,7 @@ where
             Stage::Draining => {
                 let seen = *self.drain_seen.get_or_insert(now);
                 if now.since_ms(seen) >= DRAIN_UNTOLD_MS_MAX {
-                    self.tell_drain();
+                    self.tell_drain(now);
                 }
             }
             Stage::Cutting => return Poll::Ready(()),
@@ -160,7 +160,7 @@ where
             match self.read(cx, now) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
-                Poll::Pending => return self.settle(),
+                Poll::Pending => return self.settle(cx, now),
             }
         }
         // The peer sends as fast as we read: the others first.
@@ -169,25 +169,29 @@ where
     }
 
     /// Nothing to read: the moment to notice a drain, and to give the buffers back.
-    fn settle(&mut self) -> Poll<()> {
+    fn settle(&mut self, cx: &mut Context<'_>, now: Tick) -> Poll<()> {
         if self.host.stage() == Stage::Draining
             && !self.drain_told
             && !polls_readable(self.stream.as_raw_fd())
         {
             // Only now: a request that had arrived before the drain has been read, and gets its answer. The socket is
             // asked itself, because an engine may not have heard yet of what its stream has received.
-            self.tell_drain();
+            self.tell_drain(now);
             if self.driver.closing() == Closing::Now {
                 return Poll::Ready(());
+            }
+            if !self.driver.output().is_empty() {
+                // A WebSocket says goodbye.
+                cx.waker().wake_by_ref();
             }
         }
         self.driver.rest(self.host.bench());
         Poll::Pending
     }
 
-    fn tell_drain(&mut self) {
+    fn tell_drain(&mut self, now: Tick) {
         if !std::mem::replace(&mut self.drain_told, true) {
-            self.driver.drain();
+            self.driver.drain(now);
         }
     }
 

@@ -1,270 +1,114 @@
-//! The connection driver: protocol state plus the exchange in flight. It turns events into calls of the service and
-//! answers into output. Sans-IO: bytes, time and a waker are handed in; it knows neither sockets nor engines.
+//! The connection driver, whatever the connection speaks: HTTP, or WebSocket after an upgrade. Sans-IO: bytes, time and a
+//! waker are handed in; it knows neither sockets nor engines.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-use turbo_shard_protocol::{
-    BodyMode, Closing, Connection, Event, Expiry, HeaderLines, Misuse, Tick,
-};
+use turbo_shard_protocol::{Closing, Tick};
 
-use crate::reply::{Part, Slot};
-use crate::service::{ConnectionInfo, Exchange, Outcome, Service};
+use crate::service::{ConnectionInfo, Service};
+use crate::shard::http_driver::HttpDriver;
+use crate::shard::websocket_driver::WebSocketDriver;
 use crate::shard::workbench::Workbench;
-
-/// Requests that one connection may have answered before the others get their turn.
-/// A pipelining peer (64 KiB hold over a thousand short requests) must not hold the shard.
-const REQUESTS_PER_TURN_MAX: u32 = 64;
 
 /// What the connection's owner has to do after the driver has advanced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Advance {
     /// Wait for bytes, room, a reply or the deadline.
     Settled,
-    /// Requests are left in the buffer: call `advance` again once the others had their turn.
+    /// Something is left to do: call `advance` again once the others had their turn.
     MoreToDo,
 }
 
-pub(crate) struct Driver {
-    connection: Connection,
-    info: ConnectionInfo,
-    /// The tag of a call that waits for its body.
-    tag: u32,
-    slot: Option<Slot>,
+pub(crate) enum Driver {
+    Http(HttpDriver),
+    WebSocket(Box<WebSocketDriver>),
+}
+
+/// Calls a method that both kinds have.
+macro_rules! either {
+    ($driver:expr, $one:ident => $call:expr) => {
+        match $driver {
+            Driver::Http($one) => $call,
+            Driver::WebSocket($one) => $call,
+        }
+    };
 }
 
 impl Driver {
     pub(crate) fn new<S: Service>(bench: &Workbench<S>, info: ConnectionInfo, now: Tick) -> Driver {
-        Driver {
-            connection: Connection::new(bench.limits.clone(), now),
-            info,
-            tag: 0,
-            slot: None,
-        }
+        Driver::Http(HttpDriver::new(bench, info, now))
     }
 
     /// Answers 503 before anything was read: the shard has all the connections it may have.
     pub(crate) fn refuse_overload<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
-        self.lend(bench);
-        self.connection
-            .refuse_status(503, Some(1), &bench.date(now));
+        if let Driver::Http(http) = self {
+            http.refuse_overload(bench, now);
+        }
     }
 
     /// Takes in what the peer has sent; `advance` answers it.
     pub(crate) fn receive<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, chunk: &[u8]) {
-        self.lend(bench);
-        self.connection.receive(now, chunk);
+        either!(self, one => one.receive(bench, now, chunk));
     }
 
     /// The peer will send no more; it may still read.
     pub(crate) fn receive_eof(&mut self, now: Tick) {
-        self.connection.receive_eof(now);
+        either!(self, one => one.receive_eof(now));
     }
 
-    /// Takes in what a deferred answer has brought, then calls the service for every request that is complete, in
-    /// order, until bytes, room or an answer are missing.
+    /// Moves the connection on: requests to the service, answers to the output.
     pub(crate) fn advance<S: Service>(
         &mut self,
         bench: &Workbench<S>,
         now: Tick,
         waker: &Waker,
     ) -> Advance {
-        self.take_replies(bench, now, waker);
-        let mut budget = REQUESTS_PER_TURN_MAX;
-        loop {
-            match self.connection.next_event(now) {
-                Event::Head => {
-                    bench.counters.requests.add(1);
-                    self.call(bench, now, waker, false);
-                    budget -= 1;
-                    if budget == 0 {
-                        return Advance::MoreToDo;
-                    }
-                }
-                Event::BodyReady => self.call(bench, now, waker, true),
-                // Bodies are read whole or not at all; a service that streams them would be handed these.
-                Event::BodyChunk => {
-                    let length = self.connection.body().len();
-                    self.connection.consume_body(length);
-                }
-                Event::Refused(violation) => {
-                    if bench.peer_log.pass(now) {
-                        let (peer, status) = (self.info.peer, violation.status());
-                        log::info!("{peer} was refused: {violation} ({status})");
-                    }
-                    self.slot = None;
-                    self.connection.answer_refusal(&bench.date(now));
-                }
-                Event::BodyEnd | Event::ExchangeDone => {}
-                Event::NeedMore | Event::Close => return Advance::Settled,
-            }
+        let advance = either!(self, one => one.advance(bench, now, waker));
+        if let Driver::Http(http) = self
+            && let Some((switch, upgraded)) = http.take_switch(bench)
+        {
+            let mut websocket = Box::new(WebSocketDriver::new(bench, now, switch, upgraded));
+            let advance = websocket.advance(bench, now, waker);
+            *self = Driver::WebSocket(websocket);
+            return advance;
         }
+        advance
     }
 
     pub(crate) fn output(&self) -> &[u8] {
-        self.connection.output()
+        either!(self, one => one.output())
     }
 
     pub(crate) fn consume_output(&mut self, now: Tick, n: usize) {
-        self.connection.consume_output(now, n);
+        either!(self, one => one.consume_output(now, n));
     }
 
     pub(crate) fn wants_read(&self) -> bool {
-        self.connection.wants_read()
+        either!(self, one => one.wants_read())
     }
 
     pub(crate) fn closing(&self) -> Closing {
-        self.connection.closing()
+        either!(self, one => one.closing())
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Tick> {
-        self.connection.next_deadline()
+        either!(self, one => one.next_deadline())
     }
 
     /// A deadline may have passed. Returns whether the connection has to go at once.
     pub(crate) fn expire<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) -> bool {
-        match self.connection.expire(now) {
-            // A refusal is found by `advance`, which answers it.
-            Expiry::NotYet | Expiry::Refused => false,
-            Expiry::Close => true,
-            Expiry::Cut => {
-                if bench.peer_log.pass(now) {
-                    log::info!(
-                        "{} did not read its answer in time and was cut off",
-                        self.info.peer
-                    );
-                }
-                true
-            }
-        }
+        either!(self, one => one.expire(bench, now))
     }
 
-    /// Lets the exchange in flight finish, then closes.
-    pub(crate) fn drain(&mut self) {
-        self.connection.drain();
+    /// Lets what is in flight finish, then closes.
+    pub(crate) fn drain(&mut self, now: Tick) {
+        either!(self, one => one.drain(now));
     }
 
     /// Gives the buffers back to the thread's pool when nothing is unfinished.
     pub(crate) fn rest<S: Service>(&mut self, bench: &Workbench<S>) {
-        if let Some(workspace) = self.connection.reclaim() {
-            bench.put_workspace(workspace);
+        if let Driver::Http(http) = self {
+            http.rest(bench);
         }
-    }
-
-    fn lend<S: Service>(&mut self, bench: &Workbench<S>) {
-        if !self.connection.has_workspace() {
-            self.connection.lend(bench.take_workspace());
-        }
-    }
-
-    fn call<S: Service>(
-        &mut self,
-        bench: &Workbench<S>,
-        now: Tick,
-        waker: &Waker,
-        with_body: bool,
-    ) {
-        let date = bench.date(now);
-        let tag = if with_body { self.tag } else { 0 };
-        let mut deferred = None;
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            let (request, body, response) = self.connection.exchange(&date);
-            let mut exchange = Exchange {
-                request,
-                body: with_body.then_some(body),
-                tag,
-                response,
-                connection: &self.info,
-                waker,
-                deferred: &mut deferred,
-            };
-            let outcome = bench.service.call(&mut exchange);
-            (outcome, exchange.response.is_finished())
-        }));
-        match result {
-            Ok((Outcome::Answered, true)) => {}
-            Ok((Outcome::ReadBody { bytes_max, tag }, _)) if !with_body => {
-                self.tag = tag;
-                self.connection
-                    .read_body(now, BodyMode::Whole { bytes_max });
-            }
-            Ok((Outcome::Deferred, _)) if deferred.is_some() => {
-                self.slot = deferred;
-                self.take_replies(bench, now, waker);
-            }
-            Ok((outcome, finished)) => {
-                log::error!(
-                    "the service returned {outcome:?} (answer finished: {finished}), which does not fit"
-                );
-                self.fail(bench, now);
-            }
-            Err(_panic) => {
-                // The panic hook has printed where; the connection ends, the shard lives on.
-                bench.counters.handler_panics.add(1);
-                log::error!("a handler panicked while it answered {}", self.info.peer);
-                self.fail(bench, now);
-                self.connection.drain();
-            }
-        }
-    }
-
-    fn take_replies<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, waker: &Waker) {
-        let date = bench.date(now);
-        while let Some(slot) = &self.slot {
-            if self.connection.output().len() >= bench.limits.output_bytes_high {
-                // What waits in the slot makes its sender wait; `reply_ready` is called again once the peer has read.
-                return;
-            }
-            let Some(part) = slot.take(waker) else { return };
-            let mut response = self.connection.response(&date);
-            let written: Result<bool, Misuse> = match part {
-                Part::Whole {
-                    status,
-                    lines,
-                    body,
-                } => response.whole(status, &lines, &body).map(|()| true),
-                Part::Start {
-                    status,
-                    lines,
-                    length,
-                } => response.start(status, &lines, length).map(|()| false),
-                Part::Chunk(data) => response.chunk(&data).map(|()| false),
-                Part::End => response.end().map(|()| true),
-                Part::Failed => {
-                    self.fail(bench, now);
-                    return;
-                }
-            };
-            match written {
-                Ok(true) => self.slot = None,
-                Ok(false) => {}
-                Err(misuse) => {
-                    log::error!(
-                        "the answer to {} could not be sent: {misuse}",
-                        self.info.peer
-                    );
-                    self.fail(bench, now);
-                }
-            }
-        }
-    }
-
-    /// Our side cannot answer: 500 while nothing was sent, a cut connection after that.
-    fn fail<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
-        self.slot = None;
-        let date = bench.date(now);
-        let mut response = self.connection.response(&date);
-        if !response.is_started() {
-            let mut lines = HeaderLines::new();
-            let answered = lines
-                .push(b"content-type", b"application/json")
-                .and_then(|()| {
-                    response.whole(500, &lines, br#"{"detail":"Internal Server Error"}"#)
-                });
-            if answered.is_ok() {
-                return;
-            }
-        }
-        self.connection.cut();
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thread_local::ThreadLocal;
 use tokio::sync::Notify;
 use turbo_shard_protocol::Limits;
+use turbo_shard_protocol::websocket::WebSocketLimits;
 
 use crate::config::ServerConfig;
 use crate::service::{App, HostedLoop, Place, Service, StartError};
@@ -87,7 +88,13 @@ impl<A: App> LocalHost<A> {
     ) -> Result<LocalHost<A>, StartError> {
         let service = app.service(Place::Shard(shard))?;
         // The limits are copied: a connection's reference count to them stays on this core.
-        let bench = Workbench::new(service, Arc::new(config.limits.clone()), counters, clock);
+        let bench = Workbench::new(
+            service,
+            Arc::new(config.limits.clone()),
+            Arc::new(config.websocket_limits()),
+            counters,
+            clock,
+        );
         Ok(LocalHost {
             bench,
             deadline_moved: Notify::new(),
@@ -181,6 +188,7 @@ pub(crate) struct SharedHost<A: App> {
     app: Arc<A>,
     benches: ThreadLocal<Workbench<A::Service>>,
     limits: Arc<Limits>,
+    websocket_limits: Arc<WebSocketLimits>,
     table: Mutex<ConnectionTable>,
     /// Connections are counted here, under the table's lock; requests on each worker's own counters.
     connections: Arc<Counters>,
@@ -198,6 +206,7 @@ impl<A: App> SharedHost<A> {
             app,
             benches: ThreadLocal::with_capacity(config.shards.get()),
             limits: Arc::new(config.limits.clone()),
+            websocket_limits: Arc::new(config.websocket_limits()),
             table: Mutex::default(),
             connections: Arc::default(),
             workers: Mutex::default(),
@@ -217,6 +226,7 @@ impl<A: App> SharedHost<A> {
             Ok(Workbench::new(
                 self.app.service(Place::Worker)?,
                 Arc::clone(&self.limits),
+                Arc::clone(&self.websocket_limits),
                 counters,
                 self.clock,
             ))

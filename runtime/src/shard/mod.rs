@@ -5,5 +5,7 @@ pub(crate) mod connection_table;
 pub(crate) mod counters;
 pub(crate) mod driver;
 pub(crate) mod host;
+pub(crate) mod http_driver;
 pub(crate) mod log_gate;
+pub(crate) mod websocket_driver;
 pub(crate) mod workbench;

@@ -3,6 +3,7 @@
 use std::cell::{RefCell, RefMut};
 use std::sync::Arc;
 
+use turbo_shard_protocol::websocket::WebSocketLimits;
 use turbo_shard_protocol::{DateLine, Limits, Tick, Workspace};
 
 use crate::shard::clock::{Clock, DateCache};
@@ -18,6 +19,7 @@ const SPARE_WORKSPACES_MAX: usize = 64;
 pub(crate) struct Workbench<S> {
     pub(crate) service: S,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) websocket_limits: Arc<WebSocketLimits>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) clock: Clock,
     /// For lines that peers can cause.
@@ -35,12 +37,14 @@ impl<S> Workbench<S> {
     pub(crate) fn new(
         service: S,
         limits: Arc<Limits>,
+        websocket_limits: Arc<WebSocketLimits>,
         counters: Arc<Counters>,
         clock: Clock,
     ) -> Workbench<S> {
         Workbench {
             service,
             limits,
+            websocket_limits,
             counters,
             clock,
             peer_log: LogGate::default(),

@@ -139,7 +139,7 @@ impl Connection {
 
     /// No more input, no more answers; what is written is sent. Keeps `phase_since`, because who calls does not know the
     /// time: the clock of lingering starts when the last output is sent.
-    fn finish(&mut self, linger: bool) {
+    pub(super) fn finish(&mut self, linger: bool) {
         self.phase = self.phase.after(Step::Finished { linger });
         self.answer = Answer::NONE;
     }

@@ -1,0 +1,34 @@
+"""What ASGI apps await where something has to be waited for; what is there at once the native side answers itself."""
+
+from __future__ import annotations
+
+from asyncio import Future
+from typing import Any, Protocol
+
+
+class ClientDisconnected(OSError):
+    """What `send()` raises once the client is gone (ASGI HTTP and WebSocket specification 2.4)."""
+
+    def __init__(self) -> None:
+        super().__init__("the client has disconnected")
+
+
+class Channel(Protocol):
+    """The native side of one request."""
+
+    def poll_message(self) -> dict[str, Any] | None: ...
+    def must_wait(self) -> bool: ...
+    def new_waiter(self) -> Future[None]: ...
+
+
+async def await_message(channel: Channel) -> dict[str, Any]:
+    """The next message for the app."""
+    while (message := channel.poll_message()) is None:
+        await channel.new_waiter()
+    return message
+
+
+async def await_room(channel: Channel) -> None:
+    """Until the app may send more."""
+    while channel.must_wait():
+        await channel.new_waiter()

@@ -1,0 +1,199 @@
+"""One request as TurboAPI's parts see it: the mappings that parameters are bound from, and the request object that
+handlers, middleware and exception handlers are given. Each part is decoded when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, overload
+from urllib.parse import urlsplit
+
+from .fields import Fields, request_fields
+from .forms import Form, FormFault, form_of
+
+
+class BodyFault(Exception):
+    """The body is not what the handler asks for. Answered as TurboAPI does: 400 with `error` and `detail`."""
+
+
+class Lazy[T]:
+    """A property that is made once and kept in a slot. functools.cached_property keeps it in the instance's dict,
+    whose making takes tens of microseconds on free-threaded 3.13."""
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self.make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.slot = f"_{name}"
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Lazy[T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object, owner: type) -> Lazy[T] | T:
+        if instance is None:
+            return self
+        found = getattr(instance, self.slot, self)
+        if found is self:
+            found = self.make(instance)
+            setattr(instance, self.slot, found)
+        return found
+
+
+class Exchange:
+    """What one request's parameters are bound from. `source` is a native request, or a socket before its handshake."""
+
+    __slots__ = (
+        *("source", "tasks", "socket"),
+        *("_path_params", "_query", "_headers", "_cookies", "_body", "_json", "_form", "_request"),
+    )
+
+    def __init__(self, source: Any) -> None:
+        self.source = source
+        self.tasks: list[Any] = []
+        """The BackgroundTasks that were handed out, to be run after the answer."""
+        self.socket: Any = None
+        """What a WebSocket handler talks through."""
+
+    @Lazy
+    def path_params(self) -> dict[str, str]:
+        return dict(self.source.path_params)
+
+    @Lazy
+    def query(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, value in self.source.query_params.multi_items():
+            found.setdefault(name, []).append(value)
+        return found
+
+    @Lazy
+    def headers(self) -> Fields:
+        return request_fields(self.source.headers.multi_items())
+
+    @Lazy
+    def cookies(self) -> dict[str, str]:
+        known = getattr(self.source, "cookies", None)
+        if known is not None:
+            return dict(known)
+        pairs = (one.partition("=") for one in self.headers.get("cookie", "").split(";"))
+        return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
+
+    @Lazy
+    def body(self) -> bytes:
+        return bytes(getattr(self.source, "body", b""))
+
+    @Lazy
+    def json(self) -> Any:
+        """The body as JSON, whatever its type says: TurboAPI does not look at it."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            reason = "too deep" if isinstance(error, RecursionError) else str(error)
+            raise BodyFault(f"Invalid JSON body: {reason}") from None
+
+    @Lazy
+    def form(self) -> Form:
+        try:
+            return form_of(self.body, self.headers.get("content-type", ""))
+        except FormFault as fault:
+            raise BodyFault(f"Invalid form: {fault}") from None
+
+    @Lazy
+    def request(self) -> ServedRequest:
+        """The one request object that everybody sees: what a middleware puts on it, the handler finds there."""
+        return ServedRequest(self)
+
+
+class Url(str):
+    """A URL that can be asked for its parts."""
+
+    __slots__ = ()
+
+    @property
+    def scheme(self) -> str:
+        return urlsplit(self).scheme
+
+    @property
+    def hostname(self) -> str | None:
+        return urlsplit(self).hostname
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self).path
+
+    @property
+    def query(self) -> str:
+        return urlsplit(self).query
+
+
+class ServedRequest:
+    """Stands for TurboAPI's Request: the same attributes and methods, but nothing is decoded that nobody reads."""
+
+    # And a dict, made when somebody puts something of his own on it.
+    __slots__ = (
+        *("_exchange", "method", "path_params", "client_addr", "__dict__"),
+        *("_url", "_path", "_query_string", "_headers", "_query_params", "_cookies", "_body"),
+    )
+
+    def __init__(self, exchange: Exchange) -> None:
+        source = exchange.source
+        self._exchange = exchange
+        self.method: str = getattr(source, "method", "GET")
+        self.path_params = exchange.path_params
+        self.client_addr: str = (getattr(source, "client", None) or ("unknown",))[0]
+
+    @Lazy
+    def url(self) -> Url:
+        return Url(getattr(self._exchange.source, "url", self.path))
+
+    @Lazy
+    def path(self) -> str:
+        return str(getattr(self._exchange.source, "path", ""))
+
+    @Lazy
+    def query_string(self) -> str:
+        raw: bytes | str = getattr(self._exchange.source, "query_string", b"")
+        return raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
+
+    @Lazy
+    def headers(self) -> Fields:
+        return self._exchange.headers
+
+    @Lazy
+    def query_params(self) -> dict[str, str]:
+        return {name: values[-1] for name, values in self._exchange.query.items()}
+
+    @Lazy
+    def cookies(self) -> dict[str, str]:
+        return self._exchange.cookies
+
+    @Lazy
+    def body(self) -> bytes:
+        return self._exchange.body
+
+    @property
+    def content_type(self) -> str | None:
+        found: str | None = self.headers.get("content-type")
+        return found
+
+    @property
+    def content_length(self) -> int:
+        return len(self.body)
+
+    def get_header(self, name: str, default: str | None = None) -> str | None:
+        found: str | None = self.headers.get(name, default)
+        return found
+
+    def text(self) -> str:
+        return self.body.decode("utf-8")
+
+    def json(self) -> Any:
+        return json.loads(self.body) if self.body else None
+
+    def validate_json(self, model_class: Any) -> Any:
+        return model_class.model_validate(self.json()) if self.body else None
+
+    def model_dump(self) -> dict[str, Any]:
+        names = ("method", "path", "query_string", "headers", "path_params", "query_params", "body")
+        return {name: getattr(self, name) for name in names}

@@ -1,0 +1,124 @@
+//! Sends a file as the body of an answer (`http.response.pathsend`), read on the blocking pool. Knows no Python.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::mpsc::{self, Receiver, Sender};
+
+use turbo_shard_runtime::protocol::BodyLength;
+use turbo_shard_runtime::{BlockingPool, Flow, ReplyListener};
+
+use super::http_answer::Lent;
+
+/// Read and sent at once. What waits for the peer is bounded by the reply's own mark.
+const BLOCK_BYTES: usize = 64 * 1024;
+
+/// What became of a file.
+pub(super) enum FileResult {
+    Sent,
+    PeerLeft,
+    Failed(io::Error),
+}
+
+/// Told the result, with the answer if nothing of it was sent. May run on any thread.
+pub(super) type FileDone = Box<dyn FnOnce(FileResult, Option<Lent>) + Send>;
+
+/// Sends the file at `path` from a pool thread.
+pub(super) fn send(pool: &BlockingPool, lent: Lent, path: String, done: FileDone) {
+    let mut job = FileJob {
+        work: Some((lent, path, done)),
+    };
+    // A job that is refused is dropped, which tells.
+    let _ = pool.try_run(Box::new(move || job.run()));
+}
+
+struct FileJob {
+    work: Option<(Lent, String, FileDone)>,
+}
+
+impl FileJob {
+    fn run(&mut self) {
+        let Some((lent, path, done)) = self.work.take() else {
+            return;
+        };
+        let opened = File::open(&path).and_then(|file| {
+            let about = file.metadata()?;
+            match about.is_file() {
+                true => Ok((file, about.len())),
+                false => Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    format!("{path:?} is not a file"),
+                )),
+            }
+        });
+        match opened {
+            Ok((file, length)) => done(send_all(lent, file, length), None),
+            Err(error) => done(FileResult::Failed(error), Some(lent)),
+        }
+    }
+}
+
+impl Drop for FileJob {
+    fn drop(&mut self) {
+        if let Some((lent, _, done)) = self.work.take() {
+            let error = io::Error::other("the blocking pool's queue is full");
+            done(FileResult::Failed(error), Some(lent));
+        }
+    }
+}
+
+/// Sends `length` bytes of the file, as fast as the peer reads: what the file grows by meanwhile stays out.
+fn send_all(lent: Lent, file: File, length: u64) -> FileResult {
+    let Lent {
+        handle,
+        status,
+        lines,
+    } = lent;
+    let (tell, hear) = mpsc::channel();
+    handle.listen(Box::new(Told(tell)));
+    let announced = lines.content_length();
+    let length = announced.unwrap_or(length);
+    handle.start(status, lines, BodyLength::Known(length));
+    let mut left = file.take(length);
+    loop {
+        let mut block = Vec::with_capacity(BLOCK_BYTES.min(left.limit() as usize));
+        if let Err(error) = left
+            .by_ref()
+            .take(BLOCK_BYTES as u64)
+            .read_to_end(&mut block)
+        {
+            handle.fail();
+            return FileResult::Failed(error);
+        }
+        if block.is_empty() {
+            // A file that has shrunk meanwhile leaves the answer too short, which the runtime tells and cuts.
+            handle.end();
+            return FileResult::Sent;
+        }
+        let flow = handle.chunk(block);
+        if flow == Flow::PeerLeft || (flow == Flow::Wait && !waits_for_room(&hear)) {
+            return FileResult::PeerLeft;
+        }
+    }
+}
+
+/// Whether there is room again; if not, the peer has left.
+fn waits_for_room(hear: &Receiver<Heard>) -> bool {
+    matches!(hear.recv(), Ok(Heard::Room))
+}
+
+enum Heard {
+    Room,
+    PeerLeft,
+}
+
+struct Told(Sender<Heard>);
+
+impl ReplyListener for Told {
+    fn room(&self) {
+        let _ = self.0.send(Heard::Room);
+    }
+
+    fn peer_left(&self) {
+        let _ = self.0.send(Heard::PeerLeft);
+    }
+}

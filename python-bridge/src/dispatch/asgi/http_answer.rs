@@ -1,0 +1,347 @@
+//! Puts the messages of an ASGI app together to an answer: gathered while the app's first call lasts, sent on its way
+//! piece by piece after that. Knows no Python; an impossible step is the app's fault and becomes its exception.
+
+use std::mem;
+
+use turbo_shard_runtime::protocol::{BodyLength, HeaderLines, Misuse, ResponseWriter};
+use turbo_shard_runtime::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle};
+
+/// Which message may come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// `http.response.start`
+    Start,
+    /// `http.response.body`, the first one.
+    FirstBody,
+    /// `http.response.body`
+    Body,
+    /// `http.response.trailers`
+    Trailers,
+    /// None: the answer is complete, or given up.
+    Complete,
+}
+
+impl Stage {
+    /// What an app must send here, in words.
+    pub(super) fn expected(self) -> &'static str {
+        match self {
+            Stage::Start => "http.response.start",
+            Stage::FirstBody | Stage::Body => "http.response.body",
+            Stage::Trailers => "http.response.trailers",
+            Stage::Complete => "nothing more: the response is complete",
+        }
+    }
+}
+
+/// What is wrong with a message where it stands; the text is for the app's author.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// Not this message here.
+    OutOfOrder(Stage),
+    /// More body than its `content-length`.
+    TooLong { excess: u64 },
+    /// Less body than its `content-length`.
+    TooShort { missing: u64 },
+    /// What the runtime cannot send.
+    Misuse(Misuse),
+}
+
+/// Where the pieces go.
+enum Way {
+    /// The app's first call lasts: they are kept for its end.
+    Gathering {
+        body: Vec<u8>,
+        interim: Vec<(u16, HeaderLines)>,
+    },
+    Sending(ReplyHandle),
+    /// Answered, or the peer is gone.
+    Closed,
+}
+
+/// An answer in the hands of who sends its body.
+pub(super) struct Lent {
+    pub(super) handle: ReplyHandle,
+    pub(super) status: u16,
+    pub(super) lines: HeaderLines,
+}
+
+/// One answer in the making.
+pub(super) struct HttpAnswer {
+    stage: Stage,
+    /// Taken when the head goes out.
+    head: Option<(u16, HeaderLines)>,
+    has_trailers: bool,
+    trailers: HeaderLines,
+    /// Body bytes that are still owed to the app's own `content-length`.
+    owed: Option<u64>,
+    /// The answer has no body, whatever the app sends.
+    is_bodiless: bool,
+    /// A piece of the body has come from the app.
+    has_body: bool,
+    way: Way,
+    lacks_room: bool,
+}
+
+impl HttpAnswer {
+    /// To be kept until [`write`](HttpAnswer::write) or [`attach`](HttpAnswer::attach).
+    pub(super) fn gathering(is_to_head: bool) -> HttpAnswer {
+        HttpAnswer {
+            stage: Stage::Start,
+            head: None,
+            has_trailers: false,
+            trailers: HeaderLines::new(),
+            owed: None,
+            is_bodiless: is_to_head,
+            has_body: false,
+            way: Way::Gathering {
+                body: Vec::new(),
+                interim: Vec::new(),
+            },
+            lacks_room: false,
+        }
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// The app has sent a head.
+    pub(super) fn is_started(&self) -> bool {
+        self.stage != Stage::Start
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.stage == Stage::Complete
+    }
+
+    /// The app should wait before it sends more.
+    pub(super) fn lacks_room(&self) -> bool {
+        self.lacks_room
+    }
+
+    /// The peer has read.
+    pub(super) fn note_room(&mut self) {
+        self.lacks_room = false;
+    }
+
+    pub(super) fn handle(&self) -> Option<&ReplyHandle> {
+        match &self.way {
+            Way::Sending(handle) => Some(handle),
+            Way::Gathering { .. } | Way::Closed => None,
+        }
+    }
+
+    /// The head; it waits for the first piece of the body, which may be all of it.
+    pub(super) fn start(
+        &mut self,
+        status: u16,
+        lines: HeaderLines,
+        has_trailers: bool,
+    ) -> Result<(), Refused> {
+        if self.stage != Stage::Start {
+            return Err(Refused::OutOfOrder(self.stage));
+        }
+        self.is_bodiless |= matches!(status, 204 | 205 | 304);
+        self.owed = lines.content_length().filter(|_| !self.is_bodiless);
+        self.has_trailers = has_trailers;
+        self.head = Some((status, lines));
+        self.stage = Stage::FirstBody;
+        Ok(())
+    }
+
+    /// An interim answer, before the head.
+    pub(super) fn interim(&mut self, status: u16, lines: HeaderLines) -> Result<(), Refused> {
+        if self.is_complete() || self.stage == Stage::Trailers || self.stage == Stage::Body {
+            return Err(Refused::OutOfOrder(self.stage));
+        }
+        match &mut self.way {
+            Way::Gathering { interim, .. } => interim.push((status, lines)),
+            Way::Sending(handle) => handle.interim(status, lines),
+            Way::Closed => {}
+        }
+        Ok(())
+    }
+
+    /// A piece of the body.
+    pub(super) fn body(&mut self, data: &[u8], more: bool) -> Result<(), Refused> {
+        if !matches!(self.stage, Stage::FirstBody | Stage::Body) {
+            return Err(Refused::OutOfOrder(self.stage));
+        }
+        self.pay(data.len() as u64, more)?;
+        self.has_body = true;
+        let is_first = self.stage == Stage::FirstBody;
+        let is_whole = is_first && !more && !self.has_trailers;
+        self.stage = match (more, self.has_trailers) {
+            (true, _) => Stage::Body,
+            (false, true) => Stage::Trailers,
+            (false, false) => Stage::Complete,
+        };
+        match &mut self.way {
+            Way::Gathering { body, .. } => {
+                body.extend_from_slice(data);
+                self.lacks_room = body.len() >= REPLY_QUEUED_BYTES_HIGH && more;
+            }
+            Way::Sending(_) if is_whole => self.send_whole(data.to_vec()),
+            Way::Sending(_) => {
+                if is_first {
+                    self.send_head();
+                }
+                self.send_chunk(data.to_vec());
+                self.end_if_complete();
+            }
+            Way::Closed => {}
+        }
+        Ok(())
+    }
+
+    /// A file is to be the body: from here on it is the answer's only piece.
+    pub(super) fn file(&mut self) -> Result<(), Refused> {
+        if self.stage != Stage::FirstBody || self.has_trailers {
+            return Err(Refused::OutOfOrder(self.stage));
+        }
+        self.stage = Stage::Complete;
+        Ok(())
+    }
+
+    /// Handle and head for who sends the file; there is no handle while the app's first call lasts.
+    pub(super) fn lend(&mut self) -> Option<Lent> {
+        if !matches!(self.way, Way::Sending(_)) {
+            return None;
+        }
+        let (status, lines) = self.head.take()?;
+        match mem::replace(&mut self.way, Way::Closed) {
+            Way::Sending(handle) => Some(Lent {
+                handle,
+                status,
+                lines,
+            }),
+            Way::Gathering { .. } | Way::Closed => None,
+        }
+    }
+
+    /// The file could not be opened: the app may send something else instead.
+    pub(super) fn give_back(&mut self, lent: Lent) {
+        self.head = Some((lent.status, lent.lines));
+        self.way = Way::Sending(lent.handle);
+        self.stage = Stage::FirstBody;
+    }
+
+    /// Trailers; the answer ends with the last of them.
+    pub(super) fn trailers(&mut self, lines: HeaderLines, more: bool) -> Result<(), Refused> {
+        if self.stage != Stage::Trailers {
+            return Err(Refused::OutOfOrder(self.stage));
+        }
+        self.trailers.append(&lines).map_err(Refused::Misuse)?;
+        if !more {
+            self.stage = Stage::Complete;
+            self.end_if_complete();
+        }
+        Ok(())
+    }
+
+    /// What was gathered, written at once. For a complete answer.
+    pub(super) fn write(&mut self, response: &mut ResponseWriter<'_>) -> Result<(), Misuse> {
+        let Way::Gathering { body, interim } = mem::replace(&mut self.way, Way::Closed) else {
+            return Ok(());
+        };
+        let Some((status, lines)) = self.head.take() else {
+            return Ok(());
+        };
+        for (status, lines) in interim {
+            response.interim(status, &lines)?;
+        }
+        if self.has_trailers {
+            let length = BodyLength::Unknown;
+            response.start(status, &lines, length)?;
+            response.chunk(&body)?;
+            return response.end_with_trailers(&self.trailers);
+        }
+        response.whole(status, &lines, &body)
+    }
+
+    /// What was gathered goes out through `handle`, and so does all that follows.
+    pub(super) fn attach(&mut self, handle: ReplyHandle) {
+        let way = mem::replace(&mut self.way, Way::Sending(handle));
+        let Way::Gathering { body, interim } = way else {
+            return;
+        };
+        if let Way::Sending(handle) = &self.way {
+            for (status, lines) in interim {
+                handle.interim(status, lines);
+            }
+        }
+        self.lacks_room = false;
+        // The head waits for the first piece of the body, which may be a file.
+        let is_file = self.is_complete() && !self.has_body;
+        if matches!(self.stage, Stage::Start | Stage::FirstBody) || is_file {
+            return;
+        }
+        self.send_head();
+        self.send_chunk(body);
+        self.end_if_complete();
+    }
+
+    /// The app can send no more. Returns the handle, if the answer is not complete.
+    pub(super) fn give_up(&mut self) -> Option<ReplyHandle> {
+        self.stage = Stage::Complete;
+        self.lacks_room = false;
+        match mem::replace(&mut self.way, Way::Closed) {
+            Way::Sending(handle) => Some(handle),
+            Way::Gathering { .. } | Way::Closed => None,
+        }
+    }
+
+    /// Counts body bytes against the app's own `content-length`.
+    fn pay(&mut self, length: u64, more: bool) -> Result<(), Refused> {
+        let Some(owed) = self.owed else { return Ok(()) };
+        if length > owed {
+            return Err(Refused::TooLong {
+                excess: length - owed,
+            });
+        }
+        if !more && length < owed {
+            return Err(Refused::TooShort {
+                missing: owed - length,
+            });
+        }
+        self.owed = Some(owed - length);
+        Ok(())
+    }
+
+    fn send_whole(&mut self, body: Vec<u8>) {
+        if let (Way::Sending(handle), Some((status, lines))) =
+            (mem::replace(&mut self.way, Way::Closed), self.head.take())
+        {
+            handle.whole(status, lines, body);
+        }
+    }
+
+    fn send_head(&mut self) {
+        if let (Way::Sending(handle), Some((status, lines))) = (&self.way, self.head.take()) {
+            handle.start(status, lines, BodyLength::Unknown);
+        }
+    }
+
+    fn send_chunk(&mut self, data: Vec<u8>) {
+        if let Way::Sending(handle) = &self.way
+            && !data.is_empty()
+        {
+            self.lacks_room = handle.chunk(data) == Flow::Wait;
+        }
+    }
+
+    fn end_if_complete(&mut self) {
+        if !self.is_complete() {
+            return;
+        }
+        if let Way::Sending(_) = &self.way
+            && let Way::Sending(handle) = mem::replace(&mut self.way, Way::Closed)
+        {
+            if self.has_trailers {
+                handle.end_with_trailers(mem::take(&mut self.trailers));
+            } else {
+                handle.end();
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The two faces of an HTTP cycle: the Python object whose `receive` and `send` the app calls, and the listener that
+//! carries what the connection tells over to the loop's thread.
+
+use std::sync::{Arc, Weak};
+
+use pyo3::prelude::*;
+use turbo_shard_runtime::ReplyListener;
+
+use super::awaitables::DoneWith;
+use super::http_cycle::HttpCycle;
+use super::http_sending::Waits;
+use crate::hosted_loop::{CoroutineHost, Job};
+
+/// What a connection may tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    Room,
+    BodyReady,
+    InputEnded,
+    PeerLeft,
+}
+
+/// Carries what the connection says over to the loop's thread. Holds nothing of Python, so it may be dropped anywhere.
+pub(super) struct Listener {
+    pub(super) host: Arc<CoroutineHost>,
+    pub(super) cycle: Weak<HttpCycle>,
+}
+
+impl Listener {
+    fn tell(&self, news: News) {
+        let cycle = Weak::clone(&self.cycle);
+        self.host.post(Job::Call(Box::new(move |py| {
+            if let Some(cycle) = cycle.upgrade() {
+                cycle.hear(py, news);
+            }
+        })));
+    }
+}
+
+impl ReplyListener for Listener {
+    fn room(&self) {
+        self.tell(News::Room);
+    }
+
+    fn peer_left(&self) {
+        self.tell(News::PeerLeft);
+    }
+
+    fn input_ready(&self) {
+        self.tell(News::BodyReady);
+    }
+
+    fn input_ended(&self) {
+        self.tell(News::InputEnded);
+    }
+}
+
+/// Has whoever waits look again.
+pub(super) fn wake(cycle: Weak<HttpCycle>) -> Job {
+    Job::Call(Box::new(move |py| {
+        if let Some(cycle) = cycle.upgrade() {
+            cycle.hear(py, News::BodyReady);
+        }
+    }))
+}
+
+/// The Python face of a cycle: `receive` and `send` are its bound methods.
+#[pyclass(frozen, module = "turbo_shard._native")]
+pub(super) struct HttpChannel(pub(super) Arc<HttpCycle>);
+
+#[pymethods]
+impl HttpChannel {
+    fn receive<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let cycle = &slf.get().0;
+        match cycle.poll_message(py)? {
+            Some(message) => DoneWith::make(message),
+            None => cycle.words().await_message.bind(py).call1((slf,)),
+        }
+    }
+
+    fn send<'py>(
+        slf: &Bound<'py, Self>,
+        message: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let cycle = &slf.get().0;
+        match cycle.take_message(message)? {
+            Waits::No => Ok(cycle.words().done.bind(py).clone().into_any()),
+            Waits::ForRoom | Waits::ForFile => cycle.words().await_room.bind(py).call1((slf,)),
+        }
+    }
+
+    /// For `_asgi.await_message`: a message, or None if there is none yet.
+    fn poll_message<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.0.poll_message(py)
+    }
+
+    /// For `_asgi.await_room`: whether the last message still waits for room, or for the end of its file. Raises what
+    /// became of it.
+    fn must_wait(&self, py: Python<'_>) -> PyResult<bool> {
+        self.0.must_wait(py)
+    }
+
+    /// A future that is resolved by whatever happens next.
+    fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.new_waiter(py)
+    }
+}

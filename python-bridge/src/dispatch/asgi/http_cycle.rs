@@ -1,0 +1,296 @@
+//! One HTTP request as an ASGI app sees it: what `receive` and `send` lead to. Belongs to the thread of its loop; what the
+//! connection tells comes there as jobs.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use turbo_shard_runtime::protocol::ResponseWriter;
+use turbo_shard_runtime::{BlockingPool, BodyPart, ReplyHandle};
+
+use super::file_sender::FileResult;
+use super::http_answer::HttpAnswer;
+use super::http_channel::{Listener, News, wake};
+use super::waiters::Waiters;
+use super::words::Words;
+use crate::errors::log_exception;
+use crate::hosted_loop::CoroutineHost;
+
+/// Body bytes that one `receive()` returns at most.
+const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// What an answer needs of its thread.
+pub(super) struct Surroundings {
+    pub(super) host: Arc<CoroutineHost>,
+    pub(super) words: Arc<Words>,
+    pub(super) pool: Arc<BlockingPool>,
+}
+
+/// The request's body as the app reads it.
+pub(super) enum Incoming {
+    /// All of it, or None where there is none.
+    AtHand(Option<Py<PyBytes>>),
+    /// It comes through the answer's handle.
+    Streamed,
+    /// The app has had all of it.
+    Read,
+}
+
+/// A request and its answer, shared by the app's callables and the connection's listener.
+pub(super) struct HttpCycle {
+    pub(super) around: Surroundings,
+    state: Mutex<State>,
+    pub(super) waiters: Waiters,
+}
+
+pub(super) struct State {
+    pub(super) answer: HttpAnswer,
+    incoming: Incoming,
+    /// The peer has finished sending, or is gone.
+    has_input_ended: bool,
+    pub(super) peer_left: bool,
+    pub(super) file: FileState,
+}
+
+/// How far an `http.response.pathsend` is.
+pub(super) enum FileState {
+    None,
+    /// Asked for while the app's first call lasts.
+    Asked(String),
+    UnderWay,
+    Done(FileResult),
+}
+
+impl HttpCycle {
+    /// For a call of the app that begins now, on the connection's own thread.
+    pub(super) fn gathering(
+        around: Surroundings,
+        incoming: Incoming,
+        is_to_head: bool,
+    ) -> HttpCycle {
+        HttpCycle::new(around, incoming, HttpAnswer::gathering(is_to_head))
+    }
+
+    /// For a call of the app on another thread.
+    pub(super) fn sending(
+        around: Surroundings,
+        incoming: Incoming,
+        is_to_head: bool,
+        handle: ReplyHandle,
+    ) -> Arc<HttpCycle> {
+        let answer = HttpAnswer::gathering(is_to_head);
+        let cycle = Arc::new(HttpCycle::new(around, incoming, answer));
+        cycle.attach(handle);
+        cycle
+    }
+
+    fn new(around: Surroundings, incoming: Incoming, answer: HttpAnswer) -> HttpCycle {
+        HttpCycle {
+            around,
+            state: Mutex::new(State {
+                answer,
+                incoming,
+                has_input_ended: false,
+                peer_left: false,
+                file: FileState::None,
+            }),
+            waiters: Waiters::default(),
+        }
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        let state = self.state();
+        state.answer.is_complete() && matches!(state.file, FileState::None)
+    }
+
+    /// Writes the complete answer of a call that is over, or of an app that goes on in the background.
+    pub(super) fn write(
+        &self,
+        response: &mut ResponseWriter<'_>,
+    ) -> Result<(), turbo_shard_runtime::protocol::Misuse> {
+        self.state().answer.write(response)
+    }
+
+    /// The app goes on: from now on its answer is sent as it comes.
+    pub(super) fn attach(self: &Arc<Self>, handle: ReplyHandle) {
+        handle.listen(Box::new(Listener {
+            host: Arc::clone(&self.around.host),
+            cycle: Arc::downgrade(self),
+        }));
+        let lent = {
+            let mut state = self.state();
+            state.has_input_ended |= handle.input_ended();
+            state.answer.attach(handle);
+            match std::mem::replace(&mut state.file, FileState::None) {
+                FileState::Asked(path) => {
+                    state.file = FileState::UnderWay;
+                    state.answer.lend().map(|lent| (lent, path))
+                }
+                other => {
+                    state.file = other;
+                    None
+                }
+            }
+        };
+        if let Some((lent, path)) = lent {
+            self.send_file(lent, path);
+        }
+        // Whoever waits since the app's first call looks again: a body can be asked for only now.
+        self.around.host.post(wake(Arc::downgrade(self)));
+    }
+
+    /// What `receive()` returns now; None if it has to wait.
+    pub(super) fn poll_message<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let words = &*self.around.words;
+        let mut state = self.state();
+        if state.peer_left || (state.answer.is_complete() && !state.is_file_under_way()) {
+            drop(state);
+            return self.disconnect_message(py).map(Some);
+        }
+        let (body, more) = match std::mem::replace(&mut state.incoming, Incoming::Read) {
+            Incoming::AtHand(body) => {
+                let body = body.map(|body| body.into_bound(py));
+                (
+                    body.unwrap_or_else(|| words.no_bytes.bind(py).clone()),
+                    false,
+                )
+            }
+            Incoming::Streamed => {
+                state.incoming = Incoming::Streamed;
+                let part = match state.answer.handle() {
+                    Some(handle) => handle.take_body(MESSAGE_BYTES_MAX),
+                    None => BodyPart::Nothing,
+                };
+                match part {
+                    BodyPart::Bytes(bytes) => (PyBytes::new(py, &bytes), true),
+                    BodyPart::Last(bytes) => {
+                        state.incoming = Incoming::Read;
+                        (PyBytes::new(py, &bytes), false)
+                    }
+                    BodyPart::Nothing => return Ok(None),
+                }
+            }
+            Incoming::Read if state.has_input_ended => {
+                drop(state);
+                return self.disconnect_message(py).map(Some);
+            }
+            Incoming::Read => return Ok(None),
+        };
+        drop(state);
+        let message = PyDict::new(py);
+        message.set_item(words.kind.bind(py), words.http_request.bind(py))?;
+        message.set_item(words.body.bind(py), body)?;
+        message.set_item(words.more_body.bind(py), more)?;
+        Ok(Some(message.into_any()))
+    }
+
+    fn disconnect_message<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let words = &*self.around.words;
+        let message = PyDict::new(py);
+        message.set_item(words.kind.bind(py), words.http_disconnect.bind(py))?;
+        Ok(message.into_any())
+    }
+
+    /// The app has come to its end: an answer that is not complete becomes a 500, or is cut.
+    pub(super) fn finish(&self, py: Python<'_>, result: &PyResult<Bound<'_, PyAny>>, name: &str) {
+        self.note_end(py, result, name);
+        let handle = self.state().answer.give_up();
+        if let Some(handle) = handle {
+            handle.fail();
+        }
+    }
+
+    /// Logs what is wrong with the end of the app's call.
+    pub(super) fn note_end(&self, py: Python<'_>, result: &PyResult<Bound<'_, PyAny>>, name: &str) {
+        let (is_started, is_complete, peer_left) = {
+            let state = self.state();
+            let answer = &state.answer;
+            (answer.is_started(), answer.is_complete(), state.peer_left)
+        };
+        match result {
+            Err(error) if peer_left && self.is_client_disconnected(py, error) => {
+                log::debug!("{name}: the client left before its answer was complete");
+            }
+            Err(error) => log_exception(py, error, name),
+            Ok(_) if is_complete || peer_left => {}
+            Ok(_) if is_started => {
+                log::error!("{name}: the ASGI app returned before its response was complete");
+            }
+            Ok(_) => log::error!("{name}: the ASGI app returned without a response"),
+        }
+    }
+
+    fn is_client_disconnected(&self, py: Python<'_>, error: &PyErr) -> bool {
+        error.is_instance(py, self.around.words.client_disconnected.bind(py))
+            || crate::errors::is_cancelled(py, error)
+    }
+
+    pub(super) fn client_disconnected(&self, py: Python<'_>) -> PyErr {
+        match self.around.words.client_disconnected.bind(py).call0() {
+            Ok(raised) => PyErr::from_value(raised),
+            Err(error) => error,
+        }
+    }
+
+    /// What the connection tells.
+    pub(super) fn hear(&self, py: Python<'_>, news: News) {
+        let mut state = self.state();
+        match news {
+            News::Room => state.answer.note_room(),
+            News::BodyReady => {}
+            News::InputEnded => state.has_input_ended = true,
+            News::PeerLeft => {
+                state.has_input_ended = true;
+                state.peer_left = true;
+                drop(state.answer.give_up());
+            }
+        }
+        drop(state);
+        self.waiters.wake(py);
+    }
+
+    pub(super) fn words(&self) -> &Words {
+        &self.around.words
+    }
+
+    /// Whether the last message still waits for room, or for the end of its file. Raises what became of it.
+    pub(super) fn must_wait(&self, py: Python<'_>) -> PyResult<bool> {
+        let mut state = self.state();
+        match std::mem::replace(&mut state.file, FileState::None) {
+            FileState::Done(result) => {
+                drop(state);
+                return match result {
+                    FileResult::Sent => Ok(false),
+                    FileResult::PeerLeft => Err(self.client_disconnected(py)),
+                    FileResult::Failed(error) => Err(error.into()),
+                };
+            }
+            other => state.file = other,
+        }
+        if state.is_file_under_way() {
+            return Ok(true);
+        }
+        if state.peer_left {
+            drop(state);
+            return Err(self.client_disconnected(py));
+        }
+        Ok(state.answer.lacks_room())
+    }
+
+    /// A future that is resolved by whatever happens next.
+    pub(super) fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.waiters
+            .add(self.around.host.asyncio(py)?.event_loop(py))
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // Never held while Python code of the app runs; nothing in this file panics under it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_file_under_way(&self) -> bool {
+        matches!(self.file, FileState::Asked(_) | FileState::UnderWay)
+    }
+}

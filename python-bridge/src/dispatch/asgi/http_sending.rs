@@ -1,0 +1,177 @@
+//! What an HTTP cycle does with the messages that its app sends.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use turbo_shard_runtime::protocol::HeaderLines;
+
+use super::file_sender::{self, FileResult};
+use super::http_answer::{HttpAnswer, Lent, Refused, Stage};
+use super::http_cycle::{FileState, HttpCycle};
+use super::messages;
+use crate::hosted_loop::Job;
+
+impl HttpCycle {
+    /// Takes a message of the app. Returns whether it has to wait before it goes on.
+    pub(super) fn take_message(self: &Arc<Self>, message: &Bound<'_, PyAny>) -> PyResult<Waits> {
+        let py = message.py();
+        let words = &*self.around.words;
+        let kind = messages::type_of(message, &words.kind)?;
+        match kind.to_str()? {
+            "http.response.body" => {
+                let body = messages::field(message, &words.body)?;
+                let data = match &body {
+                    Some(body) => messages::octets("\"body\"", body)?,
+                    None => (&[][..]).into(),
+                };
+                let more = messages::flag(message, &words.more_body, false)?;
+                self.tell(py, &kind, |answer| answer.body(&data, more))
+            }
+            "http.response.start" => {
+                let status = messages::status(message, &words.status)?;
+                let has_trailers = messages::flag(message, &words.trailers, false)?;
+                let mut lines = HeaderLines::new();
+                messages::headers(message, &words.headers, &mut lines)?;
+                self.tell(py, &kind, |answer| {
+                    answer.start(status, lines, has_trailers)
+                })
+            }
+            "http.response.trailers" => {
+                let mut lines = HeaderLines::new();
+                messages::headers(message, &words.headers, &mut lines)?;
+                let more = messages::flag(message, &words.more_trailers, false)?;
+                self.tell(py, &kind, |answer| answer.trailers(lines, more))
+            }
+            "http.response.early_hint" => {
+                let mut lines = HeaderLines::new();
+                if let Some(links) = messages::field(message, &words.links)? {
+                    for link in links.try_iter()? {
+                        let link = link?;
+                        let link = messages::octets("a link", &link)?;
+                        lines
+                            .push(b"link", &link)
+                            .map_err(|misuse| PyValueError::new_err(format!("links: {misuse}")))?;
+                    }
+                }
+                self.tell(py, &kind, |answer| answer.interim(103, lines))
+            }
+            "http.response.pathsend" => {
+                let path = messages::field(message, &words.path)?.ok_or_else(|| {
+                    PyValueError::new_err("http.response.pathsend needs a \"path\"")
+                })?;
+                let path: String = path.extract()?;
+                self.begin_file(py, &kind, path)
+            }
+            other => Err(PyRuntimeError::new_err(format!(
+                "unexpected ASGI message {other:?}: this is an HTTP request, expected {}",
+                self.state().answer.stage().expected()
+            ))),
+        }
+    }
+
+    /// Hands a step to the answer.
+    fn tell(
+        &self,
+        py: Python<'_>,
+        kind: &Bound<'_, PyString>,
+        step: impl FnOnce(&mut HttpAnswer) -> Result<(), Refused>,
+    ) -> PyResult<Waits> {
+        let mut state = self.state();
+        if state.peer_left {
+            drop(state);
+            return Err(self.client_disconnected(py));
+        }
+        let told = step(&mut state.answer);
+        let waits = match state.answer.lacks_room() {
+            true => Waits::ForRoom,
+            false => Waits::No,
+        };
+        // A `receive()` that waits hears `http.disconnect` once the answer is complete.
+        let is_complete = state.answer.is_complete();
+        drop(state);
+        if is_complete {
+            self.waiters.wake(py);
+        }
+        told.map_err(|refused| in_words(kind, refused))?;
+        Ok(waits)
+    }
+
+    fn begin_file(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        kind: &Bound<'_, PyString>,
+        path: String,
+    ) -> PyResult<Waits> {
+        let mut state = self.state();
+        if state.peer_left {
+            drop(state);
+            return Err(self.client_disconnected(py));
+        }
+        state
+            .answer
+            .file()
+            .map_err(|refused| in_words(kind, refused))?;
+        match state.answer.lend() {
+            Some(lent) => {
+                state.file = FileState::UnderWay;
+                drop(state);
+                self.send_file(lent, path);
+            }
+            None => state.file = FileState::Asked(path),
+        }
+        Ok(Waits::ForFile)
+    }
+
+    pub(super) fn send_file(self: &Arc<Self>, lent: Lent, path: String) {
+        let (host, cycle) = (Arc::clone(&self.around.host), Arc::downgrade(self));
+        let done = move |result: FileResult, unused: Option<Lent>| {
+            host.post(Job::Call(Box::new(move |py| {
+                if let Some(cycle) = cycle.upgrade() {
+                    cycle.file_done(py, result, unused);
+                }
+            })));
+        };
+        file_sender::send(&self.around.pool, lent, path, Box::new(done));
+    }
+
+    fn file_done(&self, py: Python<'_>, result: FileResult, unused: Option<Lent>) {
+        let mut state = self.state();
+        state.file = FileState::Done(result);
+        if let Some(lent) = unused {
+            state.answer.give_back(lent);
+        }
+        drop(state);
+        self.waiters.wake(py);
+    }
+}
+
+/// What a `send()` waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waits {
+    No,
+    ForRoom,
+    ForFile,
+}
+
+/// A refused step as the exception that the app gets.
+pub(super) fn in_words(kind: &Bound<'_, PyString>, refused: Refused) -> PyErr {
+    match refused {
+        Refused::OutOfOrder(stage) => PyRuntimeError::new_err(format!(
+            "unexpected ASGI message {:?}, expected {}",
+            kind.to_string_lossy(),
+            match stage {
+                Stage::FirstBody => "http.response.body",
+                stage => stage.expected(),
+            }
+        )),
+        Refused::TooLong { excess } => PyRuntimeError::new_err(format!(
+            "the response's body is {excess} bytes longer than its content-length"
+        )),
+        Refused::TooShort { missing } => PyRuntimeError::new_err(format!(
+            "the response's body is {missing} bytes shorter than its content-length"
+        )),
+        Refused::Misuse(misuse) => PyValueError::new_err(misuse.to_string()),
+    }
+}

@@ -1,0 +1,71 @@
+//! The Python objects that every ASGI request of one thread needs, made once. Holds nothing of a request.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use super::awaitables::Done;
+use crate::python_thread::Owned;
+
+macro_rules! words {
+    ($($name:ident $text:literal,)*) => {
+        /// Interned names and shared objects of one thread.
+        pub(super) struct Words {
+            $(pub(super) $name: Owned<PyString>,)*
+            /// What `send()` returns where there is room.
+            pub(super) done: Owned<Done>,
+            pub(super) no_bytes: Owned<PyBytes>,
+            /// `turbo_shard._asgi`: the coroutines for what has to be waited for.
+            pub(super) await_message: Owned<PyAny>,
+            pub(super) await_room: Owned<PyAny>,
+            pub(super) client_disconnected: Owned<PyAny>,
+        }
+
+        impl Words {
+            pub(super) fn new(py: Python<'_>) -> PyResult<Words> {
+                let module = py.import("turbo_shard._asgi")?;
+                Ok(Words {
+                    $($name: Owned::new(PyString::intern(py, $text).unbind()),)*
+                    done: Owned::new(Py::new(py, Done)?),
+                    no_bytes: Owned::new(PyBytes::new(py, b"").unbind()),
+                    await_message: Owned::new(module.getattr("await_message")?.unbind()),
+                    await_room: Owned::new(module.getattr("await_room")?.unbind()),
+                    client_disconnected: Owned::new(module.getattr("ClientDisconnected")?.unbind()),
+                })
+            }
+        }
+    };
+}
+
+words! {
+    body "body",
+    bytes "bytes",
+    client "client",
+    code "code",
+    extensions "extensions",
+    asgi "asgi",
+    headers "headers",
+    http_disconnect "http.disconnect",
+    http_request "http.request",
+    http_version "http_version",
+    links "links",
+    method "method",
+    more_body "more_body",
+    more_trailers "more_trailers",
+    path "path",
+    query_string "query_string",
+    raw_path "raw_path",
+    reason "reason",
+    root_path "root_path",
+    scheme "scheme",
+    server "server",
+    state "state",
+    status "status",
+    subprotocol "subprotocol",
+    subprotocols "subprotocols",
+    text "text",
+    trailers "trailers",
+    kind "type",
+    websocket_connect "websocket.connect",
+    websocket_disconnect "websocket.disconnect",
+    websocket_receive "websocket.receive",
+}

@@ -1,0 +1,385 @@
+//! Drives a connection while it speaks HTTP: protocol state plus the exchange in flight. It turns events into calls of the
+//! service and answers into output. Sans-IO: bytes, time and a waker are handed in; it knows neither sockets nor engines.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+
+use turbo_shard_protocol::websocket::{Accepted, DeflateParams};
+use turbo_shard_protocol::{
+    BodyMode, Closing, Connection, Event, Expiry, HeaderLines, Misuse, Tick, Upgraded,
+};
+
+use crate::reply::{Part, Slot};
+use crate::service::{ConnectionInfo, Deferred, Exchange, Outcome, Service};
+use crate::shard::driver::Advance;
+use crate::shard::workbench::Workbench;
+
+/// Requests that one connection may have answered before the others get their turn.
+/// A pipelining peer (64 KiB hold over a thousand short requests) must not hold the shard.
+const REQUESTS_PER_TURN_MAX: u32 = 64;
+
+pub(crate) struct HttpDriver {
+    connection: Connection,
+    info: ConnectionInfo,
+    /// The tag of a call that waits for its body.
+    tag: u32,
+    slot: Option<Slot>,
+    body: BodyFlow,
+    /// The 101 has been written: whoever calls `advance` takes this and goes on with it.
+    switch: Option<Switch>,
+}
+
+/// What a connection that has left HTTP takes along.
+pub(crate) struct Switch {
+    pub(crate) slot: Slot,
+    pub(crate) deflate: Option<DeflateParams>,
+}
+
+/// How far a body is that the app reads while it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BodyFlow {
+    /// Nobody streams one.
+    None,
+    /// The app has not asked for it: no `100 Continue`, and nothing is decoded.
+    Unasked,
+    Flowing,
+    /// Nothing comes after what is at hand.
+    Ending,
+}
+
+impl HttpDriver {
+    pub(crate) fn new<S: Service>(
+        bench: &Workbench<S>,
+        info: ConnectionInfo,
+        now: Tick,
+    ) -> HttpDriver {
+        HttpDriver {
+            connection: Connection::new(bench.limits.clone(), now),
+            info,
+            tag: 0,
+            slot: None,
+            body: BodyFlow::None,
+            switch: None,
+        }
+    }
+
+    /// The connection has left HTTP: what it takes along, and its bytes in both directions.
+    pub(crate) fn take_switch<S: Service>(
+        &mut self,
+        bench: &Workbench<S>,
+    ) -> Option<(Switch, Upgraded)> {
+        let switch = self.switch.take()?;
+        let (upgraded, workspace) = self.connection.leave_http();
+        if let Some(workspace) = workspace {
+            bench.put_workspace(workspace);
+        }
+        Some((switch, upgraded))
+    }
+
+    /// Answers 503 before anything was read: the shard has all the connections it may have.
+    pub(crate) fn refuse_overload<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
+        self.lend(bench);
+        self.connection
+            .refuse_status(503, Some(1), &bench.date(now));
+    }
+
+    /// Takes in what the peer has sent; `advance` answers it.
+    pub(crate) fn receive<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, chunk: &[u8]) {
+        self.lend(bench);
+        self.connection.receive(now, chunk);
+    }
+
+    /// The peer will send no more; it may still read.
+    pub(crate) fn receive_eof(&mut self, now: Tick) {
+        self.connection.receive_eof(now);
+        if let Some(slot) = &self.slot {
+            slot.end_input();
+        }
+    }
+
+    /// Takes in what a deferred answer has brought, then calls the service for every request that is complete, in
+    /// order, until bytes, room or an answer are missing.
+    pub(crate) fn advance<S: Service>(
+        &mut self,
+        bench: &Workbench<S>,
+        now: Tick,
+        waker: &Waker,
+    ) -> Advance {
+        self.take_replies(bench, now, waker);
+        self.feed_body(now);
+        if self.switch.is_some() {
+            return Advance::MoreToDo;
+        }
+        let mut budget = REQUESTS_PER_TURN_MAX;
+        loop {
+            match self.connection.next_event(now) {
+                Event::Head => {
+                    bench.counters.requests.add(1);
+                    self.call(bench, now, waker, false);
+                    if self.switch.is_some() {
+                        return Advance::MoreToDo;
+                    }
+                    budget -= 1;
+                    if budget == 0 {
+                        return Advance::MoreToDo;
+                    }
+                }
+                Event::BodyReady => self.call(bench, now, waker, true),
+                Event::BodyChunk => self.feed_body(now),
+                Event::BodyEnd => {
+                    self.body = BodyFlow::Ending;
+                    self.feed_body(now);
+                }
+                Event::Refused(violation) => {
+                    if bench.peer_log.pass(now) {
+                        let (peer, status) = (self.info.peer, violation.status());
+                        log::info!("{peer} was refused: {violation} ({status})");
+                    }
+                    self.end_exchange();
+                    self.connection.answer_refusal(&bench.date(now));
+                }
+                Event::ExchangeDone => self.body = BodyFlow::None,
+                Event::NeedMore | Event::Close => return Advance::Settled,
+            }
+        }
+    }
+
+    pub(crate) fn output(&self) -> &[u8] {
+        self.connection.output()
+    }
+
+    pub(crate) fn consume_output(&mut self, now: Tick, n: usize) {
+        self.connection.consume_output(now, n);
+    }
+
+    pub(crate) fn wants_read(&self) -> bool {
+        self.connection.wants_read()
+    }
+
+    pub(crate) fn closing(&self) -> Closing {
+        self.connection.closing()
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Tick> {
+        self.connection.next_deadline()
+    }
+
+    /// A deadline may have passed. Returns whether the connection has to go at once.
+    pub(crate) fn expire<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) -> bool {
+        match self.connection.expire(now) {
+            // A refusal is found by `advance`, which answers it.
+            Expiry::NotYet | Expiry::Refused => false,
+            Expiry::Close => true,
+            Expiry::Cut => {
+                if bench.peer_log.pass(now) {
+                    log::info!(
+                        "{} did not read its answer in time and was cut off",
+                        self.info.peer
+                    );
+                }
+                true
+            }
+        }
+    }
+
+    /// Lets the exchange in flight finish, then closes.
+    pub(crate) fn drain(&mut self, _now: Tick) {
+        self.connection.drain();
+    }
+
+    /// Gives the buffers back to the thread's pool when nothing is unfinished.
+    pub(crate) fn rest<S: Service>(&mut self, bench: &Workbench<S>) {
+        if let Some(workspace) = self.connection.reclaim() {
+            bench.put_workspace(workspace);
+        }
+    }
+
+    fn lend<S: Service>(&mut self, bench: &Workbench<S>) {
+        if !self.connection.has_workspace() {
+            self.connection.lend(bench.take_workspace());
+        }
+    }
+
+    fn call<S: Service>(
+        &mut self,
+        bench: &Workbench<S>,
+        now: Tick,
+        waker: &Waker,
+        with_body: bool,
+    ) {
+        let date = bench.date(now);
+        let tag = if with_body { self.tag } else { 0 };
+        let mut deferred = None;
+        let is_body_at_hand = !with_body && self.connection.is_body_at_hand();
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let (request, body, response) = self.connection.exchange(&date);
+            let mut exchange = Exchange {
+                request,
+                body: with_body.then_some(body),
+                tag,
+                is_body_at_hand,
+                response,
+                websocket_limits: &bench.websocket_limits,
+                connection: &self.info,
+                waker,
+                deferred: &mut deferred,
+            };
+            let outcome = bench.service.call(&mut exchange);
+            (outcome, exchange.response.is_finished())
+        }));
+        match result {
+            Ok((Outcome::Answered, true)) => {}
+            Ok((Outcome::ReadBody { bytes_max, tag }, _)) if !with_body => {
+                self.tag = tag;
+                self.connection
+                    .read_body(now, BodyMode::Whole { bytes_max });
+            }
+            Ok((Outcome::Deferred, _)) if deferred.is_some() => {
+                self.await_reply(deferred);
+                self.take_replies(bench, now, waker);
+                self.feed_body(now);
+            }
+            Ok((outcome, finished)) => {
+                log::error!(
+                    "the service returned {outcome:?} (answer finished: {finished}), which does not fit"
+                );
+                self.fail(bench, now);
+            }
+            Err(_panic) => {
+                // The panic hook has printed where; the connection ends, the shard lives on.
+                bench.counters.handler_panics.add(1);
+                log::error!("a handler panicked while it answered {}", self.info.peer);
+                self.fail(bench, now);
+                self.connection.drain();
+            }
+        }
+    }
+
+    fn await_reply(&mut self, deferred: Option<Deferred>) {
+        let Some(Deferred { slot, streams_body }) = deferred else {
+            return;
+        };
+        self.body = match streams_body {
+            true => BodyFlow::Unasked,
+            false => BodyFlow::None,
+        };
+        if self.connection.has_received_eof() {
+            slot.end_input();
+        }
+        self.slot = Some(slot);
+    }
+
+    /// Hands over what has come of a streamed body, as far as the app has room; the rest makes the peer wait.
+    fn feed_body(&mut self, now: Tick) {
+        let Some(slot) = &self.slot else { return };
+        if self.body == BodyFlow::Unasked && slot.wants_body() {
+            self.connection.read_body(now, BodyMode::Stream);
+            self.body = BodyFlow::Flowing;
+        }
+        if !matches!(self.body, BodyFlow::Flowing | BodyFlow::Ending) {
+            return;
+        }
+        let body = self.connection.body();
+        let at_hand = body.len();
+        let taken = slot.push_body(body);
+        if self.body == BodyFlow::Ending && taken == at_hand {
+            slot.end_body();
+            self.body = BodyFlow::None;
+        }
+        if taken > 0 {
+            self.connection.consume_body(taken);
+        }
+    }
+
+    /// Nobody is waited for any more.
+    fn end_exchange(&mut self) {
+        self.slot = None;
+        self.body = BodyFlow::None;
+    }
+
+    fn take_replies<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, waker: &Waker) {
+        let date = bench.date(now);
+        while let Some(slot) = &self.slot {
+            if self.connection.output().len() >= bench.limits.output_bytes_high {
+                // What waits in the slot makes its sender wait; `reply_ready` is called again once the peer has read.
+                return;
+            }
+            let Some(part) = slot.take(waker) else { return };
+            let part = match part {
+                Part::Accept(accepted) => {
+                    self.accept(bench, now, accepted);
+                    return;
+                }
+                part => part,
+            };
+            let mut response = self.connection.response(&date);
+            let written: Result<bool, Misuse> = match part {
+                Part::Whole {
+                    status,
+                    lines,
+                    body,
+                } => response.whole(status, &lines, &body).map(|()| true),
+                Part::Start {
+                    status,
+                    lines,
+                    length,
+                } => response.start(status, &lines, length).map(|()| false),
+                Part::Chunk(data) => response.chunk(&data).map(|()| false),
+                Part::End { trailers: None } => response.end().map(|()| true),
+                Part::End {
+                    trailers: Some(trailers),
+                } => response.end_with_trailers(&trailers).map(|()| true),
+                Part::Interim { status, lines } => response.interim(status, &lines).map(|()| false),
+                Part::Failed | Part::Message { .. } | Part::Close { .. } | Part::Accept(_) => {
+                    self.fail(bench, now);
+                    return;
+                }
+            };
+            match written {
+                Ok(true) => self.end_exchange(),
+                Ok(false) => {}
+                Err(misuse) => {
+                    log::error!(
+                        "the answer to {} could not be sent: {misuse}",
+                        self.info.peer
+                    );
+                    self.fail(bench, now);
+                }
+            }
+        }
+    }
+
+    /// The app takes a WebSocket: the 101 is the last of HTTP on this connection.
+    fn accept<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, accepted: Accepted) {
+        let Some(slot) = self.slot.take() else { return };
+        match self.connection.switch_protocols(now, &accepted.head) {
+            Ok(()) => {
+                let deflate = accepted.deflate;
+                self.switch = Some(Switch { slot, deflate });
+            }
+            Err(misuse) => {
+                log::error!("a WebSocket could not be accepted: {misuse}");
+                self.fail(bench, now);
+            }
+        }
+    }
+
+    /// Our side cannot answer: 500 while nothing was sent, a cut connection after that.
+    fn fail<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
+        self.end_exchange();
+        let date = bench.date(now);
+        let mut response = self.connection.response(&date);
+        if !response.is_started() {
+            let mut lines = HeaderLines::new();
+            let answered = lines
+                .push(b"content-type", b"application/json")
+                .and_then(|()| {
+                    response.whole(500, &lines, br#"{"detail":"Internal Server Error"}"#)
+                });
+            if answered.is_ok() {
+                return;
+            }
+        }
+        self.connection.cut();
+    }
+}

@@ -1,0 +1,203 @@
+//! Drives a connection that has become a WebSocket: messages to the app, the app's messages to the output. Sans-IO.
+
+use std::task::Waker;
+
+use turbo_shard_protocol::websocket::{MessageKind, WebSocket, WsEvent};
+use turbo_shard_protocol::{Closing, Expiry, Tick, Upgraded};
+
+use crate::reply::{Part, Slot};
+use crate::service::Service;
+use crate::shard::driver::Advance;
+use crate::shard::http_driver::Switch;
+use crate::shard::workbench::Workbench;
+
+/// Messages that one connection may have taken, in each direction, before the others get their turn.
+const MESSAGES_PER_TURN_MAX: u32 = 64;
+/// The app has returned, or failed (RFC 6455 section 7.4.1).
+const CLOSE_NORMAL: u16 = 1000;
+const CLOSE_INTERNAL_ERROR: u16 = 1011;
+
+pub(crate) struct WebSocketDriver {
+    websocket: WebSocket,
+    /// The app's side; None once it has said its last.
+    slot: Option<Slot>,
+    /// The 101 and what was unsent before it.
+    head: Vec<u8>,
+    head_sent: usize,
+}
+
+impl WebSocketDriver {
+    pub(crate) fn new<S: Service>(
+        bench: &Workbench<S>,
+        now: Tick,
+        switch: Switch,
+        upgraded: Upgraded,
+    ) -> WebSocketDriver {
+        let limits = bench.websocket_limits.clone();
+        let mut websocket = WebSocket::new(limits, switch.deflate, now);
+        if !upgraded.input.is_empty() {
+            websocket.receive(now, &upgraded.input);
+        }
+        if upgraded.has_eof {
+            websocket.receive_eof(now);
+        }
+        if upgraded.is_draining {
+            websocket.drain(now);
+        }
+        WebSocketDriver {
+            websocket,
+            slot: Some(switch.slot),
+            head: upgraded.output,
+            head_sent: 0,
+        }
+    }
+
+    pub(crate) fn receive<S: Service>(&mut self, _bench: &Workbench<S>, now: Tick, chunk: &[u8]) {
+        self.websocket.receive(now, chunk);
+    }
+
+    pub(crate) fn receive_eof(&mut self, now: Tick) {
+        self.websocket.receive_eof(now);
+    }
+
+    pub(crate) fn advance<S: Service>(
+        &mut self,
+        _bench: &Workbench<S>,
+        now: Tick,
+        waker: &Waker,
+    ) -> Advance {
+        let sent_all = self.take_messages(now, waker);
+        let received_all = self.hand_over(now);
+        match sent_all && received_all {
+            true => Advance::Settled,
+            false => Advance::MoreToDo,
+        }
+    }
+
+    /// Writes what the app sends, as long as the peer reads. Returns whether nothing is left for the next turn.
+    fn take_messages(&mut self, now: Tick, waker: &Waker) -> bool {
+        for _ in 0..MESSAGES_PER_TURN_MAX {
+            let Some(slot) = &self.slot else { return true };
+            if self.websocket.has_backlog() {
+                // What waits in the slot makes its sender wait.
+                return true;
+            }
+            let Some(part) = slot.take(waker) else {
+                return true;
+            };
+            match part {
+                // A message that comes after the close has nowhere to go; the app hears of the close.
+                Part::Message {
+                    kind: MessageKind::Text,
+                    payload,
+                } => {
+                    let text = String::from_utf8_lossy(&payload);
+                    let _ = self.websocket.send_text(&text);
+                }
+                Part::Message {
+                    kind: MessageKind::Binary,
+                    payload,
+                } => {
+                    let _ = self.websocket.send_binary(&payload);
+                }
+                Part::Close { code, reason } => {
+                    let _ = self.websocket.close(now, code, &reason);
+                }
+                Part::End { .. } => self.end(now, CLOSE_NORMAL),
+                Part::Failed => self.end(now, CLOSE_INTERNAL_ERROR),
+                Part::Whole { .. }
+                | Part::Start { .. }
+                | Part::Chunk(_)
+                | Part::Interim { .. }
+                | Part::Accept(_) => {
+                    log::error!("an answer was sent to a WebSocket, which takes messages only");
+                }
+            }
+        }
+        false
+    }
+
+    /// The app has said its last.
+    fn end(&mut self, now: Tick, code: u16) {
+        self.slot = None;
+        // Fails if somebody has said goodbye already.
+        let _ = self.websocket.close(now, code, "");
+    }
+
+    /// Hands messages to the app, as long as it takes them. Returns whether nothing is left for the next turn.
+    fn hand_over(&mut self, now: Tick) -> bool {
+        for _ in 0..MESSAGES_PER_TURN_MAX {
+            if let Some(slot) = &self.slot
+                && !slot.has_room_for_message()
+                && self.websocket.closing() == Closing::Open
+            {
+                return true;
+            }
+            match self.websocket.next_event(now) {
+                WsEvent::NeedMore => return true,
+                WsEvent::Message(kind) => {
+                    let payload = self.websocket.take_message();
+                    if let Some(slot) = &self.slot {
+                        slot.push_message(kind, payload);
+                    }
+                }
+                WsEvent::Closed { code, reason } => {
+                    if let Some(slot) = &self.slot {
+                        slot.push_close(code, reason);
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    pub(crate) fn output(&self) -> &[u8] {
+        match self.head_sent < self.head.len() {
+            true => &self.head[self.head_sent..],
+            false => self.websocket.output(),
+        }
+    }
+
+    pub(crate) fn consume_output(&mut self, now: Tick, n: usize) {
+        if self.head_sent < self.head.len() {
+            self.head_sent += n;
+            if self.head_sent == self.head.len() {
+                self.head = Vec::new();
+                self.head_sent = 0;
+            }
+            return;
+        }
+        self.websocket.consume_output(now, n);
+    }
+
+    pub(crate) fn wants_read(&self) -> bool {
+        self.websocket.wants_read()
+    }
+
+    pub(crate) fn closing(&self) -> Closing {
+        match self.websocket.closing() {
+            // The handshake's answer goes out whatever has become of the conversation.
+            Closing::Now if !self.output().is_empty() => Closing::AfterOutput { linger: false },
+            closing => closing,
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Tick> {
+        self.websocket.next_deadline()
+    }
+
+    pub(crate) fn expire<S: Service>(&mut self, _bench: &Workbench<S>, now: Tick) -> bool {
+        match self.websocket.expire(now) {
+            Expiry::NotYet | Expiry::Refused => false,
+            Expiry::Close | Expiry::Cut => {
+                // The app hears how it ended.
+                self.hand_over(now);
+                true
+            }
+        }
+    }
+
+    pub(crate) fn drain(&mut self, now: Tick) {
+        self.websocket.drain(now);
+    }
+}

@@ -1,0 +1,132 @@
+"""WebSocket routes of TurboAPI 1.x, over a stand-in of the native socket."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from apps import turboapi_standin as ta
+from turbo_shard import App, RegistrationError
+from turbo_shard.headers import Headers, QueryParams
+from turbo_shard.turboapi import adapt
+
+
+class Socket:
+    """The native socket, as it is described: what it receives is given to it beforehand."""
+
+    def __init__(self, *messages: Any, headers: dict[str, str] | None = None) -> None:
+        self.messages = list(messages)
+        self.sent: list[Any] = []
+        self.path_params = {"room": "lobby"}
+        self.query_params = QueryParams([("n", "2")])
+        self.headers = Headers((headers or {}).items())
+
+    async def accept(self, subprotocol: Any = None, headers: Any = None) -> None:
+        self.sent.append(("accept", subprotocol))
+
+    async def receive(self) -> Any:
+        message = self.messages.pop(0)
+        if isinstance(message, Exception):
+            raise message
+        return message
+
+    async def send_text(self, data: str) -> None:
+        self.sent.append(data)
+
+    async def send_bytes(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        self.sent.append(("close", code, reason))
+
+
+@pytest.fixture
+def socket_app(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An app whose native side takes WebSocket routes, and TurboAPI's module of them as if it were imported."""
+    module = ModuleType("turboapi.websockets")
+    module.WebSocketDisconnect = ta.WebSocketDisconnect  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "turboapi.websockets", module)
+    return ta.TurboAPI()
+
+
+def talk(app: Any, socket: Socket, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    taken: dict[str, Any] = {}
+
+    def websocket(self: App, path: str) -> Any:
+        return lambda handler: taken.setdefault(path, handler)
+
+    monkeypatch.setattr(App, "websocket", websocket, raising=False)
+    adapt(app)
+    [handler] = taken.values()
+    assert list(inspect.signature(handler).parameters) == ["socket", "room"]
+    asyncio.run(handler(socket, room="lobby"))
+    return socket.sent
+
+
+def test_websocket_handler_talks_through_the_native_socket(
+    socket_app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @socket_app.websocket("/rooms/{room}")
+    async def chat(websocket: ta.WebSocket, room: str, n: int = 1) -> None:
+        socket: Any = websocket
+        assert (socket.path_params, socket.query_params) == ({"room": "lobby"}, {"n": "2"})
+        await socket.accept(subprotocol="chat")
+        await socket.send_json({"room": room, "n": n})
+        try:
+            while True:
+                await socket.send_text(await socket.receive_text())
+        except ta.WebSocketDisconnect as left:
+            assert left.code == 1001
+
+    sent = talk(socket_app, Socket("one", b"two", NativeDisconnect(1001)), monkeypatch)
+    assert sent == [("accept", "chat"), '{"room": "lobby", "n": 2}', "one", "two"]
+
+
+class NativeDisconnect(Exception):
+    """turbo_shard.WebSocketDisconnect."""
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        self.code = code
+        self.reason = reason
+
+
+NativeDisconnect.__name__ = "WebSocketDisconnect"
+
+
+def test_websocket_is_closed_as_the_handler_says(
+    socket_app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def guard(x_token: str = ta.Header("")) -> None:
+        if not x_token:
+            raise ta.HTTPException(401, "no token")
+
+    @socket_app.websocket("/rooms/{room}")
+    async def chat(websocket: Any, guarded: None = ta.Depends(guard)) -> None:  # type: ignore[assignment]
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            if text == "bad":
+                raise ta.WebSocketException(1003, "bad words")
+
+    assert talk(socket_app, Socket(), monkeypatch) == [("close", 1008, "no token")]
+    headers = {"x-token": "t"}
+    sent = talk(socket_app, Socket("ok", "bad", headers=headers), monkeypatch)
+    assert sent == [("accept", None), ("close", 1003, "bad words")]
+
+
+def test_websocket_routes_are_refused_where_there_are_none(
+    socket_app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @socket_app.websocket("/ws")
+    def chat(websocket: Any) -> None: ...
+
+    monkeypatch.delattr(App, "websocket", raising=False)
+    with pytest.raises(RegistrationError, match=r"websocket route /ws: .*cannot serve WebSockets"):
+        adapt(socket_app)
+    monkeypatch.setattr(App, "websocket", lambda self, path: None, raising=False)
+    with pytest.raises(RegistrationError, match="websocket route /ws: its handler is not async"):
+        adapt(socket_app)
