@@ -90,7 +90,9 @@ fn a_peer_that_does_not_close_its_side_is_left() {
 #[test]
 fn our_close_waits_for_the_peers() {
     let mut socket = open();
+    assert!(socket.is_open());
     socket.close(at(0), 1001, "bye").unwrap();
+    assert!(!socket.is_open());
     assert_eq!(
         sent(&mut socket, at(0)),
         server_frame(CLOSE, &close_payload(1001, "bye"))

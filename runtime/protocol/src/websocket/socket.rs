@@ -228,6 +228,12 @@ impl WebSocket {
         self.note_time(now);
     }
 
+    /// Messages go both ways. False from our own close or drain on: then [`next_event`](WebSocket::next_event) yields no
+    /// message any more, and has to be called whether or not the app has room for one, to hear of the peer's close.
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
     /// The engine should read. False is backpressure: the app does not take its messages. False also when nothing more
     /// will be looked at; true while lingering, so that the peer's last bytes are swallowed.
     pub fn wants_read(&self) -> bool {
