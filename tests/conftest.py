@@ -82,6 +82,14 @@ def probe(arm: Arm, gates: Path) -> Iterator[ServerProcess]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def wsgi_server(arm: Arm, gates: Path) -> Iterator[ServerProcess]:
+    """tests/apps/wsgi_app.py on one shard."""
+    options = ("--interface", "wsgi", *arm.options, "--shards", "1")
+    with ServerProcess("wsgi_app:app", *options, variables={"GATE_DIR": str(gates)}) as server:
+        yield server
+
+
 type StartServer = Callable[..., ServerProcess]
 
 

@@ -252,8 +252,11 @@ def test_router_is_refused_with_what_to_do(folder: Path) -> None:
 
 
 def test_function_without_factory_is_refused_with_the_option(folder: Path) -> None:
-    assert error_line(folder, "good:make").endswith(
-        "not an App; if it makes the app, add --factory"
+    assert error_line(folder, "good:make") == (
+        "good:make is a function, not an app; if it makes the app, add --factory"
+    )
+    assert error_line(folder, "good:make_async").endswith(
+        "if it makes the app, make it an ordinary function and add --factory"
     )
 
 
@@ -270,10 +273,21 @@ def test_class_is_refused_with_what_to_do(folder: Path) -> None:
 )
 def test_other_object_is_refused_by_what_it_is(folder: Path, value: str, what: str) -> None:
     write(folder, "app.py", f"app = {value}\n")
-    assert error_line(folder, "app:app") == f"app:app is {what}, not a turbo_shard App"
+    assert error_line(folder, "app:app") == f"app:app is {what}, not an app"
 
 
-def test_asgi_app_is_refused_as_not_there_yet(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("app", "wanted", "what"),
+    [
+        ("app:bare", "wsgi", "app:bare is an ASGI app (an async function)"),
+        ("app:FastAPI", "asgi", "app:FastAPI is the class FastAPI itself; make an instance of it"),
+        ("app:application", "native", "app:application is a WSGI app; leave the option out"),
+        ("good:app", "asgi", "good:app is a native app; leave the option out, or choose native"),
+    ],
+)
+def test_interface_that_does_not_fit_is_explained(
+    folder: Path, app: str, wanted: str, what: str
+) -> None:
     write(
         folder,
         "app.py",
@@ -281,19 +295,44 @@ def test_asgi_app_is_refused_as_not_there_yet(folder: Path) -> None:
         class FastAPI:
             __module__ = "fastapi.applications"
             async def __call__(self, scope, receive, send): ...
-        app = FastAPI()
         async def bare(scope, receive, send): ...
+        def application(environ, start_response): return []
         """,
     )
-    line = error_line(folder, "app:app")
-    assert "fastapi.applications.FastAPI, which looks like an ASGI app" in line
-    assert "native turbo_shard apps only, ASGI and WSGI are not there yet" in line
-    assert "looks like an ASGI app" in error_line(folder, "app:bare")
+    line = error_line(folder, app, "--interface", wanted)
+    assert line.startswith(f"--interface {wanted}: {what}")
 
 
-def test_wsgi_app_is_refused_as_not_there_yet(folder: Path) -> None:
-    write(folder, "app.py", "def application(environ, start_response): return []\n")
-    assert "looks like a WSGI app" in error_line(folder, "app")
+def test_app_of_another_interface_is_suggested_too(folder: Path) -> None:
+    write(
+        folder,
+        "shop.py",
+        """\
+        class Site:
+            async def __call__(self, scope, receive, send): ...
+        async def helper(scope, receive, send): ...
+        site = Site()
+        """,
+    )
+    assert error_line(folder, "shop:sight").endswith("did you mean 'site'?")
+    assert error_line(folder, "shop").endswith("; it has the app shop:site")
+
+
+def test_turboapi_app_that_cannot_be_honoured_is_refused_in_one_line(folder: Path) -> None:
+    write(
+        folder,
+        "app.py",
+        """\
+        class Registry:
+            def get_routes(self): return []
+        class TurboAPI:
+            registry = Registry()
+            middleware_stack = [("no class", {})]
+            startup_handlers = shutdown_handlers = []
+        app = TurboAPI()
+        """,
+    )
+    assert error_line(folder, "app:app") == "app:app: middleware 'no class' is no class"
 
 
 # Factories.
@@ -319,7 +358,7 @@ def test_async_factory_is_refused(folder: Path) -> None:
 
 def test_factory_that_makes_no_app_is_refused(folder: Path) -> None:
     assert error_line(folder, "good:make_nothing", "--factory") == (
-        "what good:make_nothing returned is None, not a turbo_shard App"
+        "what good:make_nothing returned is None, not an app"
     )
 
 

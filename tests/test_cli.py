@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from server_process import COMMAND, EXAMPLES, ServerProcess, environment, run_command
-from turbo_shard import cli_options
+from turbo_shard import cli, cli_options
+from turbo_shard.cli import chosen_values
 from turbo_shard.cli_options import OPTIONS, Kind
+from turbo_shard.command_line import split
+from turbo_shard.settings import settings_from
 
 EXAMPLE = ("multi_route_app:app", "--app-dir", str(EXAMPLES))
 
@@ -124,7 +127,11 @@ def test_banner_says_what_serves_and_why() -> None:
     with ServerProcess("multi_route_app:app", "--shards", "2", app_dir=EXAMPLES) as server:
         banner = server.log
     assert re.search(r"^turbo-shard \d+\.\d+\.\d+", banner)
-    assert re.search(r"^  app +multi_route_app:app$", banner, re.MULTILINE)
+    assert re.search(
+        r"^  app +multi_route_app:app \(native\), one instance for all shards$",
+        banner,
+        re.MULTILINE,
+    )
     assert re.search(
         r"^  python +CPython 3\.\d+\.\d+\S* free-threaded, GIL off$", banner, re.MULTILINE
     )
@@ -137,6 +144,71 @@ def test_banner_says_what_serves_and_why() -> None:
     assert re.search(rf"^  pid +{server.pid}$", banner, re.MULTILINE)
     assert "Ctrl-C stops" in banner
     assert "\x1b" not in banner, "no colours where nobody looks at them"
+
+
+def test_one_shard_has_no_instances_to_speak_of() -> None:
+    with ServerProcess("multi_route_app:app", "--shards", "1", app_dir=EXAMPLES) as server:
+        assert re.search(r"^  app +multi_route_app:app \(native\)$", server.log, re.MULTILINE)
+
+
+def test_path_of_the_app_is_checked() -> None:
+    assert error_line(*EXAMPLE, "--root-path", "api/") == (
+        "--root-path: 'api/' is not a path such as /api, "
+        "which begins with a slash and does not end with one"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "is_on"),
+    [
+        ((), "", True),
+        (("--no-ws-deflate",), "", False),
+        ((), "1", False),
+        (("--ws-deflate",), "1", True),
+        (("--ws-deflate", "--no-ws-deflate"), "", False),
+        (("--no-ws-deflate", "--ws-deflate"), "", True),
+    ],
+)
+def test_switch_with_both_forms_is_as_it_was_said_last(
+    arguments: tuple[str, ...], variable: str, is_on: bool
+) -> None:
+    given = split(arguments, texts=(), switches=("--ws-deflate", "--no-ws-deflate"))
+    values, labels = chosen_values(given, {"TURBO_SHARD_NO_WS_DEFLATE": variable})
+    assert settings_from(values, labels).ws_deflate is is_on
+
+
+class RefusesToServe:
+    """In place of the native module: what the command makes of an app that does not start."""
+
+    __version__ = "0"
+
+    class StartError(Exception): ...
+
+    class LifespanError(StartError): ...
+
+    class NativeServer:
+        def __init__(self, **settings: object) -> None: ...
+
+        def report(self) -> dict[str, object]:
+            return {
+                "mode": "shard",
+                "engine": "tokio",
+                "engine_reason": "",
+                "shard_cores": [0],
+                "addresses": [("127.0.0.1", 1)],
+            }
+
+        def run(self, app: object, **settings: object) -> None:
+            raise RefusesToServe.LifespanError("no database")
+
+
+def test_startup_that_fails_in_the_app_has_a_status_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "native_module", lambda: RefusesToServe)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert cli.main(EXAMPLE) == 3
+    assert capsys.readouterr().err.splitlines()[-1] == "turbo-shard: error: no database"
 
 
 def test_ready_line_comes_once_and_names_the_process() -> None:

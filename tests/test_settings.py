@@ -10,7 +10,15 @@ import pytest
 
 from turbo_shard import serve
 from turbo_shard.cli_options import OPTION_BY_NAME, OPTIONS, Kind, bytes_in_words
-from turbo_shard.settings import Settings, SettingsError, check, read, settings_from
+from turbo_shard.settings import (
+    AppSettings,
+    Settings,
+    SettingsError,
+    app_settings_from,
+    check,
+    read,
+    settings_from,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -90,6 +98,43 @@ def test_stealing_on_glommio_is_refused() -> None:
         settings_from({"mode": "steal", "engine": "glommio"})
 
 
+@pytest.mark.parametrize("path", ["/api", "/a/b", "/~user/ä"])
+def test_path_of_the_app_is_read(path: str) -> None:
+    assert app_settings_from({"root_path": path}).root_path == path
+
+
+def test_no_path_is_the_default() -> None:
+    assert read(OPTION_BY_NAME["root_path"], "", "--root-path") == ""
+    assert app_settings_from({}).root_path == ""
+
+
+@pytest.mark.parametrize("path", ["api", "/", "/api/", "/a b", "/a?b", "/a#b", "/a\n", "/a\0b"])
+def test_what_is_no_path_of_an_app_is_refused_with_the_form(path: str) -> None:
+    with pytest.raises(SettingsError, match=r"begins with a slash and does not end with one$"):
+        app_settings_from({"root_path": path})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("interface", "rsgi"),
+        ("interface", None),
+        ("lifespan", True),
+        ("app_per_shard", "sometimes"),
+        ("ws_ping_timeout", 0),
+        ("ws_deflate", 1),
+    ],
+)
+def test_values_about_the_app_and_websockets_are_checked(name: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}: "):
+        settings_from({name: value})
+        app_settings_from({name: value})
+
+
+def test_websockets_can_do_without_pings() -> None:
+    assert settings_from({"ws_ping_interval": 0}).ws_ping_interval == 0.0
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -126,7 +171,8 @@ def test_defaults_pass_their_own_check(option) -> None:
 def test_serve_takes_the_options_with_the_same_defaults() -> None:
     parameters = inspect.signature(serve).parameters
     defaults = {name: parameter.default for name, parameter in parameters.items() if name != "app"}
-    wanted = [*Settings._fields, "allow_gil"]
+    # A script has its app at hand and need not have it found.
+    wanted = {*Settings._fields, *AppSettings._fields} - {"app_dir"}
     assert defaults == {name: OPTION_BY_NAME[name].default for name in wanted}
 
 

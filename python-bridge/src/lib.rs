@@ -1,5 +1,6 @@
 //! turbo-shard's Python side: `turbo_shard._native`. Re-exports and registers; whatever it does lives in its modules.
 
+mod byte_pieces;
 mod coroutines;
 mod dispatch;
 mod errors;
@@ -11,6 +12,7 @@ mod python_app;
 mod python_thread;
 mod reply_reader;
 mod request_view;
+mod served_app;
 mod server_object;
 mod streaming;
 

@@ -12,6 +12,7 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use turbo_shard_runtime::protocol::{RequestHead, Version};
 use turbo_shard_runtime::{ConnectionInfo, Params};
 
+use crate::byte_pieces::{Pieces, latin1};
 use crate::dispatch::{cookie_pairs, decode_path_text, decode_query_text, query_pairs};
 
 /// What a handler knows of its request.
@@ -48,7 +49,7 @@ impl Request {
         body: &[u8],
         connection: &ConnectionInfo,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut text = Pieces::with_capacity(head.target().len() * 2 + 512);
+        let mut text = Pieces::with_capacity(head.target().len() * 2 + 512, 32);
         for piece in [
             head.method_bytes(),
             head.target(),
@@ -94,7 +95,7 @@ impl Request {
 #[pymethods]
 impl Request {
     #[getter]
-    fn method<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+    fn method<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
         latin1(py, self.text.piece(METHOD))
     }
 
@@ -164,8 +165,8 @@ impl Request {
         made_once(py, &self.headers, || {
             let pairs: Vec<_> = self
                 .header_fields()
-                .map(|(name, value)| (latin1(py, name), latin1(py, value)))
-                .collect();
+                .map(|(name, value)| Ok((latin1(py, name)?, latin1(py, value)?)))
+                .collect::<PyResult<_>>()?;
             py.import(intern!(py, "turbo_shard.headers"))?
                 .call_method1(intern!(py, "Headers"), (pairs,))
         })
@@ -180,7 +181,7 @@ impl Request {
                 .filter(|(name, _)| name.eq_ignore_ascii_case(b"cookie"))
             {
                 for (name, value) in cookie_pairs(field) {
-                    cookies.set_item(latin1(py, name), latin1(py, &value))?;
+                    cookies.set_item(latin1(py, name)?, latin1(py, &value)?)?;
                 }
             }
             Ok(cookies)
@@ -262,53 +263,4 @@ fn lossy_text(bytes: &[u8]) -> String {
 
 fn lossy<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
     PyString::new(py, &String::from_utf8_lossy(bytes))
-}
-
-fn latin1<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) if bytes.is_ascii() => PyString::new(py, text),
-        _ => PyString::new(
-            py,
-            &bytes
-                .iter()
-                .map(|&byte| char::from(byte))
-                .collect::<String>(),
-        ),
-    }
-}
-
-/// Byte strings, one after another in one allocation.
-struct Pieces {
-    bytes: Vec<u8>,
-    ends: Vec<u32>,
-}
-
-impl Pieces {
-    fn with_capacity(bytes: usize) -> Pieces {
-        Pieces {
-            bytes: Vec::with_capacity(bytes),
-            ends: Vec::with_capacity(32),
-        }
-    }
-
-    fn push(&mut self, piece: &[u8]) {
-        self.bytes.extend_from_slice(piece);
-        // A head is far smaller than 4 GiB (HEAD_BYTES_MAX).
-        self.ends.push(self.bytes.len() as u32);
-    }
-
-    fn piece(&self, index: usize) -> &[u8] {
-        let start = if index == 0 {
-            0
-        } else {
-            self.ends[index - 1] as usize
-        };
-        &self.bytes[start..self.ends[index] as usize]
-    }
-
-    /// Pieces by twos, from `first` on.
-    fn pairs(&self, first: usize, count: usize) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let firsts = (first..self.ends.len()).step_by(2).take(count);
-        firsts.map(|index| (self.piece(index), self.piece(index + 1)))
-    }
 }

@@ -7,6 +7,7 @@
 
 mod async_pull;
 mod chunk;
+mod gate;
 mod sync_pull;
 mod table;
 
@@ -17,6 +18,7 @@ use turbo_shard_runtime::protocol::{BodyLength, HeaderLines};
 use crate::coroutines::Coroutines;
 use crate::python_thread;
 
+pub(crate) use gate::{Gate, Gone};
 pub(crate) use table::{StreamId, StreamTable};
 
 /// Where the pieces come from.

@@ -1,56 +1,181 @@
-"""Finds the app that `module:attribute` names, and says in one line why it cannot be had. Knows nothing of serving.
-
-The user's code runs here, so anything may be raised. Tracebacks show the user's own frames only: ours and those of the
-import machinery help nobody.
+"""Finds the app that `module:attribute` names, and another instance of it when a shard wants one of its own; says in
+one line why it cannot be had. Knows nothing of serving.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
-import importlib.machinery
 import os
 import sys
-import warnings
-from collections.abc import Callable, Iterable, Iterator
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterable
+from importlib.machinery import EXTENSION_SUFFIXES
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, NamedTuple
+
+from .gil_watch import GilWatch, refuse_gil
+from .interfaces import Interface, choose, interfaces_of, router_hint
+from .settings import AppSettings
+from .user_code import AppError, description, run_user_code, user_frames
 
 if TYPE_CHECKING:
-    import traceback
-
-    from .app import App
+    from .shard_modules import ShardModules
 
 DEFAULT_ATTRIBUTES = ("app", "application")
-OWN_DIRECTORY = os.path.dirname(os.path.abspath(__file__)) + os.sep
-NATIVE_ONLY = "this version serves native turbo_shard apps only, ASGI and WSGI are not there yet"
+FUNCTIONS = (FunctionType, BuiltinFunctionType)
+DJANGO_SHARED = "Django keeps one registry of models per process"
 
 
-class AppError(Exception):
-    """Why there is no app to serve, in one line. `report` is the user's own traceback to print before it, or empty."""
+class LoadedApp(NamedTuple):
+    """An app that can be served, and the way to another instance of it."""
 
-    def __init__(self, message: str, report: str = "") -> None:
-        super().__init__(message)
-        self.report = report
+    name: str
+    interface: Interface
+    # What the native server is given.
+    instance: object
+    # Makes another one, for the calling thread to keep. None: there can be one only, and why.
+    another: Callable[[], object] | None
+    why_one: str = ""
 
 
 def load(
-    reference: str, *, app_dir: str = ".", factory: bool = False, allow_gil: bool = False
-) -> App:
+    reference: str,
+    *,
+    app_dir: str = ".",
+    factory: bool = False,
+    interface: str = "auto",
+    allow_gil: bool = False,
+) -> LoadedApp:
     """Imports what `reference` names, with `app_dir` first on Python's path, and returns the app."""
     module_name, attributes = split_reference(reference)
     directory = put_on_path(app_dir)
     with GilWatch() as watch:
         module = import_module(module_name, directory)
         found, name = look_up(module, module_name, attributes, directory)
-        if factory:
-            found = call_factory(found, name)
+        app = call_factory(found, name) if factory else found
     refuse_gil(watch.culprit, allow_gil=allow_gil)
+    chosen = choose(app, name, wanted=interface, from_factory=factory)
+    if factory:
+        return loaded_from_factory(found, app, name, chosen, allow_gil=allow_gil)
+    instance = for_server(app, chosen, name)
+    if reason := why_imported_once(module):
+        return LoadedApp(name, chosen, instance, None, reason)
+    return LoadedApp(
+        name, chosen, instance, FreshImport(module, attributes, directory, name, chosen, allow_gil)
+    )
 
-    from .app import App
 
-    if not isinstance(found, App):
-        raise AppError(refusal(found, name, from_factory=factory))
-    return found
+class FreshImport:
+    """Imports the user's modules once more, for the calling thread, and looks the app up in them."""
+
+    def __init__(
+        self,
+        module: ModuleType,
+        attributes: list[str],
+        directory: str,
+        name: str,
+        interface: Interface,
+        allow_gil: bool,
+    ) -> None:
+        self.first = module
+        self.attributes = attributes
+        self.directory = directory
+        self.name = name
+        self.interface: Interface = interface
+        self.allow_gil = allow_gil
+
+    @functools.cached_property
+    def modules(self) -> ShardModules:
+        # Many servers have one shard and never need it.
+        from .own_code import OwnCode
+        from .shard_modules import ShardModules
+
+        return ShardModules(OwnCode(self.directory, self.first))
+
+    def prepare(self) -> None:
+        """Best done while no other thread imports anything."""
+        self.modules.activate()
+
+    def __call__(self) -> object:
+        self.modules.join_new_set()
+        try:
+            with GilWatch() as watch:
+                module = import_module(self.first.__name__, self.directory)
+                app, _ = look_up(module, self.first.__name__, self.attributes, self.directory)
+                self.modules.adopt(self.modules.current())
+            refuse_gil(watch.culprit, allow_gil=self.allow_gil)
+            app = same_interface(app, self.name, self.interface)
+            return for_server(app, self.interface, self.name)
+        except BaseException:
+            self.modules.leave_set()
+            raise
+
+
+def given_app(app: object, settings: AppSettings) -> LoadedApp:
+    """The same for an app, or a factory, that a script has at hand; TypeError for what is no app."""
+    name = "the app"
+    try:
+        first = call_factory(app, name) if settings.factory else app
+        chosen = choose(
+            first, name, wanted=settings.interface, from_factory=settings.factory, flag="interface"
+        )
+    except AppError as error:
+        # What the user's code raised is the user's to see; the rest is about what was given.
+        raise error.__cause__ or TypeError(str(error)) from None
+    if settings.factory:
+        return loaded_from_factory(app, first, name, chosen, allow_gil=settings.allow_gil)
+    reason = "serve() was given one instance; a factory would make more (factory=True)"
+    return LoadedApp(name, chosen, for_server(app, chosen, name), None, reason)
+
+
+def loaded_from_factory(
+    factory: object, app: object, name: str, chosen: Interface, *, allow_gil: bool
+) -> LoadedApp:
+    """`app` is what the factory made first; it is called once more for each other instance."""
+
+    def make_another() -> object:
+        with GilWatch() as watch:
+            again = call_factory(factory, name)
+        refuse_gil(watch.culprit, allow_gil=allow_gil)
+        return for_server(same_interface(again, name, chosen), chosen, name)
+
+    return LoadedApp(name, chosen, for_server(app, chosen, name), make_another)
+
+
+def same_interface(app: object, name: str, chosen: Interface) -> object:
+    choose(app, name, wanted=chosen)
+    return app
+
+
+def for_server(app: object, chosen: Interface, name: str) -> object:
+    """What the native server takes: a TurboAPI app becomes a native one."""
+    if chosen != "turboapi":
+        return app
+    from .errors import RegistrationError
+    from .turboapi.adapt import adapt
+
+    try:
+        return run_user_code(lambda: adapt(app), f"adapting {name}")
+    except AppError as error:
+        # The adapter's own words say what of the app cannot be honoured, and where.
+        if isinstance(error.__cause__, RegistrationError):
+            raise AppError(f"{name}: {error.__cause__}") from None
+        raise
+
+
+def why_imported_once(module: ModuleType) -> str:
+    """Why the user's modules cannot be imported afresh, or nothing."""
+    django = sys.modules.get("django.apps")
+    if django is not None and getattr(getattr(django, "apps", None), "ready", False):
+        return DJANGO_SHARED
+    origin = getattr(module, "__file__", None)
+    if origin is None:
+        return f"module {module.__name__!r} has no file to import afresh"
+    return (
+        f"module {module.__name__!r} is compiled"
+        if origin.endswith(tuple(EXTENSION_SUFFIXES))
+        else ""
+    )
 
 
 def split_reference(reference: str) -> tuple[str, list[str]]:
@@ -142,76 +267,6 @@ def call_factory(factory: object, name: str) -> object:
     return made
 
 
-# What the user's code may raise.
-
-
-def run_user_code[T](call: Callable[[], T], what: str) -> T:
-    """Turns whatever the user's code raises into an AppError whose cause is the original."""
-    try:
-        return call()
-    except (KeyboardInterrupt, AppError):
-        raise
-    except SystemExit as error:
-        code = "" if error.code is None else repr(error.code)
-        raise AppError(f"{what}: it called sys.exit({code}){last_place(error)}") from None
-    except SyntaxError as error:
-        place = f"{error.filename}:{error.lineno}: " if error.filename else ""
-        message = f"{place}{type(error).__name__}: {error.msg}"
-        raise AppError(message, user_traceback(error)) from error
-    except BaseException as error:
-        summary = one_line(error)
-        raise AppError(f"{what} failed: {summary}", user_traceback(error)) from error
-
-
-def one_line(error: BaseException) -> str:
-    """`ValueError: why`; of a message of several lines the first."""
-    try:
-        text = str(error).strip()
-    except Exception:
-        text = ""
-    name = type(error).__name__
-    return f"{name}: {text.splitlines()[0]}" if text else name
-
-
-def is_user_file(filename: str) -> bool:
-    return not filename.startswith(("<frozen importlib", OWN_DIRECTORY, importlib.__file__))
-
-
-def user_frames(error: BaseException) -> Iterator[tuple[str, int]]:
-    """File and line of each frame of the user's in the error's traceback, innermost last."""
-    step = error.__traceback__
-    while step is not None:
-        filename = step.tb_frame.f_code.co_filename
-        if is_user_file(filename):
-            yield filename, step.tb_lineno
-        step = step.tb_next
-
-
-def last_place(error: BaseException) -> str:
-    places = list(user_frames(error))
-    return f" at {places[-1][0]}:{places[-1][1]}" if places else ""
-
-
-def user_traceback(error: BaseException) -> str:
-    """The traceback as Python prints it, with the user's frames only; empty if none is left and nothing to show."""
-    import traceback
-
-    shown = traceback.TracebackException.from_exception(error)
-    keep_user_frames(shown)
-    return "".join(shown.format())
-
-
-def keep_user_frames(shown: traceback.TracebackException) -> None:
-    import traceback
-
-    shown.stack = traceback.StackSummary.from_list(
-        [frame for frame in shown.stack if is_user_file(frame.filename)]
-    )
-    for linked in (shown.__cause__, shown.__context__, *(shown.exceptions or ())):
-        if linked is not None:
-            keep_user_frames(linked)
-
-
 # What may have been meant.
 
 
@@ -239,10 +294,14 @@ def public_names(found: object) -> list[str]:
 
 
 def named_apps(module: ModuleType, module_name: str) -> str:
-    from .app import App
-
-    apps = [name for name, value in vars(module).items() if isinstance(value, App)]
+    apps = [name for name, value in vars(module).items() if is_app_instance(value)]
     return f"; it has the app {module_name}:{apps[0]}" if apps else ""
+
+
+def is_app_instance(value: object) -> bool:
+    """Something made to be served, unlike a function, which may only happen to take so many arguments."""
+    is_plain = isinstance(value, (type, *FUNCTIONS))
+    return not is_plain and len(interfaces_of(value)) == 1 and not router_hint(value)
 
 
 def taken_name(module: ModuleType, module_name: str, directory: str) -> str:
@@ -261,116 +320,3 @@ def taken_name(module: ModuleType, module_name: str, directory: str) -> str:
     ):
         return ""
     return f"; it is {origin or 'part of Python'}, not {wanted}: give your module another name"
-
-
-def refusal(found: object, name: str, *, from_factory: bool) -> str:
-    """Why this object is not served, and what would help."""
-    from .app import App, Router
-
-    what = f"what {name} returned" if from_factory else name
-    if isinstance(found, Router):
-        return f"{what} is a Router; include it in an App: app.include_router(router)"
-    if isinstance(found, type) and issubclass(found, App):
-        return (
-            f"{what} is the class {found.__name__} itself; make an instance of it, or add --factory"
-        )
-    interface = interface_of(found)
-    if interface:
-        return f"{what} is {description(found)}, which looks like {interface}; {NATIVE_ONLY}"
-    if callable(found) and not from_factory:
-        return f"{what} is {description(found)}, not an App; if it makes the app, add --factory"
-    return f"{what} is {description(found)}, not a turbo_shard App"
-
-
-def description(found: object) -> str:
-    if found is None:
-        return "None"
-    kind = type(found)
-    if kind.__module__ == "builtins":
-        article = "an" if kind.__name__[0] in "aeiou" else "a"
-        return f"{article} {kind.__name__}"
-    return f"an object of {kind.__module__}.{kind.__qualname__}"
-
-
-def interface_of(found: object) -> str:
-    """`an ASGI app`, `a WSGI app` or nothing, from the arguments that it wants to be called with."""
-    import inspect
-
-    if not callable(found) or isinstance(found, type):
-        return ""
-    try:
-        parameters = inspect.signature(found).parameters.values()
-    except (TypeError, ValueError):
-        return ""
-    required = [
-        parameter.name
-        for parameter in parameters
-        if parameter.default is parameter.empty
-        and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
-    return {3: "an ASGI app", 2: "a WSGI app"}.get(len(required), "")
-
-
-# The GIL.
-
-
-def is_free_threaded() -> bool:
-    """Whether this Python was built without a GIL; it may have been switched on all the same."""
-    return "t" in sys.abiflags
-
-
-def is_gil_on() -> bool:
-    probe: Callable[[], bool] | None = getattr(sys, "_is_gil_enabled", None)
-    return True if probe is None else probe()
-
-
-class GilWatch:
-    """Notices which extension module switches the GIL on while the app is imported.
-
-    Python says so only in a warning, which the app may have silenced; so the loader of extension modules is watched.
-    """
-
-    def __init__(self) -> None:
-        self.culprit: str | None = None
-        self.restore: Callable[[], None] = lambda: None
-
-    def __enter__(self) -> Self:
-        if is_gil_on():
-            return self
-        loader: Any = importlib.machinery.ExtensionFileLoader
-        create_module = loader.create_module
-
-        def watched(self_: object, spec: importlib.machinery.ModuleSpec) -> ModuleType:
-            if is_gil_on():
-                return create_module(self_, spec)  # type: ignore[no-any-return]
-            with warnings.catch_warnings():
-                # Python's own words about it: the one line from here says the same and what to do.
-                warnings.filterwarnings("ignore", "The global interpreter lock", RuntimeWarning)
-                module: ModuleType = create_module(self_, spec)
-            if is_gil_on() and self.culprit is None:
-                self.culprit = spec.name
-            return module
-
-        loader.create_module = watched
-        self.restore = lambda: setattr(loader, "create_module", create_module)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.restore()
-
-
-def refuse_gil(culprit: str | None, *, allow_gil: bool) -> None:
-    """Raises where a free-threaded Python runs with its GIL on after all, unless that is allowed."""
-    if allow_gil or not is_free_threaded() or not is_gil_on():
-        return
-    if culprit is not None:
-        reason = f"the extension module {culprit!r} switched the GIL on"
-        help_text = "use a version of it that supports free threading, or set PYTHON_GIL=0"
-    else:
-        reason = (
-            "the GIL is on (PYTHON_GIL=1, -X gil=1, or an extension module imported before the app)"
-        )
-        help_text = "start without that"
-    raise AppError(
-        f"{reason}, so that shards would run Python one at a time; {help_text}, or add --allow-gil"
-    )

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from .app_loader import is_free_threaded, is_gil_on
+from .gil_watch import is_free_threaded, is_gil_on
 
 # Beyond this many shards their cores are listed as ranges.
 SHARDS_LISTED_MAX = 8
@@ -16,9 +16,10 @@ PYTHON_NAMES = {"cpython": "CPython", "pypy": "PyPy"}
 STOP_HINT = "Ctrl-C stops and lets exchanges in flight finish; a second Ctrl-C stops at once"
 
 
-def show(report: dict[str, Any], *, app_name: str, version: str, out: TextIO | None = None) -> None:
+def show(report: dict[str, Any], *, app: str, version: str, out: TextIO | None = None) -> None:
     """Says what is about to serve, and how it was chosen."""
     rows = [
+        ("app", app),
         ("python", python_line()),
         ("mode", MODE_IN_WORDS.get(report["mode"], report["mode"])),
         ("engine", f"{report['engine']} ({report['engine_reason']})"),
@@ -26,8 +27,6 @@ def show(report: dict[str, Any], *, app_name: str, version: str, out: TextIO | N
         ("url", ", ".join(address_line(*address) for address in report["addresses"])),
         ("pid", str(os.getpid())),
     ]
-    if app_name:
-        rows.insert(0, ("app", app_name))
     out = out or sys.stderr
     bold, plain = ("\x1b[1m", "\x1b[0m") if is_coloured(out) else ("", "")
     lines = [f"{bold}turbo-shard {version}{plain}"]
@@ -73,6 +72,22 @@ def python_line() -> str:
 def gil_warning() -> str:
     remedy = "" if is_free_threaded() else "; use python3.14t or python3.13t"
     return f"the GIL is on, so that shards run Python one at a time{remedy}"
+
+
+def app_line(
+    name: str, interface: str, *, is_per_shard: bool, why_shared: str, mode: str, shards: int
+) -> str:
+    """`app:app (ASGI), one instance per shard`; with one shard there is nothing to share."""
+    line = f"{name} ({interface})"
+    if shards == 1:
+        return line
+    if mode == "steal":
+        holder, all_of_them = "thread", "all threads"
+    else:
+        holder, all_of_them = "shard", "all shards"
+    if is_per_shard:
+        return f"{line}, one instance per {holder}"
+    return f"{line}, one instance for {all_of_them}" + (f": {why_shared}" if why_shared else "")
 
 
 def shards_line(cores: Sequence[int | None], mode: str) -> str:

@@ -1,5 +1,5 @@
 """The command `turbo-shard`: reads the command line, finds the app, serves it. Exit status 2 and one line for whatever
-the user can put right.
+the user can put right; 3 where the app's own startup failed.
 
 Imports as little as it can: an answer is wanted within 300 ms of the start.
 """
@@ -10,13 +10,15 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
-from .cli_options import OPTION_BY_NAME, OPTIONS, PLACEHOLDER, Kind, Option
+from .cli_options import OPTIONS, PLACEHOLDER, Kind, Option
 from .command_line import Split, UsageError, help_lines, split
 from .native import NativeMissing, native_module
-from .settings import SettingsError, read, settings_from
+from .settings import SettingsError, app_settings_from, read, settings_from
 
 EXIT_CANNOT_SERVE = 1
 EXIT_USAGE = 2
+# The app's own startup failed, which a service manager may want to tell from a wrong command line.
+EXIT_STARTUP_FAILED = 3
 # What a shell reports for a program that SIGINT ended.
 EXIT_INTERRUPTED = 130
 
@@ -63,37 +65,40 @@ def serve_command(arguments: Sequence[str]) -> int:
         texts=[option.flag for option in OPTIONS if option.kind is not Kind.SWITCH],
         switches=[
             *(option.flag for option in OPTIONS if option.kind is Kind.SWITCH),
+            *(option.positive_flag for option in OPTIONS if option.paired),
             *HELP_FLAGS,
             "--version",
         ],
     )
-    if given.switches.intersection(HELP_FLAGS):
+    if set(HELP_FLAGS).intersection(given.switches):
         return say(HELP.format(options=help_lines(option_rows())))
     if "--version" in given.switches:
         return say(version_line())
     values, labels = chosen_values(given, os.environ)
     settings = settings_from(values, labels)
+    app_settings = app_settings_from(values, labels)
     if not given.rest:
         raise UsageError("which app? Name it as MODULE:ATTRIBUTE, such as: turbo-shard app:app")
     if len(given.rest) > 1:
         raise UsageError(f"{given.rest[1]!r} is one argument too many")
-    reference = given.rest[0]
 
     from . import app_loader, server
+    from .user_code import AppError
 
+    native = native_module()
     try:
-        native = native_module()
-        app = app_loader.load(
-            reference,
-            app_dir=str(values.get("app_dir", OPTION_BY_NAME["app_dir"].default)),
-            factory=bool(values.get("factory")),
-            allow_gil=bool(values.get("allow_gil")),
+        loaded = app_loader.load(
+            given.rest[0],
+            app_dir=app_settings.app_dir,
+            factory=app_settings.factory,
+            interface=app_settings.interface,
+            allow_gil=app_settings.allow_gil,
         )
-    except app_loader.AppError as error:
+        was_ready = server.run(loaded, settings, app_settings, native=native)
+    except AppError as error:
         return refuse(str(error), report=error.report)
-
-    try:
-        was_ready = server.run(app, settings, native=native, app_name=reference)
+    except native.LifespanError as error:
+        return refuse(str(error), status=EXIT_STARTUP_FAILED)
     except native.StartError as error:
         return refuse(str(error))
     return 0 if was_ready else EXIT_INTERRUPTED
@@ -101,7 +106,7 @@ def serve_command(arguments: Sequence[str]) -> int:
 
 def doctor_command(arguments: Sequence[str]) -> int:
     given = split(arguments, texts=[], switches=["--json", *HELP_FLAGS])
-    if given.switches.intersection(HELP_FLAGS):
+    if set(HELP_FLAGS).intersection(given.switches):
         rows = [("--json", "print JSON for scripts"), ("-h, --help", "print this and stop")]
         return say(DOCTOR_HELP.format(options=help_lines(rows)))
     if given.rest:
@@ -121,9 +126,9 @@ def chosen_values(
     values: dict[str, object] = {}
     labels: dict[str, str] = {}
     for option in OPTIONS:
-        if option.flag in given.switches:
-            values[option.name] = not option.negative
-            labels[option.name] = option.flag
+        if flags := [f for f in given.switches if f in (option.flag, option.positive_flag)]:
+            values[option.name] = not option.negative or flags[-1] == option.positive_flag
+            labels[option.name] = flags[-1]
         elif option.flag in given.texts:
             values[option.name] = read(option, given.texts[option.flag], option.flag)
             labels[option.name] = option.flag
@@ -137,7 +142,8 @@ def chosen_values(
 def option_rows() -> Iterator[tuple[str, str]]:
     """What help says of each option: flag, meaning, default with its unit, environment variable."""
     for option in OPTIONS:
-        yield f"{option.flag} {PLACEHOLDER[option.kind](option)}".rstrip(), explanation(option)
+        flags = f"{option.positive_flag}, {option.flag}" if option.paired else option.flag
+        yield f"{flags} {PLACEHOLDER[option.kind](option)}".rstrip(), explanation(option)
     yield "--version", "print the version and stop"
     yield "-h, --help", "print this and stop"
 
@@ -165,9 +171,9 @@ def say(text: str) -> int:
     return 0
 
 
-def refuse(message: str, *, report: str = "") -> int:
+def refuse(message: str, *, report: str = "", status: int = EXIT_USAGE) -> int:
     """Says in one line what is wrong, after the user's own traceback where there is one."""
     from .banner import write
 
     write(sys.stderr, f"{report}turbo-shard: error: {message}")
-    return EXIT_USAGE
+    return status

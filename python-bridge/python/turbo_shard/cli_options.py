@@ -19,6 +19,7 @@ class Kind(Enum):
     BYTES = "number of bytes"
     CHOICE = "choice"
     SWITCH = "switch"
+    URL_PATH = "path of a URL"
 
 
 class Option(NamedTuple):
@@ -36,13 +37,20 @@ class Option(NamedTuple):
     default_text: str = ""
     # A switch that takes something away: the flag is --no-NAME.
     negative: bool = False
-    # Belongs to finding the app, not to the server: no argument of the native server.
-    loads_app: bool = False
+    # Such a switch whose opposite, --NAME, can be written as well.
+    paired: bool = False
+    # Is about the app: how it is found, and how it wants to be served.
+    of_app: bool = False
 
     @property
     def flag(self) -> str:
         prefix = "--no-" if self.negative else "--"
         return prefix + self.name.replace("_", "-")
+
+    @property
+    def positive_flag(self) -> str:
+        """`--NAME`, which switches on what is on by default; empty where nobody needs it."""
+        return "--" + self.name.replace("_", "-") if self.paired else ""
 
     @property
     def variable(self) -> str:
@@ -107,14 +115,47 @@ OPTIONS: tuple[Option, ...] = (
         ".",
         "directory that the app's module is looked for in first",
         default_text="the current one",
-        loads_app=True,
+        of_app=True,
     ),
     Option(
         "factory",
         Kind.SWITCH,
         False,
         "APP names a function without arguments that makes the app",
-        loads_app=True,
+        of_app=True,
+    ),
+    Option(
+        "interface",
+        Kind.CHOICE,
+        "auto",
+        "how the app is called; auto looks at the app",
+        choices=("auto", "native", "asgi", "wsgi", "turboapi"),
+        of_app=True,
+    ),
+    Option(
+        "app_per_shard",
+        Kind.CHOICE,
+        "auto",
+        "whether each shard has an instance of the app of its own, made by the factory or by importing "
+        "the user's modules afresh; auto: for ASGI apps, unless they use Django",
+        choices=("auto", "always", "never"),
+        of_app=True,
+    ),
+    Option(
+        "lifespan",
+        Kind.CHOICE,
+        "auto",
+        "whether an ASGI app is told of start and end; auto: if it takes part",
+        choices=("auto", "on", "off"),
+        of_app=True,
+    ),
+    Option(
+        "root_path",
+        Kind.URL_PATH,
+        "",
+        "path below which a proxy serves the app, such as /api",
+        default_text="none",
+        of_app=True,
     ),
     Option("pin", Kind.SWITCH, True, "leave the shards' threads to the scheduler", negative=True),
     Option(
@@ -192,7 +233,7 @@ OPTIONS: tuple[Option, ...] = (
         "blocking_threads",
         Kind.WHOLE,
         8,
-        "threads for routes marked blocking=True",
+        "threads for routes marked blocking=True and for WSGI apps",
         unit="threads",
         minimum=1,
         maximum=1024,
@@ -207,11 +248,44 @@ OPTIONS: tuple[Option, ...] = (
         maximum=1_000_000,
     ),
     Option(
+        "ws_ping_interval",
+        Kind.SECONDS,
+        20.0,
+        "how long a WebSocket may be silent before it is pinged; 0 never pings",
+        unit="seconds",
+        maximum=SECONDS_MAX,
+    ),
+    Option(
+        "ws_ping_timeout",
+        Kind.SECONDS,
+        20.0,
+        "how long the answer to such a ping may take; then the WebSocket is closed",
+        unit="seconds",
+        minimum=0.001,
+        maximum=SECONDS_MAX,
+    ),
+    Option(
+        "ws_message_max",
+        Kind.BYTES,
+        16 * 1024**2,
+        "largest WebSocket message; beyond it the WebSocket is closed with 1009",
+        unit="bytes",
+        maximum=2**40,
+    ),
+    Option(
+        "ws_deflate",
+        Kind.SWITCH,
+        True,
+        "do not offer WebSocket clients to compress messages",
+        negative=True,
+        paired=True,
+    ),
+    Option(
         "allow_gil",
         Kind.SWITCH,
         False,
         "serve although the GIL is on: shards then run Python one at a time",
-        loads_app=True,
+        of_app=True,
     ),
     Option(
         "log_level",
@@ -238,4 +312,5 @@ PLACEHOLDER: dict[Kind, Callable[[Option], str]] = {
     Kind.BYTES: lambda option: "BYTES",
     Kind.CHOICE: lambda option: "|".join(option.choices),
     Kind.SWITCH: lambda option: "",
+    Kind.URL_PATH: lambda option: "PATH",
 }

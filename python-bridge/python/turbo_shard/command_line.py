@@ -18,16 +18,16 @@ class UsageError(Exception):
 
 
 class Split(NamedTuple):
-    """What stood on a command line: the text of each option that takes one, the switches, and the rest in order."""
+    """What stood on a command line: the text of each option that takes one, the switches and the rest in order."""
 
     texts: dict[str, str]
-    switches: set[str]
+    switches: list[str]
     rest: list[str]
 
 
 def split(arguments: Sequence[str], *, texts: Collection[str], switches: Collection[str]) -> Split:
     """Reads `--flag text`, `--flag=text`, `--switch` and `--`; of an option given twice the last counts."""
-    found = Split({}, set(), [])
+    found = Split({}, [], [])
     left = iter(arguments)
     for argument in left:
         flag, equals, text = argument.partition("=")
@@ -38,7 +38,7 @@ def split(arguments: Sequence[str], *, texts: Collection[str], switches: Collect
         elif flag in switches:
             if equals:
                 raise UsageError(f"{flag} takes no value")
-            found.switches.add(flag)
+            found.switches.append(flag)
         elif flag in texts:
             value = text if equals else next(left, None)
             if value is None or (not equals and value.partition("=")[0] in (*texts, *switches)):

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from . import banner
-from .app_loader import is_free_threaded, is_gil_on
+from .gil_watch import is_free_threaded, is_gil_on
 from .native import NativeMissing, native_module
 
 # Files a shard needs before it has a single connection, with room for what the app opens.

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import gc
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import banner
-from .app_loader import AppError, refusal, refuse_gil
+from .app_instances import Instances
+from .app_loader import LoadedApp, given_app
+from .gil_watch import refuse_gil
+from .interfaces import IN_WORDS
 from .native import native_module
-from .settings import Settings, SettingsError, settings_from
-
-if TYPE_CHECKING:
-    from .app import App
+from .settings import AppSettings, Settings, SettingsError, app_settings_from, settings_from
+from .user_code import AppError
 
 
 def serve(
-    app: App,
+    app: object,
     *,
+    factory: bool = False,
+    interface: str = "auto",
+    app_per_shard: str = "auto",
+    lifespan: str = "auto",
+    root_path: str = "",
     host: str = "127.0.0.1",
     port: int = 8000,
     shards: int | None = None,
@@ -34,14 +40,19 @@ def serve(
     body_max: int = 16 * 1024**2,
     blocking_threads: int = 8,
     blocking_queue_max: int = 1024,
+    ws_ping_interval: float = 20.0,
+    ws_ping_timeout: float = 20.0,
+    ws_message_max: int = 16 * 1024**2,
+    ws_deflate: bool = True,
     log_level: str = "info",
     allow_gil: bool = False,
 ) -> None:
     """Serves `app` and returns when SIGINT or SIGTERM has stopped it and exchanges in flight have finished.
 
+    With `factory=True`, `app` is a function that makes the app: each shard that wants an instance of its own gets one.
     Timeouts are in seconds, sizes in bytes; `turbo-shard --help` says what each option means. To be called on the main
-    thread, which is where signals arrive. Raises SettingsError for a setting that cannot be used and StartError where
-    the server cannot start.
+    thread, which is where signals arrive. Raises SettingsError for a setting that cannot be used, TypeError for what is
+    no app, and StartError where the server cannot start.
     """
     settings = settings_from(
         {
@@ -61,28 +72,47 @@ def serve(
             "body_max": body_max,
             "blocking_threads": blocking_threads,
             "blocking_queue_max": blocking_queue_max,
+            "ws_ping_interval": ws_ping_interval,
+            "ws_ping_timeout": ws_ping_timeout,
+            "ws_message_max": ws_message_max,
+            "ws_deflate": ws_deflate,
             "log_level": log_level,
+        }
+    )
+    app_settings = app_settings_from(
+        {
+            "factory": factory,
+            "interface": interface,
+            "app_per_shard": app_per_shard,
+            "lifespan": lifespan,
+            "root_path": root_path,
+            "allow_gil": allow_gil,
         }
     )
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("serve() must be called on the main thread: it is where signals arrive")
-
-    from .app import App
-
-    if not isinstance(app, App):
-        raise TypeError(refusal(app, "the app", from_factory=False))
     try:
         refuse_gil(None, allow_gil=allow_gil)
     except AppError as error:
         raise SettingsError(str(error)) from None
-    run(app, settings, native=native_module())
+    run(given_app(app, app_settings), settings, app_settings, native=native_module())
 
 
-def run(app: App, settings: Settings, *, native: Any, app_name: str = "") -> bool:
+def run(loaded: LoadedApp, settings: Settings, app_settings: AppSettings, *, native: Any) -> bool:
     """Serves until it is stopped; returns whether every shard ever served."""
+    instances = Instances(loaded, wanted=app_settings.app_per_shard, mode=settings.mode)
     server = native.NativeServer(**settings._asdict())
     report = server.report()
-    banner.show(report, app_name=app_name, version=native.__version__)
+    shown = banner.app_line(
+        loaded.name,
+        IN_WORDS[loaded.interface],
+        is_per_shard=instances.is_per_shard,
+        why_shared=instances.why_shared,
+        mode=report["mode"],
+        shards=len(report["shard_cores"]),
+    )
+    instances.prepare(len(report["shard_cores"]))
+    banner.show(report, app=shown, version=native.__version__)
     is_ready = False
 
     def on_ready() -> None:
@@ -94,7 +124,19 @@ def run(app: App, settings: Settings, *, native: Any, app_name: str = "") -> boo
 
     try:
         # SIGINT and SIGTERM are the native server's while it runs; whoever had them before has them again after it.
-        server.run(app, handle_signals=True, on_ready=on_ready)
+        server.run(
+            loaded.instance,
+            interface="native" if loaded.interface == "turboapi" else loaded.interface,
+            app_of_shard=instances.of_shard if instances.is_per_shard else None,
+            lifespan=app_settings.lifespan,
+            root_path=app_settings.root_path,
+            handle_signals=True,
+            on_ready=on_ready,
+        )
+    except native.StartError:
+        if instances.failure is not None:
+            raise instances.failure from None
+        raise
     finally:
         gc.unfreeze()
     return is_ready

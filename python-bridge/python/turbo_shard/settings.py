@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from .cli_options import OPTION_BY_NAME, OPTIONS, Kind, Option
+from .cli_options import OPTION_BY_NAME, Kind, Option
 
 BYTE_UNITS = {
     "": 1,
@@ -60,7 +60,23 @@ class Settings(NamedTuple):
     body_max: int
     blocking_threads: int
     blocking_queue_max: int
+    ws_ping_interval: float
+    ws_ping_timeout: float
+    ws_message_max: int
+    ws_deflate: bool
     log_level: str
+
+
+class AppSettings(NamedTuple):
+    """How the app is found, and how it wants to be served. Made by `app_settings_from`, which has checked it all."""
+
+    app_dir: str
+    factory: bool
+    interface: str
+    app_per_shard: str
+    lifespan: str
+    root_path: str
+    allow_gil: bool
 
 
 def settings_from(
@@ -71,20 +87,31 @@ def settings_from(
     `labels` says how a value was given (`--port`, `TURBO_SHARD_PORT`); by default its keyword.
     """
     labels = labels or {}
-    checked = {
-        option.name: check(option, values[option.name], labels.get(option.name, option.name))
-        if option.name in values
-        else option.default
-        for option in OPTIONS
-        if not option.loads_app
-    }
-    settings = Settings(**checked)  # type: ignore[arg-type]
+    settings = Settings(**checked(Settings._fields, values, labels))
     if settings.mode == "steal" and settings.engine not in ("auto", "tokio"):
         label = labels.get("engine", "engine")
         raise SettingsError(
             f"{label}: {settings.engine} serves shards only; mode steal runs on tokio"
         )
     return settings
+
+
+def app_settings_from(
+    values: Mapping[str, object], labels: Mapping[str, str] | None = None
+) -> AppSettings:
+    """The same for what is about the app."""
+    return AppSettings(**checked(AppSettings._fields, values, labels or {}))
+
+
+def checked(
+    names: Sequence[str], values: Mapping[str, object], labels: Mapping[str, str]
+) -> dict[str, Any]:
+    return {
+        name: check(OPTION_BY_NAME[name], values[name], labels.get(name, name))
+        if name in values
+        else OPTION_BY_NAME[name].default
+        for name in names
+    }
 
 
 def read(option: Option, text: str, label: str) -> object:
@@ -106,7 +133,7 @@ def check(option: Option, value: object, label: str) -> object:
         raise SettingsError(f"{label}: {value!r} is not {expectation(option)}")
     if option.choices and value not in option.choices:
         raise SettingsError(f"{label}: {value!r} is not {expectation(option)}")
-    if isinstance(value, str) and (not value or "\0" in value):
+    if isinstance(value, str) and not is_usable(option, value):
         raise SettingsError(f"{label}: {value!r} is not {expectation(option)}")
     if isinstance(value, int | float) and not isinstance(value, bool):
         # Written so that nan is refused too.
@@ -115,6 +142,12 @@ def check(option: Option, value: object, label: str) -> object:
                 f"{label}: {option.in_words(value)} is out of range; it may be {bounds(option)}"
             )
     return value
+
+
+def is_usable(option: Option, text: str) -> bool:
+    if option.kind is Kind.URL_PATH and text:
+        return text.isprintable() and re.fullmatch(r"/[^?#\s]*[^?#\s/]", text) is not None
+    return (bool(text) or text == option.default) and "\0" not in text
 
 
 def expectation(option: Option) -> str:
@@ -132,6 +165,8 @@ def expectation(option: Option) -> str:
             return f"a whole number ({bounds(option)})"
         case Kind.TEXT:
             return "a usable text"
+        case Kind.URL_PATH:
+            return "a path such as /api, which begins with a slash and does not end with one"
 
 
 def bounds(option: Option) -> str:
@@ -179,6 +214,7 @@ def read_switch(text: str) -> bool:
 
 READERS: dict[Kind, Callable[[str], object]] = {
     Kind.TEXT: str,
+    Kind.URL_PATH: str,
     Kind.CHOICE: str,
     Kind.WHOLE: read_whole,
     Kind.SECONDS: read_seconds,
@@ -187,6 +223,7 @@ READERS: dict[Kind, Callable[[str], object]] = {
 }
 TYPES = {
     Kind.TEXT: str,
+    Kind.URL_PATH: str,
     Kind.CHOICE: str,
     Kind.WHOLE: int,
     Kind.SECONDS: float,
@@ -194,5 +231,5 @@ TYPES = {
     Kind.SWITCH: bool,
 }
 
-if unknown := set(Settings._fields) - set(OPTION_BY_NAME):
-    raise RuntimeError(f"settings without an option: {unknown}")
+if unknown := {*Settings._fields, *AppSettings._fields} ^ set(OPTION_BY_NAME):
+    raise RuntimeError(f"a setting without an option, or the other way round: {unknown}")

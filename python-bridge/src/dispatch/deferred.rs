@@ -2,24 +2,21 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::prelude::*;
-use turbo_shard_runtime::protocol::{BodyLength, HeaderLines, Method, RequestHead};
+use turbo_shard_runtime::protocol::{BodyLength, Method, RequestHead};
 use turbo_shard_runtime::{BlockingPool, ReplyHandle};
 
 use super::argument_list::{ArgumentList, call_owned};
 use super::clean_context::in_clean_context;
 use super::endpoint::Endpoint;
-use super::settle::{Settling, lines_of};
-use super::slow_calls::coarse_ms;
+use super::overload;
+use super::settle::Settling;
 use crate::coroutines::Started;
 use crate::errors::log_exception;
 use crate::python_thread::{Owned, attached};
-use crate::reply_reader::{Answer, Buffers, Lines};
+use crate::reply_reader::{Answer, Buffers};
 use crate::streaming;
-
-const UNAVAILABLE_BODY: &[u8] = br#"{"detail":"Service Unavailable"}"#;
 
 /// A request by its name, for logs: `GET /users/7`.
 pub(super) struct RequestName<'a>(pub(super) RequestHead<'a>);
@@ -169,27 +166,7 @@ impl Drop for BlockingCall {
         let Some(pending) = self.pending.take() else {
             return;
         };
-        log_refused(&pending);
-        let mut lines: HeaderLines = lines_of(Lines::Json);
-        lines
-            .push(b"retry-after", b"1")
-            .expect("our own header is valid");
-        pending.handle.whole(503, lines, UNAVAILABLE_BODY.to_vec());
-    }
-}
-
-/// One line per second at most: there may be thousands of refusals.
-fn log_refused(pending: &Pending) {
-    static LAST_S: AtomicU64 = AtomicU64::new(0);
-    static REFUSED: AtomicU64 = AtomicU64::new(0);
-    REFUSED.fetch_add(1, Ordering::Relaxed);
-    let now_s = coarse_ms() / 1000 + 1;
-    if LAST_S.swap(now_s, Ordering::Relaxed) != now_s {
-        let refused = REFUSED.swap(0, Ordering::Relaxed);
-        log::warn!(
-            "{} (handler {}) answered 503: the blocking pool's queue is full ({refused} refused since last said)",
-            pending.name,
-            pending.endpoint.label
-        );
+        let what = format!("{} (handler {})", pending.name, pending.endpoint.label);
+        overload::refuse(pending.handle, &what);
     }
 }

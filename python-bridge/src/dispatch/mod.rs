@@ -1,8 +1,9 @@
-//! Services that call Python: native apps. Re-exports only.
+//! Services that call Python: native apps and WSGI apps. Re-exports only.
 //!
 //! `native` finds the route and chooses how its handler is called, `endpoint` is one route as one thread serves it,
 //! `binder` makes the handler's arguments of the request, `clean_context` the context that it is called in, `settle`
-//! makes an answer of what came of it, and `deferred` does so where that comes later.
+//! makes an answer of what came of it, and `deferred` does so where that comes later. `wsgi` hands requests to the blocking
+//! pool, where `wsgi_environ` says to the app what was asked and `wsgi_response` hears what it answers.
 
 mod argument_list;
 mod asgi;
@@ -13,10 +14,16 @@ mod deferred;
 mod endpoint;
 mod faults;
 mod native;
+mod overload;
 mod request_text;
 mod settle;
 mod slow_calls;
+mod wsgi;
+mod wsgi_environ;
+mod wsgi_keys;
+mod wsgi_response;
 
 pub(crate) use asgi::AsgiService;
 pub(crate) use native::{NativeService, native_service};
 pub(crate) use request_text::{cookie_pairs, decode_path_text, decode_query_text, query_pairs};
+pub(crate) use wsgi::{WsgiService, let_pool_run, wsgi_thread_stops};

@@ -1,14 +1,14 @@
 //! Pulls a sync iterator: in small helpings on a loop's thread, or to its end on a thread that may wait.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
-use turbo_shard_runtime::{Flow, ReplyHandle, ReplyListener};
+use turbo_shard_runtime::{Flow, ReplyHandle};
 
 use super::chunk::bytes_of;
+use super::gate::{Gate, Gone};
 use crate::errors::log_exception;
 
 /// Chunks that one stream may send in one turn.
@@ -115,8 +115,7 @@ impl SyncPull {
 /// Pulls `iterable` to its end on the calling thread, waiting for room as long as the peer keeps its connection.
 pub(super) fn pull_waiting(iterable: &Bound<'_, PyAny>, handle: ReplyHandle) {
     let py = iterable.py();
-    let gate = Arc::new(Gate::default());
-    handle.listen(Box::new(GateListener(Arc::clone(&gate))));
+    let gate = Gate::of(&handle);
     let mut pull = match SyncPull::new(iterable) {
         Ok(pull) => pull.with(handle),
         Err(error) => {
@@ -137,52 +136,4 @@ pub(super) fn pull_waiting(iterable: &Bound<'_, PyAny>, handle: ReplyHandle) {
         }
     }
     pull.close(py);
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Gone {
-    Yes,
-    No,
-}
-
-/// Where a waiting thread hears of room. No Python in it.
-#[derive(Default)]
-struct Gate {
-    /// Room, and whether the peer has left.
-    heard: Mutex<(bool, bool)>,
-    changed: Condvar,
-}
-
-impl Gate {
-    /// Waits for room, or for the peer to leave. The connection's write timeout bounds the wait.
-    fn wait(&self) -> Gone {
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let nothing = |heard: &mut (bool, bool)| !heard.0 && !heard.1;
-        let mut heard = self
-            .changed
-            .wait_while(heard, nothing)
-            .unwrap_or_else(PoisonError::into_inner);
-        heard.0 = false;
-        if heard.1 { Gone::Yes } else { Gone::No }
-    }
-
-    fn tell(&self, room: bool, left: bool) {
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.0 |= room;
-        heard.1 |= left;
-        drop(heard);
-        self.changed.notify_all();
-    }
-}
-
-struct GateListener(Arc<Gate>);
-
-impl ReplyListener for GateListener {
-    fn room(&self) {
-        self.0.tell(true, false);
-    }
-
-    fn peer_left(&self) {
-        self.0.tell(false, true);
-    }
 }

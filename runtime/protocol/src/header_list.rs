@@ -29,6 +29,14 @@ impl HeaderLines {
         HeaderLines::default()
     }
 
+    /// No lines, and memory for as many bytes of them.
+    pub fn with_capacity(bytes: usize) -> HeaderLines {
+        HeaderLines {
+            bytes: Vec::with_capacity(bytes),
+            ..HeaderLines::default()
+        }
+    }
+
     /// Forgets every line and keeps the memory.
     pub fn clear(&mut self) {
         let mut bytes = std::mem::take(&mut self.bytes);

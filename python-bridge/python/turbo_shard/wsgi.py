@@ -1,0 +1,50 @@
+"""What WSGI apps find in their environ besides text: a place for errors, and a wrapper for files. Knows no requests."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, Self
+
+
+class Readable(Protocol):
+    """All that a file needs to be sent."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class ErrorStream:
+    """`wsgi.errors`: whatever sys.stderr is when it is written to. One per thread, so that no count is shared."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text) if sys.stderr is not None else len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        if sys.stderr is not None:
+            sys.stderr.writelines(lines)
+
+    def flush(self) -> None:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
+class FileWrapper:
+    """`wsgi.file_wrapper`: the blocks of a file. `close()` closes the file, if it can be closed."""
+
+    def __init__(self, filelike: Readable, blksize: int = 64 * 1024) -> None:
+        self.filelike = filelike
+        self.blksize = blksize
+        close: Callable[[], object] | None = getattr(filelike, "close", None)
+        if close is not None:
+            self.close = close
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        if block := self.filelike.read(self.blksize):
+            return block
+        raise StopIteration

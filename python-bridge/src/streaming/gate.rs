@@ -1,0 +1,61 @@
+//! Where a thread that may wait does so until its answer has room. No Python in it: wait detached.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use turbo_shard_runtime::{ReplyHandle, ReplyListener};
+
+/// Whether there is anybody left to send to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gone {
+    Yes,
+    No,
+}
+
+/// Where a waiting thread hears of room.
+#[derive(Default)]
+pub(crate) struct Gate {
+    /// Room, and whether the peer has left.
+    heard: Mutex<(bool, bool)>,
+    changed: Condvar,
+}
+
+impl Gate {
+    /// The gate of an answer, to be made before its first piece is sent.
+    pub(crate) fn of(handle: &ReplyHandle) -> Arc<Gate> {
+        let gate = Arc::new(Gate::default());
+        handle.listen(Box::new(GateListener(Arc::clone(&gate))));
+        gate
+    }
+
+    /// Waits for room, or for the peer to leave. The connection's write timeout bounds the wait.
+    pub(crate) fn wait(&self) -> Gone {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let nothing = |heard: &mut (bool, bool)| !heard.0 && !heard.1;
+        let mut heard = self
+            .changed
+            .wait_while(heard, nothing)
+            .unwrap_or_else(PoisonError::into_inner);
+        heard.0 = false;
+        if heard.1 { Gone::Yes } else { Gone::No }
+    }
+
+    fn tell(&self, room: bool, left: bool) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.0 |= room;
+        heard.1 |= left;
+        drop(heard);
+        self.changed.notify_all();
+    }
+}
+
+struct GateListener(Arc<Gate>);
+
+impl ReplyListener for GateListener {
+    fn room(&self) {
+        self.0.tell(true, false);
+    }
+
+    fn peer_left(&self) {
+        self.0.tell(false, true);
+    }
+}
