@@ -19,12 +19,12 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 ARGS ?=
 # What pytest is given beyond its configuration: make test-python PYTEST_ARGS='-k keep_alive'
 PYTEST_ARGS ?=
-# Options for bench/smoke.py; --help lists them.
+# Options for the script of a benchmark; its --help lists them.
 BENCH_ARGS ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: bootstrap
 bootstrap: ## a free-threaded Python and .venv with the pinned tools
@@ -58,6 +58,10 @@ test-bridge: bootstrap ## the unit tests of the Python bridge's Rust side
 test-python: build ## the Python tests, against the wheel just built (PYTEST_ARGS='-k name')
 	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips $(PYTEST_ARGS)
 
+.PHONY: compatibility
+compatibility: build ## the tests of FastAPI, Django and others; writes docs/compatibility.md
+	$(PYTHON_VENV) scripts/compatibility.py
+
 .PHONY: lint
 lint: bootstrap ## formatting, clippy, ruff, mypy and shellcheck; changes nothing
 	cargo fmt --all --check
@@ -65,7 +69,7 @@ lint: bootstrap ## formatting, clippy, ruff, mypy and shellcheck; changes nothin
 	$(PYTHON_VENV) -m ruff check .
 	$(PYTHON_VENV) -m ruff format --check .
 	$(PYTHON_VENV) -m mypy
-	cd bench && ../$(PYTHON_VENV) -m mypy --strict smoke.py lab
+	cd bench && ../$(PYTHON_VENV) -m mypy --strict smoke.py frameworks.py asgi_cost.py lab
 	.venv/bin/shellcheck --external-sources .ci/run scripts/*.sh bench/peers/*.sh
 
 .PHONY: format
@@ -79,6 +83,17 @@ bench-smoke: build ## are the goals met here? two minutes, every body checked (B
 	cargo build $(LOCKED) --release --package turbo-load
 	cargo build $(LOCKED) --release --package turbo-shard-runtime --example fixed_answer
 	$(PYTHON_VENV) bench/smoke.py $(BENCH_ARGS)
+
+.PHONY: bench-frameworks
+bench-frameworks: build ## ASGI, WSGI, WebSocket and FastAPI against granian and uvicorn; six minutes
+	cargo build $(LOCKED) --release --package turbo-load
+	$(PYTHON_VENV) bench/frameworks.py $(BENCH_ARGS)
+
+.PHONY: bench-asgi-cost
+bench-asgi-cost: build ## where the time of a raw ASGI request goes; two minutes
+	cargo build $(LOCKED) --release --package turbo-load
+	cargo build $(LOCKED) --release --package turbo-shard-runtime --example fixed_answer
+	$(PYTHON_VENV) bench/asgi_cost.py $(BENCH_ARGS)
 
 .PHONY: clean
 clean: ## remove what was built here; the cached interpreter stays

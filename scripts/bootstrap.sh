@@ -22,7 +22,7 @@ case ${1:-} in
     *) fail "unknown option $1; the only one is --without-wheel" ;;
 esac
 
-readonly REQUIREMENTS=requirements/dev.txt
+readonly REQUIREMENTS=(requirements/dev.txt requirements/frameworks.txt)
 venv_python=.venv/bin/python
 # Written last, so that an interrupted set-up is not taken for a finished one.
 venv_stamp=.venv/turbo-shard-bootstrap.stamp
@@ -48,6 +48,17 @@ python_for_venv() {
     "$scripts/find_python.sh"
 }
 
+# What has no wheel for 3.13t is compiled, or would be; the files of requirements/ say why.
+install_requirements() {
+    local compiler_flags=${CFLAGS:-}
+    if is_free_threaded "$venv_python" && is_python_3_13 "$venv_python"; then
+        # setuptools lets CFLAGS stand for its own flags.
+        compiler_flags="${compiler_flags:--O2 -DNDEBUG} -include '$PWD/requirements/msgspec_on_3_13t.h'"
+    fi
+    CFLAGS=$compiler_flags PYYAML_FORCE_LIBYAML=0 \
+        "$venv_python" -m pip install --quiet --disable-pip-version-check "${REQUIREMENTS[@]/#/--requirement=}" </dev/null
+}
+
 set_up_venv() {
     local python wanted
     python=$(python_for_venv)
@@ -58,11 +69,10 @@ set_up_venv() {
         rm -rf .venv
         "$python" -m venv .venv
     fi
-    wanted=$(sha256sum "$REQUIREMENTS")
+    wanted=$(sha256sum "${REQUIREMENTS[@]}")
     [ "$(cat "$venv_stamp" 2>/dev/null)" != "$wanted" ] || return 0
-    step "installing the tools of ${REQUIREMENTS} into .venv"
-    "$venv_python" -m pip install --quiet --disable-pip-version-check --requirement "$REQUIREMENTS" </dev/null ||
-        fail "pip could not install ${REQUIREMENTS}; see the lines above"
+    step "installing what ${REQUIREMENTS[*]} name into .venv"
+    install_requirements || fail "pip could not install what ${REQUIREMENTS[*]} name; see the lines above"
     printf '%s\n' "$wanted" >"$venv_stamp"
 }
 

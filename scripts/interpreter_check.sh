@@ -23,3 +23,7 @@ interpreter_works() { [ -z "$(interpreter_fault "$1")" ]; }
 is_free_threaded() {
     "$1" -I -c 'import sys, sysconfig; sys.exit(not sysconfig.get_config_var("Py_GIL_DISABLED"))' 2>/dev/null </dev/null
 }
+
+is_python_3_13() {
+    "$1" -I -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' </dev/null
+}

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+from framework_server import IS_REFERENCE, Marks
 from server_process import EXAMPLES, ServerProcess, run_command
 
 
@@ -25,6 +26,9 @@ class Arm(NamedTuple):
 
 
 ARMS = [Arm("shard", "tokio"), Arm("shard", "glommio"), Arm("steal", "tokio")]
+if IS_REFERENCE:
+    # In the place of all of them, and for the tests of frameworks alone.
+    ARMS = [Arm("reference", "server")]
 
 
 @functools.cache
@@ -41,9 +45,17 @@ def engine_faults() -> dict[str, str]:
 @pytest.fixture(scope="module", params=ARMS, ids="-".join)
 def arm(request: pytest.FixtureRequest) -> Arm:
     chosen: Arm = request.param
+    if chosen.mode == "reference":
+        return chosen
     if fault := engine_faults().get(chosen.engine):
         pytest.skip(f"{chosen.engine} does not work here: {fault}")
     return chosen
+
+
+@pytest.fixture(scope="module")
+def marks(arm: Arm, tmp_path_factory: pytest.TempPathFactory) -> Marks:
+    """What the apps of frameworks and their tests tell each other; see tests/apps/marks.py."""
+    return Marks(tmp_path_factory.mktemp("marks"))
 
 
 @pytest.fixture(scope="module")

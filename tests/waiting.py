@@ -10,7 +10,12 @@ TIMEOUT_S = 30.0
 POLL_INTERVAL_S = 0.005
 
 
-def wait_until[T](condition: Callable[[], T], what: str, timeout_s: float = TIMEOUT_S) -> T:
+def wait_until[T](
+    condition: Callable[[], T],
+    what: str,
+    timeout_s: float = TIMEOUT_S,
+    interval_s: float = POLL_INTERVAL_S,
+) -> T:
     """Calls `condition` until it returns something true, and returns that."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -18,4 +23,4 @@ def wait_until[T](condition: Callable[[], T], what: str, timeout_s: float = TIME
             return value
         if time.monotonic() >= deadline:
             raise TimeoutError(f"waited {timeout_s:g} s in vain for {what}")
-        time.sleep(POLL_INTERVAL_S)
+        time.sleep(interval_s)

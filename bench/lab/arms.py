@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lab import commands
+from lab.commands import FREE_THREADED, GIL
 from lab.generator import Question
-from lab.places import FIXED_ANSWER, PEERS, TURBO_SHARD
-from lab.server import PORT
+from lab.places import FIXED_ANSWER
 
 ENGINES = ("tokio", "glommio")
 # Works everywhere; any other engine may be refused by the machine, which is no fault of ours.
@@ -33,6 +34,10 @@ class Arm:
     # A peer that cannot run is listed with its error; what is ours has to run.
     is_peer: bool = False
     engine: str = ""
+    # How many the server may use.
+    cores: int = 1
+    # On the generator's core instead of its own.
+    beside_generator: bool = False
 
     def is_excused(self, exit_status: int | None = None) -> bool:
         """Whether the benchmark is still sound when this arm could not run."""
@@ -46,9 +51,7 @@ def is_excused(engine: str, exit_status: int | None) -> bool:
 
 def turbo_shard(engine: str, shards: int | None) -> list[str]:
     """The example on our server; None leaves the number of shards to it."""
-    command = [str(TURBO_SHARD), "multi_route_app:app", "--app-dir", "examples", "--port", "0"]
-    command += ["--engine", engine]
-    return command if shards is None else [*command, "--shards", str(shards)]
+    return list(commands.turbo_shard("multi_route_app:app", engine, shards, app_dir="examples"))
 
 
 def example_arm(engine: str) -> Arm:
@@ -72,28 +75,18 @@ def fixed_arm(engine: str) -> Arm:
     )
 
 
-def granian(key: str, label: str, venv: str, loop: str) -> Arm:
-    command = [str(PEERS / venv / "bin" / "granian"), "--interface", "rsgi", "--workers", "1"]
-    command += ["--runtime-threads", "1", "--loop", loop, "--http", "1", "--no-ws"]
-    command += ["--log-level", "warning", "--host", "127.0.0.1", "--port", PORT]
-    command += ["--working-dir", "bench/peers", "granian_rsgi:app"]
-    return Arm(key, label, tuple(command), USER, is_peer=True)
+def granian(key: str, label: str, venv: str) -> Arm:
+    command = commands.granian(venv, "rsgi", "granian_rsgi:app", "--no-ws")
+    return Arm(key, label, command, USER, is_peer=True)
 
 
 def fastapi(key: str, label: str, app: str) -> Arm:
-    command = [str(PEERS / "gil" / "bin" / "uvicorn"), f"fastapi_app:{app}"]
-    command += ["--app-dir", "bench/peers", "--workers", "1", "--loop", "uvloop"]
-    command += ["--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    command += ["--host", "127.0.0.1", "--port", PORT]
-    return Arm(key, label, tuple(command), USER, is_peer=True)
+    return Arm(key, label, commands.uvicorn(GIL, f"fastapi_app:{app}"), USER, is_peer=True)
 
 
-GRANIAN = granian("granian_rsgi", "granian RSGI", "gil", "uvloop")
+GRANIAN = granian("granian_rsgi", "granian RSGI", GIL)
 GRANIAN_FREE_THREADED = granian(
-    "granian_rsgi_free_threaded",
-    "granian RSGI on free-threaded Python",
-    "free-threaded",
-    "asyncio",
+    "granian_rsgi_free_threaded", "granian RSGI on free-threaded Python", FREE_THREADED
 )
 # The example's own source, and what is faster there.
 FASTAPI = fastapi("fastapi_uvicorn", "FastAPI on uvicorn: same source", "app")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from lab.arms import (
@@ -17,7 +17,7 @@ from lab.arms import (
     fixed_arm,
 )
 from lab.idleness import Idleness
-from lab.rounds import ArmRuns
+from lab.rounds import ArmRuns, Run
 from lab.start import Starts
 
 COMPARE = {"≥": operator.ge, "≤": operator.le, "<": operator.lt}
@@ -75,20 +75,32 @@ class Figure:
         }
 
 
+def rate(run: Run) -> float:
+    return run.requests_per_second
+
+
 def ratio(
-    key: str, label: str, over: ArmRuns | None, under: ArmRuns | None, goal: Goal | None
+    key: str,
+    label: str,
+    over: ArmRuns | None,
+    under: ArmRuns | None,
+    goal: Goal | None,
+    of: Callable[[Run], float] = rate,
+    and_under: ArmRuns | None = None,
 ) -> Figure:
-    """The quotient of two arms, round by round."""
+    """The quotient of two arms, round by round; of one arm and the mean of two, if there is a third."""
     figure = Figure(key, label, "×", goal)
-    for arm in (over, under):
+    unders = [under] if and_under is None else [under, and_under]
+    for arm in (over, *unders):
         if arm is None:
             figure.error = "not measured"
         elif arm.error and not figure.error:
             figure.error = f"{arm.arm.label}: {arm.error}"
-    if over and under:
-        for run in over.runs:
-            if other := under.rate_in(run.round):
-                figure.values.append(run.requests_per_second / other)
+    for run in over.runs if over else []:
+        others = [arm.run_in(run.round) if arm else None for arm in unders]
+        values = [of(other) for other in others if other]
+        if len(values) == len(unders):
+            figure.values.append(of(run) / mean(values))
     return figure
 
 

@@ -28,10 +28,26 @@ class Question:
     """What is asked and what must come back; {n} varies."""
 
     path: str
-    body: str
+    # What must come back, unless it is what was sent.
+    body: str = ""
+    method: str = "GET"
+    # Sends so many bytes, which have to come back.
+    echo_bytes: int = 0
+    # Asks with WebSocket messages: "text" or "binary".
+    websocket: str = ""
+    headers: tuple[str, ...] = ()
 
     def options(self) -> list[str]:
-        return ["--path", self.path, "--expect-body", self.body]
+        options = ["--path", self.path]
+        if self.websocket:
+            options += ["--websocket", self.websocket]
+        elif self.method != "GET":
+            options += ["--method", self.method]
+        for header in self.headers:
+            options += ["--header", header]
+        if self.echo_bytes:
+            return [*options, "--echo-bytes", str(self.echo_bytes)]
+        return [*options, "--expect-body", self.body]
 
 
 @dataclass(frozen=True)
@@ -42,12 +58,17 @@ class Load:
     seconds: float
     warm_up_seconds: float
     core: int
+    # None leaves it to turbo-load.
+    answer_timeout_seconds: float | None = None
 
     def options(self) -> list[str]:
-        return [
+        options = [
             *("--connections", str(self.connections), "--seconds", f"{self.seconds:g}"),
             *("--warm-up-seconds", f"{self.warm_up_seconds:g}", "--cpu", str(self.core)),
         ]
+        if self.answer_timeout_seconds is not None:
+            options += ["--answer-timeout-seconds", f"{self.answer_timeout_seconds:g}"]
+        return options
 
 
 def closed_loop(address: str, question: Question, load: Load) -> dict[str, Any]:

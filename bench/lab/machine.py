@@ -14,8 +14,8 @@ from lab import procfs
 from lab.places import PEERS, PYTHON, ROOT, without_traces
 
 PACKAGES = {
-    "gil": ("granian", "fastapi", "pydantic", "uvicorn", "uvloop", "httptools"),
-    "free-threaded": ("granian",),
+    "gil": ("granian", "fastapi", "pydantic", "uvicorn", "uvloop", "httptools", "websockets"),
+    "free-threaded": ("granian", "fastapi", "pydantic", "uvicorn", "h11", "websockets"),
 }
 
 
@@ -67,6 +67,12 @@ def choose_cores() -> tuple[int, int]:
     server = allowed[0]
     apart = [core for core in allowed[1:] if core not in siblings(server)]
     return server, (apart or allowed[1:])[0]
+
+
+def cores_for_servers(allowed: Iterable[int], server_core: int, load_core: int) -> list[int]:
+    """In the order in which a server gets them: the load's own comes last."""
+    others = sorted(set(allowed) - {server_core, load_core})
+    return [server_core, *others, load_core]
 
 
 def siblings(core: int) -> set[int]:

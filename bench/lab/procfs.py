@@ -43,11 +43,15 @@ def group_members(group: int) -> list[int]:
 
 def cpu_ticks(pids: list[int]) -> int:
     """Clock ticks that these processes have run, in user and kernel mode."""
-    ticks = 0
+    return sum(user_and_system_ticks(pids))
+
+
+def user_and_system_ticks(pids: list[int]) -> tuple[int, int]:
+    user = system = 0
     for pid in pids:
         if fields := _stat_fields(pid):
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks
+            user, system = user + int(fields[11]), system + int(fields[12])
+    return user, system
 
 
 def run_time_us(pids: list[int]) -> float:

@@ -7,9 +7,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-BEGIN = "<!-- bench-smoke:begin -->"
-END = "<!-- bench-smoke:end -->"
-
 Row = Sequence[str]
 
 
@@ -157,10 +154,10 @@ def machine_lines(results: dict[str, Any]) -> list[str]:
 
 
 def commands(results: dict[str, Any]) -> list[str]:
-    pinned = f"taskset -c {results['settings']['server_core']}"
+    server_core = results["settings"]["server_core"]
     return [
         results["settings"]["generator"],
-        *(f"{pinned} {arm['command']}" for arm in results["arms"]),
+        *(f"taskset -c {server_core} {arm['command']}" for arm in results["arms"]),
     ]
 
 
@@ -208,15 +205,21 @@ def summary(results: dict[str, Any]) -> str:
     return markdown_table(header, rows)
 
 
-def write_between_markers(path: Path, text: str) -> bool:
+def markers(part: str) -> tuple[str, str]:
+    """What stands before and after the figures of bench/PART.py."""
+    return f"<!-- bench-{part}:begin -->", f"<!-- bench-{part}:end -->"
+
+
+def write_between_markers(path: Path, part: str, text: str) -> bool:
     """Replaces what stands between the markers; False if the file does not have them, once and in order."""
+    begin, end = markers(part)
     try:
         old = path.read_text()
     except FileNotFoundError:
         return False
-    if old.count(BEGIN) != 1 or old.count(END) != 1 or old.index(BEGIN) > old.index(END):
+    if old.count(begin) != 1 or old.count(end) != 1 or old.index(begin) > old.index(end):
         return False
-    before, _, rest = old.partition(BEGIN)
-    after = rest.partition(END)[2]
-    path.write_text(f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}")
+    before, _, rest = old.partition(begin)
+    after = rest.partition(end)[2]
+    path.write_text(f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}")
     return True

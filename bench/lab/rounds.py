@@ -23,7 +23,7 @@ from lab.server import PORT, Server, ServerFailed
 
 @dataclass(frozen=True)
 class Run:
-    """One arm in one round. The shares are parts of one core's time."""
+    """One arm in one round. The shares are parts of one core's time, so a server on two cores may have up to 2."""
 
     round: int
     requests_per_second: float
@@ -34,6 +34,12 @@ class Run:
     # What else ran on this machine meanwhile.
     other_cpu_share: float
     stolen_share: float
+    # CPU time of the server for one answer, and how much of it the kernel had.
+    server_us: float = 0.0
+    server_system_us: float = 0.0
+    # Of the server's cores, what the generator had of them: all that it had, or nothing.
+    shared_share: float = 0.0
+    server_cores: int = 1
 
 
 @dataclass
@@ -41,52 +47,79 @@ class ArmRuns:
     """All runs of an arm, or why there are none."""
 
     arm: Arm
+    # Those that the server may use.
+    cores: list[int] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     error: str | None = None
     # An engine that this machine does not have, or a peer: nothing of ours is broken.
     excused: bool = False
     stopped_with: set[int] = field(default_factory=set)
+    # What broke single runs of a peer that did well in others.
+    broken_runs: list[str] = field(default_factory=list)
 
-    def rate_in(self, number: int) -> float | None:
-        return next((run.requests_per_second for run in self.runs if run.round == number), None)
+    def run_in(self, number: int) -> Run | None:
+        return next((run for run in self.runs if run.round == number), None)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "key": self.arm.key,
             "label": self.arm.label,
             "command": command_line(list(self.arm.command)).replace(quoted(PORT), "PORT"),
+            "cores": self.cores,
             "error": self.error,
+            "broken_runs": self.broken_runs,
             "stopped_with": sorted(self.stopped_with),
             "runs": [asdict(run) for run in self.runs],
         }
 
 
 def run_rounds(
-    arms: Sequence[Arm], rounds: int, load: Load, server_core: int, say: Callable[[str], None]
+    arms: Sequence[Arm], rounds: int, load: Load, cores: Sequence[int], say: Callable[[str], None]
 ) -> list[ArmRuns]:
-    """Measures; a wrong answer ends everything, any other failure ends its arm."""
-    results = [ArmRuns(arm) for arm in arms]
+    """Measures; a wrong answer ends everything, any other failure ends its arm. An arm has the first of `cores`, as
+    many as it asks for; the generator's is the last."""
+    results = [
+        ArmRuns(arm, sorted(cores[-1:] if arm.beside_generator else cores[: arm.cores]))
+        for arm in arms
+    ]
     for number in range(rounds):
         for result in results if number % 2 == 0 else reversed(results):
             if result.error is None:
-                run_once(result, number, load, server_core)
-                outcome = result.error or f"{result.runs[-1].requests_per_second:,.0f} requests/s"
+                outcome = run_once(result, number, load)
                 say(f"round {number + 1}/{rounds}  {result.arm.label}: {outcome}")
+    for result in results:
+        if result.broken_runs and not result.runs:
+            result.error, result.excused = result.broken_runs[-1], True
     return results
 
 
-def run_once(result: ArmRuns, number: int, load: Load, server_core: int) -> None:
-    server = Server(result.arm.command, [server_core])
+def run_once(result: ArmRuns, number: int, load: Load) -> str:
+    """Adds a run, or what went wrong, and says which."""
+    if len(result.cores) < result.arm.cores:
+        result.error = f"needs {result.arm.cores} cores"
+        result.excused = True
+        return result.error
+    server = Server(result.arm.command, result.cores)
     try:
         with server:
-            result.runs.append(measure(server, result.arm, number, load))
+            run = measure(server, result.arm, number, load)
+            result.runs.append(run)
+            return f"{run.requests_per_second:,.0f} requests/s"
     except ServerFailed as error:
         result.error = str(error)
         result.excused = result.arm.is_excused(error.exit_status)
+        return result.error
     except BrokenRun as error:
-        result.error, result.excused = str(error), result.arm.is_excused()
-    if server.exit_status is not None:
-        result.stopped_with.add(server.exit_status)
+        # A peer may do better in the next round; whoever reads the figures is told.
+        if result.arm.is_excused():
+            result.broken_runs.append(str(error))
+        else:
+            result.error = str(error)
+        return str(error)
+    finally:
+        # What ended before it was asked to stop is told by its error.
+        if result.error is None and server.exit_status is not None:
+            result.stopped_with.add(server.exit_status)
 
 
 def measure(server: Server, arm: Arm, number: int, load: Load) -> Run:
@@ -96,15 +129,21 @@ def measure(server: Server, arm: Arm, number: int, load: Load) -> Run:
     wall = time.monotonic() - started
     spent = Spending.now(pids).since(before)
     other = spent.machine.busy - spent.server - spent.generator - spent.ourselves
+    server_us = spent.server_us / report["answers_checked"]
+    generator_cpu_share = report["generator_cpu_share"]
     return Run(
         round=number,
         requests_per_second=report["requests_per_second"],
         latency_us=report["latency_us"],
         answers_checked=report["answers_checked"],
         server_cpu_share=spent.server / wall,
-        generator_cpu_share=report["generator_cpu_share"],
+        generator_cpu_share=generator_cpu_share,
         other_cpu_share=max(0.0, other / wall),
         stolen_share=spent.machine.stolen / wall,
+        server_us=server_us,
+        server_system_us=server_us * spent.server_system / spent.server if spent.server else 0.0,
+        shared_share=generator_cpu_share if load.core in server.cores else 0.0,
+        server_cores=len(server.cores),
     )
 
 
@@ -114,6 +153,9 @@ class Spending:
 
     machine: procfs.MachineTime
     server: float
+    # The same as the scheduler has it, and the kernel's part of it.
+    server_us: float
+    server_system: float
     generator: float
     ourselves: float
 
@@ -121,9 +163,12 @@ class Spending:
     def now(server_pids: list[int]) -> Spending:
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         times = os.times()
+        user, system = procfs.user_and_system_ticks(server_pids)
         return Spending(
             machine=procfs.machine_time(),
-            server=procfs.cpu_ticks(server_pids) * procfs.TICK_S,
+            server=(user + system) * procfs.TICK_S,
+            server_us=procfs.run_time_us(server_pids),
+            server_system=system * procfs.TICK_S,
             generator=children.ru_utime + children.ru_stime,
             ourselves=times.user + times.system,
         )
@@ -132,6 +177,8 @@ class Spending:
         return Spending(
             machine=self.machine.since(earlier.machine),
             server=self.server - earlier.server,
+            server_us=self.server_us - earlier.server_us,
+            server_system=self.server_system - earlier.server_system,
             generator=self.generator - earlier.generator,
             ourselves=self.ourselves - earlier.ourselves,
         )

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Makes the virtual environments of the peers that bench/smoke.py compares with, below the cargo target directory. Safe to
-# run again; does nothing when nothing changed.
+# Makes the virtual environments of the peers that bench/smoke.py and bench/frameworks.py compare with, below the cargo
+# target directory. Safe to run again; does nothing when nothing changed.
 #
 #     bench/peers/install.sh                  both
 #     bench/peers/install.sh gil              on CPython with a GIL: $BENCH_PYTHON, else python3
-#     bench/peers/install.sh free-threaded    on the interpreter that .venv was made from
+#     bench/peers/install.sh free-threaded    on the interpreter that .venv was made from; finds .venv's turbo_shard too,
+#                                             so that all servers run a framework from the same files
 set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -12,6 +13,18 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . scripts/announce.sh
 
 readonly VENVS="${CARGO_TARGET_DIR:-target}/bench-peers"
+
+# Where `import turbo_shard` finds it: last on the path, so that what is pinned here comes first. The directory may be a
+# place of .pth files of its own, hence addsitedir.
+share_turbo_shard() {
+    local venv=$1 place
+    place=$(.venv/bin/python -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))' </dev/null)
+    "$venv/bin/python" -I - "$place" <<'PYTHON'
+import pathlib, sys, sysconfig
+line = f"import site; site.addsitedir({sys.argv[1]!r})\n"
+pathlib.Path(sysconfig.get_path("purelib"), "turbo_shard_of_dot_venv.pth").write_text(line)
+PYTHON
+}
 
 # Prints the interpreter of a virtual environment to be made.
 interpreter_of() {
@@ -41,6 +54,7 @@ install() {
     "$python" -m venv "$venv" </dev/null
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps \
         --requirement "$requirements" </dev/null || fail "pip could not install $requirements; see the lines above"
+    [ "$kind" = gil ] || share_turbo_shard "$venv"
     # Written last, so that an interrupted set-up is not taken for a finished one.
     printf '%s\n' "$wanted" >"$venv/installed.stamp"
 }

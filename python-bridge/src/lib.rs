@@ -12,6 +12,7 @@ mod python_app;
 mod python_thread;
 mod reply_reader;
 mod request_view;
+mod served_app;
 mod server_object;
 mod streaming;
 

@@ -9,7 +9,6 @@ use std::time::Instant;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use turbo_shard_runtime::protocol::websocket::is_upgrade;
 use turbo_shard_runtime::{
     App, BlockingPool, Exchange, HostedLoop, Mode, Outcome, Place, Service, StartError, ThreadHooks,
@@ -19,102 +18,16 @@ use crate::coroutines::Coroutines;
 use crate::dispatch::{
     AsgiService, NativeService, WsgiService, let_pool_run, native_service, wsgi_thread_stops,
 };
-use crate::hosted_loop::{AsyncioThreads, CoroutineHost, ShardLoop, Tenant, TimeLeft};
+use crate::hosted_loop::{AsyncioThreads, CoroutineHost, ShardLoop, TimeLeft};
 use crate::life::{Counted, Life, Shared};
 use crate::python_thread::{self, Owned, attached, thread_parks};
+use crate::served_app::{Interface, ServedApp, Started};
 
 /// What the bridge itself is told; the rest of the settings are the runtime's.
 #[derive(Clone, Debug)]
 pub(crate) struct BridgeSettings {
     pub(crate) blocking_threads: NonZeroUsize,
     pub(crate) blocking_queue_max: usize,
-}
-
-/// How the app wants to be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Interface {
-    /// A `turbo_shard.App`.
-    Native,
-    /// ASGI 3.
-    Asgi,
-    /// WSGI (PEP 3333).
-    Wsgi,
-}
-
-/// What the user has given to be served.
-pub(crate) struct ServedApp {
-    pub(crate) interface: Interface,
-    /// The instance that all share, or the first one's.
-    pub(crate) object: Owned<PyAny>,
-    /// Makes the instance of a shard (of an asyncio thread in work-stealing mode) from its number.
-    pub(crate) of_shard: Option<Owned<PyAny>>,
-    /// Path below which the app is mounted (ASGI's `root_path`, WSGI's `SCRIPT_NAME`).
-    pub(crate) root_path: String,
-    /// Whether ASGI's lifespan is used: `auto`, `on`, `off`.
-    pub(crate) lifespan: String,
-}
-
-impl ServedApp {
-    /// The instance of shard `index`, made now if each has its own. For that shard's thread.
-    pub(crate) fn instance<'py>(
-        &self,
-        py: Python<'py>,
-        index: usize,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        match &self.of_shard {
-            Some(of_shard) => of_shard.bind(py).call1((index,)),
-            None => Ok(self.object.bind(py).clone()),
-        }
-    }
-
-    /// Runs the startup of an instance on `host`'s loop. For that loop's thread.
-    fn start_lifespan(
-        &self,
-        py: Python<'_>,
-        host: &Arc<CoroutineHost>,
-        object: &Bound<'_, PyAny>,
-    ) -> PyResult<Started> {
-        let lifespans = py.import("turbo_shard.lifespan")?;
-        let lifespan = match self.interface {
-            Interface::Asgi => lifespans.call_method1("of_asgi", (object, &self.lifespan))?,
-            Interface::Native => lifespans.call_method1("of_native", (object,))?,
-            Interface::Wsgi => py.None().into_bound(py),
-        };
-        if lifespan.is_none() {
-            return Ok(Started::default());
-        }
-        let state = host.run_here(py, lifespan.call_method0("startup")?)?;
-        Ok(Started {
-            lifespan: Some(Owned::new(lifespan.unbind())),
-            state: state
-                .cast_into::<PyDict>()
-                .ok()
-                .map(|state| Owned::new(state.unbind())),
-        })
-    }
-
-    /// Whether a native app wants to be started and stopped.
-    fn has_hooks(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let lifespans = py.import("turbo_shard.lifespan")?;
-        Ok(!lifespans.call_method1("of_native", (object,))?.is_none())
-    }
-}
-
-/// What the startup of an instance has left.
-#[derive(Default)]
-struct Started {
-    lifespan: Option<Owned<PyAny>>,
-    state: Option<Owned<PyDict>>,
-}
-
-impl Started {
-    fn into_tenant(self, object: &Bound<'_, PyAny>) -> Tenant {
-        Tenant {
-            object: Owned::new(object.clone().unbind()),
-            lifespan: self.lifespan,
-            state: self.state,
-        }
-    }
 }
 
 /// The app that a server runs.

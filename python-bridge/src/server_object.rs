@@ -17,8 +17,9 @@ use turbo_shard_runtime::{
 
 use crate::errors::{LifespanError, StartError};
 use crate::logging;
-use crate::python_app::{BridgeSettings, Interface, PythonApp, ServedApp};
+use crate::python_app::{BridgeSettings, PythonApp};
 use crate::python_thread::{Owned, attached, left_behind};
+use crate::served_app::{Interface, ServedApp};
 
 /// How long the interpreter's exit waits for a server that still runs on another thread.
 const EXIT_WAIT: Duration = Duration::from_secs(5);

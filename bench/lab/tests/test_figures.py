@@ -12,9 +12,8 @@ from lab.start import Starts
 
 
 def runs_of(arm: Arm, rates: dict[int, float], error: str | None = None) -> ArmRuns:
-    return ArmRuns(
-        arm, [Run(number, rate, {}, 1, 1, 1, 0, 0) for number, rate in rates.items()], error
-    )
+    runs = [Run(number, rate, {}, 1, 1, 1, 0, 0) for number, rate in rates.items()]
+    return ArmRuns(arm, runs=runs, error=error)
 
 
 @pytest.mark.parametrize(

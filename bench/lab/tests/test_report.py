@@ -10,6 +10,7 @@ import pytest
 from lab import report
 from lab.places import ROOT, command_line, without_traces
 
+BEGIN, END = report.markers("smoke")
 LATENCY = {"p50": 200.0, "p99": 400.0}
 
 
@@ -112,25 +113,23 @@ def test_the_summary_has_a_row_per_engine(results: dict[str, Any]) -> None:
 
 def test_only_what_is_between_the_markers_changes(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
-    assert report.write_between_markers(page, "new")
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    assert report.write_between_markers(page, "smoke", "new")
     once = page.read_text()
-    assert report.write_between_markers(page, "new")
-    assert page.read_text() == once == f"before\n{report.BEGIN}\n\nnew\n\n{report.END}\nafter\n"
+    assert report.write_between_markers(page, "smoke", "new")
+    assert page.read_text() == once == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
 
 
-@pytest.mark.parametrize(
-    "text", ["", report.BEGIN, f"{report.END}{report.BEGIN}", f"{report.BEGIN}{report.END}" * 2]
-)
+@pytest.mark.parametrize("text", ["", BEGIN, f"{END}{BEGIN}", f"{BEGIN}{END}" * 2])
 def test_a_page_without_clear_markers_is_left_alone(tmp_path: Path, text: str) -> None:
     page = tmp_path / "page.md"
     page.write_text(text)
-    assert not report.write_between_markers(page, "new")
+    assert not report.write_between_markers(page, "smoke", "new")
     assert page.read_text() == text
 
 
 def test_a_missing_page_is_reported(tmp_path: Path) -> None:
-    assert not report.write_between_markers(tmp_path / "none.md", "new")
+    assert not report.write_between_markers(tmp_path / "none.md", "smoke", "new")
 
 
 def test_reports_do_not_name_places_on_this_machine() -> None:

@@ -11,10 +11,13 @@ use hdrhistogram::Histogram;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
+use crate::checker::Checker;
+use crate::exchange::Exchange;
 use crate::failure::Failure;
-use crate::link::{Checker, Link, Received, connect};
+use crate::handshake;
+use crate::link::{Link, READ_BYTES_MAX, Received, connect};
 use crate::process::cpu_time;
-use crate::request::{Numbers, RequestPlan};
+use crate::request::Numbers;
 
 /// Events taken from the kernel at once.
 const EVENTS_MAX: usize = 1024;
@@ -29,7 +32,7 @@ pub struct LoopPlan {
     /// The server.
     pub target: SocketAddr,
     /// What is asked.
-    pub request: RequestPlan,
+    pub exchange: Exchange,
     /// With which numbers.
     pub numbers: Numbers,
     /// Connections, each with one request in flight.
@@ -85,6 +88,7 @@ struct ClosedLoop<'a> {
     poll: Poll,
     links: Vec<Timed>,
     checker: Checker<'a>,
+    scratch: Box<[u8]>,
     number: u64,
     asked: u64,
     /// Links with a request in flight.
@@ -108,8 +112,8 @@ impl<'a> ClosedLoop<'a> {
         let now = Instant::now();
         let mut links = Vec::with_capacity(plan.connections);
         for index in 0..plan.connections {
-            let stream = open_stream(plan, &poll, Token(index)).map_err(|error| {
-                Failure::io(format!("connection {index} to {}", plan.target), &error)
+            let stream = open_stream(plan, &poll, Token(index)).map_err(|failure| {
+                failure.in_context(format_args!("connection {index} to {}", plan.target))
             })?;
             links.push(Timed {
                 link: Link::new(stream),
@@ -120,7 +124,8 @@ impl<'a> ClosedLoop<'a> {
             plan,
             poll,
             links,
-            checker: Checker::new(&plan.request),
+            checker: Checker::new(&plan.exchange),
+            scratch: vec![0; READ_BYTES_MAX].into(),
             number: plan.numbers.first(),
             asked: 0,
             waiting: 0,
@@ -149,7 +154,7 @@ impl<'a> ClosedLoop<'a> {
         }
         let timed = &mut self.links[index];
         timed.asked_at = now;
-        timed.link.ask(&self.plan.request, self.number)?;
+        timed.link.ask(&self.plan.exchange, self.number)?;
         self.number = self.plan.numbers.after(self.number);
         self.asked += 1;
         self.waiting += 1;
@@ -164,7 +169,7 @@ impl<'a> ClosedLoop<'a> {
         if is_writable {
             timed.link.flush()?;
         }
-        if let Received::Answer(bytes) = timed.link.receive(&mut self.checker)? {
+        if let Received::Answer(bytes) = timed.link.receive(&mut self.checker, &mut self.scratch)? {
             let asked_at = timed.asked_at;
             let now = Instant::now();
             self.waiting -= 1;
@@ -205,7 +210,7 @@ impl<'a> ClosedLoop<'a> {
             .find(|timed| timed.link.waits() && now - timed.asked_at > timeout)
         {
             Some(timed) => {
-                let line = self.plan.request.line(timed.link.number());
+                let line = self.plan.exchange.line(timed.link.number());
                 Err(Failure::Broken(format!(
                     "no answer to {line} within {timeout:?}"
                 )))
@@ -280,8 +285,17 @@ impl Phases {
     }
 }
 
-fn open_stream(plan: &LoopPlan, poll: &Poll, token: Token) -> std::io::Result<TcpStream> {
-    let stream = connect(plan.target, None, plan.answer_timeout)?;
+fn open_stream(plan: &LoopPlan, poll: &Poll, token: Token) -> Result<TcpStream, Failure> {
+    let timeout = plan.answer_timeout;
+    let mut stream = connect(plan.target, None, timeout)
+        .map_err(|error| Failure::io("cannot be opened", &error))?;
+    if let Exchange::WebSocket(messages) = &plan.exchange {
+        handshake::perform(&mut stream, plan.target, messages, timeout)?;
+    }
+    register(stream, poll, token).map_err(|error| Failure::io("cannot be watched", &error))
+}
+
+fn register(stream: std::net::TcpStream, poll: &Poll, token: Token) -> std::io::Result<TcpStream> {
     stream.set_nonblocking(true)?;
     let mut stream = TcpStream::from_std(stream);
     // Edge-triggered: the interest in writing costs no event while requests fit into the socket, which they do.

@@ -20,6 +20,16 @@ impl Failure {
         Failure::Broken(format!("{what}: {error}"))
     }
 
+    /// The same, told with where it happened.
+    #[must_use]
+    pub fn in_context(self, context: impl fmt::Display) -> Failure {
+        match self {
+            Failure::Usage(text) => Failure::Usage(format!("{context}: {text}")),
+            Failure::WrongAnswer(text) => Failure::WrongAnswer(format!("{context}: {text}")),
+            Failure::Broken(text) => Failure::Broken(format!("{context}: {text}")),
+        }
+    }
+
     /// What the process ends with.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {

@@ -5,10 +5,12 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use crate::checker::Checker;
+use crate::exchange::Exchange;
 use crate::failure::Failure;
-use crate::link::{Checker, Link, Received, connect};
+use crate::link::{Link, READ_BYTES_MAX, Received, connect};
 use crate::process::allow_files;
-use crate::request::{Numbers, RequestPlan};
+use crate::request::Numbers;
 
 /// Connections from one source address; the kernel has some 28,000 ports for each, those just closed among them.
 const CONNECTIONS_PER_SOURCE: usize = 5_000;
@@ -21,7 +23,7 @@ pub struct IdlePlan {
     /// The server.
     pub target: SocketAddr,
     /// What is asked once per connection.
-    pub request: RequestPlan,
+    pub exchange: Exchange,
     /// With which numbers.
     pub numbers: Numbers,
     /// How many connections.
@@ -39,14 +41,15 @@ impl HeldConnections {
     /// Opens them one after another.
     pub fn open(plan: &IdlePlan) -> Result<HeldConnections, Failure> {
         allow_files(plan.connections)?;
-        let mut checker = Checker::new(&plan.request);
+        let mut checker = Checker::new(&plan.exchange);
+        let mut scratch = vec![0; READ_BYTES_MAX];
         let mut number = plan.numbers.first();
         let mut streams = Vec::with_capacity(plan.connections);
         for index in 0..plan.connections {
             let connected = connect(plan.target, source(plan.target, index), plan.answer_timeout);
             let stream =
                 connected.map_err(|error| Failure::io(format!("connection {index}"), &error))?;
-            streams.push(ask_once(stream, plan, &mut checker, number)?);
+            streams.push(ask_once(stream, plan, &mut checker, &mut scratch, number)?);
             number = plan.numbers.after(number);
         }
         Ok(HeldConnections { streams })
@@ -78,6 +81,7 @@ fn ask_once(
     stream: TcpStream,
     plan: &IdlePlan,
     checker: &mut Checker<'_>,
+    scratch: &mut [u8],
     number: u64,
 ) -> Result<TcpStream, Failure> {
     stream
@@ -85,13 +89,13 @@ fn ask_once(
         .and_then(|()| stream.set_write_timeout(Some(plan.answer_timeout)))
         .map_err(|error| Failure::io("a socket option was refused", &error))?;
     let mut link = Link::new(stream);
-    link.ask(&plan.request, number)?;
+    link.ask(&plan.exchange, number)?;
     // A read times out as if the socket were empty. A server that sends byte by byte ends at the size limits.
     let mut received = 0;
-    while link.receive(checker)? == Received::Part {
+    while link.receive(checker, scratch)? == Received::Part {
         let now = link.bytes_received();
         if now == received {
-            let line = plan.request.line(number);
+            let line = plan.exchange.line(number);
             return Err(Failure::Broken(format!(
                 "no answer to {line} within {:?}",
                 plan.answer_timeout

@@ -1,5 +1,5 @@
-//! One keep-alive connection with at most one request in flight. Knows how to send and to check; the stream may block or
-//! not, and when to do what is decided elsewhere.
+//! One connection with at most one request, or WebSocket message, in flight. Knows how to send and to receive; the stream
+//! may block or not, and when to do what is decided elsewhere.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::answer::{Answer, AnswerReader};
-use crate::difference::{excerpt, first_difference};
+use crate::checker::{Checked, Checker};
+use crate::difference::excerpt;
+use crate::exchange::Exchange;
 use crate::failure::Failure;
-use crate::request::RequestPlan;
 
-/// Room for what one read brings. A read that does not fill it has emptied the socket.
+/// Room for what one read brings.
 pub const READ_BYTES_MAX: usize = 64 * 1024;
 
 /// Opens a connection to `target`, from `source` if one is given.
@@ -33,70 +33,6 @@ pub fn connect(
     let stream = TcpStream::from(socket);
     stream.set_nodelay(true)?;
     Ok(stream)
-}
-
-/// What reading and checking needs besides the connection; one for all of them.
-pub struct Checker<'a> {
-    plan: &'a RequestPlan,
-    reader: AnswerReader,
-    scratch: Box<[u8]>,
-}
-
-impl<'a> Checker<'a> {
-    /// Checks answers against `plan`.
-    pub fn new(plan: &'a RequestPlan) -> Checker<'a> {
-        Checker {
-            plan,
-            reader: AnswerReader::default(),
-            scratch: vec![0; READ_BYTES_MAX].into(),
-        }
-    }
-
-    /// Size of the right answer at the start of `bytes`; `None` if it is not whole yet.
-    fn check(&mut self, number: u64, bytes: &[u8]) -> Result<Option<usize>, Failure> {
-        let answer = match self.reader.read(bytes) {
-            Ok(Some(answer)) => answer,
-            Ok(None) => return Ok(None),
-            Err(error) => {
-                let line = self.plan.line(number);
-                return Err(Failure::WrongAnswer(format!(
-                    "{line}: {error}: {}",
-                    excerpt(bytes, 0)
-                )));
-            }
-        };
-        if !self
-            .plan
-            .accepts(number, answer.status, &bytes[answer.body.clone()])
-        {
-            return Err(Failure::WrongAnswer(
-                self.difference(number, &answer, bytes),
-            ));
-        }
-        if bytes.len() > answer.body.end {
-            let line = self.plan.line(number);
-            let rest = excerpt(bytes, answer.body.end);
-            return Err(Failure::WrongAnswer(format!(
-                "{line}: more bytes than the answer has: {rest}"
-            )));
-        }
-        Ok(Some(answer.body.end))
-    }
-
-    #[cold]
-    fn difference(&self, number: u64, answer: &Answer, bytes: &[u8]) -> String {
-        let line = self.plan.line(number);
-        let body = &bytes[answer.body.clone()];
-        let (expected, found) = (self.plan.expected_status(), answer.status);
-        if expected != found {
-            return format!(
-                "{line}: expected status {expected}, found {found} with body {}",
-                excerpt(body, 0)
-            );
-        }
-        let what = first_difference(&self.plan.expected_body(number), body);
-        format!("{line}: {}", what.unwrap_or_default())
-    }
 }
 
 /// What a read brought.
@@ -157,8 +93,8 @@ impl<S: Read + Write> Link<S> {
     }
 
     /// Sends the request with this number, or as much of it as the socket takes.
-    pub fn ask(&mut self, plan: &RequestPlan, number: u64) -> Result<(), Failure> {
-        plan.encode(number, &mut self.request);
+    pub fn ask(&mut self, exchange: &Exchange, number: u64) -> Result<(), Failure> {
+        exchange.encode(number, &mut self.request);
         (self.number, self.written, self.waits) = (number, 0, true);
         self.flush()
     }
@@ -176,23 +112,25 @@ impl<S: Read + Write> Link<S> {
         Ok(())
     }
 
-    /// Reads until the answer is whole and right, or the socket is empty.
-    pub fn receive(&mut self, checker: &mut Checker<'_>) -> Result<Received, Failure> {
+    /// Reads until the answer is whole and right, or the socket is empty. `scratch` is room for what a read brings; one
+    /// that does not fill it has emptied the socket.
+    pub fn receive(
+        &mut self,
+        checker: &mut Checker<'_>,
+        scratch: &mut [u8],
+    ) -> Result<Received, Failure> {
         loop {
-            // Taken out for the call: the checker is borrowed as a whole below.
-            let mut scratch = std::mem::take(&mut checker.scratch);
-            let read = self.stream.read(&mut scratch);
-            let received = read.map(|count| (count, self.take_in(checker, &scratch[..count])));
-            checker.scratch = scratch;
-            match received {
-                Ok((0, _)) => return Err(self.closed(checker.plan)),
-                Ok((_, Err(failure))) => return Err(failure),
-                Ok((_, Ok(Some(bytes)))) => {
-                    self.waits = false;
-                    return Ok(Received::Answer(bytes));
+            match self.stream.read(scratch) {
+                Ok(0) => return Err(self.closed(checker)),
+                Ok(count) => {
+                    if let Some(bytes) = self.take_in(checker, &scratch[..count])? {
+                        self.waits = false;
+                        return Ok(Received::Answer(bytes));
+                    }
+                    if count < scratch.len() {
+                        return Ok(Received::Part);
+                    }
                 }
-                Ok((count, Ok(None))) if count < READ_BYTES_MAX => return Ok(Received::Part),
-                Ok((_, Ok(None))) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Received::Part),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(Failure::io("an answer could not be read", &error)),
@@ -200,36 +138,67 @@ impl<S: Read + Write> Link<S> {
         }
     }
 
-    /// Checks what came, together with what came before it.
+    /// Checks what came, together with what came before it. The size of the right answer, once it is whole.
     fn take_in(
         &mut self,
         checker: &mut Checker<'_>,
         chunk: &[u8],
     ) -> Result<Option<usize>, Failure> {
-        if !chunk.is_empty() && (!self.waits || self.written < self.request.len()) {
+        if !self.waits || self.written < self.request.len() {
             let text = excerpt(chunk, 0);
             return Err(Failure::WrongAnswer(format!(
                 "an answer came before its request was sent: {text}"
             )));
         }
+        // Most answers come in one piece and are never copied.
         if self.received.is_empty() {
-            let whole = checker.check(self.number, chunk)?;
-            if whole.is_none() {
-                self.received.extend_from_slice(chunk);
-            }
-            return Ok(whole);
+            return match checker.check(self.number, chunk)? {
+                Checked::Right(bytes) => Ok(Some(bytes)),
+                Checked::Part => {
+                    self.received.extend_from_slice(chunk);
+                    Ok(None)
+                }
+                Checked::Owes(bytes, reply) => {
+                    self.send_besides(&reply)?;
+                    self.take_in_rest(checker, &chunk[bytes..])
+                }
+            };
         }
+        self.take_in_rest(checker, chunk)
+    }
+
+    fn take_in_rest(
+        &mut self,
+        checker: &mut Checker<'_>,
+        chunk: &[u8],
+    ) -> Result<Option<usize>, Failure> {
         self.received.extend_from_slice(chunk);
-        let whole = checker.check(self.number, &self.received)?;
-        if whole.is_some() {
-            self.received.clear();
+        loop {
+            match checker.check(self.number, &self.received)? {
+                Checked::Part => return Ok(None),
+                Checked::Right(bytes) => {
+                    self.received.clear();
+                    return Ok(Some(bytes));
+                }
+                Checked::Owes(bytes, reply) => {
+                    self.received.drain(..bytes);
+                    self.send_besides(&reply)?;
+                }
+            }
         }
-        Ok(whole)
+    }
+
+    /// Sends what is no request. The last request has gone out by then, so the socket has room for a few bytes.
+    #[cold]
+    fn send_besides(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.stream
+            .write_all(bytes)
+            .map_err(|error| Failure::io("a pong could not be sent", &error))
     }
 
     #[cold]
-    fn closed(&self, plan: &RequestPlan) -> Failure {
-        let line = plan.line(self.number);
+    fn closed(&self, checker: &Checker<'_>) -> Failure {
+        let line = checker.line(self.number);
         Failure::Broken(format!(
             "the server closed a connection that waited for {line}"
         ))
@@ -242,10 +211,11 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::request::RequestParts;
+    use crate::request::{RequestParts, RequestPlan};
     use crate::template::Template;
+    use crate::websocket::{MessagePlan, Opcode, pong};
 
-    /// Hands out prepared pieces, one per read, and takes `takes` bytes per write.
+    /// Hands out prepared pieces, one per read, and takes `takes` bytes more.
     struct Script {
         reads: VecDeque<Vec<u8>>,
         writes: Vec<u8>,
@@ -264,7 +234,8 @@ mod tests {
 
     impl Write for Script {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let taken = bytes.len().min(std::mem::take(&mut self.takes));
+            let taken = bytes.len().min(self.takes);
+            self.takes -= taken;
             self.writes.extend_from_slice(&bytes[..taken]);
             if taken == 0 {
                 Err(ErrorKind::WouldBlock.into())
@@ -278,7 +249,7 @@ mod tests {
         }
     }
 
-    fn plan() -> RequestPlan {
+    fn plan() -> Exchange {
         let parts = RequestParts {
             method: "GET".to_owned(),
             path: Template::new("/{n}"),
@@ -287,7 +258,14 @@ mod tests {
             expected_status: 200,
             expected_body: Template::new("n={n}"),
         };
-        RequestPlan::new(SocketAddr::from(([127, 0, 0, 1], 1)), parts)
+        Exchange::Http(RequestPlan::new(
+            SocketAddr::from(([127, 0, 0, 1], 1)),
+            parts,
+        ))
+    }
+
+    fn received(link: &mut Link<Script>, checker: &mut Checker<'_>) -> Result<Received, Failure> {
+        link.receive(checker, &mut [0; 1024])
     }
 
     fn answer(body: &str) -> Vec<u8> {
@@ -298,7 +276,7 @@ mod tests {
         .into_bytes()
     }
 
-    fn asked(plan: &RequestPlan, reads: &[&[u8]]) -> Link<Script> {
+    fn asked(plan: &Exchange, reads: &[&[u8]]) -> Link<Script> {
         let reads = reads.iter().map(|piece| piece.to_vec()).collect();
         let mut link = Link::new(Script {
             reads,
@@ -316,12 +294,12 @@ mod tests {
             let mut link = asked(&plan, &[&whole[..cut], &whole[cut..]]);
             let mut checker = Checker::new(&plan);
             assert_eq!(
-                link.receive(&mut checker).unwrap(),
+                received(&mut link, &mut checker).unwrap(),
                 Received::Part,
                 "cut at {cut}"
             );
             assert_eq!(
-                link.receive(&mut checker).unwrap(),
+                received(&mut link, &mut checker).unwrap(),
                 Received::Answer(whole.len())
             );
             assert!(!link.waits() && link.received.is_empty());
@@ -344,9 +322,8 @@ mod tests {
             (b"nonsense\r\n\r\n".to_vec(), "status line"),
         ];
         for (bytes, expected) in cases {
-            let failure = asked(&plan, &[&bytes])
-                .receive(&mut Checker::new(&plan))
-                .unwrap_err();
+            let failure =
+                received(&mut asked(&plan, &[&bytes]), &mut Checker::new(&plan)).unwrap_err();
             let Failure::WrongAnswer(text) = &failure else {
                 panic!("{failure:?}")
             };
@@ -378,11 +355,37 @@ mod tests {
         let plan = plan();
         let mut link = asked(&plan, &[&answer("n=7"), &answer("n=7")]);
         let mut checker = Checker::new(&plan);
-        link.receive(&mut checker).unwrap();
+        received(&mut link, &mut checker).unwrap();
         assert!(matches!(
-            link.receive(&mut checker),
+            received(&mut link, &mut checker),
             Err(Failure::WrongAnswer(_))
         ));
+    }
+
+    #[test]
+    fn a_ping_is_answered_wherever_it_is_cut() {
+        let exchange = Exchange::WebSocket(MessagePlan {
+            path: String::from("/"),
+            headers: Vec::new(),
+            opcode: Opcode::Text,
+            message: Template::new("n={n}"),
+            expected: Template::new("n={n}"),
+        });
+        let whole = b"\x89\x02up\x89\x00\x81\x03n=7";
+        for cut in 1..whole.len() {
+            let mut link = asked(&exchange, &[&whole[..cut], &whole[cut..]]);
+            link.stream.takes = usize::MAX;
+            let sent = link.stream.writes.len();
+            let mut checker = Checker::new(&exchange);
+            let first = received(&mut link, &mut checker).unwrap();
+            assert_eq!(first, Received::Part, "cut at {cut}");
+            let last = received(&mut link, &mut checker).unwrap();
+            assert_eq!(last, Received::Answer(5));
+            assert_eq!(
+                link.stream.writes[sent..],
+                [pong(b"up"), pong(b"")].concat()
+            );
+        }
     }
 
     #[test]
@@ -390,7 +393,7 @@ mod tests {
         let plan = plan();
         let mut link = asked(&plan, &[b""]);
         assert!(matches!(
-            link.receive(&mut Checker::new(&plan)),
+            received(&mut link, &mut Checker::new(&plan)),
             Err(Failure::Broken(_))
         ));
     }

@@ -1,16 +1,22 @@
 //! The command line. Everything that cannot work is refused here, with one line that says what to change.
 
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use lexopt::prelude::*;
 
+use crate::answer::BODY_BYTES_MAX;
 use crate::closed_loop::LoopPlan;
+use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::idle::{self, IdlePlan};
+use crate::option_values::{
+    header, loopback, method, numbers, one_line, opcode, seconds, text_or_file, within,
+};
 use crate::request::{Numbers, RequestParts, RequestPlan};
 use crate::template::Template;
+use crate::websocket::{MessagePlan, Opcode};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -27,6 +33,8 @@ In path and bodies, {n} is a number that changes with every request.
   --body TEXT                body of the request; @FILE reads it from a file
   --expect-status CODE       [200]
   --expect-body TEXT         body of every right answer; @FILE reads it from a file
+  --echo-bytes N             instead of both bodies: one of N bytes with {n} all over it, which has to come back
+  --websocket KIND           asks with WebSocket messages, text or binary: --body is sent, --expect-body must come back
   --numbers FIRST-LAST       what {n} runs through, again and again [1000-9999]
   --connections N            keep-alive connections with one request in flight each [32]
   --seconds S                time in which answers are counted [2]
@@ -43,8 +51,10 @@ difference is printed), 4 a broken run (no connection, no answer).";
 
 /// Most connections of a closed loop from one source address.
 const CONNECTIONS_MAX: usize = 20_000;
-/// Longest of any time that can be asked for.
-const SECONDS_MAX: f64 = 3600.0;
+/// Smallest body that has room for its number.
+const ECHO_BYTES_MIN: u64 = 32;
+/// What text is filled with; everything else has bytes that are no text between its numbers.
+const TEXT_FILLER: &[u8] = b"the quick brown fox jumps over the lazy dog ";
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
@@ -73,6 +83,8 @@ struct Given {
     target: Option<SocketAddr>,
     parts: RequestParts,
     expected_body: Option<Template>,
+    echo_bytes: Option<usize>,
+    websocket: Option<Opcode>,
     numbers: Numbers,
     connections: usize,
     measured: Duration,
@@ -97,6 +109,8 @@ impl Given {
                 expected_body: Template::new(""),
             },
             expected_body: None,
+            echo_bytes: None,
+            websocket: None,
             numbers: Numbers::new(1000, 9999).expect("a range that is not empty"),
             connections: 32,
             measured: Duration::from_secs(2),
@@ -109,25 +123,22 @@ impl Given {
         }
     }
 
-    fn job(self) -> Result<Job, Failure> {
+    fn job(mut self) -> Result<Job, Failure> {
         let target = self
             .target
             .ok_or_else(|| usage("--target is missing; --help shows how it goes"))?;
-        let expected_body = self
-            .expected_body
-            .ok_or_else(|| usage("--expect-body is missing: a figure over answers that nobody checked is worth nothing"))?;
-        let request = RequestPlan::new(
-            target,
-            RequestParts {
-                expected_body,
-                ..self.parts
-            },
-        );
+        if self.websocket.is_some() && self.idle.is_some() {
+            return Err(usage(
+                "--idle holds HTTP connections; leave out --websocket",
+            ));
+        }
+        self.fill_echo()?;
+        let exchange = self.exchange(target)?;
         let (cpu, numbers, answer_timeout) = (self.cpu, self.numbers, self.answer_timeout);
         if let Some(connections) = self.idle {
             let plan = IdlePlan {
                 target,
-                request,
+                exchange,
                 numbers,
                 connections,
                 answer_timeout,
@@ -147,7 +158,7 @@ impl Given {
         } = self;
         let plan = LoopPlan {
             target,
-            request,
+            exchange,
             numbers,
             connections,
             warm_up,
@@ -156,6 +167,55 @@ impl Given {
             answer_timeout,
         };
         Ok(Job::Loop { plan, cpu })
+    }
+
+    /// Puts the body of --echo-bytes where it is sent and where it is expected.
+    fn fill_echo(&mut self) -> Result<(), Failure> {
+        let Some(bytes) = self.echo_bytes else {
+            return Ok(());
+        };
+        if self.parts.body.is_some() || self.expected_body.is_some() {
+            return Err(usage(
+                "--echo-bytes stands for --body and --expect-body; leave them out",
+            ));
+        }
+        let all_bytes: Vec<u8> = (0..=u8::MAX).collect();
+        let filler = match self.websocket {
+            Some(Opcode::Text) => TEXT_FILLER,
+            _ => &all_bytes,
+        };
+        let body = Template::of_size(bytes, self.numbers.first(), filler);
+        self.parts.body = Some(body.clone());
+        self.expected_body = Some(body);
+        Ok(())
+    }
+
+    fn exchange(&mut self, target: SocketAddr) -> Result<Exchange, Failure> {
+        let expected = self.expected_body.take().ok_or_else(|| {
+            usage("--expect-body is missing: a figure over answers that nobody checked is worth nothing")
+        })?;
+        let parts = self.parts.clone();
+        let Some(opcode) = self.websocket else {
+            let parts = RequestParts {
+                expected_body: expected,
+                ..parts
+            };
+            return Ok(Exchange::Http(RequestPlan::new(target, parts)));
+        };
+        if parts.path.is_varying() {
+            return Err(usage(
+                "a WebSocket is opened once per connection; its --path cannot have a {n}",
+            ));
+        }
+        Ok(Exchange::WebSocket(MessagePlan {
+            path: String::from_utf8_lossy(&parts.path.text(0)).into_owned(),
+            headers: parts.headers,
+            opcode,
+            message: parts
+                .body
+                .ok_or_else(|| usage("--body is missing: it is what --websocket sends"))?,
+            expected,
+        }))
     }
 }
 
@@ -192,6 +252,10 @@ fn set(given: &mut Given, name: &str, value: &str) -> Result<(), String> {
         "body" => given.parts.body = Some(text_or_file(value)?),
         "expect-status" => given.parts.expected_status = within(value, 100, 599)? as u16,
         "expect-body" => given.expected_body = Some(text_or_file(value)?),
+        "echo-bytes" => {
+            given.echo_bytes = Some(within(value, ECHO_BYTES_MIN, BODY_BYTES_MAX as u64)? as usize)
+        }
+        "websocket" => given.websocket = Some(opcode(value)?),
         "numbers" => given.numbers = numbers(value)?,
         "connections" => given.connections = within(value, 1, CONNECTIONS_MAX as u64)? as usize,
         "seconds" => given.measured = seconds(value)?,
@@ -206,87 +270,6 @@ fn set(given: &mut Given, name: &str, value: &str) -> Result<(), String> {
         _ => return Err(String::from("is in the help and not understood")),
     }
     Ok(())
-}
-
-fn loopback(value: &str) -> Result<SocketAddr, String> {
-    let address = match value.strip_prefix("localhost:") {
-        Some(port) => port
-            .parse()
-            .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-            .ok(),
-        None => value.parse::<SocketAddr>().ok(),
-    };
-    let address = address.ok_or_else(|| format!("{value:?} is no ADDRESS:PORT"))?;
-    if !address.ip().is_loopback() {
-        return Err(format!(
-            "{address} is not on this machine; turbo-load asks loopback addresses only"
-        ));
-    }
-    Ok(address)
-}
-
-/// Nothing that would end the request line.
-fn one_line(value: &str, is_good: impl Fn(&str) -> bool) -> Result<Template, String> {
-    let good = is_good(value) && !value.contains(char::is_control);
-    good.then(|| Template::new(value))
-        .ok_or_else(|| format!("{value:?} cannot stand in a request line"))
-}
-
-fn method(value: &str) -> Result<String, String> {
-    // The answer to HEAD tells a length and has none.
-    let good =
-        !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_uppercase()) && value != "HEAD";
-    good.then(|| value.to_owned())
-        .ok_or_else(|| format!("{value:?} is not supported"))
-}
-
-fn header(value: &str) -> Result<(String, String), String> {
-    let (name, text) = value.split_once(':').ok_or("a header is NAME: VALUE")?;
-    if name.is_empty() || value.contains(char::is_control) {
-        return Err(format!("{value:?} is no header"));
-    }
-    if ["content-length", "host", "connection"]
-        .iter()
-        .any(|own| name.eq_ignore_ascii_case(own))
-    {
-        return Err(format!("{name} is set by turbo-load"));
-    }
-    Ok((name.to_owned(), text.trim().to_owned()))
-}
-
-fn text_or_file(value: &str) -> Result<Template, String> {
-    match value.strip_prefix('@') {
-        Some(path) => std::fs::read(path)
-            .map(Template::new)
-            .map_err(|error| format!("{path}: {error}")),
-        None => Ok(Template::new(value)),
-    }
-}
-
-fn numbers(value: &str) -> Result<Numbers, String> {
-    let read = || -> Option<Numbers> {
-        let (first, last) = value.split_once('-')?;
-        Numbers::new(first.parse().ok()?, last.parse().ok()?)
-    };
-    read().ok_or_else(|| format!("{value:?} is not FIRST-LAST"))
-}
-
-fn within(value: &str, least: u64, most: u64) -> Result<u64, String> {
-    let number = value
-        .parse()
-        .ok()
-        .filter(|number| (least..=most).contains(number));
-    number.ok_or_else(|| format!("{value:?} is not a number from {least} to {most}"))
-}
-
-fn seconds(value: &str) -> Result<Duration, String> {
-    let number = value
-        .parse::<f64>()
-        .ok()
-        .filter(|number| (0.0..=SECONDS_MAX).contains(number));
-    number
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| format!("{value:?} is not 0 to {SECONDS_MAX} seconds"))
 }
 
 fn usage(text: impl Into<String>) -> Failure {
@@ -317,7 +300,7 @@ mod tests {
         let mut given = Given::defaults();
         for line in HELP.lines().filter_map(|line| line.strip_prefix("  --")) {
             let name = line.split(' ').next().unwrap();
-            let value = ["127.0.0.1:1", "/", "GET", "a: b", "200", "1-2"];
+            let value = ["127.0.0.1:1", "/", "GET", "a: b", "200", "1-2", "text"];
             assert!(
                 value
                     .iter()
@@ -334,7 +317,7 @@ mod tests {
             panic!()
         };
         assert_eq!(
-            (plan.connections, plan.request.line(1)),
+            (plan.connections, plan.exchange.line(1)),
             (32, String::from("GET /"))
         );
     }
@@ -379,6 +362,39 @@ mod tests {
                 "{name} {value:?}"
             );
         }
+    }
+
+    #[test]
+    fn an_echo_has_its_size_and_comes_back() {
+        let Ok(Job::Loop { plan, .. }) =
+            parsed("--target localhost:1 --method POST --echo-bytes 10240")
+        else {
+            panic!()
+        };
+        let Exchange::Http(request) = &plan.exchange else {
+            panic!()
+        };
+        let (body, mut sent) = (request.expected_body(1234), Vec::new());
+        request.encode(1234, &mut sent);
+        assert!(body.len() == 10_240 && sent.ends_with(&body));
+        assert!(complaint("--target localhost:1 --echo-bytes 64 --body x").contains("leave them"));
+    }
+
+    #[test]
+    fn websocket_needs_a_message_and_one_path() {
+        let given = "--target localhost:1 --websocket text";
+        let Ok(Job::Loop { plan, .. }) = parsed(&format!("{given} --echo-bytes 64")) else {
+            panic!()
+        };
+        let Exchange::WebSocket(messages) = &plan.exchange else {
+            panic!()
+        };
+        assert!(String::from_utf8(messages.message.text(1000)).is_ok());
+        let given = format!("{given} --expect-body x");
+        assert!(complaint(&given).contains("--body is missing"));
+        assert!(complaint(&format!("{given} --body x --path /{{n}}")).contains("once per"));
+        assert!(complaint(&format!("{given} --body x --idle 1")).contains("--idle"));
+        assert!(complaint("--websocket other").contains("neither text nor binary"));
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl LoopReport {
         LoopReport {
             kind: "closed_loop",
             target: plan.target.to_string(),
-            request: plan.request.line(plan.numbers.first()),
+            request: plan.exchange.line(plan.numbers.first()),
             connections: plan.connections,
             warm_up_seconds: plan.warm_up.as_secs_f64(),
             seconds,

@@ -4,6 +4,8 @@ use memchr::memmem;
 
 /// Where the number goes.
 const PLACE: &[u8] = b"{n}";
+/// How often a text of a given size has the number in it.
+const BLOCK_BYTES: usize = 64;
 
 /// Bytes in which every `{n}` stands for the number of the request. All other braces are plain text, so JSON needs no
 /// escapes.
@@ -25,6 +27,25 @@ impl Template {
         }
         parts.push(text[start..].to_vec());
         Template { parts }
+    }
+
+    /// A template whose text has `bytes` bytes for numbers with as many digits as `number`: every [`BLOCK_BYTES`] it tells
+    /// where it is and has the number, so that bytes that are lost, moved or of another request are noticed; `filler` is
+    /// between, again and again.
+    pub fn of_size(bytes: usize, number: u64, filler: &[u8]) -> Template {
+        let digits = itoa::Buffer::new().format(number).len();
+        let mut text = Vec::with_capacity(bytes);
+        for start in (0..bytes).step_by(BLOCK_BYTES) {
+            let mut room = BLOCK_BYTES.min(bytes - start);
+            let label = format!("{start}:{{n}};");
+            let label_bytes = label.len() - PLACE.len() + digits;
+            if label_bytes <= room {
+                text.extend_from_slice(label.as_bytes());
+                room -= label_bytes;
+            }
+            text.extend(filler.iter().cycle().take(room));
+        }
+        Template::new(text)
     }
 
     /// Whether the number occurs in it at all.
@@ -105,6 +126,24 @@ mod tests {
             let template = Template::new(USER);
             assert_eq!(template.length(number), template.text(number).len());
         }
+    }
+
+    #[test]
+    fn a_text_of_a_size_has_it_and_tells_its_places_apart() {
+        for bytes in [32, 64, 65, 100, 10_240] {
+            let text = Template::of_size(bytes, 1234, b"abc").text(1234);
+            assert_eq!(text.len(), bytes);
+            assert!(
+                text.starts_with(b"0:1234;abcabc"),
+                "{}",
+                text.escape_ascii()
+            );
+        }
+        let template = Template::of_size(10_240, 1000, b"abc");
+        let mut moved = template.text(1000);
+        moved.rotate_left(BLOCK_BYTES);
+        assert!(!template.matches(1000, &moved));
+        assert!(!template.matches(1001, &template.text(1000)));
     }
 
     #[test]

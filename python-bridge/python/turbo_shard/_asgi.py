@@ -1,4 +1,4 @@
-"""What ASGI apps await where something has to be waited for; whatever is there at once is answered by the native side."""
+"""What ASGI apps await where something has to be waited for; what is there at once the native side answers itself."""
 
 from __future__ import annotations
 

@@ -111,7 +111,9 @@ class HostedLoop(asyncio.SelectorEventLoop):
             events._set_running_loop(None)
         return task.result()
 
-    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:
+    def add_signal_handler(  # type: ignore[override]
+        self, sig: int, callback: Callable[..., object], *args: Any
+    ) -> None:
         """Refused with the reason: signals reach the main thread, and a shard's loop lives on another one."""
         raise RuntimeError(
             "add_signal_handler: a shard's event loop is not on the main thread, where signals arrive, and "
@@ -153,7 +155,9 @@ class ThreadLoop(asyncio.SelectorEventLoop):
                 self.remove_reader(bell_fd)
             self.serves = serves
 
-    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:
+    def add_signal_handler(  # type: ignore[override]
+        self, sig: int, callback: Callable[..., object], *args: Any
+    ) -> None:
         """Refused, as on a shard."""
         raise RuntimeError(
             "add_signal_handler: this event loop is not on the main thread, where signals arrive, and "

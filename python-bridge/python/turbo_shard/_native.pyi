@@ -10,6 +10,9 @@ from .headers import Headers, QueryParams
 class StartError(Exception):
     """The server could not start; the message is one line for a person."""
 
+class LifespanError(StartError):
+    """The app's own startup failed; the message is the app's."""
+
 # Requests. Each part is decoded when it is first asked for.
 
 class Request:
@@ -83,6 +86,10 @@ class NativeServer:
         write_timeout: float,
         blocking_threads: int,
         blocking_queue_max: int,
+        ws_ping_interval: float = 20.0,
+        ws_ping_timeout: float = 20.0,
+        ws_message_max: int = 16777216,
+        ws_deflate: bool = True,
         log_level: str,
     ) -> None: ...
     def report(self) -> dict[str, Any]:
@@ -92,6 +99,9 @@ class NativeServer:
         app: object,
         *,
         interface: str = "native",
+        app_of_shard: Callable[[int], object] | None = None,
+        lifespan: str = "auto",
+        root_path: str = "",
         handle_signals: bool,
         on_ready: Callable[[], None] | None = None,
     ) -> None:

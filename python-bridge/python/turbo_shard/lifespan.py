@@ -1,7 +1,7 @@
 """What an app does before its first request and after its last: ASGI's lifespan protocol, and the hooks of native apps.
 
-The native side awaits `startup()` on an instance's own loop before it serves and `shutdown()` after its last request. It
-knows no more of either.
+The native side awaits `startup()` on an instance's own loop before it serves and `shutdown()` after its last request.
+It knows no more of either.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class AsgiLifespan:
         self._started, self._stopped = loop.create_future(), loop.create_future()
         self._task = asyncio.create_task(self._run(), name="lifespan")
         self._inbox.put_nowait({"type": "lifespan.startup"})
-        await asyncio.wait({self._task, self._started}, return_when=asyncio.FIRST_COMPLETED)
+        await _first_of(self._task, self._started)
         if self._started.done():
             message = self._started.result()
             if message is None:
@@ -58,7 +58,8 @@ class AsgiLifespan:
             # Its traceback, if there is one, is in the message already.
             await asyncio.wait({self._task}, timeout=1)
             raise LifespanFailed(_told("startup", message))
-        return self._without_lifespan(self._task.exception())
+        self._without_lifespan(self._task.exception())
+        return None
 
     def _without_lifespan(self, error: BaseException | None) -> None:
         self._task = None
@@ -75,7 +76,7 @@ class AsgiLifespan:
         if self._task is None or self._stopped is None:
             return
         self._inbox.put_nowait({"type": "lifespan.shutdown"})
-        await asyncio.wait({self._task, self._stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await _first_of(self._task, self._stopped)
         if self._stopped.done():
             if message := self._stopped.result():
                 _log.error("%s", _told("shutdown", message))
@@ -102,7 +103,9 @@ class AsgiLifespan:
         if future.done():
             raise RuntimeError(f"unexpected ASGI message {kind!r}: the {stage} is over already")
         if stage == "shutdown" and self._started is not None and not self._started.done():
-            raise RuntimeError(f"unexpected ASGI message {kind!r}, expected lifespan.startup.complete")
+            raise RuntimeError(
+                f"unexpected ASGI message {kind!r}, expected lifespan.startup.complete"
+            )
         future.set_result(None if outcome == "complete" else str(message.get("message", "")))
 
 
@@ -130,6 +133,10 @@ class HookLifespan:
                 await _called(hook)
             except Exception as error:
                 _log.error("shutdown handler %s raised", _name(hook), exc_info=error)
+
+
+async def _first_of(*waited: asyncio.Future[Any]) -> None:
+    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _called(hook: Hook) -> None:

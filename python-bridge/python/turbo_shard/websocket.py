@@ -332,7 +332,12 @@ def _arguments(route: WebSocketRoute, socket: WebSocket) -> dict[str, Any]:
             elif parameter.default is not MISSING:
                 arguments[parameter.name] = parameter.default
             else:
-                missing = {"type": "missing", "loc": [*place], "msg": "Field required", "input": None}
+                missing = {
+                    "type": "missing",
+                    "loc": [*place],
+                    "msg": "Field required",
+                    "input": None,
+                }
                 faults.append(missing)
         except InputError as error:
             faults.extend(error.under(*place).errors)

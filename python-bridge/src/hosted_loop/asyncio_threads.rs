@@ -10,7 +10,8 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use turbo_shard_runtime::THREAD_STACK_BYTES;
 
-use super::coroutine_host::{CLOSE_SECONDS_MAX, CoroutineHost, Job};
+use super::coroutine_host::{CoroutineHost, Job};
+use super::host_end::CLOSE_SECONDS_MAX;
 use crate::python_thread::{attached, leave_behind, thread_stops, waiting_thread_starts};
 
 /// How long all threads together may take to end: a little more than a loop, for one that is in a callback.
@@ -57,8 +58,13 @@ impl AsyncioThreads {
         // Detached: a thread that starts attaches.
         py.detach(|| {
             let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-            if !threads.is_empty() {
+            if threads.len() == count.min(self.threads_max) {
                 return Ok(());
+            }
+            if !threads.is_empty() {
+                return Err(StartFailure::Thread(String::from(
+                    "one of them has failed before",
+                )));
             }
             for number in 0..count.min(self.threads_max) {
                 let move_in = Arc::clone(&move_in);

@@ -8,12 +8,13 @@
 //! ```
 //!
 //! `descriptors` is that set, `inbox` what arrives from elsewhere, `asyncio_loop` the Python object, `coroutine_host`
-//! what runs on it, `shard_loop` its face to the runtime, `asyncio_threads` the stand-in.
+//! what runs on it (`host_end` how that ends), `shard_loop` its face to the runtime, `asyncio_threads` the stand-in.
 
 mod asyncio_loop;
 mod asyncio_threads;
 mod coroutine_host;
 mod descriptors;
+mod host_end;
 mod inbox;
 mod shard_loop;
 

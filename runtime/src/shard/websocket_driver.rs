@@ -129,7 +129,7 @@ impl WebSocketDriver {
         for _ in 0..MESSAGES_PER_TURN_MAX {
             if let Some(slot) = &self.slot
                 && !slot.has_room_for_message()
-                && self.websocket.closing() == Closing::Open
+                && self.websocket.is_open()
             {
                 return true;
             }

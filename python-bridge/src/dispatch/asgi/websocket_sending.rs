@@ -111,15 +111,18 @@ impl WebSocketCycle {
             })?,
             None => CLOSE_NORMAL,
         };
-        let reason = messages::field(message, &words.reason)?
-            .filter(|value| !value.is_none())
-            .map(|value| value.extract::<String>())
-            .transpose()?
-            .unwrap_or_default();
+        let is_open = matches!(self.state().stage, Stage::Open);
+        // Before that nobody hears the reason, and one that is no text (FastAPI gives a list) does no harm.
+        let reason = match messages::field(message, &words.reason)? {
+            Some(reason) if is_open && !reason.is_none() => reason.extract::<String>()?,
+            _ => String::new(),
+        };
+        if is_open {
+            check_close(code, &reason)?;
+        }
         let mut state = self.state();
         match std::mem::replace(&mut state.stage, Stage::Closed) {
             Stage::Open => {
-                check_close(code, &reason)?;
                 if let Some(handle) = &state.handle {
                     handle.close(code, reason);
                 }

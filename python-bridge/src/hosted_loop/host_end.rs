@@ -1,0 +1,86 @@
+//! How a coroutine host ends: its tasks may finish, its tenant shuts down, and what is left then is cancelled.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use super::coroutine_host::{CoroutineHost, Driver};
+use crate::errors::log_exception;
+
+/// How long the end of a loop may take, in seconds: its tasks are cancelled and awaited, its async generators closed,
+/// its executor's threads joined. Less than the two seconds that the runtime gives a shard it has cut.
+pub(crate) const CLOSE_SECONDS_MAX: f64 = 1.5;
+
+impl CoroutineHost {
+    /// Runs the loop until it is told to stop, then ends what is left. For a host on a thread of its own.
+    pub(crate) fn run(self: &Arc<Self>, py: Python<'_>, time_left: &dyn Fn() -> Duration) {
+        if let Some(asyncio) = self.asyncio.get() {
+            asyncio.run_thread(py, &self.descriptors);
+        }
+        self.close(py, time_left);
+    }
+
+    /// Waits for tasks that still run (background tasks, most often) for as long as `time_left` says, has the tenant shut
+    /// down, and ends whatever is left in about [`CLOSE_SECONDS_MAX`].
+    pub(crate) fn close(self: &Arc<Self>, py: Python<'_>, time_left: &dyn Fn() -> Duration) {
+        if self.closing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.work(py);
+        if let Some(asyncio) = self.asyncio.get() {
+            self.finish_tasks(py, time_left());
+            self.shut_down_tenant(py);
+            self.closed.store(true, Ordering::Release);
+            self.ending.store(true, Ordering::Relaxed);
+            match self.driver {
+                Driver::Shard => asyncio.close_hosted(py, &self.descriptors, CLOSE_SECONDS_MAX),
+                Driver::OwnThread => asyncio.close_thread(py, CLOSE_SECONDS_MAX),
+            }
+        }
+        self.closed.store(true, Ordering::Release);
+        self.streams.close_all(py);
+        // A task that ignored its cancellation must not keep its answer, nor us.
+        let left: Vec<_> = self.tasks().drain().collect();
+        drop(left);
+        drop(self.inbox.take_all().collect::<Vec<_>>());
+    }
+
+    fn finish_tasks(self: &Arc<Self>, py: Python<'_>, time_left: Duration) {
+        let tasks: Vec<_> = self
+            .tasks()
+            .iter()
+            .map(|(_, task)| task.clone_ref(py))
+            .collect();
+        if tasks.is_empty() || time_left.is_zero() {
+            return;
+        }
+        let waited = PyList::new(py, tasks)
+            .and_then(|tasks| {
+                py.import(intern!(py, "turbo_shard._hosted_loop"))?
+                    .call_method1(intern!(py, "finish"), (tasks, time_left.as_secs_f64()))
+            })
+            .and_then(|finish| self.run_here(py, finish));
+        if let Err(error) = waited {
+            log_exception(py, &error, "tasks could not be waited for");
+        }
+    }
+
+    fn shut_down_tenant(self: &Arc<Self>, py: Python<'_>) {
+        let lifespan = self
+            .tenant
+            .get()
+            .and_then(|tenant| tenant.lifespan.as_ref());
+        let Some(lifespan) = lifespan else { return };
+        let shut_down = lifespan
+            .bind(py)
+            .call_method0(intern!(py, "shutdown"))
+            .and_then(|shutdown| self.run_here(py, shutdown));
+        if let Err(error) = shut_down {
+            log_exception(py, &error, "the app's shutdown failed");
+        }
+    }
+}
