@@ -122,6 +122,7 @@ impl PythonApp {
             Interface::Asgi => {
                 let lifespan = served.start_lifespan(py, &host, &object)?;
                 host.move_in(lifespan.into_tenant(&object));
+                host.asyncio(py)?.keep_running(py)?;
                 AppService::Asgi(AsgiService::of_shard(
                     py,
                     Arc::clone(&host),
