@@ -12,8 +12,20 @@ import pytest
 from conftest import Arm
 from server_process import ROOT, ServerProcess
 
-# Framing, pings, reserved bits, opcodes, fragments, UTF-8, the close handshake; of limits and compression the small ones.
-QUICK_CASES = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.1.1", "9.2.1", "12.1.1", "13.1.1"]
+# Frames, pings, reserved bits, opcodes, fragments, UTF-8, the close handshake; of sizes and compression the small ones.
+QUICK_CASES = [
+    "1.*",
+    "2.*",
+    "3.*",
+    "4.*",
+    "5.*",
+    "6.*",
+    "7.*",
+    "9.1.1",
+    "9.2.1",
+    "12.1.1",
+    "13.1.1",
+]
 RUN_TIMEOUT_S = 1200
 
 

@@ -41,8 +41,11 @@ pub(super) struct ScopeMaker {
     http_11: Owned<PyString>,
     /// As it stands before the path.
     root_path: String,
-    addresses: RefCell<Vec<Option<(SocketAddr, Owned<PyTuple>)>>>,
+    addresses: RefCell<Vec<Option<KeptAddress>>>,
 }
+
+/// An address and the tuple made of it.
+type KeptAddress = (SocketAddr, Owned<PyTuple>);
 
 impl ScopeMaker {
     pub(super) fn new(py: Python<'_>, words: &Words, root_path: &str) -> PyResult<ScopeMaker> {
