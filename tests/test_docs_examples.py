@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from docs_blocks import PAGES, Example, comparable, curl, examples, turbo_shard
+from docs_blocks import PAGES, Example, comparable, curl, examples, run_client, turbo_shard
 from server_process import COMMAND, ROOT, ServerProcess
 from turbo_shard import App
 from turbo_shard.cli_options import OPTIONS, Kind, Option
@@ -34,11 +34,11 @@ def test_shown_app_can_be_served(
     # Annotations are looked up in the module of this name.
     monkeypatch.setitem(sys.modules, "shown_app", module)
     spec.loader.exec_module(module)
-    if example.is_wsgi:
-        assert callable(module.app)
-    else:
+    if example.is_native:
         assert isinstance(module.app, App)
-        assert module.app.endpoints()
+        assert module.app.endpoints() or module.app.websocket_door()
+    else:
+        assert callable(module.app)
 
 
 @only([example for example in EXAMPLES if example.requests])
@@ -47,10 +47,13 @@ def test_shown_requests_are_answered_as_shown(example: Example, tmp_path: Path) 
     is_script = "serve(app" in example.source
     command = (sys.executable, str(tmp_path / "app.py")) if is_script else (str(COMMAND),)
     with ServerProcess(
-        "app:app", app_dir=tmp_path, command=command, variables={"PORT": "0"}
+        "app:app", *example.options, app_dir=tmp_path, command=command, variables={"PORT": "0"}
     ) as server:
         for step in example.requests:
-            printed = curl(step.command, server.port)
+            if step.command.startswith("curl "):
+                printed = curl(step.command, server.port)
+            else:
+                printed = run_client(example.client, server.port)
             assert comparable(printed) == comparable(step.shown), step.command
 
 
