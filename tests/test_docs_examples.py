@@ -11,11 +11,15 @@ import pytest
 
 from docs_blocks import PAGES, Example, comparable, curl, examples, run_client, turbo_shard
 from server_process import COMMAND, ROOT, ServerProcess
+from server_process import EXAMPLES as EXAMPLES_DIR
 from turbo_shard import App
 from turbo_shard.cli_options import OPTIONS, Kind, Option
 
 EXAMPLES = [example for page in PAGES for example in examples(page)]
 RUNNING = ROOT / "docs" / "running.md"
+EXAMPLE_COMMANDS = re.findall(
+    r"`\.venv/bin/turbo-shard (\S+) --app-dir examples`", (EXAMPLES_DIR / "README.md").read_text()
+)
 
 
 def only(examples: list[Example]) -> pytest.MarkDecorator:
@@ -63,6 +67,20 @@ def test_shown_mistakes_are_refused_as_shown(example: Example, tmp_path: Path) -
     for step in example.refusals:
         printed = turbo_shard(step.command, tmp_path)
         assert printed.replace(str(tmp_path), "/srv").strip() == step.shown, step.command
+
+
+@pytest.mark.parametrize("app", EXAMPLE_COMMANDS)
+def test_listed_example_starts_with_its_command(app: str, tmp_path: Path) -> None:
+    if app.startswith("turboapi") and importlib.util.find_spec("turboapi") is None:
+        pytest.skip("TurboAPI is not installed")
+    variables = {"TODO_DATABASE": str(tmp_path / "todo.sqlite3")}
+    with ServerProcess(app, app_dir=EXAMPLES_DIR, variables=variables) as server:
+        assert server.url
+
+
+def test_every_example_is_listed() -> None:
+    listed = {app.partition(":")[0] for app in EXAMPLE_COMMANDS}
+    assert listed == {path.stem for path in EXAMPLES_DIR.glob("*.py")}
 
 
 def test_every_feature_has_requests_that_are_run() -> None:
