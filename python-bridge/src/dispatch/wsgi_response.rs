@@ -72,7 +72,7 @@ pub(crate) struct Write {
 
 #[pymethods]
 impl StartResponse {
-    #[pyo3(signature = (status, headers, exc_info = None, /))]
+    #[pyo3(signature = (status, headers, /, exc_info = None))]
     fn __call__(
         slf: &Bound<'_, StartResponse>,
         status: &Bound<'_, PyAny>,

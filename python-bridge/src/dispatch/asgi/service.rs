@@ -49,6 +49,7 @@ impl AsgiService {
         root_path: &str,
         pool: Arc<BlockingPool>,
     ) -> PyResult<AsgiService> {
+        host.asyncio(py)?;
         AsgiService::new(py, Home::Shard(host), root_path, pool)
     }
 
