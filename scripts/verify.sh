@@ -57,8 +57,7 @@ cat <<'TEXT'
 # See for yourself
 
 Each claim with the command that shows it and what it printed. `scripts/verify.sh > docs/verify.md` wrote this page; run
-it on your machine. `$PID`, `$PORT` and `$URL` are those of the server that the section starts, `$LOG`
-is what it has written.
+it on your machine. `$PID`, `$PORT` and `$URL` are those of the server that the section starts, `$LOG` is where it writes.
 
 TEXT
 start --shards 2
@@ -147,7 +146,7 @@ echo 'Each shard has an instance of the app and a lifespan of its own, and its h
 show "kill -TERM \$PID; wait \$PID; echo \"exit status \$?\"; grep down \$LOG"
 server=
 
-echo 'With one instance for all, on request:'; echo
+echo 'With one instance for all, on request; each loop still has a lifespan of its own:'; echo
 serve facts:app --shards 2 --app-per-shard never
 show "for n in {1..40}; do curl -s \$URL/; echo; done | sort | uniq -c"
 stop
