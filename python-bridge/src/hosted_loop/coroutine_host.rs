@@ -36,6 +36,8 @@ pub(crate) enum Job {
     PeerLeft(StreamId),
     /// Anything else.
     Call(Box<dyn FnOnce(Python<'_>) + Send>),
+    /// The same, told by a connection that is being dropped.
+    Farewell(Box<dyn FnOnce(Python<'_>) + Send>),
     /// End the loop (asyncio threads only).
     Stop,
 }
@@ -163,8 +165,10 @@ impl CoroutineHost {
             return;
         }
         match job {
-            // Comes while a connection is being dropped, after its turn.
-            Job::PeerLeft(_) => self.inbox.post_late(job, self.descriptors.bell()),
+            // Come while a connection is being dropped, after its turn.
+            Job::PeerLeft(_) | Job::Farewell(_) => {
+                self.inbox.post_late(job, self.descriptors.bell());
+            }
             _ => self.inbox.post(job, self.descriptors.bell()),
         }
     }
@@ -312,7 +316,7 @@ impl CoroutineHost {
                 self.streams
                     .begin(py, self, iterator.bind(py), is_async, handle);
             }
-            Job::Call(call) => call(py),
+            Job::Call(call) | Job::Farewell(call) => call(py),
             Job::Room(stream) => self.streams.room(py, stream),
             Job::PeerLeft(stream) => self.streams.peer_left(py, self, stream),
             Job::Stop => {

@@ -29,11 +29,15 @@ pub(super) struct Listener {
 impl Listener {
     fn tell(&self, news: News) {
         let cycle = Weak::clone(&self.cycle);
-        self.host.post(Job::Call(Box::new(move |py| {
+        let call = Box::new(move |py: Python<'_>| {
             if let Some(cycle) = cycle.upgrade() {
                 cycle.hear(py, news);
             }
-        })));
+        });
+        self.host.post(match news {
+            News::PeerLeft => Job::Farewell(call),
+            _ => Job::Call(call),
+        });
     }
 }
 

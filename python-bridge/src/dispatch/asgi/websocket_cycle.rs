@@ -14,7 +14,7 @@ use super::http_cycle::Surroundings;
 use super::waiters::Waiters;
 use super::websocket_channel::{Listener, News};
 use super::words::Words;
-use crate::errors::{is_cancelled, log_exception};
+use crate::errors::log_exception;
 
 /// The peer has left without a close frame (RFC 6455 section 7.1.5).
 const CLOSE_ABNORMAL: u16 = 1006;
@@ -130,12 +130,12 @@ impl WebSocketCycle {
         };
         let was_connecting = matches!(stage, Stage::Fresh | Stage::Connecting);
         match result {
-            Err(error) if is_closed && self.is_client_disconnected(py, error) => {
+            Err(error) if is_closed && self.words().is_disconnect(py, error) => {
                 log::debug!("{name}: the client left");
             }
             Err(error) => log_exception(py, error, name),
             Ok(_) if was_connecting && !is_closed => {
-                log::error!("{name}: the ASGI app returned without accepting or closing");
+                log::error!("{name}: the app returned without accepting or closing");
             }
             Ok(_) => {}
         }
@@ -149,18 +149,6 @@ impl WebSocketCycle {
             (Some(handle), Ok(_)) if !was_connecting => handle.end(),
             (Some(handle), _) => handle.fail(),
             (None, _) => {}
-        }
-    }
-
-    fn is_client_disconnected(&self, py: Python<'_>, error: &PyErr) -> bool {
-        error.is_instance(py, self.around.words.client_disconnected.bind(py))
-            || is_cancelled(py, error)
-    }
-
-    pub(super) fn client_disconnected(&self, py: Python<'_>) -> PyErr {
-        match self.around.words.client_disconnected.bind(py).call0() {
-            Ok(raised) => PyErr::from_value(raised),
-            Err(error) => error,
         }
     }
 
