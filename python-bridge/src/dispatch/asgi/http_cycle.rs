@@ -198,6 +198,8 @@ impl HttpCycle {
         if let Some(handle) = handle {
             handle.fail();
         }
+        // Tasks that the app has left behind.
+        self.waiters.wake(py);
     }
 
     /// Logs what is wrong with the end of the app's call.
