@@ -19,6 +19,8 @@ _BLOCK = re.compile(
     r"^(?:<!-- (?P<note>[^\n]*) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+# An app of our own, or a WSGI app.
+_APP = re.compile(r"^(app = App\(\)|def app\(environ, start_response\):)", re.MULTILINE)
 _DATE = re.compile(r"^date: .*$", re.MULTILINE)
 
 
@@ -37,6 +39,10 @@ class Example(NamedTuple):
     steps: list[Step]
 
     @property
+    def is_wsgi(self) -> bool:
+        return "def app(environ, start_response):" in self.source
+
+    @property
     def requests(self) -> list[Step]:
         return [step for step in self.steps if step.command.startswith("curl ")]
 
@@ -51,7 +57,7 @@ def examples(page: Path) -> list[Example]:
     found = []
     for number, block in enumerate(blocks):
         is_out = (block["note"] or "").startswith("not run: ")
-        if block["language"] != "python" or "app = App()" not in block["text"] or is_out:
+        if block["language"] != "python" or not _APP.search(block["text"]) or is_out:
             continue
         after = blocks[number + 1] if number + 1 < len(blocks) else None
         is_console = after is not None and after["language"] == "console"

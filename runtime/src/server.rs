@@ -281,9 +281,10 @@ impl BoundServer {
                         Err(_) => Err(StartError::new("the work-stealing runtime panicked")),
                     };
                 }
-                recv(ready) -> _ => {
-                    // A server that was told to stop while it started never was ready.
-                    let on_ready = on_ready.take().filter(|_| !stop.is_asked());
+                recv(ready) -> told => {
+                    // A server that was told to stop while it started never was ready, nor is one whose start has failed:
+                    // its end of this channel is gone, and why is about to be told.
+                    let on_ready = on_ready.take().filter(|_| told.is_ok() && !stop.is_asked());
                     on_ready.into_iter().for_each(|on_ready| on_ready());
                 }
                 recv(self.requests) -> request => {

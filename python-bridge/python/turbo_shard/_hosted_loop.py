@@ -76,8 +76,15 @@ class HostedLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, epoll_fd: int) -> None:
         super().__init__(HostedSelector(epoll_fd))
+        # What the thread's running loop is between turns.
+        self._between_turns: HostedLoop | None = None
         self._run_forever_setup()
         events._set_running_loop(None)
+
+    def keep_running(self) -> None:
+        """Be the thread's running loop between turns as well: where nothing but coroutines runs on the thread."""
+        self._between_turns = self
+        events._set_running_loop(self)
 
     def turn(self) -> None:
         """Run what is ready, in a few rounds; the descriptors are looked at in the first."""
@@ -91,7 +98,7 @@ class HostedLoop(asyncio.SelectorEventLoop):
                 selector.looks = False
         finally:
             selector.looks = True
-            events._set_running_loop(None)
+            events._set_running_loop(self._between_turns)
 
     def run_here[T](
         self, coroutine: Coroutine[Any, Any, T], bell_fd: int, on_bell: Callable[[], None]
@@ -108,7 +115,7 @@ class HostedLoop(asyncio.SelectorEventLoop):
         finally:
             self.remove_reader(bell_fd)
             selector.waits = False
-            events._set_running_loop(None)
+            events._set_running_loop(self._between_turns)
         return task.result()
 
     def add_signal_handler(  # type: ignore[override]

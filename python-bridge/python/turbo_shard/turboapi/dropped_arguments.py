@@ -48,8 +48,8 @@ def _modules_of(app: Any) -> Iterator[ModuleType]:
     known = set(map(id, handlers))
 
     def is_part(value: object) -> bool:
-        # Not isinstance, and static: a module may hold objects that answer any question about their class and attributes,
-        # or refuse to (Django's lazy ones).
+        # Not isinstance, and static: a module may hold objects that answer any question about their class and
+        # attributes, or refuse to (Django's lazy ones).
         if value is app or issubclass(type(value), type):
             return value is app
         registry = getattr_static(value, "registry", None)

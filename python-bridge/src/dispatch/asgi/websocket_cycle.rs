@@ -63,7 +63,7 @@ impl WebSocketCycle {
         handle: ReplyHandle,
     ) -> Arc<WebSocketCycle> {
         let host = Arc::clone(&around.host);
-        let cycle = Arc::new_cyclic(|cycle: &Weak<WebSocketCycle>| {
+        Arc::new_cyclic(|cycle: &Weak<WebSocketCycle>| {
             handle.listen(Box::new(Listener {
                 host,
                 cycle: Weak::clone(cycle),
@@ -80,8 +80,7 @@ impl WebSocketCycle {
                 }),
                 waiters: Waiters::default(),
             }
-        });
-        cycle
+        })
     }
 
     /// What `receive()` returns now; None if it has to wait.

@@ -21,6 +21,20 @@ macro_rules! words {
         }
 
         impl Words {
+            /// Whether the key is, by identity, a name that fields of an app's messages have. Names in an app's code are
+            /// interned, as ours are.
+            #[inline]
+            pub(super) fn is_field_name(&self, key: &Bound<'_, PyAny>) -> bool {
+                let key = key.as_ptr();
+                [
+                    &self.kind, &self.status, &self.headers, &self.body, &self.more_body, &self.trailers, &self.text,
+                    &self.bytes, &self.code, &self.reason, &self.subprotocol, &self.path, &self.links,
+                    &self.more_trailers,
+                ]
+                .into_iter()
+                .any(|name| name.as_ptr() == key)
+            }
+
             pub(super) fn new(py: Python<'_>) -> PyResult<Words> {
                 let module = py.import("turbo_shard._asgi")?;
                 Ok(Words {
