@@ -80,6 +80,12 @@ class HostedLoop(asyncio.SelectorEventLoop):
         self._between_turns: HostedLoop | None = None
         self._run_forever_setup()
         events._set_running_loop(None)
+        # Each task that starts asks twice; Python's own methods would take a tenth of a short request's time.
+        self.is_running = True.__bool__  # type: ignore[method-assign]
+
+    def set_debug(self, enabled: bool) -> None:
+        super().set_debug(enabled)
+        self.get_debug = bool(enabled).__bool__  # type: ignore[method-assign]
 
     def keep_running(self) -> None:
         """Be the thread's running loop between turns as well: where nothing but coroutines runs on the thread."""
@@ -129,6 +135,7 @@ class HostedLoop(asyncio.SelectorEventLoop):
 
     def leave_shard(self, seconds: float) -> int:
         """Stop being hosted, then `close`."""
+        del self.is_running
         events._set_running_loop(self)
         self._run_forever_cleanup()
         self._selector.waits = True

@@ -2,10 +2,12 @@
 //! name the field. Knows nothing of where an answer stands.
 
 use std::borrow::Cow;
+use std::ptr;
 
 use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyInt, PyMemoryView, PyString, PyTuple};
 use turbo_shard_runtime::protocol::HeaderLines;
 
@@ -30,18 +32,28 @@ impl<'a, 'py> Message<'a, 'py> {
             is_known_whole: false,
         };
         if let Ok(dict) = whole.cast_exact::<PyDict>() {
-            let mut places = message.fields.iter_mut();
             message.is_known_whole = true;
-            for (key, value) in dict.iter() {
-                let place = match words.is_field_name(&key) {
-                    true => places.next(),
-                    false => None,
-                };
-                match place {
-                    Some(place) => *place = Some((key.as_ptr(), value)),
-                    None => message.is_known_whole = false,
+            let mut places = message.fields.iter_mut();
+            // The dict is locked once for all of its fields.
+            with_critical_section(dict.as_any(), || {
+                let (mut at, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
+                // SAFETY: attached, with a live dict that nobody changes while it is locked.
+                while unsafe { ffi::PyDict_Next(dict.as_ptr(), &mut at, &mut key, &mut value) } != 0
+                {
+                    let place = match words.is_field_name(key) {
+                        true => places.next(),
+                        false => None,
+                    };
+                    match place {
+                        // SAFETY: the dict holds the value, which gets a reference of ours before the lock is released.
+                        Some(place) => {
+                            *place =
+                                Some((key, unsafe { Bound::from_borrowed_ptr(whole.py(), value) }));
+                        }
+                        None => message.is_known_whole = false,
+                    }
                 }
-            }
+            });
         }
         message
     }

@@ -1,5 +1,6 @@
 //! The Python objects that every ASGI request of one thread needs, made once. Holds nothing of a request.
 
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
@@ -24,8 +25,7 @@ macro_rules! words {
             /// Whether the key is, by identity, a name that fields of an app's messages have. Names in an app's code are
             /// interned, as ours are.
             #[inline]
-            pub(super) fn is_field_name(&self, key: &Bound<'_, PyAny>) -> bool {
-                let key = key.as_ptr();
+            pub(super) fn is_field_name(&self, key: *mut ffi::PyObject) -> bool {
                 [
                     &self.kind, &self.status, &self.headers, &self.body, &self.more_body, &self.trailers, &self.text,
                     &self.bytes, &self.code, &self.reason, &self.subprotocol, &self.path, &self.links,
