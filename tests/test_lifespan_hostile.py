@@ -42,4 +42,4 @@ def test_an_app_that_asks_again_after_its_shutdown_holds_nothing_up(arm: Arm) ->
     # More than the test waits.
     with server_of(arm, "stop-asks-again", 300) as server:
         pass
-    assert "cut" not in server.log
+    assert "is cut" not in server.log
