@@ -156,3 +156,18 @@ def test_head_of_a_file_says_its_length(server: ServerProcess, tmp_path: Path) -
         answer = client.request("HEAD", f"/file?{large}").answer("HEAD")
         assert (answer.status, answer.header("content-length")) == (200, str(1 << 42))
         assert client.get("/hello").answer().status == 200
+
+
+def test_who_leaves_amid_a_file_is_no_fault_of_the_app(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(1 << 30)
+    client = RawClient(server).get(f"/file?{large}")
+    client.head()
+    reset(client)
+    wait_for(server, "http file: the client has disconnected")
+    with RawClient(server) as other:
+        assert other.get("/hello").answer().status == 200
+    assert "Traceback" not in server.log

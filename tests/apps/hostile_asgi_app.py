@@ -96,6 +96,7 @@ async def file(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         path = scope["query_string"].decode()
         await send({"type": "http.response.pathsend", "path": path})
     except OSError as error:
+        say(f"http file: {error}")
         await send({"type": "http.response.body", "body": str(error).encode()})
 
 
