@@ -198,6 +198,8 @@ impl HttpCycle {
         if let Some(handle) = handle {
             handle.fail();
         }
+        // Tasks that the app has left behind.
+        self.waiters.wake(py);
     }
 
     /// Logs what is wrong with the end of the app's call.
@@ -228,8 +230,7 @@ impl HttpCycle {
             News::BodyReady => {}
             News::InputEnded => state.has_input_ended = true,
             News::PeerLeft => {
-                state.has_input_ended = true;
-                state.peer_left = true;
+                state.note_peer_left();
                 drop(state.answer.give_up());
             }
         }
@@ -278,6 +279,11 @@ impl HttpCycle {
 }
 
 impl State {
+    pub(super) fn note_peer_left(&mut self) {
+        self.has_input_ended = true;
+        self.peer_left = true;
+    }
+
     fn is_file_under_way(&self) -> bool {
         matches!(self.file, FileState::Asked(_) | FileState::UnderWay)
     }

@@ -139,6 +139,10 @@ impl HttpCycle {
 
     fn file_done(&self, py: Python<'_>, result: FileResult, unused: Option<Lent>) {
         let mut state = self.state();
+        if let FileResult::PeerLeft = result {
+            // The connection tells only who sends.
+            state.note_peer_left();
+        }
         state.file = FileState::Done(result);
         if let Some(lent) = unused {
             state.answer.give_back(lent);

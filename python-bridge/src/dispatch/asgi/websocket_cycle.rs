@@ -13,8 +13,11 @@ use super::http_answer::HttpAnswer;
 use super::http_cycle::Surroundings;
 use super::waiters::Waiters;
 use super::websocket_channel::{Listener, News};
+use super::websocket_sending::refuse;
 use super::words::Words;
+use crate::dispatch::settle::INTERNAL_ERROR_BODY;
 use crate::errors::log_exception;
+use crate::reply_reader::Lines;
 
 /// The peer has left without a close frame (RFC 6455 section 7.1.5).
 const CLOSE_ABNORMAL: u16 = 1006;
@@ -92,7 +95,7 @@ impl WebSocketCycle {
             return Ok(Some(message.into_any()));
         }
         let received = match (&state.closed, &state.handle) {
-            (None, Some(handle)) => handle.take_message(),
+            (None, Some(handle)) => take_message(handle),
             (None, None) => Received::Closed(CLOSE_DENIED, String::new()),
             (Some((code, reason)), _) => Received::Closed(*code, reason.clone()),
         };
@@ -124,6 +127,7 @@ impl WebSocketCycle {
             let mut state = self.state();
             let stage = std::mem::replace(&mut state.stage, Stage::Closed);
             let handle = state.handle.take();
+            state.lacks_room = false;
             let is_closed =
                 state.closed.is_some() || handle.as_ref().is_some_and(ReplyHandle::is_closed);
             (stage, handle, is_closed)
@@ -142,14 +146,21 @@ impl WebSocketCycle {
         if let Stage::Denying(mut answer) = stage
             && let Some(handle) = answer.give_up()
         {
-            handle.fail();
+            // Cut, if the app's own answer had begun.
+            match answer.has_gone_out() {
+                true => handle.fail(),
+                false => refuse_for_failure(handle),
+            }
         }
         match (handle, result) {
             // An open conversation ends as usual, one that the app has closed has ended already.
             (Some(handle), Ok(_)) if !was_connecting => handle.end(),
+            (Some(handle), _) if was_connecting => refuse_for_failure(handle),
             (Some(handle), _) => handle.fail(),
             (None, _) => {}
         }
+        // Tasks that the app has left behind.
+        self.waiters.wake(py);
     }
 
     pub(super) fn unexpected(&self, kind: &str) -> PyErr {
@@ -181,20 +192,8 @@ impl WebSocketCycle {
                     let is_closed = state.handle.as_ref().is_some_and(ReplyHandle::is_closed);
                     state.lacks_room &= !is_closed;
                 }
-                News::PeerLeft => {
-                    state.lacks_room = false;
-                    // Messages that came before it are lost with the connection; how it ended is not, if it was told.
-                    let told = loop {
-                        match state.handle.as_ref().map(ReplyHandle::take_message) {
-                            Some(Received::Message(..)) => {}
-                            Some(Received::Closed(code, reason)) => break (code, reason),
-                            Some(Received::Nothing) | None => {
-                                break (CLOSE_ABNORMAL, String::new());
-                            }
-                        }
-                    };
-                    state.closed.get_or_insert(told);
-                }
+                // What came before it is there to be received.
+                News::PeerLeft => state.lacks_room = false,
             }
         }
         self.waiters.wake(py);
@@ -218,5 +217,21 @@ impl WebSocketCycle {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // Never held while Python code of the app runs; nothing in this file panics under it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn refuse_for_failure(handle: ReplyHandle) {
+    refuse(handle, 500, Lines::Json, INTERNAL_ERROR_BODY);
+}
+
+/// Takes a message; a peer that has left without a word has closed with 1006.
+fn take_message(handle: &ReplyHandle) -> Received {
+    match handle.take_message() {
+        // A message may have come just before it left.
+        Received::Nothing if handle.peer_left() => match handle.take_message() {
+            Received::Nothing => Received::Closed(CLOSE_ABNORMAL, String::new()),
+            received => received,
+        },
+        received => received,
     }
 }
