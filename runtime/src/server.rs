@@ -281,9 +281,11 @@ impl BoundServer {
                         Err(_) => Err(StartError::new("the work-stealing runtime panicked")),
                     };
                 }
-                recv(ready) -> _ => {
-                    // A server that was told to stop while it started never was ready.
-                    let on_ready = on_ready.take().filter(|_| !stop.is_asked());
+                recv(ready) -> told => {
+                    // A start that failed tells nothing and hangs up. A server that was told to stop while it
+                    // started never was ready either.
+                    let is_ready = told.is_ok() && !stop.is_asked();
+                    let on_ready = on_ready.take().filter(|_| is_ready);
                     on_ready.into_iter().for_each(|on_ready| on_ready());
                 }
                 recv(self.requests) -> request => {
