@@ -1,6 +1,6 @@
-"""A TurboAPI app, served as it is. Needs `pip install turboapi==0.3.16`; `turbo-shard turboapi_app:served` serves it.
+"""A TurboAPI app: notes, kept in memory. Needs `pip install turboapi==0.3.16`. Serve it with
 
-`app` is TurboAPI's own object; `served` is what turbo-shard makes of it.
+turbo-shard turboapi_app:app --app-dir examples
 """
 
 from threading import Lock
@@ -8,8 +8,6 @@ from typing import Any
 
 from satya import Field, Model
 from turboapi import TurboAPI
-
-from turbo_shard.turboapi import adapt
 
 app = TurboAPI(title="Notes", version="1.0")
 
@@ -40,6 +38,3 @@ def add(note: Note) -> Any:
         note_id = len(NOTES) + 1
         NOTES[note_id] = note.text
     return {"id": note_id, "text": note.text}, 201
-
-
-served = adapt(app)

@@ -80,7 +80,8 @@ class Result:
 
     def cells(self) -> list[str]:
         companions = [f"{name} {version}" for name, version in self.companions.items()]
-        cells = [f"{self.framework} {self.version}", self.python]
+        name, comma, interface = self.framework.partition(",")
+        cells = [f"{name} {self.version}{comma}{interface}", self.python]
         cells += [self.arm_cell(arm) for arm in ARMS]
         return [*cells, ", ".join(companions)]
 

@@ -5,15 +5,17 @@
 # shellcheck disable=SC2016  # Prose has backticks; commands are expanded when they are run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+root=$PWD
 
 log=$(mktemp)
+apps=$(mktemp -d)
 server=
 finish() {
     if [[ -n $server ]]; then
         kill "$server" 2>/dev/null || true
         wait "$server" 2>/dev/null || true
     fi
-    rm -f "$log"
+    rm -rf "$log" "$apps"
 }
 trap finish EXIT
 
@@ -24,10 +26,11 @@ show() {
     printf '```\n\n'
 }
 
-start() {
+# Starts a server; what it says until it is ready is shown, and what it says later is in $log.
+serve() {
     : >"$log"
-    printf '```console\n$ turbo-shard multi_route_app:app --app-dir examples --port 0 %s & PID=$!\n' "$*"
-    .venv/bin/turbo-shard multi_route_app:app --app-dir examples --port 0 "$@" 2>"$log" &
+    printf '```console\n$ turbo-shard %s --port 0 & PID=$!\n' "$*"
+    "$root/.venv/bin/turbo-shard" "$@" --port 0 2>"$log" &
     server=$!
     until grep -q '^turbo-shard ready' "$log"; do
         kill -0 "$server" 2>/dev/null || { cat "$log"; exit 1; }
@@ -36,8 +39,10 @@ start() {
     cat "$log"
     printf '```\n\n'
     URL=$(sed -n 's/^turbo-shard ready on \(http[^ ]*\).*/\1/p' "$log")
-    export PID=$server URL PORT=${URL##*:}
+    export PID=$server URL PORT=${URL##*:} LOG=$log
 }
+
+start() { serve multi_route_app:app --app-dir examples "$@"; }
 
 stop() {
     kill "$server"
@@ -52,7 +57,7 @@ cat <<'TEXT'
 # See for yourself
 
 Each claim with the command that shows it and what it printed. `scripts/verify.sh > docs/verify.md` wrote this page; run
-it on your machine. `$PID`, `$PORT` and `$URL` are those of the server that the section starts.
+it on your machine. `$PID`, `$PORT` and `$URL` are those of the server that the section starts, `$LOG` is where it writes.
 
 TEXT
 start --shards 2
@@ -103,6 +108,49 @@ show "for t in /proc/\$PID/task/*; do echo \"\$(cat \$t/comm): \$(grep Cpus_allo
 show "ss -Hltn \"sport = :\$PORT\""
 show "curl -s \$URL/users/7; echo"
 stop
+
+echo '## An ASGI app: where does it run, and how many of it are there?'; echo
+cat >"$apps/facts.py" <<'PYTHON'
+import sys
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+
+
+def here():
+    """The kernel's name of this thread."""
+    with open("/proc/thread-self/comm") as name:
+        return name.read().strip()
+
+
+@asynccontextmanager
+async def lifespan(app):
+    print("startup on", here(), file=sys.stderr, flush=True)
+    yield {"started_on": here()}
+    print("shutdown on", here(), file=sys.stderr, flush=True)
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.get("/")
+async def facts(request: Request):
+    started_on = request.state.started_on
+    return f"handler on {here()}, lifespan on {started_on}, app instance {id(app):#x}"
+PYTHON
+printf '```python\n'; cat "$apps/facts.py"; printf '```\n\n'
+cd "$apps"
+serve facts:app --shards 2
+show "for n in {1..40}; do curl -s \$URL/; echo; done | sort | uniq -c"
+echo 'Each shard has an instance of the app and a lifespan of its own, and its handlers run on the thread that owns the connection.'; echo
+show "kill -TERM \$PID; wait \$PID; echo \"exit status \$?\"; grep down \$LOG"
+server=
+
+echo 'With one instance for all, on request; each loop still has a lifespan of its own:'; echo
+serve facts:app --shards 2 --app-per-shard never
+show "for n in {1..40}; do curl -s \$URL/; echo; done | sort | uniq -c"
+stop
+cd "$root"
 
 echo '## Does a stop end cleanly?'; echo
 start --shards 2

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import getopt
 import http.client
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from server_process import ROOT, run_command
+from server_process import ROOT, environment, run_command
 from waiting import TIMEOUT_S
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -19,6 +22,13 @@ _BLOCK = re.compile(
     r"^(?:<!-- (?P<note>[^\n]*) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+# An app of our own, one of a framework that the tests have, or a bare ASGI or WSGI app.
+_APP = re.compile(
+    r"^(app = (App|FastAPI|Starlette|Litestar|Flask)\(|async def app\(scope, receive, send\):"
+    r"|def app\(environ, start_response\):)",
+    re.MULTILINE,
+)
+_CLIENT = "# client.py\n"
 _DATE = re.compile(r"^date: .*$", re.MULTILINE)
 
 
@@ -30,15 +40,28 @@ class Step(NamedTuple):
 
 
 class Example(NamedTuple):
-    """A Python block that defines an app, and the console block right after it, if there is one."""
+    """A Python block that defines an app; the client right after it and the console block after that, if there are."""
 
     name: str
     source: str
+    client: str
     steps: list[Step]
 
     @property
+    def is_native(self) -> bool:
+        return "app = App()" in self.source
+
+    @property
     def requests(self) -> list[Step]:
-        return [step for step in self.steps if step.command.startswith("curl ")]
+        return [
+            step for step in self.steps if step.command.startswith(("curl ", "python client.py"))
+        ]
+
+    @property
+    def options(self) -> list[str]:
+        """What the server is given, where a line starts it: `turbo-shard app:app --body-max 1K &`."""
+        started = [step.command for step in self.steps if step.command.endswith(" &")]
+        return [word for command in started for word in shlex.split(command)[2:-1]]
 
     @property
     def refusals(self) -> list[Step]:
@@ -51,14 +74,16 @@ def examples(page: Path) -> list[Example]:
     found = []
     for number, block in enumerate(blocks):
         is_out = (block["note"] or "").startswith("not run: ")
-        if block["language"] != "python" or "app = App()" not in block["text"] or is_out:
+        if block["language"] != "python" or not _APP.search(block["text"]) or is_out:
             continue
-        after = blocks[number + 1] if number + 1 < len(blocks) else None
-        is_console = after is not None and after["language"] == "console"
+        after = blocks[number + 1 :]
+        client = ""
+        if after and after[0]["language"] == "python" and after[0]["text"].startswith(_CLIENT):
+            client = after.pop(0)["text"]
+        is_console = bool(after) and after[0]["language"] == "console"
         line = text.count("\n", 0, block.start()) + 1
-        name = f"{page.name}:{line}"
-        steps = steps_of(after["text"]) if after is not None and is_console else []
-        found.append(Example(name, block["text"], steps))
+        steps = steps_of(after[0]["text"]) if is_console else []
+        found.append(Example(f"{page.name}:{line}", block["text"], client, steps))
     return found
 
 
@@ -101,9 +126,35 @@ def curl(command: str, port: int) -> str:
     return f"HTTP/1.1 {answer.status} {answer.reason}\n{fields}\n{text}"
 
 
+def run_client(source: str, port: int) -> str:
+    """What the client of an example prints. It is told where the server listens, which is not where the page says."""
+    told = source.replace("localhost:8000", f"127.0.0.1:{port}")
+    return subprocess.run(
+        [sys.executable, "-c", told],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+        timeout=TIMEOUT_S,
+    ).stdout
+
+
 def turbo_shard(command: str, folder: Path) -> str:
     """What the command line says, for what does not serve."""
-    return run_command(*shlex.split(command)[1:], cwd=folder).stderr
+    if "|" not in command:
+        return run_command(*shlex.split(command)[1:], cwd=folder).stderr
+    # A line for a shell, with what it takes out of what the server says.
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment(PATH=path),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=TIMEOUT_S,
+    ).stdout
 
 
 def comparable(shown: str) -> str:

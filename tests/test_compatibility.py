@@ -24,6 +24,11 @@ def test_page_shows_the_kept_results() -> None:
     assert text == compatibility.page_with(text, compatibility.table(compatibility.kept_results()))
 
 
+def test_page_has_a_line_for_every_framework() -> None:
+    lined = {result.framework for result in compatibility.kept_results()}
+    assert lined == {framework.name for framework in FRAMEWORKS}
+
+
 def test_kept_results_are_of_the_pinned_versions() -> None:
     for result in compatibility.kept_results():
         if result.build == compatibility.build_name():
@@ -72,8 +77,8 @@ def test_results_of_other_pythons_stay() -> None:
     ("passed", "cell"), [(3, "all 3 pass"), (2, "**2 of 3 pass**"), (0, "**0 of 3 pass**")]
 )
 def test_line_says_what_passed_and_what_was_not_run(passed: int, cell: str) -> None:
-    cells = result("Flask", "3.14t", passed).cells()
-    assert cells == ["Flask 1.0", "CPython 3.14t", cell, "not run", "not run", "msgspec 2"]
+    cells = result("Django, ASGI", "3.14t", passed).cells()
+    assert cells == ["Django 1.0, ASGI", "CPython 3.14t", cell, "not run", "not run", "msgspec 2"]
 
 
 def test_page_without_markers_is_refused() -> None:

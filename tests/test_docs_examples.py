@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from docs_blocks import PAGES, Example, comparable, curl, examples, turbo_shard
+from docs_blocks import PAGES, Example, comparable, curl, examples, run_client, turbo_shard
 from server_process import COMMAND, ROOT, ServerProcess
+from server_process import EXAMPLES as EXAMPLES_DIR
 from turbo_shard import App
 from turbo_shard.cli_options import OPTIONS, Kind, Option
 
 EXAMPLES = [example for page in PAGES for example in examples(page)]
 RUNNING = ROOT / "docs" / "running.md"
+EXAMPLE_COMMANDS = re.findall(
+    r"`\.venv/bin/turbo-shard (\S+) --app-dir examples`", (EXAMPLES_DIR / "README.md").read_text()
+)
 
 
 def only(examples: list[Example]) -> pytest.MarkDecorator:
@@ -34,8 +38,11 @@ def test_shown_app_can_be_served(
     # Annotations are looked up in the module of this name.
     monkeypatch.setitem(sys.modules, "shown_app", module)
     spec.loader.exec_module(module)
-    assert isinstance(module.app, App)
-    assert module.app.endpoints()
+    if example.is_native:
+        assert isinstance(module.app, App)
+        assert module.app.endpoints() or module.app.websocket_door()
+    else:
+        assert callable(module.app)
 
 
 @only([example for example in EXAMPLES if example.requests])
@@ -44,10 +51,13 @@ def test_shown_requests_are_answered_as_shown(example: Example, tmp_path: Path) 
     is_script = "serve(app" in example.source
     command = (sys.executable, str(tmp_path / "app.py")) if is_script else (str(COMMAND),)
     with ServerProcess(
-        "app:app", app_dir=tmp_path, command=command, variables={"PORT": "0"}
+        "app:app", *example.options, app_dir=tmp_path, command=command, variables={"PORT": "0"}
     ) as server:
         for step in example.requests:
-            printed = curl(step.command, server.port)
+            if step.command.startswith("curl "):
+                printed = curl(step.command, server.port)
+            else:
+                printed = run_client(example.client, server.port)
             assert comparable(printed) == comparable(step.shown), step.command
 
 
@@ -57,6 +67,20 @@ def test_shown_mistakes_are_refused_as_shown(example: Example, tmp_path: Path) -
     for step in example.refusals:
         printed = turbo_shard(step.command, tmp_path)
         assert printed.replace(str(tmp_path), "/srv").strip() == step.shown, step.command
+
+
+@pytest.mark.parametrize("app", EXAMPLE_COMMANDS)
+def test_listed_example_starts_with_its_command(app: str, tmp_path: Path) -> None:
+    if app.startswith("turboapi") and importlib.util.find_spec("turboapi") is None:
+        pytest.skip("TurboAPI is not installed")
+    variables = {"TODO_DATABASE": str(tmp_path / "todo.sqlite3")}
+    with ServerProcess(app, app_dir=EXAMPLES_DIR, variables=variables) as server:
+        assert server.url
+
+
+def test_every_example_is_listed() -> None:
+    listed = {app.partition(":")[0] for app in EXAMPLE_COMMANDS}
+    assert listed == {path.stem for path in EXAMPLES_DIR.glob("*.py")}
 
 
 def test_every_feature_has_requests_that_are_run() -> None:

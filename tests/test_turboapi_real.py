@@ -137,7 +137,7 @@ def test_background_task_runs_and_exception_handler_answers(one: httpx.Client) -
 
 def test_example_is_served(arm: Arm) -> None:
     with (
-        ServerProcess("turboapi_app:served", *arm.options, app_dir=EXAMPLES) as server,
+        ServerProcess("turboapi_app:app", *arm.options, app_dir=EXAMPLES) as server,
         server.client() as client,
     ):
         assert client.get("/notes/1").json() == {"id": 1, "text": "hello"}

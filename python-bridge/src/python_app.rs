@@ -108,12 +108,12 @@ impl PythonApp {
                 host.move_in(lifespan.into_tenant(tenant));
                 let door = match door.is_none() {
                     true => None,
-                    false => Some(AsgiService::of_shard(
+                    false => Some(Box::new(AsgiService::of_shard(
                         py,
                         Arc::clone(&host),
                         "",
                         Arc::clone(&pool),
-                    )?),
+                    )?)),
                 };
                 let coroutines = Coroutines::hosted(Arc::clone(&host));
                 let native = native_service(py, &object.unbind(), coroutines, Arc::clone(&pool))?;
@@ -122,6 +122,7 @@ impl PythonApp {
             Interface::Asgi => {
                 let lifespan = served.start_lifespan(py, &host, &object)?;
                 host.move_in(lifespan.into_tenant(&object));
+                host.asyncio(py)?.keep_running(py)?;
                 AppService::Asgi(AsgiService::of_shard(
                     py,
                     Arc::clone(&host),
@@ -171,12 +172,12 @@ impl PythonApp {
                     })?;
                 }
                 let door = match has_door {
-                    true => Some(AsgiService::of_worker(
+                    true => Some(Box::new(AsgiService::of_worker(
                         py,
                         Arc::clone(&asyncio),
                         "",
                         Arc::clone(&pool),
-                    )?),
+                    )?)),
                     false => None,
                 };
                 let coroutines = Coroutines::threads(asyncio);
@@ -282,7 +283,7 @@ fn one_line(py: Python<'_>, error: &PyErr) -> String {
 /// The service of the app's interface.
 enum AppService {
     /// The door is for the WebSockets of an app that has some.
-    Native(NativeService, Option<AsgiService>),
+    Native(NativeService, Option<Box<AsgiService>>),
     Asgi(AsgiService),
     Wsgi(WsgiService),
 }

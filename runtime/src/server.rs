@@ -282,10 +282,9 @@ impl BoundServer {
                     };
                 }
                 recv(ready) -> told => {
-                    // A start that failed tells nothing and hangs up. A server that was told to stop while it
-                    // started never was ready either.
-                    let is_ready = told.is_ok() && !stop.is_asked();
-                    let on_ready = on_ready.take().filter(|_| is_ready);
+                    // A server that was told to stop while it started never was ready, nor is one whose start has failed:
+                    // its end of this channel is gone, and why is about to be told.
+                    let on_ready = on_ready.take().filter(|_| told.is_ok() && !stop.is_asked());
                     on_ready.into_iter().for_each(|on_ready| on_ready());
                 }
                 recv(self.requests) -> request => {

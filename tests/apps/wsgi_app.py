@@ -235,7 +235,7 @@ def exc_info(environ: Environ, start: Start) -> Iterable[bytes]:
     try:
         raise ValueError("what exc_info tells of")
     except ValueError:
-        start("500 Oops", [*TEXT, ("X-Second", "yes")], sys.exc_info())
+        start("500 Oops", [*TEXT, ("X-Second", "yes")], exc_info=sys.exc_info())
     return [b"an error page"]
 
 

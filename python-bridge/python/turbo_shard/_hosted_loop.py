@@ -76,8 +76,21 @@ class HostedLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, epoll_fd: int) -> None:
         super().__init__(HostedSelector(epoll_fd))
+        # What the thread's running loop is between turns.
+        self._between_turns: HostedLoop | None = None
         self._run_forever_setup()
         events._set_running_loop(None)
+        # Each task that starts asks twice; Python's own methods would take a tenth of a short request's time.
+        self.is_running = True.__bool__  # type: ignore[method-assign]
+
+    def set_debug(self, enabled: bool) -> None:
+        super().set_debug(enabled)
+        self.get_debug = bool(enabled).__bool__  # type: ignore[method-assign]
+
+    def keep_running(self) -> None:
+        """Be the thread's running loop between turns as well: where nothing but coroutines runs on the thread."""
+        self._between_turns = self
+        events._set_running_loop(self)
 
     def turn(self) -> None:
         """Run what is ready, in a few rounds; the descriptors are looked at in the first."""
@@ -91,7 +104,7 @@ class HostedLoop(asyncio.SelectorEventLoop):
                 selector.looks = False
         finally:
             selector.looks = True
-            events._set_running_loop(None)
+            events._set_running_loop(self._between_turns)
 
     def run_here[T](
         self, coroutine: Coroutine[Any, Any, T], bell_fd: int, on_bell: Callable[[], None]
@@ -108,7 +121,7 @@ class HostedLoop(asyncio.SelectorEventLoop):
         finally:
             self.remove_reader(bell_fd)
             selector.waits = False
-            events._set_running_loop(None)
+            events._set_running_loop(self._between_turns)
         return task.result()
 
     def add_signal_handler(  # type: ignore[override]
@@ -122,6 +135,7 @@ class HostedLoop(asyncio.SelectorEventLoop):
 
     def leave_shard(self, seconds: float) -> int:
         """Stop being hosted, then `close`."""
+        del self.is_running
         events._set_running_loop(self)
         self._run_forever_cleanup()
         self._selector.waits = True

@@ -20,6 +20,7 @@ mod settle;
 mod slow_calls;
 mod wsgi;
 mod wsgi_environ;
+mod wsgi_head;
 mod wsgi_keys;
 mod wsgi_response;
 

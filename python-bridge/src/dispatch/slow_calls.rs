@@ -1,6 +1,7 @@
 //! Notices handlers that hold their shard for long, and says so once per route. Knows nothing of Python.
 
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// An inline handler that takes longer kept all other connections of its shard waiting for as long.
@@ -23,21 +24,31 @@ pub(super) fn coarse_ms() -> u64 {
 pub(super) fn watch(label: &str, began_ms: u64, advice: &str) {
     let held_ms = coarse_ms().saturating_sub(began_ms);
     if held_ms > HELD_MS_MAX {
-        report(label, held_ms, advice);
+        report(label, &format!("handler {label}"), held_ms, advice);
+    }
+}
+
+/// As [`watch`], for an app whose routes nobody but itself knows: said once for the app, with the request by its name.
+#[inline]
+pub(super) fn watch_app(app: &str, request: &dyn Display, began_ms: u64, advice: &str) {
+    let held_ms = coarse_ms().saturating_sub(began_ms);
+    if held_ms > HELD_MS_MAX {
+        // Peers choose the paths: they must not make the set of what was said grow.
+        report(app, &format!("{app} ({request})"), held_ms, advice);
     }
 }
 
 #[cold]
-fn report(label: &str, held_ms: u64, advice: &str) {
+fn report(key: &str, label: &str, held_ms: u64, advice: &str) {
     // Only slow calls come here, so that a lock which all shards share does no harm.
     static REPORTED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
     let is_new = REPORTED
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .insert(label.to_owned());
+        .insert(key.to_owned());
     if is_new {
         log::warn!(
-            "handler {label} held its shard for {held_ms} ms, with all its connections waiting; {advice}"
+            "{label} held its shard for {held_ms} ms, with all its connections waiting; {advice}"
         );
     }
 }

@@ -18,7 +18,8 @@ use super::clean_context::CleanContext;
 use super::native::READ_BODY;
 use super::overload;
 use super::wsgi_environ::{EnvironMaker, EnvironParts, WsgiRequest};
-use super::wsgi_response::{Broken, Progress, StartResponse, body_bytes, type_name};
+use super::wsgi_head::type_name;
+use super::wsgi_response::{Broken, Progress, StartResponse, body_bytes};
 use crate::errors::log_exception;
 use crate::python_thread::{Owned, attached};
 

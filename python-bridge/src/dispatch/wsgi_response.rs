@@ -1,6 +1,5 @@
 //! An answer of a WSGI app: what `start_response` was told, and how far it has gone out. Knows no environ.
 
-use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::{
@@ -8,27 +7,12 @@ use pyo3::exceptions::{
 };
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
-use turbo_shard_runtime::protocol::{BodyLength, HeaderLines};
+use pyo3::types::{PyBytes, PyTuple};
+use turbo_shard_runtime::protocol::BodyLength;
 use turbo_shard_runtime::{Flow, ReplyHandle};
 
+use super::wsgi_head::{Head, type_name};
 use crate::streaming::{Gate, Gone};
-
-/// Room for the header lines of most answers.
-const LINES_BYTES: usize = 256;
-
-/// HTTP's connection headers (RFC 2616 section 13.5.1, which PEP 3333 refers to): the server's alone.
-const HOP_BY_HOP: [&str; 9] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "trailers",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Why an answer ends before its time.
 pub(super) enum Broken {
@@ -50,12 +34,6 @@ pub(super) enum Progress {
     MayGoOn,
     /// It has no body, however long the app's is.
     HasNoBody,
-}
-
-/// What the app has said last about its head.
-struct Head {
-    status: u16,
-    lines: HeaderLines,
 }
 
 /// How far the answer has come.
@@ -94,7 +72,7 @@ pub(crate) struct Write {
 
 #[pymethods]
 impl StartResponse {
-    #[pyo3(signature = (status, headers, exc_info = None, /))]
+    #[pyo3(signature = (status, headers, /, exc_info = None))]
     fn __call__(
         slf: &Bound<'_, StartResponse>,
         status: &Bound<'_, PyAny>,
@@ -297,98 +275,6 @@ impl StartResponse {
     }
 }
 
-impl Head {
-    fn read(status: &Bound<'_, PyAny>, headers: &Bound<'_, PyAny>) -> PyResult<Head> {
-        let status = read_status(status)?;
-        let Ok(headers) = headers.cast::<PyList>() else {
-            return Err(PyTypeError::new_err(format!(
-                "WSGI headers are a list of (name, value) tuples, not {}",
-                type_name(headers)
-            )));
-        };
-        let mut lines = HeaderLines::with_capacity(LINES_BYTES);
-        for header in headers {
-            let pair = header
-                .cast::<PyTuple>()
-                .ok()
-                .filter(|pair| pair.len() == 2)
-                .ok_or_else(|| {
-                    PyTypeError::new_err(format!(
-                        "a WSGI header is a tuple (name, value), not {}",
-                        type_name(&header)
-                    ))
-                })?;
-            push(&mut lines, &pair.get_item(0)?, &pair.get_item(1)?)?;
-        }
-        Ok(Head { status, lines })
-    }
-}
-
-/// The number in `404 Not Found`. The reason phrase is not needed: the server has its own.
-fn read_status(status: &Bound<'_, PyAny>) -> PyResult<u16> {
-    let Ok(text) = status.cast::<PyString>() else {
-        return Err(PyTypeError::new_err(format!(
-            "a WSGI status is a str such as '200 OK', not {}",
-            type_name(status)
-        )));
-    };
-    let text = text.to_str()?;
-    match text.as_bytes() {
-        [a @ b'2'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9']
-        | [a @ b'2'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b' ', ..] => {
-            let digit = |byte: &u8| u16::from(byte - b'0');
-            Ok(digit(a) * 100 + digit(b) * 10 + digit(c))
-        }
-        _ => Err(PyValueError::new_err(format!(
-            "a WSGI status is a number from 200 to 999 and a reason, such as '200 OK', not {text:?}"
-        ))),
-    }
-}
-
-fn push(
-    lines: &mut HeaderLines,
-    name: &Bound<'_, PyAny>,
-    value: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    let name = header_bytes(name, || String::from("a WSGI header's name"))?;
-    let quoted = || format!("{:?}", String::from_utf8_lossy(&name));
-    if HOP_BY_HOP
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-    {
-        return Err(PyValueError::new_err(format!(
-            "a WSGI app must not send the hop-by-hop header {}: the connection is the server's",
-            quoted()
-        )));
-    }
-    let value = header_bytes(value, || format!("the value of header {}", quoted()))?;
-    lines
-        .push(&name, &value)
-        .map_err(|misuse| PyValueError::new_err(format!("header {}: {misuse}", quoted())))
-}
-
-/// The bytes that a str of PEP 3333 stands for: one per character.
-fn header_bytes<'a>(
-    text: &'a Bound<'_, PyAny>,
-    what: impl Fn() -> String,
-) -> PyResult<Cow<'a, [u8]>> {
-    let Ok(text) = text.cast::<PyString>() else {
-        return Err(PyTypeError::new_err(format!(
-            "{} must be a str, not {}",
-            what(),
-            type_name(text)
-        )));
-    };
-    let text = text.to_str()?;
-    if text.is_ascii() {
-        return Ok(Cow::Borrowed(text.as_bytes()));
-    }
-    let bytes: Result<Vec<u8>, _> = text.chars().map(u8::try_from).collect();
-    bytes
-        .map(Cow::Owned)
-        .map_err(|_| PyValueError::new_err(format!("{} has characters beyond latin-1", what())))
-}
-
 /// A piece of a body.
 pub(super) fn body_bytes<'a, 'py>(
     piece: &'a Bound<'py, PyAny>,
@@ -422,11 +308,4 @@ fn not_called() -> PyErr {
 
 fn ended() -> PyErr {
     PyRuntimeError::new_err("the request has ended")
-}
-
-pub(super) fn type_name(object: &Bound<'_, PyAny>) -> String {
-    match object.get_type().name() {
-        Ok(name) => name.to_string(),
-        Err(_) => String::from("an object"),
-    }
 }

@@ -85,7 +85,10 @@ impl Peer {
             self.send(&mut socket)?;
             match socket.closing() {
                 Closing::Open => {}
-                Closing::AfterOutput { linger: true } => self.stream.shutdown(Shutdown::Write)?,
+                // Fails if the peer is gone, which the next read will tell.
+                Closing::AfterOutput { linger: true } => {
+                    let _ = self.stream.shutdown(Shutdown::Write);
+                }
                 Closing::AfterOutput { linger: false } | Closing::Now => return Ok(()),
             }
             self.receive(&mut socket)?;

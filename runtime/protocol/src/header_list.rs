@@ -4,6 +4,9 @@ use crate::limits::RESPONSE_HEAD_BYTES_MAX;
 use crate::misuse::Misuse;
 use crate::syntax::{is_field_value, is_token, list_elements, parse_digits, trim_ows};
 
+/// Room that is made with the first line.
+const LINES_BYTES_INITIAL: usize = 256;
+
 /// Header lines of one answer: `name: value CRLF`, ready to send. [`clear`](HeaderLines::clear) keeps the memory.
 ///
 /// What an app may say about framing and the connection is limited, because both belong to the server:
@@ -71,6 +74,10 @@ impl HeaderLines {
             return Err(Misuse::HeadTooLarge);
         }
         if self.is_stored(name, value)? {
+            if self.bytes.capacity() == 0 {
+                // Most lists stay below this; growing step by step would cost more than the memory.
+                self.bytes.reserve(LINES_BYTES_INITIAL);
+            }
             self.bytes.extend_from_slice(name);
             self.bytes.extend_from_slice(b": ");
             self.bytes.extend_from_slice(value);

@@ -2,7 +2,7 @@
 //!
 //! The constants are the defaults of [`Limits`], which a server sets at run time, and the hard ceilings above which no
 //! setting may go. "Worst case" is per connection; a shard multiplies it by the connections that it accepts. A
-//! connection between requests holds no buffer at all.
+//! connection between requests holds no buffer at all. Those of WebSockets are in `websocket/limits.rs`.
 
 use std::error::Error;
 use std::fmt;

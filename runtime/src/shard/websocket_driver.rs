@@ -24,6 +24,8 @@ pub(crate) struct WebSocketDriver {
     /// The 101 and what was unsent before it.
     head: Vec<u8>,
     head_sent: usize,
+    /// When the peer must have taken more of it.
+    head_deadline: Tick,
 }
 
 impl WebSocketDriver {
@@ -49,6 +51,7 @@ impl WebSocketDriver {
             slot: Some(switch.slot),
             head: upgraded.output,
             head_sent: 0,
+            head_deadline: now.after_ms(bench.limits.write_timeout_ms),
         }
     }
 
@@ -129,7 +132,7 @@ impl WebSocketDriver {
         for _ in 0..MESSAGES_PER_TURN_MAX {
             if let Some(slot) = &self.slot
                 && !slot.has_room_for_message()
-                && self.websocket.closing() == Closing::Open
+                && self.websocket.is_open()
             {
                 return true;
             }
@@ -183,10 +186,17 @@ impl WebSocketDriver {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Tick> {
-        self.websocket.next_deadline()
+        let of_head = (!self.head.is_empty()).then_some(self.head_deadline);
+        [of_head, self.websocket.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     pub(crate) fn expire<S: Service>(&mut self, _bench: &Workbench<S>, now: Tick) -> bool {
+        if !self.head.is_empty() && self.head_deadline <= now {
+            return true;
+        }
         match self.websocket.expire(now) {
             Expiry::NotYet | Expiry::Refused => false,
             Expiry::Close | Expiry::Cut => {

@@ -48,9 +48,10 @@ def _modules_of(app: Any) -> Iterator[ModuleType]:
     known = set(map(id, handlers))
 
     def is_part(value: object) -> bool:
-        if value is app or isinstance(value, type):
+        # Not isinstance, and static: a module may hold objects that answer any question about their class and
+        # attributes, or refuse to (Django's lazy ones).
+        if value is app or issubclass(type(value), type):
             return value is app
-        # Static: a module may hold objects that answer any question about an attribute, or refuse to.
         registry = getattr_static(value, "registry", None)
         routes_of = getattr(registry, "get_routes", None)
         return callable(routes_of) and any(id(route.handler) in known for route in routes_of())

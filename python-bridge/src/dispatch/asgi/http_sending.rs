@@ -10,7 +10,7 @@ use turbo_shard_runtime::protocol::HeaderLines;
 use super::file_sender::{self, FileResult};
 use super::http_answer::{HttpAnswer, Lent, Refused, Stage};
 use super::http_cycle::{FileState, HttpCycle};
-use super::messages;
+use super::messages::{self, Message};
 use crate::hosted_loop::Job;
 
 impl HttpCycle {
@@ -18,20 +18,21 @@ impl HttpCycle {
     pub(super) fn take_message(self: &Arc<Self>, message: &Bound<'_, PyAny>) -> PyResult<Waits> {
         let py = message.py();
         let words = &*self.around.words;
-        let kind = messages::type_of(message, &words.kind)?;
+        let message = &Message::read(message, words);
+        let kind = message.kind(&words.kind)?;
         match kind.to_str()? {
             "http.response.body" => {
-                let body = messages::field(message, &words.body)?;
+                let body = message.field(&words.body)?;
                 let data = match &body {
                     Some(body) => messages::octets("\"body\"", body)?,
                     None => (&[][..]).into(),
                 };
-                let more = messages::flag(message, &words.more_body, false)?;
+                let more = message.flag(&words.more_body)?;
                 self.tell(py, &kind, |answer| answer.body(&data, more))
             }
             "http.response.start" => {
                 let status = messages::status(message, &words.status)?;
-                let has_trailers = messages::flag(message, &words.trailers, false)?;
+                let has_trailers = message.flag(&words.trailers)?;
                 let mut lines = HeaderLines::new();
                 messages::headers(message, &words.headers, &mut lines)?;
                 self.tell(py, &kind, |answer| {
@@ -41,12 +42,12 @@ impl HttpCycle {
             "http.response.trailers" => {
                 let mut lines = HeaderLines::new();
                 messages::headers(message, &words.headers, &mut lines)?;
-                let more = messages::flag(message, &words.more_trailers, false)?;
+                let more = message.flag(&words.more_trailers)?;
                 self.tell(py, &kind, |answer| answer.trailers(lines, more))
             }
             "http.response.early_hint" => {
                 let mut lines = HeaderLines::new();
-                if let Some(links) = messages::field(message, &words.links)? {
+                if let Some(links) = message.field(&words.links)? {
                     for link in links.try_iter()? {
                         let link = link?;
                         let link = messages::octets("a link", &link)?;
@@ -58,7 +59,7 @@ impl HttpCycle {
                 self.tell(py, &kind, |answer| answer.interim(103, lines))
             }
             "http.response.pathsend" => {
-                let path = messages::field(message, &words.path)?.ok_or_else(|| {
+                let path = message.field(&words.path)?.ok_or_else(|| {
                     PyValueError::new_err("http.response.pathsend needs a \"path\"")
                 })?;
                 let path: String = path.extract()?;

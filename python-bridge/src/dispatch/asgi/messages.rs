@@ -2,60 +2,121 @@
 //! name the field. Knows nothing of where an answer stands.
 
 use std::borrow::Cow;
+use std::ptr;
 
 use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyInt, PyMemoryView, PyString, PyTuple};
 use turbo_shard_runtime::protocol::HeaderLines;
 
-/// A field of a message; None if it is not there.
-#[inline]
-pub(super) fn field<'py>(
-    message: &Bound<'py, PyAny>,
-    name: &Py<PyString>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let py = message.py();
-    if let Ok(dict) = message.cast::<PyDict>() {
-        return dict.get_item(name.bind(py));
-    }
-    match message.get_item(name.bind(py)) {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.is_instance_of::<PyKeyError>(py) => Ok(None),
-        Err(error) => Err(error),
-    }
+use super::words::Words;
+
+/// Fields that an ASGI message has at most, with some room; what lies beyond is looked up one by one.
+const FIELDS_KEPT_MAX: usize = 8;
+
+/// One message: its fields are taken out in one go, since each look-up in a dict that threads may share costs as much.
+pub(super) struct Message<'a, 'py> {
+    whole: &'a Bound<'py, PyAny>,
+    fields: [Option<(*mut ffi::PyObject, Bound<'py, PyAny>)>; FIELDS_KEPT_MAX],
+    /// Every key is one of our own names by identity, so that a name that is not among them is not there at all.
+    is_known_whole: bool,
 }
 
-/// The message's `type`.
-#[inline]
-pub(super) fn type_of<'py>(
-    message: &Bound<'py, PyAny>,
-    name: &Py<PyString>,
-) -> PyResult<Bound<'py, PyString>> {
-    let found = field(message, name)?.ok_or_else(|| {
-        PyValueError::new_err("an ASGI message has a \"type\"; this one has none")
-    })?;
-    found.cast_into::<PyString>().map_err(|error| {
-        PyTypeError::new_err(format!(
-            "an ASGI message's \"type\" is a str, not {}",
-            kind_of(&error.into_inner())
-        ))
-    })
-}
+impl<'a, 'py> Message<'a, 'py> {
+    pub(super) fn read(whole: &'a Bound<'py, PyAny>, words: &Words) -> Message<'a, 'py> {
+        let mut message = Message {
+            whole,
+            fields: [const { None }; FIELDS_KEPT_MAX],
+            is_known_whole: false,
+        };
+        if let Ok(dict) = whole.cast_exact::<PyDict>() {
+            message.is_known_whole = true;
+            let mut places = message.fields.iter_mut();
+            // The dict is locked once for all of its fields.
+            with_critical_section(dict.as_any(), || {
+                let (mut at, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
+                // SAFETY: attached, with a live dict that nobody changes while it is locked.
+                while unsafe { ffi::PyDict_Next(dict.as_ptr(), &mut at, &mut key, &mut value) } != 0
+                {
+                    let place = match words.is_field_name(key) {
+                        true => places.next(),
+                        false => None,
+                    };
+                    match place {
+                        // SAFETY: the dict holds the value, which gets a reference of ours before the lock is released.
+                        Some(place) => {
+                            *place =
+                                Some((key, unsafe { Bound::from_borrowed_ptr(whole.py(), value) }));
+                        }
+                        None => message.is_known_whole = false,
+                    }
+                }
+            });
+        }
+        message
+    }
 
-/// A flag; `default` where it is not there.
-#[inline]
-pub(super) fn flag(
-    message: &Bound<'_, PyAny>,
-    name: &Py<PyString>,
-    default: bool,
-) -> PyResult<bool> {
-    field(message, name)?.map_or(Ok(default), |value| value.is_truthy())
+    pub(super) fn py(&self) -> Python<'py> {
+        self.whole.py()
+    }
+
+    /// A field; None if it is not there.
+    #[inline]
+    pub(super) fn field(&self, name: &Py<PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        for (key, value) in self.fields.iter().flatten() {
+            if *key == name.as_ptr() {
+                return Ok(Some(value.clone()));
+            }
+        }
+        match self.is_known_whole {
+            true => Ok(None),
+            false => self.look_up(name),
+        }
+    }
+
+    /// A field that is there and not None.
+    pub(super) fn given(&self, name: &Py<PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Ok(self.field(name)?.filter(|value| !value.is_none()))
+    }
+
+    #[cold]
+    fn look_up(&self, name: &Py<PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = self.py();
+        match self.whole.get_item(name.bind(py)) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_instance_of::<PyKeyError>(py) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Its `type`.
+    #[inline]
+    pub(super) fn kind(&self, name: &Py<PyString>) -> PyResult<Bound<'py, PyString>> {
+        let found = self.field(name)?.ok_or_else(|| {
+            PyValueError::new_err("an ASGI message has a \"type\"; this one has none")
+        })?;
+        found.cast_into::<PyString>().map_err(|error| {
+            PyTypeError::new_err(format!(
+                "an ASGI message's \"type\" is a str, not {}",
+                kind_of(&error.into_inner())
+            ))
+        })
+    }
+
+    /// A flag; false where it is not there.
+    #[inline]
+    pub(super) fn flag(&self, name: &Py<PyString>) -> PyResult<bool> {
+        self.field(name)?
+            .map_or(Ok(false), |value| value.is_truthy())
+    }
 }
 
 /// The `status` of a head: 200 to 999. bool is an int to Python, but never meant as a status.
-pub(super) fn status(message: &Bound<'_, PyAny>, name: &Py<PyString>) -> PyResult<u16> {
-    let value = field(message, name)?
+pub(super) fn status(message: &Message<'_, '_>, name: &Py<PyString>) -> PyResult<u16> {
+    let value = message
+        .field(name)?
         .ok_or_else(|| PyValueError::new_err("http.response.start needs a \"status\""))?;
     if !value.is_instance_of::<PyInt>() || value.is_instance_of::<PyBool>() {
         return Err(PyTypeError::new_err(format!(
@@ -74,11 +135,11 @@ pub(super) fn status(message: &Bound<'_, PyAny>, name: &Py<PyString>) -> PyResul
 
 /// The `headers` (or trailers) of a message, pushed to `lines`.
 pub(super) fn headers(
-    message: &Bound<'_, PyAny>,
+    message: &Message<'_, '_>,
     name: &Py<PyString>,
     lines: &mut HeaderLines,
 ) -> PyResult<()> {
-    let Some(list) = field(message, name)? else {
+    let Some(list) = message.field(name)? else {
         return Ok(());
     };
     for pair in list.try_iter()? {

@@ -33,7 +33,6 @@ pub(super) struct ScopeMaker {
     /// What all scopes have in common; each begins as a copy.
     http: Owned<PyDict>,
     websocket: Owned<PyDict>,
-    asgi: Owned<PyDict>,
     http_extensions: Owned<PyDict>,
     websocket_extensions: Owned<PyDict>,
     names: HeaderNames,
@@ -42,8 +41,11 @@ pub(super) struct ScopeMaker {
     http_11: Owned<PyString>,
     /// As it stands before the path.
     root_path: String,
-    addresses: RefCell<Vec<Option<(SocketAddr, Owned<PyTuple>)>>>,
+    addresses: RefCell<Vec<Option<KeptAddress>>>,
 }
+
+/// An address and the tuple made of it.
+type KeptAddress = (SocketAddr, Owned<PyTuple>);
 
 impl ScopeMaker {
     pub(super) fn new(py: Python<'_>, words: &Words, root_path: &str) -> PyResult<ScopeMaker> {
@@ -63,6 +65,8 @@ impl ScopeMaker {
             template.set_item(words.kind.bind(py), kind)?;
             template.set_item(words.scheme.bind(py), scheme)?;
             template.set_item(words.root_path.bind(py), root_path)?;
+            // The versions are the same for all: nobody has a reason to write there.
+            template.set_item(words.asgi.bind(py), &asgi)?;
             // Places in the order of the specification: values come with each request.
             for name in names {
                 template.set_item(name.bind(py), py.None())?;
@@ -74,7 +78,6 @@ impl ScopeMaker {
                 "http",
                 "http",
                 &[
-                    &words.asgi,
                     &words.http_version,
                     &words.method,
                     &words.path,
@@ -90,7 +93,6 @@ impl ScopeMaker {
                 "websocket",
                 "ws",
                 &[
-                    &words.asgi,
                     &words.http_version,
                     &words.path,
                     &words.raw_path,
@@ -102,7 +104,6 @@ impl ScopeMaker {
                     &words.extensions,
                 ],
             )?,
-            asgi: Owned::new(asgi.unbind()),
             http_extensions,
             websocket_extensions: extensions(py, &["websocket.http.response"])?,
             names: HeaderNames::new(py),
@@ -165,7 +166,6 @@ impl ScopeMaker {
         connection: &ConnectionInfo,
         state: Option<&Owned<PyDict>>,
     ) -> PyResult<()> {
-        scope.set_item(words.asgi.bind(py), self.asgi.bind(py).copy()?)?;
         let version = match head.version() {
             Version::Http10 => &self.http_10,
             Version::Http11 => &self.http_11,

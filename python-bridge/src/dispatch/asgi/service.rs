@@ -20,9 +20,12 @@ use crate::dispatch::clean_context::CleanContext;
 use crate::dispatch::deferred::RequestName;
 use crate::dispatch::native::READ_BODY;
 use crate::dispatch::settle::{INTERNAL_ERROR_BODY, lines_of};
+use crate::dispatch::slow_calls::{coarse_ms, watch_app};
 use crate::hosted_loop::{AsyncioThreads, CoroutineHost, Eager, Job};
 use crate::python_thread::{Owned, attached};
 use crate::reply_reader::Lines;
+
+const ADVICE: &str = "await what takes so long, or hand it to a thread (asyncio.to_thread)";
 
 /// Where the app lives.
 enum Home {
@@ -49,6 +52,7 @@ impl AsgiService {
         root_path: &str,
         pool: Arc<BlockingPool>,
     ) -> PyResult<AsgiService> {
+        host.asyncio(py)?;
         AsgiService::new(py, Home::Shard(host), root_path, pool)
     }
 
@@ -117,8 +121,10 @@ impl AsgiService {
             tenant.state.as_ref(),
         )?;
         self.context.renew(py)?;
+        let began_ms = coarse_ms();
         let started = start(py, host, &tenant.object, scope, &cycle);
         let name = RequestName(exchange.request);
+        watch_app("the ASGI app", &name, began_ms, ADVICE);
         match started {
             Ok(Eager::Finished(result)) if cycle.is_complete() => {
                 if result.is_err() {

@@ -60,7 +60,7 @@ impl WebSocketCycle {
         handle: ReplyHandle,
     ) -> Arc<WebSocketCycle> {
         let host = Arc::clone(&around.host);
-        let cycle = Arc::new_cyclic(|cycle: &Weak<WebSocketCycle>| {
+        Arc::new_cyclic(|cycle: &Weak<WebSocketCycle>| {
             handle.listen(Box::new(Listener {
                 host,
                 cycle: Weak::clone(cycle),
@@ -77,8 +77,7 @@ impl WebSocketCycle {
                 }),
                 waiters: Waiters::default(),
             }
-        });
-        cycle
+        })
     }
 
     /// What `receive()` returns now; None if it has to wait.

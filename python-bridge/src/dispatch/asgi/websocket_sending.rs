@@ -9,7 +9,7 @@ use turbo_shard_runtime::{Flow, ReplyHandle};
 
 use super::http_answer::{HttpAnswer, Refused};
 use super::http_sending::in_words;
-use super::messages;
+use super::messages::{self, Message};
 use super::websocket_cycle::{Stage, WebSocketCycle};
 
 /// What an app may say where it gives no code.
@@ -18,7 +18,8 @@ impl WebSocketCycle {
     /// Takes a message of the app. Returns whether it has to wait before it sends another.
     pub(super) fn take_message(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
         let words = &*self.around.words;
-        let kind = messages::type_of(message, &words.kind)?;
+        let message = &Message::read(message, words);
+        let kind = message.kind(&words.kind)?;
         match kind.to_str()? {
             "websocket.send" => self.send(message),
             "websocket.accept" => self.accept(message).map(|()| false),
@@ -29,10 +30,10 @@ impl WebSocketCycle {
         }
     }
 
-    fn send(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
+    fn send(&self, message: &Message<'_, '_>) -> PyResult<bool> {
         let (py, words) = (message.py(), &*self.around.words);
-        let bytes = messages::field(message, &words.bytes)?.filter(|value| !value.is_none());
-        let text = messages::field(message, &words.text)?.filter(|value| !value.is_none());
+        let bytes = message.given(&words.bytes)?;
+        let text = message.given(&words.text)?;
         let (kind, payload) = match (bytes, text) {
             (Some(bytes), None) => (
                 MessageKind::Binary,
@@ -71,10 +72,10 @@ impl WebSocketCycle {
         }
     }
 
-    fn accept(&self, message: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn accept(&self, message: &Message<'_, '_>) -> PyResult<()> {
         let words = &*self.around.words;
-        let subprotocol = messages::field(message, &words.subprotocol)?
-            .filter(|value| !value.is_none())
+        let subprotocol = message
+            .given(&words.subprotocol)?
             .map(|value| value.extract::<String>())
             .transpose()?;
         let mut lines = HeaderLines::new();
@@ -102,9 +103,9 @@ impl WebSocketCycle {
     }
 
     /// Says goodbye; before the handshake is accepted that denies it with a 403.
-    fn close(&self, message: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn close(&self, message: &Message<'_, '_>) -> PyResult<()> {
         let words = &*self.around.words;
-        let code = messages::field(message, &words.code)?.filter(|value| !value.is_none());
+        let code = message.given(&words.code)?;
         let code = match code {
             Some(code) => code.extract::<u16>().map_err(|_| {
                 PyValueError::new_err(format!("\"code\" is a close code, not {code}"))
@@ -113,7 +114,7 @@ impl WebSocketCycle {
         };
         let is_open = matches!(self.state().stage, Stage::Open);
         // Before that nobody hears the reason, and one that is no text (FastAPI gives a list) does no harm.
-        let reason = match messages::field(message, &words.reason)? {
+        let reason = match message.field(&words.reason)? {
             Some(reason) if is_open && !reason.is_none() => reason.extract::<String>()?,
             _ => String::new(),
         };
@@ -142,7 +143,7 @@ impl WebSocketCycle {
         }
     }
 
-    fn start_denial(&self, message: &Bound<'_, PyAny>, kind: &Bound<'_, PyString>) -> PyResult<()> {
+    fn start_denial(&self, message: &Message<'_, '_>, kind: &Bound<'_, PyString>) -> PyResult<()> {
         let words = &*self.around.words;
         let status = messages::status(message, &words.status)?;
         let mut lines = HeaderLines::new();
@@ -169,16 +170,16 @@ impl WebSocketCycle {
 
     fn continue_denial(
         &self,
-        message: &Bound<'_, PyAny>,
+        message: &Message<'_, '_>,
         kind: &Bound<'_, PyString>,
     ) -> PyResult<bool> {
         let words = &*self.around.words;
-        let body = messages::field(message, &words.body)?;
+        let body = message.field(&words.body)?;
         let data = match &body {
             Some(body) => messages::octets("\"body\"", body)?,
             None => (&[][..]).into(),
         };
-        let more = messages::flag(message, &words.more_body, false)?;
+        let more = message.flag(&words.more_body)?;
         let mut state = self.state();
         let Stage::Denying(answer) = &mut state.stage else {
             drop(state);

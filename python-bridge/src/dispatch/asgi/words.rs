@@ -1,5 +1,6 @@
 //! The Python objects that every ASGI request of one thread needs, made once. Holds nothing of a request.
 
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
@@ -21,6 +22,19 @@ macro_rules! words {
         }
 
         impl Words {
+            /// Whether the key is, by identity, a name that fields of an app's messages have. Names in an app's code are
+            /// interned, as ours are.
+            #[inline]
+            pub(super) fn is_field_name(&self, key: *mut ffi::PyObject) -> bool {
+                [
+                    &self.kind, &self.status, &self.headers, &self.body, &self.more_body, &self.trailers, &self.text,
+                    &self.bytes, &self.code, &self.reason, &self.subprotocol, &self.path, &self.links,
+                    &self.more_trailers,
+                ]
+                .into_iter()
+                .any(|name| name.as_ptr() == key)
+            }
+
             pub(super) fn new(py: Python<'_>) -> PyResult<Words> {
                 let module = py.import("turbo_shard._asgi")?;
                 Ok(Words {

@@ -33,8 +33,8 @@ impl Deflate {
         }
     }
 
-    /// Appends `message`, which is not empty, to `output` as the payload of one compressed message. False if it did not
-    /// become shorter and may as well be sent as it is; `output` is then as before.
+    /// Appends `message`, which is not empty, to `output` as the payload of one compressed message, even if that is a few
+    /// bytes longer. False if the compressor failed, of which there is no known case; `output` is then as before.
     pub(super) fn compress(&mut self, message: &[u8], output: &mut Vec<u8>) -> bool {
         let start = output.len();
         let compressor = self.compressor.get_or_insert_with(|| {
@@ -44,21 +44,17 @@ impl Deflate {
                 self.params.server_max_window_bits,
             )
         });
-        let is_complete = compress_flushed(compressor, message, output);
-        let has_tail = output[start..].ends_with(&FLUSH_TAIL);
-        if has_tail {
-            output.truncate(output.len() - FLUSH_TAIL.len());
-        }
-        let is_shorter = output.len() - start < message.len();
+        let is_done =
+            compress_flushed(compressor, message, output) && output[start..].ends_with(&FLUSH_TAIL);
+        output.truncate(match is_done {
+            true => output.len() - FLUSH_TAIL.len(),
+            false => start,
+        });
         // A message of which the client sees nothing must not become something that later ones refer to.
-        let is_sent = is_complete && has_tail && (is_shorter || self.keeps_compressor());
-        if !is_sent {
-            output.truncate(start);
-        }
-        if !is_sent || !self.keeps_compressor() {
+        if !is_done || self.params.server_no_context_takeover {
             self.compressor = None;
         }
-        is_sent
+        is_done
     }
 
     /// Inflates the next piece of a message into `message`, which must not exceed `bytes_max`.
@@ -92,8 +88,10 @@ impl Deflate {
         Ok(())
     }
 
-    fn keeps_compressor(&self) -> bool {
-        !self.params.server_no_context_takeover
+    /// Nothing but the parameters is held.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.compressor.is_none() && self.decompressor.is_none()
     }
 }
 
@@ -147,5 +145,61 @@ fn inflate_all(
             false if has_room && consumed == 0 => return Err(WsViolation::DeflateInvalid),
             true | false => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAKEOVER: DeflateParams = DeflateParams {
+        server_no_context_takeover: false,
+        client_no_context_takeover: false,
+        server_max_window_bits: 12,
+    };
+
+    fn deflated(message: &[u8]) -> Vec<u8> {
+        let mut payload = Vec::new();
+        assert!(Deflate::new(TAKEOVER, 6).compress(message, &mut payload));
+        payload
+    }
+
+    #[test]
+    fn a_bomb_never_takes_more_memory_than_a_message_may() {
+        let bomb = deflated(&vec![0; 50_000_000]);
+        for bytes_max in [1, 4096, 100_000, 1_000_000] {
+            for piece_bytes in [1000, bomb.len()] {
+                let mut deflate = Deflate::new(TAKEOVER, 6);
+                let mut message = Vec::new();
+                let refused = bomb
+                    .chunks(piece_bytes)
+                    .find_map(|piece| deflate.inflate(piece, &mut message, bytes_max).err());
+                assert_eq!(refused, Some(WsViolation::MessageTooLarge));
+                assert!(message.capacity() <= bytes_max + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_in_pieces_inflates_to_the_same() {
+        let text = b"The quick brown fox. ".repeat(1000);
+        let payload = deflated(&text);
+        for piece_bytes in [1, 7, payload.len()] {
+            let mut deflate = Deflate::new(TAKEOVER, 6);
+            let mut message = Vec::new();
+            for piece in payload.chunks(piece_bytes) {
+                deflate.inflate(piece, &mut message, text.len()).unwrap();
+            }
+            deflate.finish_inflating(&mut message, text.len()).unwrap();
+            assert_eq!(message, text);
+        }
+    }
+
+    #[test]
+    fn what_stands_before_a_compressed_message_is_left_alone() {
+        let mut output = b"before".to_vec();
+        assert!(Deflate::new(TAKEOVER, 6).compress(b"message", &mut output));
+        assert_eq!(output[..6], *b"before");
+        assert_eq!(output[6..], deflated(b"message"));
     }
 }

@@ -38,21 +38,17 @@ pub const PING_TIMEOUT_MS: u64 = 20_000;
 /// From our close frame to the peer's; then the connection is closed without it. As `websockets`.
 pub const CLOSE_TIMEOUT_MS: u64 = 10_000;
 
-/// Messages smaller than this are not compressed: they fit into one packet anyway, and starting to compress costs a few
-/// microseconds.
-pub const COMPRESSED_BYTES_MIN: usize = 1024;
+/// Messages smaller than this are not compressed; empty ones never are. As `websockets` and uvicorn, which compress all. A
+/// compressor that starts afresh takes about 10 microseconds for a short message, so that a server that sends many short
+/// ones to clients on a fast network is better off with about 1024.
+pub const COMPRESSED_BYTES_MIN: usize = 0;
 
-/// Effort of compression, 1 to 9.
+/// Effort of compression, 1 to 9. 3 takes twice the time of 1 and makes JSON a third to a half smaller; 6 gains 6 % more.
 pub const COMPRESSION_LEVEL: u32 = 3;
 
-/// Window of compression: 2 to the power of this, 9 to 15. Half the memory of 13, and JSON hardly notices.
+/// Window of compression: 2 to the power of this, 9 to 15. As `websockets`. A compressor takes 4 windows of memory, and
+/// JSON of 100 KB becomes 4 % smaller with 15.
 pub const COMPRESSION_WINDOW_BITS: u8 = 12;
-
-/// Memory of one compressor in bytes, without its windows; see [`Compression::context_takeover`].
-pub const COMPRESSOR_BYTES: usize = 256 * 1024;
-
-/// Memory of one decompressor in bytes; see [`Compression::context_takeover`].
-pub const DECOMPRESSOR_BYTES: usize = 44 * 1024;
 
 /// Ceiling of `message_bytes_max` and `frame_bytes_max`: an app takes a message whole.
 pub const MESSAGE_BYTES_CEILING: usize = 1024 * 1024 * 1024;
@@ -126,10 +122,10 @@ pub struct Compression {
     pub level: u32,
     /// See [`COMPRESSION_WINDOW_BITS`].
     pub window_bits: u8,
-    /// Messages may refer to earlier ones: small similar messages shrink much better, but each connection that has
-    /// compressed something holds a compressor ([`COMPRESSOR_BYTES`] and four windows) and a decompressor
-    /// ([`DECOMPRESSOR_BYTES`]) for the rest of its life. Off (the default): both exist only while a message is worked
-    /// on, and an idle connection holds neither; the client is told not to refer back either.
+    /// Messages may refer to earlier ones. Small similar messages shrink much better then, but a connection holds its
+    /// compressor (243 KiB and 4 windows, 259 KiB with the default window) from the first message that it sends and its
+    /// decompressor (47 KiB) from the first compressed one that it gets. Off (the default): both exist only while a
+    /// message is worked on, an idle connection holds neither, and the client is told not to refer back either.
     pub context_takeover: bool,
 }
 

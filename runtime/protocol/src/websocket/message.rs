@@ -101,17 +101,17 @@ impl MessageIntake {
         let Some(open) = &mut self.open else {
             return Err(WsViolation::ContinuationUnexpected);
         };
-        match deflate.filter(|_| open.is_compressed) {
-            Some(deflate) => {
-                deflate.inflate(piece, &mut self.bytes, limits.message_bytes_max)?;
-            }
+        let added = match deflate.filter(|_| open.is_compressed) {
+            Some(deflate) => deflate.inflate(piece, &mut self.bytes, limits.message_bytes_max),
             None => {
                 reserve(&mut self.bytes, piece.len(), limits.message_bytes_max);
                 self.bytes.extend_from_slice(piece);
+                Ok(())
             }
-        }
+        };
+        // What came before a fault is looked at first, so that it does not matter how the bytes were cut.
         match open.kind == MessageKind::Binary || open.scan.accepts(&self.bytes, false) {
-            true => Ok(()),
+            true => added,
             false => Err(WsViolation::TextNotUtf8),
         }
     }
@@ -143,6 +143,12 @@ impl MessageIntake {
     /// The same, moved out.
     pub(super) fn take_bytes(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
+    }
+
+    /// Bytes of memory held.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// Gives all memory back.

@@ -4,6 +4,8 @@
 //! and the ways to part.
 
 mod ending;
+#[cfg(test)]
+mod memory_tests;
 mod reading;
 
 use std::sync::Arc;
@@ -224,6 +226,12 @@ impl WebSocket {
             }
         }
         self.note_time(now);
+    }
+
+    /// Messages go both ways. False from our own close or drain on: then [`next_event`](WebSocket::next_event) yields no
+    /// message any more, and has to be called whether or not the app has room for one, to hear of the peer's close.
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
     }
 
     /// The engine should read. False is backpressure: the app does not take its messages. False also when nothing more

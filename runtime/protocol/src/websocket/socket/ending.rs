@@ -93,37 +93,36 @@ impl WebSocket {
     ///
     /// [`Expiry::Refused`]: the peer was too slow or did not answer a ping; its close frame is in the output.
     pub fn expire(&mut self, now: Tick) -> Expiry {
-        let Some((_, wait)) = self.next_wait().filter(|(deadline, _)| *deadline <= now) else {
-            return Expiry::NotYet;
-        };
-        match wait {
-            Wait::Frame => {
-                self.fail(now, WsViolation::FrameTimeout);
-                Expiry::Refused
-            }
-            Wait::Ping => {
-                let is_heard_out = self.output().is_empty() && self.unread().is_empty();
-                match self.ping.expire(now, is_heard_out, &self.limits) {
-                    PingStep::Rest => Expiry::NotYet,
-                    PingStep::Send => {
-                        write_control(Control::Ping, b"", self.output.tail());
-                        self.note_time(now);
-                        Expiry::NotYet
-                    }
-                    PingStep::GiveUp => {
-                        self.fail(now, WsViolation::PingTimeout);
-                        Expiry::Refused
-                    }
+        // A ping that is due does not hide what is due as well.
+        while let Some((_, wait)) = self.next_wait().filter(|(deadline, _)| *deadline <= now) {
+            match wait {
+                Wait::Ping => self.take_ping_deadline(now),
+                Wait::Frame => self.fail(now, WsViolation::FrameTimeout),
+                Wait::Write => {
+                    self.cut(now);
+                    return Expiry::Cut;
+                }
+                Wait::Close | Wait::Linger => {
+                    self.cut(now);
+                    return Expiry::Close;
                 }
             }
-            Wait::Write => {
-                self.cut(now);
-                Expiry::Cut
+            if matches!(self.phase, Phase::Ending { .. }) {
+                return Expiry::Refused;
             }
-            Wait::Close | Wait::Linger => {
-                self.cut(now);
-                Expiry::Close
+        }
+        Expiry::NotYet
+    }
+
+    fn take_ping_deadline(&mut self, now: Tick) {
+        let is_heard_out = self.output().is_empty() && self.unread().is_empty();
+        match self.ping.expire(now, is_heard_out, &self.limits) {
+            PingStep::Rest => {}
+            PingStep::Send => {
+                write_control(Control::Ping, b"", self.output.tail());
+                self.note_time(now);
             }
+            PingStep::GiveUp => self.fail(now, WsViolation::PingTimeout),
         }
     }
 
