@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import subprocess
 from typing import Any
 
 import pytest
@@ -24,9 +25,19 @@ def refused(arm: Arm, how: str, *options: str, shards: int = 1) -> str:
     """The log of a server whose app does not want to be served."""
     server = serve(arm, how, *options, shards=shards)
     server.launch()
-    assert server.wait() == 3, server.log
+    assert end(server) == 3, server.log
     assert "turbo-shard ready" not in server.log
     return server.log
+
+
+def end(server: ServerProcess) -> int:
+    """The exit status of a server that ends by itself; one that does not is ended with its test."""
+    try:
+        return server.wait()
+    except subprocess.TimeoutExpired:
+        server.process.kill()
+        server.process.wait()
+        raise
 
 
 def told(log: str, what: str) -> list[str]:
@@ -174,6 +185,6 @@ def test_startup_that_never_ends_does_not_keep_a_server_from_ending(
         # Two signals that nobody has looked at between them are one.
         wait_until(lambda: "stopping: " in server.log, "the first signal to work")
         server.signal(signal.SIGTERM)
-    server.wait()
+    end(server)
     assert "turbo-shard ready" not in server.log
     assert "Traceback" not in server.log

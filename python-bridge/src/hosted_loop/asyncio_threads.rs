@@ -2,7 +2,7 @@
 //! Coroutines are handed to the least loaded one.
 
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,9 @@ use crate::python_thread::{attached, leave_behind, thread_stops, waiting_thread_
 
 /// How long all threads together may take to end: a little more than a loop, for one that is in a callback.
 const STOP_TIMEOUT_MS: u64 = 1800;
+
+/// How often a stop looks whether a thread has started.
+const STARTING_POLL: Duration = Duration::from_millis(5);
 
 const _: () = assert!(STOP_TIMEOUT_MS as f64 > CLOSE_SECONDS_MAX * 1000.0);
 
@@ -107,15 +110,34 @@ impl AsyncioThreads {
         }
     }
 
+    /// The threads, unless one is being started until after the `deadline`: an app's startup may never end.
+    fn take_threads(&self, deadline: Instant) -> Option<Vec<AsyncioThread>> {
+        loop {
+            match self.threads.try_lock() {
+                Ok(mut threads) => return Some(std::mem::take(&mut threads)),
+                Err(TryLockError::Poisoned(threads)) => {
+                    return Some(std::mem::take(&mut threads.into_inner()));
+                }
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    thread::sleep(STARTING_POLL);
+                }
+                Err(TryLockError::WouldBlock) => return None,
+            }
+        }
+    }
+
     /// Cancels what still runs, and joins the threads. To be called detached.
     pub(crate) fn stop(&self) {
-        let threads =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        // Those that finish their tasks have the time that the stop leaves for that.
+        let deadline = Instant::now() + (self.time_left)() + Duration::from_millis(STOP_TIMEOUT_MS);
+        let Some(threads) = self.take_threads(deadline) else {
+            log::error!("an asyncio thread is still in the app's startup; it is left behind");
+            leave_behind(1);
+            return;
+        };
         for thread in &threads {
             thread.host.post(Job::Stop);
         }
-        // Those that finish their tasks have the time that the stop leaves for that.
-        let deadline = Instant::now() + (self.time_left)() + Duration::from_millis(STOP_TIMEOUT_MS);
         for thread in threads {
             let left = deadline.saturating_duration_since(Instant::now());
             // An answer, or a sender that is gone: either way the thread has nothing left to do.

@@ -9,11 +9,13 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use turbo_shard_runtime::protocol::websocket::{Compression, Handshake, MessageKind};
 use turbo_shard_runtime::{Received, ReplyHandle};
 
-use super::http_answer::HttpAnswer;
+use super::http_answer::{self, HttpAnswer};
 use super::http_cycle::Surroundings;
 use super::waiters::Waiters;
 use super::websocket_channel::{Listener, News};
+use super::websocket_sending::refuse;
 use super::words::Words;
+use crate::dispatch::settle::INTERNAL_ERROR_BODY;
 use crate::errors::{is_cancelled, log_exception};
 
 /// The peer has left without a close frame (RFC 6455 section 7.1.5).
@@ -139,14 +141,18 @@ impl WebSocketCycle {
             }
             Ok(_) => {}
         }
-        if let Stage::Denying(mut answer) = stage
-            && let Some(handle) = answer.give_up()
-        {
-            handle.fail();
+        if let Stage::Denying(mut answer) = stage {
+            let is_head_unsent = answer.stage() == http_answer::Stage::FirstBody;
+            match answer.give_up() {
+                Some(handle) if is_head_unsent => fail_handshake(handle),
+                Some(handle) => handle.fail(),
+                None => {}
+            }
         }
         match (handle, result) {
+            (Some(handle), _) if was_connecting => fail_handshake(handle),
             // An open conversation ends as usual, one that the app has closed has ended already.
-            (Some(handle), Ok(_)) if !was_connecting => handle.end(),
+            (Some(handle), Ok(_)) => handle.end(),
             (Some(handle), _) => handle.fail(),
             (None, _) => {}
         }
@@ -231,4 +237,9 @@ impl WebSocketCycle {
         // Never held while Python code of the app runs; nothing in this file panics under it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The app's fault, before it has said anything to the client.
+fn fail_handshake(handle: ReplyHandle) {
+    refuse(handle, 500, b"application/json", INTERNAL_ERROR_BODY);
 }

@@ -212,14 +212,20 @@ fn check_close(code: u16, reason: &str) -> PyResult<()> {
     Ok(())
 }
 
-/// 403, and the connection closes: what came behind the handshake is not HTTP.
+/// 403: the app does not want this client.
 fn deny(handle: ReplyHandle) {
+    refuse(handle, 403, b"text/plain; charset=utf-8", b"Forbidden");
+}
+
+/// Answers a handshake that the app will not answer, before anything has been sent. The connection closes: what came
+/// behind the handshake is not HTTP.
+pub(super) fn refuse(handle: ReplyHandle, status: u16, content_type: &[u8], body: &[u8]) {
     let mut lines = HeaderLines::new();
     let pushed = lines
-        .push(b"content-type", b"text/plain; charset=utf-8")
+        .push(b"content-type", content_type)
         .and_then(|()| lines.push(b"connection", b"close"));
     match pushed {
-        Ok(()) => handle.whole(403, lines, b"Forbidden".to_vec()),
+        Ok(()) => handle.whole(status, lines, body.to_vec()),
         Err(_) => handle.fail(),
     }
 }
