@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import sys
 from typing import Any
 
 from asgi_stage import Acts, Call, Message, Receive, Send, told
@@ -151,6 +152,15 @@ async def goodbye(call: Call) -> None:
     await call.send({"type": "websocket.close", "code": 4321, "reason": "enough é"})
     await until_closed(call)
     await call.try_send({"type": "websocket.send", "text": "too late"})
+
+
+@act
+async def tell_end(call: Call) -> None:
+    """Tells on stderr, for who cannot ask any more."""
+    await accept(call)
+    while (message := await call.receive())["type"] != "websocket.disconnect":
+        pass
+    sys.stderr.write(f"app: the conversation ended with {message['code']}\n")
 
 
 @act
