@@ -382,6 +382,11 @@ impl Slot {
         }
         part
     }
+
+    /// Nothing can be taken now, for want of room; `waker` is called all the same when the app sends, or asks for input.
+    pub(crate) fn watch(&self, waker: &Waker) {
+        self.shared.state().waker = Some(waker.clone());
+    }
 }
 
 impl Drop for Slot {

@@ -89,3 +89,14 @@ fn a_lost_peer_is_told_once_and_chunks_go_nowhere() {
     handle.end();
     assert_eq!(heard.leaves.load(Ordering::Relaxed), 1);
 }
+
+#[test]
+fn a_connection_without_room_is_woken_by_who_asks_for_input() {
+    let (handle, slot, heard, waker) = pair();
+    handle.chunk(b"abc".to_vec());
+    assert_eq!(heard.wakes.load(Ordering::Relaxed), 1);
+    slot.watch(&waker);
+    assert!(!slot.wants_body());
+    assert_eq!(handle.take_body(10), BodyPart::Nothing);
+    assert_eq!(heard.wakes.load(Ordering::Relaxed), 2);
+}

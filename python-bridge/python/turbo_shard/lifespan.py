@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from . import banner
 
 _log = logging.getLogger("turbo_shard.error")
 
@@ -41,6 +44,8 @@ class AsgiLifespan:
         self._inbox: asyncio.Queue[dict[str, str]] = asyncio.Queue()
         self._started: asyncio.Future[str | None] | None = None
         self._stopped: asyncio.Future[str | None] | None = None
+        # The app, which has shut down, asks for a message that will never come.
+        self._asks_in_vain: asyncio.Future[None]
         self._task: asyncio.Task[None] | None = None
         self._state: dict[str, Any] = {}
 
@@ -48,6 +53,7 @@ class AsgiLifespan:
         """Returns the state for the scopes of requests; None if the app knows no lifespan. Raises LifespanFailed."""
         loop = asyncio.get_running_loop()
         self._started, self._stopped = loop.create_future(), loop.create_future()
+        self._asks_in_vain = loop.create_future()
         self._task = asyncio.create_task(self._run(), name="lifespan")
         self._inbox.put_nowait({"type": "lifespan.startup"})
         await _first_of(self._task, self._started)
@@ -60,14 +66,19 @@ class AsgiLifespan:
             if waiting:
                 self._task.cancel()
                 await asyncio.wait(waiting, timeout=1)
+            if self._task.done() and not self._task.cancelled():
+                self._task.exception()
             raise LifespanFailed(_told("startup", message))
-        self._without_lifespan(self._task.exception())
+        self._without_lifespan(_error_of(self._task))
         return None
 
     def _without_lifespan(self, error: BaseException | None) -> None:
         self._task = None
+        if isinstance(error, LifespanFailed):
+            raise error
         if not self._is_required:
             # The specification's way of saying that an app knows no lifespan.
+            _note_once(error)
             return
         if error is not None:
             _log.error("the app's lifespan startup raised", exc_info=error)
@@ -83,9 +94,11 @@ class AsgiLifespan:
         if self._stopped.done():
             if message := self._stopped.result():
                 _log.error("%s", _told("shutdown", message))
-            # What the app does after its message belongs to its shutdown too.
-            await asyncio.wait({self._task})
-        error = None if self._task.cancelled() else self._task.exception()
+            # What the app does after its message belongs to its shutdown too; who asks for another has nothing to do.
+            await _first_of(self._task, self._asks_in_vain)
+            if not self._task.done():
+                return
+        error = _error_of(self._task)
         if error is not None and not self._stopped.done():
             _log.error("the app's lifespan shutdown raised", exc_info=error)
 
@@ -95,7 +108,16 @@ class AsgiLifespan:
             "asgi": {"version": "3.0", "spec_version": "2.0"},
             "state": self._state,
         }
-        await self._app(scope, self._inbox.get, self._send)
+        try:
+            await self._app(scope, self._receive, self._send)
+        except (SystemExit, KeyboardInterrupt) as error:
+            # Out of a task these would end the loop's turn as well.
+            raise LifespanFailed(f"the app's lifespan raised {_in_one_line(error)}") from error
+
+    async def _receive(self) -> dict[str, str]:
+        if self._stopped is not None and self._stopped.done() and not self._asks_in_vain.done():
+            self._asks_in_vain.set_result(None)
+        return await self._inbox.get()
 
     async def _send(self, message: dict[str, Any]) -> None:
         kind = message["type"]
@@ -123,7 +145,7 @@ class HookLifespan:
         for hook in self._startup:
             try:
                 await _called(hook)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 _log.error("startup handler %s raised", _name(hook), exc_info=error)
                 raise LifespanFailed(
                     f"startup handler {_name(hook)} failed: {_in_one_line(error)}"
@@ -134,12 +156,31 @@ class HookLifespan:
         for hook in self._shutdown:
             try:
                 await _called(hook)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 _log.error("shutdown handler %s raised", _name(hook), exc_info=error)
+
+
+_noted: set[str] = set()
+
+
+def _note_once(error: BaseException | None) -> None:
+    """One line where an app raised: it may know no lifespan, or have failed in it."""
+    if error is None or _noted:
+        return
+    _noted.add("lifespan")
+    banner.write(
+        sys.stderr,
+        f"turbo-shard: note: served without lifespan, in which the app raised {_in_one_line(error)}; "
+        "--lifespan on makes that an error, off does not ask",
+    )
 
 
 async def _first_of(*waited: asyncio.Future[Any]) -> None:
     await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _error_of(task: asyncio.Task[None]) -> BaseException | None:
+    return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
 async def _called(hook: Hook) -> None:

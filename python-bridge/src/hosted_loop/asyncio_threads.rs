@@ -2,7 +2,7 @@
 //! Coroutines are handed to the least loaded one.
 
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,6 @@ use crate::python_thread::{attached, leave_behind, thread_stops, waiting_thread_
 /// How long all threads together may take to end: a little more than a loop, for one that is in a callback.
 const STOP_TIMEOUT_MS: u64 = 1800;
 
-/// How often a stop looks whether a thread has started.
-const STARTING_POLL: Duration = Duration::from_millis(5);
-
 const _: () = assert!(STOP_TIMEOUT_MS as f64 > CLOSE_SECONDS_MAX * 1000.0);
 
 /// What a thread does with its host before it takes any job.
@@ -31,8 +28,16 @@ pub(crate) type TimeLeft = Arc<dyn Fn() -> Duration + Send + Sync>;
 /// The threads, started when needed, one after another.
 pub(crate) struct AsyncioThreads {
     threads_max: usize,
-    threads: Mutex<Vec<AsyncioThread>>,
+    /// Held while a thread starts, which an app can make last: never waited for by who stops.
+    starting: Mutex<()>,
+    threads: Mutex<Started>,
     time_left: TimeLeft,
+}
+
+#[derive(Default)]
+struct Started {
+    threads: Vec<AsyncioThread>,
+    is_stopped: bool,
 }
 
 struct AsyncioThread {
@@ -45,6 +50,7 @@ impl AsyncioThreads {
     pub(crate) fn new(threads_max: usize, time_left: TimeLeft) -> AsyncioThreads {
         AsyncioThreads {
             threads_max,
+            starting: Mutex::default(),
             threads: Mutex::default(),
             time_left,
         }
@@ -60,11 +66,12 @@ impl AsyncioThreads {
         let move_in = Arc::new(move_in);
         // Detached: a thread that starts attaches.
         py.detach(|| {
-            let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-            if threads.len() == count.min(self.threads_max) {
+            let _starting = lock(&self.starting);
+            let started = lock(&self.threads).threads.len();
+            if started == count.min(self.threads_max) {
                 return Ok(());
             }
-            if !threads.is_empty() {
+            if started > 0 {
                 return Err(StartFailure::Thread(String::from(
                     "one of them has failed before",
                 )));
@@ -73,7 +80,7 @@ impl AsyncioThreads {
                 let move_in = Arc::clone(&move_in);
                 let move_in: Box<MoveIn> = Box::new(move |py, host| move_in(py, host, number));
                 let time_left = Arc::clone(&self.time_left);
-                threads.push(AsyncioThread::start(number, time_left, Some(move_in))?);
+                self.keep(AsyncioThread::start(number, time_left, Some(move_in))?)?;
             }
             Ok(())
         })
@@ -83,61 +90,51 @@ impl AsyncioThreads {
     /// The host of the calling thread if it is one of these; else the least loaded, or a new one if all are busy and
     /// there may be more.
     pub(crate) fn choose(&self, py: Python<'_>) -> PyResult<Arc<CoroutineHost>> {
-        // Detached: the lock's holder may be waiting for a new thread, which attaches.
+        // Detached: a new thread attaches, and whoever starts one is waited for.
         py.detach(|| self.choose_detached()).map_err(|reason| {
             PyRuntimeError::new_err(format!("an asyncio thread could not be started: {reason}"))
         })
     }
 
     fn choose_detached(&self) -> Result<Arc<CoroutineHost>, String> {
-        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(here) = threads.iter().find(|thread| thread.host.is_here()) {
-            return Ok(Arc::clone(&here.host));
+        if let Ok(host) = lock(&self.threads).choose(self.threads_max) {
+            return Ok(host);
         }
-        let least = threads.iter().min_by_key(|thread| thread.host.load());
-        match least {
-            Some(least) if least.host.load() == 0 || threads.len() >= self.threads_max => {
-                Ok(Arc::clone(&least.host))
-            }
-            _ => {
-                let time_left = Arc::clone(&self.time_left);
-                let started = AsyncioThread::start(threads.len(), time_left, None)
-                    .map_err(|failure| failure.to_string())?;
-                let host = Arc::clone(&started.host);
-                threads.push(started);
-                Ok(host)
-            }
-        }
+        let _starting = lock(&self.starting);
+        // Somebody else may have started one meanwhile.
+        let number = match lock(&self.threads).choose(self.threads_max) {
+            Ok(host) => return Ok(host),
+            Err(number) => number,
+        };
+        AsyncioThread::start(number, Arc::clone(&self.time_left), None)
+            .and_then(|started| self.keep(started))
+            .map_err(|failure| failure.to_string())
     }
 
-    /// The threads, unless one is being started until after the `deadline`: an app's startup may never end.
-    fn take_threads(&self, deadline: Instant) -> Option<Vec<AsyncioThread>> {
-        loop {
-            match self.threads.try_lock() {
-                Ok(mut threads) => return Some(std::mem::take(&mut threads)),
-                Err(TryLockError::Poisoned(threads)) => {
-                    return Some(std::mem::take(&mut threads.into_inner()));
-                }
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    thread::sleep(STARTING_POLL);
-                }
-                Err(TryLockError::WouldBlock) => return None,
-            }
+    /// Keeps a thread that has started, unless the server has ended meanwhile.
+    fn keep(&self, thread: AsyncioThread) -> Result<Arc<CoroutineHost>, StartFailure> {
+        let host = Arc::clone(&thread.host);
+        let mut started = lock(&self.threads);
+        if started.is_stopped {
+            host.post(Job::Stop);
+            return Err(StartFailure::Thread(String::from("the server is ending")));
         }
+        started.threads.push(thread);
+        Ok(host)
     }
 
     /// Cancels what still runs, and joins the threads. To be called detached.
     pub(crate) fn stop(&self) {
-        // Those that finish their tasks have the time that the stop leaves for that.
-        let deadline = Instant::now() + (self.time_left)() + Duration::from_millis(STOP_TIMEOUT_MS);
-        let Some(threads) = self.take_threads(deadline) else {
-            log::error!("an asyncio thread is still in the app's startup; it is left behind");
-            leave_behind(1);
-            return;
+        let threads = {
+            let mut started = lock(&self.threads);
+            started.is_stopped = true;
+            std::mem::take(&mut started.threads)
         };
         for thread in &threads {
             thread.host.post(Job::Stop);
         }
+        // Those that finish their tasks have the time that the stop leaves for that.
+        let deadline = Instant::now() + (self.time_left)() + Duration::from_millis(STOP_TIMEOUT_MS);
         for thread in threads {
             let left = deadline.saturating_duration_since(Instant::now());
             // An answer, or a sender that is gone: either way the thread has nothing left to do.
@@ -152,6 +149,27 @@ impl AsyncioThreads {
             }
         }
     }
+}
+
+impl Started {
+    /// Who takes the next coroutine, or the number of the thread to be started for it.
+    fn choose(&self, threads_max: usize) -> Result<Arc<CoroutineHost>, usize> {
+        let threads = &self.threads;
+        if let Some(here) = threads.iter().find(|thread| thread.host.is_here()) {
+            return Ok(Arc::clone(&here.host));
+        }
+        match threads.iter().min_by_key(|thread| thread.host.load()) {
+            Some(least) if least.host.load() == 0 || threads.len() >= threads_max => {
+                Ok(Arc::clone(&least.host))
+            }
+            _ => Err(threads.len()),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing in this file panics between lock and unlock; what a poisoned lock holds is whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn name_of(thread: &JoinHandle<()>) -> String {
@@ -208,7 +226,7 @@ impl AsyncioThread {
                     match host {
                         Ok(host) => {
                             let _ = made.send(Ok(Arc::clone(&host)));
-                            host.run(py, &*time_left);
+                            host.run(py, &time_left);
                         }
                         Err(error) => {
                             let _ = made.send(Err(error));

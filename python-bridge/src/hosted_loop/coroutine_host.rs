@@ -162,10 +162,14 @@ impl CoroutineHost {
         if self.closed.load(Ordering::Acquire) {
             return;
         }
-        match job {
-            // Comes while a connection is being dropped, after its turn.
-            Job::PeerLeft(_) => self.inbox.post_late(job, self.descriptors.bell()),
-            _ => self.inbox.post(job, self.descriptors.bell()),
+        self.inbox.post(job, self.descriptors.bell());
+    }
+
+    /// As [`post`](CoroutineHost::post), for news of a peer that has left: they come while its connection is being dropped,
+    /// after its turn.
+    pub(crate) fn post_late(&self, job: Job) {
+        if !self.closed.load(Ordering::Acquire) {
+            self.inbox.post_late(job, self.descriptors.bell());
         }
     }
 

@@ -92,11 +92,14 @@ fn lists_and_cases_do_not_matter() {
 fn other_requests_are_no_upgrades() {
     let mut post = LINES.to_vec();
     post[0] = b"POST /chat HTTP/1.1";
+    let mut http_1_0 = LINES.to_vec();
+    http_1_0[0] = b"GET /chat HTTP/1.0";
     for lines in [
         post,
         without_line(b"Upgrade"),
         with_line(b"Upgrade: h2c"),
         with_line(b"Upgrade: websocket2"),
+        http_1_0,
     ] {
         assert!(!with_request(&lines, is_upgrade), "{lines:?}");
     }

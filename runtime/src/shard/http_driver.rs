@@ -301,7 +301,9 @@ impl HttpDriver {
         let date = bench.date(now);
         while let Some(slot) = &self.slot {
             if self.connection.output().len() >= bench.limits.output_bytes_high {
-                // What waits in the slot makes its sender wait; `reply_ready` is called again once the peer has read.
+                // What waits in the slot makes its sender wait. Its reader must not: it may want more of the request's body
+                // before the peer reads on.
+                slot.watch(waker);
                 return;
             }
             let Some(part) = slot.take(waker) else { return };

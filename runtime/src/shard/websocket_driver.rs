@@ -82,7 +82,9 @@ impl WebSocketDriver {
         for _ in 0..MESSAGES_PER_TURN_MAX {
             let Some(slot) = &self.slot else { return true };
             if self.websocket.has_backlog() {
-                // What waits in the slot makes its sender wait.
+                // What waits in the slot makes its sender wait. Its reader must not: it may have room for messages that
+                // the peer wants to get rid of before it reads on.
+                slot.watch(waker);
                 return true;
             }
             let Some(part) = slot.take(waker) else {

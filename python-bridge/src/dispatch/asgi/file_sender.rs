@@ -1,13 +1,14 @@
 //! Sends a file as the body of an answer (`http.response.pathsend`), read on the blocking pool. Knows no Python.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::os::unix::fs::OpenOptionsExt;
 
 use turbo_shard_runtime::protocol::BodyLength;
-use turbo_shard_runtime::{BlockingPool, Flow, ReplyListener};
+use turbo_shard_runtime::{BlockingPool, Flow};
 
 use super::http_answer::Lent;
+use crate::streaming::{Gate, Gone};
 
 /// Read and sent at once. What waits for the peer is bounded by the reply's own mark.
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -40,17 +41,7 @@ impl FileJob {
         let Some((lent, path, done)) = self.work.take() else {
             return;
         };
-        let opened = File::open(&path).and_then(|file| {
-            let about = file.metadata()?;
-            match about.is_file() {
-                true => Ok((file, about.len())),
-                false => Err(io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    format!("{path:?} is not a file"),
-                )),
-            }
-        });
-        match opened {
+        match open(&path) {
             Ok((file, length)) => done(send_all(lent, file, length), None),
             Err(error) => done(FileResult::Failed(error), Some(lent)),
         }
@@ -66,18 +57,39 @@ impl Drop for FileJob {
     }
 }
 
+/// The file and its length.
+fn open(path: &str) -> io::Result<(File, u64)> {
+    // Not blocking: a pipe would keep the thread until somebody writes to it. To files that makes no difference.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    let about = file.metadata()?;
+    match about.is_file() {
+        true => Ok((file, about.len())),
+        false => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{path:?} is not a file"),
+        )),
+    }
+}
+
 /// Sends `length` bytes of the file, as fast as the peer reads: what the file grows by meanwhile stays out.
 fn send_all(lent: Lent, file: File, length: u64) -> FileResult {
     let Lent {
         handle,
         status,
         lines,
+        is_bodiless,
     } = lent;
-    let (tell, hear) = mpsc::channel();
-    handle.listen(Box::new(Told(tell)));
+    let gate = Gate::of(&handle);
     let announced = lines.content_length();
     let length = announced.unwrap_or(length);
     handle.start(status, lines, BodyLength::Known(length));
+    if is_bodiless {
+        handle.end();
+        return FileResult::Sent;
+    }
     let mut left = file.take(length);
     loop {
         let mut block = Vec::with_capacity(BLOCK_BYTES.min(left.limit() as usize));
@@ -95,30 +107,8 @@ fn send_all(lent: Lent, file: File, length: u64) -> FileResult {
             return FileResult::Sent;
         }
         let flow = handle.chunk(block);
-        if flow == Flow::PeerLeft || (flow == Flow::Wait && !waits_for_room(&hear)) {
+        if flow == Flow::PeerLeft || (flow == Flow::Wait && gate.wait() == Gone::Yes) {
             return FileResult::PeerLeft;
         }
-    }
-}
-
-/// Whether there is room again; if not, the peer has left.
-fn waits_for_room(hear: &Receiver<Heard>) -> bool {
-    matches!(hear.recv(), Ok(Heard::Room))
-}
-
-enum Heard {
-    Room,
-    PeerLeft,
-}
-
-struct Told(Sender<Heard>);
-
-impl ReplyListener for Told {
-    fn room(&self) {
-        let _ = self.0.send(Heard::Room);
-    }
-
-    fn peer_left(&self) {
-        let _ = self.0.send(Heard::PeerLeft);
     }
 }

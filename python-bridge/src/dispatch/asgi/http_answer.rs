@@ -63,6 +63,8 @@ pub(super) struct Lent {
     pub(super) handle: ReplyHandle,
     pub(super) status: u16,
     pub(super) lines: HeaderLines,
+    /// It has no body, so that nothing need be read.
+    pub(super) is_bodiless: bool,
 }
 
 /// One answer in the making.
@@ -108,6 +110,11 @@ impl HttpAnswer {
     /// The app has sent a head.
     pub(super) fn is_started(&self) -> bool {
         self.stage != Stage::Start
+    }
+
+    /// The head is on its way to the peer.
+    pub(super) fn has_gone_out(&self) -> bool {
+        self.is_started() && self.head.is_none()
     }
 
     pub(super) fn is_complete(&self) -> bool {
@@ -214,6 +221,7 @@ impl HttpAnswer {
                 handle,
                 status,
                 lines,
+                is_bodiless: self.is_bodiless,
             }),
             Way::Gathering { .. } | Way::Closed => None,
         }
@@ -334,6 +342,8 @@ impl HttpAnswer {
         if !self.is_complete() {
             return;
         }
+        // Nobody tells of room once the handle is gone.
+        self.lacks_room = false;
         if let Way::Sending(_) = &self.way
             && let Way::Sending(handle) = mem::replace(&mut self.way, Way::Closed)
         {

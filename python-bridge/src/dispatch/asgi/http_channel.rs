@@ -27,13 +27,17 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    fn tell(&self, news: News) {
+    fn job(&self, news: News) -> Job {
         let cycle = Weak::clone(&self.cycle);
-        self.host.post(Job::Call(Box::new(move |py| {
+        Job::Call(Box::new(move |py| {
             if let Some(cycle) = cycle.upgrade() {
                 cycle.hear(py, news);
             }
-        })));
+        }))
+    }
+
+    fn tell(&self, news: News) {
+        self.host.post(self.job(news));
     }
 }
 
@@ -43,7 +47,7 @@ impl ReplyListener for Listener {
     }
 
     fn peer_left(&self) {
-        self.tell(News::PeerLeft);
+        self.host.post_late(self.job(News::PeerLeft));
     }
 
     fn input_ready(&self) {

@@ -198,6 +198,8 @@ impl HttpCycle {
         if let Some(handle) = handle {
             handle.fail();
         }
+        // Tasks that the app has left behind.
+        self.waiters.wake(py);
     }
 
     /// Logs what is wrong with the end of the app's call.
@@ -208,7 +210,7 @@ impl HttpCycle {
             (answer.is_started(), answer.is_complete(), state.peer_left)
         };
         match result {
-            Err(error) if peer_left && self.is_client_disconnected(py, error) => {
+            Err(error) if peer_left && self.words().is_disconnect(py, error) => {
                 log::debug!("{name}: the client left before its answer was complete");
             }
             Err(error) => log_exception(py, error, name),
@@ -220,18 +222,6 @@ impl HttpCycle {
         }
     }
 
-    fn is_client_disconnected(&self, py: Python<'_>, error: &PyErr) -> bool {
-        error.is_instance(py, self.around.words.client_disconnected.bind(py))
-            || crate::errors::is_cancelled(py, error)
-    }
-
-    pub(super) fn client_disconnected(&self, py: Python<'_>) -> PyErr {
-        match self.around.words.client_disconnected.bind(py).call0() {
-            Ok(raised) => PyErr::from_value(raised),
-            Err(error) => error,
-        }
-    }
-
     /// What the connection tells.
     pub(super) fn hear(&self, py: Python<'_>, news: News) {
         let mut state = self.state();
@@ -240,8 +230,7 @@ impl HttpCycle {
             News::BodyReady => {}
             News::InputEnded => state.has_input_ended = true,
             News::PeerLeft => {
-                state.has_input_ended = true;
-                state.peer_left = true;
+                state.note_peer_left();
                 drop(state.answer.give_up());
             }
         }
@@ -261,7 +250,7 @@ impl HttpCycle {
                 drop(state);
                 return match result {
                     FileResult::Sent => Ok(false),
-                    FileResult::PeerLeft => Err(self.client_disconnected(py)),
+                    FileResult::PeerLeft => Err(self.words().client_disconnected(py)),
                     FileResult::Failed(error) => Err(error.into()),
                 };
             }
@@ -272,7 +261,7 @@ impl HttpCycle {
         }
         if state.peer_left {
             drop(state);
-            return Err(self.client_disconnected(py));
+            return Err(self.words().client_disconnected(py));
         }
         Ok(state.answer.lacks_room())
     }
@@ -290,6 +279,11 @@ impl HttpCycle {
 }
 
 impl State {
+    pub(super) fn note_peer_left(&mut self) {
+        self.has_input_ended = true;
+        self.peer_left = true;
+    }
+
     fn is_file_under_way(&self) -> bool {
         matches!(self.file, FileState::Asked(_) | FileState::UnderWay)
     }

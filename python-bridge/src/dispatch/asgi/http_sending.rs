@@ -82,7 +82,7 @@ impl HttpCycle {
         let mut state = self.state();
         if state.peer_left {
             drop(state);
-            return Err(self.client_disconnected(py));
+            return Err(self.words().client_disconnected(py));
         }
         let told = step(&mut state.answer);
         let waits = match state.answer.lacks_room() {
@@ -108,7 +108,7 @@ impl HttpCycle {
         let mut state = self.state();
         if state.peer_left {
             drop(state);
-            return Err(self.client_disconnected(py));
+            return Err(self.words().client_disconnected(py));
         }
         state
             .answer
@@ -139,6 +139,10 @@ impl HttpCycle {
 
     fn file_done(&self, py: Python<'_>, result: FileResult, unused: Option<Lent>) {
         let mut state = self.state();
+        if let FileResult::PeerLeft = result {
+            // The connection tells only who sends.
+            state.note_peer_left();
+        }
         state.file = FileState::Done(result);
         if let Some(lent) = unused {
             state.answer.give_back(lent);

@@ -9,14 +9,15 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use turbo_shard_runtime::protocol::websocket::{Compression, Handshake, MessageKind};
 use turbo_shard_runtime::{Received, ReplyHandle};
 
-use super::http_answer::{self, HttpAnswer};
+use super::http_answer::HttpAnswer;
 use super::http_cycle::Surroundings;
 use super::waiters::Waiters;
 use super::websocket_channel::{Listener, News};
 use super::websocket_sending::refuse;
 use super::words::Words;
 use crate::dispatch::settle::INTERNAL_ERROR_BODY;
-use crate::errors::{is_cancelled, log_exception};
+use crate::errors::log_exception;
+use crate::reply_reader::Lines;
 
 /// The peer has left without a close frame (RFC 6455 section 7.1.5).
 const CLOSE_ABNORMAL: u16 = 1006;
@@ -94,7 +95,7 @@ impl WebSocketCycle {
             return Ok(Some(message.into_any()));
         }
         let received = match (&state.closed, &state.handle) {
-            (None, Some(handle)) => handle.take_message(),
+            (None, Some(handle)) => take_message(handle),
             (None, None) => Received::Closed(CLOSE_DENIED, String::new()),
             (Some((code, reason)), _) => Received::Closed(*code, reason.clone()),
         };
@@ -126,48 +127,40 @@ impl WebSocketCycle {
             let mut state = self.state();
             let stage = std::mem::replace(&mut state.stage, Stage::Closed);
             let handle = state.handle.take();
+            state.lacks_room = false;
             let is_closed =
                 state.closed.is_some() || handle.as_ref().is_some_and(ReplyHandle::is_closed);
             (stage, handle, is_closed)
         };
         let was_connecting = matches!(stage, Stage::Fresh | Stage::Connecting);
         match result {
-            Err(error) if is_closed && self.is_client_disconnected(py, error) => {
+            Err(error) if is_closed && self.words().is_disconnect(py, error) => {
                 log::debug!("{name}: the client left");
             }
             Err(error) => log_exception(py, error, name),
             Ok(_) if was_connecting && !is_closed => {
-                log::error!("{name}: the ASGI app returned without accepting or closing");
+                log::error!("{name}: the app returned without accepting or closing");
             }
             Ok(_) => {}
         }
-        if let Stage::Denying(mut answer) = stage {
-            let is_head_unsent = answer.stage() == http_answer::Stage::FirstBody;
-            match answer.give_up() {
-                Some(handle) if is_head_unsent => fail_handshake(handle),
-                Some(handle) => handle.fail(),
-                None => {}
+        if let Stage::Denying(mut answer) = stage
+            && let Some(handle) = answer.give_up()
+        {
+            // Cut, if the app's own answer had begun.
+            match answer.has_gone_out() {
+                true => handle.fail(),
+                false => refuse_for_failure(handle),
             }
         }
         match (handle, result) {
-            (Some(handle), _) if was_connecting => fail_handshake(handle),
             // An open conversation ends as usual, one that the app has closed has ended already.
-            (Some(handle), Ok(_)) => handle.end(),
+            (Some(handle), Ok(_)) if !was_connecting => handle.end(),
+            (Some(handle), _) if was_connecting => refuse_for_failure(handle),
             (Some(handle), _) => handle.fail(),
             (None, _) => {}
         }
-    }
-
-    fn is_client_disconnected(&self, py: Python<'_>, error: &PyErr) -> bool {
-        error.is_instance(py, self.around.words.client_disconnected.bind(py))
-            || is_cancelled(py, error)
-    }
-
-    pub(super) fn client_disconnected(&self, py: Python<'_>) -> PyErr {
-        match self.around.words.client_disconnected.bind(py).call0() {
-            Ok(raised) => PyErr::from_value(raised),
-            Err(error) => error,
-        }
+        // Tasks that the app has left behind.
+        self.waiters.wake(py);
     }
 
     pub(super) fn unexpected(&self, kind: &str) -> PyErr {
@@ -199,20 +192,8 @@ impl WebSocketCycle {
                     let is_closed = state.handle.as_ref().is_some_and(ReplyHandle::is_closed);
                     state.lacks_room &= !is_closed;
                 }
-                News::PeerLeft => {
-                    state.lacks_room = false;
-                    // Messages that came before it are lost with the connection; how it ended is not, if it was told.
-                    let told = loop {
-                        match state.handle.as_ref().map(ReplyHandle::take_message) {
-                            Some(Received::Message(..)) => {}
-                            Some(Received::Closed(code, reason)) => break (code, reason),
-                            Some(Received::Nothing) | None => {
-                                break (CLOSE_ABNORMAL, String::new());
-                            }
-                        }
-                    };
-                    state.closed.get_or_insert(told);
-                }
+                // What came before it is there to be received.
+                News::PeerLeft => state.lacks_room = false,
             }
         }
         self.waiters.wake(py);
@@ -239,7 +220,18 @@ impl WebSocketCycle {
     }
 }
 
-/// The app's fault, before it has said anything to the client.
-fn fail_handshake(handle: ReplyHandle) {
-    refuse(handle, 500, b"application/json", INTERNAL_ERROR_BODY);
+fn refuse_for_failure(handle: ReplyHandle) {
+    refuse(handle, 500, Lines::Json, INTERNAL_ERROR_BODY);
+}
+
+/// Takes a message; a peer that has left without a word has closed with 1006.
+fn take_message(handle: &ReplyHandle) -> Received {
+    match handle.take_message() {
+        // A message may have come just before it left.
+        Received::Nothing if handle.peer_left() => match handle.take_message() {
+            Received::Nothing => Received::Closed(CLOSE_ABNORMAL, String::new()),
+            received => received,
+        },
+        received => received,
+    }
 }

@@ -11,9 +11,12 @@ use super::http_answer::{HttpAnswer, Refused};
 use super::http_sending::in_words;
 use super::messages::{self, Message};
 use super::websocket_cycle::{Stage, WebSocketCycle};
+use crate::dispatch::settle::lines_of;
+use crate::reply_reader::Lines;
 
 /// What an app may say where it gives no code.
 const CLOSE_NORMAL: u16 = 1000;
+
 impl WebSocketCycle {
     /// Takes a message of the app. Returns whether it has to wait before it sends another.
     pub(super) fn take_message(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -68,7 +71,7 @@ impl WebSocketCycle {
         match flow {
             Flow::Ready => Ok(false),
             Flow::Wait => Ok(true),
-            Flow::PeerLeft => Err(self.client_disconnected(py)),
+            Flow::PeerLeft => Err(self.words().client_disconnected(py)),
         }
     }
 
@@ -97,7 +100,7 @@ impl WebSocketCycle {
             }
             _ => {
                 drop(state);
-                Err(self.client_disconnected(message.py()))
+                Err(self.words().client_disconnected(message.py()))
             }
         }
     }
@@ -131,7 +134,7 @@ impl WebSocketCycle {
             }
             Stage::Fresh | Stage::Connecting => {
                 if let Some(handle) = state.handle.take() {
-                    deny(handle);
+                    refuse(handle, 403, Lines::Text, b"Forbidden");
                 }
                 Ok(())
             }
@@ -212,19 +215,10 @@ fn check_close(code: u16, reason: &str) -> PyResult<()> {
     Ok(())
 }
 
-/// 403: the app does not want this client.
-fn deny(handle: ReplyHandle) {
-    refuse(handle, 403, b"text/plain; charset=utf-8", b"Forbidden");
-}
-
-/// Answers a handshake that the app will not answer, before anything has been sent. The connection closes: what came
-/// behind the handshake is not HTTP.
-pub(super) fn refuse(handle: ReplyHandle, status: u16, content_type: &[u8], body: &[u8]) {
-    let mut lines = HeaderLines::new();
-    let pushed = lines
-        .push(b"content-type", content_type)
-        .and_then(|()| lines.push(b"connection", b"close"));
-    match pushed {
+/// Answers a handshake that is not accepted, and the connection closes: what came behind it is not HTTP.
+pub(super) fn refuse(handle: ReplyHandle, status: u16, kind: Lines, body: &[u8]) {
+    let mut lines = lines_of(kind);
+    match lines.push(b"connection", b"close") {
         Ok(()) => handle.whole(status, lines, body.to_vec()),
         Err(_) => handle.fail(),
     }

@@ -18,9 +18,12 @@ const KEY_SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// Length of 16 bytes in base64.
 const KEY_BYTES: usize = 24;
 
-/// `request` asks for a WebSocket, rightly or not: [`Handshake::check`] finds out. Cheap for every other request.
+/// `request` asks for a WebSocket, rightly or not: [`Handshake::check`] finds out. Cheap for every other request. In
+/// HTTP/1.0 the field means nothing (RFC 9110 section 7.8).
 pub fn is_upgrade(request: &RequestHead<'_>) -> bool {
-    request.method() == Method::Get && lists(request, b"upgrade", b"websocket")
+    request.method() == Method::Get
+        && request.version() == Version::Http11
+        && lists(request, b"upgrade", b"websocket")
 }
 
 /// A request for a WebSocket that keeps the rules, and what is needed to answer it.
