@@ -82,6 +82,40 @@ def test_context_variables_stay_with_their_request(server: ServerProcess) -> Non
     assert seen == [{"before": "nobody", "after": name} for name in names]
 
 
+def test_task_group_cancels_what_is_left(server: ServerProcess) -> None:
+    assert fetch(server, "/task-group") == [1, 2, 1]
+
+
+def test_anyio_runs_on_the_loop(server: ServerProcess) -> None:
+    assert fetch(server, "/anyio") == [True, True]
+
+
+def test_descriptors_are_watched(server: ServerProcess) -> None:
+    assert fetch(server, "/reader") == "over a descriptor"
+
+
+def test_exception_in_a_callback_reaches_the_loops_handler(server: ServerProcess) -> None:
+    assert fetch(server, "/broken-callback").startswith("ZeroDivisionError(")
+
+
+def test_signal_handlers_are_refused_with_the_reason(server: ServerProcess) -> None:
+    assert "not on the main thread" in fetch(server, "/signal-handler")
+
+
+def test_debug_mode_serves_as_well(arm: Arm, start_server: StartServer) -> None:
+    server = start_server(
+        *("asyncio_app:app", *arm.options, "--shards", "1"),
+        variables={"PYTHONASYNCIODEBUG": "1"},
+    )
+    assert fetch(server, "/loop")["in_task"] is True
+    assert fetch(server, "/task-group") == [1, 2, 1]
+    assert fetch(server, "/call-soon-threadsafe") == "told by a thread"
+    assert fetch(server, "/subprocess")["status"] == 0
+    assert fetch(server, "/stream/mixed-async") == "text é, bytes, array, view"
+    assert server.stop() == 0
+    assert "Traceback" not in server.log
+
+
 def test_background_task_goes_on_after_the_answer(server: ServerProcess) -> None:
     assert fetch(server, "/background") == "answered"
     assert fetch(server, "/background/done") is True

@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
+import signal
+import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
 
 from turbo_shard import App, StreamingResponse
 
@@ -272,3 +278,75 @@ async def stream_until_left() -> StreamingResponse:
             print("the stream was cancelled and has cleaned up", file=sys.stderr)
 
     return StreamingResponse(waiting())
+
+
+@app.get("/task-group")
+async def task_group() -> list[int]:
+    """A group whose child fails cancels the others."""
+    ended: list[int] = []
+
+    async def child(number: int) -> None:
+        try:
+            await asyncio.sleep(0.001 if number < 2 else 60)
+        finally:
+            ended.append(number)
+        raise LookupError(number)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number in (1, 2):
+                group.create_task(child(number))
+    except* LookupError as errors:
+        ended.append(len(errors.exceptions))
+    return ended
+
+
+@app.get("/anyio")
+async def with_anyio() -> list[Any]:
+    seen: list[Any] = []
+    async with anyio.create_task_group() as group:
+        group.start_soon(anyio.sleep, 0.001)
+        with anyio.move_on_after(0.001) as scope:
+            await anyio.sleep_forever()
+        seen.append(scope.cancelled_caught)
+    word = anyio.from_thread.run
+    seen.append(await anyio.to_thread.run_sync(lambda: word(anyio.sleep, 0) is None))
+    return seen
+
+
+@app.get("/reader")
+async def reader() -> str:
+    """Watches a descriptor without a stream."""
+    running = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        told: asyncio.Future[bytes] = running.create_future()
+        running.add_reader(ours, lambda: told.done() or told.set_result(ours.recv(100)))
+        theirs.send(b"over a descriptor")
+        received = await told
+        running.remove_reader(ours)
+    return received.decode()
+
+
+@app.get("/broken-callback")
+async def broken_callback() -> str:
+    """What a callback raises goes to the loop's handler."""
+    running = asyncio.get_running_loop()
+    handled: asyncio.Future[str] = running.create_future()
+    running.set_exception_handler(
+        lambda _loop, context: handled.set_result(repr(context["exception"]))
+    )
+    running.call_soon(lambda: 1 // 0)
+    try:
+        return await handled
+    finally:
+        running.set_exception_handler(None)
+
+
+@app.get("/signal-handler")
+async def signal_handler() -> str:
+    try:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, print)
+    except RuntimeError as error:
+        return str(error)
+    return "added"

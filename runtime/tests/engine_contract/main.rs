@@ -1,8 +1,10 @@
 //! What every engine and mode has to do alike, shown with a Rust service over real sockets.
 
 mod endings;
+mod streams;
 mod test_app;
 mod test_server;
+mod websockets;
 mod wire;
 
 use std::io::{Read, Write};

@@ -4,6 +4,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use turbo_shard_runtime::protocol::websocket::Handshake;
 use turbo_shard_runtime::protocol::{BodyLength, HeaderLines};
 use turbo_shard_runtime::{
     App, Exchange, Flow, HostedLoop, Outcome, Place, ReplyHandle, ReplyListener, Service,
@@ -22,6 +23,9 @@ pub(crate) struct Seen {
     pub(crate) services: AtomicUsize,
     pub(crate) parks: AtomicUsize,
     pub(crate) peers_left: AtomicUsize,
+    /// How often a handle was told of room, and of something to take.
+    pub(crate) rooms: AtomicUsize,
+    pub(crate) inputs: AtomicUsize,
     pub(crate) turns: AtomicUsize,
     /// Bytes that `/flood` has got rid of.
     pub(crate) flooded: AtomicUsize,
@@ -75,12 +79,27 @@ impl ReplyListener for RoomListener {
     fn peer_left(&self) {}
 }
 
-struct LeaveListener(Arc<Seen>);
+/// Counts whatever a connection tells.
+struct Counting(Arc<Seen>);
 
-impl ReplyListener for LeaveListener {
-    fn room(&self) {}
+impl ReplyListener for Counting {
+    fn room(&self) {
+        self.0.rooms.fetch_add(1, Ordering::SeqCst);
+    }
     fn peer_left(&self) {
         self.0.peers_left.fetch_add(1, Ordering::SeqCst);
+    }
+    fn input_ready(&self) {
+        self.0.inputs.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl TestService {
+    /// The test answers.
+    fn hold(&self, reply: ReplyHandle) -> Outcome {
+        reply.listen(Box::new(Counting(Arc::clone(&self.seen))));
+        self.seen.held.lock().unwrap().push(reply);
+        Outcome::Deferred
     }
 }
 
@@ -116,9 +135,19 @@ impl Service for TestService {
             }
             b"/held" => {
                 let reply = exchange.defer();
-                reply.listen(Box::new(LeaveListener(Arc::clone(&self.seen))));
-                self.seen.held.lock().unwrap().push(reply);
-                return Outcome::Deferred;
+                return self.hold(reply);
+            }
+            b"/body" => {
+                let reply = exchange.defer_streaming();
+                return self.hold(reply);
+            }
+            b"/websocket" => {
+                let handshake = Handshake::check(&exchange.request).unwrap();
+                let compression = &exchange.websocket_limits.compression;
+                let accepted = handshake.accept(compression, None, &none).unwrap();
+                let reply = exchange.defer();
+                reply.accept(accepted);
+                return self.hold(reply);
             }
             b"/stream" => {
                 let reply = exchange.defer();

@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use turbo_shard_runtime::{
-    BoundServer, EngineChoice, EngineName, Mode, ServerConfig, ServerHandle, StartError,
+    BoundServer, EngineChoice, EngineName, Mode, ReplyHandle, ServerConfig, ServerHandle,
+    StartError,
 };
 
 use crate::test_app::{Seen, TestApp};
@@ -100,6 +101,16 @@ impl TestServer {
             assert!(start.elapsed() < HANG, "waited in vain for: {what}");
             std::thread::yield_now();
         }
+    }
+
+    /// The handle of a request that has come and that the test is to answer.
+    pub(crate) fn held(&self) -> ReplyHandle {
+        let mut held = None;
+        self.until("a request is held", |server| {
+            held = server.seen.held.lock().unwrap().pop();
+            held.is_some()
+        });
+        held.unwrap()
     }
 
     pub(crate) fn open_connections(&self) -> u64 {

@@ -1,7 +1,8 @@
 //! Requests and answers as bytes on a socket.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 /// An answer as it was on the wire, its body decoded.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,7 +53,25 @@ pub(crate) fn read_answer(stream: &mut TcpStream) -> Answer {
     Answer { status, head, body }
 }
 
-fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
+/// Writes until the peer has taken nothing for a while; returns how much it took.
+pub(crate) fn write_until_full(stream: &mut TcpStream, data: &[u8]) -> usize {
+    stream.set_nonblocking(true).unwrap();
+    let (mut written, mut refused) = (0, 0);
+    while written < data.len() && refused < 10 {
+        match stream.write(&data[written..]) {
+            Ok(count) => (written, refused) = (written + count, 0),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                refused += 1;
+                std::thread::park_timeout(Duration::from_millis(20));
+            }
+            Err(error) => panic!("{error} after {written} bytes"),
+        }
+    }
+    stream.set_nonblocking(false).unwrap();
+    written
+}
+
+pub(crate) fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut byte = [0];
     while !bytes.ends_with(end) {
