@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use turbo_shard_runtime::BlockingPool;
 
-use crate::hosted_loop::AsyncioThreads;
+use crate::hosted_loop::{AsyncioThreads, TimeLeft};
 
 /// One server's life.
 #[derive(Default)]
@@ -76,6 +76,12 @@ impl Life {
         lock(&self.stop_by).map_or(Duration::ZERO, |deadline| {
             deadline.saturating_duration_since(Instant::now())
         })
+    }
+
+    /// Tells [`time_left`](Life::time_left) to who knows nothing of lives.
+    pub(crate) fn clock(self: &Arc<Self>) -> TimeLeft {
+        let life = Arc::clone(self);
+        Arc::new(move || life.time_left())
     }
 
     /// A service has begun; it is over when the guard is dropped.

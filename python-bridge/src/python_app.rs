@@ -18,7 +18,7 @@ use crate::coroutines::Coroutines;
 use crate::dispatch::{
     AsgiService, NativeService, WsgiService, let_pool_run, native_service, wsgi_thread_stops,
 };
-use crate::hosted_loop::{AsyncioThreads, CoroutineHost, ShardLoop, TimeLeft};
+use crate::hosted_loop::{AsyncioThreads, CoroutineHost, ShardLoop};
 use crate::life::{Counted, Life, Shared};
 use crate::python_thread::{self, Owned, attached, thread_parks};
 use crate::served_app::{Interface, ServedApp, Started};
@@ -50,8 +50,7 @@ impl PythonApp {
             life: Arc::default(),
         };
         if mode == Mode::Steal {
-            let life = Arc::clone(&app.life);
-            let time_left: TimeLeft = Arc::new(move || life.time_left());
+            let time_left = app.life.clock();
             app.life.share(Shared {
                 asyncio: Arc::new(AsyncioThreads::new(threads, time_left)),
                 pool: app.pool("blocking"),
@@ -335,7 +334,7 @@ impl PythonService {
         }
         attached(|py| {
             if let Some(host) = &host {
-                host.close(py, &|| self.life.time_left());
+                host.close(py, &self.life.clock());
             }
             drop((app, host));
         });

@@ -23,6 +23,9 @@ ROUNDS_PER_TURN_MAX = 4
 # What each step of a loop's end may take even when the steps before it have used up the time.
 SECONDS_MIN = 0.1
 
+# Between two looks at how much time a stop still leaves.
+LOOK_SECONDS = 0.1
+
 # Descriptors in the shard's epoll set that are not the loop's own: its timer and its bell.
 _FOREIGN_DESCRIPTORS = 2
 
@@ -201,9 +204,11 @@ def run_thread_loop(loop: ThreadLoop, bell_fd: int) -> None:
     loop.remove_reader(bell_fd)
 
 
-async def finish(tasks: list[asyncio.Task[Any]], seconds: float) -> None:
-    """Give tasks the time to come to their end."""
-    await asyncio.wait(tasks, timeout=seconds)
+async def finish(tasks: list[asyncio.Task[Any]], seconds_left: Callable[[], float]) -> None:
+    """Give tasks the time to come to their end, which a second signal cuts short."""
+    while tasks and (seconds := seconds_left()) > 0:
+        _, pending = await asyncio.wait(tasks, timeout=min(seconds, LOOK_SECONDS))
+        tasks = list(pending)
 
 
 def close(loop: asyncio.AbstractEventLoop, seconds: float) -> int:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from . import banner
 
 _log = logging.getLogger("turbo_shard.error")
 
@@ -60,6 +63,8 @@ class AsgiLifespan:
                 return self._state
             # Its traceback, if there is one, is in the message already.
             await asyncio.wait({self._task}, timeout=1)
+            if self._task.done() and not self._task.cancelled():
+                self._task.exception()
             raise LifespanFailed(_told("startup", message))
         self._without_lifespan(_error_of(self._task))
         return None
@@ -70,6 +75,7 @@ class AsgiLifespan:
             raise error
         if not self._is_required:
             # The specification's way of saying that an app knows no lifespan.
+            _note_once(error)
             return
         if error is not None:
             _log.error("the app's lifespan startup raised", exc_info=error)
@@ -149,6 +155,21 @@ class HookLifespan:
                 await _called(hook)
             except (Exception, SystemExit) as error:
                 _log.error("shutdown handler %s raised", _name(hook), exc_info=error)
+
+
+_noted: set[str] = set()
+
+
+def _note_once(error: BaseException | None) -> None:
+    """One line where an app raised: it may know no lifespan, or have failed in it."""
+    if error is None or _noted:
+        return
+    _noted.add("lifespan")
+    banner.write(
+        sys.stderr,
+        f"turbo-shard: note: served without lifespan, in which the app raised {_in_one_line(error)}; "
+        "--lifespan on makes that an error, off does not ask",
+    )
 
 
 async def _first_of(*waited: asyncio.Future[Any]) -> None:

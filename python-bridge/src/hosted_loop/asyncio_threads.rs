@@ -226,7 +226,7 @@ impl AsyncioThread {
                     match host {
                         Ok(host) => {
                             let _ = made.send(Ok(Arc::clone(&host)));
-                            host.run(py, &*time_left);
+                            host.run(py, &time_left);
                         }
                         Err(error) => {
                             let _ = made.send(Err(error));

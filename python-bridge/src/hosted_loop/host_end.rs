@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
+use super::asyncio_threads::TimeLeft;
 use super::coroutine_host::{CoroutineHost, Driver};
 use crate::errors::log_exception;
 
@@ -17,7 +17,7 @@ pub(crate) const CLOSE_SECONDS_MAX: f64 = 1.5;
 
 impl CoroutineHost {
     /// Runs the loop until it is told to stop, then ends what is left. For a host on a thread of its own.
-    pub(crate) fn run(self: &Arc<Self>, py: Python<'_>, time_left: &dyn Fn() -> Duration) {
+    pub(crate) fn run(self: &Arc<Self>, py: Python<'_>, time_left: &TimeLeft) {
         if let Some(asyncio) = self.asyncio.get() {
             asyncio.run_thread(py, &self.descriptors);
         }
@@ -26,13 +26,13 @@ impl CoroutineHost {
 
     /// Waits for tasks that still run (background tasks, most often) for as long as `time_left` says, has the tenant shut
     /// down, and ends whatever is left in about [`CLOSE_SECONDS_MAX`].
-    pub(crate) fn close(self: &Arc<Self>, py: Python<'_>, time_left: &dyn Fn() -> Duration) {
+    pub(crate) fn close(self: &Arc<Self>, py: Python<'_>, time_left: &TimeLeft) {
         if self.closing.swap(true, Ordering::AcqRel) {
             return;
         }
         self.work(py);
         if let Some(asyncio) = self.asyncio.get() {
-            self.finish_tasks(py, time_left());
+            self.finish_tasks(py, time_left);
             self.shut_down_tenant(py);
             self.closed.store(true, Ordering::Release);
             self.ending.store(true, Ordering::Relaxed);
@@ -49,19 +49,20 @@ impl CoroutineHost {
         drop(self.inbox.take_all().collect::<Vec<_>>());
     }
 
-    fn finish_tasks(self: &Arc<Self>, py: Python<'_>, time_left: Duration) {
+    fn finish_tasks(self: &Arc<Self>, py: Python<'_>, time_left: &TimeLeft) {
         let tasks: Vec<_> = self
             .tasks()
             .iter()
             .map(|(_, task)| task.clone_ref(py))
             .collect();
-        if tasks.is_empty() || time_left.is_zero() {
+        if tasks.is_empty() || time_left().is_zero() {
             return;
         }
+        let seconds_left = SecondsLeft(Arc::clone(time_left));
         let waited = PyList::new(py, tasks)
             .and_then(|tasks| {
                 py.import(intern!(py, "turbo_shard._hosted_loop"))?
-                    .call_method1(intern!(py, "finish"), (tasks, time_left.as_secs_f64()))
+                    .call_method1(intern!(py, "finish"), (tasks, seconds_left))
             })
             .and_then(|finish| self.run_here(py, finish));
         if let Err(error) = waited {
@@ -82,5 +83,16 @@ impl CoroutineHost {
         if let Err(error) = shut_down {
             log_exception(py, &error, "the app's shutdown failed");
         }
+    }
+}
+
+/// How many seconds a stop still leaves; asked again and again, because a second signal cuts it short.
+#[pyclass(frozen, module = "turbo_shard._native")]
+struct SecondsLeft(TimeLeft);
+
+#[pymethods]
+impl SecondsLeft {
+    fn __call__(&self) -> f64 {
+        (self.0)().as_secs_f64()
     }
 }

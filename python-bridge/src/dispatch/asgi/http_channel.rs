@@ -27,17 +27,17 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    fn job(&self, news: News) -> Job {
+    fn tell(&self, news: News) {
         let cycle = Weak::clone(&self.cycle);
-        Job::Call(Box::new(move |py| {
+        let call = Box::new(move |py: Python<'_>| {
             if let Some(cycle) = cycle.upgrade() {
                 cycle.hear(py, news);
             }
-        }))
-    }
-
-    fn tell(&self, news: News) {
-        self.host.post(self.job(news));
+        });
+        self.host.post(match news {
+            News::PeerLeft => Job::Farewell(call),
+            _ => Job::Call(call),
+        });
     }
 }
 
@@ -47,7 +47,7 @@ impl ReplyListener for Listener {
     }
 
     fn peer_left(&self) {
-        self.host.post_late(self.job(News::PeerLeft));
+        self.tell(News::PeerLeft);
     }
 
     fn input_ready(&self) {

@@ -210,7 +210,7 @@ impl HttpCycle {
             (answer.is_started(), answer.is_complete(), state.peer_left)
         };
         match result {
-            Err(error) if peer_left && self.is_client_disconnected(py, error) => {
+            Err(error) if peer_left && self.words().is_disconnect(py, error) => {
                 log::debug!("{name}: the client left before its answer was complete");
             }
             Err(error) => log_exception(py, error, name),
@@ -219,18 +219,6 @@ impl HttpCycle {
                 log::error!("{name}: the ASGI app returned before its response was complete");
             }
             Ok(_) => log::error!("{name}: the ASGI app returned without a response"),
-        }
-    }
-
-    fn is_client_disconnected(&self, py: Python<'_>, error: &PyErr) -> bool {
-        error.is_instance(py, self.around.words.client_disconnected.bind(py))
-            || crate::errors::is_cancelled(py, error)
-    }
-
-    pub(super) fn client_disconnected(&self, py: Python<'_>) -> PyErr {
-        match self.around.words.client_disconnected.bind(py).call0() {
-            Ok(raised) => PyErr::from_value(raised),
-            Err(error) => error,
         }
     }
 
@@ -262,7 +250,7 @@ impl HttpCycle {
                 drop(state);
                 return match result {
                     FileResult::Sent => Ok(false),
-                    FileResult::PeerLeft => Err(self.client_disconnected(py)),
+                    FileResult::PeerLeft => Err(self.words().client_disconnected(py)),
                     FileResult::Failed(error) => Err(error.into()),
                 };
             }
@@ -273,7 +261,7 @@ impl HttpCycle {
         }
         if state.peer_left {
             drop(state);
-            return Err(self.client_disconnected(py));
+            return Err(self.words().client_disconnected(py));
         }
         Ok(state.answer.lacks_room())
     }

@@ -82,7 +82,7 @@ impl HttpCycle {
         let mut state = self.state();
         if state.peer_left {
             drop(state);
-            return Err(self.client_disconnected(py));
+            return Err(self.words().client_disconnected(py));
         }
         let told = step(&mut state.answer);
         let waits = match state.answer.lacks_room() {
@@ -108,7 +108,7 @@ impl HttpCycle {
         let mut state = self.state();
         if state.peer_left {
             drop(state);
-            return Err(self.client_disconnected(py));
+            return Err(self.words().client_disconnected(py));
         }
         state
             .answer

@@ -16,7 +16,7 @@ use super::websocket_channel::{Listener, News};
 use super::websocket_sending::refuse;
 use super::words::Words;
 use crate::dispatch::settle::INTERNAL_ERROR_BODY;
-use crate::errors::{is_cancelled, log_exception};
+use crate::errors::log_exception;
 use crate::reply_reader::Lines;
 
 /// The peer has left without a close frame (RFC 6455 section 7.1.5).
@@ -134,12 +134,12 @@ impl WebSocketCycle {
         };
         let was_connecting = matches!(stage, Stage::Fresh | Stage::Connecting);
         match result {
-            Err(error) if is_closed && self.is_client_disconnected(py, error) => {
+            Err(error) if is_closed && self.words().is_disconnect(py, error) => {
                 log::debug!("{name}: the client left");
             }
             Err(error) => log_exception(py, error, name),
             Ok(_) if was_connecting && !is_closed => {
-                log::error!("{name}: the ASGI app returned without accepting or closing");
+                log::error!("{name}: the app returned without accepting or closing");
             }
             Ok(_) => {}
         }
@@ -161,18 +161,6 @@ impl WebSocketCycle {
         }
         // Tasks that the app has left behind.
         self.waiters.wake(py);
-    }
-
-    fn is_client_disconnected(&self, py: Python<'_>, error: &PyErr) -> bool {
-        error.is_instance(py, self.around.words.client_disconnected.bind(py))
-            || is_cancelled(py, error)
-    }
-
-    pub(super) fn client_disconnected(&self, py: Python<'_>) -> PyErr {
-        match self.around.words.client_disconnected.bind(py).call0() {
-            Ok(raised) => PyErr::from_value(raised),
-            Err(error) => error,
-        }
     }
 
     pub(super) fn unexpected(&self, kind: &str) -> PyErr {

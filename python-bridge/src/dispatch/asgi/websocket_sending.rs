@@ -71,7 +71,7 @@ impl WebSocketCycle {
         match flow {
             Flow::Ready => Ok(false),
             Flow::Wait => Ok(true),
-            Flow::PeerLeft => Err(self.client_disconnected(py)),
+            Flow::PeerLeft => Err(self.words().client_disconnected(py)),
         }
     }
 
@@ -100,7 +100,7 @@ impl WebSocketCycle {
             }
             _ => {
                 drop(state);
-                Err(self.client_disconnected(message.py()))
+                Err(self.words().client_disconnected(message.py()))
             }
         }
     }

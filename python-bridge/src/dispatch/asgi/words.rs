@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use super::awaitables::Done;
+use crate::errors::is_cancelled;
 use crate::python_thread::Owned;
 
 macro_rules! words {
@@ -18,7 +19,8 @@ macro_rules! words {
             /// `turbo_shard._asgi`: the coroutines for what has to be waited for.
             pub(super) await_message: Owned<PyAny>,
             pub(super) await_room: Owned<PyAny>,
-            pub(super) client_disconnected: Owned<PyAny>,
+            client_disconnected: Owned<PyAny>,
+            is_disconnect: Owned<PyAny>,
         }
 
         impl Words {
@@ -35,6 +37,27 @@ macro_rules! words {
                 .any(|name| name.as_ptr() == key)
             }
 
+            /// What `send()` raises once the client is gone.
+            #[cold]
+            pub(super) fn client_disconnected(&self, py: Python<'_>) -> PyErr {
+                match self.client_disconnected.bind(py).call0() {
+                    Ok(raised) => PyErr::from_value(raised),
+                    Err(error) => error,
+                }
+            }
+
+            /// Whether an app that ended with `error` ended because its client has left: nobody needs to hear of it.
+            #[cold]
+            pub(super) fn is_disconnect(&self, py: Python<'_>, error: &PyErr) -> bool {
+                is_cancelled(py, error)
+                    || self
+                        .is_disconnect
+                        .bind(py)
+                        .call1((error.value(py),))
+                        .and_then(|is_disconnect| is_disconnect.is_truthy())
+                        .unwrap_or(false)
+            }
+
             pub(super) fn new(py: Python<'_>) -> PyResult<Words> {
                 let module = py.import("turbo_shard._asgi")?;
                 Ok(Words {
@@ -44,6 +67,7 @@ macro_rules! words {
                     await_message: Owned::new(module.getattr("await_message")?.unbind()),
                     await_room: Owned::new(module.getattr("await_room")?.unbind()),
                     client_disconnected: Owned::new(module.getattr("ClientDisconnected")?.unbind()),
+                    is_disconnect: Owned::new(module.getattr("is_disconnect")?.unbind()),
                 })
             }
         }
