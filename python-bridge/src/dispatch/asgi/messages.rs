@@ -45,10 +45,10 @@ impl<'a, 'py> Message<'a, 'py> {
                         false => None,
                     };
                     match place {
-                        // SAFETY: the dict holds the value, which gets a reference of ours before the lock is released.
                         Some(place) => {
-                            *place =
-                                Some((key, unsafe { Bound::from_borrowed_ptr(whole.py(), value) }));
+                            // SAFETY: the dict holds the value, which gets a reference of ours before it is unlocked.
+                            let value = unsafe { Bound::from_borrowed_ptr(whole.py(), value) };
+                            *place = Some((key, value));
                         }
                         None => message.is_known_whole = false,
                     }
