@@ -58,6 +58,7 @@ FRAMEWORKS = (
     Framework("Django, WSGI", "Django", ("test_django",), "wsgi", ("asgiref",)),
     Framework("Litestar", "litestar", ("test_litestar",), companions=("msgspec",)),
     Framework("Flask", "Flask", ("test_flask",), companions=("Werkzeug",)),
+    Framework("TurboAPI", "turboapi", ("test_turboapi_real",), companions=("satya",)),
 )
 
 

@@ -61,8 +61,11 @@ class AsgiLifespan:
             message = self._started.result()
             if message is None:
                 return self._state
-            # Its traceback, if there is one, is in the message already.
-            await asyncio.wait({self._task}, timeout=1)
+            # Its traceback, if there is one, is in the message already. An app that waits for more will hear no more.
+            _, waiting = await asyncio.wait({self._task}, timeout=1)
+            if waiting:
+                self._task.cancel()
+                await asyncio.wait(waiting, timeout=1)
             if self._task.done() and not self._task.cancelled():
                 self._task.exception()
             raise LifespanFailed(_told("startup", message))

@@ -240,7 +240,8 @@ def websocket_route(path: str, handler: Any, label: str) -> WebSocketRoute:
         handler=handler,
         label=label,
         socket=socket.name,
-        socket_by_name=socket.kind is Declared.KEYWORD_ONLY,
+        # It need not be the handler's first parameter.
+        socket_by_name=socket.kind is not Declared.POSITIONAL_ONLY,
         takes_rest=bool(rest),
         arguments=tuple(Argument(parameter, parameter.reader()) for parameter in parameters),
     )

@@ -36,8 +36,6 @@ pub(crate) enum Job {
     PeerLeft(StreamId),
     /// Anything else.
     Call(Box<dyn FnOnce(Python<'_>) + Send>),
-    /// The same, told by a connection that is being dropped.
-    Farewell(Box<dyn FnOnce(Python<'_>) + Send>),
     /// End the loop (asyncio threads only).
     Stop,
 }
@@ -164,12 +162,14 @@ impl CoroutineHost {
         if self.closed.load(Ordering::Acquire) {
             return;
         }
-        match job {
-            // Come while a connection is being dropped, after its turn.
-            Job::PeerLeft(_) | Job::Farewell(_) => {
-                self.inbox.post_late(job, self.descriptors.bell());
-            }
-            _ => self.inbox.post(job, self.descriptors.bell()),
+        self.inbox.post(job, self.descriptors.bell());
+    }
+
+    /// As [`post`](CoroutineHost::post), for news of a peer that has left: they come while its connection is being dropped,
+    /// after its turn.
+    pub(crate) fn post_late(&self, job: Job) {
+        if !self.closed.load(Ordering::Acquire) {
+            self.inbox.post_late(job, self.descriptors.bell());
         }
     }
 
@@ -316,7 +316,7 @@ impl CoroutineHost {
                 self.streams
                     .begin(py, self, iterator.bind(py), is_async, handle);
             }
-            Job::Call(call) | Job::Farewell(call) => call(py),
+            Job::Call(call) => call(py),
             Job::Room(stream) => self.streams.room(py, stream),
             Job::PeerLeft(stream) => self.streams.peer_left(py, self, stream),
             Job::Stop => {

@@ -225,6 +225,6 @@ impl ReplyListener for Listener {
     }
 
     fn peer_left(&self) {
-        self.host.post(Job::PeerLeft(self.id));
+        self.host.post_late(Job::PeerLeft(self.id));
     }
 }

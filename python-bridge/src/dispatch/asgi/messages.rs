@@ -46,7 +46,8 @@ impl<'a, 'py> Message<'a, 'py> {
                     };
                     match place {
                         Some(place) => {
-                            // SAFETY: the dict holds the value, which gets a reference of ours before it is unlocked.
+                            // SAFETY: the dict holds the value, which gets a reference of ours before the lock is
+                            // released.
                             let value = unsafe { Bound::from_borrowed_ptr(whole.py(), value) };
                             *place = Some((key, value));
                         }

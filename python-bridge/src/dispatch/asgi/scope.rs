@@ -33,6 +33,7 @@ pub(super) struct ScopeMaker {
     /// What all scopes have in common; each begins as a copy.
     http: Owned<PyDict>,
     websocket: Owned<PyDict>,
+    asgi: Owned<PyDict>,
     http_extensions: Owned<PyDict>,
     websocket_extensions: Owned<PyDict>,
     names: HeaderNames,
@@ -65,8 +66,6 @@ impl ScopeMaker {
             template.set_item(words.kind.bind(py), kind)?;
             template.set_item(words.scheme.bind(py), scheme)?;
             template.set_item(words.root_path.bind(py), root_path)?;
-            // The versions are the same for all: nobody has a reason to write there.
-            template.set_item(words.asgi.bind(py), &asgi)?;
             // Places in the order of the specification: values come with each request.
             for name in names {
                 template.set_item(name.bind(py), py.None())?;
@@ -78,6 +77,7 @@ impl ScopeMaker {
                 "http",
                 "http",
                 &[
+                    &words.asgi,
                     &words.http_version,
                     &words.method,
                     &words.path,
@@ -93,6 +93,7 @@ impl ScopeMaker {
                 "websocket",
                 "ws",
                 &[
+                    &words.asgi,
                     &words.http_version,
                     &words.path,
                     &words.raw_path,
@@ -104,6 +105,7 @@ impl ScopeMaker {
                     &words.extensions,
                 ],
             )?,
+            asgi: Owned::new(asgi.unbind()),
             http_extensions,
             websocket_extensions: extensions(py, &["websocket.http.response"])?,
             names: HeaderNames::new(py),
@@ -166,6 +168,8 @@ impl ScopeMaker {
         connection: &ConnectionInfo,
         state: Option<&Owned<PyDict>>,
     ) -> PyResult<()> {
+        // A copy, as all that an app might write to: the next request must not see it.
+        scope.set_item(words.asgi.bind(py), self.asgi.bind(py).copy()?)?;
         let version = match head.version() {
             Version::Http10 => &self.http_10,
             Version::Http11 => &self.http_11,

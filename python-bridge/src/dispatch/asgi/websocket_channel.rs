@@ -25,17 +25,17 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    fn tell(&self, news: News) {
+    fn job(&self, news: News) -> Job {
         let cycle = Weak::clone(&self.cycle);
-        let call = Box::new(move |py: Python<'_>| {
+        Job::Call(Box::new(move |py| {
             if let Some(cycle) = cycle.upgrade() {
                 cycle.hear(py, news);
             }
-        });
-        self.host.post(match news {
-            News::PeerLeft => Job::Farewell(call),
-            _ => Job::Call(call),
-        });
+        }))
+    }
+
+    fn tell(&self, news: News) {
+        self.host.post(self.job(news));
     }
 }
 
@@ -45,7 +45,7 @@ impl ReplyListener for Listener {
     }
 
     fn peer_left(&self) {
-        self.tell(News::PeerLeft);
+        self.host.post_late(self.job(News::PeerLeft));
     }
 
     fn input_ready(&self) {
