@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from conftest import Arm
+from raw_http import RawClient
 from server_process import ServerProcess
 from waiting import wait_until
 
@@ -43,3 +44,12 @@ def test_an_app_that_asks_again_after_its_shutdown_holds_nothing_up(arm: Arm) ->
     with server_of(arm, "stop-asks-again", 300) as server:
         pass
     assert "is cut" not in server.log
+
+
+def test_requests_that_are_cut_end_before_the_shutdown(arm: Arm) -> None:
+    with server_of(arm, "", 0) as server:
+        client = RawClient(server).get("/")
+        wait_until(lambda: "app: a request waits" in server.lines, "the request")
+    client.socket.close()
+    ends = [line for line in server.lines if line in ("app: a request ends", "app: stops")]
+    assert ends == ["app: a request ends", "app: stops"], server.log

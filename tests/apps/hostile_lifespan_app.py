@@ -10,13 +10,24 @@ from typing import Any
 ACT = os.environ.get("LIFESPAN_ACT", "")
 
 
+def say(text: str) -> None:
+    print(f"app: {text}", file=sys.stderr, flush=True)
+
+
+async def wait_for_ever() -> None:
+    say("a request waits")
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0)
+        say("a request ends")
+
+
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] != "lifespan":
-        await send({"type": "http.response.start", "status": 200})
-        await send({"type": "http.response.body"})
-        return
+        await wait_for_ever()
     await receive()
-    print("app: starts", file=sys.stderr, flush=True)
+    say("starts")
     if ACT == "start-hangs":
         await asyncio.Event().wait()
     if ACT == "start-exits":
@@ -24,6 +35,7 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         sys.exit("nothing to serve")
     await send({"type": "lifespan.startup.complete"})
     await receive()
+    say("stops")
     if ACT == "stop-exits":
         await asyncio.sleep(0)
         sys.exit("on purpose")

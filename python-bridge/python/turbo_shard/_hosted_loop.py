@@ -211,6 +211,13 @@ async def finish(tasks: list[asyncio.Task[Any]], seconds_left: Callable[[], floa
         tasks = list(pending)
 
 
+async def cancel(tasks: list[asyncio.Task[Any]], seconds: float) -> None:
+    """Cancel tasks, and give them a moment to clean up."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=seconds)
+
+
 def close(loop: asyncio.AbstractEventLoop, seconds: float) -> int:
     """End the loop's tasks, its async generators and its executor, in `seconds` altogether, and close it.
 

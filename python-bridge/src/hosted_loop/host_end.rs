@@ -15,6 +15,9 @@ use crate::errors::log_exception;
 /// its executor's threads joined. Less than the two seconds that the runtime gives a shard it has cut.
 pub(crate) const CLOSE_SECONDS_MAX: f64 = 1.5;
 
+/// How long cancelled tasks may take, of that time, before the app is told to shut down.
+const CANCEL_SECONDS_MAX: f64 = 0.25;
+
 impl CoroutineHost {
     /// Runs the loop until it is told to stop, then ends what is left. For a host on a thread of its own.
     pub(crate) fn run(self: &Arc<Self>, py: Python<'_>, time_left: &TimeLeft) {
@@ -24,8 +27,8 @@ impl CoroutineHost {
         self.close(py, time_left);
     }
 
-    /// Waits for tasks that still run (background tasks, most often) for as long as `time_left` says, has the tenant shut
-    /// down, and ends whatever is left in about [`CLOSE_SECONDS_MAX`].
+    /// Waits for tasks that still run (background tasks, most often) for as long as `time_left` says, cancels the others, has
+    /// the tenant shut down, and ends whatever is left in about [`CLOSE_SECONDS_MAX`].
     pub(crate) fn close(self: &Arc<Self>, py: Python<'_>, time_left: &TimeLeft) {
         if self.closing.swap(true, Ordering::AcqRel) {
             return;
@@ -33,12 +36,14 @@ impl CoroutineHost {
         self.work(py);
         if let Some(asyncio) = self.asyncio.get() {
             self.finish_tasks(py, time_left);
+            self.ending.store(true, Ordering::Relaxed);
+            self.cancel_tasks(py);
             self.shut_down_tenant(py);
             self.closed.store(true, Ordering::Release);
-            self.ending.store(true, Ordering::Relaxed);
+            let seconds = CLOSE_SECONDS_MAX - CANCEL_SECONDS_MAX;
             match self.driver {
-                Driver::Shard => asyncio.close_hosted(py, &self.descriptors, CLOSE_SECONDS_MAX),
-                Driver::OwnThread => asyncio.close_thread(py, CLOSE_SECONDS_MAX),
+                Driver::Shard => asyncio.close_hosted(py, &self.descriptors, seconds),
+                Driver::OwnThread => asyncio.close_thread(py, seconds),
             }
         }
         self.closed.store(true, Ordering::Release);
@@ -50,21 +55,38 @@ impl CoroutineHost {
     }
 
     fn finish_tasks(self: &Arc<Self>, py: Python<'_>, time_left: &TimeLeft) {
+        if !time_left().is_zero() {
+            let seconds_left = SecondsLeft(Arc::clone(time_left));
+            self.run_for_tasks(py, "finish", seconds_left);
+        }
+    }
+
+    /// What has run out of time must not find gone, amid its work, what the app's shutdown takes away.
+    fn cancel_tasks(self: &Arc<Self>, py: Python<'_>) {
+        self.run_for_tasks(py, "cancel", CANCEL_SECONDS_MAX);
+    }
+
+    /// Runs a coroutine function of `_hosted_loop` with the tasks that still run, if there are any.
+    fn run_for_tasks<'py>(
+        self: &Arc<Self>,
+        py: Python<'py>,
+        function: &str,
+        seconds: impl IntoPyObject<'py>,
+    ) {
         let tasks: Vec<_> = self
             .tasks()
             .iter()
             .map(|(_, task)| task.clone_ref(py))
             .collect();
-        if tasks.is_empty() || time_left().is_zero() {
+        if tasks.is_empty() {
             return;
         }
-        let seconds_left = SecondsLeft(Arc::clone(time_left));
         let waited = PyList::new(py, tasks)
             .and_then(|tasks| {
                 py.import(intern!(py, "turbo_shard._hosted_loop"))?
-                    .call_method1(intern!(py, "finish"), (tasks, seconds_left))
+                    .call_method1(function, (tasks, seconds))
             })
-            .and_then(|finish| self.run_here(py, finish));
+            .and_then(|coroutine| self.run_here(py, coroutine));
         if let Err(error) = waited {
             log_exception(py, &error, "tasks could not be waited for");
         }

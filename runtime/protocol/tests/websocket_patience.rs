@@ -101,6 +101,30 @@ fn a_peer_that_must_wait_for_the_app_is_not_given_up() {
 }
 
 #[test]
+fn a_peer_that_has_finished_sending_is_given_up_though_the_app_takes_nothing() {
+    let limits = WebSocketLimits {
+        ping_interval_ms: 100,
+        ping_timeout_ms: 30,
+        ..patient()
+    };
+    let mut socket = socket(&limits, None);
+    socket.receive(at(0), &frame(TEXT, b"nobody takes this"));
+    socket.receive_eof(at(0));
+    // What was heard last is a sign of life until an interval has passed.
+    while socket.output().is_empty() {
+        let deadline = socket.next_deadline().unwrap();
+        assert!(deadline <= at(200));
+        socket.expire(deadline);
+    }
+    assert_eq!(sent(&mut socket, at(200)), server_frame(PING, b""));
+    socket.expire(socket.next_deadline().unwrap());
+    assert_eq!(
+        events(&mut socket, at(300)),
+        [closed(1011, "ping was not answered")]
+    );
+}
+
+#[test]
 fn pings_can_be_switched_off() {
     assert_eq!(socket(&patient(), None).next_deadline(), None);
     let endless = WebSocketLimits {

@@ -115,7 +115,9 @@ impl WebSocket {
     }
 
     fn take_ping_deadline(&mut self, now: Tick) {
-        let is_heard_out = self.output().is_empty() && self.unread().is_empty();
+        // A peer that has finished sending gives no sign of life, whether or not the app takes what it has sent.
+        let has_read = self.unread().is_empty() || self.has_eof;
+        let is_heard_out = self.output().is_empty() && has_read;
         match self.ping.expire(now, is_heard_out, &self.limits) {
             PingStep::Rest => {}
             PingStep::Send => {
