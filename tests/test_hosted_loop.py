@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -187,3 +188,16 @@ def test_task_that_ignores_its_cancellation_is_left_behind(
     assert server.stop() == 0
     assert "the task stays" in server.log
     assert "ignored its cancellation" in server.log
+
+
+def test_app_without_coroutines_does_without_asyncio(arm: Arm, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "import sys\n"
+        "from turbo_shard import App\n"
+        "app = App()\n"
+        "@app.get('/asyncio')\n"
+        "def is_imported():\n"
+        "    return 'asyncio' in sys.modules\n"
+    )
+    with ServerProcess("app:app", *arm.options, app_dir=tmp_path) as plain:
+        assert fetch(plain, "/asyncio") is False

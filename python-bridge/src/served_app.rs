@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -52,6 +53,10 @@ impl ServedApp {
         host: &Arc<CoroutineHost>,
         object: &Bound<'_, PyAny>,
     ) -> PyResult<Started> {
+        if self.interface == Interface::Native && !self.has_hooks(py, object)? {
+            // Without a look at the module, which brings asyncio along.
+            return Ok(Started::default());
+        }
         let lifespans = py.import("turbo_shard.lifespan")?;
         let lifespan = match self.interface {
             Interface::Asgi => lifespans.call_method1("of_asgi", (object, &self.lifespan))?,
@@ -73,8 +78,15 @@ impl ServedApp {
 
     /// Whether a native app wants to be started and stopped.
     pub(crate) fn has_hooks(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let lifespans = py.import("turbo_shard.lifespan")?;
-        Ok(!lifespans.call_method1("of_native", (object,))?.is_none())
+        for handlers in [
+            intern!(py, "startup_handlers"),
+            intern!(py, "shutdown_handlers"),
+        ] {
+            if object.getattr(handlers)?.is_truthy()? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
