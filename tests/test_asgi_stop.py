@@ -6,12 +6,14 @@ import signal
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from conftest import Arm
 from server_process import ServerProcess, run_command
 from waiting import wait_until
 
 STREAM = """
-    import asyncio
+    PIECE = int(os.environ["PIECE"])
 
 
     class FrameworkError(Exception):
@@ -22,7 +24,7 @@ STREAM = """
         await send({"type": "http.response.start", "status": 200, "headers": []})
         try:
             while True:
-                await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+                await send({"type": "http.response.body", "body": b"x" * PIECE, "more_body": True})
         except OSError:
             try:
                 raise FrameworkError("the framework's own")
@@ -61,11 +63,15 @@ def written(folder: Path, source: str) -> Path:
     return folder
 
 
+# With small pieces there is room whenever the client leaves: the app never waits, and must be told all the same.
+@pytest.mark.parametrize("piece", [1, 65536])
 def test_what_a_framework_makes_of_a_client_that_left_is_not_logged(
-    arm: Arm, tmp_path: Path
+    arm: Arm, tmp_path: Path, piece: int
 ) -> None:
     folder = written(tmp_path, STREAM)
-    with ServerProcess("app:app", *arm.options, "--lifespan", "off", app_dir=folder) as server:
+    options = (*arm.options, "--lifespan", "off")
+    variables = {"PIECE": str(piece)}
+    with ServerProcess("app:app", *options, app_dir=folder, variables=variables) as server:
         with server.connect() as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
             assert connection.recv(100)

@@ -161,10 +161,16 @@ fn another_kind_of_message_ends_the_run() {
 
 #[test]
 fn two_answers_to_one_message_end_the_run() {
-    assert_ends_with(
-        |_, first, payload| [frame(first, payload), frame(first, payload)].concat(),
-        3,
-        "more bytes than the answer has",
+    let twice = |_: usize, first: u8, payload: &[u8]| {
+        [frame(first, payload), frame(first, payload)].concat()
+    };
+    let (status, report) = run(serve(ACCEPT, twice), &SHORT);
+    assert_eq!(status, Some(3), "{report}");
+    let message = report["message"].as_str().unwrap();
+    // The second one may come after the next question has been asked, and is then no answer to that one.
+    assert!(
+        message.contains("more bytes than the answer has") || message.contains("bodies differ"),
+        "{message}"
     );
 }
 

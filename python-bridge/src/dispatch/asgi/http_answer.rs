@@ -131,6 +131,11 @@ impl HttpAnswer {
         self.lacks_room = false;
     }
 
+    /// Whether the connection that it is sent to is gone.
+    pub(super) fn has_peer_left(&self) -> bool {
+        self.handle().is_some_and(ReplyHandle::peer_left)
+    }
+
     pub(super) fn handle(&self) -> Option<&ReplyHandle> {
         match &self.way {
             Way::Sending(handle) => Some(handle),

@@ -1,72 +1,12 @@
-//! The two faces of an HTTP cycle: the Python object whose `receive` and `send` the app calls, and the listener that
-//! carries what the connection tells over to the loop's thread.
+//! The Python face of an HTTP cycle: the object whose `receive` and `send` the app calls.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use pyo3::prelude::*;
-use turbo_shard_runtime::ReplyListener;
 
 use super::awaitables::DoneWith;
 use super::http_cycle::HttpCycle;
 use super::http_sending::Waits;
-use crate::hosted_loop::{CoroutineHost, Job};
-
-/// What a connection may tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum News {
-    Room,
-    BodyReady,
-    InputEnded,
-    PeerLeft,
-}
-
-/// Carries what the connection says over to the loop's thread. Holds nothing of Python, so it may be dropped anywhere.
-pub(super) struct Listener {
-    pub(super) host: Arc<CoroutineHost>,
-    pub(super) cycle: Weak<HttpCycle>,
-}
-
-impl Listener {
-    fn job(&self, news: News) -> Job {
-        let cycle = Weak::clone(&self.cycle);
-        Job::Call(Box::new(move |py| {
-            if let Some(cycle) = cycle.upgrade() {
-                cycle.hear(py, news);
-            }
-        }))
-    }
-
-    fn tell(&self, news: News) {
-        self.host.post(self.job(news));
-    }
-}
-
-impl ReplyListener for Listener {
-    fn room(&self) {
-        self.tell(News::Room);
-    }
-
-    fn peer_left(&self) {
-        self.host.post_late(self.job(News::PeerLeft));
-    }
-
-    fn input_ready(&self) {
-        self.tell(News::BodyReady);
-    }
-
-    fn input_ended(&self) {
-        self.tell(News::InputEnded);
-    }
-}
-
-/// Has whoever waits look again.
-pub(super) fn wake(cycle: Weak<HttpCycle>) -> Job {
-    Job::Call(Box::new(move |py| {
-        if let Some(cycle) = cycle.upgrade() {
-            cycle.hear(py, News::BodyReady);
-        }
-    }))
-}
 
 /// The Python face of a cycle: `receive` and `send` are its bound methods.
 #[pyclass(frozen, module = "turbo_shard._native")]

@@ -10,7 +10,7 @@ use turbo_shard_runtime::{BlockingPool, BodyPart, ReplyHandle};
 
 use super::file_sender::FileResult;
 use super::http_answer::HttpAnswer;
-use super::http_channel::{Listener, News, wake};
+use super::listener::{Hears, Listener, News, tell};
 use super::waiters::Waiters;
 use super::words::Words;
 use crate::errors::log_exception;
@@ -136,7 +136,9 @@ impl HttpCycle {
             self.send_file(lent, path);
         }
         // Whoever waits since the app's first call looks again: a body can be asked for only now.
-        self.around.host.post(wake(Arc::downgrade(self)));
+        self.around
+            .host
+            .post(tell(Arc::downgrade(self), News::Input));
     }
 
     /// What `receive()` returns now; None if it has to wait.
@@ -207,7 +209,11 @@ impl HttpCycle {
         let (is_started, is_complete, peer_left) = {
             let state = self.state();
             let answer = &state.answer;
-            (answer.is_started(), answer.is_complete(), state.peer_left)
+            (
+                answer.is_started(),
+                answer.is_complete(),
+                state.has_peer_left(),
+            )
         };
         match result {
             Err(error) if peer_left && self.words().is_disconnect(py, error) => {
@@ -220,22 +226,6 @@ impl HttpCycle {
             }
             Ok(_) => log::error!("{name}: the ASGI app returned without a response"),
         }
-    }
-
-    /// What the connection tells.
-    pub(super) fn hear(&self, py: Python<'_>, news: News) {
-        let mut state = self.state();
-        match news {
-            News::Room => state.answer.note_room(),
-            News::BodyReady => {}
-            News::InputEnded => state.has_input_ended = true,
-            News::PeerLeft => {
-                state.note_peer_left();
-                drop(state.answer.give_up());
-            }
-        }
-        drop(state);
-        self.waiters.wake(py);
     }
 
     pub(super) fn words(&self) -> &Words {
@@ -278,7 +268,31 @@ impl HttpCycle {
     }
 }
 
+impl Hears for HttpCycle {
+    /// What the connection tells.
+    fn hear(&self, py: Python<'_>, news: News) {
+        let mut state = self.state();
+        match news {
+            News::Room => state.answer.note_room(),
+            News::Input => {}
+            News::InputEnded => state.has_input_ended = true,
+            News::PeerLeft => {
+                state.note_peer_left();
+                drop(state.answer.give_up());
+            }
+        }
+        drop(state);
+        self.waiters.wake(py);
+    }
+}
+
 impl State {
+    /// Whether nothing that is sent arrives any more. The connection is asked as well: where it lives on another thread, an
+    /// app that sends and sends would never let the loop come to the job that tells of it.
+    pub(super) fn has_peer_left(&self) -> bool {
+        self.peer_left || self.answer.has_peer_left()
+    }
+
     pub(super) fn note_peer_left(&mut self) {
         self.has_input_ended = true;
         self.peer_left = true;

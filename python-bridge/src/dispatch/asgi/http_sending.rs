@@ -80,7 +80,7 @@ impl HttpCycle {
         step: impl FnOnce(&mut HttpAnswer) -> Result<(), Refused>,
     ) -> PyResult<Waits> {
         let mut state = self.state();
-        if state.peer_left {
+        if state.has_peer_left() {
             drop(state);
             return Err(self.words().client_disconnected(py));
         }

@@ -1,9 +1,10 @@
 //! The service of ASGI 3 apps. Re-exports only.
 //!
-//! `service` calls the app for each request, `scope` makes what it is called with, `http_cycle` is what `receive` and
-//! `send` of an HTTP request lead to, `websocket_cycle` those of a WebSocket (`waiters` is who waits in
-//! either, the `channel` of each its Python face, `sending` what becomes of the app's messages), `http_answer` puts the app's messages together to an answer, `messages` reads
-//! those messages, `awaitables` are what the app awaits, `file_sender` reads files for `http.response.pathsend`.
+//! `service` calls the app for each request, `scope` makes what it is called with. `http_cycle` is what `receive` and
+//! `send` of an HTTP request lead to, `websocket_cycle` those of a WebSocket; the `channel` of each is its Python face,
+//! `sending` what becomes of the app's messages, `waiters` who waits in either, `listener` how their connection reaches
+//! them. `http_answer` puts the app's messages together to an answer, `messages` reads those messages, `awaitables` are
+//! what the app awaits, `file_sender` reads files for `http.response.pathsend`.
 
 mod awaitables;
 mod file_sender;
@@ -12,6 +13,7 @@ mod http_answer;
 mod http_channel;
 mod http_cycle;
 mod http_sending;
+mod listener;
 mod messages;
 mod scope;
 mod service;

@@ -1,57 +1,11 @@
-//! The two faces of a WebSocket cycle: the Python object whose `receive` and `send` the app calls, and the listener that
-//! carries what the connection tells over to the loop's thread.
+//! The Python face of a WebSocket cycle: the object whose `receive` and `send` the app calls.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use pyo3::prelude::*;
-use turbo_shard_runtime::ReplyListener;
 
 use super::awaitables::DoneWith;
 use super::websocket_cycle::WebSocketCycle;
-use crate::hosted_loop::{CoroutineHost, Job};
-
-/// What a connection may tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum News {
-    Room,
-    Input,
-    PeerLeft,
-}
-
-/// Carries what the connection says over to the loop's thread. Holds nothing of Python, so it may be dropped anywhere.
-pub(super) struct Listener {
-    pub(super) host: Arc<CoroutineHost>,
-    pub(super) cycle: Weak<WebSocketCycle>,
-}
-
-impl Listener {
-    fn job(&self, news: News) -> Job {
-        let cycle = Weak::clone(&self.cycle);
-        Job::Call(Box::new(move |py| {
-            if let Some(cycle) = cycle.upgrade() {
-                cycle.hear(py, news);
-            }
-        }))
-    }
-
-    fn tell(&self, news: News) {
-        self.host.post(self.job(news));
-    }
-}
-
-impl ReplyListener for Listener {
-    fn room(&self) {
-        self.tell(News::Room);
-    }
-
-    fn peer_left(&self) {
-        self.host.post_late(self.job(News::PeerLeft));
-    }
-
-    fn input_ready(&self) {
-        self.tell(News::Input);
-    }
-}
 
 /// The Python face of a cycle: `receive` and `send` are its bound methods.
 #[pyclass(frozen, module = "turbo_shard._native")]

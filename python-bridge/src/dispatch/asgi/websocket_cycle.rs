@@ -11,8 +11,8 @@ use turbo_shard_runtime::{Received, ReplyHandle};
 
 use super::http_answer::HttpAnswer;
 use super::http_cycle::Surroundings;
+use super::listener::{Hears, Listener, News};
 use super::waiters::Waiters;
-use super::websocket_channel::{Listener, News};
 use super::websocket_sending::refuse;
 use super::words::Words;
 use crate::dispatch::settle::INTERNAL_ERROR_BODY;
@@ -177,28 +177,6 @@ impl WebSocketCycle {
         ))
     }
 
-    /// What the connection tells.
-    pub(super) fn hear(&self, py: Python<'_>, news: News) {
-        {
-            let mut state = self.state();
-            match news {
-                News::Room => {
-                    state.lacks_room = false;
-                    if let Stage::Denying(answer) = &mut state.stage {
-                        answer.note_room();
-                    }
-                }
-                News::Input => {
-                    let is_closed = state.handle.as_ref().is_some_and(ReplyHandle::is_closed);
-                    state.lacks_room &= !is_closed;
-                }
-                // What came before it is there to be received.
-                News::PeerLeft => state.lacks_room = false,
-            }
-        }
-        self.waiters.wake(py);
-    }
-
     pub(super) fn words(&self) -> &Words {
         &self.around.words
     }
@@ -217,6 +195,32 @@ impl WebSocketCycle {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // Never held while Python code of the app runs; nothing in this file panics under it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hears for WebSocketCycle {
+    /// What the connection tells.
+    fn hear(&self, py: Python<'_>, news: News) {
+        {
+            let mut state = self.state();
+            match news {
+                News::Room => {
+                    state.lacks_room = false;
+                    if let Stage::Denying(answer) = &mut state.stage {
+                        answer.note_room();
+                    }
+                }
+                News::Input => {
+                    let is_closed = state.handle.as_ref().is_some_and(ReplyHandle::is_closed);
+                    state.lacks_room &= !is_closed;
+                }
+                // What came before it is there to be received.
+                News::PeerLeft => state.lacks_room = false,
+                // An end without a close frame: `input_ready` tells of it.
+                News::InputEnded => {}
+            }
+        }
+        self.waiters.wake(py);
     }
 }
 

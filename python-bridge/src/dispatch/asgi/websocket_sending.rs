@@ -188,6 +188,10 @@ impl WebSocketCycle {
             drop(state);
             return Err(self.unexpected("websocket.http.response.body"));
         };
+        if answer.has_peer_left() {
+            drop(state);
+            return Err(self.words().client_disconnected(message.py()));
+        }
         answer
             .body(&data, more)
             .map_err(|refused: Refused| in_words(kind, refused))?;

@@ -1,0 +1,65 @@
+//! Carries what a connection tells over to the thread of the loop that its app runs on. Knows neither HTTP nor WebSocket.
+
+use std::sync::{Arc, Weak};
+
+use pyo3::prelude::*;
+use turbo_shard_runtime::ReplyListener;
+
+use crate::hosted_loop::{CoroutineHost, Job};
+
+/// What a connection may tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// There is room for more of the answer.
+    Room,
+    /// There is more to receive.
+    Input,
+    /// The peer sends no more.
+    InputEnded,
+    PeerLeft,
+}
+
+/// Who is told, on the thread of its loop.
+pub(super) trait Hears: Send + Sync + 'static {
+    fn hear(&self, py: Python<'_>, news: News);
+}
+
+/// Holds nothing of Python, so it may be dropped anywhere.
+pub(super) struct Listener<C> {
+    pub(super) host: Arc<CoroutineHost>,
+    pub(super) cycle: Weak<C>,
+}
+
+impl<C: Hears> Listener<C> {
+    fn tell(&self, news: News) {
+        self.host.post(tell(Weak::clone(&self.cycle), news));
+    }
+}
+
+impl<C: Hears> ReplyListener for Listener<C> {
+    fn room(&self) {
+        self.tell(News::Room);
+    }
+
+    fn peer_left(&self) {
+        let job = tell(Weak::clone(&self.cycle), News::PeerLeft);
+        self.host.post_late(job);
+    }
+
+    fn input_ready(&self) {
+        self.tell(News::Input);
+    }
+
+    fn input_ended(&self) {
+        self.tell(News::InputEnded);
+    }
+}
+
+/// The job that tells `cycle`, if it still lives by then.
+pub(super) fn tell<C: Hears>(cycle: Weak<C>, news: News) -> Job {
+    Job::Call(Box::new(move |py| {
+        if let Some(cycle) = cycle.upgrade() {
+            cycle.hear(py, news);
+        }
+    }))
+}
