@@ -14,7 +14,7 @@ from framework_server import websocket
 from raw_http import RawClient
 from raw_websocket import BINARY, TEXT, Frame, RawWebSocket, close_frame, frame, open_websocket
 from server_process import ServerProcess
-from turbo_shard import App, RegistrationError, WebSocket
+from turbo_shard import App, RegistrationError, Router, WebSocket
 from waiting import wait_until
 
 
@@ -252,3 +252,15 @@ def test_same_path_twice_is_refused() -> None:
     app.websocket("/a")(one)
     with pytest.raises(RegistrationError):
         app.websocket("/a")(one)
+
+
+def test_router_brings_its_websockets_along() -> None:
+    async def chat(socket: WebSocket, room: str) -> None: ...
+
+    router = Router(prefix="/chat")
+    router.websocket("/{room}")(chat)
+    app = App()
+    app.include_router(router, prefix="/v1")
+    assert [path for path, _ in app.sockets] == ["/v1/chat/{room}"]
+    with pytest.raises(RegistrationError, match="comes too late"):
+        router.websocket("/late")(chat)

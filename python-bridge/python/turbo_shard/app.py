@@ -69,6 +69,8 @@ class Router:
         self.prefix = _checked_prefix(prefix)
         self.routes: list[Route] = []
         self._included_in: str = ""
+        # Path and function of each WebSocket.
+        self.sockets: list[tuple[str, Handler]] = []
 
     def route[H: Handler](
         self,
@@ -132,6 +134,23 @@ class Router:
     ) -> Callable[[H], H]:
         return self.route(path, methods=("OPTIONS",), blocking=blocking, status_code=status_code)
 
+    def websocket[H: Handler](self, path: str) -> Callable[[H], H]:
+        """Registers an async function for WebSockets: `async def chat(socket: WebSocket, room: str)`.
+
+        Its further parameters come from the path, the query, headers and cookies of the handshake, as a route's do.
+        """
+        _check_path(path)
+
+        def register(handler: H) -> H:
+            if path and not path.startswith("/"):
+                raise RegistrationError(
+                    f"handler {_label(handler)}: the WebSocket path {path!r} must begin with a slash"
+                )
+            self._add_socket(self.prefix + path, handler)
+            return handler
+
+        return register
+
     def include_router(self, router: Router, *, prefix: str = "") -> None:
         """Takes over the router's routes, below `prefix`. The router takes no more routes from then on."""
         if not isinstance(router, Router):
@@ -142,14 +161,23 @@ class Router:
         router._included_in = self.prefix + before or "/"
         for route in router.routes:
             self._add(route._replace(path=self.prefix + before + route.path))
+        for path, handler in router.sockets:
+            self._add_socket(self.prefix + before + path, handler)
 
     def _add(self, route: Route) -> None:
+        self._refuse_late(route.label)
+        self.routes.append(route)
+
+    def _add_socket(self, path: str, handler: Handler) -> None:
+        self._refuse_late(_label(handler))
+        self.sockets.append((path, handler))
+
+    def _refuse_late(self, label: str) -> None:
         if self._included_in:
             raise RegistrationError(
-                f"handler {route.label} comes too late: its router has been included already, under "
+                f"handler {label} comes too late: its router has been included already, under "
                 f"{self._included_in!r}; include a router after its last route"
             )
-        self.routes.append(route)
 
 
 class App(Router):
@@ -162,29 +190,6 @@ class App(Router):
         self._served: dict[tuple[str, str], Route] = {}
         self._websockets: dict[str, WebSocketRoute] = {}
         self._parameters: dict[tuple[str, str], tuple[Parameter, ...]] = {}
-
-    def websocket[H: Handler](self, path: str) -> Callable[[H], H]:
-        """Registers an async function for WebSockets: `async def chat(socket: WebSocket, room: str)`.
-
-        Its further parameters come from the path, the query, headers and cookies of the handshake, as a route's do.
-        """
-        _check_path(path)
-        if not path.startswith("/"):
-            raise RegistrationError(f"the WebSocket path {path!r} must begin with a slash")
-
-        def register(handler: H) -> H:
-            from .websocket import websocket_route
-
-            pattern = _PARAMETER.sub(lambda found: "{*}" if found[1] or found[3] else "{}", path)
-            label = _label(handler)
-            if (earlier := self._websockets.get(pattern)) is not None:
-                raise RegistrationError(
-                    f"handler {label}: the WebSocket {path} is served already, by handler {earlier.label}"
-                )
-            self._websockets[pattern] = websocket_route(path, handler, label)
-            return handler
-
-        return register
 
     def websocket_door(self) -> WebSocketDoor | None:
         """What leads handshakes to the app's WebSockets; None where it has none."""
@@ -214,12 +219,28 @@ class App(Router):
             _endpoint(route, self._parameters_of(route, is_last_call=True)) for route in self.routes
         ]
 
+    def _add_socket(self, path: str, handler: Handler) -> None:
+        from .websocket import websocket_route
+
+        label = _label(handler)
+        if not path.startswith("/"):
+            raise RegistrationError(
+                f"handler {label}: the WebSocket path {path!r} must begin with a slash"
+            )
+        pattern = _pattern(path)
+        if (earlier := self._websockets.get(pattern)) is not None:
+            raise RegistrationError(
+                f"handler {label}: the WebSocket {path} is served already, by handler {earlier.label}"
+            )
+        self._websockets[pattern] = websocket_route(path, handler, label)
+        super()._add_socket(path, handler)
+
     def _add(self, route: Route) -> None:
         if not route.path.startswith("/"):
             raise RegistrationError(
                 f"handler {route.label}: the path {route.path!r} must begin with a slash"
             )
-        pattern = _PARAMETER.sub(lambda found: "{*}" if found[1] or found[3] else "{}", route.path)
+        pattern = _pattern(route.path)
         for method in route.methods:
             earlier = self._served.get((method, pattern))
             if earlier is not None:
@@ -303,6 +324,11 @@ def _label(handler: Any) -> str:
 
 def _endpoint(route: Route, parameters: tuple[Parameter, ...]) -> Endpoint:
     return Endpoint(*route, _path_names(route.path), tuple(map(_argument, parameters)))
+
+
+def _pattern(path: str) -> str:
+    """The path without the names of its parameters: two that differ only in those are the same to a request."""
+    return _PARAMETER.sub(lambda found: "{*}" if found[1] or found[3] else "{}", path)
 
 
 def _path_names(path: str) -> tuple[str, ...]:

@@ -35,9 +35,6 @@ def register_websockets(native: App, app: Any, dialect: Dialect) -> None:
     """Registers the app's WebSocket routes, if it has any."""
     for path, handler in getattr(app, "_websocket_routes", {}).items():
         where = f"websocket route {path}"
-        register = getattr(native, "websocket", None)
-        if register is None:
-            raise RegistrationError(f"{where}: this turbo-shard cannot serve WebSockets")
         if not inspect.iscoroutinefunction(handler):
             raise RegistrationError(f"{where}: its handler is not async")
         names = _PARAMETER.findall(path)
@@ -54,7 +51,7 @@ def register_websockets(native: App, app: Any, dialect: Dialect) -> None:
                 raise RegistrationError(
                     f"{where}: BackgroundTasks run after an answer, which a WebSocket has none of"
                 )
-        register(path)(_endpoint(call, names))
+        native.websocket(path)(_endpoint(call, names))
 
 
 def _endpoint(call: Call, path_names: list[str]) -> Any:
