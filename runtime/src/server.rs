@@ -288,7 +288,12 @@ impl BoundServer {
                     on_ready.into_iter().for_each(|on_ready| on_ready());
                 }
                 recv(self.requests) -> request => {
-                    if let Some(control) = stop.request(request.unwrap_or(StopRequest::Now)) {
+                    let mut control = stop.request(request.unwrap_or(StopRequest::Now));
+                    if on_ready.is_some() {
+                        // It was never announced as ready, so nobody is owed the graceful time.
+                        control = stop.request(StopRequest::Now).or(control);
+                    }
+                    if let Some(control) = control {
                         stops.stops_by(stop.finishes_by());
                         sender.post(control);
                     }

@@ -29,6 +29,9 @@ impl<A: App> Supervisor<A> {
                 return Err(error);
             }
             if self.stop.is_asked() {
+                // It was never announced as ready, so nobody is owed the graceful time; and the app that is starting may
+                // never come to the end of its start.
+                self.asked(StopRequest::Now);
                 break;
             }
         }
