@@ -220,7 +220,8 @@ def test_return_is_1000_and_500_before_the_accept(server: ServerProcess, wait: A
         assert raw.close_code() == 1000
     with RawWebSocket(server) as raw:
         assert raw.ask(Act(server, "leave", early=1, **wait).target).denied().status == 500
-    assert "the app returned without accepting or closing" in server.log
+    line = "the app returned without accepting or closing"
+    wait_until(lambda: line in server.log, "the app's mistake is logged")
 
 
 def test_close_before_accept_denies_with_403(server: ServerProcess) -> None:
