@@ -42,7 +42,7 @@ def balance_chart(
     across = scale.linear([max(1.25, highest)], 0.0, 1.0)
     groups = [
         lanes.Group(
-            f"{arm.label}: {quantities.digits(balance(runs[arm.key]) or 0.0)} at most over mean",
+            f"{arm.label}: busiest shard {quantities.times(balance(runs[arm.key]) or 0.0)} the mean",
             [
                 bar(f"shard {shard.shard}", shard.requests, share, across.high, styles[arm.key])
                 for shard, share in zip(

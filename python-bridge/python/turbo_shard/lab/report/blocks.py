@@ -30,6 +30,21 @@ class Bullets:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Findings of one scenario; `anchor` is where it is told."""
+
+    title: str
+    anchor: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Grouped:
+    groups: tuple[Group, ...]
+    tone: Tone
+
+
+@dataclass(frozen=True)
 class Table:
     caption: str
     header: tuple[str, ...]
@@ -71,7 +86,7 @@ class Charts:
     keys: tuple[Key, ...] = ()
 
 
-type Block = Heading | Paragraph | Bullets | Table | Code | Charts
+type Block = Heading | Paragraph | Bullets | Grouped | Table | Code | Charts
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from .blocks import Chart, Table
 from .markup import escaped
 from .palette import ArmStyle
 
-ROW, TITLE, TOP, FOOT = 18.0, 20.0, 24.0, 40.0
+ROW, TITLE, GAP, TOP, FOOT = 18.0, 20.0, 6.0, 20.0, 40.0
 RIGHT = 12.0
-LABEL_MAX = 150.0
+LABEL_MAX = 172.0
 # Beyond this a ratio is drawn at the border.
 RATIO_MAX = 1000.0
 # Up to here round ratios are marked, from here on powers.
@@ -48,24 +48,28 @@ def comparison_chart(
     labels = [f"vs {row.against}" for row in flat]
     left = min(max(map(svg.width_of, labels)), LABEL_MAX) + 12
     placed = ratio_scale([row.comparison for row in flat], left, svg.WIDTH - RIGHT)
-    height = TOP + sum(TITLE + len(own) * ROW for _, own in found) + FOOT
-    bottom = height - FOOT + 4
+    height = TOP + sum(TITLE + len(own) * ROW + GAP for _, own in found) + FOOT
     one = placed.at(1.0)
     better = (left, one) if is_less_better else (one, placed.end)
-    parts = [svg.rectangle(better[0], TOP - 4, better[1] - better[0], bottom - TOP + 4, "better")]
     marked = ratio_ticks(placed)
-    parts += [svg.line(at, TOP - 4, at, bottom, "grid") for at in map(placed.at, marked)]
+    parts = []
     y = TOP
     for scenario, own in found:
         heading = svg.cut(scenario.title, svg.WIDTH - 6)
         parts.append(svg.text(0, y + 14, heading, css_class="lane-heading", whole=scenario.title))
         y += TITLE
+        end = y + len(own) * ROW
+        parts.append(svg.rectangle(left, y, placed.end - left, end - y, "lane"))
+        parts.append(svg.rectangle(better[0], y, better[1] - better[0], end - y, "better"))
+        parts += [svg.line(at, y, at, end, "grid") for at in map(placed.at, marked)]
+        parts.append(svg.line(one, y, one, end, "one"))
         for row in own:
             parts += drawn_row(row, y, left, placed, styles[row.comparison.baseline])
             y += ROW
-    parts.append(svg.line(one, TOP - 4, one, bottom, "one"))
+        y += GAP
+    parts.append(svg.line(left, y, placed.end, y, "axis"))
     parts += sides(flat[0].of, placed, one, is_less_better)
-    parts += x_labels(placed, marked, lambda ratio: f"{ratio:g}×", bottom + 14)
+    parts += x_labels(placed, marked, lambda ratio: f"{ratio:g}×", y + 15)
     axis = f"{flat[0].of} over the other arm"
     axis = svg.cut(axis, svg.WIDTH - left)
     parts.append(
@@ -78,7 +82,9 @@ def comparison_chart(
     described = f"{title}. " + "; ".join(
         f"{scenario.title}: {row.comparison.text}" for scenario, own in found for row in own
     )
-    return Chart(title, note, svg.drawing(identity, title, described, height, parts), table(found))
+    return Chart(
+        title, note, svg.drawing(identity, title, described, height, parts), table(title, found)
+    )
 
 
 def is_drawable(row: Row) -> bool:
@@ -134,7 +140,7 @@ def sides(of: str, placed: scale.Scale, one: float, is_less_better: bool) -> lis
     return parts
 
 
-def table(found: Sequence[tuple[ScenarioResult, Sequence[Row]]]) -> Table:
+def table(title: str, found: Sequence[tuple[ScenarioResult, Sequence[Row]]]) -> Table:
     rows = []
     for scenario, own in found:
         for row in own:
@@ -151,7 +157,7 @@ def table(found: Sequence[tuple[ScenarioResult, Sequence[Row]]]) -> Table:
                 )
             )
     return Table(
-        "Ratios and intervals",
+        f"{title}: ratios and intervals",
         ("scenario", "against", "ratio", "95 % interval", "rounds", "difference shown"),
         tuple(rows),
     )

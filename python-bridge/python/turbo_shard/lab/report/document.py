@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
 
-from ..results import Results, ScenarioResult
+from ..results import ArmResult, Results, ScenarioResult
 from . import findings, marks
 from .balance_chart import balance_chart
 from .blocks import (
@@ -19,23 +17,18 @@ from .blocks import (
     Heading,
     Paragraph,
     Table,
-    Tone,
 )
-from .comparison_chart import Row, comparison_chart
 from .core_chart import core_chart
-from .findings import Finding
 from .latency_chart import latency_chart
-from .levels import has_several_rates, ran, shown_level
+from .levels import has_several_rates, ran
+from .load_words import load_words, value_words
 from .palette import ArmStyle, styles
-from .quantities import rate
 from .rate_chart import rate_chart
 from .scenario_tables import DID_NOT_RUN, scenario_tables
+from .verdict_section import OUTCOMES, anchor_of, verdicts
 
-OUTCOMES: tuple[tuple[Tone, str], ...] = (
-    ("win", "What {} wins"),
-    ("loss", "What {} loses"),
-    ("same", "Where no difference is shown"),
-)
+# Said once, before the list.
+NOTHING_SHOWN = "no difference shown "
 
 
 def document(results: Results) -> Document:
@@ -50,7 +43,7 @@ def document(results: Results) -> Document:
     looks = styles(keys)
     blocks: list[Block] = [*warnings(results), *verdicts(results, looks)]
     for number, scenario in enumerate(results.scenarios):
-        blocks += scenario_blocks(scenario, f"s{number + 1}", looks)
+        blocks += scenario_blocks(scenario, anchor_of(number), looks)
     blocks += [*failures(results), *circumstances(results)]
     title = f"{results.name}: which architecture, under which load?"
     subtitle = (
@@ -66,87 +59,23 @@ def warnings(results: Results) -> Iterator[Block]:
         yield Bullets(tuple(results.warnings), "doubt")
 
 
-def verdicts(results: Results, looks: Mapping[str, ArmStyle]) -> Iterator[Block]:
-    yield Heading("Verdicts", 2, "verdicts")
-    found = findings.findings(results)
-    if not found:
-        yield Paragraph("Nothing was compared: fewer than two arms ran.")
-    names = findings.labels(results)
-    for subject in findings.subjects(found):
-        label = names.get(subject, subject)
-        for against_peer, others in ((False, "other modes"), (True, "other servers")):
-            own = [
-                one
-                for one in found
-                if one.comparison.arm == subject and one.against_peer is against_peer
-            ]
-            if own:
-                anchor = f"verdicts-{plain(subject)}{'-peers' * against_peer}"
-                yield Heading(f"{label} and {others}", 3, anchor)
-                yield Paragraph(findings.counted(own, label, others))
-                yield from verdict_lists(own, label, anchor)
-                yield comparison_charts(own, names, looks, anchor)
-
-
-def verdict_lists(found: Sequence[Finding], label: str, anchor: str) -> Iterator[Block]:
-    for tone, heading in OUTCOMES:
-        lines = [
-            f"{scenario.title}: {'; '.join(one.comparison.text for one in own)}"
-            for scenario, own in findings.by_scenario(
-                [finding for finding in found if finding.outcome == tone]
-            )
-        ]
-        yield Heading(heading.format(label), 4, f"{anchor}-{tone}")
-        if lines:
-            yield Bullets(tuple(lines), tone)
-        else:
-            yield Paragraph("Nothing." if tone != "same" else "Nowhere.")
-
-
-def comparison_charts(
-    found: Sequence[Finding],
-    names: Mapping[str, str],
-    looks: Mapping[str, ArmStyle],
-    anchor: str,
-) -> Charts:
-    charts = []
-    for metric in dict.fromkeys(finding.comparison.metric for finding in found):
-        own = [finding for finding in found if finding.comparison.metric == metric]
-        rows = [
-            (scenario, [row_of(finding, names) for finding in several])
-            for scenario, several in findings.by_scenario(own)
-        ]
-        words = findings.metric_words(metric)
-        charts.append(
-            comparison_chart(
-                f"{anchor}-{plain(metric)}",
-                f"{words[:1].upper()}{words[1:]}",
-                rows,
-                looks,
-                is_less_better=findings.is_less_better(metric),
-            )
-        )
-    baselines = dict.fromkeys(finding.comparison.baseline for finding in found)
-    keys = tuple(marks.key(names.get(key, key), looks[key]) for key in baselines)
-    return Charts(tuple(chart for chart in charts if chart is not None), keys)
-
-
-def row_of(finding: Finding, names: Mapping[str, str]) -> Row:
-    one = finding.comparison
-    return Row(one, names.get(one.arm, one.arm), names.get(one.baseline, one.baseline))
-
-
 def scenario_blocks(
     scenario: ScenarioResult, anchor: str, looks: Mapping[str, ArmStyle]
 ) -> Iterator[Block]:
     yield Heading(scenario.title, 2, anchor)
     yield Paragraph(scenario.question, is_question=True)
     yield Paragraph(f"{load_words(scenario)}.")
+    if isinstance(routes := scenario.load.get("routes"), list) and routes:
+        yield Paragraph(f"Asked: {'; '.join(map(value_words, routes))}.")
     if found := [
         one for one in scenario.comparisons if not findings.is_peer(scenario, one.baseline)
     ]:
         for tone, _ in OUTCOMES:
-            lines = tuple(one.text for one in found if findings.outcome(one) == tone)
+            lines = tuple(
+                one.text.removeprefix(NOTHING_SHOWN) if tone == "same" else one.text
+                for one in found
+                if findings.outcome(one) == tone
+            )
             if lines:
                 yield Bullets(lines, tone)
     if errors := tuple(
@@ -165,6 +94,19 @@ def scenario_blocks(
         yield Bullets(lines, "doubt")
     yield Heading("Commands", 3, f"{anchor}-commands")
     yield Code(commands(scenario))
+
+
+def error_words(arm: ArmResult) -> str:
+    return (
+        f"{arm.label} ended {runs_words(arm)}: {arm.error}"
+        if arm.runs
+        else f"{arm.label} {DID_NOT_RUN}: {arm.error}"
+    )
+
+
+def runs_words(arm: ArmResult) -> str:
+    count = len(arm.runs)
+    return f"after {count} run{'s' * (count != 1)}" if count else "before its first run"
 
 
 def scenario_charts(scenario: ScenarioResult, anchor: str, looks: Mapping[str, ArmStyle]) -> Charts:
@@ -197,36 +139,6 @@ def doubts(scenario: ScenarioResult) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def load_words(scenario: ScenarioResult) -> str:
-    """The settings of the load, and who had which cores."""
-    words = [
-        f"{name.replace('_', ' ')} {value_words(value)}"
-        for name, value in scenario.load.items()
-        if name != "command" and value is not None
-    ]
-    for name, cores in (("server", scenario.server_cores), ("load", scenario.load_cores)):
-        numbers = ", ".join(map(str, cores))
-        words.append(f"{name} on core{'s' * (len(cores) != 1)} {numbers or 'unknown'}")
-    rates = {
-        arm.label: shown_level(arm).offered for arm in ran(scenario) if has_several_rates(scenario)
-    }
-    if rates:
-        told = ", ".join(f"{label} {rate(top)}/s" for label, top in rates.items() if top)
-        words.append(f"highest rate with latencies: {told}")
-    text = "; ".join(words)
-    return text[:1].upper() + text[1:]
-
-
-def value_words(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {value_words(one)}" for name, one in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(map(value_words, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def commands(scenario: ScenarioResult) -> tuple[str, ...]:
     load = scenario.load.get("command")
     lines = [f"# the load\n{load}"] if isinstance(load, str) and load else []
@@ -234,17 +146,17 @@ def commands(scenario: ScenarioResult) -> tuple[str, ...]:
 
 
 def failures(results: Results) -> Iterator[Block]:
-    yield Heading("Arms that could not run", 2, "failures")
+    yield Heading("Arms that could not run, or not to the end", 2, "failures")
     rows = [
-        (arm.label, scenario.title, arm.error)
+        (arm.label, scenario.title, runs_words(arm), arm.error)
         for scenario in results.scenarios
         for arm in scenario.arms
         if arm.error is not None
     ]
     if rows:
-        yield Table("Each with its error", ("arm", "scenario", "error"), tuple(rows))
+        yield Table("Each with its error", ("arm", "scenario", "ended", "error"), tuple(rows))
     else:
-        yield Paragraph("All arms ran.")
+        yield Paragraph("All arms ran to the end.")
 
 
 def circumstances(results: Results) -> Iterator[Block]:
@@ -288,8 +200,3 @@ READING = (
     ),
     "CPU is in cores: 1 is one core busy all the time.",
 )
-
-
-def plain(name: str) -> str:
-    """For anchors."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "x"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -38,7 +39,8 @@ def is_less_better(metric: str) -> bool:
 
 def metric_words(metric: str) -> str:
     known = METRICS.get(metric)
-    return known.words if known else metric.replace("_", " ")
+    words = known.words if known else metric.replace("_", " ")
+    return f"{words} latency" if re.fullmatch(r"p[0-9.]+", words) else words
 
 
 def findings(results: Results) -> list[Finding]:

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from ..results import Results
-from .blocks import Block, Bullets, Chart, Charts, Code, Document, Heading, Key, Paragraph, Table
+from .blocks import (
+    Block,
+    Bullets,
+    Chart,
+    Charts,
+    Code,
+    Document,
+    Grouped,
+    Heading,
+    Key,
+    Paragraph,
+    Table,
+)
 from .document import document
 from .markup import escaped
 from .style_sheet import style_sheet
@@ -17,6 +31,8 @@ SIGNS = {
     "doubt": "note",
 }
 
+_UNIT = re.compile(r"(\d) (%|µs|ms|s|MB|KB|times)(?!\w)")
+
 
 def html(results: Results) -> str:
     page = document(results)
@@ -29,14 +45,19 @@ def html(results: Results) -> str:
         # An icon of no bytes: without it a browser asks the server for one.
         '<link rel="icon" href="data:,">\n'
         f"<title>{escaped(page.title)}</title>\n<style>\n{style_sheet()}</style>\n</head>\n<body>\n"
-        f"<header>\n<h1>{escaped(page.title)}</h1>\n<p>{escaped(page.subtitle)}</p>\n</header>\n"
+        f"<header>\n<h1>{words(page.title)}</h1>\n<p>{escaped(page.subtitle)}</p>\n</header>\n"
         f"{contents(page)}\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 
+def words(text: str) -> str:
+    """Escaped, and with figures that stay on one line with their units."""
+    return _UNIT.sub("\\1\u00a0\\2", escaped(text))
+
+
 def contents(page: Document) -> str:
     links = "".join(
-        f'<li><a href="#{escaped(block.anchor)}">{escaped(block.text)}</a></li>'
+        f'<li><a href="#{escaped(block.anchor)}">{words(block.text)}</a></li>'
         for block in page.blocks
         if isinstance(block, Heading) and block.level == 2
     )
@@ -47,12 +68,14 @@ def write(block: Block) -> str:
     match block:
         case Heading():
             anchor = escaped(block.anchor)
-            return f'<h{block.level} id="{anchor}">{escaped(block.text)}</h{block.level}>'
+            return f'<h{block.level} id="{anchor}">{words(block.text)}</h{block.level}>'
         case Paragraph():
             css_class = ' class="question"' if block.is_question else ""
-            return f"<p{css_class}>{escaped(block.text)}</p>"
+            return f"<p{css_class}>{words(block.text)}</p>"
         case Bullets():
             return bullets(block)
+        case Grouped():
+            return grouped(block)
         case Table():
             return table(block)
         case Code():
@@ -65,7 +88,17 @@ def write(block: Block) -> str:
 def bullets(block: Bullets) -> str:
     sign = SIGNS[block.tone]
     spoken = f'<span class="sign">{sign}</span> ' if sign else ""
-    items = "".join(f"<li>{spoken}<span>{escaped(item)}</span></li>" for item in block.items)
+    items = "".join(f"<li>{spoken}<span>{words(item)}</span></li>" for item in block.items)
+    return f'<ul class="{block.tone}">{items}</ul>'
+
+
+def grouped(block: Grouped) -> str:
+    items = "".join(
+        f'<li><span class="sign">{SIGNS[block.tone]}</span> '
+        f'<a href="#{escaped(group.anchor)}">{words(group.title)}</a>'
+        f"<ul>{''.join(f'<li>{words(one)}</li>' for one in group.lines)}</ul></li>"
+        for group in block.groups
+    )
     return f'<ul class="{block.tone}">{items}</ul>'
 
 
@@ -73,7 +106,7 @@ def table(block: Table) -> str:
     header = "".join(f'<th scope="col">{escaped(name)}</th>' for name in block.header)
     rows = "".join(
         f'<tr><th scope="row">{escaped(first)}</th>'
-        + "".join(f"<td>{escaped(cell)}</td>" for cell in cells)
+        + "".join(f"<td>{words(cell)}</td>" for cell in cells)
         + "</tr>"
         for first, *cells in block.rows
     )
@@ -102,5 +135,5 @@ def figure(chart: Chart) -> str:
         behind = f"<details><summary>The figures</summary>{table(chart.table)}</details>"
     return (
         f"<figure><figcaption><strong>{escaped(chart.title)}</strong></figcaption>{chart.svg}"
-        f"<p>{escaped(chart.note)}</p>{behind}</figure>"
+        f"<p>{words(chart.note)}</p>{behind}</figure>"
     )

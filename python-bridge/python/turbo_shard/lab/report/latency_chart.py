@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from statistics import median
 
 from ..results import ArmResult, Run
@@ -29,6 +28,10 @@ def decades(percent: float) -> float:
 
 
 FIRST = decades(50)
+MARKED = tuple(map(decades, PERCENTS))
+PLACES = sorted(
+    {*MARKED, *(step / POINTS for step in range(round(LAST * POINTS)) if step / POINTS > FIRST)}
+)
 
 
 def curve(run: Run) -> Curve:
@@ -56,10 +59,8 @@ def value_at(points: Curve, place: float) -> float | None:
 def band(runs: Sequence[Run]) -> list[tuple[float, float, float, float]]:
     """Place, lowest, median and highest of the rounds, where all of them have a figure."""
     curves = [points for points in map(curve, runs) if points]
-    steps = round((LAST - FIRST) * POINTS)
     found = []
-    for step in range(steps + 1):
-        place = FIRST + (LAST - FIRST) * step / steps
+    for place in PLACES:
         values = quantities.finite(value_at(points, place) for points in curves)
         if curves and len(values) == len(curves):
             found.append((place, min(values), median(values), max(values)))
@@ -80,7 +81,7 @@ def latency_chart(
             [],
             "share of the answers that were at least as fast",
             lambda place: quantities.percentile_name(100 - 10 ** (2 - place)),
-            ticks=[decades(percent) for percent in PERCENTS],
+            ticks=MARKED,
             bounds=(FIRST, LAST),
         ),
         Axis(values, "latency", quantities.short_duration, is_log=True),
@@ -96,7 +97,7 @@ def latency_chart(
     missing = [arm.label for arm in arms if arm not in drawn]
     note = (
         "Median of the rounds; the band reaches from the fastest round to the slowest. "
-        "Each step to the right are ten times fewer answers."
+        "Each step to the right leaves a tenth of the answers."
     )
     if missing:
         note += f" Without a line, since without latencies: {', '.join(missing)}."
@@ -114,13 +115,11 @@ def line_of(
 ) -> list[str]:
     course = [(frame.x.at(x), frame.y.at(y)) for x, _, y, _ in points]
     parts = [svg.path(course, f"line {look.css_class}", dash=look.dash)]
-    marked = [decades(percent) for percent in PERCENTS]
-    for (x, _, y, _), (following, *_) in pairwise([*points, (math.inf, 0.0, 0.0, 0.0)]):
-        if any(x - 1e-9 <= place < following - 1e-9 for place in marked):
-            parts.append(
-                svg.mark(look.mark, frame.x.at(x), frame.y.at(y), f"mark {look.css_class}")
-            )
-            marked = [place for place in marked if place >= following - 1e-9]
+    parts += [
+        svg.mark(look.mark, frame.x.at(x), frame.y.at(y), f"mark {look.css_class}")
+        for x, _, y, _ in points
+        if x in MARKED
+    ]
     return parts
 
 

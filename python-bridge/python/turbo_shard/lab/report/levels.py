@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from ..results import ArmResult, Run, ScenarioResult
+
+# Rates that are no further apart are one rate.
+SAME_SHARE = 0.05
+# Standard deviations of a Poisson count that pass for chance.
+CHANCE_DEVIATIONS = 5
 
 
 @dataclass(frozen=True)
@@ -26,11 +32,32 @@ class Level:
 
 
 def levels(arm: ArmResult) -> list[Level]:
-    """From the lowest rate to the highest."""
-    by_rate: dict[float | None, list[Run]] = {}
-    for run in arm.runs:
-        by_rate.setdefault(run.offered_per_second, []).append(run)
-    return [Level(rate, by_rate[rate]) for rate in sorted(by_rate, key=lambda rate: rate or 0.0)]
+    """From the lowest rate to the highest. What was offered by chance differs a little from round to round."""
+    found: list[list[Run]] = []
+    for run in sorted(arm.runs, key=rate_of):
+        if not found or not is_same_rate(found[-1][-1], run):
+            found.append([])
+        found[-1].append(run)
+    return [Level(offered(runs), runs) for runs in found]
+
+
+def rate_of(run: Run) -> float:
+    return run.offered_per_second or 0.0
+
+
+def is_same_rate(one: Run, next_higher: Run) -> bool:
+    if (one.offered_per_second is None) != (next_higher.offered_per_second is None):
+        return False
+    lower, higher = rate_of(one), rate_of(next_higher)
+    chance = CHANCE_DEVIATIONS / math.sqrt(
+        max(1, min(one.answers_checked, next_higher.answers_checked))
+    )
+    return higher <= lower * (1 + max(SAME_SHARE, chance))
+
+
+def offered(runs: Sequence[Run]) -> float | None:
+    rates = [run.offered_per_second for run in runs if run.offered_per_second is not None]
+    return median(rates) if rates else None
 
 
 def ran(scenario: ScenarioResult) -> list[ArmResult]:

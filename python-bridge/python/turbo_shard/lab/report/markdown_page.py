@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..results import Results
-from .blocks import Block, Bullets, Charts, Code, Heading, Paragraph, Table
+from .blocks import Block, Bullets, Charts, Code, Grouped, Heading, Paragraph, Table
 from .document import document
 from .markup import printable
 
@@ -35,6 +35,15 @@ def write(block: Block) -> str:
             return f"*{inline(block.text)}*" if block.is_question else inline(block.text)
         case Bullets():
             return "\n".join(f"- {SIGNS[block.tone]}{inline(item)}" for item in block.items)
+        case Grouped():
+            return "\n".join(
+                line
+                for group in block.groups
+                for line in (
+                    f"- {SIGNS[block.tone]}{inline(group.title)}",
+                    *(f"  - {inline(one)}" for one in group.lines),
+                )
+            )
         case Table():
             return table(block)
         case Code():

@@ -47,11 +47,12 @@ nav ol{columns:17rem;column-gap:2rem;margin:1rem 0;padding:.8rem 1rem .8rem 2.4r
 nav li{break-inside:avoid;padding:.12rem 0}
 main>ul{margin:.5rem 0;padding:0;list-style:none;max-width:60rem}
 main>ul.plain{list-style:disc;padding-left:1.3rem}
-main>ul li{margin:.3rem 0}
-main>ul:not(.plain,.legend) li{padding:.25rem 0 .25rem .8rem;border-left:4px solid var(--soft)}
-main>ul.win:not(.plain) li{border-color:var(--win)}
-main>ul.loss:not(.plain) li{border-color:var(--loss)}
-main>ul.doubt:not(.plain) li{border-color:var(--note)}
+main>ul>li{margin:.5rem 0}
+main>ul ul{margin:.2rem 0 .3rem;padding-left:1.2rem;list-style:disc}
+main>ul:not(.plain,.legend)>li{padding:.25rem 0 .25rem .8rem;border-left:4px solid var(--soft)}
+main>ul.win:not(.plain)>li{border-color:var(--win)}
+main>ul.loss:not(.plain)>li{border-color:var(--loss)}
+main>ul.doubt:not(.plain)>li{border-color:var(--note)}
 .sign{display:inline-block;font-size:.78rem;font-weight:600;text-transform:uppercase;letter-spacing:.03em;color:var(--soft);
  margin-right:.25rem}
 .win .sign{color:var(--win)}

@@ -13,9 +13,9 @@ from .markup import escaped
 # Every drawing is this wide in its own units; the page scales it, also down to a phone.
 WIDTH = 440.0
 FONT_PX = 11.5
-# Of the usual sans-serif fonts, in parts of their size; rather too wide than too narrow.
-WIDE_CHARACTER, CHARACTER, NARROW_CHARACTER = 0.84, 0.58, 0.32
-WIDE, NARROW = frozenset("mwMWQO@%—…×"), frozenset("iljtfrI.,:;'|!()[] 1")
+# Of the widest among the usual sans-serif fonts, in parts of their size: better too much room than words cut off.
+WIDE_CHARACTER, CHARACTER, NARROW_CHARACTER = 0.98, 0.64, 0.4
+WIDE, NARROW = frozenset("mwMW@%—…→←"), frozenset("iljtfrI.,:;'|!()[] ")
 
 
 def number(value: float) -> str:
