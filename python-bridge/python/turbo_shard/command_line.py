@@ -1,13 +1,16 @@
-"""Splits a command line into options and the rest, and lays out help. Knows nothing of what the options mean.
+"""Splits a command line into options and the rest, lays out help and prints. Knows nothing of what the options mean.
 
 argparse could do it, for 8 ms of every start and 1.4 MB of every server's memory.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+HELP_FLAGS = ("-h", "--help")
 HELP_COLUMN = 32
 HELP_WIDTH_MIN = 60
 HELP_WIDTH_MAX = 100
@@ -73,3 +76,13 @@ def help_lines(rows: Iterable[tuple[str, str]]) -> str:
             lines.append(beside + text)
             beside = " " * HELP_COLUMN
     return "\n".join(lines)
+
+
+def say(text: str) -> int:
+    """Prints what was asked for."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Whoever read it has enough. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
