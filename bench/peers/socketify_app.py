@@ -1,11 +1,14 @@
 """The peer of examples/multi_route_app.py's `/users/{user_id}` on socketify, with its own router.
 
-    socketify_app.py PORT
+    socketify_app.py PORT WORKERS
+
+A worker is a process of its own on the same port (SO_REUSEPORT), as socketify's own command has it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -22,9 +25,13 @@ def read_user(response: Any, request: Any) -> None:
 
 
 def main() -> None:
+    port, workers = map(int, sys.argv[1:])
+    for _ in range(workers - 1):
+        if os.fork() == 0:
+            break
     app = App()
     app.get("/users/:user_id", read_user)
-    app.listen({"host": "127.0.0.1", "port": int(sys.argv[1])}, lambda _config: None)
+    app.listen({"host": "127.0.0.1", "port": port}, lambda _config: None)
     app.run()
 
 
