@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,9 @@ def measure(
     server: Server, trial: Trial, number: int, stats_socket: str | None
 ) -> tuple[Run, Activity | None]:
     load = trial.load
+    if load.seed is not None:
+        # The same arrivals for all arms of a round, others in the next round.
+        load = replace(load, seed=load.seed + number)
     if load.idle_connections:
         settle(server, trial)
     pids = server.pids
