@@ -1,8 +1,8 @@
 """What the scenarios of bench/scenarios/ ask for, each route a kind of work that one architecture may do better.
 
 Every answer follows from its request, so that it can be checked. Work is measured in CPU time of the thread
-(CLOCK_THREAD_CPUTIME_ID), not in time that has passed: a handler that is interrupted still does all of it, and every arm
-gets the same work for the same requests.
+(CLOCK_THREAD_CPUTIME_ID), not in time that has passed: a handler that is interrupted still does all of it, and every
+arm gets the same work for the same requests.
 """
 
 from __future__ import annotations
@@ -107,7 +107,9 @@ class Catalogue:
     """As a dependency container, a settings object or a cache is used."""
 
     def __init__(self) -> None:
-        self.prices = {f"item {number}": Price(f"item {number}", number / 4) for number in range(16)}
+        self.prices = {
+            f"item {number}": Price(f"item {number}", number / 4) for number in range(16)
+        }
 
     def price(self, name: str) -> Price:
         return self.prices[name]

@@ -62,6 +62,8 @@ class Scenario:
     """One question to an app, under one load, on several arms."""
 
     key: str
+    # The file's name without its ending.
+    file_key: str
     title: str
     question: str
     app: str
@@ -82,6 +84,9 @@ class Scenario:
     rounds: int
     seconds: float
     warm_up_seconds: float
+
+    def with_peers(self, peers: tuple[str, ...]) -> Scenario:
+        return replace(self, peers=peers)
 
 
 def read_all(folder: Path = FOLDER) -> list[Scenario]:
@@ -118,6 +123,7 @@ def scenario_of(whole: Table, key: str) -> tuple[list[int], Scenario]:
             raise whole.refuse("beside.connections", "only [load] may have several")
     scenario = Scenario(
         key=key,
+        file_key=key,
         title=whole.text("title", REQUIRED),
         question=sentence(whole, "question"),
         app=module_and_attribute(whole, "app"),

@@ -94,7 +94,9 @@ class Table:
         if not isinstance(value, list | tuple) or not all(
             type(one) in (int, float) and above < one < below for one in value
         ):
-            raise self.refuse(key, f"{value!r} is not a list of numbers between {above:g} and {below:g}")
+            raise self.refuse(
+                key, f"{value!r} is not a list of numbers between {above:g} and {below:g}"
+            )
         return tuple(map(float, value))
 
     def table(self, key: str) -> Table:

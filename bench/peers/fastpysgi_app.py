@@ -1,6 +1,6 @@
 """Serves wsgi_app.py or asgi_app.py with fastpysgi.
 
-    fastpysgi_app.py wsgi|asgi PORT WORKERS
+fastpysgi_app.py wsgi|asgi PORT WORKERS
 """
 
 from __future__ import annotations

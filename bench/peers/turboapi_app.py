@@ -2,8 +2,8 @@
 
     turboapi_app.py PORT
 
-Without `from __future__ import annotations`: TurboAPI 0.5 takes an annotation that is a string for `str`, and the number
-would come back in quotes.
+Without `from __future__ import annotations`: TurboAPI 0.5 takes an annotation that is a string for `str`, and the
+number would come back in quotes.
 """
 
 import sys
