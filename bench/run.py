@@ -31,11 +31,11 @@ from lab.scenario_file import Scenario
 from lab.scenario_plan import PlannedScenario, plan_text, planned, total_s
 from lab.scenario_run import ScenarioRun
 from lab.toml_table import TableError
-from turbo_shard.lab.report import html, markdown
 
 from turbo_shard.lab import machine, results
 from turbo_shard.lab.placement import place
 from turbo_shard.lab.progress import Progress, duration
+from turbo_shard.lab.report import html, markdown
 from turbo_shard.lab.results import Results
 
 # What `make bench` may take in all on two cores, and what of it is left for installing and rendering.

@@ -1,4 +1,4 @@
-"""The servers that a scenario names, as commands, and the reason for each that this machine cannot have. Starts none."""
+"""The servers that a scenario names, as commands, and for each that cannot be had here the reason. Starts none."""
 
 from __future__ import annotations
 
