@@ -139,6 +139,14 @@ class Experiment:
                 CLOSED_METRICS,
             )
 
+    def failures(self) -> str:
+        """Why arms failed, each reason once."""
+        arms_of: dict[str, list[str]] = {}
+        for arm in self.arms:
+            if arm.key in self.failed:
+                arms_of.setdefault(self.failed[arm.key], []).append(arm.label)
+        return "; ".join(f"{', '.join(labels)}: {text}" for text, labels in arms_of.items())
+
     def load(self, seconds: float, rate: float | None) -> Load:
         plan = self.plan
         return Load(
@@ -170,10 +178,7 @@ class Experiment:
                 answers[route][arm.label] = found[route]
             self.progress.end("answers")
         if len(self.failed) == len(self.arms):
-            labels = {arm.key: arm.label for arm in self.arms}
-            raise NothingRan(
-                "; ".join(f"{labels[key]}: {text}" for key, text in self.failed.items())
-            )
+            raise NothingRan(self.failures())
         is_mix = len(routes) > 1
         questions = []
         for number, route in enumerate(routes):

@@ -242,7 +242,7 @@ def example_command(
 def raise_for_status(status: int, message: str) -> None:
     text = without_traces(message.strip().removeprefix("turbo-load: "))
     if status == EXIT_WRONG_ANSWER:
-        raise WrongAnswer(text)
+        raise WrongAnswer(text.removeprefix("wrong answer: "))
     if status != 0:
         raise BrokenRun(text or f"turbo-load ended with {status}")
 
