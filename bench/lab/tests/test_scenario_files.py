@@ -1,4 +1,4 @@
-"""A scenario's file is refused with file and key when it says what cannot be; what is shipped loads and tells the truth."""
+"""A scenario's file is refused with file and key when it says what cannot be; what is shipped does what it says."""
 
 from __future__ import annotations
 
@@ -70,13 +70,29 @@ def test_a_list_of_connections_makes_a_scenario_of_each(tmp_path: Path) -> None:
         ('loop = "closed"', "", "load.loop: is missing"),
         ('loop = "closed"', 'loop = "half-open"', "load.loop: 'half-open' is none of closed, "),
         ('loop = "closed"', 'loop = "open"', "load.rate: an open loop has either rate or "),
-        ('loop = "closed"', 'loop = "closed"\nrate = 5', "load.rate: belongs to an open loop; this "),
+        (
+            'loop = "closed"',
+            'loop = "closed"\nrate = 5',
+            "load.rate: belongs to an open loop; this ",
+        ),
         ('loop = "closed"', 'loop = "shares"', 'load.shares: belongs to loop = "shares"'),
         ('loop = "closed"', 'loop = "shares"\nshares = [1.5]', "load.shares: [1.5] is not a list "),
-        ('loop = "closed"', 'loop = "closed"\narrivals = "poisson"', "load.arrivals: a closed loop"),
+        (
+            'loop = "closed"',
+            'loop = "closed"\narrivals = "poisson"',
+            "load.arrivals: a closed loop",
+        ),
         ('loop = "closed"', 'loop = "closed"\nspeed = 3', "load.speed: no such key; there are "),
-        ("connections = 8", "", "load.connections: say either connections or connections_per_shard"),
-        ("connections = 8", "connections = []", "load.connections: [] is not a list of whole numbers"),
+        (
+            "connections = 8",
+            "",
+            "load.connections: say either connections or connections_per_shard",
+        ),
+        (
+            "connections = 8",
+            "connections = []",
+            "load.connections: [] is not a list of whole numbers",
+        ),
         ("connections = 8", "connections = true", "load.connections: True is not a whole number"),
         ("/short/{n}", "short", "routes[0].path: 'short' does not begin with /"),
         ("expect_body", "expected_body", "routes[0].expected_body: no such key; there are body, "),
@@ -85,7 +101,11 @@ def test_a_list_of_connections_makes_a_scenario_of_each(tmp_path: Path) -> None:
             "",
             "routes[0].expect_body: say what comes back: expect_body, echo_bytes or expect_any_body = true",
         ),
-        ("path =", 'headers = ["no colon"]\npath =', "routes[0].headers: 'no colon' is not `Name: "),
+        (
+            "path =",
+            'headers = ["no colon"]\npath =',
+            "routes[0].headers: 'no colon' is not `Name: ",
+        ),
         ("path =", 'method = "BREW"\npath =', "routes[0].method: 'BREW' is none of GET, POST"),
         ("[[routes]]", "[[routes", "this is no TOML: "),
     ],
@@ -102,7 +122,9 @@ def test_what_cannot_be_is_refused_with_file_and_key(
 
 def test_a_load_beside_has_no_shares(tmp_path: Path) -> None:
     beside = '\n[beside]\nloop = "shares"\nconnections = 1\nshares = [0.5]\n'
-    with pytest.raises(TableError, match=r"tried.toml: beside.loop: 'shares' is none of closed, op"):
+    with pytest.raises(
+        TableError, match=r"tried.toml: beside.loop: 'shares' is none of closed, op"
+    ):
         read(tmp_path, WHOLE + beside)
 
 

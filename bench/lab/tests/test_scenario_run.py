@@ -87,9 +87,7 @@ def test_shares_are_of_what_each_arm_served_at_most() -> None:
     def run(arm: Arm, trial: Trial, number: int) -> Outcome:
         outcome = fine(arm, trial, number)
         factor = 2 if trial.load.rate is None and arm.key == "steal" else 1
-        run = replace(
-            outcome.run, requests_per_second=outcome.run.requests_per_second * factor
-        )
+        run = replace(outcome.run, requests_per_second=outcome.run.requests_per_second * factor)
         return replace(outcome, run=run)
 
     scenario = replace(SHIPPED["saturation"], arms=("shard", "steal"))
@@ -115,7 +113,9 @@ def test_a_wrong_answer_of_ours_leaves_no_figure() -> None:
     assert one.is_broken
     assert [arm.runs for arm in one.result.arms] == [[], []]
     assert one.result.comparisons == []
-    assert "wrong answer, so no figure counts: steal mode, round 2: bodies differ" in one.result.doubts
+    assert (
+        "wrong answer, so no figure counts: steal mode, round 2: bodies differ" in one.result.doubts
+    )
 
 
 def test_a_wrong_answer_of_a_peer_is_its_own_error() -> None:
