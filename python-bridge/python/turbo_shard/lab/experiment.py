@@ -32,14 +32,14 @@ PROBE_S = 1.0
 SATURATION_PART = 0.25
 SATURATION_S_MIN = 1.0
 SATURATION_METRICS = ("requests_per_second", "cpu_us_per_request")
-OPEN_METRICS = ("p50_us", "p99_us", "p99_9_us", "cpu_us_per_request", "rss_mb")
+OPEN_METRICS = ("p50_us", "p99_us", "p99_9_us", "cpu_us_per_request", "pss_mb")
 CLOSED_METRICS = (
     "requests_per_second",
     "p50_us",
     "p99_us",
     "p99_9_us",
     "cpu_us_per_request",
-    "rss_mb",
+    "pss_mb",
 )
 
 
