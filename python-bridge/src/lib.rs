@@ -7,6 +7,7 @@ mod errors;
 mod hosted_loop;
 mod json;
 mod life;
+mod load_generator;
 mod logging;
 mod python_app;
 mod python_thread;
@@ -31,5 +32,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(server_object::stats, module)?)?;
     module.add_function(wrap_pyfunction!(server_object::probe_engines, module)?)?;
     module.add_function(wrap_pyfunction!(server_object::allowed_cores, module)?)?;
+    module.add_function(wrap_pyfunction!(load_generator::load_generator, module)?)?;
     Ok(())
 }
