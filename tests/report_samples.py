@@ -194,6 +194,36 @@ def sample_results(seed: int = 7) -> Results:
     )
 
 
+def many_cores_results(cores: int = 64) -> Results:
+    """One scenario on many cores, with long names."""
+    make = Maker(3)
+    arms = [
+        make.arm(f"{key}-long", f"{label}, balanced by least, an app for each shard", us, 1e6)
+        for (key, label), us in zip(OURS, (150, 175, 210, 152), strict=True)
+    ]
+    for arm in arms:
+        for run in arm.runs:
+            run.shards = [
+                ShardActivity(n, n, 1, 5, 9, 50_000 + make.random.randrange(9000), 1.0, 0, 0, 0.7)
+                for n in range(cores)
+            ]
+            run.balance_max_over_mean = 1.08
+            run.cpu_per_core = [
+                (step / 10, [make.random.uniform(0.2, 1.0) for _ in range(cores)])
+                for step in range(33)
+            ]
+    scenario = make.scenario(
+        "many",
+        "A scenario with a title that is rather longer than what fits above a chart on any screen",
+        "What does a report look like on a machine with many cores?",
+        arms,
+    )
+    scenario.server_cores, scenario.load_cores = list(range(48)), list(range(48, cores))
+    results = sample_results()
+    results.name, results.scenarios, results.warnings = "many-cores", [scenario], []
+    return results
+
+
 def wild_results(seed: int) -> Results:
     """Whatever the schema allows: nothing there, zeros, enormous and tiny figures, many cores, hostile words."""
     dice = random.Random(seed)
