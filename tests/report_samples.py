@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from functools import cache
 
 from turbo_shard.lab.comparisons import compare_all
 from turbo_shard.lab.results import (
@@ -19,6 +20,8 @@ from turbo_shard.lab.results import (
     ScenarioResult,
     SendLag,
     ShardActivity,
+    as_text,
+    from_text,
 )
 
 HOSTILE = "<script>alert('x')</script> & \"quotes\" | `ticks` \x00\x1b[31m"
@@ -134,8 +137,18 @@ class Maker:
         )
 
 
-def sample_results(seed: int = 7) -> Results:
-    """Three scenarios with peers, errors, refusals and several rates."""
+def sample_results() -> Results:
+    """Three scenarios with peers, errors, refusals and several rates; a copy of its own for each caller."""
+    return from_text(_sample_text())
+
+
+@cache
+def _sample_text() -> str:
+    """Kept, since its intervals take a while."""
+    return as_text(_sample())
+
+
+def _sample(seed: int = 7) -> Results:
     make = Maker(seed)
     uniform = [
         make.arm(key, label, us, rate)
