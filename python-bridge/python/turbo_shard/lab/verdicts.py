@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from .metrics import METRICS
+from .results import Comparison
 from .statistics import ROUNDS_MIN, Interval
 
 # From here on a ratio reads better than a percentage: 4.2 times as high, not 320 % higher.
@@ -22,6 +26,31 @@ def comparison_text(metric: str, arm: str, baseline: str, interval: Interval) ->
     return (
         f"no difference shown {about} (95 % CI {change(interval.low)} to {change(interval.high)})"
     )
+
+
+def summary(
+    arm: str, baseline: str, shown: Sequence[str], others: Sequence[Comparison]
+) -> list[str]:
+    """Everything that was compared of two arms, in few lines: what is shown, and the rest in one."""
+    lines = list(shown)
+    if not others:
+        return lines
+    rounds = min(other.rounds for other in others)
+    if rounds < ROUNDS_MIN:
+        measured = ", ".join(f"{words(other)} {change(other.ratio)}" for other in others)
+        are = "1 round is" if rounds == 1 else f"{rounds} rounds are"
+        return [
+            *lines,
+            f"{arm} against {baseline}: no difference shown, {are} too few (measured: {measured})",
+        ]
+    intervals = ", ".join(
+        f"{words(other)} ({change(other.low)} to {change(other.high)})" for other in others
+    )
+    return [*lines, f"no difference shown between {arm} and {baseline} in {intervals}"]
+
+
+def words(comparison: Comparison) -> str:
+    return METRICS[comparison.metric].words
 
 
 def difference(interval: Interval, arm: str, baseline: str) -> str:
