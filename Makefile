@@ -100,6 +100,10 @@ bench-asgi-cost: build ## where the time of a raw ASGI request goes; two minutes
 	cargo build $(LOCKED) --release --package turbo-shard-runtime --example fixed_answer
 	$(PYTHON_VENV) bench/asgi_cost.py $(BENCH_ARGS)
 
+.PHONY: check-report
+check-report: build ## look at the HTML report in headless Chromium, which this installs; pictures in target/report
+	@scripts/check_report.sh
+
 .PHONY: clean
 clean: ## remove what was built here; the cached interpreter stays
 	rm -rf target .venv .pytest_cache .mypy_cache .ruff_cache
