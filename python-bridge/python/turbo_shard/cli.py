@@ -26,11 +26,13 @@ HELP_FLAGS = ("-h", "--help")
 HELP = """\
 usage: turbo-shard APP [options]
        turbo-shard doctor [--json]
+       turbo-shard stats PATH [--watch SECONDS] [--json]
 
 Serves a Python web app on pinned shards, one per core.
 
 APP is MODULE:ATTRIBUTE, such as app:app or shop.web:site.api; without ATTRIBUTE it is
-app or application. `turbo-shard doctor` examines this machine and says what to improve.
+app or application. `turbo-shard doctor` examines this machine and says what to improve;
+`turbo-shard stats` shows what a server with --stats-socket PATH does.
 
 options:
 {options}
@@ -52,6 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if arguments and arguments[0] == "doctor":
             return doctor_command(arguments[1:])
+        if arguments and arguments[0] == "stats":
+            from . import stats_command
+
+            return stats_command.main(arguments[1:])
         return serve_command(arguments)
     except (SettingsError, UsageError, NativeMissing) as error:
         return refuse(str(error))
