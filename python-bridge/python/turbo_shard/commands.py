@@ -30,6 +30,11 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command(
         "doctor:command", "doctor [--json]", "examines this machine and says what to improve"
     ),
+    "stats": Command(
+        "stats_command:main",
+        "stats PATH [--watch SECONDS] [--json]",
+        "shows what a server with --stats-socket PATH does",
+    ),
 }
 
 
