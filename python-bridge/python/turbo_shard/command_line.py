@@ -26,11 +26,16 @@ class Split(NamedTuple):
     texts: dict[str, str]
     switches: list[str]
     rest: list[str]
+    # Every option with a text, in the order in which they stood there: for those that may be given several times.
+    given: list[tuple[str, str]]
+
+    def every(self, flag: str) -> list[str]:
+        return [text for name, text in self.given if name == flag]
 
 
 def split(arguments: Sequence[str], *, texts: Collection[str], switches: Collection[str]) -> Split:
     """Reads `--flag text`, `--flag=text`, `--switch` and `--`; of an option given twice the last counts."""
-    found = Split({}, [], [])
+    found = Split({}, [], [], [])
     left = iter(arguments)
     for argument in left:
         flag, equals, text = argument.partition("=")
@@ -47,6 +52,7 @@ def split(arguments: Sequence[str], *, texts: Collection[str], switches: Collect
             if value is None or (not equals and value.partition("=")[0] in (*texts, *switches)):
                 raise UsageError(f"{flag} needs a value")
             found.texts[flag] = value
+            found.given.append((flag, value))
         else:
             raise UsageError(f"there is no option {flag}{suggestion(flag, (*texts, *switches))}")
     return found

@@ -22,6 +22,11 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[str, Command] = {
+    "ab": Command(
+        "lab.ab:command",
+        "ab APP [options]",
+        "compares the modes with an app of yours, on this machine",
+    ),
     "doctor": Command(
         "doctor:command", "doctor [--json]", "examines this machine and says what to improve"
     ),
