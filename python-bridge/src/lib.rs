@@ -14,6 +14,7 @@ mod reply_reader;
 mod request_view;
 mod served_app;
 mod server_object;
+mod simulation;
 mod streaming;
 
 use pyo3::prelude::*;
@@ -31,5 +32,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(server_object::stats, module)?)?;
     module.add_function(wrap_pyfunction!(server_object::probe_engines, module)?)?;
     module.add_function(wrap_pyfunction!(server_object::allowed_cores, module)?)?;
+    module.add_function(wrap_pyfunction!(simulation::simulate, module)?)?;
     Ok(())
 }
