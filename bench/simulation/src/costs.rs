@@ -28,6 +28,9 @@ pub struct Costs {
     pub steal_probe_us: f64,
     /// Taking half of another worker's queue.
     pub steal_us: f64,
+    /// For how long a worker holds what all share who sleeps and who searches, when it goes to sleep, gets up or wakes
+    /// another one.
+    pub scheduler_lock_us: f64,
     /// One cache line that was last written by another core.
     pub line_transfer_us: f64,
     /// The cache lines that a connection's state takes along when it runs on another core than before.
@@ -52,6 +55,7 @@ pub(crate) struct CostsNs {
     pub(crate) notify: u64,
     pub(crate) steal_probe: u64,
     pub(crate) steal: u64,
+    pub(crate) scheduler_lock: u64,
     pub(crate) moved_task: u64,
     pub(crate) shared: u64,
 }
@@ -73,6 +77,7 @@ impl Costs {
         notify_us: 0.0,
         steal_probe_us: 0.0,
         steal_us: 0.0,
+        scheduler_lock_us: 0.0,
         line_transfer_us: 0.0,
         moved_task_lines: 0.0,
         shared_us: 0.0,
@@ -92,6 +97,7 @@ impl Costs {
             ("notify_us", self.notify_us),
             ("steal_probe_us", self.steal_probe_us),
             ("steal_us", self.steal_us),
+            ("scheduler_lock_us", self.scheduler_lock_us),
             ("line_transfer_us", self.line_transfer_us),
             ("moved_task_lines", self.moved_task_lines),
             ("shared_us", self.shared_us),
@@ -123,6 +129,7 @@ impl Costs {
             notify: ns(self.notify_us),
             steal_probe: ns(self.steal_probe_us),
             steal: ns(self.steal_us),
+            scheduler_lock: ns(self.scheduler_lock_us),
             moved_task: ns(self.moved_task_lines * self.line_transfer_us),
             shared: ns(self.shared_us),
         }

@@ -13,6 +13,7 @@ mod outcome;
 mod placement;
 mod scenario;
 mod shards;
+mod shared_line;
 mod simulation;
 mod stealing;
 mod task;

@@ -7,6 +7,7 @@ mod queues;
 use std::collections::VecDeque;
 
 use crate::connection::Stage;
+use crate::shared_line::SharedLine;
 use crate::task::Task;
 use crate::world::{Architecture, World};
 
@@ -45,6 +46,8 @@ pub(crate) struct Stealing {
     ready: VecDeque<u32>,
     /// Who sleeps on the I/O driver; everyone else sleeps on a futex.
     driver_holder: Option<u32>,
+    /// The lock around who sleeps and who searches.
+    idle_lock: SharedLine,
     hands_driver_on: bool,
 }
 
@@ -63,6 +66,7 @@ impl Stealing {
             idleness: Idleness::all_asleep(cores),
             ready: VecDeque::new(),
             driver_holder: Some(0),
+            idle_lock: SharedLine::default(),
             hands_driver_on,
         }
     }
@@ -73,17 +77,25 @@ impl Stealing {
 
     /// Wakes one sleeper, if there is one and nobody searches already. Returns what that costs the caller, who does it
     /// `delay` from now.
-    fn notify(&mut self, world: &mut World, delay: u64) -> u64 {
+    fn notify(&mut self, world: &mut World, worker: Option<u32>, delay: u64) -> u64 {
         let Some(sleeper) = self.idleness.sleeper_to_wake() else {
             return 0;
         };
-        let delay = delay + world.costs.notify;
+        // From outside it is a thread of the blocking pool or of asyncio, whose time is not counted.
+        let locked = worker.map_or(0, |worker| self.lock(world, worker, delay));
+        let delay = delay + locked + world.costs.notify;
         // One that is on its way up already only finds that it was asked to.
         if matches!(self.worker(sleeper).activity, Activity::Asleep) {
             self.worker(sleeper).activity = Activity::Waking;
             world.wake(sleeper, delay);
         }
-        world.costs.notify
+        locked + world.costs.notify
+    }
+
+    fn lock(&mut self, world: &World, worker: u32, delay: u64) -> u64 {
+        let start = world.now + delay;
+        self.idle_lock
+            .write(worker, start, world.costs.scheduler_lock)
     }
 
     /// Takes what the I/O driver has and schedules it here. Returns what that costs.
@@ -107,7 +119,7 @@ impl Stealing {
     /// If there is more here than this worker's next task, somebody else may have it.
     fn offer_work(&mut self, world: &mut World, worker: u32, delay: u64) -> u64 {
         if !self.worker(worker).is_searching && self.queues.local(worker) > 1 {
-            self.notify(world, delay)
+            self.notify(world, Some(worker), delay)
         } else {
             0
         }
@@ -125,6 +137,7 @@ impl Stealing {
         self.worker(worker).had_driver = had_driver;
         if self.queues.local(worker) > 0 {
             let was_asked_to = !self.idleness.get_up(worker);
+            delay += self.lock(world, worker, delay);
             self.worker(worker).is_searching = was_asked_to;
         } else if self.idleness.is_lying(worker) {
             // For nothing.
@@ -188,10 +201,10 @@ impl Stealing {
         let has_searched = std::mem::take(&mut own.is_searching);
         let had_driver = std::mem::take(&mut own.had_driver);
         if has_searched && self.idleness.end_search() {
-            return self.notify(world, delay);
+            return self.notify(world, Some(worker), delay);
         }
         if self.hands_driver_on && had_driver {
-            return self.notify(world, delay);
+            return self.notify(world, Some(worker), delay);
         }
         0
     }
@@ -202,9 +215,9 @@ impl Stealing {
         }
         let was_searching = std::mem::take(&mut self.worker(worker).is_searching);
         let was_last = self.idleness.lie_down(worker, was_searching);
-        let mut delay = 0;
+        let mut delay = self.lock(world, worker, 0);
         if was_last && self.queues.has_work() {
-            delay = self.notify(world, 0);
+            delay += self.notify(world, Some(worker), delay);
         }
         if delay > 0 {
             self.worker(worker).activity = Activity::LyingDown;
@@ -239,7 +252,7 @@ impl Stealing {
         }
         own.stage = Stage::Scheduled;
         self.queues.push_back(worker, connection);
-        self.notify(world, 0)
+        self.notify(world, Some(worker), 0)
     }
 }
 
@@ -282,6 +295,6 @@ impl Architecture for Stealing {
         world.connections[connection as usize].stage = Stage::Scheduled;
         self.queues.inject(connection);
         // Whoever does this is none of our cores.
-        self.notify(world, 0);
+        self.notify(world, None, 0);
     }
 }

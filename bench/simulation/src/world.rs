@@ -12,6 +12,7 @@ use crate::event::{Calendar, Event};
 use crate::outcome::{Outcome, Record};
 use crate::placement;
 use crate::scenario::{Handler, Policy, Scenario};
+use crate::shared_line::SharedLine;
 
 /// What an architecture does when something happens. Cores are numbers; what they do is the architecture's.
 pub(crate) trait Architecture {
@@ -38,13 +39,6 @@ pub(crate) struct World {
     hand_over_ns: u64,
     shared_line: Option<SharedLine>,
     pools: Option<Vec<Pool>>,
-}
-
-/// Memory that all cores of a process write: whoever does so has it alone meanwhile.
-#[derive(Default)]
-struct SharedLine {
-    owner: Option<u32>,
-    free_at: u64,
 }
 
 /// One core's threads for handlers that block.
@@ -155,13 +149,7 @@ impl World {
         self.record.begins(self.now);
         let mut took = self.request_ns + request.service;
         if let Some(line) = &mut self.shared_line {
-            let start = self.now + delay;
-            if line.owner != Some(core) {
-                let until = line.free_at.max(start) + self.costs.shared;
-                took += until - start;
-                line.free_at = until;
-                line.owner = Some(core);
-            }
+            took += line.write(core, self.now + delay, self.costs.shared);
         }
         took
     }

@@ -58,6 +58,7 @@ fn costs() -> impl Strategy<Value = Costs> {
         notify_us: other,
         steal_probe_us: other / 8.0,
         steal_us: other,
+        scheduler_lock_us: other / 8.0,
         line_transfer_us: 0.1,
         moved_task_lines: 10.0 * other,
         shared_us: other / 4.0,

@@ -68,6 +68,7 @@ NOT_COSTS = ("shared_object_us",)
 NEEDED = (
     *("request_us", "turn_us", "driver_event_us", "wake_us", "sleep_us", "round_trip_us"),
     *("resume_us", "steal_request_us", "notify_us", "steal_probe_us", "steal_us"),
+    "scheduler_lock_us",
     *("line_transfer_us", "moved_task_lines", "shared_us", "process_service_factor"),
     *NOT_COSTS,
 )

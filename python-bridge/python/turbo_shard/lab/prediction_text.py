@@ -148,8 +148,9 @@ def pair_lines(
     lines = []
     for (before, earlier), (after, later) in zip(shown, shown[1:], strict=False):
         if earlier != later:
-            was, becomes = ratio(of, earlier, first, second, before), ratio(
-                of, later, first, second, after
+            was, becomes = (
+                ratio(of, earlier, first, second, before),
+                ratio(of, later, first, second, after),
             )
             lines.append(
                 f"{first} and {second} cross between {before} and {after} cores: "
@@ -158,9 +159,7 @@ def pair_lines(
     return lines
 
 
-def ratio(
-    of: dict[tuple[str, int], Cell], winner: str, first: str, second: str, cores: int
-) -> str:
+def ratio(of: dict[tuple[str, int], Cell], winner: str, first: str, second: str, cores: int) -> str:
     loser = second if winner == first else first
     one, other = of[winner, cores], of[loser, cores]
     if not other.keeps_up:
@@ -193,8 +192,7 @@ def most_requests_lines(
         near = [
             cell.policy
             for cell in cells
-            if most.requests_per_second.middle
-            <= RATIO_MIN * cell.requests_per_second.middle
+            if most.requests_per_second.middle <= RATIO_MIN * cell.requests_per_second.middle
             or not most.requests_per_second.is_apart_from(cell.requests_per_second)
         ]
         return "no difference shown" if len(near) == len(present) else " and ".join(near)

@@ -75,9 +75,12 @@ def heading(options: SimulateOptions) -> str:
     machine = calibration.machine.get("cpu") or "an unknown CPU"
     given = [name for name, one in calibration.parameters.items() if one.source == "given"]
     changed = f", with {', '.join(given)} as given" if given else ""
+    seeds = f"seeds {options.seed} to {options.seed + options.rounds - 1}"
+    asked = (
+        f"{question.work_us:.4g} µs of a core per request, {question.connections} connections{per}"
+    )
     lines = [
-        f"A prediction, not a measurement: {question.work_us:.4g} µs of a core per request, "
-        f"{question.connections} connections{per}, seeds {options.seed} to {options.seed + options.rounds - 1}.",
+        f"A prediction, not a measurement: {asked}, {seeds}.",
         f"Costs as calibrated on {machine}, {calibration.date}{changed}. Median (least–most) over the seeds.",
         *(f"  {policy}: {POLICIES[policy]}" for policy in options.policies),
         "max/mean: the busiest core's requests; idle+waiting: time in which a core sleeps while a request waits.",
@@ -91,9 +94,7 @@ def json_text(options: SimulateOptions, cells: list[Cell], typed: str) -> str:
         "command": typed,
         "question": asdict(options.question),
         "seeds": list(range(options.seed, options.seed + options.rounds)),
-        "parameters": {
-            name: asdict(one) for name, one in options.calibration.parameters.items()
-        },
+        "parameters": {name: asdict(one) for name, one in options.calibration.parameters.items()},
         "cells": [asdict(cell) | {"keeps_up": cell.keeps_up} for cell in cells],
         "verdicts": [
             {"load": load, "lines": prediction_text.verdict(group)}
