@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import combinations, groupby
+from itertools import combinations, groupby, pairwise
 
 from .prediction import POLICIES, Band, Cell
 
@@ -146,7 +146,7 @@ def pair_lines(
 
     shown = [(n, name) for n in cores if (name := lead(n)) is not None]
     lines = []
-    for (before, earlier), (after, later) in zip(shown, shown[1:], strict=False):
+    for (before, earlier), (after, later) in pairwise(shown):
         if earlier != later:
             was, becomes = (
                 ratio(of, earlier, first, second, before),

@@ -47,8 +47,7 @@ ROWS = (
     ("--policies LIST", f"of {', '.join(POLICIES)} (default: {','.join(DEFAULT_POLICIES)})"),
     (
         "--arrivals KIND",
-        "open: each connection's requests come at random; pool: on any connection that is free; "
-        + "closed or closed:TIME: each asks again once answered, after thinking (default: open)",
+        "open, pool (on any free connection), closed or closed:TIME (to think) (default: open)",
     ),
     ("--pipeline N", "requests in flight on one connection (default: 1)"),
     ("--async-wait SPEC", "the handler awaits for so long besides"),
