@@ -30,8 +30,9 @@ pub(crate) struct Clients {
     how_long: Pcg64Mcg,
     left: usize,
     warm_up_left: usize,
-    /// The proxy's pool: connections without a request, and requests without a connection.
-    idle: Vec<u32>,
+    /// The pool: connections without a request, those that have been so for longest first, and requests without a
+    /// connection.
+    idle: VecDeque<u32>,
     queued: VecDeque<Request>,
 }
 
@@ -103,11 +104,9 @@ impl Clients {
                 let chosen = self.when.random_range(0..connections.len());
                 self.send_or_hold_back(now, chosen as u32, request, connections, calendar);
             }
-            Dispatch::Idle => match self.idle.len() {
-                0 => self.queued.push_back(request),
-                idle => {
-                    let chosen = self.when.random_range(0..idle);
-                    let connection = self.idle.swap_remove(chosen);
+            Dispatch::Idle => match self.idle.pop_front() {
+                None => self.queued.push_back(request),
+                Some(connection) => {
                     self.send_or_hold_back(now, connection, request, connections, calendar);
                 }
             },
@@ -142,7 +141,7 @@ impl Clients {
                 if let Some(request) = next {
                     self.send(seen, connection, request, connections, calendar);
                 } else if dispatch == Dispatch::Idle && own.in_flight + 1 == self.pipeline {
-                    self.idle.push(connection);
+                    self.idle.push_back(connection);
                 }
             }
         }
@@ -184,7 +183,7 @@ impl Clients {
                 }
             );
             if is_pooled && connections[connection as usize].in_flight < self.pipeline {
-                self.idle.push(connection);
+                self.idle.push_back(connection);
             }
         } else {
             own.held_back.push_back(request);

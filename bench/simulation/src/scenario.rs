@@ -77,7 +77,7 @@ pub enum Dispatch {
     /// Any at random: each has its own users.
     #[default]
     Bound,
-    /// One without a request in flight, if there is any: a proxy's pool of connections.
+    /// The one that has been without a request for longest, if there is any: turbo-load and many a proxy's pool.
     Idle,
 }
 
