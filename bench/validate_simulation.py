@@ -23,8 +23,8 @@ from lab.simulation_cases import CORES, OUTLOOKS, Case, as_json, cases
 
 from turbo_shard.lab import calibration, prediction_text
 from turbo_shard.lab.generator import BrokenRun, Load, Question, run_load
-from turbo_shard.lab.prediction import predict
 from turbo_shard.lab.prediction import Question as Asked
+from turbo_shard.lab.prediction import predict
 from turbo_shard.lab.server import Server, ServerFailed
 from turbo_shard.lab.simulate import simulate
 from turbo_shard.lab.simulate_options import SimulateOptions, options_from
@@ -66,8 +66,11 @@ def main() -> int:
     folder = ROOT / RESULTS / chosen.name
     if chosen.write_docs:
         page = "docs/simulation.md"
-        status = write_docs(folder, "simulation-validation", [(page, validation)])
-        return status or write_docs(folder, "simulation-outlook", [(page, outlook)])
+        parts = {"parameters": parameters, "validation": validation, "outlook": outlook}
+        found = [
+            write_docs(folder, f"simulation-{part}", [(page, make)]) for part, make in parts.items()
+        ]
+        return max(found)
     return run(folder, lambda: measure(chosen), document, validation)
 
 
@@ -217,10 +220,11 @@ def document(results: dict[str, Any]) -> str:
 
 
 def validation(results: dict[str, Any]) -> str:
-    machine = results["machine"]
+    machine, command = results["machine"], results["settings"]["command"]
+    where = f"{machine['cpu']}, {len(machine['cores_allowed'])} cores"
+    commit = (machine.get("commit") or "unknown")[:12]
     lines = [
-        f"Measured {results['started'][:10]} on {machine['cpu']}, {len(machine['cores_allowed'])} cores, "
-        f"by `{results['settings']['command']}`, commit {(machine.get('commit') or 'unknown')[:12]}.",
+        f"Measured {results['started'][:10]} on {where}, by `{command}`, commit {commit}.",
         "",
         "| scenario | mode | load | p50 measured | predicted | error | p99 measured | predicted | error |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -235,6 +239,18 @@ def validation(results: dict[str, Any]) -> str:
     lines += ["", *(f"- {line}" for line in summary(results))]
     lines += [f"- {warning}" for warning in results["warnings"]]
     return "\n".join(lines)
+
+
+def parameters(results: dict[str, Any]) -> str:
+    """Of the calibration in the package, which need not be the one of the last run."""
+    found = calibration.read()
+    lines = ["| parameter | default | unit | source |", "| --- | ---: | --- | --- |"]
+    lines += [
+        f"| `{name}` | {one.value:.4g} | {one.unit} | {one.source}: {one.how} |"
+        for name, one in found.parameters.items()
+    ]
+    where = f"{found.machine['cpu']}, commit {(found.commit or 'unknown')[:12]}"
+    return "\n".join([*lines, "", f"`{found.command}`, {found.date[:10]}, {where}."])
 
 
 def metric_cells(one: dict[str, Any]) -> list[str]:
