@@ -29,6 +29,18 @@ pub enum Mode {
     Shard,
     /// One tokio multi-thread runtime whose workers steal tasks from each other.
     Steal,
+    /// One shard per process, on the process's main thread; somebody else starts the processes.
+    Process,
+}
+
+impl Mode {
+    /// Whether connections stay on pinned shards.
+    pub(crate) fn has_shards(self) -> bool {
+        match self {
+            Mode::Shard | Mode::Process => true,
+            Mode::Steal => false,
+        }
+    }
 }
 
 impl fmt::Display for Mode {
@@ -36,6 +48,7 @@ impl fmt::Display for Mode {
         f.write_str(match self {
             Mode::Shard => "shard",
             Mode::Steal => "steal",
+            Mode::Process => "process",
         })
     }
 }

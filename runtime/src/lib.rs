@@ -16,6 +16,7 @@ mod shard;
 mod signals;
 mod stop;
 mod supervisor;
+mod worker;
 
 pub use turbo_shard_protocol as protocol;
 
@@ -34,3 +35,4 @@ pub use route_table::*;
 pub use server::{BoundServer, Report, ServerHandle};
 pub use service::{App, ConnectionInfo, Exchange, HostedLoop, Outcome, Place, Service, StartError};
 pub use shard::counters::ShardCounts;
+pub use worker::Inheritance;

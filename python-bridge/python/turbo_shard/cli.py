@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from .cli_options import OPTIONS, PLACEHOLDER, Kind, Option
 from .command_line import HELP_FLAGS, Split, UsageError, help_lines, say, split
 from .commands import COMMANDS, function_of, summary_lines, usage_lines
 from .native import NativeMissing, native_module
-from .settings import SettingsError, app_settings_from, read, settings_from
+from .settings import AppSettings, Settings, SettingsError, app_settings_from, read, settings_from
 
 EXIT_USAGE = 2
 # The app's own startup failed, which a service manager may want to tell from a wrong command line.
@@ -77,19 +78,11 @@ def serve_command(arguments: Sequence[str]) -> int:
     if len(given.rest) > 1:
         raise UsageError(f"{given.rest[1]!r} is one argument too many")
 
-    from . import app_loader, server
     from .user_code import AppError
 
     native = native_module()
     try:
-        loaded = app_loader.load(
-            given.rest[0],
-            app_dir=app_settings.app_dir,
-            factory=app_settings.factory,
-            interface=app_settings.interface,
-            allow_gil=app_settings.allow_gil,
-        )
-        was_ready = server.run(loaded, settings, app_settings, native=native)
+        was_ready = serve_reference(given.rest[0], settings, app_settings, native)
     except AppError as error:
         return refuse(str(error), report=error.report)
     except native.LifespanError as error:
@@ -97,6 +90,27 @@ def serve_command(arguments: Sequence[str]) -> int:
     except native.StartError as error:
         return refuse(str(error))
     return 0 if was_ready else EXIT_INTERRUPTED
+
+
+def serve_reference(
+    reference: str, settings: Settings, app_settings: AppSettings, native: Any
+) -> bool:
+    """Serves the app that `reference` names; whether it was ever ready."""
+    if settings.mode == "process":
+        # The workers import the app; nothing of it is needed here.
+        from .process_mode import supervisor
+
+        return supervisor.run(reference, settings, app_settings, native=native)
+    from . import app_loader, server
+
+    loaded = app_loader.load(
+        reference,
+        app_dir=app_settings.app_dir,
+        factory=app_settings.factory,
+        interface=app_settings.interface,
+        allow_gil=app_settings.allow_gil,
+    )
+    return server.run(loaded, settings, app_settings, native=native)
 
 
 def chosen_values(

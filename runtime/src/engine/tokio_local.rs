@@ -90,7 +90,8 @@ async fn live<A: App>(plan: ShardPlan<A>, host: Rc<LocalHost<A>>) -> Result<(), 
                     let _ = task.await;
                 }
                 match control {
-                    Control::Drain if draining => {}
+                    Control::Drain | Control::Retire if draining => {}
+                    Control::Retire => host.start_drain(),
                     Control::Drain => {
                         accept_rest(&listener, &host);
                         host.start_drain();

@@ -81,14 +81,20 @@ def measure(options: AbOptions, plan: Plan, chosen: Sequence[arms.Arm], found: R
     found.duration_s = round(time.monotonic() - started, 1)
     if status == 0 and experiment.broken:
         status = EXIT_FAILED
+    if not (complaint or has_figures(found)):
+        complaint = f"nothing could be measured: {experiment.failures()}"
     return show(options, found, status, complaint)
 
 
+def has_figures(found: Results) -> bool:
+    return any(arm.runs for scenario in found.scenarios for arm in scenario.arms)
+
+
 def show(options: AbOptions, found: Results, status: int, complaint: str) -> int:
-    measured = [one for one in found.scenarios if any(arm.runs for arm in one.arms)]
-    if complaint:
-        found.warnings.append(complaint)
-    if measured:
+    """Figures are kept from a run with wrong answers: they may not be used."""
+    if has_figures(found) and (not complaint or status == EXIT_INTERRUPTED):
+        if complaint:
+            found.warnings.append(complaint)
         say(text_of(found))
         write_files(options, found)
     if complaint:

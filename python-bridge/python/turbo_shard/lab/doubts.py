@@ -12,7 +12,7 @@ from .statistics import ROUNDS_MIN
 
 OTHER_CPU_SHARE_MAX = 0.1
 STOLEN_SHARE_MAX = 0.02
-# Of one generator thread's core.
+# Of its core, the generator's busiest thread.
 SATURATED_SHARE = 0.95
 # An arm that achieves less of the offered rate than this could not serve it, chance aside.
 ACHIEVED_SHARE_MIN = 0.98
@@ -40,20 +40,22 @@ def doubts(arms: Sequence[ArmRuns], placement: Placement) -> list[str]:
             f"with fewer than {ROUNDS_MIN} rounds no difference can be shown at 95 % confidence: --rounds {ROUNDS_MIN}"
         )
     for one in arms:
-        lines += doubts_of(one, len(placement.load))
+        lines += doubts_of(one)
     return lines
 
 
-def doubts_of(one: ArmRuns, generator_threads: int) -> list[str]:
+def doubts_of(one: ArmRuns) -> list[str]:
     lines: list[str] = []
     label, runs = one.arm.label, one.result.runs
     if refused := [run for run in runs if run.latency_refused]:
         lines.append(
             f"{label}: no latency in {len(refused)} of {len(runs)} runs: {refused[0].latency_refused}"
         )
-    limit = SATURATED_SHARE * generator_threads
-    limited = [run for run in runs if not run.latency_refused and run.generator_cpu_share >= limit]
-    if limited:
+    if limited := [
+        run
+        for run in runs
+        if not run.latency_refused and run.generator_cpu_share >= SATURATED_SHARE
+    ]:
         lines.append(
             f"{label}: the generator was the limit in {len(limited)} of {len(runs)} runs; "
             "the server may do more than is shown"

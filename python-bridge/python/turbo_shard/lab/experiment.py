@@ -12,7 +12,7 @@ from statistics import median
 
 from .answers import Answer, Expected, NoAnswer, Route, expected, probe
 from .arms import Arm
-from .comparisons import compare_all
+from .comparisons import compare_all, not_compared
 from .doubts import doubts
 from .generator import Load, Question
 from .placement import Placement
@@ -32,14 +32,14 @@ PROBE_S = 1.0
 SATURATION_PART = 0.25
 SATURATION_S_MIN = 1.0
 SATURATION_METRICS = ("requests_per_second", "cpu_us_per_request")
-OPEN_METRICS = ("p50_us", "p99_us", "p99_9_us", "cpu_us_per_request", "rss_mb")
+OPEN_METRICS = ("p50_us", "p99_us", "p99_9_us", "cpu_us_per_request", "pss_mb")
 CLOSED_METRICS = (
     "requests_per_second",
     "p50_us",
     "p99_us",
     "p99_9_us",
     "cpu_us_per_request",
-    "rss_mb",
+    "pss_mb",
 )
 
 
@@ -139,6 +139,14 @@ class Experiment:
                 CLOSED_METRICS,
             )
 
+    def failures(self) -> str:
+        """Why arms failed, each reason once."""
+        arms_of: dict[str, list[str]] = {}
+        for arm in self.arms:
+            if arm.key in self.failed:
+                arms_of.setdefault(self.failed[arm.key], []).append(arm.label)
+        return "; ".join(f"{', '.join(labels)}: {text}" for text, labels in arms_of.items())
+
     def load(self, seconds: float, rate: float | None) -> Load:
         plan = self.plan
         return Load(
@@ -170,10 +178,7 @@ class Experiment:
                 answers[route][arm.label] = found[route]
             self.progress.end("answers")
         if len(self.failed) == len(self.arms):
-            labels = {arm.key: arm.label for arm in self.arms}
-            raise NothingRan(
-                "; ".join(f"{labels[key]}: {text}" for key, text in self.failed.items())
-            )
+            raise NothingRan(self.failures())
         is_mix = len(routes) > 1
         questions = []
         for number, route in enumerate(routes):
@@ -244,7 +249,8 @@ class Experiment:
             run_rounds(arms, trial, plan.rounds, report, run)
         finally:
             scenario.comparisons = compare_all(scenario.arms, metrics, plan.seed)
-            scenario.doubts = [*self.remarks, *doubts(arms, plan.placement)]
+            missing = not_compared(scenario.arms, metrics, scenario.comparisons)
+            scenario.doubts = [*missing, *self.remarks, *doubts(arms, plan.placement)]
             for one in arms:
                 if one.result.error and one.arm.key not in self.failed:
                     self.failed[one.arm.key] = one.result.error

@@ -75,7 +75,7 @@ class Question:
             "weight": self.weight,
             "path": self.path,
             "method": self.method,
-            "headers": list(self.headers),
+            "headers": headers_by_name(self.headers),
             "expect_status": self.status,
         }
         if self.echo_bytes:
@@ -239,10 +239,19 @@ def example_command(
     return command_line([*program, "--target", "127.0.0.1:PORT", *options, *load.options()])
 
 
+def headers_by_name(headers: Sequence[str]) -> dict[str, str]:
+    """What is given twice is one list, as HTTP has it."""
+    found: dict[str, str] = {}
+    for header in headers:
+        name, _, value = header.partition(":")
+        found[name] = f"{found[name]}, {value.strip()}" if name in found else value.strip()
+    return found
+
+
 def raise_for_status(status: int, message: str) -> None:
     text = without_traces(message.strip().removeprefix("turbo-load: "))
     if status == EXIT_WRONG_ANSWER:
-        raise WrongAnswer(text)
+        raise WrongAnswer(text.removeprefix("wrong answer: "))
     if status != 0:
         raise BrokenRun(text or f"turbo-load ended with {status}")
 

@@ -41,7 +41,7 @@ METRICS = {
         Metric("requests_per_second", "throughput", lambda run: run.requests_per_second, False),
         Metric("cpu_us_per_request", "CPU time per request", lambda run: run.cpu_us_per_request),
         Metric("rss_mb", "resident memory", lambda run: run.rss_mb),
-        Metric("pss_mb", "memory (PSS)", lambda run: run.pss_mb),
+        Metric("pss_mb", "memory", lambda run: run.pss_mb),
         Metric("context_switches_per_request", "context switches per request", context_switches),
     )
 }

@@ -38,7 +38,7 @@ class ArmRuns:
 
     @staticmethod
     def of(arm: Arm) -> ArmRuns:
-        words = ["PORT" if word == PORT else word for word in arm.command]
+        words = [word.replace(PORT, "PORT") for word in arm.command]
         return ArmRuns(arm, ArmResult(arm.key, arm.label, command_line(words), arm.is_peer))
 
     @property

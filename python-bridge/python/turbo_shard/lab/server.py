@@ -99,11 +99,15 @@ class Server:
         # The server writes at the position that it shares with us, so that must not move.
         return os.pread(self.log.fileno(), LOG_BYTES_MAX, 0).decode(errors="replace")
 
+    @property
+    def _is_given_a_port(self) -> bool:
+        return any(PORT in word for word in self.command)
+
     def _launch(self) -> None:
         command = self.command
-        if PORT in command:
+        if self._is_given_a_port:
             self.port = free_port()
-            command = [str(self.port) if word == PORT else word for word in command]
+            command = [word.replace(PORT, str(self.port)) for word in command]
         if shutil.which(self.directory / command[0]) is None and shutil.which(command[0]) is None:
             raise ServerFailed(f"{command[0]} does not exist")
         self.started_at = time.perf_counter()
@@ -135,7 +139,7 @@ class Server:
             time.sleep(POLL_INTERVAL_S)
 
     def _is_ready(self) -> bool:
-        if PORT in self.command:
+        if self._is_given_a_port:
             return accepts_connections(self.port)
         match = READY_LINE.search(self.log_text())
         if match:

@@ -10,6 +10,7 @@ from typing import Any
 
 from . import procfs
 from .arms import STATS_FLAG, Arm
+from .beside import Beside, joined, started
 from .generator import TURBO_LOAD, Load, Question, run_load
 from .placement import Placement
 from .results import ContextSwitches, Latency, RouteLatency, Run, SendLag
@@ -34,6 +35,8 @@ class Trial:
     # Environment variables beginning with these are kept from the servers.
     without_variables: tuple[str, ...] = ()
     start_timeout_s: float = START_TIMEOUT_S
+    # Other clients meanwhile.
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True)
@@ -81,23 +84,19 @@ def measure(
     resident_before = procfs.resident_bytes(pids)
     stats_before = read_stats(stats_socket) if stats_socket else {}
     switches_before = procfs.context_switches(pids)
-    before, started = Spending.now(pids), time.monotonic()
+    before, began = Spending.now(pids), time.monotonic()
     with Sampler(pids, sorted({*trial.placement.server, *load.cores})) as sampler:
-        report = run_load(
-            server.address,
-            trial.questions,
-            load,
-            program=trial.program,
-            directory=trial.directory,
-        )
-    wall_s = time.monotonic() - started
+        report = loaded(server.address, trial, load)
+    wall_s = time.monotonic() - began
     spent = Spending.now(pids).since(before)
     switches = procfs.context_switches(pids).since(switches_before)
     activity = between(stats_before, read_stats(stats_socket)) if stats_socket else None
     memory = procfs.memory(server.pids)
     answers = max(1, report["answers_checked"])
     # Less than what the generator's process took, which has to start too.
-    loaded_s = min(wall_s, report["seconds"] + load.warm_up_seconds)
+    loaded_s = wall_s
+    if trial.beside is None:
+        loaded_s = min(wall_s, report["seconds"] + load.warm_up_seconds)
     bytes_per_connection = None
     if load.idle_connections:
         bytes_per_connection = (sampler.resident - resident_before) / load.idle_connections
@@ -130,6 +129,16 @@ def measure(
         by_route=[route_of(route) for route in report.get("by_route") or []],
     )
     return run, activity
+
+
+def loaded(address: str, trial: Trial, load: Load) -> dict[str, Any]:
+    program, directory = trial.program, trial.directory
+    if trial.beside is None:
+        return run_load(address, trial.questions, load, program=program, directory=directory)
+    beside = trial.beside.lasting(load)
+    with started(address, beside, program=program, directory=directory) as second:
+        report = run_load(address, trial.questions, load, program=program, directory=directory)
+        return joined(report, second.report(), beside)
 
 
 def settle(server: Server, trial: Trial) -> None:
