@@ -31,7 +31,7 @@ def number(value: float | None, digits: int) -> str:
 
 
 def middle_latency(runs: list[dict[str, Any]], name: str) -> float | None:
-    """Nothing unless every run has one: where the generator was the limit it tells no latency, and those are the slow runs."""
+    """Nothing unless every run has one: a median of those that are left would not be the one asked for."""
     latencies = [run["latency_us"] for run in runs]
     if None in latencies:
         return None
