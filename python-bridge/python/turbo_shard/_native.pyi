@@ -93,7 +93,7 @@ class NativeServer:
         log_level: str,
         inherits: tuple[int, int, int | None, int] | None = None,
     ) -> None:
-        """`inherits` is for a worker: its listener's descriptor, its number, its core, how often it was started anew."""
+        """`inherits` is for a worker: its listener's descriptor, number, core, times that it was started anew."""
     def report(self) -> dict[str, Any]:
         """What was bound and chosen."""
     def run(
@@ -136,3 +136,8 @@ def probe_engines() -> list[dict[str, Any]]:
 
 def allowed_cores() -> dict[str, Any]:
     """The cores that this process may run on, the CPUs that its cgroup pays for, the shards that follow."""
+
+# Load.
+
+def load_generator(arguments: list[str]) -> int:
+    """Runs turbo-load, which prints by itself; its exit status."""
