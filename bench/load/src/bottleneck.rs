@@ -3,13 +3,14 @@
 //!
 //! A generator that has no time left is late in sending and late in reading. The first shows in an open loop: from when a
 //! request was due and a connection free until it was sent, nobody but the generator can have kept it waiting. Both show
-//! in the share of time in which a thread worked: near all of it, answers must have waited in its sockets.
+//! in the share of time in which a thread worked, or could have worked and had no core: near all of it, answers must have
+//! waited in its sockets.
 
 use std::time::Duration;
 
 use crate::tally::Tally;
 
-/// From this share of its core on, a thread had no time left. Of what it spends on waiting actively, nothing counts.
+/// From this share of the time on, a thread had no time left. Of what it spends on waiting actively, nothing counts.
 pub const CPU_SHARE_MAX: f64 = 0.9;
 /// The generator may add this much to a latency,
 pub const SEND_LAG_MAX: Duration = Duration::from_micros(250);
@@ -26,6 +27,14 @@ pub fn refusal(tally: &Tally) -> Option<String> {
              is too much; give it more --threads, or ask for less",
             tally.cpu_share * 100.0,
             CPU_SHARE_MAX * 100.0,
+        ));
+    }
+    if tally.wanted_share >= CPU_SHARE_MAX {
+        return Some(format!(
+            "the generator was the bottleneck: its busiest thread had work {:.0} % of the time and a core for {:.0} %; \
+             the cores are busy with something else; give it one of its own (--cpu)",
+            tally.wanted_share * 100.0,
+            tally.cpu_share * 100.0,
         ));
     }
     let open = tally.open.as_ref()?;
@@ -77,6 +86,17 @@ mod tests {
             refusal(&closed)
                 .unwrap()
                 .contains("worked 95 % of the time")
+        );
+    }
+
+    #[test]
+    fn nor_is_a_thread_that_was_kept_from_its_core() {
+        let mut closed = Tally::new(1);
+        (closed.cpu_share, closed.wanted_share) = (0.1, 0.97);
+        let text = refusal(&closed).unwrap();
+        assert!(
+            text.contains("97 % of the time and a core for 10 %"),
+            "{text}"
         );
     }
 

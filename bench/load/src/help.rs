@@ -24,7 +24,7 @@ What is asked, and what must come back. In path and bodies, {n} is a number that
   --websocket KIND           asks with WebSocket messages, text or binary: --body is sent, --expect-body must come back
   --numbers FIRST-LAST       what {n} runs through, again and again [1000-9999]
   --mix FILE                 instead of all of the above but --target: several routes, chosen by weight. FILE is a JSON
-                             list of {\"weight\", \"path\", \"method\", \"headers\": {}, \"body\", \"expect_status\",
+                             list of {\"weight\", \"path\", \"method\", \"headers\": [\"NAME: VALUE\"], \"body\", \"expect_status\",
                              \"expect_body\", \"expect_any_body\": true, \"echo_bytes\"}
 
 When it is sent.
@@ -55,7 +55,7 @@ Instead of a load.
   --hold-seconds S           longest time that --idle holds them [60]
 
 Prints one JSON object per line. latency_us is null, and latency_refused says why, if the generator itself was the
-bottleneck: a thread that worked 90 % of the time or more, or requests of an open loop that were sent late although a
+bottleneck: a thread that worked, or had to wait for a core, 90 % of the time or more; or requests of an open loop that were sent late although a
 connection was free, by more than 250 µs and more than a tenth of the latency (at p50 or p99).
 
 Exit status: 0 all answers were right, 2 wrong usage, 3 a wrong answer (the first difference is printed), 4 a broken run

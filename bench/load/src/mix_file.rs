@@ -20,7 +20,7 @@ struct Entry {
     #[serde(default = "get")]
     method: String,
     #[serde(default)]
-    headers: BTreeMap<String, String>,
+    headers: Headers,
     body: Option<String>,
     #[serde(default = "ok")]
     expect_status: u16,
@@ -28,6 +28,32 @@ struct Entry {
     #[serde(default)]
     expect_any_body: bool,
     echo_bytes: Option<usize>,
+}
+
+/// By name, or as lines where a name may come twice.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Headers {
+    Named(BTreeMap<String, String>),
+    Lines(Vec<String>),
+}
+
+impl Default for Headers {
+    fn default() -> Headers {
+        Headers::Lines(Vec::new())
+    }
+}
+
+impl Headers {
+    fn checked(self) -> Result<Vec<(String, String)>, String> {
+        match self {
+            Headers::Lines(lines) => lines.iter().map(|line| header(line)).collect(),
+            Headers::Named(pairs) => pairs
+                .iter()
+                .map(|(name, value)| header(&format!("{name}: {value}")))
+                .collect(),
+        }
+    }
 }
 
 fn get() -> String {
@@ -54,13 +80,10 @@ fn route(entry: Entry, target: SocketAddr, numbers: Numbers) -> Result<Route, St
     if !(100..=599).contains(&entry.expect_status) {
         return Err(format!("{} is no status", entry.expect_status));
     }
-    let headers = entry.headers.iter();
     let mut parts = RequestParts {
         method: method(&entry.method)?,
         path: request_target(&entry.path)?,
-        headers: headers
-            .map(|(name, value)| header(&format!("{name}: {value}")))
-            .collect::<Result<_, _>>()?,
+        headers: entry.headers.checked()?,
         body: entry.body.map(Template::new),
         expected_status: entry.expect_status,
         expected_body: ExpectedBody::Any,
@@ -115,7 +138,7 @@ mod tests {
             {"weight": 7, "path": "/users/{n}", "expect_body": "{\"id\":{n}}"},
             {"weight": 0.5, "path": "/echo", "method": "POST", "headers": {"X-A": "b"}, "echo_bytes": 64,
              "expect_status": 201},
-            {"weight": 1, "path": "/now", "expect_any_body": true}
+            {"weight": 1, "path": "/now", "expect_any_body": true, "headers": ["X-A: b", "X-A: c"]}
         ]"#)
         .unwrap();
         let routes = mix.routes();
@@ -131,6 +154,9 @@ mod tests {
         let Exchange::Http(now) = &routes[2].exchange else {
             panic!()
         };
+        sent.clear();
+        now.encode(1234, &mut sent);
+        assert!(String::from_utf8_lossy(&sent).contains("\r\nX-A: b\r\nX-A: c\r\n"));
         assert!(now.accepts(1, 200, b"anything") && !now.accepts(1, 404, b"anything"));
     }
 

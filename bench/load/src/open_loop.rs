@@ -107,10 +107,19 @@ impl OpenLoop {
     fn finish(mut self, worker: &mut Worker<'_>) {
         let until = worker.phases.until;
         if !worker.has_used_up_its_requests() {
+            let free = std::mem::take(&mut self.free);
+            let mut free = free.into_iter().filter(|&(_, since)| since < until);
             while let Some(due) = self.next {
                 if due >= worker.phases.from {
                     self.tally.due += 1;
                     self.tally.unsent += 1;
+                    if let Some((_, free_since)) = free.next() {
+                        // It had no need to wait, had we been in time.
+                        let lag = until.saturating_duration_since(due.max(free_since));
+                        self.tally
+                            .send_lag_ns
+                            .saturating_record(lag.as_nanos() as u64);
+                    }
                     worker.count_unsent(until.saturating_duration_since(due));
                 }
                 self.advance();

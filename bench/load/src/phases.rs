@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::process::thread_cpu_time;
+use crate::process::{thread_cpu_time, thread_wait_time};
 
 /// The measured time of a run, as one thread passes through it.
 #[derive(Clone, Debug)]
@@ -19,8 +19,21 @@ pub struct Phases {
 struct Spent {
     at: Instant,
     cpu: Duration,
+    /// Time spent on waiting for a core.
+    waited: Duration,
     /// CPU time spent on waiting for a point in time.
     spun: Duration,
+}
+
+/// What a thread had of the measured time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CpuUse {
+    /// CPU time, waiting actively included.
+    pub time: Duration,
+    /// Share of the time in which it worked.
+    pub worked_share: f64,
+    /// Share of the time in which it could have worked and had no core.
+    pub waited_share: f64,
 }
 
 impl Phases {
@@ -50,20 +63,26 @@ impl Phases {
         }
     }
 
-    /// CPU time within the measured time, and the share of it in which the thread worked; 0 before the end.
-    pub fn cpu(&self) -> (Duration, f64) {
+    /// What the thread had of the measured time; nothing before its end.
+    pub fn cpu_use(&self) -> CpuUse {
         let (Some(start), Some(end)) = (self.at_start, self.at_end) else {
-            return (Duration::ZERO, 0.0);
+            return CpuUse::default();
         };
-        let cpu = end.cpu.saturating_sub(start.cpu);
-        let worked = cpu.saturating_sub(end.spun.saturating_sub(start.spun));
         let length = end.at.saturating_duration_since(start.at).as_secs_f64();
-        let share = if length > 0.0 {
-            worked.as_secs_f64() / length
-        } else {
-            0.0
-        };
-        (cpu, share)
+        let time = end.cpu.saturating_sub(start.cpu);
+        if length <= 0.0 {
+            return CpuUse {
+                time,
+                ..CpuUse::default()
+            };
+        }
+        let worked = time.saturating_sub(end.spun.saturating_sub(start.spun));
+        let waited = end.waited.saturating_sub(start.waited);
+        CpuUse {
+            time,
+            worked_share: worked.as_secs_f64() / length,
+            waited_share: waited.as_secs_f64() / length,
+        }
     }
 }
 
@@ -72,6 +91,7 @@ impl Spent {
         Spent {
             at: Instant::now(),
             cpu: thread_cpu_time(),
+            waited: thread_wait_time(),
             spun,
         }
     }

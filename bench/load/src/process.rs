@@ -20,6 +20,15 @@ pub fn thread_cpu_time() -> Duration {
     )
 }
 
+/// Time for which this thread could have run so far and had to wait for a core; zero where the kernel does not say.
+pub fn thread_wait_time() -> Duration {
+    let waited_ns = || -> Option<u64> {
+        let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+        text.split_ascii_whitespace().nth(1)?.parse().ok()
+    };
+    Duration::from_nanos(waited_ns().unwrap_or(0))
+}
+
 /// Keeps this thread, and those that it starts, on these cores.
 pub fn pin(cores: &[usize]) -> Result<(), Failure> {
     let mut set = CpuSet::new();

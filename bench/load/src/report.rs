@@ -72,6 +72,8 @@ pub struct LoadReport {
     pub send_lag_us: Option<SendLag>,
     /// Share of the time in which the generator's busiest thread worked.
     pub generator_cpu_share: f64,
+    /// The same with the time in which it could have worked and had no core.
+    pub generator_wanted_share: f64,
     /// CPU time of all threads per second, waiting actively included.
     pub generator_cores_used: f64,
     /// Whether the generator may have been the bottleneck: then the server can do more than is shown.
@@ -192,8 +194,9 @@ impl LoadReport {
             histogram: is_reported.then(|| encoded(&latency_ns)),
             send_lag_us: open.map(|open| SendLag::new(&open.send_lag_ns)),
             generator_cpu_share: tally.cpu_share,
+            generator_wanted_share: tally.wanted_share,
             generator_cores_used: per_second(tally.cpu_time.as_secs_f64()),
-            generator_saturated: tally.cpu_share >= CPU_SHARE_MAX,
+            generator_saturated: tally.cpu_share.max(tally.wanted_share) >= CPU_SHARE_MAX,
             by_route: by_route
                 .map(|(route, seen)| RouteReport {
                     path: route.path.clone(),

@@ -31,7 +31,9 @@ pub struct Tally {
     pub measured: Duration,
     /// Share of the measured time in which a thread worked on a core, waiting actively not counted; of the busiest one.
     pub cpu_share: f64,
-    /// The same over all threads, waiting actively included.
+    /// Share of the measured time in which a thread worked, or could have and had no core; of the busiest one.
+    pub wanted_share: f64,
+    /// CPU time of all threads within the measured time, waiting actively included.
     pub cpu_time: Duration,
     /// What only an open loop knows.
     pub open: Option<OpenTally>,
@@ -89,6 +91,7 @@ impl Tally {
             last_answer: None,
             measured: Duration::ZERO,
             cpu_share: 0.0,
+            wanted_share: 0.0,
             cpu_time: Duration::ZERO,
             open: None,
         }
@@ -119,6 +122,7 @@ impl Tally {
         self.last_answer = self.last_answer.max(other.last_answer);
         self.measured = self.measured.max(other.measured);
         self.cpu_share = self.cpu_share.max(other.cpu_share);
+        self.wanted_share = self.wanted_share.max(other.wanted_share);
         self.cpu_time += other.cpu_time;
         match (&mut self.open, &other.open) {
             (Some(open), Some(more)) => open.add(more),

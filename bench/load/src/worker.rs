@@ -328,7 +328,10 @@ impl<'a> Worker<'a> {
     pub fn finish(mut self) -> Tally {
         self.phases
             .pass(Instant::now().max(self.phases.until), self.spun);
-        (self.tally.cpu_time, self.tally.cpu_share) = self.phases.cpu();
+        let cpu = self.phases.cpu_use();
+        self.tally.cpu_time = cpu.time;
+        self.tally.cpu_share = cpu.worked_share;
+        self.tally.wanted_share = cpu.worked_share + cpu.waited_share;
         self.tally
     }
 }

@@ -136,3 +136,8 @@ def probe_engines() -> list[dict[str, Any]]:
 
 def allowed_cores() -> dict[str, Any]:
     """The cores that this process may run on, the CPUs that its cgroup pays for, the shards that follow."""
+
+# Load.
+
+def load_generator(arguments: list[str]) -> int:
+    """Runs turbo-load, which prints by itself; its exit status."""
