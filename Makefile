@@ -39,7 +39,7 @@ run: build ## serve examples/multi_route_app.py, one shard per core (ARGS='--por
 	.venv/bin/turbo-shard multi_route_app:app --app-dir examples $(ARGS)
 
 .PHONY: test
-test: build test-rust test-bridge test-python ## every test
+test: build test-rust test-bridge test-python test-gil ## every test
 
 .PHONY: test-rust
 test-rust: ## the Rust tests of the runtime; they need no Python
@@ -57,6 +57,11 @@ test-bridge: bootstrap ## the unit tests of the Python bridge's Rust side
 .PHONY: test-python
 test-python: build ## the Python tests, against the wheel just built (PYTEST_ARGS='-k name')
 	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips $(PYTEST_ARGS)
+
+.PHONY: test-gil
+test-gil: build ## --mode process on a Python with a GIL, which is built the first time (2 to 3 minutes, and the server's wheel)
+	@scripts/install_gil_build.sh
+	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips tests/gil_build $(PYTEST_ARGS)
 
 .PHONY: compatibility
 compatibility: build ## the tests of FastAPI, Django and others; writes docs/compatibility.md
@@ -99,6 +104,10 @@ bench-asgi-cost: build ## where the time of a raw ASGI request goes; two minutes
 	cargo build $(LOCKED) --release --package turbo-load
 	cargo build $(LOCKED) --release --package turbo-shard-runtime --example fixed_answer
 	$(PYTHON_VENV) bench/asgi_cost.py $(BENCH_ARGS)
+
+.PHONY: check-report
+check-report: build ## look at the HTML report in headless Chromium, which this installs; pictures in target/report
+	@scripts/check_report.sh
 
 .PHONY: clean
 clean: ## remove what was built here; the cached interpreter stays

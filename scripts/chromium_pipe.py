@@ -43,11 +43,17 @@ class Chromium:
         self._session: str | None = None
         self._events: list[str] = []
         # The sandbox needs rights that containers and root do not have; the page is our own.
-        command = [program, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"]
+        command = [
+            program,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--remote-debugging-pipe",
+        ]
         command += ["--no-first-run", "--disable-background-networking", "--hide-scrollbars"]
         command += [f"--user-data-dir={self._profile.name}", "about:blank"]
         # The browser wants these very numbers.
-        moved = f"exec 3<&{self._commands_out} 4>&{self._answers_in}; exec \"$@\""
+        moved = f'exec 3<&{self._commands_out} 4>&{self._answers_in}; exec "$@"'
         self._process = subprocess.Popen(
             ["bash", "-c", moved, "bash", *command],
             stdin=subprocess.DEVNULL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from functools import cache
 
 from turbo_shard.lab.comparisons import compare_all
 from turbo_shard.lab.results import (
@@ -19,6 +20,8 @@ from turbo_shard.lab.results import (
     ScenarioResult,
     SendLag,
     ShardActivity,
+    as_text,
+    from_text,
 )
 
 HOSTILE = "<script>alert('x')</script> & \"quotes\" | `ticks` \x00\x1b[31m"
@@ -134,8 +137,18 @@ class Maker:
         )
 
 
-def sample_results(seed: int = 7) -> Results:
-    """Three scenarios with peers, errors, refusals and several rates."""
+def sample_results() -> Results:
+    """Three scenarios with peers, errors, refusals and several rates; a copy of its own for each caller."""
+    return from_text(_sample_text())
+
+
+@cache
+def _sample_text() -> str:
+    """Kept, since its intervals take a while."""
+    return as_text(_sample())
+
+
+def _sample(seed: int = 7) -> Results:
     make = Maker(seed)
     uniform = [
         make.arm(key, label, us, rate)
@@ -192,6 +205,36 @@ def sample_results(seed: int = 7) -> Results:
         scenarios=scenarios,
         warnings=["two cores only: this run says nothing about more"],
     )
+
+
+def many_cores_results(cores: int = 64) -> Results:
+    """One scenario on many cores, with long names."""
+    make = Maker(3)
+    arms = [
+        make.arm(f"{key}-long", f"{label}, balanced by least, an app for each shard", us, 1e6)
+        for (key, label), us in zip(OURS, (150, 175, 210, 152), strict=True)
+    ]
+    for arm in arms:
+        for run in arm.runs:
+            run.shards = [
+                ShardActivity(n, n, 1, 5, 9, 50_000 + make.random.randrange(9000), 1.0, 0, 0, 0.7)
+                for n in range(cores)
+            ]
+            run.balance_max_over_mean = 1.08
+            run.cpu_per_core = [
+                (step / 10, [make.random.uniform(0.2, 1.0) for _ in range(cores)])
+                for step in range(33)
+            ]
+    scenario = make.scenario(
+        "many",
+        "A scenario with a title that is rather longer than what fits above a chart on any screen",
+        "What does a report look like on a machine with many cores?",
+        arms,
+    )
+    scenario.server_cores, scenario.load_cores = list(range(48)), list(range(48, cores))
+    results = sample_results()
+    results.name, results.scenarios, results.warnings = "many-cores", [scenario], []
+    return results
 
 
 def wild_results(seed: int) -> Results:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from lab_runs import run_with
-from turbo_shard.lab.comparisons import compare_all
+from turbo_shard.lab.comparisons import compare_all, not_compared
 from turbo_shard.lab.results import ArmResult
 from turbo_shard.lab.statistics import (
     ROUNDS_MIN,
@@ -169,6 +169,8 @@ def test_a_latency_that_was_refused_is_not_compared() -> None:
     for arm in arms:
         arm.runs = [run_with(number, p99=None) for number in range(5)]
     assert compare_all(arms, ["p99_us"], seed=1) == []
+    (line,) = not_compared(arms, ["p99_us", "p50_us"], [])
+    assert line.startswith("p99, p50 of shard mode and steal mode could not be compared")
 
 
 def test_what_shows_nothing_is_one_line() -> None:
@@ -179,6 +181,16 @@ def test_what_shows_nothing_is_one_line() -> None:
         ]
     found = compare_all(arms, ["requests_per_second", "p99_us"], seed=1)
     assert not any(one.shown for one in found)
-    (line,) = summary("shard mode", "steal mode", [], found)
+    (line,) = summary("shard mode", "steal mode", found)
     assert line.startswith("no difference shown between shard mode and steal mode in throughput (")
     assert "p99 (0.0 % to 0.0 %)" in line
+
+
+def test_figures_of_fewer_rounds_are_told_apart_from_the_others() -> None:
+    arms = [ArmResult(key, f"{key} mode", "", False) for key in ("shard", "steal")]
+    for arm in arms:
+        arm.runs = [run_with(number, p99=400.0 if number < 2 else None) for number in range(5)]
+    found = compare_all(arms, ["requests_per_second", "p99_us"], seed=1)
+    enough, few = summary("shard mode", "steal mode", found)
+    assert enough.endswith("in throughput (0.0 % to 0.0 %)")
+    assert few.endswith("2 rounds are too few (measured: p99 0.0 %)")

@@ -93,7 +93,7 @@ class NativeServer:
         log_level: str,
         inherits: tuple[int, int, int | None, int] | None = None,
     ) -> None:
-        """`inherits` is for a worker: its listener's descriptor, its number, its core, how often it was started anew."""
+        """`inherits` is for a worker: its listener's descriptor, number, core, times that it was started anew."""
     def report(self) -> dict[str, Any]:
         """What was bound and chosen."""
     def run(

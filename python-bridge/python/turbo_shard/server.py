@@ -52,7 +52,8 @@ def serve(
     """Serves `app` and returns when SIGINT or SIGTERM has stopped it and exchanges in flight have finished.
 
     `app` may also be a string such as "shop.web:app", which names it as the command line does; `mode="process"` takes
-    nothing else, since its workers import the app themselves. With `factory=True`, `app` is a function that makes the app: each shard that wants an instance of its own gets one.
+    nothing else, since its workers import the app themselves. With `factory=True`, `app` is a function that makes the
+    app: each shard that wants an instance of its own gets one.
     Timeouts are in seconds, sizes in bytes; `turbo-shard --help` says what each option means. To be called on the main
     thread, which is where signals arrive. Raises SettingsError for a setting that cannot be used, TypeError for what is
     no app, and StartError where the server cannot start.

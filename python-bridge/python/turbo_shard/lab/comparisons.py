@@ -38,6 +38,23 @@ def compare(arm: ArmResult, baseline: ArmResult, metric: Metric, seed: int) -> C
     )
 
 
+def not_compared(
+    arms: Sequence[ArmResult], metrics: Sequence[str], comparisons: Sequence[Comparison]
+) -> list[str]:
+    """What no round could tell about two arms that ran, in words."""
+    done = {(one.baseline, one.metric) for one in comparisons}
+    ran = [arm for arm in arms if arm.runs]
+    lines = []
+    for other in ran[1:]:
+        missing = [METRICS[key].words for key in metrics if (other.key, key) not in done]
+        if missing:
+            lines.append(
+                f"{', '.join(missing)} of {ran[0].label} and {other.label} could not be compared: "
+                "there is no round in which both have it"
+            )
+    return lines
+
+
 def compare_all(
     arms: Sequence[ArmResult], metrics: Sequence[str], seed: int, first: str | None = None
 ) -> list[Comparison]:

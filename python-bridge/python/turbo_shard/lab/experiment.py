@@ -12,7 +12,7 @@ from statistics import median
 
 from .answers import Answer, Expected, NoAnswer, Route, expected, probe
 from .arms import Arm
-from .comparisons import compare_all
+from .comparisons import compare_all, not_compared
 from .doubts import doubts
 from .generator import Load, Question
 from .placement import Placement
@@ -249,7 +249,8 @@ class Experiment:
             run_rounds(arms, trial, plan.rounds, report, run)
         finally:
             scenario.comparisons = compare_all(scenario.arms, metrics, plan.seed)
-            scenario.doubts = [*self.remarks, *doubts(arms, plan.placement)]
+            missing = not_compared(scenario.arms, metrics, scenario.comparisons)
+            scenario.doubts = [*missing, *self.remarks, *doubts(arms, plan.placement)]
             for one in arms:
                 if one.result.error and one.arm.key not in self.failed:
                     self.failed[one.arm.key] = one.result.error

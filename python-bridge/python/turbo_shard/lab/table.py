@@ -37,7 +37,7 @@ def scenario_text(scenario: ScenarioResult) -> str:
     ran = [arm for arm in scenario.arms if arm.runs]
     if ran:
         lines.append(aligned([header(), *map(row, ran)]))
-        lines += ["", f"medians of {rounds_text(ran)}; p50 to max are latencies"]
+        lines += ["", caption(ran)]
     lines += [
         f"{arm.label}: did not run: {arm.error}"
         for arm in scenario.arms
@@ -53,14 +53,19 @@ def scenario_text(scenario: ScenarioResult) -> str:
     return "\n".join(lines)
 
 
+def caption(ran: Sequence[ArmResult]) -> str:
+    text = f"medians of {rounds_text(ran)}; p50 to max are latencies"
+    if any(run.latency_us is None for arm in ran for run in arm.runs):
+        text += ", of those runs in which they could be measured"
+    return text
+
+
 def verdict_lines(scenario: ScenarioResult) -> list[str]:
     labels = {arm.key: arm.label for arm in scenario.arms}
     lines = []
     for pair in dict.fromkeys((one.arm, one.baseline) for one in scenario.comparisons):
-        of_pair = [one for one in scenario.comparisons if (one.arm, one.baseline) == pair]
-        shown = [one.text for one in of_pair if one.shown]
-        others = [one for one in of_pair if not one.shown]
-        lines += verdicts.summary(labels[pair[0]], labels[pair[1]], shown, others)
+        compared = [one for one in scenario.comparisons if (one.arm, one.baseline) == pair]
+        lines += verdicts.summary(labels[pair[0]], labels[pair[1]], compared)
     return lines
 
 

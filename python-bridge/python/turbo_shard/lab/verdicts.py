@@ -28,25 +28,23 @@ def comparison_text(metric: str, arm: str, baseline: str, interval: Interval) ->
     )
 
 
-def summary(
-    arm: str, baseline: str, shown: Sequence[str], others: Sequence[Comparison]
-) -> list[str]:
-    """Everything that was compared of two arms, in few lines: what is shown, and the rest in one."""
-    lines = list(shown)
-    if not others:
-        return lines
-    rounds = min(other.rounds for other in others)
-    if rounds < ROUNDS_MIN:
-        measured = ", ".join(f"{words(other)} {change(other.ratio)}" for other in others)
+def summary(arm: str, baseline: str, compared: Sequence[Comparison]) -> list[str]:
+    """Everything that was compared of two arms: a line for each difference that is shown, one for the rest."""
+    lines = [one.text for one in compared if one.shown]
+    enough = [one for one in compared if not one.shown and one.rounds >= ROUNDS_MIN]
+    if enough:
+        found = ", ".join(
+            f"{words(one)} ({change(one.low)} to {change(one.high)})" for one in enough
+        )
+        lines.append(f"no difference shown between {arm} and {baseline} in {found}")
+    for rounds in sorted({one.rounds for one in compared if one.rounds < ROUNDS_MIN}):
+        few = [one for one in compared if one.rounds == rounds]
+        found = ", ".join(f"{words(one)} {change(one.ratio)}" for one in few)
         are = "1 round is" if rounds == 1 else f"{rounds} rounds are"
-        return [
-            *lines,
-            f"{arm} against {baseline}: no difference shown, {are} too few (measured: {measured})",
-        ]
-    intervals = ", ".join(
-        f"{words(other)} ({change(other.low)} to {change(other.high)})" for other in others
-    )
-    return [*lines, f"no difference shown between {arm} and {baseline} in {intervals}"]
+        lines.append(
+            f"{arm} against {baseline}: no difference shown, {are} too few (measured: {found})"
+        )
+    return lines
 
 
 def words(comparison: Comparison) -> str:

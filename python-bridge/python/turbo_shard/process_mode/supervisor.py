@@ -1,5 +1,5 @@
-"""The supervisor of `--mode process`: opens the sockets, starts a worker for each, starts anew what dies, and sees them to
-their end. Imports neither the app nor asyncio: it is to stay small.
+"""The supervisor of `--mode process`: opens the sockets, starts a worker for each, starts anew what dies, and sees them
+to their end. Imports neither the app nor asyncio: it is to stay small.
 """
 
 from __future__ import annotations
@@ -12,8 +12,17 @@ from typing import Any, NoReturn
 from .. import banner
 from ..settings import AppSettings, Settings
 from ..user_code import AppError
-from .messages import APP_FAILED, DIED, DRAIN, LIFESPAN_FAILED, LOADED, READY, RETIRES, STOP_NOW
-from .messages import News, Order
+from .messages import (
+    APP_FAILED,
+    DRAIN,
+    LIFESPAN_FAILED,
+    LOADED,
+    READY,
+    RETIRES,
+    STOP_NOW,
+    News,
+    Order,
+)
 from .signal_watch import SignalWatch
 from .worker_process import WorkerProcess
 
@@ -234,22 +243,22 @@ class Supervisor:
             self.give_up_start(worker)
         else:
             slot.restarts += 1
-            self.plan_restart(slot, worker.age_s())
-            due_ms = round(((slot.restart_at or 0) - time.monotonic()) * 1000)
+            pause_s = self.plan_restart(slot, worker.age_s())
             what = "died" if worker.is_ready else "could not be started"
             if worker.failure is not None and worker.failure.report:
                 banner.write(sys.stderr, worker.failure.report.rstrip("\n"))
             self.log(
                 "error",
                 f"worker {worker.number} {what} ({worker.end_in_words()}); "
-                f"it is started anew in {max(due_ms, 0)} ms",
+                f"it is started anew in {pause_s * 1000:.0f} ms",
             )
 
-    def plan_restart(self, slot: Slot, age_s: float) -> None:
-        if age_s >= STEADY_S:
-            slot.pause_s = RESTART_PAUSE_MIN_S
-        slot.restart_at = time.monotonic() + slot.pause_s
-        slot.pause_s = min(slot.pause_s * 2, RESTART_PAUSE_MAX_S)
+    def plan_restart(self, slot: Slot, age_s: float) -> float:
+        """Returns the pause until then."""
+        pause_s = RESTART_PAUSE_MIN_S if age_s >= STEADY_S else slot.pause_s
+        slot.restart_at = time.monotonic() + pause_s
+        slot.pause_s = min(pause_s * 2, RESTART_PAUSE_MAX_S)
+        return pause_s
 
     def next_restart(self) -> float | None:
         return min(

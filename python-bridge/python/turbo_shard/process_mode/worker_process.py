@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .messages import PACKET_BYTES_MAX, News, Order
 
-# Nothing of the working directory is found before Python's own modules; the order then says where modules are looked for.
+# The working directory's modules must not stand in for Python's own; the order then says where modules are looked for.
 START = """\
 import sys
 fd, directory = sys.argv[1:]

@@ -42,13 +42,14 @@ def balance_chart(
     across = scale.linear([max(1.25, highest)], 0.0, 1.0)
     groups = [
         lanes.Group(
-            f"{arm.label}: busiest shard {quantities.times(balance(runs[arm.key]) or 0.0)} the mean",
+            arm.label,
             [
                 bar(f"shard {shard.shard}", shard.requests, share, across.high, styles[arm.key])
                 for shard, share in zip(
                     runs[arm.key].shards, shares_of_mean(runs[arm.key]), strict=True
                 )
             ],
+            f"busiest {quantities.times(balance(runs[arm.key]) or 0.0)} the mean",
         )
         for arm in drawn
     ]
@@ -73,7 +74,7 @@ def balance_chart(
     note = "The round in the middle by imbalance; the line is the mean, on the right the requests."
     if silent:
         note += f" Without counters of shards: {', '.join(silent)}."
-    described = f"{title}. " + "; ".join(group.heading for group in groups)
+    described = f"{title}. " + "; ".join(f"{group.heading}: {group.note}" for group in groups)
     return Chart(
         title, note, svg.drawing(identity, title, described, height, parts), table(drawn, runs)
     )

@@ -55,7 +55,7 @@ def comparison_chart(
     parts = []
     y = TOP
     for scenario, own in found:
-        heading = svg.cut(scenario.title, svg.WIDTH - 6)
+        heading = svg.cut(scenario.title, svg.WIDTH - 6, svg.BOLD_PX)
         parts.append(svg.text(0, y + 14, heading, css_class="lane-heading", whole=scenario.title))
         y += TITLE
         end = y + len(own) * ROW

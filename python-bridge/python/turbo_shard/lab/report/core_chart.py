@@ -12,6 +12,9 @@ from .blocks import Chart, Table
 from .levels import shown_level, typical
 from .palette import ArmStyle
 
+# Height of a lane.
+EDGED_FROM = 10.0
+
 
 def samples(run: Run, core: int) -> list[tuple[float, float]]:
     """Second and share of one column of `cpu_per_core`, in the order of time."""
@@ -92,10 +95,11 @@ def lane(
         upwards = scale.Scale(0.0, 1.0, bottom, top)
         course = [(across.at(second), upwards.at(share)) for second, share in points]
         under = [(course[0][0], bottom), *course, (course[-1][0], bottom)]
-        return [
-            svg.area(under, f"load {look.css_class}"),
-            svg.path(course, f"edge {look.css_class}"),
-        ]
+        parts = [svg.area(under, f"load {look.css_class}")]
+        # In a thin lane the edge would be all that is seen.
+        if bottom - top >= EDGED_FROM:
+            parts.append(svg.path(course, f"edge {look.css_class}"))
+        return parts
 
     figure = quantities.share(fmean(share for _, share in points)) if points else quantities.ABSENT
     return lanes.Lane(name, figure, draw)

@@ -12,7 +12,7 @@ TOP = 4.0
 # All lanes of one arm together; many cores get thin ones.
 ARM_HEIGHT_MAX = 320.0
 LANE_MAX, LANE_MIN = 24.0, 3.0
-LABELLED_FROM = 13.0
+LABEL_ASCENT, LABEL_HEIGHT = 9.0, 15.0
 RIGHT = 44.0
 
 
@@ -29,6 +29,8 @@ class Lane:
 class Group:
     heading: str
     lanes: Sequence[Lane]
+    # At the right end of the heading.
+    note: str = ""
 
 
 def lane_height(count: int) -> float:
@@ -50,21 +52,30 @@ def laid_out(groups: Sequence[Group]) -> list[str]:
     y = TOP
     left, right = left_of(groups), svg.WIDTH - RIGHT
     for group in groups:
-        heading = svg.cut(group.heading, svg.WIDTH - 4)
-        parts.append(svg.text(0, y + 13, heading, css_class="lane-heading", whole=group.heading))
+        parts += heading(group, y + 13)
         y += HEADING
         tall = lane_height(len(group.lanes))
-        # Thin lanes are labelled now and then.
-        every = max(1, int(-(-LABELLED_FROM // tall)))
-        for number, lane in enumerate(group.lanes):
+        # The first label of thin lanes would touch the heading; not all of them have room for one.
+        free_from = y + LABEL_ASCENT
+        for lane in group.lanes:
             bottom = y + tall - min(3.0, tall / 6)
             parts.append(svg.rectangle(left, y, right - left, bottom - y, "lane"))
             parts += lane.draw(left, y, right, bottom)
-            if number % every == 0:
-                middle = (y + bottom) / 2 + 4
-                label = svg.cut(lane.label, left - 8)
+            middle = (y + bottom) / 2 + 4
+            if middle >= free_from:
+                label, figure = svg.cut(lane.label, left - 8), svg.cut(lane.figure, RIGHT - 5)
                 parts.append(svg.text(left - 6, middle, label, anchor="end", css_class="tick"))
-                parts.append(svg.text(right + 5, middle, lane.figure, css_class="tick"))
+                parts.append(svg.text(right + 5, middle, figure, css_class="tick"))
+                free_from = middle + LABEL_HEIGHT
             y += tall
         y += GAP
+    return parts
+
+
+def heading(group: Group, y: float) -> list[str]:
+    room = svg.WIDTH - svg.width_of(group.note) - 10
+    words = svg.cut(group.heading, room, svg.BOLD_PX)
+    parts = [svg.text(0, y, words, css_class="lane-heading", whole=group.heading)]
+    if group.note:
+        parts.append(svg.text(svg.WIDTH - 1, y, group.note, anchor="end", css_class="tick"))
     return parts

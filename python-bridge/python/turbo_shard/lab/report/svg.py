@@ -13,6 +13,8 @@ from .markup import escaped
 # Every drawing is this wide in its own units; the page scales it, also down to a phone.
 WIDTH = 440.0
 FONT_PX = 11.5
+# Bold letters are as wide as plain ones of this size.
+BOLD_PX = 13.0
 # Of the widest among the usual sans-serif fonts, in parts of their size: better too much room than words cut off.
 WIDE_CHARACTER, CHARACTER, NARROW_CHARACTER = 0.98, 0.64, 0.4
 WIDE, NARROW = frozenset("mwMW@%—…→←"), frozenset("iljtfrI.,:;'|!()[] ")
