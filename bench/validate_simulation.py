@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -21,7 +21,7 @@ from lab.entry import own_command, prepare, run, say, write_docs
 from lab.places import RESULTS, ROOT, TURBO_LOAD, TURBO_SHARD
 from lab.simulation_cases import CORES, OUTLOOKS, Case, as_json, cases
 
-from turbo_shard.lab import calibration, prediction_text
+from turbo_shard.lab import calibration, prediction_text, procfs
 from turbo_shard.lab.generator import BrokenRun, Load, Question, run_load
 from turbo_shard.lab.prediction import Question as Asked
 from turbo_shard.lab.prediction import predict
@@ -111,9 +111,12 @@ def own_costs(costs: dict[str, float], cores: tuple[int, int]) -> tuple[dict[str
     for mode in ("shard", "steal"):
         case = Case("saturated", mode, 1, f"/spin/{PROBE_US}", {"kind": "fixed", "us": 0.0}, 1.0)
         with server_of(case, cores) as server:
-            load = Load(32, SATURATED_S, WARM_UP_S, (cores[1],))
-            rate = asked(server, case, load, ())["requests_per_second"]
-        took[mode] = max(0.0, 1e6 / rate - PROBE_US)
+            load = Load(32, SATURATED_S, 0.0, (cores[1],))
+            asked(server, case, replace(load, seconds=WARM_UP_S), ())
+            before_us = procfs.run_time_us(server.pids)
+            answers = asked(server, case, load, ())["answers_checked"]
+            spent_us = procfs.run_time_us(server.pids) - before_us
+        took[mode] = max(0.0, spent_us / max(1, answers) - PROBE_US)
         say(f"{mode}: {took[mode]:.1f} µs per request besides its handler")
     own = {
         "request_us": max(0.0, took["shard"] - costs["driver_event_us"]),
