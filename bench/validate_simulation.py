@@ -24,7 +24,7 @@ from lab.simulation_cases import CORES, OUTLOOKS, Case, as_json, cases
 from turbo_shard.lab import calibration, prediction_text, procfs
 from turbo_shard.lab.generator import BrokenRun, Load, Question, run_load
 from turbo_shard.lab.prediction import Question as Asked
-from turbo_shard.lab.prediction import predict
+from turbo_shard.lab.prediction import Band, predict
 from turbo_shard.lab.server import Server, ServerFailed
 from turbo_shard.lab.simulate import simulate
 from turbo_shard.lab.simulate_options import SimulateOptions, options_from
@@ -152,6 +152,8 @@ def compared(
             band = cell.latency_us[metric]
             row[metric] = pair([one[metric] for one in usable], band.middle)
             row[metric] |= {"predicted_low": band.low, "predicted_high": band.high}
+            if case.is_chance:
+                row[metric]["error"] = distance(row[metric]["measured"], band)
     text = "; ".join(f"{name} {in_words(row.get(name))}" for name in METRICS)
     say(f"{case.title}, {case.mode}, {case.load:.0%}: {text}")
     return row
@@ -199,6 +201,12 @@ def pair(found: list[float], predicted: float) -> dict[str, Any]:
         "predicted": predicted,
         "error": predicted / middle - 1 if middle else None,
     }
+
+
+def distance(middle: float, band: Band) -> float:
+    """How far the nearest prediction is; none if there are predictions on both sides."""
+    nearest = min(max(middle, band.low), band.high)
+    return nearest / middle - 1
 
 
 def outlooks() -> list[dict[str, Any]]:
@@ -264,7 +272,7 @@ def metric_cells(one: dict[str, Any]) -> list[str]:
     return [
         banded(one["measured"], one["measured_low"], one["measured_high"]),
         banded(one["predicted"], one["predicted_low"], one["predicted_high"]),
-        "" if one["error"] is None else f"{one['error']:+.0%}",
+        "" if one["error"] is None else f"{one['error']:+.0%}" if one["error"] else "in range",
     ]
 
 
