@@ -17,6 +17,7 @@ mod report_rows;
 mod request_view;
 mod served_app;
 mod server_object;
+mod simulation;
 mod streaming;
 mod worker_link;
 
@@ -37,6 +38,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(server_object::stats, module)?)?;
     module.add_function(wrap_pyfunction!(report_rows::probe_engines, module)?)?;
     module.add_function(wrap_pyfunction!(report_rows::allowed_cores, module)?)?;
+    module.add_function(wrap_pyfunction!(simulation::simulate, module)?)?;
     module.add_function(wrap_pyfunction!(load_generator::load_generator, module)?)?;
     Ok(())
 }

@@ -17,7 +17,8 @@ from .settings import read
 from .stats_socket import StatsUnreadable, read_answer
 from .stats_table import table
 
-EXIT_NO_ANSWER = 1
+# No server answers there.
+EXIT_UNREADABLE = 1
 
 HELP = """\
 usage: turbo-shard stats PATH [--watch SECONDS] [--json]
@@ -38,7 +39,7 @@ WATCH = Option(
 )
 
 
-def main(arguments: Sequence[str]) -> int:
+def command(arguments: Sequence[str]) -> int:
     given = split(arguments, texts=[WATCH.flag], switches=["--json", *HELP_FLAGS])
     if set(HELP_FLAGS).intersection(given.switches):
         rows = [
@@ -65,7 +66,7 @@ def show(path: str, *, interval_s: float | None, as_json: bool) -> int:
         except StatsUnreadable as error:
             # A server that was there and has gone is no mistake of the user's.
             return (
-                refuse(str(error)) if before is None else refuse(str(error), status=EXIT_NO_ANSWER)
+                refuse(str(error)) if before is None else refuse(str(error), status=EXIT_UNREADABLE)
             )
         if as_json:
             say(json.dumps(answer))
