@@ -8,6 +8,7 @@ mod errors;
 mod hosted_loop;
 mod json;
 mod life;
+mod load_generator;
 mod logging;
 mod python_app;
 mod python_thread;
@@ -15,6 +16,7 @@ mod reply_reader;
 mod request_view;
 mod served_app;
 mod server_object;
+mod simulation;
 mod streaming;
 mod worker_link;
 
@@ -35,5 +37,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(server_object::stats, module)?)?;
     module.add_function(wrap_pyfunction!(server_object::probe_engines, module)?)?;
     module.add_function(wrap_pyfunction!(server_object::allowed_cores, module)?)?;
+    module.add_function(wrap_pyfunction!(simulation::simulate, module)?)?;
+    module.add_function(wrap_pyfunction!(load_generator::load_generator, module)?)?;
     Ok(())
 }
