@@ -102,7 +102,9 @@ def test_exit_of_a_worker_is_a_death_even_with_status_0(start_workers) -> None:
             assert raw.get(f"/exit/{status}").rest() == b""
         line = f"worker 0 died (exit status {status})"
         wait_until(lambda line=line: line in server.log, "the death to be told")
-        assert ask(server)["stats"][0]["requests"] == 1
+        said = ask(server)
+        assert said["stats"][0]["requests"] == 1
+        wait_until(lambda said=said: f"serves (pid {said['pid']})" in server.log, "the successor")
 
 
 def test_pauses_before_a_restart_double(start_workers) -> None:
@@ -110,6 +112,9 @@ def test_pauses_before_a_restart_double(start_workers) -> None:
     for deaths in range(1, 4):
         os.kill(ask(server)["pid"], signal.SIGKILL)
         wait_until(lambda deaths=deaths: server.log.count("worker 0 died") == deaths, "the death")
+        wait_until(
+            lambda deaths=deaths: server.log.count("worker 0 serves") == deaths, "the successor"
+        )
     assert re.findall(r"started anew in (\d+) ms", server.log) == ["100", "200", "400"]
 
 
