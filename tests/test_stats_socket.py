@@ -319,3 +319,20 @@ def test_what_is_no_stats_socket_is_said_to_be_none(directory: Path) -> None:
         silent.listen(1)
         with pytest.raises(StatsUnreadable, match=r"does not answer within 0\.01 s"):
             read_answer(str(directory / "silent"), timeout_s=0.01)
+
+
+def test_worker_that_was_started_anew_is_asked_where_it_listens_now(directory: Path) -> None:
+    path = directory / "stats"
+    with served(path, "--mode", "process", "--shards", "2"):
+        first = read_answer(str(path))["shards"]
+        os.kill(first[0]["pid"], signal.SIGKILL)
+
+        def successor() -> bool:
+            rows = read_answer(str(path))["shards"]
+            return [row["shard"] for row in rows] == [0, 1] and rows[0]["pid"] != first[0]["pid"]
+
+        wait_until(successor, "the successor's counters")
+        rows = read_answer(str(path))["shards"]
+        assert [row["restarts"] for row in rows] == [1, 0]
+        assert rows[1]["pid"] == first[1]["pid"]
+    assert not path.exists()
