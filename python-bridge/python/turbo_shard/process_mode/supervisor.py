@@ -90,7 +90,6 @@ class Supervisor:
         # Every process that has not ended, those that retire among them.
         self.workers: list[WorkerProcess] = []
         self.stops_heard = 0
-        self.kill_at: float | None = None
         self.is_ready = False
         # Has never served, and takes the server along.
         self.start_failure: WorkerProcess | None = None
@@ -120,7 +119,8 @@ class Supervisor:
         for worker in self.workers:
             if worker.is_linked:
                 poll.register(worker.link, select.POLLIN)
-        due = [at for at in (self.next_restart(), self.kill_at) if at is not None]
+        moments = [self.next_restart(), *(worker.kill_at for worker in self.workers)]
+        due = [at for at in moments if at is not None]
         poll.poll(max(min(due) - time.monotonic(), 0) * 1000 if due else None)
         self.signals.silence()
 
@@ -143,7 +143,7 @@ class Supervisor:
             slot.restart_at = None
         for worker in self.workers:
             worker.tell(word)
-        self.kill_at = time.monotonic() + seconds + KILL_GRACE_S
+            worker.kill_at = time.monotonic() + seconds + KILL_GRACE_S
         # The workers take what waits in their queues. A listener that only we held would go on taking connections.
         self.server.close()
 
@@ -187,7 +187,6 @@ class Supervisor:
         slot = self.slots[worker.number]
         match news.event:
             case event if event == LOADED:
-                worker.is_loaded = True
                 if worker.number == 0 and len(self.workers) == 1 and not self.is_ready:
                     self.start_others(news)
             case event if event == READY:
@@ -198,7 +197,7 @@ class Supervisor:
                     self.is_ready = True
                     banner.show_ready(self.report)
             case event if event == RETIRES:
-                worker.is_retired = True
+                worker.kill_at = time.monotonic() + self.settings.graceful_timeout + KILL_GRACE_S
                 if slot.worker is worker and not self.is_stopping:
                     slot.worker = None
                     slot.restarts += 1
@@ -290,12 +289,11 @@ class Supervisor:
         raise self.native.StartError(failure.message)
 
     def kill_due(self) -> None:
-        if self.kill_at is None or self.kill_at > time.monotonic():
-            return
-        self.kill_at = None
         for worker in self.workers:
-            self.log("error", f"worker {worker.number} does not end; it is killed")
-            worker.kill()
+            if worker.kill_at is not None and worker.kill_at <= time.monotonic():
+                worker.kill_at = None
+                self.log("error", f"worker {worker.number} does not end; it is killed")
+                worker.kill()
 
     def end_all(self) -> None:
         """Whatever has come in between, no process is left behind."""

@@ -46,6 +46,7 @@ def main(link_fd: int) -> int:
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, on_interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     try:
         return serve(order, native, link)
     except KeyboardInterrupt:
