@@ -74,7 +74,7 @@ lint: bootstrap ## formatting, clippy, ruff, mypy and shellcheck; changes nothin
 	$(PYTHON_VENV) -m ruff check .
 	$(PYTHON_VENV) -m ruff format --check .
 	$(PYTHON_VENV) -m mypy
-	cd bench && ../$(PYTHON_VENV) -m mypy --strict run.py smoke.py frameworks.py asgi_cost.py lab
+	cd bench && ../$(PYTHON_VENV) -m mypy --strict run.py smoke.py frameworks.py asgi_cost.py validate_simulation.py lab
 	.venv/bin/shellcheck --external-sources .ci/run scripts/*.sh bench/peers/*.sh
 
 .PHONY: format
@@ -104,6 +104,11 @@ bench-asgi-cost: build ## where the time of a raw ASGI request goes; two minutes
 	cargo build $(LOCKED) --release --package turbo-load
 	cargo build $(LOCKED) --release --package turbo-shard-runtime --example fixed_answer
 	$(PYTHON_VENV) bench/asgi_cost.py $(BENCH_ARGS)
+
+.PHONY: bench-simulation
+bench-simulation: build ## how far is turbo-shard simulate from measurements, and what it predicts; four minutes
+	cargo build $(LOCKED) --release --package turbo-load
+	$(PYTHON_VENV) bench/validate_simulation.py $(BENCH_ARGS)
 
 .PHONY: check-report
 check-report: build ## look at the HTML report in headless Chromium, which this installs; pictures in target/report

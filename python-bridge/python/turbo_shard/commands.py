@@ -30,6 +30,16 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command(
         "doctor:command", "doctor [--json]", "examines this machine and says what to improve"
     ),
+    "simulate": Command(
+        "lab.simulate:command",
+        "simulate [options]",
+        "predicts which mode wins on how many cores",
+    ),
+    "stats": Command(
+        "stats_command:command",
+        "stats PATH [--watch SECONDS] [--json]",
+        "shows what a server with --stats-socket PATH does",
+    ),
 }
 
 
