@@ -23,8 +23,8 @@ from lab.simulation_cases import CORES, OUTLOOKS, Case, as_json, cases
 
 from turbo_shard.lab import calibration, prediction_text, procfs
 from turbo_shard.lab.generator import BrokenRun, Load, Question, run_load
-from turbo_shard.lab.prediction import Question as Asked
 from turbo_shard.lab.prediction import Band, predict
+from turbo_shard.lab.prediction import Question as Asked
 from turbo_shard.lab.server import Server, ServerFailed
 from turbo_shard.lab.simulate import simulate
 from turbo_shard.lab.simulate_options import SimulateOptions, options_from
