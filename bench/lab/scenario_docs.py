@@ -76,6 +76,8 @@ def load_text(scenario: ScenarioResult) -> str:
         text += f", open loop at {load['rate']:,.0f} requests/s"
     else:
         text += ", closed loop"
+    if load.get("load_goes_first"):
+        text += ", the generator in real time on the core that both have"
     if load.get("pipeline"):
         text += f", {load['pipeline']} in flight on each"
     if load.get("idle_connections"):
