@@ -84,8 +84,13 @@ def test_answer_is_one_line_with_all_there_is_to_know(arm: Arm, directory: Path)
         assert answer["python"].startswith("3.")
         assert answer["gil_enabled"] is False
         rows = answer["shards"]
-        assert [row["shard"] for row in rows] == ([0, 1] if arm.mode == "shard" else [0])
-        assert all(set(row) == ROW and row["pid"] == server.pid for row in rows)
+        assert [row["shard"] for row in rows] == ([0] if arm.mode == "steal" else [0, 1])
+        assert all(set(row) == ROW for row in rows)
+        pids = {row["pid"] for row in rows}
+        if arm.mode == "process":
+            assert len(pids) == 2 and server.pid not in pids
+        else:
+            assert pids == {server.pid}
         assert sum(row["requests"] for row in rows) == 5
         assert sum(row["connections_open"] for row in rows) == 1
         assert set(answer["gc"]) == {"collections", "pause_us_total", "pause_us_max"}
@@ -248,7 +253,7 @@ def test_command_shows_a_row_for_each_shard(arm: Arm, directory: Path) -> None:
     assert head.startswith(f"mode {arm.mode} on {arm.engine}, pid {server.pid}, up ")
     assert "requests/s" in run.stdout
     assert "garbage collector: " in run.stdout
-    if arm.mode == "shard":
+    if arm.mode != "steal":
         assert [line.split()[0] for line in run.stdout.splitlines()[4:6]] == ["0", "1"]
     else:
         assert "connections: 1 open, 1 accepted" in run.stdout
@@ -314,3 +319,20 @@ def test_what_is_no_stats_socket_is_said_to_be_none(directory: Path) -> None:
         silent.listen(1)
         with pytest.raises(StatsUnreadable, match=r"does not answer within 0\.01 s"):
             read_answer(str(directory / "silent"), timeout_s=0.01)
+
+
+def test_worker_that_was_started_anew_is_asked_where_it_listens_now(directory: Path) -> None:
+    path = directory / "stats"
+    with served(path, "--mode", "process", "--shards", "2"):
+        first = read_answer(str(path))["shards"]
+        os.kill(first[0]["pid"], signal.SIGKILL)
+
+        def successor() -> bool:
+            rows = read_answer(str(path))["shards"]
+            return [row["shard"] for row in rows] == [0, 1] and rows[0]["pid"] != first[0]["pid"]
+
+        wait_until(successor, "the successor's counters")
+        rows = read_answer(str(path))["shards"]
+        assert [row["restarts"] for row in rows] == [1, 0]
+        assert rows[1]["pid"] == first[1]["pid"]
+    assert not path.exists()
