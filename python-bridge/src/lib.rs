@@ -13,6 +13,7 @@ mod logging;
 mod python_app;
 mod python_thread;
 mod reply_reader;
+mod report_rows;
 mod request_view;
 mod served_app;
 mod server_object;
@@ -35,8 +36,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(json::json_encode, module)?)?;
     module.add_function(wrap_pyfunction!(logging::log_line, module)?)?;
     module.add_function(wrap_pyfunction!(server_object::stats, module)?)?;
-    module.add_function(wrap_pyfunction!(server_object::probe_engines, module)?)?;
-    module.add_function(wrap_pyfunction!(server_object::allowed_cores, module)?)?;
+    module.add_function(wrap_pyfunction!(report_rows::probe_engines, module)?)?;
+    module.add_function(wrap_pyfunction!(report_rows::allowed_cores, module)?)?;
     module.add_function(wrap_pyfunction!(simulation::simulate, module)?)?;
     module.add_function(wrap_pyfunction!(load_generator::load_generator, module)?)?;
     Ok(())

@@ -1,4 +1,4 @@
-//! The server as Python code holds it: `NativeServer`, and the module's functions about servers and the machine.
+//! The server as Python code holds it: `NativeServer`, and the counters of whichever server runs in this process.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -20,6 +20,7 @@ use crate::errors::{LifespanError, StartError};
 use crate::logging;
 use crate::python_app::{BridgeSettings, PythonApp};
 use crate::python_thread::{Owned, attached, left_behind};
+use crate::report_rows::{shard_rows, worker_rows};
 use crate::served_app::{Interface, ServedApp};
 use crate::worker_link::{self, Inherits, WorkerLink};
 
@@ -248,7 +249,12 @@ impl NativeServer {
 
     /// One dict of counters per shard.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        counts_of(py, std::slice::from_ref(&self.handle))
+        shard_rows(py, &self.handle.counts())
+    }
+
+    /// One dict of counters per worker of the work-stealing runtime; empty in shard mode.
+    fn worker_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        worker_rows(py, &self.handle.workers())
     }
 }
 
@@ -256,50 +262,8 @@ impl NativeServer {
 #[pyfunction]
 pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
     let running: Vec<ServerHandle> = lock(&RUNNING).values().cloned().collect();
-    counts_of(py, &running)
-}
-
-/// Each engine's name, and why it cannot be used here (None: it can).
-#[pyfunction]
-pub(crate) fn probe_engines(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
-    let probes = py.detach(runtime::probe_engines);
-    let rows = PyList::empty(py);
-    for probe in probes {
-        let row = PyDict::new(py);
-        row.set_item("name", probe.name.to_string())?;
-        row.set_item("available", probe.available.is_ok())?;
-        row.set_item("reason", probe.available.err())?;
-        rows.append(row)?;
-    }
-    Ok(rows)
-}
-
-/// The cores that this process may run on, the CPUs that its cgroup pays for, and the shards that follow from both.
-#[pyfunction]
-pub(crate) fn allowed_cores(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let allowed = py.detach(runtime::allowed_cores);
-    let row = PyDict::new(py);
-    row.set_item("default_shards", allowed.default_shards().get())?;
-    row.set_item("cores", allowed.cores)?;
-    row.set_item("quota", allowed.quota)?;
-    Ok(row)
-}
-
-fn counts_of<'py>(py: Python<'py>, servers: &[ServerHandle]) -> PyResult<Bound<'py, PyList>> {
-    let rows = PyList::empty(py);
-    for counts in servers.iter().flat_map(ServerHandle::counts) {
-        let row = PyDict::new(py);
-        row.set_item("shard", counts.shard)?;
-        row.set_item("core", counts.core)?;
-        row.set_item("connections_open", counts.connections_open)?;
-        row.set_item("connections_accepted", counts.connections_accepted)?;
-        row.set_item("requests", counts.requests)?;
-        row.set_item("busy_us", counts.busy_us)?;
-        row.set_item("handler_panics", counts.handler_panics)?;
-        row.set_item("restarts", counts.restarts)?;
-        rows.append(row)?;
-    }
-    Ok(rows)
+    let counts = running.iter().flat_map(ServerHandle::counts);
+    shard_rows(py, &counts.collect::<Vec<_>>())
 }
 
 fn next_run() -> u64 {

@@ -34,5 +34,5 @@ pub use request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
 pub use route_table::*;
 pub use server::{BoundServer, Report, ServerHandle};
 pub use service::{App, ConnectionInfo, Exchange, HostedLoop, Outcome, Place, Service, StartError};
-pub use shard::counters::ShardCounts;
+pub use shard::counters::{ShardCounts, WorkerCounts};
 pub use worker::Inheritance;

@@ -15,7 +15,8 @@ use crate::mailbox::mailbox;
 use crate::net::{listener, open_files, placement};
 use crate::service::{App, StartError};
 use crate::shard::clock::Clock;
-use crate::shard::counters::{Counters, ShardCounts};
+use crate::shard::counters::{ShardCounts, WorkerCounts};
+use crate::shard::host::WorkerCounters;
 use crate::signals::SignalThread;
 use crate::stop::{Stop, StopRequest};
 use crate::supervisor::Supervisor;
@@ -61,7 +62,7 @@ enum CountSource {
         first: usize,
         records: Arc<Vec<ShardRecord>>,
     },
-    Workers(Box<dyn Fn() -> Vec<Arc<Counters>> + Send>),
+    Workers(Box<dyn Fn() -> WorkerCounters + Send>),
 }
 
 impl ServerHandle {
@@ -95,9 +96,24 @@ impl ServerHandle {
                 rows.collect()
             }
             CountSource::Workers(read) => {
-                let mut row = ShardCounts::default();
-                read().iter().for_each(|counters| row.add(counters));
+                let (counters, mut row) = (read(), ShardCounts::default());
+                counters.workers.iter().for_each(|worker| row.add(worker));
+                row.add(&counters.connections);
                 vec![row]
+            }
+        }
+    }
+
+    /// Reads the counters of each worker of the work-stealing runtime; there are none in shard mode.
+    pub fn workers(&self) -> Vec<WorkerCounts> {
+        match &*lock(&self.counts) {
+            CountSource::Nothing | CountSource::Shards { .. } => Vec::new(),
+            CountSource::Workers(read) => {
+                let workers = read().workers;
+                let numbered = workers.iter().enumerate();
+                numbered
+                    .map(|(worker, counters)| WorkerCounts::read(worker, counters))
+                    .collect()
             }
         }
     }

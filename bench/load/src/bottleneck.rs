@@ -94,7 +94,10 @@ mod tests {
         let mut closed = Tally::new(1);
         (closed.cpu_share, closed.wanted_share) = (0.1, 0.97);
         let text = refusal(&closed).unwrap();
-        assert!(text.contains("97 % of the time and a core for 10 %"), "{text}");
+        assert!(
+            text.contains("97 % of the time and a core for 10 %"),
+            "{text}"
+        );
     }
 
     #[test]

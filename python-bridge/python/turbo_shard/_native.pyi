@@ -116,6 +116,8 @@ class NativeServer:
     def stop(self) -> None: ...
     def stop_now(self) -> None: ...
     def stats(self) -> list[dict[str, Any]]: ...
+    def worker_stats(self) -> list[dict[str, Any]]:
+        """One dict of counters per worker of the work-stealing runtime; empty in shard mode."""
 
 class WorkerLink:
     """A worker's line to its supervisor, over the descriptor that it was started with."""
@@ -138,7 +140,7 @@ def allowed_cores() -> dict[str, Any]:
     """The cores that this process may run on, the CPUs that its cgroup pays for, the shards that follow."""
 
 def simulate(scenario: str) -> str:
-    """The outcome of one simulated scenario, both as JSON (docs/simulation.md); ValueError says what is wrong with it."""
+    """The outcome of one simulated scenario, both as JSON (docs/simulation.md); ValueError says what is wrong."""
 
 # Load.
 

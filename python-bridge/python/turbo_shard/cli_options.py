@@ -20,6 +20,7 @@ class Kind(Enum):
     CHOICE = "choice"
     SWITCH = "switch"
     URL_PATH = "path of a URL"
+    FILE_PATH = "path of a file"
 
 
 class Option(NamedTuple):
@@ -290,6 +291,14 @@ OPTIONS: tuple[Option, ...] = (
         of_app=True,
     ),
     Option(
+        "stats_socket",
+        Kind.FILE_PATH,
+        None,
+        "Unix socket that answers each connection with the server's counters as one line of JSON; "
+        "`turbo-shard stats PATH` shows them",
+        default_text="none",
+    ),
+    Option(
         "log_level",
         Kind.CHOICE,
         "info",
@@ -315,4 +324,5 @@ PLACEHOLDER: dict[Kind, Callable[[Option], str]] = {
     Kind.CHOICE: lambda option: "|".join(option.choices),
     Kind.SWITCH: lambda option: "",
     Kind.URL_PATH: lambda option: "PATH",
+    Kind.FILE_PATH: lambda option: "PATH",
 }

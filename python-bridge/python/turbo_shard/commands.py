@@ -35,6 +35,11 @@ COMMANDS: dict[str, Command] = {
         "simulate [options]",
         "predicts which mode wins on how many cores",
     ),
+    "stats": Command(
+        "stats_command:command",
+        "stats PATH [--watch SECONDS] [--json]",
+        "shows what a server with --stats-socket PATH does",
+    ),
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from . import banner
 from .app_instances import Instances
 from .app_loader import LoadedApp, given_app, load
+from .gc_pauses import GcPauses
 from .gil_watch import refuse_gil
 from .interfaces import IN_WORDS
 from .native import native_module
@@ -46,6 +47,7 @@ def serve(
     ws_ping_timeout: float = 20.0,
     ws_message_max: int = 16 * 1024**2,
     ws_deflate: bool = True,
+    stats_socket: str | None = None,
     log_level: str = "info",
     allow_gil: bool = False,
 ) -> None:
@@ -80,6 +82,7 @@ def serve(
             "ws_ping_timeout": ws_ping_timeout,
             "ws_message_max": ws_message_max,
             "ws_deflate": ws_deflate,
+            "stats_socket": stats_socket,
             "log_level": log_level,
         }
     )
@@ -130,8 +133,29 @@ def in_words_for_python() -> Iterator[None]:
 
 def run(loaded: LoadedApp, settings: Settings, app_settings: AppSettings, *, native: Any) -> bool:
     """Serves until it is stopped; returns whether every shard ever served."""
+    stats_socket = None
+    if settings.stats_socket is not None:
+        from .stats_socket import StatsSocket
+
+        stats_socket = StatsSocket(settings.stats_socket)
+    try:
+        with GcPauses() as pauses:
+            server = native.NativeServer(**settings.of_native())
+            if stats_socket is not None:
+                from .stats_answer import Reader
+
+                stats_socket.start(Reader(server, pauses).answer)
+            return run_bound(server, loaded, settings, app_settings, native=native)
+    finally:
+        if stats_socket is not None:
+            stats_socket.close()
+
+
+def run_bound(
+    server: Any, loaded: LoadedApp, settings: Settings, app_settings: AppSettings, *, native: Any
+) -> bool:
+    """Serves on sockets that are bound."""
     instances = Instances(loaded, wanted=app_settings.app_per_shard, mode=settings.mode)
-    server = native.NativeServer(**settings._asdict())
     report = server.report()
     shown = banner.app_line(
         loaded.name,

@@ -42,7 +42,7 @@ class SettingsError(ValueError):
 
 
 class Settings(NamedTuple):
-    """What the native server is given. Made by `settings_from`, which has checked every value."""
+    """How the server runs. Made by `settings_from`, which has checked every value."""
 
     host: str
     port: int
@@ -64,7 +64,12 @@ class Settings(NamedTuple):
     ws_ping_timeout: float
     ws_message_max: int
     ws_deflate: bool
+    stats_socket: str | None
     log_level: str
+
+    def of_native(self) -> dict[str, Any]:
+        """What the native server's constructor takes."""
+        return {name: value for name, value in self._asdict().items() if name != "stats_socket"}
 
 
 class AppSettings(NamedTuple):
@@ -165,6 +170,8 @@ def expectation(option: Option) -> str:
             return f"a whole number ({bounds(option)})"
         case Kind.TEXT:
             return "a usable text"
+        case Kind.FILE_PATH:
+            return "a path"
         case Kind.URL_PATH:
             return "a path such as /api, which begins with a slash and does not end with one"
 
@@ -215,6 +222,7 @@ def read_switch(text: str) -> bool:
 READERS: dict[Kind, Callable[[str], object]] = {
     Kind.TEXT: str,
     Kind.URL_PATH: str,
+    Kind.FILE_PATH: str,
     Kind.CHOICE: str,
     Kind.WHOLE: read_whole,
     Kind.SECONDS: read_seconds,
@@ -224,6 +232,7 @@ READERS: dict[Kind, Callable[[str], object]] = {
 TYPES = {
     Kind.TEXT: str,
     Kind.URL_PATH: str,
+    Kind.FILE_PATH: str,
     Kind.CHOICE: str,
     Kind.WHOLE: int,
     Kind.SECONDS: float,

@@ -7,7 +7,8 @@ from __future__ import annotations
 import select
 import sys
 import time
-from typing import Any, NoReturn
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import banner
 from ..settings import AppSettings, Settings
@@ -25,6 +26,9 @@ from .messages import (
 )
 from .signal_watch import SignalWatch
 from .worker_process import WorkerProcess
+
+if TYPE_CHECKING:
+    from .worker_stats import WorkerStats
 
 # As for the shards of one process (runtime/src/engine/per_core.rs): who dies again within STEADY_S of its start is
 # started anew only after a pause, which doubles.
@@ -54,16 +58,27 @@ def run(reference: str, settings: Settings, app_settings: AppSettings, *, native
     Raises what the first worker that could not start has told: AppError, LifespanError or StartError.
     """
     # Bound once: a worker that dies leaves its queue of connections to its successor.
-    server = native.NativeServer(**settings._asdict())
+    server = native.NativeServer(**settings.of_native())
     try:
-        with SignalWatch() as signals:
-            supervisor = Supervisor(reference, settings, app_settings, native, server, signals)
+        with SignalWatch() as signals, stats_of(settings, server) as stats:
+            supervisor = Supervisor(
+                reference, settings, app_settings, native, server, signals, stats
+            )
             try:
                 return supervisor.run()
             finally:
                 supervisor.end_all()
     finally:
         server.close()
+
+
+def stats_of(settings: Settings, server: Any) -> AbstractContextManager[WorkerStats | None]:
+    if settings.stats_socket is None:
+        return nullcontext()
+    # Imported where it is asked for: the supervisor is to stay small.
+    from .worker_stats import WorkerStats
+
+    return WorkerStats(settings.stats_socket, server.report()["engine"])
 
 
 class Supervisor:
@@ -77,6 +92,7 @@ class Supervisor:
         native: Any,
         server: Any,
         signals: SignalWatch,
+        stats: WorkerStats | None,
     ) -> None:
         self.reference = reference
         self.settings = settings
@@ -84,6 +100,7 @@ class Supervisor:
         self.native = native
         self.server = server
         self.signals = signals
+        self.stats = stats
         self.report: dict[str, Any] = server.report()
         placed = zip(self.report["shard_cores"], server.listeners(), strict=True)
         self.slots = [Slot(number, core, fd) for number, (core, fd) in enumerate(placed)]
@@ -99,6 +116,8 @@ class Supervisor:
         return self.stops_heard > 0 or self.start_failure is not None
 
     def run(self) -> bool:
+        if self.stats is not None:
+            self.stats.start(self.stats_paths)
         # What the app says of itself, or why it cannot be had, is heard from the first one.
         self.start(self.slots[0])
         while self.workers or self.next_restart() is not None:
@@ -156,7 +175,12 @@ class Supervisor:
             core=slot.core,
             listener_fd=slot.listener_fd,
             restarts=slot.restarts,
-            settings={**self.settings._asdict(), "engine": self.report["engine"], "shards": 1},
+            settings={
+                **self.settings._asdict(),
+                "engine": self.report["engine"],
+                "shards": 1,
+                "stats_socket": self.stats_path(slot),
+            },
             app_settings=self.app_settings._asdict(),
             path=sys.path,
             argv=sys.argv,
@@ -172,6 +196,13 @@ class Supervisor:
             self.plan_restart(slot, 0.0)
             return
         self.workers.append(slot.worker)
+
+    def stats_path(self, slot: Slot) -> str | None:
+        return None if self.stats is None else self.stats.path_of(slot.number, slot.restarts)
+
+    def stats_paths(self) -> list[str | None]:
+        """Of the workers that run now. Called on the stats socket's thread; nothing is changed."""
+        return [self.stats_path(slot) if slot.worker else None for slot in self.slots]
 
     def hear(self, worker: WorkerProcess) -> None:
         # In this order: what it said before it ended has arrived by then.

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -76,6 +78,7 @@ def serve(order: Order, native: Any, link: Any) -> int:
         link.tell(News(event, str(error), report).packet())
         return EXIT_CANNOT_START
 
+    ends = ExitStack()
     try:
         loaded = app_loader.load(
             order.reference,
@@ -86,9 +89,11 @@ def serve(order: Order, native: Any, link: Any) -> int:
             allow_gil=True,
         )
         server = native.NativeServer(
-            **settings._asdict(),
+            **settings.of_native(),
             inherits=(order.listener_fd, order.worker, order.core, order.restarts),
         )
+        if settings.stats_socket is not None:
+            ends.enter_context(answering(settings.stats_socket, server))
         link.tell(News(LOADED, loaded.name, "", IN_WORDS[loaded.interface], python_line()).packet())
         server.run(
             loaded.instance,
@@ -109,5 +114,22 @@ def serve(order: Order, native: Any, link: Any) -> int:
         link.tell(News(DIED, str(error)).packet())
         return EXIT_DIED
     finally:
+        ends.close()
         gc.unfreeze()
     return 0 if is_ready else EXIT_INTERRUPTED
+
+
+@contextmanager
+def answering(path: str, server: Any) -> Iterator[None]:
+    """The supervisor asks there, on behalf of whoever asks the server."""
+    from ..gc_pauses import GcPauses
+    from ..stats_answer import Reader
+    from ..stats_socket import StatsSocket
+
+    with GcPauses() as pauses:
+        socket = StatsSocket(path)
+        try:
+            socket.start(Reader(server, pauses).answer)
+            yield
+        finally:
+            socket.close()
