@@ -33,7 +33,9 @@ esac
 program=python3.13$suffix
 
 is_of_the_kind() {
-    if [ "$kind" = free-threaded ]; then is_free_threaded "$1"; else ! is_free_threaded "$1"; fi
+    local found=ordinary
+    if is_free_threaded "$1"; then found=free-threaded; fi
+    [ "$found" = "$kind" ]
 }
 
 cached_interpreter() {
