@@ -46,26 +46,32 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_comparison_ends_with_a_verdict(file: Path) -> None:
     options = ("--duration", "0.2", "--rounds", "5", "--connections", "4")
-    arguments = ("--path", "/same", "--arms", "shard,steal", "--json", str(file))
+    arguments = ("--path", "/same", "--json", str(file))
     run = run_command("ab", *APP, *arguments, *options)
     assert run.returncode == 0, run.stderr
-    assert "round 5/5, steal mode: " in run.stderr
+    assert "round 5/5, process mode: " in run.stderr
     assert ("throughput" in run.stdout and "95 % CI" in run.stdout) or "no difference" in run.stdout
     assert "medians of 5 rounds" in run.stdout
     found = results.read(file)
     (scenario,) = found.scenarios
-    assert [arm.label for arm in scenario.arms] == ["shard mode", "steal mode"]
+    assert [arm.label for arm in scenario.arms] == [
+        *("shard mode", "steal mode", "process mode"),
+    ]
     assert all(len(arm.runs) == 5 and arm.error is None for arm in scenario.arms)
     assert {one.metric for one in scenario.comparisons} >= {"p99_us", "requests_per_second"}
     assert all(one.rounds == 5 and one.low <= one.ratio <= one.high for one in scenario.comparisons)
 
 
 def test_a_run_has_every_figure(file: Path) -> None:
-    found = measured(file, "--path", "/users/{n}")
+    page = file.with_suffix(".html")
+    found = measured(file, "--path", "/users/{n}", "--html", str(page))
+    assert "shard mode" in page.read_text()
     (run,) = found.scenarios[0].arms[0].runs
     assert run.answers_checked > 0 and run.requests_per_second > 0
     assert run.latency_us is not None and 0 < run.latency_us.p50 <= run.latency_us.max
     assert run.cpu_us_per_request > 0 and run.rss_mb >= run.pss_mb > 1 and run.threads > 1
+    assert sum(shard.requests for shard in run.shards) >= run.answers_checked
+    assert run.balance_max_over_mean is not None and run.gc is not None
     assert found.machine["kernel"] and found.versions["turbo_shard"]
     assert found.command.startswith("turbo-shard ab ab_app:app")
     assert str(Path.home()) == "/" or str(Path.home()) not in file.read_text()
