@@ -7,6 +7,7 @@ mod engine;
 mod mailbox;
 mod message_feed;
 mod net;
+mod rebalance;
 mod reply;
 mod request_body;
 mod route_table;
@@ -21,8 +22,8 @@ pub use turbo_shard_protocol as protocol;
 
 pub use blocking_pool::{BlockingPool, Job, QueueFull, ThreadHooks};
 pub use config::{
-    BACKLOG_DEFAULT, CONNECTIONS_MAX_DEFAULT, EngineChoice, EngineName,
-    GRACEFUL_TIMEOUT_MS_DEFAULT, Mode, SHARDS_MAX, ServerConfig, THREAD_STACK_BYTES,
+    BACKLOG_DEFAULT, Balance, CONNECTIONS_MAX_DEFAULT, EngineChoice, EngineName,
+    GRACEFUL_TIMEOUT_MS_DEFAULT, Mode, SHARDS_MAX, ServerConfig, Steering, THREAD_STACK_BYTES,
     WebSocketConfig,
 };
 pub use engine::registry::{EngineProbe, probe_engines};

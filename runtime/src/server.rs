@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, after, never};
 
-use crate::config::{EngineName, Mode, ServerConfig};
+use crate::config::{EngineName, Mode, ServerConfig, Steering};
 use crate::engine::per_core::{PerCore, ShardRecord};
 use crate::engine::registry;
 use crate::engine::work_stealing::{self, StealPlan};
 use crate::mailbox::mailbox;
-use crate::net::{listener, open_files, placement};
+use crate::net::{listener, open_files, placement, steering};
 use crate::service::{App, StartError};
 use crate::shard::clock::Clock;
 use crate::shard::counters::{ShardCounts, WorkerCounts};
@@ -75,16 +75,10 @@ impl ServerHandle {
         match &*lock(&self.counts) {
             CountSource::Nothing => Vec::new(),
             CountSource::Shards(records) => {
-                let rows = records.iter().enumerate().map(|(shard, record)| {
-                    let restarts = record.restarts.load(Relaxed);
-                    let mut row = ShardCounts {
-                        shard,
-                        core: record.core,
-                        restarts,
-                        ..ShardCounts::default()
-                    };
-                    row.add(&record.counters);
-                    row
+                let numbered = records.iter().enumerate();
+                let rows = numbered.map(|(shard, record)| ShardCounts {
+                    shard,
+                    ..record.read()
                 });
                 rows.collect()
             }
@@ -138,9 +132,12 @@ impl BoundServer {
             .map_err(|error| StartError::new(error.to_string()))?;
         let cores = placement::allowed_cores();
         let pinned = config.pin && config.mode == Mode::Shard;
-        let shard_cores = (0..shards)
+        let shard_cores: Vec<Option<usize>> = (0..shards)
             .map(|index| if pinned { cores.core_of(index) } else { None })
             .collect();
+        if config.steering == Steering::Cpu {
+            steer(&listeners, &shard_cores)?;
+        }
         let report = Report {
             addresses: vec![address],
             mode: config.mode,
@@ -324,6 +321,28 @@ impl BoundServer {
             }
         }
     }
+}
+
+/// Has the kernel choose the shard on the CPU that takes a connection's first packet.
+fn steer(listeners: &[std::net::TcpListener], cores: &[Option<usize>]) -> Result<(), StartError> {
+    let refused = |reason: &dyn std::fmt::Display| StartError::new(format!("steer cpu: {reason}"));
+    let pinned: Option<Vec<usize>> = cores.iter().copied().collect();
+    let pinned = pinned.ok_or_else(|| refused(&"the shards are not pinned to cores; pin them"))?;
+    let mut distinct = pinned.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    if distinct.len() < pinned.len() {
+        return Err(refused(&format_args!(
+            "{} shards share {} cores; start no more shards than there are cores",
+            pinned.len(),
+            distinct.len()
+        )));
+    }
+    let Some(listener) = listeners.first() else {
+        return Err(refused(&"no listener was bound"));
+    };
+    steering::steer_to_cpus(listener, &pinned)
+        .map_err(|error| refused(&format_args!("the kernel refuses the program ({error})")))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
