@@ -24,8 +24,22 @@ class Arm(NamedTuple):
     def options(self) -> tuple[str, ...]:
         return ("--mode", self.mode, "--engine", self.engine)
 
+    @property
+    def loop_thread(self) -> str:
+        """Name of the thread that the first event loop runs on."""
+        return {"shard": "shard-0", "process": "MainThread"}.get(self.mode, "asyncio-0")
 
-ARMS = [Arm("shard", "tokio"), Arm("shard", "glommio"), Arm("steal", "tokio")]
+    def shards_in_one_process(self, count: int) -> tuple[str, str]:
+        """So many shards, for an app whose memory tells a test what all of them do: worker processes share none."""
+        return ("--shards", str(1 if self.mode == "process" else count))
+
+
+ARMS = [
+    Arm("shard", "tokio"),
+    Arm("shard", "glommio"),
+    Arm("steal", "tokio"),
+    Arm("process", "tokio"),
+]
 if IS_REFERENCE:
     # In the place of all of them, and for the tests of frameworks alone.
     ARMS = [Arm("reference", "server")]

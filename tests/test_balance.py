@@ -145,10 +145,17 @@ def all_on_shard_0(server: ServerProcess, path: Path, count: int) -> list[RawCli
 @pytest.mark.parametrize(
     "option", [("--balance", "least"), ("--steer", "cpu"), ("--rebalance",)], ids="=".join
 )
-def test_work_stealing_has_nothing_to_balance(option: tuple[str, ...]) -> None:
-    run = run_command("probe_app:app", "--mode", "steal", *option)
+@pytest.mark.parametrize(
+    ("mode", "why"),
+    [
+        ("steal", "mode steal has one listener"),
+        ("process", "the kernel spreads connections over processes"),
+    ],
+)
+def test_other_modes_have_nothing_to_balance(mode: str, why: str, option: tuple[str, ...]) -> None:
+    run = run_command("probe_app:app", "--mode", mode, *option)
     assert (run.returncode, run.stderr.count("\n")) == (2, 1)
-    assert f"{option[0]} is for mode shard: mode steal has one listener" in run.stderr
+    assert f"{option[0]} is for mode shard: {why}" in run.stderr
 
 
 def test_least_and_steering_are_refused_together() -> None:

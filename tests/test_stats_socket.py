@@ -84,8 +84,9 @@ def test_answer_is_one_line_with_all_there_is_to_know(arm: Arm, directory: Path)
         assert answer["python"].startswith("3.")
         assert answer["gil_enabled"] is False
         rows = answer["shards"]
-        assert [row["shard"] for row in rows] == ([0, 1] if arm.mode == "shard" else [0])
-        assert all(set(row) == ROW and row["pid"] == server.pid for row in rows)
+        assert [row["shard"] for row in rows] == ([0] if arm.mode == "steal" else [0, 1])
+        assert all(set(row) == ROW for row in rows)
+        assert {row["pid"] for row in rows} == set(server.serving_pids)
         assert sum(row["requests"] for row in rows) == 5
         assert sum(row["connections_open"] for row in rows) == 1
         assert set(answer["gc"]) == {"collections", "pause_us_total", "pause_us_max"}
@@ -96,6 +97,39 @@ def test_answer_is_one_line_with_all_there_is_to_know(arm: Arm, directory: Path)
         else:
             assert "workers" not in answer
     assert not path.exists(), "removed at the end"
+
+
+def test_workers_that_die_and_come_back_are_asked_where_they_are(directory: Path) -> None:
+    path = directory / "stats"
+    variables = {"TMPDIR": str(directory)}
+    options = ("--mode", "process", "--shards", "2", "--stats-socket", str(path))
+    server = ServerProcess("multi_route_app:app", *options, app_dir=EXAMPLES, variables=variables)
+    with server:
+        killed, other = server.serving_pids
+        os.kill(killed, signal.SIGKILL)
+
+        def is_back() -> bool:
+            pids = {row["pid"] for row in read_answer(str(path))["shards"]}
+            return len(pids) == 2 and killed not in pids
+
+        wait_until(is_back, "the successor to answer")
+        rows = read_answer(str(path))["shards"]
+        assert sorted(row["restarts"] for row in rows) == [0, 1]
+        assert other in {row["pid"] for row in rows}
+    assert list(directory.iterdir()) == [], "nothing is left behind"
+
+
+def test_workers_sockets_that_do_not_fit_are_refused_with_what_to_do(directory: Path) -> None:
+    deep = directory / ("x" * 80)
+    deep.mkdir()
+    run = run_command(
+        "multi_route_app:app",
+        *("--app-dir", str(EXAMPLES), "--port", "0", "--mode", "process"),
+        *("--stats-socket", str(directory / "stats")),
+        TMPDIR=str(deep),
+    )
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+    assert "set TMPDIR to a shorter path" in run.stderr
 
 
 def test_only_the_owner_may_ask(directory: Path) -> None:
@@ -248,7 +282,7 @@ def test_command_shows_a_row_for_each_shard(arm: Arm, directory: Path) -> None:
     assert head.startswith(f"mode {arm.mode} on {arm.engine}, pid {server.pid}, up ")
     assert "requests/s" in run.stdout
     assert "garbage collector: " in run.stdout
-    if arm.mode == "shard":
+    if arm.mode != "steal":
         assert [line.split()[0] for line in run.stdout.splitlines()[4:6]] == ["0", "1"]
     else:
         assert "connections: 1 open, 1 accepted" in run.stdout

@@ -29,6 +29,18 @@ pub enum Mode {
     Shard,
     /// One tokio multi-thread runtime whose workers steal tasks from each other.
     Steal,
+    /// One shard per process, on the process's main thread; somebody else starts the processes.
+    Process,
+}
+
+impl Mode {
+    /// Whether connections stay on pinned shards.
+    pub(crate) fn has_shards(self) -> bool {
+        match self {
+            Mode::Shard | Mode::Process => true,
+            Mode::Steal => false,
+        }
+    }
 }
 
 impl fmt::Display for Mode {
@@ -36,6 +48,7 @@ impl fmt::Display for Mode {
         f.write_str(match self {
             Mode::Shard => "shard",
             Mode::Steal => "steal",
+            Mode::Process => "process",
         })
     }
 }
@@ -213,12 +226,12 @@ impl ServerConfig {
                 "mode steal runs on tokio only: glommio executors share no tasks",
             ));
         }
-        if self.mode == Mode::Steal
+        if self.mode != Mode::Shard
             && (self.balance, self.steering, self.rebalance)
                 != (Balance::Hash, Steering::Hash, false)
         {
             return Err(StartError::new(
-                "balance, steer and rebalance are for mode shard: mode steal has one listener, and moves tasks",
+                "balance, steer and rebalance are for mode shard: elsewhere no shard could take another one's connections",
             ));
         }
         if self.steering == Steering::Cpu && self.balance == Balance::Least {

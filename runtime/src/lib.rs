@@ -12,11 +12,13 @@ mod reply;
 mod request_body;
 mod route_table;
 mod server;
+mod server_handle;
 mod service;
 mod shard;
 mod signals;
 mod stop;
 mod supervisor;
+mod worker;
 
 pub use turbo_shard_protocol as protocol;
 
@@ -32,6 +34,8 @@ pub use net::placement::{AllowedCores, allowed_cores};
 pub use reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};
 pub use request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
 pub use route_table::*;
-pub use server::{BoundServer, Report, ServerHandle};
+pub use server::{BoundServer, Report};
+pub use server_handle::ServerHandle;
 pub use service::{App, ConnectionInfo, Exchange, HostedLoop, Outcome, Place, Service, StartError};
 pub use shard::counters::{ShardCounts, WorkerCounts};
+pub use worker::Inheritance;

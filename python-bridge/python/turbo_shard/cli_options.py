@@ -89,8 +89,8 @@ OPTIONS: tuple[Option, ...] = (
         "shards",
         Kind.WHOLE,
         None,
-        "number of shards, each with its own thread, listener and event loop; "
-        "more than there are cores is allowed",
+        "number of shards, each with its own thread, listener and event loop "
+        "(in mode process: with its own process); more than there are cores is allowed",
         minimum=1,
         maximum=SHARDS_MAX,
         default_text="one per core that this process may use",
@@ -100,8 +100,9 @@ OPTIONS: tuple[Option, ...] = (
         Kind.CHOICE,
         "shard",
         "architecture; shard: one pinned executor per core; "
-        "steal: one work-stealing runtime on the same number of threads",
-        choices=("shard", "steal"),
+        "steal: one work-stealing runtime on the same number of threads; "
+        "process: one process per core, with one shard each",
+        choices=("shard", "steal", "process"),
     ),
     Option(
         "engine",
@@ -307,7 +308,8 @@ OPTIONS: tuple[Option, ...] = (
         "allow_gil",
         Kind.SWITCH,
         False,
-        "serve although the GIL is on: shards then run Python one at a time",
+        "serve although the GIL is on: shards then run Python one at a time "
+        "(mode process needs no permission)",
         of_app=True,
     ),
     Option(

@@ -143,7 +143,8 @@ async fn live<A: App>(plan: ShardPlan<A>, shard: Rc<Shard<A>>) -> Result<(), Eng
             control = plan.mailbox.next() => {
                 intake.close(|stream, peer| shard.serve(stream, peer));
                 match control {
-                    Control::Drain if draining => {}
+                    Control::Drain | Control::Retire if draining => {}
+                    Control::Retire => shard.host.start_drain(),
                     Control::Drain => {
                         let serve = |stream, peer| shard.serve(stream, peer);
                         if let Err(error) = listener::accept_waiting(&*listener, serve) {

@@ -249,7 +249,7 @@ impl<A: App> PerCore<A> {
 }
 
 /// A shard thread's whole life. Whatever happens in it, it ends in a result.
-fn live<A: App>(
+pub(crate) fn live<A: App>(
     engine: EngineName,
     core: Option<usize>,
     plan: ShardPlan<A>,

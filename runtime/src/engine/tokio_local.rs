@@ -98,7 +98,8 @@ async fn live<A: App>(plan: ShardPlan<A>, host: Rc<LocalHost<A>>) -> Result<(), 
                     intake.close(|stream, peer| serve_plain(stream, peer, &host));
                 }
                 match control {
-                    Control::Drain if draining => {}
+                    Control::Drain | Control::Retire if draining => {}
+                    Control::Retire => host.start_drain(),
                     Control::Drain => {
                         accept_rest(&listener, &host);
                         host.start_drain();

@@ -2,14 +2,42 @@
 //! SO_REUSEPORT group. Knows nothing of shards beyond the core of each.
 
 use std::io;
+use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd};
+
+use crate::service::StartError;
 
 /// Where the kernel's own values begin in the packet's address space (`SKF_AD_OFF`), and the CPU's number among them.
 const LOAD_CPU: u32 = (libc::SKF_AD_OFF + libc::SKF_AD_CPU) as u32;
 
+/// Has the kernel choose the shard on the CPU that takes a connection's first packet; `cores` has the core of each.
+pub(crate) fn steer_to_shards(
+    listeners: &[TcpListener],
+    cores: &[Option<usize>],
+) -> Result<(), StartError> {
+    let refused = |reason: &dyn std::fmt::Display| StartError::new(format!("steer cpu: {reason}"));
+    let pinned: Option<Vec<usize>> = cores.iter().copied().collect();
+    let pinned = pinned.ok_or_else(|| refused(&"the shards are not pinned to cores; pin them"))?;
+    let mut distinct = pinned.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    if distinct.len() < pinned.len() {
+        return Err(refused(&format_args!(
+            "{} shards share {} cores; start no more shards than there are cores",
+            pinned.len(),
+            distinct.len()
+        )));
+    }
+    let Some(listener) = listeners.first() else {
+        return Err(refused(&"no listener was bound"));
+    };
+    steer_to_cpus(listener, &pinned)
+        .map_err(|error| refused(&format_args!("the kernel refuses the program ({error})")))
+}
+
 /// Attaches the program to the group that `listener` belongs to. `cores` has the core of each listener, in the order in
 /// which they began to listen: that is how the kernel numbers them.
-pub(crate) fn steer_to_cpus(listener: &impl AsFd, cores: &[usize]) -> io::Result<()> {
+fn steer_to_cpus(listener: &impl AsFd, cores: &[usize]) -> io::Result<()> {
     let mut program = program(cores)?;
     let filter = libc::sock_fprog {
         len: u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?,

@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use turbo_shard_runtime::{
-    BoundServer, EngineChoice, EngineName, Mode, ReplyHandle, ServerConfig, ServerHandle,
-    StartError,
+    BoundServer, EngineChoice, EngineName, Inheritance, Mode, ReplyHandle, ServerConfig,
+    ServerHandle, StartError,
 };
 
 use crate::test_app::{Seen, TestApp};
@@ -23,7 +23,7 @@ pub(crate) struct Arm {
     pub(crate) engine: EngineName,
 }
 
-pub(crate) const ARMS: [Arm; 3] = [
+pub(crate) const ARMS: [Arm; 5] = [
     Arm {
         mode: Mode::Shard,
         engine: EngineName::Tokio,
@@ -35,6 +35,14 @@ pub(crate) const ARMS: [Arm; 3] = [
     Arm {
         mode: Mode::Steal,
         engine: EngineName::Tokio,
+    },
+    Arm {
+        mode: Mode::Process,
+        engine: EngineName::Tokio,
+    },
+    Arm {
+        mode: Mode::Process,
+        engine: EngineName::Glommio,
     },
 ];
 
@@ -53,9 +61,12 @@ impl TestServer {
 
     pub(crate) fn with(
         arm: Arm,
-        shards: usize,
+        mut shards: usize,
         change: impl FnOnce(&mut ServerConfig),
     ) -> TestServer {
+        if arm.mode == Mode::Process {
+            shards = 1;
+        }
         let mut config = ServerConfig {
             mode: arm.mode,
             engine: EngineChoice::Named(arm.engine),
@@ -64,7 +75,18 @@ impl TestServer {
             ..ServerConfig::default()
         };
         change(&mut config);
-        let server = BoundServer::bind(config).unwrap_or_else(|error| panic!("{arm:?}: {error}"));
+        let bound = BoundServer::bind(config.clone());
+        let mut server = bound.unwrap_or_else(|error| panic!("{arm:?}: {error}"));
+        if arm.mode == Mode::Process {
+            // As the first worker, on a thread of the test.
+            let inheritance = Inheritance {
+                listener: server.listeners()[0].try_clone().unwrap(),
+                worker: 0,
+                core: None,
+                restarts: 0,
+            };
+            server = BoundServer::inherit(config, inheritance).unwrap();
+        }
         let (address, handle) = (server.report().addresses[0], server.handle());
         let seen = Arc::new(Seen::default());
         let app = TestApp {
