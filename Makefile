@@ -74,7 +74,7 @@ lint: bootstrap ## formatting, clippy, ruff, mypy and shellcheck; changes nothin
 	$(PYTHON_VENV) -m ruff check .
 	$(PYTHON_VENV) -m ruff format --check .
 	$(PYTHON_VENV) -m mypy
-	cd bench && ../$(PYTHON_VENV) -m mypy --strict smoke.py frameworks.py asgi_cost.py validate_simulation.py lab
+	cd bench && ../$(PYTHON_VENV) -m mypy --strict run.py smoke.py frameworks.py asgi_cost.py advice.py validate_simulation.py lab
 	.venv/bin/shellcheck --external-sources .ci/run scripts/*.sh bench/peers/*.sh
 
 .PHONY: format
@@ -82,6 +82,11 @@ format: bootstrap ## put Rust and Python sources into their form
 	cargo fmt --all
 	$(PYTHON_VENV) -m ruff check --fix .
 	$(PYTHON_VENV) -m ruff format .
+
+.PHONY: bench
+bench: build ## shard, steal and process mode and peers, scenario by scenario; under 15 minutes (BENCH_ARGS='--list')
+	cargo build $(LOCKED) --release --package turbo-load
+	$(PYTHON_VENV) bench/run.py $(BENCH_ARGS)
 
 .PHONY: bench-smoke
 bench-smoke: build ## are the goals met here? two minutes, every body checked (BENCH_ARGS='--no-peers')

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -21,10 +21,10 @@ from lab.entry import own_command, prepare, run, say, write_docs
 from lab.places import RESULTS, ROOT, TURBO_LOAD, TURBO_SHARD
 from lab.simulation_cases import CORES, OUTLOOKS, Case, as_json, cases
 
-from turbo_shard.lab import calibration, prediction_text
+from turbo_shard.lab import calibration, prediction_text, procfs
 from turbo_shard.lab.generator import BrokenRun, Load, Question, run_load
+from turbo_shard.lab.prediction import Band, predict
 from turbo_shard.lab.prediction import Question as Asked
-from turbo_shard.lab.prediction import predict
 from turbo_shard.lab.server import Server, ServerFailed
 from turbo_shard.lab.simulate import simulate
 from turbo_shard.lab.simulate_options import SimulateOptions, options_from
@@ -111,9 +111,12 @@ def own_costs(costs: dict[str, float], cores: tuple[int, int]) -> tuple[dict[str
     for mode in ("shard", "steal"):
         case = Case("saturated", mode, 1, f"/spin/{PROBE_US}", {"kind": "fixed", "us": 0.0}, 1.0)
         with server_of(case, cores) as server:
-            load = Load(32, SATURATED_S, WARM_UP_S, (cores[1],))
-            rate = asked(server, case, load, ())["requests_per_second"]
-        took[mode] = max(0.0, 1e6 / rate - PROBE_US)
+            load = Load(32, SATURATED_S, 0.0, (cores[1],))
+            asked(server, case, replace(load, seconds=WARM_UP_S), ())
+            before_us = procfs.run_time_us(server.pids)
+            answers = asked(server, case, load, ())["answers_checked"]
+            spent_us = procfs.run_time_us(server.pids) - before_us
+        took[mode] = max(0.0, spent_us / max(1, answers) - PROBE_US)
         say(f"{mode}: {took[mode]:.1f} µs per request besides its handler")
     own = {
         "request_us": max(0.0, took["shard"] - costs["driver_event_us"]),
@@ -149,6 +152,8 @@ def compared(
             band = cell.latency_us[metric]
             row[metric] = pair([one[metric] for one in usable], band.middle)
             row[metric] |= {"predicted_low": band.low, "predicted_high": band.high}
+            if case.is_chance:
+                row[metric]["error"] = distance(row[metric]["measured"], band)
     text = "; ".join(f"{name} {in_words(row.get(name))}" for name in METRICS)
     say(f"{case.title}, {case.mode}, {case.load:.0%}: {text}")
     return row
@@ -196,6 +201,12 @@ def pair(found: list[float], predicted: float) -> dict[str, Any]:
         "predicted": predicted,
         "error": predicted / middle - 1 if middle else None,
     }
+
+
+def distance(middle: float, band: Band) -> float:
+    """How far the nearest prediction is; none if there are predictions on both sides."""
+    nearest = min(max(middle, band.low), band.high)
+    return nearest / middle - 1
 
 
 def outlooks() -> list[dict[str, Any]]:
@@ -261,7 +272,7 @@ def metric_cells(one: dict[str, Any]) -> list[str]:
     return [
         banded(one["measured"], one["measured_low"], one["measured_high"]),
         banded(one["predicted"], one["predicted_low"], one["predicted_high"]),
-        "" if one["error"] is None else f"{one['error']:+.0%}",
+        "" if one["error"] is None else f"{one['error']:+.0%}" if one["error"] else "in range",
     ]
 
 

@@ -82,7 +82,7 @@ def faults_of(browser: Chromium, page: Path, folder: Path) -> list[str]:
 def pages(names: list[str], folder: Path) -> list[Path]:
     """Those that are named; otherwise samples and the recorded ones."""
     if names:
-        return [Path(name) for name in names]
+        return [Path(name).resolve() for name in names]
     return [*samples(folder), *sorted((ROOT / "bench" / "results").glob("*/report.html"))]
 
 

@@ -130,3 +130,15 @@ def start_server(gates: Path) -> Iterator[StartServer]:
     left = [server for server in started if server.process.poll() is None]
     statuses = [server.stop() for server in left]
     assert not any(statuses), [server.log for server in left]
+
+
+@pytest.fixture
+def start_workers(start_server: StartServer, gates: Path) -> StartServer:
+    """Starts tests/apps/process_app.py with so many worker processes, and its gate closed."""
+
+    def start(*options: str, workers: int = 2, **settings: object) -> ServerProcess:
+        (gates / "slow").unlink(missing_ok=True)
+        arguments = ("--mode", "process", "--shards", str(workers), *options)
+        return start_server("process_app:app", *arguments, **settings)
+
+    return start

@@ -184,7 +184,7 @@ def test_what_is_missing_is_never_a_zero() -> None:
     assert row.endswith("| 4 | – | – | – | – |")
     assert "generator at its limit" in page
     text = html(results)
-    assert f"Without counters of shards: {refused.label}" in text
+    assert f"Without a counter for each shard: {refused.label}" in text
     assert f"Without a line, since without latencies: {refused.label}" in text
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -122,26 +121,28 @@ def test_durations_have_two_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-def test_merged_answer_has_the_rows_of_each_process() -> None:
-    one = answer(row(0, requests=5, pid=11, core=3), pid=11, mode="process")
+def test_merged_answer_has_a_row_for_each_process() -> None:
+    one = answer(row(0, requests=5, pid=11, core=3), pid=11, mode="process", engine="glommio")
     other = answer(
-        row(2, requests=7, pid=12, restarts=1),
+        row(0, requests=7, pid=12, restarts=1),
         pid=12,
+        uptime_us=99,
         gil_enabled=True,
         gc={"collections": 1, "pause_us_total": 100, "pause_us_max": 9000},
     )
-    merged = merge([other, one], engine="glommio", uptime_us=77)
-    assert (merged["mode"], merged["engine"], merged["pid"]) == ("process", "glommio", os.getpid())
-    assert (merged["uptime_us"], merged["gil_enabled"]) == (77, True)
+    merged = merge([one, None, other], pid=10, restarts=[0, 4, 2])
+    assert (merged["mode"], merged["engine"], merged["pid"]) == ("process", "glommio", 10)
+    assert merged["uptime_us"] == 10_000_000
+    assert merged["gil_enabled"] is True
     assert [(r["shard"], r["pid"], r["core"], r["restarts"]) for r in merged["shards"]] == [
         (0, 11, 3, 0),
-        (2, 12, 2, 1),
+        (2, 12, 0, 3),
     ]
     assert merged["gc"] == {"collections": 3, "pause_us_total": 5100, "pause_us_max": 9000}
 
 
 def test_merged_answer_of_nobody_is_empty() -> None:
-    merged = merge([], engine="tokio", uptime_us=5)
+    merged = merge([None, None], engine="tokio", uptime_us=5)
     assert (merged["shards"], merged["uptime_us"], merged["engine"]) == ([], 5, "tokio")
 
 

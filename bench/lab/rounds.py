@@ -28,7 +28,8 @@ class Run:
 
     round: int
     requests_per_second: float
-    latency_us: dict[str, float]
+    # None where the generator was the bottleneck.
+    latency_us: dict[str, float] | None
     answers_checked: int
     server_cpu_share: float
     generator_cpu_share: float

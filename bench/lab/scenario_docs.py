@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 
 from lab.report import markdown_table, number
+from turbo_shard.lab.report.levels import levels
 from turbo_shard.lab.results import ArmResult, Results, Run, ScenarioResult
 
 HEADER = (
@@ -75,6 +76,8 @@ def load_text(scenario: ScenarioResult) -> str:
         text += f", open loop at {load['rate']:,.0f} requests/s"
     else:
         text += ", closed loop"
+    if load.get("load_goes_first"):
+        text += ", the generator in real time on the core that both have"
     if load.get("pipeline"):
         text += f", {load['pipeline']} in flight on each"
     if load.get("idle_connections"):
@@ -87,13 +90,11 @@ def load_text(scenario: ScenarioResult) -> str:
 
 
 def rows_of(arm: ArmResult) -> Iterable[list[str]]:
-    by_rate: dict[float | None, list[Run]] = {}
-    for run in arm.runs:
-        by_rate.setdefault(run.offered_per_second, []).append(run)
-    for offered, runs in by_rate.items():
+    for level in levels(arm):
+        runs = level.runs
         yield [
             arm.label,
-            "–" if offered is None else number(offered, 0),
+            "–" if level.offered is None else number(level.offered, 0),
             *(
                 middle(runs, of, digits)
                 for of, digits in (
@@ -109,7 +110,7 @@ def rows_of(arm: ArmResult) -> Iterable[list[str]]:
         ]
 
 
-def middle(runs: list[Run], of: Callable[[Run], float | None], digits: int) -> str:
+def middle(runs: Sequence[Run], of: Callable[[Run], float | None], digits: int) -> str:
     values = [value for value in map(of, runs) if value is not None]
     return number(median(values), digits) if values else "–"
 

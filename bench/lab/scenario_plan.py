@@ -20,7 +20,7 @@ from turbo_shard.lab.trial import SETTLING_LOAD_S, Trial
 
 # What a run takes beside the time under load, as measured: processes start, connect and stop.
 OURS_S = 0.55
-PEERS_S = 1.3
+PEERS_S = 0.9
 # Thousands of idle connections are opened, asked and asked again.
 IDLE_CONNECTION_S = 0.0002
 # How the shares' loads are found: closed loops, one for each arm in each round.

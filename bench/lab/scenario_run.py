@@ -11,6 +11,7 @@ from turbo_shard.lab.arms import Arm
 from turbo_shard.lab.comparisons import compare_all
 from turbo_shard.lab.doubts import doubts
 from turbo_shard.lab.generator import Load, WrongAnswer
+from turbo_shard.lab.priority import may_go_first
 from turbo_shard.lab.progress import Progress
 from turbo_shard.lab.results import Run, ScenarioResult
 from turbo_shard.lab.rounds import ArmAnsweredWrong, ArmRuns, RunTrial, run_rounds
@@ -170,6 +171,8 @@ class ScenarioRun:
                 "seed": self.plan.seed,
                 "saturation_per_second": self.saturation,
             }
+        if self.plan.placement.shared and load.loop != "closed":
+            found["load_goes_first"] = may_go_first()
         found["shards"] = self.plan.shards
         found["routes"] = [f"{one.method} {one.path}" for one in load.questions]
         if trial.beside:

@@ -22,9 +22,10 @@ class Case:
     service: Distribution
     load: float
     connections: int = 32
-    # Fresh servers: where placement is chance, one run shows one case of it.
     runs: int = 1
     seconds: float = 3.0
+    # Which connections share a shard decides: a run shows one case of many, so only ranges can be compared.
+    is_chance: bool = False
 
     @property
     def policy(self) -> str:
@@ -47,7 +48,8 @@ def bimodal(mode: str, cores: int, load: float, seconds: float) -> Case:
 def few_connections(mode: str, runs: int) -> Case:
     service: Distribution = {"kind": "fixed", "us": 300.0}
     title = "2 cores, 4 connections, every handler 300 µs"
-    return Case(title, mode, 2, "/spin/300", service, 0.4, connections=4, runs=runs, seconds=2.0)
+    is_chance = mode == "shard"
+    return Case(title, mode, 2, "/spin/300", service, 0.4, 4, runs, 2.0, is_chance)
 
 
 def cases() -> list[Case]:

@@ -143,7 +143,7 @@ def allowed_cores() -> dict[str, Any]:
     """The cores that this process may run on, the CPUs that its cgroup pays for, the shards that follow."""
 
 def simulate(scenario: str) -> str:
-    """The outcome of one simulated scenario, both as JSON (docs/simulation.md); ValueError says what is wrong with it."""
+    """The outcome of one simulated scenario, both as JSON (docs/simulation.md); ValueError says what is wrong."""
 
 # Load.
 

@@ -36,7 +36,7 @@ COMMANDS: dict[str, Command] = {
         "predicts which mode wins on how many cores",
     ),
     "stats": Command(
-        "stats_command:main",
+        "stats_command:command",
         "stats PATH [--watch SECONDS] [--json]",
         "shows what a server with --stats-socket PATH does",
     ),

@@ -136,7 +136,7 @@ def python_build() -> Finding:
         "python build",
         Verdict.WARN,
         detail,
-        "shards run Python one at a time; use python3.14t or python3.13t",
+        "shards run Python one at a time; use python3.14t or python3.13t, or serve with --mode process",
     )
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from . import banner
 from .app_instances import Instances
 from .app_loader import LoadedApp, given_app, load
+from .gc_pauses import GcPauses
 from .gil_watch import refuse_gil
 from .interfaces import IN_WORDS
 from .native import native_module
-from .observation import observed
 from .settings import AppSettings, Settings, SettingsError, app_settings_from, settings_from
 from .user_code import AppError
 
@@ -139,10 +139,22 @@ def in_words_for_python() -> Iterator[None]:
 
 def run(loaded: LoadedApp, settings: Settings, app_settings: AppSettings, *, native: Any) -> bool:
     """Serves until it is stopped; returns whether every shard ever served."""
-    with observed(settings.stats_socket) as observe:
-        server = native.NativeServer(**settings.of_native())
-        observe(server)
-        return run_bound(server, loaded, settings, app_settings, native=native)
+    stats_socket = None
+    if settings.stats_socket is not None:
+        from .stats_socket import StatsSocket
+
+        stats_socket = StatsSocket(settings.stats_socket)
+    try:
+        with GcPauses() as pauses:
+            server = native.NativeServer(**settings.of_native())
+            if stats_socket is not None:
+                from .stats_answer import Reader
+
+                stats_socket.start(Reader(server, pauses).answer)
+            return run_bound(server, loaded, settings, app_settings, native=native)
+    finally:
+        if stats_socket is not None:
+            stats_socket.close()
 
 
 def run_bound(

@@ -89,26 +89,47 @@ def python_version() -> str:
 
 
 def merge(
-    answers: Sequence[Answer], *, engine: str, mode: str = "process", uptime_us: int
+    answers: Sequence[Answer | None],
+    *,
+    mode: str = "process",
+    engine: str = "",
+    pid: int | None = None,
+    uptime_us: int | None = None,
+    restarts: Sequence[int] = (),
 ) -> Answer:
-    """One answer of this process for a server whose shards are in several others, of one answer for each of those.
+    """One answer for a server of several processes, of one answer per process; None for one that does not run now.
 
-    Their shards are numbered already. The pauses of the collector are added up: each stopped one process only.
+    Rows are numbered by process, each of which has one shard or more. `restarts` has how often each process was started
+    anew, which is counted on top of what its shards say of themselves. The pauses of the collector are added up: each
+    stopped one process only.
     """
-    rows = [row for answer in answers for row in answer["shards"]]
-    first = answers[0] if answers else None
+    known = [answer for answer in answers if answer is not None]
+    shards: list[ShardRow] = []
+    number = 0
+    for index, answer in enumerate(answers):
+        started_anew = restarts[index] if index < len(restarts) else 0
+        if answer is None:
+            # Its number stays its own.
+            number += 1
+            continue
+        for row in answer["shards"]:
+            shards.append({**row, "shard": number, "restarts": row["restarts"] + started_anew})
+            number += 1
+        number += not answer["shards"]
     return {
         "schema": SCHEMA,
         "mode": mode,
-        "engine": engine,
-        "pid": os.getpid(),
-        "uptime_us": uptime_us,
-        "python": first["python"] if first else python_version(),
-        "gil_enabled": any(answer["gil_enabled"] for answer in answers) if first else is_gil_on(),
-        "shards": sorted(rows, key=lambda row: row["shard"]),
+        "engine": engine or (known[0]["engine"] if known else ""),
+        "pid": os.getpid() if pid is None else pid,
+        "uptime_us": max((answer["uptime_us"] for answer in known), default=0)
+        if uptime_us is None
+        else uptime_us,
+        "python": known[0]["python"] if known else python_version(),
+        "gil_enabled": any(answer["gil_enabled"] for answer in known) if known else is_gil_on(),
+        "shards": shards,
         "gc": {
-            "collections": sum(answer["gc"]["collections"] for answer in answers),
-            "pause_us_total": sum(answer["gc"]["pause_us_total"] for answer in answers),
-            "pause_us_max": max((answer["gc"]["pause_us_max"] for answer in answers), default=0),
+            "collections": sum(answer["gc"]["collections"] for answer in known),
+            "pause_us_total": sum(answer["gc"]["pause_us_total"] for answer in known),
+            "pause_us_max": max((answer["gc"]["pause_us_max"] for answer in known), default=0),
         },
     }

@@ -6,20 +6,19 @@ Knows nothing of the server beyond the socket.
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from .banner import write
+from .cli import refuse
 from .cli_options import Kind, Option
 from .command_line import HELP_FLAGS, UsageError, help_lines, say, split
 from .settings import read
 from .stats_socket import StatsUnreadable, read_answer
 from .stats_table import table
 
-# The server was there and has gone.
-EXIT_GONE = 1
+# No server answers there.
+EXIT_UNREADABLE = 1
 
 HELP = """\
 usage: turbo-shard stats PATH [--watch SECONDS] [--json]
@@ -40,7 +39,7 @@ WATCH = Option(
 )
 
 
-def main(arguments: Sequence[str]) -> int:
+def command(arguments: Sequence[str]) -> int:
     given = split(arguments, texts=[WATCH.flag], switches=["--json", *HELP_FLAGS])
     if set(HELP_FLAGS).intersection(given.switches):
         rows = [
@@ -65,10 +64,10 @@ def show(path: str, *, interval_s: float | None, as_json: bool) -> int:
         try:
             answer = read_answer(path)
         except StatsUnreadable as error:
-            if before is None:
-                raise UsageError(str(error)) from None
-            write(sys.stderr, f"turbo-shard: error: {error}")
-            return EXIT_GONE
+            # A server that was there and has gone is no mistake of the user's.
+            return (
+                refuse(str(error)) if before is None else refuse(str(error), status=EXIT_UNREADABLE)
+            )
         if as_json:
             say(json.dumps(answer))
         else:

@@ -11,7 +11,7 @@ import socket
 import stat
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any
 
 from .settings import SettingsError
 
@@ -62,12 +62,6 @@ class StatsSocket:
                 except OSError:
                     # Whoever asked has left, or does not read.
                     pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Ends the thread and removes the path, unless another server has taken it."""

@@ -1,3 +1,5 @@
+//! Tests of a connection: what it sends, and what it makes of what comes, wherever that is cut.
+
 use std::collections::VecDeque;
 use std::io;
 

@@ -1,3 +1,5 @@
+//! Tests of the command line: what is understood, and what is refused with which words.
+
 use super::*;
 
 fn parsed(arguments: &str) -> Result<Job, Failure> {

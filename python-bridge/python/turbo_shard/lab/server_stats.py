@@ -26,11 +26,13 @@ class Activity:
     shards: list[ShardActivity]
     gc: GcPauses | None
     gil_enabled: bool
+    # Requests of each worker of the work-stealing runtime; empty in the other modes.
+    of_workers: list[int]
 
     @property
     def balance_max_over_mean(self) -> float | None:
-        """1 where all shards had as much to do; None where there was nothing."""
-        requests = [shard.requests for shard in self.shards]
+        """1 where all shards, or workers, had as much to do; None where there was nothing."""
+        requests = self.of_workers or [shard.requests for shard in self.shards]
         mean = sum(requests) / len(requests) if requests else 0.0
         return max(requests) / mean if mean else None
 
@@ -65,9 +67,17 @@ def between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Activity:
             activity(row, earlier.get((row["shard"], row["pid"]), {}), seconds)
             for row in after["shards"]
         ]
-        return Activity(shards, pauses(before, after), bool(after["gil_enabled"]))
+        of_workers = worker_requests(before, after)
+        return Activity(shards, pauses(before, after), bool(after["gil_enabled"]), of_workers)
     except (KeyError, TypeError) as error:
         raise StatsFailed(f"the server's stats lack {error}") from None
+
+
+def worker_requests(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[int]:
+    earlier = {row["worker"]: row["requests"] for row in before.get("workers", ())}
+    return [
+        max(0, row["requests"] - earlier.get(row["worker"], 0)) for row in after.get("workers", ())
+    ]
 
 
 def activity(row: Mapping[str, Any], earlier: Mapping[str, Any], seconds: float) -> ShardActivity:

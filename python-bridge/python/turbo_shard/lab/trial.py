@@ -13,6 +13,7 @@ from .arms import STATS_FLAG, Arm
 from .beside import Beside, joined, started
 from .generator import TURBO_LOAD, Load, Question, run_load
 from .placement import Placement
+from .priority import going_first
 from .results import ContextSwitches, Latency, RouteLatency, Run, SendLag
 from .sampling import Sampler
 from .server import START_TIMEOUT_S, Server
@@ -134,11 +135,19 @@ def measure(
 def loaded(address: str, trial: Trial, load: Load) -> dict[str, Any]:
     program, directory = trial.program, trial.directory
     if trial.beside is None:
-        return run_load(address, trial.questions, load, program=program, directory=directory)
+        return measured(address, trial, load)
     beside = trial.beside.lasting(load)
     with started(address, beside, program=program, directory=directory) as second:
-        report = run_load(address, trial.questions, load, program=program, directory=directory)
+        report = measured(address, trial, load)
         return joined(report, second.report(), beside)
+
+
+def measured(address: str, trial: Trial, load: Load) -> dict[str, Any]:
+    # A closed loop has no time at which a request is due.
+    with going_first(load.rate is not None and bool(trial.placement.shared)):
+        return run_load(
+            address, trial.questions, load, program=trial.program, directory=trial.directory
+        )
 
 
 def settle(server: Server, trial: Trial) -> None:

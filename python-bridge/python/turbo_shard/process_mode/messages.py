@@ -14,7 +14,9 @@ STOP_NOW = b"stop now"
 
 # A packet has to fit into a socket's send buffer, 208 KiB unless somebody has changed it.
 PACKET_BYTES_MAX = 160 * 1024
-REPORT_CHARACTERS_MAX = 32 * 1024
+# A character takes twelve bytes of JSON at worst.
+REPORT_CHARACTERS_MAX = 8 * 1024
+MESSAGE_CHARACTERS_MAX = 4 * 1024
 
 # The app cannot be had, its own startup has failed, the server cannot start; what a worker that has served died of.
 APP_FAILED = "app failed"
@@ -63,7 +65,10 @@ class News(NamedTuple):
 
     def packet(self) -> bytes:
         # The end of a traceback says the most.
-        short = self._replace(report=self.report[-REPORT_CHARACTERS_MAX:])
+        short = self._replace(
+            message=self.message[:MESSAGE_CHARACTERS_MAX],
+            report=self.report[-REPORT_CHARACTERS_MAX:],
+        )
         return json.dumps({name: text for name, text in short._asdict().items() if text}).encode()
 
     @staticmethod

@@ -7,6 +7,7 @@ from __future__ import annotations
 import select
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import banner
@@ -57,33 +58,27 @@ def run(reference: str, settings: Settings, app_settings: AppSettings, *, native
     Raises what the first worker that could not start has told: AppError, LifespanError or StartError.
     """
     # Bound once: a worker that dies leaves its queue of connections to its successor.
-    stats = worker_stats(settings)
+    server = native.NativeServer(**settings.of_native())
     try:
-        server = native.NativeServer(**settings.of_native())
-        try:
-            if stats is not None:
-                stats.start(server.report())
-            with SignalWatch() as signals:
-                supervisor = Supervisor(
-                    reference, settings, app_settings, native, server, signals, stats
-                )
-                try:
-                    return supervisor.run()
-                finally:
-                    supervisor.end_all()
-        finally:
-            server.close()
+        with SignalWatch() as signals, stats_of(settings, server) as stats:
+            supervisor = Supervisor(
+                reference, settings, app_settings, native, server, signals, stats
+            )
+            try:
+                return supervisor.run()
+            finally:
+                supervisor.end_all()
     finally:
-        if stats is not None:
-            stats.close()
+        server.close()
 
 
-def worker_stats(settings: Settings) -> WorkerStats | None:
+def stats_of(settings: Settings, server: Any) -> AbstractContextManager[WorkerStats | None]:
     if settings.stats_socket is None:
-        return None
+        return nullcontext()
+    # Imported where it is asked for: the supervisor is to stay small.
     from .worker_stats import WorkerStats
 
-    return WorkerStats(settings.stats_socket)
+    return WorkerStats(settings.stats_socket, server.report()["engine"])
 
 
 class Supervisor:
@@ -112,7 +107,6 @@ class Supervisor:
         # Every process that has not ended, those that retire among them.
         self.workers: list[WorkerProcess] = []
         self.stops_heard = 0
-        self.kill_at: float | None = None
         self.is_ready = False
         # Has never served, and takes the server along.
         self.start_failure: WorkerProcess | None = None
@@ -122,6 +116,8 @@ class Supervisor:
         return self.stops_heard > 0 or self.start_failure is not None
 
     def run(self) -> bool:
+        if self.stats is not None:
+            self.stats.start(self.stats_paths)
         # What the app says of itself, or why it cannot be had, is heard from the first one.
         self.start(self.slots[0])
         while self.workers or self.next_restart() is not None:
@@ -142,7 +138,8 @@ class Supervisor:
         for worker in self.workers:
             if worker.is_linked:
                 poll.register(worker.link, select.POLLIN)
-        due = [at for at in (self.next_restart(), self.kill_at) if at is not None]
+        moments = [self.next_restart(), *(worker.kill_at for worker in self.workers)]
+        due = [at for at in moments if at is not None]
         poll.poll(max(min(due) - time.monotonic(), 0) * 1000 if due else None)
         self.signals.silence()
 
@@ -165,14 +162,13 @@ class Supervisor:
             slot.restart_at = None
         for worker in self.workers:
             worker.tell(word)
-        self.kill_at = time.monotonic() + seconds + KILL_GRACE_S
+            worker.kill_at = time.monotonic() + seconds + KILL_GRACE_S
         # The workers take what waits in their queues. A listener that only we held would go on taking connections.
         self.server.close()
 
     # One worker's life.
 
     def start(self, slot: Slot) -> None:
-        stats_socket = self.stats.path_of(slot.number, slot.restarts) if self.stats else None
         order = Order(
             reference=self.reference,
             worker=slot.number,
@@ -183,7 +179,7 @@ class Supervisor:
                 **self.settings._asdict(),
                 "engine": self.report["engine"],
                 "shards": 1,
-                "stats_socket": stats_socket,
+                "stats_socket": self.stats_path(slot),
             },
             app_settings=self.app_settings._asdict(),
             path=sys.path,
@@ -201,6 +197,13 @@ class Supervisor:
             return
         self.workers.append(slot.worker)
 
+    def stats_path(self, slot: Slot) -> str | None:
+        return None if self.stats is None else self.stats.path_of(slot.number, slot.restarts)
+
+    def stats_paths(self) -> list[str | None]:
+        """Of the workers that run now. Called on the stats socket's thread; nothing is changed."""
+        return [self.stats_path(slot) if slot.worker else None for slot in self.slots]
+
     def hear(self, worker: WorkerProcess) -> None:
         # In this order: what it said before it ended has arrived by then.
         has_ended = worker.has_ended()
@@ -215,7 +218,6 @@ class Supervisor:
         slot = self.slots[worker.number]
         match news.event:
             case event if event == LOADED:
-                worker.is_loaded = True
                 if worker.number == 0 and len(self.workers) == 1 and not self.is_ready:
                     self.start_others(news)
             case event if event == READY:
@@ -226,7 +228,7 @@ class Supervisor:
                     self.is_ready = True
                     banner.show_ready(self.report)
             case event if event == RETIRES:
-                worker.is_retired = True
+                worker.kill_at = time.monotonic() + self.settings.graceful_timeout + KILL_GRACE_S
                 if slot.worker is worker and not self.is_stopping:
                     slot.worker = None
                     slot.restarts += 1
@@ -318,12 +320,11 @@ class Supervisor:
         raise self.native.StartError(failure.message)
 
     def kill_due(self) -> None:
-        if self.kill_at is None or self.kill_at > time.monotonic():
-            return
-        self.kill_at = None
         for worker in self.workers:
-            self.log("error", f"worker {worker.number} does not end; it is killed")
-            worker.kill()
+            if worker.kill_at is not None and worker.kill_at <= time.monotonic():
+                worker.kill_at = None
+                self.log("error", f"worker {worker.number} does not end; it is killed")
+                worker.kill()
 
     def end_all(self) -> None:
         """Whatever has come in between, no process is left behind."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -46,6 +48,7 @@ def main(link_fd: int) -> int:
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, on_interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     try:
         return serve(order, native, link)
     except KeyboardInterrupt:
@@ -58,8 +61,7 @@ def serve(order: Order, native: Any, link: Any) -> int:
     from .. import app_loader
     from ..banner import python_line
     from ..interfaces import IN_WORDS
-    from ..observation import observed
-    from ..settings import AppSettings, Settings, SettingsError
+    from ..settings import AppSettings, Settings
     from ..user_code import AppError
 
     settings = Settings(**order.settings)
@@ -76,6 +78,7 @@ def serve(order: Order, native: Any, link: Any) -> int:
         link.tell(News(event, str(error), report).packet())
         return EXIT_CANNOT_START
 
+    ends = ExitStack()
     try:
         loaded = app_loader.load(
             order.reference,
@@ -85,34 +88,48 @@ def serve(order: Order, native: Any, link: Any) -> int:
             # Each worker has a GIL of its own, if it has one.
             allow_gil=True,
         )
-        with observed(settings.stats_socket) as observe:
-            server = native.NativeServer(
-                **settings.of_native(),
-                inherits=(order.listener_fd, order.worker, order.core, order.restarts),
-            )
-            observe(server)
-            interface = IN_WORDS[loaded.interface]
-            link.tell(News(LOADED, loaded.name, "", interface, python_line()).packet())
-            server.run(
-                loaded.instance,
-                interface="native" if loaded.interface == "turboapi" else loaded.interface,
-                lifespan=app_settings.lifespan,
-                root_path=app_settings.root_path,
-                handle_signals=True,
-                on_ready=on_ready,
-                link=link,
-            )
+        server = native.NativeServer(
+            **settings.of_native(),
+            inherits=(order.listener_fd, order.worker, order.core, order.restarts),
+        )
+        if settings.stats_socket is not None:
+            ends.enter_context(answering(settings.stats_socket, server))
+        link.tell(News(LOADED, loaded.name, "", IN_WORDS[loaded.interface], python_line()).packet())
+        server.run(
+            loaded.instance,
+            interface="native" if loaded.interface == "turboapi" else loaded.interface,
+            lifespan=app_settings.lifespan,
+            root_path=app_settings.root_path,
+            handle_signals=True,
+            on_ready=on_ready,
+            link=link,
+        )
     except AppError as error:
         return tell_failure(APP_FAILED, error, error.report)
     except native.LifespanError as error:
         return tell_failure(LIFESPAN_FAILED, error)
-    except SettingsError as error:
-        return tell_failure(START_FAILED, error)
     except native.StartError as error:
         if not is_ready:
             return tell_failure(START_FAILED, error)
         link.tell(News(DIED, str(error)).packet())
         return EXIT_DIED
     finally:
+        ends.close()
         gc.unfreeze()
     return 0 if is_ready else EXIT_INTERRUPTED
+
+
+@contextmanager
+def answering(path: str, server: Any) -> Iterator[None]:
+    """The supervisor asks there, on behalf of whoever asks the server."""
+    from ..gc_pauses import GcPauses
+    from ..stats_answer import Reader
+    from ..stats_socket import StatsSocket
+
+    with GcPauses() as pauses:
+        socket = StatsSocket(path)
+        try:
+            socket.start(Reader(server, pauses).answer)
+            yield
+        finally:
+            socket.close()

@@ -23,8 +23,8 @@ sys.exit(main(int(fd)))
 PACKAGE_PARENT = str(Path(__file__).parents[2])
 # Options of the interpreter that are followed by a value of their own.
 FLAGS_WITH_VALUE = ("-X", "-W", "--check-hash-based-pycs")
-# Ended by these it has failed on its own account; after SIGKILL nobody knows.
-STATUS_OF_A_DEATH = 1
+# Where somebody else has waited for it and knows how it ended.
+STATUS_UNKNOWN = 1
 
 
 class WorkerProcess:
@@ -33,10 +33,9 @@ class WorkerProcess:
     def __init__(self, order: Order) -> None:
         self.number = order.worker
         self.started_at = time.monotonic()
-        self.is_loaded = False
         self.is_ready = False
-        # It accepts no more; another one has its listener.
-        self.is_retired = False
+        # When it is ended by force.
+        self.kill_at: float | None = None
         # What it has said of its end.
         self.failure: News | None = None
         self.returncode: int | None = None
@@ -69,10 +68,12 @@ class WorkerProcess:
                 break
             except OSError:
                 packet = b""
-            if packet:
-                heard.append(News.read(packet))
-            else:
+            if not packet:
                 self.is_linked = False
+                break
+            # The app has the descriptor too; what it may write there is nothing to die of.
+            with contextlib.suppress(ValueError, TypeError):
+                heard.append(News.read(packet))
         return heard
 
     def has_ended(self) -> bool:
@@ -80,8 +81,7 @@ class WorkerProcess:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
             except ChildProcessError:
-                # Somebody else has waited for it.
-                self.returncode = STATUS_OF_A_DEATH
+                self.returncode = STATUS_UNKNOWN
             else:
                 if pid:
                     self.returncode = os.waitstatus_to_exitcode(status)
@@ -128,6 +128,8 @@ def spawn(link_fd: int, listener_fd: int) -> int:
             [sys.executable, *interpreter_flags(), "-c", START, str(link_fd), PACKAGE_PARENT],
             os.environ,
             setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGCHLD],
+            # A Ctrl-C waits until the worker has a handler for it.
+            setsigmask={*signal.pthread_sigmask(signal.SIG_BLOCK, ()), signal.SIGINT},
         )
     finally:
         os.set_inheritable(listener_fd, False)

@@ -1,76 +1,73 @@
-"""The stats socket of `--mode process`: asks the workers' own sockets, which lie in a private directory, and makes one
-answer of theirs. Knows nothing of how workers come and go.
+"""The stats socket of `--mode process`: asks the workers for theirs, in a private directory, and answers as one server.
+
+Knows neither how workers are started nor what they count.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
+import shutil
 import tempfile
 import time
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
 
-from ..settings import SettingsError
 from ..stats_answer import Answer, merge
-from ..stats_socket import PATH_BYTES_MAX, StatsSocket, StatsUnreadable, read_answer
+from ..stats_socket import StatsSocket, StatsUnreadable, read_answer
 
-# A worker that is held up for this long is left out; so is whoever has not been asked when the time for all is over.
-WORKER_TIMEOUT_S = 1.0
-ALL_WORKERS_TIMEOUT_S = 3.0
-# The name of a worker's socket: its number and how often it was started anew, each of which has ten digits at most.
-NAME_BYTES_MAX = 22
+# A worker that is busy with its app for longer is left out of the answer.
+WORKER_TIMEOUT_S = 2.0
 
 
 class WorkerStats:
-    """The server's stats socket, from before the first worker until after the last."""
+    """From `with` to its end. Each start of a worker has a path of its own: one that retires still listens at its."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, engine: str) -> None:
+        self.engine = engine
         self.started_ns = time.monotonic_ns()
-        self.paths: dict[int, str] = {}
-        self.directory = private_directory()
+        self.socket = StatsSocket(path)
         try:
-            self.socket = StatsSocket(path)
-        except BaseException:
-            os.rmdir(self.directory)
+            # Nobody but this user can enter it.
+            self.folder = Path(tempfile.mkdtemp(prefix="turbo-shard-"))
+        except OSError:
+            self.socket.close()
             raise
 
-    def start(self, report: dict[str, Any]) -> None:
-        """Answers from now on."""
-        engine = report["engine"]
-        self.socket.start(lambda: self.answer(engine))
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.socket.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def path_of(self, worker: int, restarts: int) -> str:
-        """Where a worker that is about to be started has its socket; the one before it may still have another."""
-        self.paths[worker] = os.path.join(self.directory, f"{worker}.{restarts}")
-        return self.paths[worker]
+        return str(self.folder / f"{worker}.{restarts}")
 
-    def answer(self, engine: str) -> Answer:
-        give_up_at = time.monotonic() + ALL_WORKERS_TIMEOUT_S
-        answers: list[Any] = []
-        for _worker, path in sorted(self.paths.copy().items()):
-            if time.monotonic() < give_up_at:
-                # One that starts, or has just died, has nothing to say.
-                with contextlib.suppress(StatsUnreadable):
-                    answers.append(read_answer(path, timeout_s=WORKER_TIMEOUT_S))
-        uptime_us = (time.monotonic_ns() - self.started_ns) // 1000
-        return merge(answers, engine=engine, uptime_us=uptime_us)
+    def start(self, paths: Callable[[], Sequence[str | None]]) -> None:
+        """Answers from now on; `paths` has the present socket of each worker, None for one that does not run."""
 
-    def close(self) -> None:
-        self.socket.close()
-        # A worker that was killed has left its own behind.
-        for name in os.listdir(self.directory):
-            with contextlib.suppress(OSError):
-                os.unlink(os.path.join(self.directory, name))
-        with contextlib.suppress(OSError):
-            os.rmdir(self.directory)
+        def answer() -> Mapping[str, Any]:
+            return merge(
+                [answer_of(path) for path in paths()],
+                mode="process",
+                engine=self.engine,
+                uptime_us=(time.monotonic_ns() - self.started_ns) // 1000,
+            )
+
+        self.socket.start(answer)
 
 
-def private_directory() -> str:
-    directory = tempfile.mkdtemp(prefix="turbo-shard-")
-    if len(os.fsencode(directory)) + 1 + NAME_BYTES_MAX > PATH_BYTES_MAX:
-        os.rmdir(directory)
-        raise SettingsError(
-            f"stats socket: the workers' own sockets do not fit below {tempfile.gettempdir()!r}; "
-            "set TMPDIR to a shorter path"
-        )
-    return directory
+def answer_of(path: str | None) -> Answer | None:
+    if path is None:
+        return None
+    try:
+        return cast(Answer, read_answer(path, timeout_s=WORKER_TIMEOUT_S))
+    except StatsUnreadable:
+        # It has just ended, or starts.
+        return None

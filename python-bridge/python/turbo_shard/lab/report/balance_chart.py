@@ -15,7 +15,8 @@ from .palette import ArmStyle
 
 def typical_balance(runs: Sequence[Run]) -> Run | None:
     """The run in the middle by imbalance; a mean over rounds would hide it, since each falls on another shard."""
-    found = [run for run in runs if run.shards and balance(run) is not None]
+    # One counter for all, as steal mode has it, says nothing of balance.
+    found = [run for run in runs if len(run.shards) > 1 and balance(run) is not None]
     ordered = sorted(found, key=lambda run: balance(run) or 0.0)
     return ordered[(len(ordered) - 1) // 2] if ordered else None
 
@@ -36,7 +37,7 @@ def balance_chart(
     found = {arm.key: typical_balance(shown_level(arm).runs) for arm in arms}
     runs = {key: run for key, run in found.items() if run is not None}
     drawn = [arm for arm in arms if arm.key in runs]
-    if not any(len(run.shards) > 1 for run in runs.values()):
+    if not runs:
         return None
     highest = max(share for run in runs.values() for share in shares_of_mean(run))
     across = scale.linear([max(1.25, highest)], 0.0, 1.0)
@@ -73,7 +74,7 @@ def balance_chart(
     silent = [arm.label for arm in arms if arm not in drawn]
     note = "The round in the middle by imbalance; the line is the mean, on the right the requests."
     if silent:
-        note += f" Without counters of shards: {', '.join(silent)}."
+        note += f" Without a counter for each shard: {', '.join(silent)}."
     described = f"{title}. " + "; ".join(f"{group.heading}: {group.note}" for group in groups)
     return Chart(
         title, note, svg.drawing(identity, title, described, height, parts), table(drawn, runs)

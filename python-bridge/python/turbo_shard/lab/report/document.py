@@ -133,9 +133,10 @@ def doubts(scenario: ScenarioResult) -> tuple[str, ...]:
     """Those that were noted, and why latencies are missing where nobody noted it."""
     lines = list(scenario.doubts)
     for arm in scenario.arms:
-        for reason in dict.fromkeys(run.latency_refused for run in arm.runs if run.latency_refused):
-            if not any(reason in line for line in lines):
-                lines.append(f"{arm.label}: no latency: {reason}")
+        refused = [run.latency_refused for run in arm.runs if run.latency_refused]
+        told = f"{arm.label}: no latency"
+        if refused and not any(line.startswith(told) for line in lines):
+            lines.append(f"{told} in {len(refused)} of {len(arm.runs)} runs: {refused[0]}")
     return tuple(lines)
 
 

@@ -51,7 +51,9 @@ def value_words(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {value_words(one)}" for name, one in value.items())
+        return "; ".join(
+            f"{name.replace('_', ' ')}: {value_words(one)}" for name, one in value.items()
+        )
     if isinstance(value, list | tuple):
         return ", ".join(map(value_words, value))
     return f"{value:,.10g}" if isinstance(value, float) else str(value)

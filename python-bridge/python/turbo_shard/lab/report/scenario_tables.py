@@ -63,7 +63,10 @@ COSTS = (
     ),
     Column("threads", lambda run: float(run.threads), quantities.whole),
     Column(
-        "busiest shard over mean", lambda run: run.balance_max_over_mean, quantities.digits, True
+        "busiest shard over mean",
+        lambda run: None if len(run.shards) == 1 else run.balance_max_over_mean,
+        quantities.digits,
+        True,
     ),
     Column(
         "GC pauses",

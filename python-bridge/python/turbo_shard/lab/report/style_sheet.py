@@ -66,7 +66,7 @@ td{white-space:nowrap}
 th{font-weight:600}
 thead th{border-bottom:2px solid var(--rule);vertical-align:bottom}
 th:first-child{text-align:left;padding-left:0;min-width:8rem}
-.words th,.words td{text-align:left;white-space:normal;overflow-wrap:anywhere}
+.words th,.words td{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:6.5rem}
 pre{background:var(--raised);padding:.8rem 1rem;border-radius:.5rem;overflow-x:auto;font-size:.84rem;line-height:1.5}
 code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 main>ul.legend{display:flex;flex-wrap:wrap;gap:.3rem 1.3rem;margin:1.4rem 0 .6rem;max-width:none}
