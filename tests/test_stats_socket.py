@@ -103,6 +103,20 @@ def test_answer_is_one_line_with_all_there_is_to_know(arm: Arm, directory: Path)
     assert not path.exists(), "removed at the end"
 
 
+def test_workers_sockets_that_do_not_fit_are_refused_with_what_to_do(directory: Path) -> None:
+    deep = directory / ("x" * 80)
+    deep.mkdir()
+    run = run_command(
+        "multi_route_app:app",
+        *("--app-dir", str(EXAMPLES), "--port", "0", "--mode", "process"),
+        *("--stats-socket", str(directory / "stats")),
+        TMPDIR=str(deep),
+    )
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1), run.stderr
+    assert "set TMPDIR to a shorter path" in run.stderr
+    assert list(deep.iterdir()) == []
+
+
 def test_only_the_owner_may_ask(directory: Path) -> None:
     with served(directory / "stats"):
         assert stat.S_IMODE((directory / "stats").stat().st_mode) == 0o600

@@ -11,8 +11,8 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use turbo_shard_runtime::{
-    self as runtime, BoundServer, EngineChoice, EngineName, Mode, Report, ServerConfig,
-    ServerHandle, WebSocketConfig,
+    self as runtime, Balance, BoundServer, EngineChoice, EngineName, Mode, Report, ServerConfig,
+    ServerHandle, Steering, WebSocketConfig,
 };
 
 use crate::at_exit::{AtExit, leave_at_exit};
@@ -39,7 +39,7 @@ pub(crate) struct NativeServer {
 #[pymethods]
 impl NativeServer {
     #[new]
-    #[pyo3(signature = (*, mode, engine, shards, pin, host, port, backlog, connections_max, graceful_timeout, body_max,
+    #[pyo3(signature = (*, mode, engine, shards, pin, balance = "hash", steer = "hash", rebalance = false, host, port, backlog, connections_max, graceful_timeout, body_max,
         keep_alive_timeout, head_timeout, body_timeout, write_timeout, blocking_threads, blocking_queue_max, ws_ping_interval = 20.0,
         ws_ping_timeout = 20.0, ws_message_max = 16 * 1024 * 1024, ws_deflate = true, log_level = "info",
         inherits = None))]
@@ -50,6 +50,9 @@ impl NativeServer {
         engine: &str,
         shards: Option<usize>,
         pin: bool,
+        balance: &str,
+        steer: &str,
+        rebalance: bool,
         host: String,
         port: u16,
         backlog: u32,
@@ -81,6 +84,17 @@ impl NativeServer {
             )?,
             engine: engine_choice(engine)?,
             pin,
+            balance: one_of(
+                "balance",
+                balance,
+                &[("hash", Balance::Hash), ("least", Balance::Least)],
+            )?,
+            steering: one_of(
+                "steer",
+                steer,
+                &[("hash", Steering::Hash), ("cpu", Steering::Cpu)],
+            )?,
+            rebalance,
             host,
             port,
             backlog,

@@ -5,18 +5,17 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, after, never};
+use crossbeam_channel::{Receiver, after, never};
 
-use crate::config::{EngineName, Mode, ServerConfig};
+use crate::config::{EngineName, Mode, ServerConfig, Steering};
 use crate::engine::per_core::{PerCore, ShardRecord};
 use crate::engine::registry;
 use crate::engine::work_stealing::{self, StealPlan};
 use crate::mailbox::mailbox;
-use crate::net::{listener, open_files, placement};
+use crate::net::{listener, open_files, placement, steering};
+use crate::server_handle::{CountSource, ServerHandle};
 use crate::service::{App, StartError};
 use crate::shard::clock::Clock;
-use crate::shard::counters::{ShardCounts, WorkerCounts};
-use crate::shard::host::WorkerCounters;
 use crate::signals::SignalThread;
 use crate::stop::{Stop, StopRequest};
 use crate::supervisor::Supervisor;
@@ -48,77 +47,6 @@ pub struct BoundServer {
     requests: Receiver<StopRequest>,
 }
 
-/// Stops a server, or reads its counters, from any thread.
-#[derive(Clone)]
-pub struct ServerHandle {
-    requests: Sender<StopRequest>,
-    counts: Arc<Mutex<CountSource>>,
-}
-
-enum CountSource {
-    Nothing,
-    Shards {
-        /// Number of the first one.
-        first: usize,
-        records: Arc<Vec<ShardRecord>>,
-    },
-    Workers(Box<dyn Fn() -> WorkerCounters + Send>),
-}
-
-impl ServerHandle {
-    /// Stops accepting, lets exchanges in flight finish within the graceful time, then ends. Asked for a second time it
-    /// is [`ServerHandle::stop_now`].
-    pub fn stop(&self) {
-        let _ = self.requests.send(StopRequest::Gracefully);
-    }
-
-    /// Cuts every connection and ends.
-    pub fn stop_now(&self) {
-        let _ = self.requests.send(StopRequest::Now);
-    }
-
-    /// Reads the counters: one row per shard, or one for all workers of the work-stealing runtime.
-    pub fn counts(&self) -> Vec<ShardCounts> {
-        match &*lock(&self.counts) {
-            CountSource::Nothing => Vec::new(),
-            CountSource::Shards { first, records } => {
-                let rows = records.iter().enumerate().map(|(index, record)| {
-                    let restarts = record.restarts.load(Relaxed);
-                    let mut row = ShardCounts {
-                        shard: first + index,
-                        core: record.core,
-                        restarts,
-                        ..ShardCounts::default()
-                    };
-                    row.add(&record.counters);
-                    row
-                });
-                rows.collect()
-            }
-            CountSource::Workers(read) => {
-                let (counters, mut row) = (read(), ShardCounts::default());
-                counters.workers.iter().for_each(|worker| row.add(worker));
-                row.add(&counters.connections);
-                vec![row]
-            }
-        }
-    }
-
-    /// Reads the counters of each worker of the work-stealing runtime; there are none in shard mode.
-    pub fn workers(&self) -> Vec<WorkerCounts> {
-        match &*lock(&self.counts) {
-            CountSource::Nothing | CountSource::Shards { .. } => Vec::new(),
-            CountSource::Workers(read) => {
-                let workers = read().workers;
-                let numbered = workers.iter().enumerate();
-                numbered
-                    .map(|(worker, counters)| WorkerCounts::read(worker, counters))
-                    .collect()
-            }
-        }
-    }
-}
-
 impl BoundServer {
     /// Binds the sockets and settles on an engine. Everything that a wrong setting can cause fails here.
     pub fn bind(config: ServerConfig) -> Result<BoundServer, StartError> {
@@ -131,9 +59,12 @@ impl BoundServer {
         let listeners = listener::bind_group(&config.host, config.port, count, config.backlog)?;
         let cores = placement::allowed_cores();
         let pinned = config.pin && has_shards;
-        let shard_cores = (0..shards)
+        let shard_cores: Vec<Option<usize>> = (0..shards)
             .map(|index| if pinned { cores.core_of(index) } else { None })
             .collect();
+        if config.steering == Steering::Cpu {
+            steering::steer_to_shards(&listeners, &shard_cores)?;
+        }
         BoundServer::new(config, chosen, listeners, shard_cores, None)
     }
 

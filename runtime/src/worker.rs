@@ -14,6 +14,7 @@ use crate::mailbox::{Control, MailboxSender, mailbox};
 use crate::service::{App, StartError};
 use crate::shard::clock::Clock;
 use crate::shard::counters::Counters;
+use crate::shard::hand_off::Intake;
 use crate::stop::{Stop, StopRequest};
 
 /// What a worker of the process mode has from whoever started it.
@@ -64,6 +65,7 @@ impl<A: App> Worker<A> {
             counters: self.counters,
             clock: Clock::start(),
             mailbox,
+            intake: Intake::new(0, None),
             ready: Box::new(move || {
                 let _ = tell_ready.send(());
             }),

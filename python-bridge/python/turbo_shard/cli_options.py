@@ -161,6 +161,28 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("pin", Kind.SWITCH, True, "leave the shards' threads to the scheduler", negative=True),
     Option(
+        "balance",
+        Kind.CHOICE,
+        "hash",
+        "which shard serves a new connection; hash: the one that the kernel chooses by the addresses; "
+        "least: the one with the fewest connections",
+        choices=("hash", "least"),
+    ),
+    Option(
+        "steer",
+        Kind.CHOICE,
+        "hash",
+        "how the kernel chooses a shard for a new connection; cpu: the shard pinned to the CPU that took "
+        "its first packet",
+        choices=("hash", "cpu"),
+    ),
+    Option(
+        "rebalance",
+        Kind.SWITCH,
+        False,
+        "have a shard that is busier than the others ask some of its clients to come back elsewhere",
+    ),
+    Option(
         "backlog",
         Kind.WHOLE,
         1024,

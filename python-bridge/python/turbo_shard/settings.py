@@ -50,6 +50,9 @@ class Settings(NamedTuple):
     mode: str
     engine: str
     pin: bool
+    balance: str
+    steer: str
+    rebalance: bool
     backlog: int
     connections_max: int
     graceful_timeout: float
@@ -98,7 +101,37 @@ def settings_from(
         raise SettingsError(
             f"{label}: {settings.engine} serves shards only; mode steal runs on tokio"
         )
+    refuse_balance(settings, labels)
     return settings
+
+
+def refuse_balance(settings: Settings, labels: Mapping[str, str]) -> None:
+    """Refuses ways to spread connections that the mode does not have, or that cannot go together."""
+    chosen = {
+        "balance": settings.balance != "hash",
+        "steer": settings.steer != "hash",
+        "rebalance": settings.rebalance,
+    }
+    for name in (name for name, is_chosen in chosen.items() if is_chosen):
+        if reason := NOT_BALANCED.get(settings.mode):
+            raise SettingsError(f"{labels.get(name, name)} is for mode shard: {reason}")
+    if chosen["balance"] and chosen["steer"]:
+        raise SettingsError(
+            f"{labels.get('balance', 'balance')} least and {labels.get('steer', 'steer')} cpu contradict each other; "
+            "choose one"
+        )
+    if chosen["steer"] and not settings.pin:
+        raise SettingsError(
+            f"{labels.get('steer', 'steer')}: cpu needs shards that are pinned to cores; "
+            f"leave out {labels.get('pin', 'pin=False')}"
+        )
+
+
+# Why connections cannot be spread otherwise in these modes.
+NOT_BALANCED = {
+    "steal": "mode steal has one listener, and its threads take tasks from each other anyway",
+    "process": "the kernel spreads connections over processes, which cannot hand sockets to each other",
+}
 
 
 def app_settings_from(

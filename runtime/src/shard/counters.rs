@@ -39,6 +39,15 @@ impl std::ops::Deref for Counters {
     }
 }
 
+impl Counted {
+    /// Connections open now, of a set whose connections all end where they began.
+    pub(crate) fn connections_open(&self) -> u64 {
+        // `closed` is read first: it can never be seen ahead of `accepted`.
+        let closed = self.connections_closed.value();
+        self.connections_accepted.value().saturating_sub(closed)
+    }
+}
+
 /// A reading of the counters, for people and metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShardCounts {

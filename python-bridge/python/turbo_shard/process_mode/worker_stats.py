@@ -5,6 +5,7 @@ Knows neither how workers are started nor what they count.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -13,11 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
+from ..settings import SettingsError
 from ..stats_answer import Answer, merge
-from ..stats_socket import StatsSocket, StatsUnreadable, read_answer
+from ..stats_socket import PATH_BYTES_MAX, StatsSocket, StatsUnreadable, read_answer
 
 # A worker that is busy with its app for longer is left out of the answer.
 WORKER_TIMEOUT_S = 2.0
+# Of a worker's socket: its number and how often it was started anew, ten digits each at most.
+NAME_BYTES_MAX = 21
 
 
 class WorkerStats:
@@ -28,9 +32,8 @@ class WorkerStats:
         self.started_ns = time.monotonic_ns()
         self.socket = StatsSocket(path)
         try:
-            # Nobody but this user can enter it.
-            self.folder = Path(tempfile.mkdtemp(prefix="turbo-shard-"))
-        except OSError:
+            self.folder = private_folder()
+        except (OSError, SettingsError):
             self.socket.close()
             raise
 
@@ -61,6 +64,18 @@ class WorkerStats:
             )
 
         self.socket.start(answer)
+
+
+def private_folder() -> Path:
+    """Nobody but this user can enter it."""
+    folder = Path(tempfile.mkdtemp(prefix="turbo-shard-"))
+    if len(os.fsencode(folder)) + 1 + NAME_BYTES_MAX > PATH_BYTES_MAX:
+        folder.rmdir()
+        raise SettingsError(
+            f"stats socket: the workers' own sockets do not fit below {tempfile.gettempdir()!r}; "
+            "set TMPDIR to a shorter path"
+        )
+    return folder
 
 
 def answer_of(path: str | None) -> Answer | None:
