@@ -51,7 +51,7 @@ impl BoundServer {
     /// Binds the sockets and settles on an engine. Everything that a wrong setting can cause fails here.
     pub fn bind(config: ServerConfig) -> Result<BoundServer, StartError> {
         config.check()?;
-        let chosen = choose_engine(&config)?;
+        let chosen = registry::choose(config.mode, config.engine)?;
         raise_open_files();
         let shards = config.shards.get();
         let has_shards = config.mode.has_shards();
@@ -74,7 +74,7 @@ impl BoundServer {
         inheritance: Inheritance,
     ) -> Result<BoundServer, StartError> {
         config.check()?;
-        let chosen = choose_engine(&config)?;
+        let chosen = registry::choose(config.mode, config.engine)?;
         raise_open_files();
         config.mode = Mode::Process;
         config.shards = std::num::NonZeroUsize::MIN;
@@ -334,16 +334,6 @@ impl BoundServer {
                 },
             }
         }
-    }
-}
-
-fn choose_engine(config: &ServerConfig) -> Result<(EngineName, String), StartError> {
-    match config.mode {
-        Mode::Shard | Mode::Process => registry::choose(config.engine),
-        Mode::Steal => Ok((
-            EngineName::Tokio,
-            String::from("work stealing runs on tokio"),
-        )),
     }
 }
 
