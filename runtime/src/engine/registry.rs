@@ -31,10 +31,7 @@ pub fn probe_engines() -> Vec<EngineProbe> {
 }
 
 /// Settles which engine runs, with the reason for the banner.
-pub(crate) fn choose(
-    mode: Mode,
-    choice: EngineChoice,
-) -> Result<(EngineName, String), StartError> {
+pub(crate) fn choose(mode: Mode, choice: EngineChoice) -> Result<(EngineName, String), StartError> {
     if mode == Mode::Steal {
         let reason = String::from("work stealing runs on tokio");
         return Ok((EngineName::Tokio, reason));
