@@ -5,10 +5,12 @@ use crate::engine::glommio::Glommio;
 use crate::engine::io_uring_probe;
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
 use crate::engine::tokio_local::TokioLocal;
+use crate::engine::uring::Uring;
+use crate::engine::uring_features::Features;
 use crate::service::{App, StartError};
 
 /// `auto` takes the first of these that works: fastest first, as measured in docs/benchmarks.md.
-const AUTO_ORDER: [EngineName; 2] = [EngineName::Tokio, EngineName::Glommio];
+const AUTO_ORDER: [EngineName; 3] = [EngineName::Tokio, EngineName::Uring, EngineName::Glommio];
 
 /// What a run-time probe found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,7 @@ pub(crate) fn run<A: App>(name: EngineName, plan: ShardPlan<A>) -> Result<(), En
     match name {
         EngineName::Tokio => TokioLocal.run(plan),
         EngineName::Glommio => Glommio.run(plan),
+        EngineName::Uring => Uring.run(plan),
     }
 }
 
@@ -55,6 +58,7 @@ fn probe(name: EngineName) -> Result<(), String> {
     match name {
         EngineName::Tokio => Ok(()),
         EngineName::Glommio => io_uring_probe::probe(),
+        EngineName::Uring => Features::of_this_kernel().map(drop),
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Arm {
     pub(crate) engine: EngineName,
 }
 
-pub(crate) const ARMS: [Arm; 3] = [
+pub(crate) const ARMS: [Arm; 4] = [
     Arm {
         mode: Mode::Shard,
         engine: EngineName::Tokio,
@@ -31,6 +31,10 @@ pub(crate) const ARMS: [Arm; 3] = [
     Arm {
         mode: Mode::Shard,
         engine: EngineName::Glommio,
+    },
+    Arm {
+        mode: Mode::Shard,
+        engine: EngineName::Uring,
     },
     Arm {
         mode: Mode::Steal,
