@@ -25,7 +25,12 @@ class Arm(NamedTuple):
         return ("--mode", self.mode, "--engine", self.engine)
 
 
-ARMS = [Arm("shard", "tokio"), Arm("shard", "glommio"), Arm("steal", "tokio")]
+ARMS = [
+    Arm("shard", "tokio"),
+    Arm("shard", "glommio"),
+    Arm("shard", "uring"),
+    Arm("steal", "tokio"),
+]
 if IS_REFERENCE:
     # In the place of all of them, and for the tests of frameworks alone.
     ARMS = [Arm("reference", "server")]

@@ -233,7 +233,7 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
     counts_of(py, &running)
 }
 
-/// Each engine's name, and why it cannot be used here (None: it can).
+/// Each engine's name, why it cannot be used here (None: it can), and what it does without here.
 #[pyfunction]
 pub(crate) fn probe_engines(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
     let probes = py.detach(runtime::probe_engines);
@@ -243,6 +243,7 @@ pub(crate) fn probe_engines(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
         row.set_item("name", probe.name.to_string())?;
         row.set_item("available", probe.available.is_ok())?;
         row.set_item("reason", probe.available.err())?;
+        row.set_item("lacks", probe.lacks)?;
         rows.append(row)?;
     }
     Ok(rows)
@@ -368,15 +369,10 @@ fn one_of<T: Copy>(setting: &str, value: &str, choices: &[(&str, T)]) -> PyResul
 }
 
 fn engine_choice(name: &str) -> PyResult<EngineChoice> {
-    one_of(
-        "engine",
-        name,
-        &[
-            ("auto", EngineChoice::Auto),
-            ("tokio", EngineChoice::Named(EngineName::Tokio)),
-            ("glommio", EngineChoice::Named(EngineName::Glommio)),
-        ],
-    )
+    let named = EngineName::ALL.map(|engine| (engine.to_string(), EngineChoice::Named(engine)));
+    let mut choices = vec![("auto", EngineChoice::Auto)];
+    choices.extend(named.iter().map(|(name, choice)| (name.as_str(), *choice)));
+    one_of("engine", name, &choices)
 }
 
 fn at_least_one(setting: &str, value: usize) -> PyResult<NonZeroUsize> {

@@ -6,7 +6,7 @@ use crate::engine::io_uring_probe;
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
 use crate::engine::tokio_local::TokioLocal;
 use crate::engine::uring::Uring;
-use crate::engine::uring_features::Features;
+use crate::engine::uring_features::{Features, URING_FEATURES};
 use crate::service::{App, StartError};
 
 /// `auto` takes the first of these that works: fastest first, as measured in docs/benchmarks.md.
@@ -19,6 +19,8 @@ pub struct EngineProbe {
     pub name: EngineName,
     /// Why it cannot be used here, if it cannot.
     pub available: Result<(), String>,
+    /// What it would use and this kernel lacks, each with the version that brought it.
+    pub lacks: Vec<String>,
 }
 
 /// Probes every engine, in the order in which `auto` prefers them.
@@ -28,6 +30,7 @@ pub fn probe_engines() -> Vec<EngineProbe> {
         .map(|name| EngineProbe {
             name: *name,
             available: probe(*name),
+            lacks: lacks(*name),
         })
         .collect()
 }
@@ -59,6 +62,16 @@ fn probe(name: EngineName) -> Result<(), String> {
         EngineName::Tokio => Ok(()),
         EngineName::Glommio => io_uring_probe::probe(),
         EngineName::Uring => Features::of_this_kernel().map(drop),
+    }
+}
+
+fn lacks(name: EngineName) -> Vec<String> {
+    match (name, Features::of_this_kernel()) {
+        (EngineName::Uring, Ok(found)) => {
+            let lacking = URING_FEATURES.into_iter().filter(|one| !found.has(*one));
+            lacking.map(|feature| feature.to_string()).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -95,6 +108,7 @@ mod tests {
         EngineProbe {
             name,
             available: available.map_err(String::from),
+            lacks: Vec::new(),
         }
     }
 

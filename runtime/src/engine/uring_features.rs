@@ -34,6 +34,20 @@ pub enum UringFeature {
     IncrementalBuffers,
 }
 
+impl fmt::Display for UringFeature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            UringFeature::SingleIssuer => "single issuer (6.0)",
+            UringFeature::DeferTaskrun => "deferred task work (6.1)",
+            UringFeature::CoopTaskrun => "cooperative task work (5.19)",
+            UringFeature::NoSqArray => "no submission array (6.6)",
+            UringFeature::RegisteredRing => "registered ring (5.18)",
+            UringFeature::MultishotReceive => "multishot receive (6.0)",
+            UringFeature::IncrementalBuffers => "incremental buffers (6.12)",
+        })
+    }
+}
+
 /// All of them.
 pub const URING_FEATURES: [UringFeature; 7] = [
     UringFeature::SingleIssuer,

@@ -193,9 +193,13 @@ impl<'a, A: App> Shard<'a, A> {
     fn accept_rest(&mut self) -> io::Result<()> {
         let mut waiting = Vec::new();
         let socket = &self.listener.socket;
-        let accepted = socket
-            .set_nonblocking(true)
-            .and_then(|()| listener::accept_waiting(socket, |stream, _| waiting.push(stream)));
+        let accepted = socket.set_nonblocking(true).and_then(|()| {
+            listener::accept_waiting(socket, |stream, _| {
+                if stream.set_nonblocking(false).is_ok() {
+                    waiting.push(stream);
+                }
+            })
+        });
         if let Err(error) = accepted {
             log::warn!("connections that waited could not be accepted: {error}");
         }
@@ -305,13 +309,12 @@ impl<'a, A: App> Shard<'a, A> {
         }
     }
 
-    /// Begins a connection's life. A peer that has left already is not worth a word.
+    /// Begins a connection's life on a blocking socket: the kernel waits for it, not we. A peer that has left already is
+    /// not worth a word.
     fn serve(&mut self, stream: TcpStream) -> io::Result<()> {
         let host = self.connections.host;
         let local = self.listener.local.map_or_else(|| stream.local_addr(), Ok);
-        let (Ok(peer), Ok(local), Ok(())) =
-            (stream.peer_addr(), local, stream.set_nonblocking(false))
-        else {
+        let (Ok(peer), Ok(local)) = (stream.peer_addr(), local) else {
             return Ok(());
         };
         let Some(admission) = host.admit() else {
