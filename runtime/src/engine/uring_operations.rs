@@ -359,3 +359,7 @@ impl Drop for Operations {
 fn user_data(kind: Kind, number: u32) -> u64 {
     u64::from(kind as u32) << 32 | u64::from(number)
 }
+
+#[cfg(test)]
+#[path = "uring_operations_tests.rs"]
+mod tests;
