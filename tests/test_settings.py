@@ -90,7 +90,9 @@ def test_more_shards_than_cores_are_accepted() -> None:
 
 
 def test_unknown_choice_is_refused_with_the_choices() -> None:
-    assert refusal("engine", "epoll") == "--engine: 'epoll' is not one of auto, tokio, glommio, uring"
+    assert (
+        refusal("engine", "epoll") == "--engine: 'epoll' is not one of auto, tokio, glommio, uring"
+    )
 
 
 @pytest.mark.parametrize("engine", ["glommio", "uring"])

@@ -2,7 +2,7 @@
 //! in each state, answers that nobody reads, shards that die with operations in flight. Nothing may be left behind.
 //!
 //! Each act follows from its seed. TURBO_SHARD_STORM_SEED begins the storm there, TURBO_SHARD_STORM_SECONDS makes it
-//! longer (`make stress`), TURBO_SHARD_STORM_ENGINE keeps it to one engine.
+//! longer, TURBO_SHARD_STORM_ENGINE keeps it to one engine (`make stress`).
 
 mod acts;
 mod dice;
@@ -165,8 +165,10 @@ fn seed_of_now() -> u64 {
 }
 
 fn print_unless_on_purpose(panic: &std::panic::PanicHookInfo<'_>) {
-    let text = panic.payload_as_str().unwrap_or_default();
-    if !text.contains("on purpose") {
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    if !text.is_some_and(|text| text.contains("on purpose")) {
         eprintln!("{panic}");
     }
 }
