@@ -19,6 +19,9 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 ARGS ?=
 # What pytest is given beyond its configuration: make test-python PYTEST_ARGS='-k keep_alive'
 PYTEST_ARGS ?=
+# How long `make stress` lasts, and on which engine.
+STRESS_SECONDS ?= 300
+STRESS_ENGINE ?= uring
 # Options for the script of a benchmark; its --help lists them.
 BENCH_ARGS ?=
 
@@ -62,6 +65,15 @@ test-python: build ## the Python tests, against the wheel just built (PYTEST_ARG
 test-gil: build ## --mode process on a Python with a GIL, which is built the first time (2 to 3 minutes, and the server's wheel)
 	@scripts/install_gil_build.sh
 	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips tests/gil_build $(PYTEST_ARGS)
+
+# The sanitizer is part of the toolchain, but only a nightly one may be told of it without this variable.
+.PHONY: stress
+stress: ## connections in a storm on uring, under AddressSanitizer (STRESS_SECONDS=3600, STRESS_ENGINE=tokio)
+	@scripts/check_toolchain.sh
+	CARGO_TARGET_DIR=target/stress RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address \
+	TURBO_SHARD_STORM_SECONDS=$(STRESS_SECONDS) TURBO_SHARD_STORM_ENGINE=$(STRESS_ENGINE) \
+	cargo test $(LOCKED) --target $$(rustc -vV | sed -n 's/^host: //p') --package turbo-shard-runtime \
+	--lib --test engine_contract --test life_cycle_storm -- --nocapture
 
 .PHONY: compatibility
 compatibility: build ## the tests of FastAPI, Django and others; writes docs/compatibility.md

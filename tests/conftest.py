@@ -37,6 +37,7 @@ class Arm(NamedTuple):
 ARMS = [
     Arm("shard", "tokio"),
     Arm("shard", "glommio"),
+    Arm("shard", "uring"),
     Arm("steal", "tokio"),
     Arm("process", "tokio"),
 ]

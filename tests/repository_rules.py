@@ -43,6 +43,7 @@ ENGINE_SHARED = {
     "registry",
     "plan",
     "per_core",
+    "connection_life",
     "connection_task",
     "local_tasks",
     "busy_time",

@@ -136,7 +136,7 @@ def test_banner_says_what_serves_and_why() -> None:
         r"^  python +CPython 3\.\d+\.\d+\S* free-threaded, GIL off$", banner, re.MULTILINE
     )
     assert re.search(r"^  mode +shard: ", banner, re.MULTILINE)
-    assert re.search(r"^  engine +(tokio|glommio) \(.+\)$", banner, re.MULTILINE)
+    assert re.search(r"^  engine +(tokio|uring|glommio) \(.+\)$", banner, re.MULTILINE)
     assert re.search(
         r"^  shards +2 shards: shard 0 on core \d+, shard 1 on core \d+$", banner, re.MULTILINE
     )

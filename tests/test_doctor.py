@@ -10,7 +10,8 @@ import sys
 import pytest
 
 from server_process import COMMAND, environment, run_command
-from turbo_shard import doctor
+from turbo_shard import _native, doctor
+from turbo_shard.cli_options import OPTION_BY_NAME
 from turbo_shard.doctor import Verdict
 
 PROBED = [
@@ -19,6 +20,7 @@ PROBED = [
     "PYTHON_GIL",
     "native module",
     "engine tokio",
+    "engine uring",
     "engine glommio",
     "allowed cores",
     "io_uring",
@@ -86,12 +88,26 @@ def test_no_engine_at_all_makes_serving_impossible() -> None:
 
 def test_one_missing_engine_is_a_warning_with_its_reason() -> None:
     probes = [
-        {"name": "tokio", "available": True, "reason": None},
+        {"name": "tokio", "available": True, "reason": None, "lacks": []},
         {"name": "glommio", "available": False, "reason": "no io_uring"},
     ]
     works, missing = doctor.engines(probes)
     assert works.verdict is Verdict.OK
     assert (missing.verdict, missing.detail) == (Verdict.WARN, "no io_uring")
+
+
+def test_an_engine_says_what_it_does_without() -> None:
+    lacks = ["incremental buffers (6.12)", "multishot receive (6.0)"]
+    [finding] = doctor.engines(
+        [{"name": "uring", "available": True, "reason": None, "lacks": lacks}]
+    )
+    assert finding.verdict is Verdict.OK
+    assert finding.detail == f"works here, without {lacks[0]}, {lacks[1]}"
+
+
+def test_every_engine_can_be_chosen() -> None:
+    named = {probe["name"] for probe in _native.probe_engines()}
+    assert {*OPTION_BY_NAME["engine"].choices} == {"auto", *named}
 
 
 def test_quota_below_the_cores_is_warned_of() -> None:

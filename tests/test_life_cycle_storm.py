@@ -190,7 +190,7 @@ def test_blocking_call_that_never_returns_does_not_keep_a_server_from_ending(
         assert server.wait(15) == 0
 
 
-@pytest.mark.parametrize("engine", ["tokio", "glommio"])
+@pytest.mark.parametrize("engine", ["tokio", "glommio", "uring"])
 def test_lack_of_descriptors_ends_no_shard(
     engine: str, start_server: Callable[..., ServerProcess]
 ) -> None:

@@ -43,7 +43,7 @@ def listeners(server: ServerProcess) -> int:
     return count
 
 
-@pytest.fixture(params=["tokio", "glommio"])
+@pytest.fixture(params=["tokio", "glommio", "uring"])
 def shard_options(request: pytest.FixtureRequest) -> tuple[str, ...]:
     if fault := engine_faults().get(request.param):
         pytest.skip(f"{request.param} does not work here: {fault}")

@@ -52,6 +52,7 @@ pub(crate) fn probe_engines(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
         row.set_item("name", probe.name.to_string())?;
         row.set_item("available", probe.available.is_ok())?;
         row.set_item("reason", probe.available.err())?;
+        row.set_item("lacks", probe.lacks)?;
         rows.append(row)?;
     }
     Ok(rows)

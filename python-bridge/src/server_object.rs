@@ -297,15 +297,10 @@ fn one_of<T: Copy>(setting: &str, value: &str, choices: &[(&str, T)]) -> PyResul
 }
 
 fn engine_choice(name: &str) -> PyResult<EngineChoice> {
-    one_of(
-        "engine",
-        name,
-        &[
-            ("auto", EngineChoice::Auto),
-            ("tokio", EngineChoice::Named(EngineName::Tokio)),
-            ("glommio", EngineChoice::Named(EngineName::Glommio)),
-        ],
-    )
+    let named = EngineName::ALL.map(|engine| (engine.to_string(), EngineChoice::Named(engine)));
+    let mut choices = vec![("auto", EngineChoice::Auto)];
+    choices.extend(named.iter().map(|(name, choice)| (name.as_str(), *choice)));
+    one_of("engine", name, &choices)
 }
 
 fn at_least_one(setting: &str, value: usize) -> PyResult<NonZeroUsize> {

@@ -14,7 +14,7 @@ use turbo_shard_runtime::{
     Service, StartError,
 };
 
-const USAGE: &str = "fixed_answer [--engine auto|tokio|glommio] [--mode shard|steal] [--shards N] [--host ADDRESS] \
+const USAGE: &str = "fixed_answer [--engine auto|tokio|glommio|uring] [--mode shard|steal] [--shards N] [--host ADDRESS] \
                      [--port PORT] [--body TEXT]";
 /// The answer to GET /users/1234, byte for byte.
 const BODY: &str = r#"{"user_id":1234,"name":"User 1234","email":"user1234@example.com"}"#;
@@ -100,9 +100,7 @@ fn set(config: &mut ServerConfig, app: &mut FixedApp, name: &str, value: String)
         "--engine" => {
             config.engine = match value.as_str() {
                 "auto" => EngineChoice::Auto,
-                "tokio" => EngineChoice::Named(EngineName::Tokio),
-                "glommio" => EngineChoice::Named(EngineName::Glommio),
-                _ => return None,
+                name => EngineChoice::Named(EngineName::parse(name)?),
             }
         }
         "--mode" => {

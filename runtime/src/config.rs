@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use turbo_shard_protocol::Limits;
 use turbo_shard_protocol::websocket::{Compression, WebSocketLimits};
 
+use crate::engine::uring_features::UringFeature;
 use crate::net::placement;
 use crate::service::StartError;
 
@@ -60,6 +61,20 @@ pub enum EngineName {
     Tokio,
     /// glommio's executor over io_uring.
     Glommio,
+    /// Our own loop over io_uring.
+    Uring,
+}
+
+impl EngineName {
+    /// Every engine there is.
+    pub const ALL: [EngineName; 3] = [EngineName::Tokio, EngineName::Glommio, EngineName::Uring];
+
+    /// The engine of that name.
+    pub fn parse(name: &str) -> Option<EngineName> {
+        EngineName::ALL
+            .into_iter()
+            .find(|engine| engine.to_string() == name)
+    }
 }
 
 impl fmt::Display for EngineName {
@@ -67,6 +82,7 @@ impl fmt::Display for EngineName {
         f.write_str(match self {
             EngineName::Tokio => "tokio",
             EngineName::Glommio => "glommio",
+            EngineName::Uring => "uring",
         })
     }
 }
@@ -155,6 +171,9 @@ pub struct ServerConfig {
     pub connections_max: usize,
     /// Milliseconds that exchanges in flight get after a stop.
     pub graceful_timeout_ms: u64,
+    /// Parts of io_uring that the `uring` engine does without though the kernel has them: for tests, and to find out which
+    /// of them is at fault.
+    pub uring_without: Vec<UringFeature>,
 }
 
 impl Default for ServerConfig {
@@ -174,6 +193,7 @@ impl Default for ServerConfig {
             websocket: WebSocketConfig::default(),
             connections_max: CONNECTIONS_MAX_DEFAULT,
             graceful_timeout_ms: GRACEFUL_TIMEOUT_MS_DEFAULT,
+            uring_without: Vec::new(),
         }
     }
 }
@@ -221,10 +241,12 @@ impl ServerConfig {
                 i32::MAX
             )));
         }
-        if self.mode == Mode::Steal && self.engine == EngineChoice::Named(EngineName::Glommio) {
-            return Err(StartError::new(
-                "mode steal runs on tokio only: glommio executors share no tasks",
-            ));
+        if let (Mode::Steal, EngineChoice::Named(engine)) = (self.mode, self.engine)
+            && engine != EngineName::Tokio
+        {
+            return Err(StartError::new(format!(
+                "mode steal runs on tokio only: what {engine} serves stays on its shard"
+            )));
         }
         if self.mode != Mode::Shard
             && (self.balance, self.steering, self.rebalance)

@@ -29,6 +29,7 @@ pub use config::{
     WebSocketConfig,
 };
 pub use engine::registry::{EngineProbe, probe_engines};
+pub use engine::uring_features::{URING_FEATURES, UringFeature};
 pub use message_feed::{MESSAGES_QUEUED_BYTES_HIGH, MESSAGES_QUEUED_MAX, Received};
 pub use net::placement::{AllowedCores, allowed_cores};
 pub use reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};

@@ -137,7 +137,7 @@ def stats() -> list[dict[str, Any]]:
     """One dict of counters per shard of the server that runs in this process; empty if none does."""
 
 def probe_engines() -> list[dict[str, Any]]:
-    """Each engine's name, and why it cannot be used here."""
+    """Each engine's name, why it cannot be used here, and what of the kernel's it does without here."""
 
 def allowed_cores() -> dict[str, Any]:
     """The cores that this process may run on, the CPUs that its cgroup pays for, the shards that follow."""

@@ -109,7 +109,7 @@ OPTIONS: tuple[Option, ...] = (
         Kind.CHOICE,
         "auto",
         "what moves the bytes; auto takes the fastest that works here",
-        choices=("auto", "tokio", "glommio"),
+        choices=("auto", "tokio", "glommio", "uring"),
     ),
     Option(
         "app_dir",

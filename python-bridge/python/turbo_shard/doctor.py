@@ -23,6 +23,12 @@ from .native import NativeMissing, native_module
 OPEN_FILES_MIN = 128
 # Connections that a modest server holds at once, and their sockets.
 OPEN_FILES_WANTED = 4096
+# Older kernels have io_uring without what the engine uring cannot do without.
+URING_KERNEL_WANTED = (5, 19)
+KERNELS_WANTED = (
+    ((5, 8), "the engine glommio needs Linux 5.8 or newer, uring 5.19"),
+    (URING_KERNEL_WANTED, "the engine uring needs Linux 5.19 or newer, and is faster from 6.1 on"),
+)
 # glommio maps its rings and registered buffers; below this its executors do not start.
 MEMLOCK_BYTES_WANTED = 512 * 1024
 # The listeners' default backlog.
@@ -179,7 +185,9 @@ def engines(probes: list[dict[str, Any]]) -> list[Finding]:
     for probe in probes:
         name = f"engine {probe['name']}"
         if probe["available"]:
-            findings.append(Finding(name, Verdict.OK, "works here"))
+            lacks = ", ".join(probe["lacks"])
+            detail = f"works here, without {lacks}" if lacks else "works here"
+            findings.append(Finding(name, Verdict.OK, detail))
         else:
             verdict = Verdict.FAIL if none_works else Verdict.WARN
             advice = "--engine auto passes over it"
@@ -218,20 +226,17 @@ def io_uring_switch() -> Finding:
         name,
         Verdict.WARN,
         f"switched off {whom} (kernel.io_uring_disabled = {value})",
-        "sysctl -w kernel.io_uring_disabled=0 allows the engine glommio; tokio needs none of it",
+        "sysctl -w kernel.io_uring_disabled=0 allows the engines uring and glommio; tokio needs none of it",
     )
 
 
 def kernel_version() -> Finding:
     release = os.uname().release
     match = re.match(r"(\d+)\.(\d+)", release)
-    if match and (int(match[1]), int(match[2])) < (5, 8):
-        return Finding(
-            "kernel",
-            Verdict.WARN,
-            f"Linux {release}",
-            "the engine glommio needs Linux 5.8 or newer",
-        )
+    version = (int(match[1]), int(match[2])) if match else URING_KERNEL_WANTED
+    for needed, advice in KERNELS_WANTED:
+        if version < needed:
+            return Finding("kernel", Verdict.WARN, f"Linux {release}", advice)
     return Finding("kernel", Verdict.OK, f"Linux {release}")
 
 

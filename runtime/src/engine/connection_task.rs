@@ -11,17 +11,14 @@ use std::task::{Context, Poll};
 
 use turbo_shard_protocol::{Closing, Tick};
 
+use crate::engine::connection_life::{ConnectionLife, Ending};
 use crate::engine::local_tasks::polls_readable;
 use crate::service::ConnectionInfo;
-use crate::shard::connection_table::ConnectionId;
-use crate::shard::driver::{Advance, Driver};
-use crate::shard::host::{Admission, Host, Stage};
+use crate::shard::driver::Advance;
+use crate::shard::host::{Admission, Host};
 
 /// Reads of one connection before the others get their turn. A read brings up to 64 KiB.
 const READS_PER_TURN_MAX: u32 = 4;
-/// How long a peer that sends faster than it is answered may keep a draining shard from telling it. What has arrived
-/// before the drain is answered by then; a pipeline that never runs dry would hold the shard for all of its graceful time.
-const DRAIN_UNTOLD_MS_MAX: u64 = 500;
 
 /// A non-blocking stream of bytes.
 pub(crate) trait ByteStream: Unpin + AsRawFd {
@@ -42,17 +39,9 @@ where
     P::Target: Host,
 {
     stream: B,
-    driver: Driver,
+    life: ConnectionLife,
     host: P,
-    id: ConnectionId,
-    /// Our side is shut; what the peer still sends is swallowed, so that no reset overtakes the answer.
-    write_shut: bool,
-    /// The earliest moment at which the table will wake this task.
-    armed: Option<Tick>,
     known_to_table: bool,
-    /// Since when this task knows of the drain.
-    drain_seen: Option<Tick>,
-    drain_told: bool,
 }
 
 impl<B, P> ConnectionTask<B, P>
@@ -67,26 +56,11 @@ where
         host: P,
         admission: Admission,
     ) -> ConnectionTask<B, P> {
-        let bench = host.bench();
-        let now = bench.clock.now();
-        let mut driver = Driver::new(bench, info, now);
-        let id = match admission {
-            Admission::Served(id) => id,
-            Admission::Refused(id) => {
-                driver.refuse_overload(bench, now);
-                id
-            }
-        };
         ConnectionTask {
             stream,
-            driver,
+            life: ConnectionLife::new(&*host, info, admission),
             host,
-            id,
-            write_shut: false,
-            armed: None,
             known_to_table: false,
-            drain_seen: None,
-            drain_told: false,
         }
     }
 
@@ -94,57 +68,33 @@ where
         let now = self.host.bench().clock.now();
         if !self.known_to_table {
             self.host
-                .with_table(|table| table.set_waker(self.id, cx.waker()));
+                .with_table(|table| table.set_waker(self.life.id(), cx.waker()));
             self.known_to_table = true;
         }
-        match self.host.stage() {
-            Stage::Serving => {}
-            Stage::Draining => {
-                let seen = *self.drain_seen.get_or_insert(now);
-                if now.since_ms(seen) >= DRAIN_UNTOLD_MS_MAX {
-                    self.tell_drain(now);
-                }
-            }
-            Stage::Cutting => return Poll::Ready(()),
+        if !self.life.goes_on(&*self.host, now) {
+            return Poll::Ready(());
         }
         let turned = self.serve(cx, now);
         if turned.is_pending() {
-            self.arm(now);
+            self.life.arm(&*self.host, now, None);
         } else {
-            self.driver.rest(self.host.bench());
+            self.life.driver.rest(self.host.bench());
         }
         turned
     }
 
     fn serve(&mut self, cx: &mut Context<'_>, now: Tick) -> Poll<()> {
-        if self
-            .driver
-            .next_deadline()
-            .is_some_and(|deadline| now >= deadline)
-            && self.driver.expire(self.host.bench(), now)
-        {
-            return Poll::Ready(());
-        }
         for _ in 0..READS_PER_TURN_MAX {
             let bench = self.host.bench();
-            let advance = self.driver.advance(bench, now, cx.waker());
-            let was_full = self.driver.output().len() >= bench.limits.output_bytes_high;
+            let advance = self.life.driver.advance(bench, now, cx.waker());
+            let was_full = self.life.driver.output().len() >= bench.limits.output_bytes_high;
             let Ok(wrote) = self.flush(cx, now) else {
                 return Poll::Ready(());
             };
-            match self.driver.closing() {
-                Closing::Open => {}
-                Closing::Now => return Poll::Ready(()),
-                Closing::AfterOutput { linger } if self.driver.output().is_empty() => {
-                    if !linger {
-                        return Poll::Ready(());
-                    }
-                    if !self.write_shut {
-                        self.stream.shutdown_write();
-                        self.write_shut = true;
-                    }
-                }
-                Closing::AfterOutput { .. } => {}
+            match self.life.ending(self.life.driver.output().is_empty()) {
+                Ending::NotYet => {}
+                Ending::ShutWrite => self.stream.shutdown_write(),
+                Ending::Now => return Poll::Ready(()),
             }
             if advance == Advance::MoreToDo {
                 self.stream.yield_turn(cx);
@@ -154,7 +104,7 @@ where
                 // There is room again for what was held back while the output was full.
                 continue;
             }
-            if !self.driver.wants_read() {
+            if !self.life.driver.wants_read() {
                 return Poll::Pending;
             }
             match self.read(cx, now) {
@@ -170,29 +120,20 @@ where
 
     /// Nothing to read: the moment to notice a drain, and to give the buffers back.
     fn settle(&mut self, cx: &mut Context<'_>, now: Tick) -> Poll<()> {
-        if self.host.stage() == Stage::Draining
-            && !self.drain_told
-            && !polls_readable(self.stream.as_raw_fd())
-        {
+        if self.life.has_drain_to_hear(&*self.host) && !polls_readable(self.stream.as_raw_fd()) {
             // Only now: a request that had arrived before the drain has been read, and gets its answer. The socket is
             // asked itself, because an engine may not have heard yet of what its stream has received.
-            self.tell_drain(now);
-            if self.driver.closing() == Closing::Now {
+            self.life.tell_drain(now);
+            if self.life.driver.closing() == Closing::Now {
                 return Poll::Ready(());
             }
-            if !self.driver.output().is_empty() {
+            if !self.life.driver.output().is_empty() {
                 // A WebSocket says goodbye.
                 cx.waker().wake_by_ref();
             }
         }
-        self.driver.rest(self.host.bench());
+        self.life.driver.rest(self.host.bench());
         Poll::Pending
-    }
-
-    fn tell_drain(&mut self, now: Tick) {
-        if !std::mem::replace(&mut self.drain_told, true) {
-            self.driver.drain(now);
-        }
     }
 
     fn read(&mut self, cx: &mut Context<'_>, now: Tick) -> Poll<io::Result<()>> {
@@ -200,9 +141,9 @@ where
         let mut buffer = bench.read_buffer();
         let read = std::task::ready!(self.stream.poll_read(cx, &mut buffer))?;
         if read == 0 {
-            self.driver.receive_eof(now);
+            self.life.driver.receive_eof(now);
         } else {
-            self.driver.receive(bench, now, &buffer[..read]);
+            self.life.driver.receive(bench, now, &buffer[..read]);
         }
         Poll::Ready(Ok(()))
     }
@@ -210,37 +151,22 @@ where
     /// Writes what there is. Returns whether anything left.
     fn flush(&mut self, cx: &mut Context<'_>, now: Tick) -> io::Result<bool> {
         let mut wrote = false;
-        while !self.driver.output().is_empty() {
-            match self.stream.poll_write(cx, self.driver.output()) {
+        while !self.life.driver.output().is_empty() {
+            match self.stream.poll_write(cx, self.life.driver.output()) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => {
-                    self.driver.consume_output(now, n);
+                    self.life.driver.consume_output(now, n);
                     wrote = true;
                 }
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => {
                     // Nothing could leave: from here on the peer is waited for.
-                    self.driver.consume_output(now, 0);
+                    self.life.driver.consume_output(now, 0);
                     break;
                 }
             }
         }
         Ok(wrote)
-    }
-
-    fn arm(&mut self, now: Tick) {
-        let Some(deadline) = self.driver.next_deadline() else {
-            return;
-        };
-        if self
-            .armed
-            .is_none_or(|armed| deadline < armed || armed <= now)
-        {
-            self.armed = Some(deadline);
-            if self.host.with_table(|table| table.arm(self.id, deadline)) {
-                self.host.deadline_moved();
-            }
-        }
     }
 }
 
@@ -270,6 +196,6 @@ where
     P::Target: Host,
 {
     fn drop(&mut self) {
-        self.host.leave(self.id);
+        self.host.leave(self.life.id());
     }
 }

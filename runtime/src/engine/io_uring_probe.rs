@@ -98,7 +98,7 @@ fn set_up_ring() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-fn explain(error: &io::Error) -> String {
+pub(crate) fn explain(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::ENOSYS) => {
             String::from("this kernel has no io_uring, or a seccomp filter hides it")

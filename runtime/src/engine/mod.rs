@@ -1,6 +1,7 @@
 //! Engines: each runs one shard's whole life on the calling thread. How bytes and timers move is theirs alone.
 
 pub(crate) mod busy_time;
+pub(crate) mod connection_life;
 pub(crate) mod connection_task;
 pub(crate) mod glommio;
 pub(crate) mod io_uring_probe;
@@ -9,4 +10,13 @@ pub(crate) mod per_core;
 pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod tokio_local;
+pub(crate) mod uring;
+pub(crate) mod uring_arrivals;
+pub(crate) mod uring_buffers;
+pub(crate) mod uring_connection;
+pub(crate) mod uring_features;
+pub(crate) mod uring_operations;
+pub(crate) mod uring_ring;
+pub(crate) mod uring_shard;
+pub(crate) mod uring_wakes;
 pub(crate) mod work_stealing;

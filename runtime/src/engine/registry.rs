@@ -5,10 +5,12 @@ use crate::engine::glommio::Glommio;
 use crate::engine::io_uring_probe;
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
 use crate::engine::tokio_local::TokioLocal;
+use crate::engine::uring::Uring;
+use crate::engine::uring_features::{Features, URING_FEATURES};
 use crate::service::{App, StartError};
 
 /// `auto` takes the first of these that works: fastest first, as measured in docs/benchmarks.md.
-const AUTO_ORDER: [EngineName; 2] = [EngineName::Tokio, EngineName::Glommio];
+const AUTO_ORDER: [EngineName; 3] = [EngineName::Tokio, EngineName::Uring, EngineName::Glommio];
 
 /// What a run-time probe found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub struct EngineProbe {
     pub name: EngineName,
     /// Why it cannot be used here, if it cannot.
     pub available: Result<(), String>,
+    /// What it would use and this kernel lacks, each with the version that brought it.
+    pub lacks: Vec<String>,
 }
 
 /// Probes every engine, in the order in which `auto` prefers them.
@@ -26,6 +30,7 @@ pub fn probe_engines() -> Vec<EngineProbe> {
         .map(|name| EngineProbe {
             name: *name,
             available: probe(*name),
+            lacks: lacks(*name),
         })
         .collect()
 }
@@ -52,6 +57,7 @@ pub(crate) fn run<A: App>(name: EngineName, plan: ShardPlan<A>) -> Result<(), En
     match name {
         EngineName::Tokio => TokioLocal.run(plan),
         EngineName::Glommio => Glommio.run(plan),
+        EngineName::Uring => Uring.run(plan),
     }
 }
 
@@ -59,6 +65,17 @@ fn probe(name: EngineName) -> Result<(), String> {
     match name {
         EngineName::Tokio => Ok(()),
         EngineName::Glommio => io_uring_probe::probe(),
+        EngineName::Uring => Features::of_this_kernel().map(drop),
+    }
+}
+
+fn lacks(name: EngineName) -> Vec<String> {
+    match (name, Features::of_this_kernel()) {
+        (EngineName::Uring, Ok(found)) => {
+            let lacking = URING_FEATURES.into_iter().filter(|one| !found.has(*one));
+            lacking.map(|feature| feature.to_string()).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -95,6 +112,7 @@ mod tests {
         EngineProbe {
             name,
             available: available.map_err(String::from),
+            lacks: Vec::new(),
         }
     }
 

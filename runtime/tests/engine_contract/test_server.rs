@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use turbo_shard_runtime::{
     BoundServer, EngineChoice, EngineName, Inheritance, Mode, ReplyHandle, ServerConfig,
-    ServerHandle, StartError,
+    ServerHandle, StartError, UringFeature,
 };
 
 use crate::test_app::{Seen, TestApp};
@@ -21,28 +21,64 @@ pub(crate) const HANG: Duration = Duration::from_secs(20);
 pub(crate) struct Arm {
     pub(crate) mode: Mode,
     pub(crate) engine: EngineName,
+    /// What the `uring` engine has to do without.
+    pub(crate) without: &'static [UringFeature],
 }
 
-pub(crate) const ARMS: [Arm; 5] = [
+const fn shard(engine: EngineName, without: &'static [UringFeature]) -> Arm {
     Arm {
         mode: Mode::Shard,
-        engine: EngineName::Tokio,
-    },
-    Arm {
-        mode: Mode::Shard,
-        engine: EngineName::Glommio,
-    },
+        engine,
+        without,
+    }
+}
+
+/// The `uring` engine comes four times: as this kernel has it, as Linux 6.1 has it, as 5.19 has it, and with
+/// completions that come whenever they like.
+pub(crate) const ARMS: [Arm; 10] = [
+    shard(EngineName::Tokio, &[]),
+    shard(EngineName::Glommio, &[]),
+    shard(EngineName::Uring, &[]),
+    shard(
+        EngineName::Uring,
+        &[UringFeature::NoSqArray, UringFeature::IncrementalBuffers],
+    ),
+    shard(
+        EngineName::Uring,
+        &[
+            UringFeature::SingleIssuer,
+            UringFeature::NoSqArray,
+            UringFeature::MultishotReceive,
+            UringFeature::IncrementalBuffers,
+        ],
+    ),
+    shard(
+        EngineName::Uring,
+        &[
+            UringFeature::SingleIssuer,
+            UringFeature::CoopTaskrun,
+            UringFeature::RegisteredRing,
+        ],
+    ),
     Arm {
         mode: Mode::Steal,
         engine: EngineName::Tokio,
+        without: &[],
     },
     Arm {
         mode: Mode::Process,
         engine: EngineName::Tokio,
+        without: &[],
     },
     Arm {
         mode: Mode::Process,
         engine: EngineName::Glommio,
+        without: &[],
+    },
+    Arm {
+        mode: Mode::Process,
+        engine: EngineName::Uring,
+        without: &[],
     },
 ];
 
@@ -72,6 +108,7 @@ impl TestServer {
             engine: EngineChoice::Named(arm.engine),
             shards: NonZeroUsize::new(shards).unwrap(),
             port: 0,
+            uring_without: arm.without.to_vec(),
             ..ServerConfig::default()
         };
         change(&mut config);

@@ -1,0 +1,136 @@
+//! The rules of a connection's life that every engine follows: stages of its host, deadlines, and how it ends. Moves no
+//! bytes and knows neither sockets nor HTTP.
+
+use turbo_shard_protocol::{Closing, Tick};
+
+use crate::service::ConnectionInfo;
+use crate::shard::connection_table::ConnectionId;
+use crate::shard::driver::Driver;
+use crate::shard::host::{Admission, Host, Stage};
+
+/// How long a peer that sends faster than it is answered may keep a draining shard from telling it. What has arrived
+/// before the drain is answered by then; a pipeline that never runs dry would hold the shard for all of its graceful time.
+const DRAIN_UNTOLD_MS_MAX: u64 = 500;
+
+/// What the owner of a connection's socket has to do about its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Nothing: it goes on.
+    NotYet,
+    /// Our side says that nothing more will come; what the peer still sends is swallowed, so that no reset overtakes
+    /// the answer. Said once.
+    ShutWrite,
+    /// The connection is over.
+    Now,
+}
+
+/// A connection's driver and how far its life has come.
+pub(crate) struct ConnectionLife {
+    pub(crate) driver: Driver,
+    id: ConnectionId,
+    is_write_shut: bool,
+    /// The earliest moment at which the table will wake the connection.
+    armed: Option<Tick>,
+    /// Since when the connection knows of the drain.
+    drain_seen: Option<Tick>,
+    is_drain_told: bool,
+}
+
+impl ConnectionLife {
+    pub(crate) fn new<H: Host + ?Sized>(
+        host: &H,
+        info: ConnectionInfo,
+        admission: Admission,
+    ) -> ConnectionLife {
+        let bench = host.bench();
+        let now = bench.clock.now();
+        let mut driver = Driver::new(bench, info, now);
+        if let Admission::Refused(_) = admission {
+            driver.refuse_overload(bench, now);
+        }
+        ConnectionLife {
+            driver,
+            id: admission.id(),
+            is_write_shut: false,
+            armed: None,
+            drain_seen: None,
+            is_drain_told: false,
+        }
+    }
+
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// To be asked at the begin of a turn: whether the connection may go on. It may not when its host cuts, or when it
+    /// has passed a deadline that nothing can mend.
+    pub(crate) fn goes_on<H: Host + ?Sized>(&mut self, host: &H, now: Tick) -> bool {
+        match host.stage() {
+            Stage::Serving => {}
+            Stage::Draining => {
+                let seen = *self.drain_seen.get_or_insert(now);
+                if now.since_ms(seen) >= DRAIN_UNTOLD_MS_MAX {
+                    self.tell_drain(now);
+                }
+            }
+            Stage::Cutting => return false,
+        }
+        // `armed` is never later than the driver's deadline, so most turns need not ask for that.
+        let is_late = self.armed.is_some_and(|armed| now >= armed)
+            && self
+                .driver
+                .next_deadline()
+                .is_some_and(|deadline| now >= deadline);
+        !(is_late && self.driver.expire(host.bench(), now))
+    }
+
+    /// What is to be done about the end, with `is_sent` when the socket has taken all output.
+    pub(crate) fn ending(&mut self, is_sent: bool) -> Ending {
+        match self.driver.closing() {
+            Closing::Now => Ending::Now,
+            Closing::AfterOutput { linger: false } if is_sent => Ending::Now,
+            Closing::AfterOutput { linger: true }
+                if is_sent && !std::mem::replace(&mut self.is_write_shut, true) =>
+            {
+                Ending::ShutWrite
+            }
+            Closing::AfterOutput { .. } | Closing::Open => Ending::NotYet,
+        }
+    }
+
+    /// The host drains and the connection does not know it yet. It is told once nothing is left to read: a request that
+    /// had arrived before the drain gets its answer.
+    pub(crate) fn has_drain_to_hear<H: Host + ?Sized>(&self, host: &H) -> bool {
+        host.stage() == Stage::Draining && !self.is_drain_told
+    }
+
+    pub(crate) fn tell_drain(&mut self, now: Tick) {
+        if !std::mem::replace(&mut self.is_drain_told, true) {
+            self.driver.drain(now);
+        }
+    }
+
+    /// To be called at the end of a turn: asks the host's table to wake the connection in time for its driver, and for
+    /// what its engine waits for besides.
+    pub(crate) fn arm<H: Host + ?Sized>(
+        &mut self,
+        host: &H,
+        now: Tick,
+        engine_deadline: Option<Tick>,
+    ) {
+        let deadline = match (self.driver.next_deadline(), engine_deadline) {
+            (Some(of_driver), Some(of_engine)) => of_driver.min(of_engine),
+            (Some(deadline), None) | (None, Some(deadline)) => deadline,
+            (None, None) => return,
+        };
+        if self
+            .armed
+            .is_none_or(|armed| deadline < armed || armed <= now)
+        {
+            self.armed = Some(deadline);
+            if host.with_table(|table| table.arm(self.id, deadline)) {
+                host.deadline_moved();
+            }
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! One connection of a `uring` shard: what it has asked the kernel for, and what it does with what comes back. Knows nothing
+//! of HTTP beyond what its driver says.
+//!
+//! ```text
+//!  received bytes ─► driver ─► output ─► copied into a send ─► the socket
+//!
+//!  Serving ──(its end)──► Ending: driver dropped, operations cancelled ──(the last has completed)──► gone, socket closed
+//! ```
+//!
+//! The number of a connection stays its own until the last of its operations has completed, so that no completion can be
+//! taken for another connection's.
+
+use std::io;
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::task::Waker;
+
+use turbo_shard_protocol::{Closing, Tick};
+
+use crate::engine::connection_life::{ConnectionLife, Ending};
+use crate::engine::local_tasks::polls_readable;
+use crate::engine::uring_operations::{Operations, SendId};
+use crate::engine::uring_wakes::WakeTarget;
+use crate::shard::driver::Advance;
+use crate::shard::host::Host;
+
+/// Output of up to this size counts as sent, for the driver, once the kernel has been asked: a connection that is idle
+/// but for that gives its buffers back at once, while they are in the cache, and the answer of the kernel is only looked
+/// at for errors. It fits any socket's buffer unless the peer does not read.
+const SENT_AT_ONCE_BYTES_MAX: usize = 16 * 1024;
+
+/// What a connection needs after a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turned {
+    /// It waits for its operations, a wake or its deadline.
+    Waits,
+    /// Another turn, once the others had theirs.
+    Again,
+    /// Its end.
+    Ends,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Receiving {
+    /// Nothing is asked for.
+    No,
+    Yes,
+    /// It was asked to end; what comes until it has is taken all the same.
+    Cancelled,
+}
+
+struct Sending {
+    id: SendId,
+    /// The driver counts these bytes as sent already.
+    is_told: bool,
+    /// When the socket took something last.
+    since: Tick,
+}
+
+/// A connection that is served.
+pub(crate) struct Connection {
+    number: u32,
+    stream: TcpStream,
+    /// None once it has ended, and waits for its operations only.
+    life: Option<ConnectionLife>,
+    target: Arc<WakeTarget>,
+    waker: Waker,
+    receiving: Receiving,
+    /// Bytes have come since the last turn.
+    has_received: bool,
+    sending: Option<Sending>,
+    /// Operations whose last completion is due.
+    in_flight: u32,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        number: u32,
+        stream: TcpStream,
+        life: ConnectionLife,
+        target: Arc<WakeTarget>,
+    ) -> Connection {
+        let waker = target.waker();
+        Connection {
+            number,
+            stream,
+            life: Some(life),
+            target,
+            waker,
+            receiving: Receiving::No,
+            has_received: false,
+            sending: None,
+            in_flight: 0,
+        }
+    }
+
+    pub(crate) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
+    /// The connection has ended, and so have its operations: the socket may be closed.
+    pub(crate) fn is_over(&self) -> bool {
+        self.life.is_none() && self.in_flight == 0
+    }
+
+    pub(crate) fn is_serving(&self) -> bool {
+        self.life.is_some()
+    }
+
+    /// Asks for another turn.
+    pub(crate) fn wake(&self) {
+        self.target.wake_by_ref();
+    }
+
+    /// A receive has completed, for good unless there is `more` to come.
+    pub(crate) fn note_receive(&mut self, more: bool) {
+        if !more {
+            self.receiving = Receiving::No;
+            self.in_flight -= 1;
+        }
+    }
+
+    /// Takes in what the peer has sent, None being the end of it. Returns false if the connection has to end.
+    pub(crate) fn received<H: Host>(
+        &mut self,
+        host: &H,
+        now: Tick,
+        result: io::Result<Option<&[u8]>>,
+    ) -> bool {
+        let Some(life) = &mut self.life else {
+            return true;
+        };
+        match result {
+            Ok(Some(bytes)) => {
+                life.driver.receive(host.bench(), now, bytes);
+                self.has_received = true;
+                true
+            }
+            Ok(None) => {
+                life.driver.receive_eof(now);
+                true
+            }
+            // The turn asks again if it still wants to: the buffers of this turn have been given back by then.
+            Err(error) => matches!(
+                error.raw_os_error(),
+                Some(libc::ENOBUFS | libc::ECANCELED | libc::EINTR)
+            ),
+        }
+    }
+
+    /// A send has completed. Returns whether the connection needs a turn, or an error if it has to end.
+    pub(crate) fn sent(
+        &mut self,
+        operations: &mut Operations,
+        now: Tick,
+        id: SendId,
+        result: io::Result<usize>,
+    ) -> io::Result<bool> {
+        self.in_flight -= 1;
+        let sending = self.sending.take();
+        let (Some(life), Some(mut sending)) = (&mut self.life, sending) else {
+            operations.end_send(id);
+            return Ok(false);
+        };
+        let sent = match result {
+            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+            result => result,
+        };
+        let sent = sent.inspect_err(|_| operations.end_send(id))?;
+        if !sending.is_told {
+            operations.end_send(id);
+            let unsent = life.driver.output().len();
+            life.driver.consume_output(now, sent.min(unsent));
+            return Ok(true);
+        }
+        if sent < operations.unsent(id) {
+            operations.continue_send(id, sent)?;
+            sending.since = now;
+            self.sending = Some(sending);
+            self.in_flight += 1;
+            return Ok(false);
+        }
+        operations.end_send(id);
+        // The usual case: the answer is out, and nothing more is to be done until the peer sends again.
+        Ok(!life.driver.output().is_empty() || life.driver.closing() != Closing::Open)
+    }
+
+    /// A cancellation has been carried out.
+    pub(crate) fn cancelled(&mut self) {
+        self.in_flight -= 1;
+    }
+
+    /// Lets the driver answer what has come, and asks the kernel for what is needed next.
+    pub(crate) fn turn<H: Host>(
+        &mut self,
+        host: &H,
+        operations: &mut Operations,
+        now: Tick,
+    ) -> io::Result<Turned> {
+        self.target.begins_turn();
+        let write_timeout_ms = host.bench().limits.write_timeout_ms;
+        let is_stuck = self
+            .told_send_deadline(write_timeout_ms)
+            .is_some_and(|deadline| now >= deadline);
+        let Some(life) = &mut self.life else {
+            return Ok(Turned::Waits);
+        };
+        if is_stuck || !life.goes_on(host, now) {
+            if is_stuck
+                && host.bench().peer_log.pass(now)
+                && let Ok(peer) = self.stream.peer_addr()
+            {
+                log::info!("{peer} did not read its answer in time and was cut off");
+            }
+            return Ok(Turned::Ends);
+        }
+        let advance = life.driver.advance(host.bench(), now, &self.waker);
+        self.send(operations, now)?;
+        let Some(life) = &mut self.life else {
+            return Ok(Turned::Waits);
+        };
+        let is_sent = self.sending.is_none() && life.driver.output().is_empty();
+        match life.ending(is_sent) {
+            Ending::NotYet => {}
+            Ending::ShutWrite => drop(self.stream.shutdown(Shutdown::Write)),
+            // What was counted as sent has to be: the end waits for it.
+            Ending::Now if self.sending.as_ref().is_some_and(|sending| sending.is_told) => {}
+            Ending::Now => return Ok(Turned::Ends),
+        }
+        let mut turned = match advance {
+            Advance::MoreToDo => Turned::Again,
+            Advance::Settled => Turned::Waits,
+        };
+        if life.driver.wants_read() {
+            if self.receiving == Receiving::No {
+                operations.receive(self.stream.as_raw_fd(), self.number)?;
+                self.receiving = Receiving::Yes;
+                self.in_flight += 1;
+            }
+            if turned == Turned::Waits && life.has_drain_to_hear(host) {
+                turned = self.hear_of_drain(operations, now);
+            }
+        } else if self.has_received && self.receiving == Receiving::Yes {
+            // The driver has enough and more came: from here on it stays with the peer. What waits for nothing that
+            // comes needs no cancelling.
+            operations.cancel_receive(self.number)?;
+            self.receiving = Receiving::Cancelled;
+            self.in_flight += 1;
+        }
+        self.has_received = false;
+        let engine_deadline = self.told_send_deadline(write_timeout_ms);
+        if let Some(life) = &mut self.life {
+            life.driver.rest(host.bench());
+            life.arm(host, now, engine_deadline);
+        }
+        Ok(turned)
+    }
+
+    /// Ends the connection: whatever is in flight is cancelled, and owns its memory until it has completed.
+    pub(crate) fn end(
+        &mut self,
+        operations: &mut Operations,
+    ) -> io::Result<Option<ConnectionLife>> {
+        let life = self.life.take();
+        if life.is_some() {
+            if self.receiving == Receiving::Yes {
+                operations.cancel_receive(self.number)?;
+                self.receiving = Receiving::Cancelled;
+                self.in_flight += 1;
+            }
+            if let Some(sending) = &self.sending {
+                operations.cancel_send(sending.id, self.number)?;
+                self.in_flight += 1;
+            }
+        }
+        Ok(life)
+    }
+
+    /// Gives up the connection with its ring, whose operations have ended.
+    pub(crate) fn abandon(&mut self) -> Option<ConnectionLife> {
+        self.life.take()
+    }
+
+    /// Sends the output, one piece at a time.
+    fn send(&mut self, operations: &mut Operations, now: Tick) -> io::Result<()> {
+        let Some(life) = &mut self.life else {
+            return Ok(());
+        };
+        let output = life.driver.output();
+        if self.sending.is_some() || output.is_empty() {
+            return Ok(());
+        }
+        let output_len = output.len();
+        let (id, len) = operations.send(self.stream.as_raw_fd(), self.number, output)?;
+        self.in_flight += 1;
+        let is_told = len == output_len
+            && len <= SENT_AT_ONCE_BYTES_MAX
+            && life.driver.closing() == Closing::Open;
+        // Nothing counts as sent otherwise: from here on the peer is waited for.
+        life.driver
+            .consume_output(now, if is_told { len } else { 0 });
+        self.sending = Some(Sending {
+            id,
+            is_told,
+            since: now,
+        });
+        Ok(())
+    }
+
+    /// By when the peer must have taken what the driver believes to be sent.
+    fn told_send_deadline(&self, write_timeout_ms: u64) -> Option<Tick> {
+        let sending = self.sending.as_ref().filter(|sending| sending.is_told)?;
+        Some(sending.since.after_ms(write_timeout_ms))
+    }
+
+    /// Tells the driver of the drain once all that has arrived was read, and gets its answer.
+    fn hear_of_drain(&mut self, operations: &mut Operations, now: Tick) -> Turned {
+        let Some(life) = &mut self.life else {
+            return Turned::Waits;
+        };
+        // The call may let the kernel receive, so completions are looked for after it.
+        if polls_readable(self.stream.as_raw_fd()) {
+            return Turned::Waits;
+        }
+        if operations.has_news() {
+            return Turned::Again;
+        }
+        life.tell_drain(now);
+        if life.driver.closing() == Closing::Now && self.sending.is_none() {
+            return Turned::Ends;
+        }
+        // A WebSocket says goodbye.
+        if life.driver.output().is_empty() {
+            Turned::Waits
+        } else {
+            Turned::Again
+        }
+    }
+}

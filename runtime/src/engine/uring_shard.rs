@@ -1,0 +1,382 @@
+//! A `uring` shard between two enters of the kernel: what each completion leads to, and how connections begin and end. The
+//! loop itself is in `uring.rs`.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use slab::Slab;
+use turbo_shard_protocol::Tick;
+
+use crate::engine::connection_life::ConnectionLife;
+use crate::engine::local_tasks::polls_readable;
+use crate::engine::plan::{ACCEPT_PAUSE, EngineError};
+use crate::engine::uring_buffers::Chunk;
+use crate::engine::uring_connection::{Connection, Turned};
+use crate::engine::uring_operations::{Completion, Operations};
+use crate::engine::uring_wakes::Wakes;
+use crate::mailbox::Control;
+use crate::net::listener;
+use crate::service::{App, ConnectionInfo, HostedLoop};
+use crate::shard::hand_off::Intake;
+use crate::shard::host::{Host, LocalHost, Stage};
+
+/// What the shard polls besides sockets, and who is woken besides connections: numbers that no connection has.
+pub(crate) const BELL: u32 = u32::MAX;
+pub(crate) const HOSTED: u32 = u32::MAX - 1;
+pub(crate) const MAILBOX: u32 = u32::MAX - 2;
+pub(crate) const ARRIVALS: u32 = u32::MAX - 3;
+
+/// A shard's things.
+pub(crate) struct Shard<'a, A: App> {
+    /// Before the connections: nothing is in flight when their sockets are closed.
+    pub(crate) operations: Operations,
+    connections: Connections<'a, A>,
+    pub(crate) wakes: Wakes,
+    pub(crate) listener: Listening,
+    /// What other shards accept for this one, and who serves what this one accepts.
+    pub(crate) intake: &'a Intake,
+    /// The time of this turn of the loop.
+    pub(crate) now: Tick,
+    /// The hosted loop has something to run, or may have.
+    pub(crate) is_loop_due: bool,
+    /// Numbers that are to have a turn; kept for its memory.
+    pub(crate) woken: Vec<u32>,
+}
+
+/// Those that are open, or whose operations are.
+struct Connections<'a, A: App> {
+    slots: Slab<Connection>,
+    host: &'a LocalHost<A>,
+}
+
+pub(crate) struct Listening {
+    socket: TcpListener,
+    /// What every connection has as its local address, unless the listener has all of the machine's.
+    local: Option<SocketAddr>,
+    is_accepting: bool,
+    /// Accepting has failed: it goes on then.
+    pub(crate) resumes: Option<Instant>,
+}
+
+impl Listening {
+    pub(crate) fn new(socket: TcpListener) -> io::Result<Listening> {
+        // The kernel would answer "nothing there" instead of waiting. Operations on connections wait as well.
+        socket.set_nonblocking(false)?;
+        let local = socket.local_addr()?;
+        let local = (!local.ip().is_unspecified()).then_some(local);
+        Ok(Listening {
+            socket,
+            local,
+            is_accepting: false,
+            resumes: None,
+        })
+    }
+}
+
+impl<A: App> Drop for Connections<'_, A> {
+    /// A shard that is cut, or dies, still counts its connections as closed.
+    fn drop(&mut self) {
+        for mut connection in self.slots.drain() {
+            if let Some(life) = connection.abandon() {
+                self.host.leave(life.id());
+            }
+        }
+    }
+}
+
+impl<'a, A: App> Shard<'a, A> {
+    pub(crate) fn new(
+        host: &'a LocalHost<A>,
+        operations: Operations,
+        wakes: Wakes,
+        listener: Listening,
+        intake: &'a Intake,
+    ) -> Shard<'a, A> {
+        Shard {
+            operations,
+            connections: Connections {
+                slots: Slab::new(),
+                host,
+            },
+            wakes,
+            listener,
+            intake,
+            now: host.bench.clock.now(),
+            is_loop_due: false,
+            woken: Vec::new(),
+        }
+    }
+
+    pub(crate) fn host(&self) -> &'a LocalHost<A> {
+        self.connections.host
+    }
+
+    /// Nothing is left to do for a shard that has stopped accepting.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.connections.slots.is_empty() && !self.listener.is_accepting
+    }
+
+    /// Gives a connection its turn, if it is one and still serves.
+    pub(crate) fn turn(&mut self, number: u32) -> io::Result<()> {
+        let Some(slot) = self
+            .connections
+            .slots
+            .get_mut(number as usize)
+            .filter(|slot| slot.is_serving())
+        else {
+            return Ok(());
+        };
+        let (host, operations, now) = (self.connections.host, &mut self.operations, self.now);
+        // A panic ends this connection only (invariant I6).
+        match catch_unwind(AssertUnwindSafe(|| slot.turn(host, operations, now))) {
+            Ok(turned) => match turned? {
+                Turned::Waits => Ok(()),
+                Turned::Again => {
+                    slot.wake();
+                    Ok(())
+                }
+                Turned::Ends => self.end(number),
+            },
+            Err(_panic) => self.end_after_panic(number),
+        }
+    }
+
+    /// One turn of the hosted loop, if it has something to run.
+    pub(crate) fn turn_hosted(&mut self, hosted: &dyn HostedLoop) {
+        if hosted.is_ready() || (self.is_loop_due && polls_readable(hosted.fd())) {
+            hosted.turn();
+            // An edge-triggered watch tells of changes only, so what is left over is asked for.
+            self.is_loop_due = hosted.is_ready() || polls_readable(hosted.fd());
+        } else {
+            self.is_loop_due = false;
+        }
+    }
+
+    pub(crate) fn obey(&mut self, control: Control) -> io::Result<()> {
+        let host = self.connections.host;
+        let was_serving = host.stage() == Stage::Serving;
+        if was_serving && self.listener.is_accepting {
+            self.operations.cancel_accept()?;
+        }
+        if was_serving {
+            self.close_intake()?;
+        }
+        match control {
+            Control::Drain | Control::Retire if !was_serving => Ok(()),
+            Control::Retire => {
+                host.start_drain();
+                Ok(())
+            }
+            Control::Drain => {
+                let accepted = self.accept_rest();
+                host.start_drain();
+                accepted
+            }
+            Control::Stop => {
+                host.start_cut();
+                Ok(())
+            }
+        }
+    }
+
+    /// Accepts for as long as it goes well.
+    pub(crate) fn accept(&mut self) -> io::Result<()> {
+        self.operations.accept(self.listener.socket.as_raw_fd())?;
+        self.listener.is_accepting = true;
+        self.listener.resumes = None;
+        Ok(())
+    }
+
+    /// Accepts again after a failure, once its pause is over.
+    pub(crate) fn resume_accepting(&mut self) -> io::Result<()> {
+        if self.listener.is_accepting || self.connections.host.stage() != Stage::Serving {
+            self.listener.resumes = None;
+            return Ok(());
+        }
+        match self.listener.resumes {
+            Some(at) if at > Instant::now() => Ok(()),
+            _ => self.accept(),
+        }
+    }
+
+    /// Takes the connections that wait in the queue of a listener that is about to close: closing would reset them.
+    fn accept_rest(&mut self) -> io::Result<()> {
+        let mut waiting = Vec::new();
+        let socket = &self.listener.socket;
+        let accepted = socket.set_nonblocking(true).and_then(|()| {
+            listener::accept_waiting(socket, |stream, _| {
+                if stream.set_nonblocking(false).is_ok() {
+                    waiting.push(stream);
+                }
+            })
+        });
+        if let Err(error) = accepted {
+            log::warn!("connections that waited could not be accepted: {error}");
+        }
+        listener::leave_group(socket);
+        waiting
+            .into_iter()
+            .try_for_each(|stream| self.serve(stream))
+    }
+
+    pub(crate) fn complete(&mut self, completion: Completion) -> Result<(), EngineError> {
+        match completion {
+            Completion::Received {
+                connection,
+                result,
+                more,
+            } => self.received(connection, result, more).map_err(ring_failed),
+            Completion::Sent {
+                connection,
+                id,
+                result,
+            } => {
+                let slot = &mut self.connections.slots[connection as usize];
+                match slot.sent(&mut self.operations, self.now, id, result) {
+                    Ok(true) => self.turn(connection),
+                    Ok(false) => {
+                        self.forget_if_over(connection);
+                        Ok(())
+                    }
+                    Err(_) => self.end(connection),
+                }
+                .map_err(ring_failed)
+            }
+            Completion::Cancelled { connection } => {
+                // The listener's cancellation bears no connection's number.
+                if let Some(slot) = self.connections.slots.get_mut(connection as usize) {
+                    slot.cancelled();
+                    self.forget_if_over(connection);
+                }
+                Ok(())
+            }
+            Completion::Accepted { result, more } => {
+                self.listener.is_accepting = more;
+                self.accepted(result).map_err(ring_failed)
+            }
+            Completion::Polled { tag, result, more } => {
+                let fd = match (tag, self.connections.host.hosted()) {
+                    (HOSTED, Some(hosted)) => {
+                        self.is_loop_due = true;
+                        hosted.fd()
+                    }
+                    _ => self.wakes.bell(),
+                };
+                result.map_err(|error| EngineError::Setup {
+                    what: "a descriptor could not be watched",
+                    error,
+                })?;
+                if more {
+                    Ok(())
+                } else {
+                    self.operations.poll(fd, tag).map_err(ring_failed)
+                }
+            }
+        }
+    }
+
+    fn received(
+        &mut self,
+        number: u32,
+        result: io::Result<Option<Chunk>>,
+        more: bool,
+    ) -> io::Result<()> {
+        let slot = &mut self.connections.slots[number as usize];
+        slot.note_receive(more);
+        let (host, operations, now) = (self.connections.host, &mut self.operations, self.now);
+        let (result, chunk) = match result {
+            Ok(chunk) => (Ok(()), chunk),
+            Err(error) => (Err(error), None),
+        };
+        let bytes = result.map(|()| chunk.as_ref().map(|chunk| operations.bytes(chunk)));
+        let received = catch_unwind(AssertUnwindSafe(|| slot.received(host, now, bytes)));
+        if let Some(chunk) = chunk {
+            operations.recycle(chunk);
+        }
+        if !slot.is_serving() {
+            self.forget_if_over(number);
+            return Ok(());
+        }
+        match received {
+            Ok(true) => self.turn(number),
+            Ok(false) => self.end(number),
+            Err(_panic) => self.end_after_panic(number),
+        }
+    }
+
+    fn accepted(&mut self, result: io::Result<TcpStream>) -> io::Result<()> {
+        match result {
+            Ok(stream) => match self.connections.host.stage() {
+                Stage::Serving => self.place(stream),
+                Stage::Draining => self.serve(stream),
+                Stage::Cutting => Ok(()),
+            },
+            Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => Ok(()),
+            Err(error) => {
+                if self.connections.host.stage() == Stage::Serving {
+                    log::warn!("a connection could not be accepted: {error}");
+                    self.listener.resumes = Some(Instant::now() + ACCEPT_PAUSE);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Begins a connection's life on a blocking socket: the kernel waits for it, not we. A peer that has left already is
+    /// not worth a word.
+    pub(crate) fn serve(&mut self, stream: TcpStream) -> io::Result<()> {
+        let host = self.connections.host;
+        let local = self.listener.local.map_or_else(|| stream.local_addr(), Ok);
+        let (Ok(peer), Ok(local)) = (stream.peer_addr(), local) else {
+            return Ok(());
+        };
+        let Some(admission) = host.admit() else {
+            return Ok(());
+        };
+        let life = ConnectionLife::new(host, ConnectionInfo { peer, local }, admission);
+        let vacant = self.connections.slots.vacant_entry();
+        let number = u32::try_from(vacant.key()).expect("fewer than 2^32 descriptors");
+        let connection = Connection::new(number, stream, life, self.wakes.target(number));
+        host.with_table(|table| table.set_waker(admission.id(), connection.waker()));
+        vacant.insert(connection);
+        self.turn(number)
+    }
+
+    fn end_after_panic(&mut self, number: u32) -> io::Result<()> {
+        log::error!("a connection ended in a panic; the shard goes on");
+        self.end(number)
+    }
+
+    /// Ends a connection; its socket is closed once its operations have completed.
+    fn end(&mut self, number: u32) -> io::Result<()> {
+        let host = self.connections.host;
+        let slot = &mut self.connections.slots[number as usize];
+        if let Some(mut life) = slot.end(&mut self.operations)? {
+            life.driver.rest(&host.bench);
+            host.leave(life.id());
+        }
+        self.forget_if_over(number);
+        Ok(())
+    }
+
+    fn forget_if_over(&mut self, number: u32) {
+        let slots = &mut self.connections.slots;
+        if slots[number as usize].is_over() {
+            slots.remove(number as usize);
+            if slots.is_empty() {
+                // 10,000 connections that came and went must not be paid for ever after.
+                slots.shrink_to_fit();
+            }
+        }
+    }
+}
+
+pub(crate) fn ring_failed(error: io::Error) -> EngineError {
+    EngineError::Setup {
+        what: "the ring failed",
+        error,
+    }
+}

@@ -1,0 +1,174 @@
+//! A storm of connections that live and end in every way, on every arm of the engine contract: split writes, half-closes, resets
+//! in each state, answers that nobody reads, shards that die with operations in flight. Nothing may be left behind.
+//!
+//! Each act follows from its seed. TURBO_SHARD_STORM_SEED begins the storm there, TURBO_SHARD_STORM_SECONDS makes it
+//! longer, TURBO_SHARD_STORM_ENGINE keeps it to one engine (`make stress`).
+
+mod acts;
+mod dice;
+#[path = "../engine_contract/test_app.rs"]
+mod test_app;
+#[path = "../engine_contract/test_server.rs"]
+#[expect(dead_code, reason = "the contract's tests do more with it")]
+mod test_server;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use acts::{Client, answer_held};
+use dice::Dice;
+use test_server::{ARMS, Arm, TestServer};
+use turbo_shard_runtime::Mode;
+
+/// Clients at once.
+const CLIENTS: usize = 6;
+/// Acts between two deaths of a shard, on average.
+const ACTS_PER_DEATH: u64 = 400;
+/// How long a storm on all arms takes unless told otherwise.
+const SECONDS_DEFAULT: f64 = 4.0;
+
+#[test]
+fn a_storm_leaves_nothing_behind() {
+    let seed = setting("TURBO_SHARD_STORM_SEED").unwrap_or_else(seed_of_now);
+    let seconds =
+        setting("TURBO_SHARD_STORM_SECONDS").map_or(SECONDS_DEFAULT, |seconds| seconds as f64);
+    let engine = std::env::var("TURBO_SHARD_STORM_ENGINE").ok();
+    let is_wanted = |arm: &Arm| {
+        engine
+            .as_ref()
+            .is_none_or(|engine| *engine == arm.engine.to_string())
+    };
+    let arms: Vec<Arm> = ARMS.into_iter().filter(is_wanted).collect();
+    assert!(!arms.is_empty(), "no arm has the engine {engine:?}");
+    // The panics of shards that die on purpose are no news.
+    std::panic::set_hook(Box::new(print_unless_on_purpose));
+    println!("storm of seed {seed}, {seconds} s on {} arms", arms.len());
+    for arm in &arms {
+        let acts = storm(
+            *arm,
+            seed,
+            Duration::from_secs_f64(seconds / arms.len() as f64),
+        );
+        println!("{arm:?}: {acts} acts");
+    }
+}
+
+fn storm(arm: Arm, seed: u64, length: Duration) -> u64 {
+    let server = TestServer::with(arm, 2, |config| config.graceful_timeout_ms = 1000);
+    let (acts, deaths) = (AtomicU64::new(0), AtomicU64::new(0));
+    let is_over = AtomicBool::new(false);
+    let wrongs = Mutex::new(Vec::new());
+    // What is made once, when first needed, is there after the first acts.
+    for act in 0..20 {
+        let wrong = Client {
+            server: &server,
+            deaths: &deaths,
+        }
+        .play(&mut Dice::new(seed ^ act));
+        assert_eq!(wrong, Ok(()), "{arm:?}, seed {seed}");
+        answer_held(&server, &mut Dice::new(act));
+    }
+    settle(&server, seed);
+    let descriptors = open_descriptors();
+    let end = Instant::now() + length;
+    std::thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                while Instant::now() < end && wrongs.lock().unwrap().is_empty() {
+                    let act = acts.fetch_add(1, Ordering::Relaxed);
+                    let mut dice = Dice::new(seed.wrapping_add(act));
+                    if arm.mode == Mode::Shard && act % ACTS_PER_DEATH == ACTS_PER_DEATH - 1 {
+                        deaths.fetch_add(1, Ordering::SeqCst);
+                        server.seen.break_loop.store(true, Ordering::SeqCst);
+                    }
+                    if let Err(wrong) = (Client {
+                        server: &server,
+                        deaths: &deaths,
+                    })
+                    .play(&mut dice)
+                    {
+                        wrongs
+                            .lock()
+                            .unwrap()
+                            .push(format!("act {act} of seed {seed} on {arm:?}: {wrong}"));
+                    }
+                }
+                is_over.store(true, Ordering::SeqCst);
+            });
+        }
+        scope.spawn(|| {
+            let mut dice = Dice::new(seed);
+            while !is_over.load(Ordering::SeqCst) {
+                answer_held(&server, &mut dice);
+                std::thread::yield_now();
+            }
+        });
+    });
+    let wrongs = wrongs.into_inner().unwrap();
+    assert!(wrongs.is_empty(), "{}", wrongs.join("\n"));
+    server.seen.break_loop.store(false, Ordering::SeqCst);
+    settle(&server, seed);
+    until("the storm's descriptors are closed", seed, || {
+        open_descriptors() <= descriptors
+    });
+    server.handle.stop();
+    server
+        .join()
+        .unwrap_or_else(|error| panic!("{arm:?}, seed {seed}: {error}"));
+    acts.into_inner()
+}
+
+/// Waits for all connections to be gone and every request to be answered, and asks once more.
+fn settle(server: &TestServer, seed: u64) {
+    let mut dice = Dice::new(seed);
+    until("the connections are gone", seed, || {
+        answer_held(server, &mut dice);
+        server.open_connections() == 0
+    });
+    until("the server answers", seed, || acts::says_hello(server));
+    until("that connection is gone, too", seed, || {
+        server.open_connections() == 0
+    });
+}
+
+fn until(what: &str, seed: u64, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(
+            start.elapsed() < test_server::HANG,
+            "waited in vain until {what}; seed {seed}"
+        );
+        std::thread::yield_now();
+    }
+}
+
+fn open_descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+fn setting(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is {value:?}, not a number")),
+    )
+}
+
+fn seed_of_now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .subsec_nanos()
+        .into()
+}
+
+fn print_unless_on_purpose(panic: &std::panic::PanicHookInfo<'_>) {
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    if !text.is_some_and(|text| text.contains("on purpose")) {
+        eprintln!("{panic}");
+    }
+}
