@@ -11,11 +11,11 @@ use std::process::ExitCode;
 use turbo_shard_runtime::protocol::HeaderLines;
 use turbo_shard_runtime::{
     App, BoundServer, EngineChoice, EngineName, Exchange, Mode, Outcome, Place, ServerConfig,
-    Service, StartError,
+    Service, StartError, URING_FEATURES, UringFeature,
 };
 
 const USAGE: &str = "fixed_answer [--engine auto|tokio|glommio|uring] [--mode shard|steal] [--shards N] [--host ADDRESS] \
-                     [--port PORT] [--body TEXT]";
+                     [--port PORT] [--body TEXT] [--uring-without FEATURE]... (as IncrementalBuffers)";
 /// The answer to GET /users/1234, byte for byte.
 const BODY: &str = r#"{"user_id":1234,"name":"User 1234","email":"user1234@example.com"}"#;
 
@@ -114,6 +114,12 @@ fn set(config: &mut ServerConfig, app: &mut FixedApp, name: &str, value: String)
         "--host" => config.host = value,
         "--port" => config.port = value.parse().ok()?,
         "--body" => app.body = value.into_bytes(),
+        "--uring-without" => {
+            let is_named = |feature: &UringFeature| format!("{feature:?}") == value;
+            config
+                .uring_without
+                .push(URING_FEATURES.into_iter().find(is_named)?);
+        }
         _ => return None,
     }
     Some(())

@@ -269,14 +269,30 @@ impl Connection {
     pub fn consume_output(&mut self, now: Tick, n: usize) {
         if n > 0 {
             lent(&mut self.workspace).output.consume(n);
-            self.write_since = None;
-            self.half_closed_since = self.half_closed_since.map(|_| now);
-            if matches!(self.phase, Phase::Closing { .. } | Phase::Idle) && self.output().is_empty()
-            {
-                self.phase_since = now;
-            }
+            self.note_sent(now);
         }
         self.note_time(now);
+    }
+
+    /// Takes all output away, memory and all, and leaves an empty buffer for it: whoever sends it without a copy counts it
+    /// as sent. Returns where it begins in the buffer.
+    ///
+    /// # Panics
+    /// Without a workspace.
+    pub fn swap_output(&mut self, now: Tick, buffer: &mut Vec<u8>) -> usize {
+        let start = lent(&mut self.workspace).output.swap(buffer);
+        self.note_sent(now);
+        self.note_time(now);
+        start
+    }
+
+    /// Some output has left.
+    fn note_sent(&mut self, now: Tick) {
+        self.write_since = None;
+        self.half_closed_since = self.half_closed_since.map(|_| now);
+        if matches!(self.phase, Phase::Closing { .. } | Phase::Idle) && self.output().is_empty() {
+            self.phase_since = now;
+        }
     }
 
     /// The engine should read. False is backpressure: a body that the app does not consume, pipelined requests ahead of

@@ -45,6 +45,13 @@ impl SendBuffer {
         }
     }
 
+    /// Exchanges its memory for an empty one. Returns where what is still to be sent begins in it.
+    pub(crate) fn swap(&mut self, other: &mut Vec<u8>) -> usize {
+        debug_assert!(other.is_empty(), "what lies in it would be sent");
+        std::mem::swap(&mut self.bytes, other);
+        std::mem::take(&mut self.sent)
+    }
+
     /// Forgets everything and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
@@ -71,6 +78,19 @@ mod tests {
         }
         assert_eq!(buffer.unsent().len(), 1);
         assert!(buffer.capacity() <= 4 * SPENT_BYTES_MAX);
+    }
+
+    #[test]
+    fn memory_that_is_swapped_away_takes_what_is_unsent_along() {
+        let mut buffer = SendBuffer::default();
+        buffer.tail().extend_from_slice(b"abc");
+        buffer.consume(1);
+        let mut taken = Vec::new();
+        let start = buffer.swap(&mut taken);
+        assert_eq!(&taken[start..], b"bc");
+        assert_eq!(buffer.unsent(), b"");
+        buffer.tail().extend_from_slice(b"d");
+        assert_eq!(buffer.unsent(), b"d");
     }
 
     #[test]

@@ -25,10 +25,11 @@ use crate::engine::uring_wakes::WakeTarget;
 use crate::shard::driver::Advance;
 use crate::shard::host::Host;
 
-/// Output of up to this size counts as sent, for the driver, once the kernel has been asked: a connection that is idle
-/// but for that gives its buffers back at once, while they are in the cache, and the answer of the kernel is only looked
-/// at for errors. It fits any socket's buffer unless the peer does not read.
-const SENT_AT_ONCE_BYTES_MAX: usize = 16 * 1024;
+/// Output of up to this size is copied into its send, which is cheaper than to exchange buffers that are in the cache.
+///
+/// What was copied or exchanged counts as sent for the driver at once, so that a connection that is idle but for that gives
+/// its buffers back while they are warm; the engine sees to it that the peer takes it in time.
+const COPIED_BYTES_MAX: usize = 8 * 1024;
 
 /// What a connection needs after a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -287,19 +288,32 @@ impl Connection {
         let Some(life) = &mut self.life else {
             return Ok(());
         };
-        let output = life.driver.output();
-        if self.sending.is_some() || output.is_empty() {
+        let output_len = life.driver.output().len();
+        if self.sending.is_some() || output_len == 0 {
             return Ok(());
         }
-        let output_len = output.len();
-        let (id, len) = operations.send(self.stream.as_raw_fd(), self.number, output)?;
+        let (socket, driver) = (self.stream.as_raw_fd(), &mut life.driver);
+        // A connection that is about to end has to know when its last bytes have left.
+        let goes_on = driver.closing() == Closing::Open;
+        let swapped = (goes_on && output_len > COPIED_BYTES_MAX)
+            .then(|| {
+                operations.swap_and_send(socket, self.number, |buffer| {
+                    driver.swap_output(now, buffer)
+                })
+            })
+            .transpose()?
+            .flatten();
+        let (id, is_told) = match swapped {
+            Some(id) => (id, true),
+            None => {
+                let (id, len) = operations.send(socket, self.number, driver.output())?;
+                let is_told = goes_on && len == output_len && len <= COPIED_BYTES_MAX;
+                // Nothing counts as sent otherwise: from here on the peer is waited for.
+                driver.consume_output(now, if is_told { len } else { 0 });
+                (id, is_told)
+            }
+        };
         self.in_flight += 1;
-        let is_told = len == output_len
-            && len <= SENT_AT_ONCE_BYTES_MAX
-            && life.driver.closing() == Closing::Open;
-        // Nothing counts as sent otherwise: from here on the peer is waited for.
-        life.driver
-            .consume_output(now, if is_told { len } else { 0 });
         self.sending = Some(Sending {
             id,
             is_told,

@@ -19,9 +19,12 @@ use crate::engine::uring_buffers::{Chunk, GROUP, ProvidedBuffers};
 use crate::engine::uring_features::{Features, UringFeature};
 use crate::engine::uring_ring::Ring;
 
-/// Bytes that one send takes along. They are copied, so that the connection may go on writing its output meanwhile; a
-/// larger answer is sent in several.
+/// Bytes that one send takes along where they are copied; more is sent in several. Also the largest buffer that is kept.
 pub(crate) const SEND_BYTES_MAX: usize = 64 * 1024;
+/// Bytes that one operation is asked for: its length has 32 bits.
+const ONE_SEND_BYTES_MAX: usize = 1 << 30;
+/// Bytes to send that wait for the end of the turn. More are handed over before, while the cache still has them.
+const QUEUED_BYTES_MAX: usize = 128 * 1024;
 /// Buffers of sends that are kept for the next one: what one turn needs. Worst case per shard: 256 x 64 KiB = 16 MiB,
 /// after a turn of large answers to as many peers.
 const SPARE_BUFFERS_MAX: usize = 256;
@@ -94,6 +97,8 @@ pub(crate) struct Operations {
     next: usize,
     /// Operations whose last completion has not been taken.
     in_flight: usize,
+    /// Bytes of sends that were not handed over yet, about.
+    queued_bytes: usize,
     has_multishot_receive: bool,
 }
 
@@ -119,6 +124,7 @@ impl Operations {
             completions: Vec::new(),
             next: 0,
             in_flight: 0,
+            queued_bytes: 0,
             has_multishot_receive: features.has(UringFeature::MultishotReceive),
         })
     }
@@ -157,23 +163,28 @@ impl Operations {
         bytes: &[u8],
     ) -> io::Result<(SendId, usize)> {
         let len = bytes.len().min(SEND_BYTES_MAX);
-        let mut buffer = self
-            .memory
-            .spare
-            .pop()
-            .unwrap_or_else(|| Vec::with_capacity(SEND_BYTES_INITIAL));
+        let mut buffer = self.spare_buffer();
         buffer.extend_from_slice(&bytes[..len]);
-        let send = SendBuffer {
-            connection,
-            bytes: buffer,
-            sent: 0,
-            fd: socket,
-        };
-        let id = SendId(
-            u32::try_from(self.memory.sends.insert(send)).expect("fewer than 2^32 connections"),
-        );
-        self.push_send(id)?;
-        Ok((id, len))
+        Ok((self.send_buffer(socket, connection, buffer, 0)?, len))
+    }
+
+    /// Sends what `swap` puts in the place of an empty buffer, from where it says on.
+    pub(crate) fn swap_and_send(
+        &mut self,
+        socket: RawFd,
+        connection: u32,
+        swap: impl FnOnce(&mut Vec<u8>) -> Option<usize>,
+    ) -> io::Result<Option<SendId>> {
+        let mut buffer = self.spare_buffer();
+        match swap(&mut buffer) {
+            Some(start) => self
+                .send_buffer(socket, connection, buffer, start)
+                .map(Some),
+            None => {
+                self.memory.spare.push(buffer);
+                Ok(None)
+            }
+        }
     }
 
     /// The socket took a part: sends the rest.
@@ -185,7 +196,7 @@ impl Operations {
     /// A send has completed and is not continued.
     pub(crate) fn end_send(&mut self, id: SendId) {
         let mut buffer = self.memory.sends.remove(id.0 as usize).bytes;
-        if self.memory.spare.len() < SPARE_BUFFERS_MAX {
+        if self.memory.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= SEND_BYTES_MAX {
             buffer.clear();
             self.memory.spare.push(buffer);
         }
@@ -213,7 +224,7 @@ impl Operations {
         self.ring.submit_and_wait(u32::from(waits), timeout)?;
         debug_assert_eq!(self.next, self.completions.len(), "all were taken before");
         self.completions.clear();
-        self.next = 0;
+        (self.next, self.queued_bytes) = (0, 0);
         self.ring.take_completions(&mut self.completions);
         Ok(())
     }
@@ -247,12 +258,43 @@ impl Operations {
         self.in_flight
     }
 
+    fn spare_buffer(&mut self) -> Vec<u8> {
+        let spare = self.memory.spare.pop();
+        spare.unwrap_or_else(|| Vec::with_capacity(SEND_BYTES_INITIAL))
+    }
+
+    fn send_buffer(
+        &mut self,
+        fd: RawFd,
+        connection: u32,
+        bytes: Vec<u8>,
+        sent: usize,
+    ) -> io::Result<SendId> {
+        let send = SendBuffer {
+            connection,
+            bytes,
+            sent,
+            fd,
+        };
+        let number = u32::try_from(self.memory.sends.insert(send));
+        let id = SendId(number.expect("fewer than 2^32 connections"));
+        self.push_send(id)?;
+        Ok(id)
+    }
+
     fn push_send(&mut self, id: SendId) -> io::Result<()> {
         let send = &self.memory.sends[id.0 as usize];
         let unsent = &send.bytes[send.sent..];
-        let entry = opcode::Send::new(Fd(send.fd), unsent.as_ptr(), unsent.len() as u32)
-            .flags(libc::MSG_NOSIGNAL);
-        self.push(entry.build(), Kind::Send, id.0)
+        let len = unsent.len().min(ONE_SEND_BYTES_MAX);
+        let entry =
+            opcode::Send::new(Fd(send.fd), unsent.as_ptr(), len as u32).flags(libc::MSG_NOSIGNAL);
+        self.push(entry.build(), Kind::Send, id.0)?;
+        self.queued_bytes += len;
+        if self.queued_bytes >= QUEUED_BYTES_MAX {
+            self.queued_bytes = 0;
+            self.ring.submit()?;
+        }
+        Ok(())
     }
 
     fn cancel_named(&mut self, name: u64, connection: u32) -> io::Result<()> {

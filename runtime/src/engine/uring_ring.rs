@@ -93,7 +93,7 @@ impl Ring {
             if unsafe { self.ring.submission().push(entry) }.is_ok() {
                 return Ok(());
             }
-            self.enter(0, EnterFlags::empty(), None)?;
+            self.submit()?;
         }
         Err(io::ErrorKind::ResourceBusy.into())
     }
@@ -101,6 +101,11 @@ impl Ring {
     /// Whether operations wait to be handed over.
     pub(crate) fn has_submissions(&mut self) -> bool {
         !self.ring.submission().is_empty()
+    }
+
+    /// Hands over what was pushed, without a look at what has been completed.
+    pub(crate) fn submit(&mut self) -> io::Result<()> {
+        self.enter(0, EnterFlags::empty(), None)
     }
 
     /// Hands over what was pushed, and waits for at least `want` completions, but no longer than `timeout`.

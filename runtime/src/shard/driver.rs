@@ -87,6 +87,15 @@ impl Driver {
         either!(self, one => one.consume_output(now, n));
     }
 
+    /// Takes all output away with its memory, leaving an empty buffer, and counts it as sent. Returns where it begins; None
+    /// where there is only [`output`](Driver::output) to copy from.
+    pub(crate) fn swap_output(&mut self, now: Tick, buffer: &mut Vec<u8>) -> Option<usize> {
+        match self {
+            Driver::Http(http) => Some(http.swap_output(now, buffer)),
+            Driver::WebSocket(_) => None,
+        }
+    }
+
     pub(crate) fn wants_read(&self) -> bool {
         either!(self, one => one.wants_read())
     }

@@ -156,6 +156,10 @@ impl HttpDriver {
         self.connection.consume_output(now, n);
     }
 
+    pub(crate) fn swap_output(&mut self, now: Tick, buffer: &mut Vec<u8>) -> usize {
+        self.connection.swap_output(now, buffer)
+    }
+
     pub(crate) fn wants_read(&self) -> bool {
         self.connection.wants_read()
     }
