@@ -286,6 +286,13 @@ impl Connection {
         start
     }
 
+    /// Output that was counted as sent before is leaving only now: a peer that is silent meanwhile is not idle but reading, and
+    /// what is to be sent next has not been refused yet.
+    pub fn output_leaves_late(&mut self, now: Tick) {
+        self.note_sent(now);
+        self.note_time(now);
+    }
+
     /// Some output has left.
     fn note_sent(&mut self, now: Tick) {
         self.write_since = None;

@@ -175,6 +175,8 @@ impl Connection {
             life.driver.consume_output(now, sent.min(unsent));
             return Ok(true);
         }
+        // Until now the peer was neither idle nor refusing what comes next.
+        life.driver.output_leaves_late(now);
         if sent < operations.unsent(id) {
             operations.continue_send(id, sent)?;
             sending.since = now;
@@ -207,6 +209,10 @@ impl Connection {
         let Some(life) = &mut self.life else {
             return Ok(Turned::Waits);
         };
+        if self.sending.as_ref().is_some_and(|sending| sending.is_told) {
+            // Only the engine knows how long the peer has taken nothing.
+            life.driver.output_leaves_late(now);
+        }
         if is_stuck || !life.goes_on(host, now) {
             if is_stuck
                 && host.bench().peer_log.pass(now)

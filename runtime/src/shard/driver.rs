@@ -96,6 +96,11 @@ impl Driver {
         }
     }
 
+    /// Output that was counted as sent before is leaving only now.
+    pub(crate) fn output_leaves_late(&mut self, now: Tick) {
+        either!(self, one => one.output_leaves_late(now));
+    }
+
     pub(crate) fn wants_read(&self) -> bool {
         either!(self, one => one.wants_read())
     }

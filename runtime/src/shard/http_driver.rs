@@ -160,6 +160,10 @@ impl HttpDriver {
         self.connection.swap_output(now, buffer)
     }
 
+    pub(crate) fn output_leaves_late(&mut self, now: Tick) {
+        self.connection.output_leaves_late(now);
+    }
+
     pub(crate) fn wants_read(&self) -> bool {
         self.connection.wants_read()
     }

@@ -175,6 +175,10 @@ impl WebSocketDriver {
         self.websocket.consume_output(now, n);
     }
 
+    pub(crate) fn output_leaves_late(&mut self, now: Tick) {
+        self.websocket.output_leaves_late(now);
+    }
+
     pub(crate) fn wants_read(&self) -> bool {
         self.websocket.wants_read()
     }

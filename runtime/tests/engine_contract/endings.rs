@@ -134,3 +134,35 @@ fn connections_beyond_the_limit_get_503() {
         assert_eq!(get(&mut held[0], "/hello").status, 200);
     });
 }
+
+#[test]
+fn a_peer_that_reads_slowly_is_not_idle() {
+    on_every_arm(|arm| {
+        let server = TestServer::with(arm, 1, |config| {
+            config.limits.keep_alive_timeout_ms = 50;
+        });
+        let mut stream = server.connect();
+        socket2::SockRef::from(&stream)
+            .set_recv_buffer_size(128 * 1024)
+            .unwrap();
+        stream
+            .write_all(b"GET /held HTTP/1.1\r\nHost: test\r\n\r\n")
+            .unwrap();
+        // More than the sockets hold: the answer is on its way for as long as it is not read.
+        let body = vec![b'x'; 16 << 20];
+        server.held().whole(200, HeaderLines::new(), body.clone());
+        let start = std::time::Instant::now();
+        let mut some = [0; 4096];
+        let mut read = stream.read(&mut some).unwrap();
+        while start.elapsed() < std::time::Duration::from_millis(200) {
+            std::thread::park_timeout(std::time::Duration::from_millis(5));
+            read += stream.read(&mut some).unwrap();
+        }
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).unwrap();
+        assert!(
+            read + rest.len() > body.len(),
+            "{arm:?}: the answer was cut"
+        );
+    });
+}

@@ -228,6 +228,15 @@ impl WebSocket {
         self.note_time(now);
     }
 
+    /// Output that was counted as sent before is leaving only now: what is to be sent next has not been refused yet.
+    pub fn output_leaves_late(&mut self, now: Tick) {
+        self.write_since = None;
+        if matches!(self.phase, Phase::Ending { .. }) && self.output().is_empty() {
+            self.phase_since = now;
+        }
+        self.note_time(now);
+    }
+
     /// Messages go both ways. False from our own close or drain on: then [`next_event`](WebSocket::next_event) yields no
     /// message any more, and has to be called whether or not the app has room for one, to hear of the peer's close.
     pub fn is_open(&self) -> bool {
