@@ -55,6 +55,8 @@ struct Sending {
     id: SendId,
     /// The driver counts these bytes as sent already.
     is_told: bool,
+    /// The driver may have held something back for want of room: it has a turn when the bytes are out, not before.
+    is_awaited: bool,
     /// When the socket took something last.
     since: Tick,
 }
@@ -184,7 +186,8 @@ impl Connection {
         }
         operations.end_send(id);
         // The usual case: the answer is out, and nothing more is to be done until the peer sends again.
-        Ok(!life.driver.output().is_empty() || life.driver.closing() != Closing::Open)
+        let has_more = !life.driver.output().is_empty() || life.driver.closing() != Closing::Open;
+        Ok(sending.is_awaited || has_more)
     }
 
     /// A cancellation has been carried out.
@@ -217,7 +220,7 @@ impl Connection {
             return Ok(Turned::Ends);
         }
         let advance = life.driver.advance(host.bench(), now, &self.waker);
-        self.send(operations, now)?;
+        self.send(host.bench().limits.output_bytes_high, operations, now)?;
         let Some(life) = &mut self.life else {
             return Ok(Turned::Waits);
         };
@@ -284,7 +287,12 @@ impl Connection {
     }
 
     /// Sends the output, one piece at a time.
-    fn send(&mut self, operations: &mut Operations, now: Tick) -> io::Result<()> {
+    fn send(
+        &mut self,
+        output_bytes_high: usize,
+        operations: &mut Operations,
+        now: Tick,
+    ) -> io::Result<()> {
         let Some(life) = &mut self.life else {
             return Ok(());
         };
@@ -317,6 +325,7 @@ impl Connection {
         self.sending = Some(Sending {
             id,
             is_told,
+            is_awaited: output_len > COPIED_BYTES_MAX || output_len >= output_bytes_high,
             since: now,
         });
         Ok(())
