@@ -42,7 +42,7 @@ run: build ## serve examples/multi_route_app.py, one shard per core (ARGS='--por
 	.venv/bin/turbo-shard multi_route_app:app --app-dir examples $(ARGS)
 
 .PHONY: test
-test: build test-rust test-bridge test-python ## every test
+test: build test-rust test-bridge test-python test-gil ## every test
 
 .PHONY: test-rust
 test-rust: ## the Rust tests of the runtime; they need no Python
@@ -60,6 +60,11 @@ test-bridge: bootstrap ## the unit tests of the Python bridge's Rust side
 .PHONY: test-python
 test-python: build ## the Python tests, against the wheel just built (PYTEST_ARGS='-k name')
 	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips $(PYTEST_ARGS)
+
+.PHONY: test-gil
+test-gil: build ## --mode process on a Python with a GIL, which is built the first time (2 to 3 minutes, and the server's wheel)
+	@scripts/install_gil_build.sh
+	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips tests/gil_build $(PYTEST_ARGS)
 
 # The sanitizer is part of the toolchain, but only a nightly one may be told of it without this variable. glommio leaves
 # memory behind when an executor ends, so leaks are looked for in the storm only.
@@ -84,7 +89,7 @@ lint: bootstrap ## formatting, clippy, ruff, mypy and shellcheck; changes nothin
 	$(PYTHON_VENV) -m ruff check .
 	$(PYTHON_VENV) -m ruff format --check .
 	$(PYTHON_VENV) -m mypy
-	cd bench && ../$(PYTHON_VENV) -m mypy --strict smoke.py frameworks.py asgi_cost.py lab
+	cd bench && ../$(PYTHON_VENV) -m mypy --strict run.py smoke.py frameworks.py asgi_cost.py advice.py validate_simulation.py lab
 	.venv/bin/shellcheck --external-sources .ci/run scripts/*.sh bench/peers/*.sh
 
 .PHONY: format
@@ -92,6 +97,11 @@ format: bootstrap ## put Rust and Python sources into their form
 	cargo fmt --all
 	$(PYTHON_VENV) -m ruff check --fix .
 	$(PYTHON_VENV) -m ruff format .
+
+.PHONY: bench
+bench: build ## shard, steal and process mode and peers, scenario by scenario; under 15 minutes (BENCH_ARGS='--list')
+	cargo build $(LOCKED) --release --package turbo-load
+	$(PYTHON_VENV) bench/run.py $(BENCH_ARGS)
 
 .PHONY: bench-smoke
 bench-smoke: build ## are the goals met here? two minutes, every body checked (BENCH_ARGS='--no-peers')
@@ -109,6 +119,15 @@ bench-asgi-cost: build ## where the time of a raw ASGI request goes; two minutes
 	cargo build $(LOCKED) --release --package turbo-load
 	cargo build $(LOCKED) --release --package turbo-shard-runtime --example fixed_answer
 	$(PYTHON_VENV) bench/asgi_cost.py $(BENCH_ARGS)
+
+.PHONY: bench-simulation
+bench-simulation: build ## how far is turbo-shard simulate from measurements, and what it predicts; four minutes
+	cargo build $(LOCKED) --release --package turbo-load
+	$(PYTHON_VENV) bench/validate_simulation.py $(BENCH_ARGS)
+
+.PHONY: check-report
+check-report: build ## look at the HTML report in headless Chromium, which this installs; pictures in target/report
+	@scripts/check_report.sh
 
 .PHONY: clean
 clean: ## remove what was built here; the cached interpreter stays

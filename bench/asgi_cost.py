@@ -3,7 +3,7 @@
     bench/asgi_cost.py                 measures, prints the table, writes bench/results/asgi-cost/
     bench/asgi_cost.py --write-docs    puts the figures of the last run into docs/benchmarks.md
 
-Takes about two minutes. Runs on .venv/bin/python or any Python from 3.11 on.
+Takes about two minutes. Runs on .venv/bin/python.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from lab.arms import ENGINES
 from lab.cost_steps import EXTRAS, FIXED, STEPS, cost_arms, cost_of
 from lab.doubts import doubts, is_broken
 from lab.entry import own_command, prepare, run, say, write_docs
-from lab.generator import Load, example_command
 from lab.places import FIXED_ANSWER, RESULTS, ROOT
 from lab.rounds import run_rounds
+from lab.under_test import example_command
+
+from turbo_shard.lab.generator import Load
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
@@ -50,7 +52,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     if min(chosen.rounds, chosen.connections) < 1:
         raise SystemExit("bench: rounds and connections are 1 or more")
     here = prepare([FIXED_ANSWER], "bench-asgi-cost", with_peers=False)
-    load = Load(chosen.connections, chosen.seconds, chosen.warm_up_seconds, here.load_core)
+    load = Load(chosen.connections, chosen.seconds, chosen.warm_up_seconds, (here.load_core,))
     arms = run_rounds(cost_arms(chosen.engine), chosen.rounds, load, [here.server_core], say)
     return {
         "name": chosen.name,

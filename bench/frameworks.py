@@ -19,12 +19,14 @@ from lab.arms import ENGINES
 from lab.doubts import doubts, is_broken
 from lab.entry import own_command, prepare, run, say, write_docs
 from lab.figures import Figure, ratio
-from lab.generator import Load, example_command
 from lab.machine import cores_for_servers
 from lab.places import RESULTS, ROOT
 from lab.rounds import ArmRuns, run_rounds
 from lab.scaling import scaling
 from lab.scenarios import Scenario, against_peers
+from lab.under_test import example_command
+
+from turbo_shard.lab.generator import Load
 
 SCENARIOS = tuple(one.key for one in [*against_peers(ENGINES), *scaling(ENGINES[0])])
 # Some peers stall now and then; a run that waits longer for an answer is not worth its time.
@@ -72,8 +74,8 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
         chosen.connections,
         chosen.seconds,
         chosen.warm_up_seconds,
-        here.load_core,
-        ANSWER_TIMEOUT_S,
+        (here.load_core,),
+        answer_timeout_seconds=ANSWER_TIMEOUT_S,
     )
     figures: list[Figure] = []
     arms: list[ArmRuns] = []

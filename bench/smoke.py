@@ -4,7 +4,7 @@
     bench/smoke.py --write-docs    puts the figures of the last run into docs/benchmarks.md and README.md
 
 It ends with status 0 whatever the figures are, and with 1 if an answer was wrong or a server of ours broke. Anything
-that a peer cannot do is listed with its error. Runs on .venv/bin/python or any Python from 3.11 on.
+that a peer cannot do is listed with its error. Runs on .venv/bin/python.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from lab.arms import ENGINES, USER, throughput_arms
 from lab.doubts import doubts, is_broken
 from lab.entry import own_command, prepare, run, say, write_docs
 from lab.figures import Figure, idle_figures, start_figures, throughput_figures
-from lab.generator import Load, example_command
 from lab.idleness import Idleness, measure_idleness
 from lab.places import FIXED_ANSWER, RESULTS, ROOT
 from lab.rounds import ArmRuns, run_rounds
 from lab.start import Starts, measure_starts
+from lab.under_test import example_command
+
+from turbo_shard.lab.generator import Load
 
 PARTS = ("throughput", "idle", "start")
 
@@ -61,7 +63,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
         raise SystemExit("bench: rounds, connections and runs are 1 or more")
     with_peers = "throughput" in chosen.only and not chosen.no_peers
     here = prepare([FIXED_ANSWER], "bench-smoke", with_peers)
-    load = Load(chosen.connections, chosen.seconds, chosen.warm_up_seconds, here.load_core)
+    load = Load(chosen.connections, chosen.seconds, chosen.warm_up_seconds, (here.load_core,))
     arms: list[ArmRuns] = []
     idle: list[Idleness] = []
     starts: list[Starts] = []

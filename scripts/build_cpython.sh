@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Builds a free-threaded CPython from Debian's source package and prints the interpreter's path.
 #
+#     scripts/build_cpython.sh               a free-threaded one
+#     scripts/build_cpython.sh --with-gil    an ordinary one, which the tests of `--mode process` need (make test-gil)
+#
 # apt fetches the package through a private configuration that reuses the mirrors and proxies of this machine, and checks
 # it against the Debian archive key. The interpreter is cached; it appears under its final name only when it is complete.
 set -euo pipefail
@@ -22,10 +25,23 @@ readonly BUILD_PACKAGES=(
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/turbo-shard
 
+case ${1:-} in
+    '') kind=free-threaded suffix=t options=(--disable-gil) ;;
+    --with-gil) kind=ordinary suffix='' options=() ;;
+    *) fail "unknown option $1; the only one is --with-gil" ;;
+esac
+program=python3.13$suffix
+
+is_of_the_kind() {
+    local found=ordinary
+    if is_free_threaded "$1"; then found=free-threaded; fi
+    [ "$found" = "$kind" ]
+}
+
 cached_interpreter() {
     local python
-    for python in "$cache"/cpython-*t/bin/python3.13t; do
-        if [ -x "$python" ] && interpreter_works "$python" && is_free_threaded "$python"; then
+    for python in "$cache"/cpython-*"$suffix/bin/$program"; do
+        if [ -x "$python" ] && interpreter_works "$python" && is_of_the_kind "$python"; then
             printf '%s\n' "$python"
             return 0
         fi
@@ -76,17 +92,17 @@ build() {
     local archive version final staged
     step "fetching the source of ${SOURCE_PACKAGE} from Debian ${SUITE} (signature checked)"
     fetch_source || fail "none of this machine's apt mirrors gave ${SOURCE_PACKAGE} of Debian ${SUITE};" \
-        "set PYTHON=/path/to/python3.13t or install uv"
+        "set PYTHON=/path/to/$program or install uv"
     archive=$(echo "$work"/source/"${SOURCE_PACKAGE}"_*.orig.tar.xz)
     version=$(basename "$archive" .orig.tar.xz)
     version=${version#"${SOURCE_PACKAGE}"_}
-    final=$cache/cpython-${version}t
+    final=$cache/cpython-${version}${suffix}
 
-    step "building free-threaded CPython ${version} (2 to 3 minutes on two cores)"
+    step "building ${kind} CPython ${version} (2 to 3 minutes on two cores)"
     mkdir "$work/build"
     tar -xJf "$archive" -C "$work/build" --strip-components=1
     cd "$work/build"
-    logged "$log" ./configure --disable-gil --with-ensurepip=install --disable-test-modules \
+    logged "$log" ./configure "${options[@]}" --with-ensurepip=install --disable-test-modules \
         --prefix="$final" CFLAGS=-O3 || fail "CPython's configure failed; see the lines above"
     logged "$log" make -j "$(nproc)" || fail "CPython did not compile; see the lines above"
     staged=$work/staged
@@ -95,15 +111,15 @@ build() {
     # Only a complete tree gets the final name, and in one step: an interrupted build is never taken for a good one.
     rm -rf "$final"
     mv "$staged$final" "$final"
-    interpreter_works "$final/bin/python3.13t" ||
-        fail "the new interpreter does not work: $(interpreter_fault "$final/bin/python3.13t")"
-    printf '%s\n' "$final/bin/python3.13t"
+    interpreter_works "$final/bin/$program" ||
+        fail "the new interpreter does not work: $(interpreter_fault "$final/bin/$program")"
+    printf '%s\n' "$final/bin/$program"
 }
 
 main() {
     cached_interpreter && return 0
     { command -v apt-get && command -v dpkg-query; } >/dev/null ||
-        fail "no free-threaded Python found, and without apt none can be built here;" \
+        fail "no ${kind} Python found, and without apt none can be built here;" \
             "set PYTHON=/path/to/python3.13t or install uv"
     mkdir -p "$cache"
     # Two set-ups at once: the second one waits and then finds the first one's interpreter.

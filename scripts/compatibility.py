@@ -27,7 +27,7 @@ RESULTS = ROOT / "docs" / "compatibility.json"
 PAGE = ROOT / "docs" / "compatibility.md"
 BEGIN, END = "<!-- compatibility:begin -->", "<!-- compatibility:end -->"
 
-ARMS = ("shard-tokio", "shard-glommio", "shard-uring", "steal-tokio")
+ARMS = ("shard-tokio", "shard-glommio", "shard-uring", "steal-tokio", "process-tokio")
 COLUMNS = ("framework", "Python", *(f"`{arm}`" for arm in ARMS), "with")
 
 

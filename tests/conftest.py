@@ -24,12 +24,22 @@ class Arm(NamedTuple):
     def options(self) -> tuple[str, ...]:
         return ("--mode", self.mode, "--engine", self.engine)
 
+    @property
+    def loop_thread(self) -> str:
+        """Name of the thread that the first event loop runs on."""
+        return {"shard": "shard-0", "process": "MainThread"}.get(self.mode, "asyncio-0")
+
+    def shards_in_one_process(self, count: int) -> tuple[str, str]:
+        """So many shards, for an app whose memory tells a test what all of them do: worker processes share none."""
+        return ("--shards", str(1 if self.mode == "process" else count))
+
 
 ARMS = [
     Arm("shard", "tokio"),
     Arm("shard", "glommio"),
     Arm("shard", "uring"),
     Arm("steal", "tokio"),
+    Arm("process", "tokio"),
 ]
 if IS_REFERENCE:
     # In the place of all of them, and for the tests of frameworks alone.
@@ -121,3 +131,15 @@ def start_server(gates: Path) -> Iterator[StartServer]:
     left = [server for server in started if server.process.poll() is None]
     statuses = [server.stop() for server in left]
     assert not any(statuses), [server.log for server in left]
+
+
+@pytest.fixture
+def start_workers(start_server: StartServer, gates: Path) -> StartServer:
+    """Starts tests/apps/process_app.py with so many worker processes, and its gate closed."""
+
+    def start(*options: str, workers: int = 2, **settings: object) -> ServerProcess:
+        (gates / "slow").unlink(missing_ok=True)
+        arguments = ("--mode", "process", "--shards", str(workers), *options)
+        return start_server("process_app:app", *arguments, **settings)
+
+    return start

@@ -43,6 +43,14 @@ def environment(**variables: str) -> dict[str, str]:
     return plain | variables
 
 
+def is_worker(pid: str) -> bool:
+    """Whether this child of a server serves too; an app may have children of its own."""
+    try:
+        return b"turbo_shard.process_mode.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False
+
+
 def run_command(
     *arguments: str, cwd: Path | None = None, **variables: str
 ) -> subprocess.CompletedProcess[str]:
@@ -123,6 +131,13 @@ class ServerProcess:
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    @property
+    def serving_pids(self) -> list[int]:
+        """The processes that answer: the workers of mode process, or the server itself."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        workers = [int(child) for child in children if is_worker(child)]
+        return workers or [self.pid]
 
     @property
     def log(self) -> str:

@@ -172,7 +172,8 @@ class Served(NamedTuple):
 
 
 SERVED = [
-    *(Served("asgi", arm, ("--shards", str(SHARDS))) for arm in ARMS),
+    # A worker process has one instance, and modules of its own, whatever it is told.
+    *(Served("asgi", arm, ("--shards", str(SHARDS))) for arm in ARMS if arm.mode != "process"),
     *(Served("app", arm, PER_SHARD) for arm in ARMS if arm.mode == "shard"),
 ]
 

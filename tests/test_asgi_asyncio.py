@@ -37,8 +37,8 @@ def server(arm: Arm) -> Iterator[ServerProcess]:
 
 
 def test_app_runs_in_a_task_on_a_running_loop(server: ServerProcess, arm: Arm) -> None:
-    thread = "shard-0" if arm.mode == "shard" else "asyncio-0"
-    assert ask(server, "/do/loop") == {"same": True, "seen": (True, True), "thread": thread}
+    seen = {"same": True, "seen": (True, True), "thread": arm.loop_thread}
+    assert ask(server, "/do/loop") == seen
     assert ask(server, "/do/never-waits") == {"has_task": True, "has_loop": True}
 
 
@@ -103,7 +103,12 @@ def test_exception_in_a_callback_reaches_the_loops_handler(server: ServerProcess
     assert ask(server, "/do/never-waits")["has_loop"] is True
 
 
-def test_signal_handlers_are_refused_with_the_reason(server: ServerProcess) -> None:
+def test_signal_handlers_are_for_the_main_thread(server: ServerProcess, arm: Arm) -> None:
+    if arm.mode == "process":
+        assert ask(server, "/do/signal-handler") == "told of SIGUSR1"
+        kind, text = ask(server, "/do/stop-handler")
+        assert (kind, "SIGINT and SIGTERM are the server's" in text) == ("RuntimeError", True)
+        return
     kind, text = ask(server, "/do/signal-handler")
     assert kind == "RuntimeError"
     assert "not on the main thread" in text

@@ -58,10 +58,11 @@ def test_server_keeps_little_of_what_is_not_read(arm: Arm, start_server: StartSe
     """With small socket buffers nearly all that the app got rid of would have to lie in the server."""
     server = start_server("asgi_app:app", *arm.options, "--shards", "1")
     act = Act(server, "flood")
-    before = resident_bytes(server.pid)
+    (pid,) = server.serving_pids
+    before = resident_bytes(pid)
     clients = [RawClient(server).get(act.target) for _ in range(20)]
     stands_still(act)
-    grown = resident_bytes(server.pid) - before
+    grown = resident_bytes(pid) - before
     for client in clients:
         client.socket.close()
     # Per connection: what may be queued, the output buffer, and allocators' slack.

@@ -59,6 +59,8 @@ def test_each_instance_has_a_lifespan_of_its_own(arm: Arm) -> None:
         assert len(told(server.log, "startup")) == 3
     prefix = "shard" if arm.mode == "shard" else "asyncio"
     threads = [f"{prefix}-{number}" for number in range(3)]
+    if arm.mode == "process":
+        threads = [arm.loop_thread] * 3
     assert (told(server.log, "startup"), told(server.log, "shutdown")) == (threads, threads)
 
 
@@ -122,8 +124,10 @@ def test_app_that_waits_after_its_failed_startup_is_cancelled(arm: Arm) -> None:
 def test_startup_of_a_later_instance_that_fails_stops_everything(arm: Arm) -> None:
     log = refused(arm, "fails-later", "--app-per-shard", "always", shards=3)
     assert "the app's lifespan startup failed: no room for a second" in log
-    first = "shard-0" if arm.mode == "shard" else "asyncio-0"
-    assert told(log, "shutdown") == [first], "what has started is shut down"
+    assert log.count("no room for a second") == 1
+    # Worker processes start side by side: the first may be told to stop before it has started.
+    shut_down = told(log, "shutdown")
+    assert shut_down == [arm.loop_thread] or (arm.mode == "process" and not shut_down)
 
 
 @pytest.mark.parametrize("how", ["unknown", "returns"])

@@ -36,7 +36,7 @@ IDLE_WINDOW_S = 0.5
 @pytest.fixture
 def server(arm: Arm) -> Iterator[ServerProcess]:
     """Two shards, and little patience at the end."""
-    options = (*arm.options, "--shards", "2", "--graceful-timeout", "1")
+    options = (*arm.options, *arm.shards_in_one_process(2), "--graceful-timeout", "1")
     with ServerProcess("storm_app:app", *options) as server:
         yield server
 
@@ -86,13 +86,16 @@ def is_quiet(server: ServerProcess) -> bool:
 
 
 def descriptors(server: ServerProcess) -> int:
-    return len(os.listdir(f"/proc/{server.pid}/fd"))
+    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in server.serving_pids)
 
 
 def ticks(server: ServerProcess) -> int:
     """Processor time that the server has used, in clock ticks."""
-    fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+    count = 0
+    for pid in (server.pid, *server.serving_pids):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        count += int(fields[11]) + int(fields[12])
+    return count
 
 
 def rests(server: ServerProcess) -> bool:

@@ -34,7 +34,7 @@ def test_signal_stops_with_status_0(arm: Arm, start_server, number: signal.Signa
 
 
 def test_exchange_in_flight_is_finished_before_the_end(arm: Arm, gates: Path, start_server) -> None:
-    server = start_server("probe_app:app", *arm.options, "--shards", "2")
+    server = start_server("probe_app:app", *arm.options, *arm.shards_in_one_process(2))
     name = f"in-flight-{server.pid}"
     kinds = [f"/gated/{name}", f"/blocking/{name}", f"/stream/async/{name}"] * 4
     clients = [RawClient(server).get(target) for target in kinds]
@@ -69,7 +69,8 @@ def test_idle_connections_do_not_keep_a_server_from_ending(arm: Arm, start_serve
 
 
 def test_graceful_timeout_bounds_the_stop(arm: Arm, start_server) -> None:
-    server = start_server("probe_app:app", *arm.options, "--graceful-timeout", "0.2")
+    options = (*arm.options, *arm.shards_in_one_process(2), "--graceful-timeout", "0.2")
+    server = start_server("probe_app:app", *options)
     with RawClient(server) as stuck, RawClient(server) as other:
         stuck.get("/gated/never-opened")
         wait_until(lambda: b"never-opened" in other.get("/counts").answer().body, "the handler")
@@ -79,7 +80,8 @@ def test_graceful_timeout_bounds_the_stop(arm: Arm, start_server) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_second_signal_stops_at_once(arm: Arm, start_server, number: signal.Signals) -> None:
-    server = start_server("probe_app:app", *arm.options, "--graceful-timeout", "3600")
+    options = (*arm.options, *arm.shards_in_one_process(2), "--graceful-timeout", "3600")
+    server = start_server("probe_app:app", *options)
     with RawClient(server) as stuck, RawClient(server) as other:
         stuck.get("/gated/never-opened")
         wait_until(lambda: b"never-opened" in other.get("/counts").answer().body, "the handler")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from lab import commands
 from lab.commands import FREE_THREADED, GIL
-from lab.generator import Question
 from lab.places import FIXED_ANSWER
+from turbo_shard.lab.generator import Question
 
 ENGINES = ("tokio", "glommio")
 # Works everywhere; any other engine may be refused by the machine, which is no fault of ours.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.places import PEERS, TURBO_SHARD
-from lab.server import PORT
+from turbo_shard.lab.server import PORT
 
 PEER_APPS = "bench/peers"
 # Apps that nobody but turbo-shard serves.

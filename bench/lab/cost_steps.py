@@ -13,8 +13,8 @@ from typing import Any
 
 from lab.arms import FIXED_BODY, USER, Arm, fixed_arm
 from lab.commands import OWN_APPS, turbo_shard
-from lab.generator import Question
 from lab.rounds import ArmRuns, Run
+from turbo_shard.lab.generator import Question
 
 FIXED = Question("/users/1234", FIXED_BODY)
 # What a browser or a client library sends besides Host.

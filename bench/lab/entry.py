@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from lab import machine
-from lab.generator import BrokenRun, WrongAnswer
 from lab.places import ROOT, TURBO_LOAD, TURBO_SHARD, command_line, without_traces
 from lab.report import write_between_markers
+from turbo_shard.lab.generator import BrokenRun, WrongAnswer
 
 # Above this, the figures come with a warning.
 BUSY_CORES_MAX = 0.1

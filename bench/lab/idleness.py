@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from lab import procfs
+from lab import under_test
 from lab.arms import USER, is_excused, turbo_shard
-from lab.generator import BrokenRun, Load, closed_loop, idle_connections
-from lab.server import Server, ServerFailed
+from lab.under_test import closed_loop, idle_connections
+from turbo_shard.lab import procfs
+from turbo_shard.lab.generator import BrokenRun, Load
+from turbo_shard.lab.server import Server, ServerFailed
 
 SHARDS = 2
 # Time for a server to put its buffers away.
@@ -57,7 +59,7 @@ def measure_idleness(
         running = []
         for result in results:
             with guarded(result):
-                server = stack.enter_context(Server(result.command, cores))
+                server = stack.enter_context(under_test.server(result.command, cores))
                 ask(server, load_core, connections=SHARDS)
                 running.append((result, server))
         watch_idle(running, seconds)
@@ -89,7 +91,7 @@ class guarded:
 
 def ask(server: Server, core: int, connections: int) -> None:
     """Some checked answers, so that no shard is measured before its first request."""
-    closed_loop(server.address, USER, Load(connections, 0.3, 0.0, core))
+    closed_loop(server.address, USER, Load(connections, 0.3, 0.0, (core,)))
 
 
 def watch_idle(running: list[tuple[Idleness, Server]], seconds: float) -> None:

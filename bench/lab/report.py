@@ -30,6 +30,14 @@ def number(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:,.{digits}f}"
 
 
+def middle_latency(runs: list[dict[str, Any]], name: str) -> float | None:
+    """Nothing unless every run has one: a median of those that are left would not be the one asked for."""
+    latencies = [run["latency_us"] for run in runs]
+    if None in latencies:
+        return None
+    return float(median(latency[name] for latency in latencies))
+
+
 def spread(figure: dict[str, Any]) -> str:
     if len(figure["values"]) < 2:
         return "one measurement" if figure["values"] else "–"
@@ -77,9 +85,7 @@ def arm_rows(results: dict[str, Any]) -> list[list[str]]:
             continue
         rates = [run["requests_per_second"] for run in runs]
         row = [arm["label"], number(median(rates), 0), f"{min(rates):,.0f} – {max(rates):,.0f}"]
-        row += [
-            number(median(run["latency_us"][name] for run in runs), 0) for name in ("p50", "p99")
-        ]
+        row += [number(middle_latency(runs, name), 0) for name in ("p50", "p99")]
         row += [
             f"{median(run[name] for run in runs):.0%}"
             for name in ("server_cpu_share", "generator_cpu_share")

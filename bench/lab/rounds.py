@@ -7,18 +7,19 @@ fact.
 
 from __future__ import annotations
 
-import os
-import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from lab import procfs
+from lab import under_test
 from lab.arms import Arm
-from lab.generator import BrokenRun, Load, closed_loop
-from lab.places import command_line, quoted
-from lab.server import PORT, Server, ServerFailed
+from lab.places import command_line
+from lab.under_test import closed_loop
+from turbo_shard.lab.command_text import quoted
+from turbo_shard.lab.generator import BrokenRun, Load
+from turbo_shard.lab.server import PORT, Server, ServerFailed
+from turbo_shard.lab.spending import Spending
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Run:
 
     round: int
     requests_per_second: float
-    latency_us: dict[str, float]
+    # None where the generator was the bottleneck.
+    latency_us: dict[str, float] | None
     answers_checked: int
     server_cpu_share: float
     generator_cpu_share: float
@@ -99,7 +101,7 @@ def run_once(result: ArmRuns, number: int, load: Load) -> str:
         result.error = f"needs {result.arm.cores} cores"
         result.excused = True
         return result.error
-    server = Server(result.arm.command, result.cores)
+    server = under_test.server(result.arm.command, result.cores)
     try:
         with server:
             run = measure(server, result.arm, number, load)
@@ -128,7 +130,6 @@ def measure(server: Server, arm: Arm, number: int, load: Load) -> Run:
     report = closed_loop(server.address, arm.question, load)
     wall = time.monotonic() - started
     spent = Spending.now(pids).since(before)
-    other = spent.machine.busy - spent.server - spent.generator - spent.ourselves
     server_us = spent.server_us / report["answers_checked"]
     generator_cpu_share = report["generator_cpu_share"]
     return Run(
@@ -138,47 +139,10 @@ def measure(server: Server, arm: Arm, number: int, load: Load) -> Run:
         answers_checked=report["answers_checked"],
         server_cpu_share=spent.server / wall,
         generator_cpu_share=generator_cpu_share,
-        other_cpu_share=max(0.0, other / wall),
+        other_cpu_share=spent.others / wall,
         stolen_share=spent.machine.stolen / wall,
         server_us=server_us,
         server_system_us=server_us * spent.server_system / spent.server if spent.server else 0.0,
-        shared_share=generator_cpu_share if load.core in server.cores else 0.0,
+        shared_share=generator_cpu_share if set(load.cores) & set(server.cores) else 0.0,
         server_cores=len(server.cores),
     )
-
-
-@dataclass(frozen=True)
-class Spending:
-    """CPU seconds, and who had them."""
-
-    machine: procfs.MachineTime
-    server: float
-    # The same as the scheduler has it, and the kernel's part of it.
-    server_us: float
-    server_system: float
-    generator: float
-    ourselves: float
-
-    @staticmethod
-    def now(server_pids: list[int]) -> Spending:
-        children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times = os.times()
-        user, system = procfs.user_and_system_ticks(server_pids)
-        return Spending(
-            machine=procfs.machine_time(),
-            server=(user + system) * procfs.TICK_S,
-            server_us=procfs.run_time_us(server_pids),
-            server_system=system * procfs.TICK_S,
-            generator=children.ru_utime + children.ru_stime,
-            ourselves=times.user + times.system,
-        )
-
-    def since(self, earlier: Spending) -> Spending:
-        return Spending(
-            machine=self.machine.since(earlier.machine),
-            server=self.server - earlier.server,
-            server_us=self.server_us - earlier.server_us,
-            server_system=self.server_system - earlier.server_system,
-            generator=self.generator - earlier.generator,
-            ourselves=self.ourselves - earlier.ourselves,
-        )

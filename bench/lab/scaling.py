@@ -7,9 +7,9 @@ from collections.abc import Callable
 from lab.arms import USER, Arm
 from lab.commands import ALONE, BESIDE_FRAMEWORKS, PEER_APPS, turbo_shard
 from lab.figures import Goal
-from lab.generator import Question
 from lab.rounds import Run
 from lab.scenarios import COROUTINE, RAW, Comparison, Scenario
+from turbo_shard.lab.generator import Question
 
 # What bench/peers/asgi_app.py makes: a body of 100 rows, too long for a command line that is shown.
 REPORT = Question("/report/{n}", f"@{PEER_APPS}/report_body.txt")

@@ -16,8 +16,8 @@ from lab.commands import (
     uvicorn,
 )
 from lab.figures import Goal, rate
-from lab.generator import Question
 from lab.rounds import Run
+from turbo_shard.lab.generator import Question
 
 ECHO = Question("/echo", method="POST", echo_bytes=10_240)
 SHORT_MESSAGES = Question("/", websocket="text", echo_bytes=32)

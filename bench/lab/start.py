@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from lab.arms import USER, is_excused, turbo_shard
-from lab.generator import WrongAnswer
-from lab.server import Server, ServerFailed
+from lab.under_test import server as server_under_test
+from turbo_shard.lab.generator import WrongAnswer
+from turbo_shard.lab.server import ServerFailed
 
 NUMBER = "1234"
 TIMEOUT_S = 10
@@ -42,7 +43,7 @@ def measure_starts(
 
 def start_once(result: Starts, cores: list[int]) -> None:
     try:
-        with Server(result.command, cores) as server:
+        with server_under_test(result.command, cores) as server:
             first_answer(server.port)
             result.milliseconds.append((time.perf_counter() - server.started_at) * 1000)
     except (ServerFailed, OSError) as error:

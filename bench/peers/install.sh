@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Makes the virtual environments of the peers that bench/smoke.py and bench/frameworks.py compare with, below the cargo
-# target directory. Safe to run again; does nothing when nothing changed.
+# Makes the virtual environments of the peers that the benchmarks compare with, below the cargo target directory. Safe
+# to run again; does nothing when nothing changed.
 #
-#     bench/peers/install.sh                  both
+#     bench/peers/install.sh                  the frameworks that bench/smoke.py and bench/frameworks.py use, on both kinds
 #     bench/peers/install.sh gil              on CPython with a GIL: $BENCH_PYTHON, else python3
 #     bench/peers/install.sh free-threaded    on the interpreter that .venv was made from; finds .venv's turbo_shard too,
 #                                             so that all servers run a framework from the same files
+#     bench/peers/install.sh KIND PEER        pins/KIND/PEER.txt, in an environment of its own
+#     bench/peers/install.sh all              everything; what fails is told and does not keep the rest from it
 set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -40,23 +42,44 @@ check_kind() {
     [ "$found" = "$1" ] || fail "$2 is $found, the peers need $1; set BENCH_PYTHON to a CPython with a GIL"
 }
 
+# A peer with an environment of its own states in its pins what may be built from sources; the frameworks have wheels.
 install() {
-    local kind=$1 python venv=$VENVS/$1 requirements=bench/peers/requirements-$1.txt wanted
+    local kind=$1 peer=${2:-} name requirements python venv wanted policy=()
+    if [ -n "$peer" ]; then
+        name=$kind-$peer requirements=bench/peers/pins/$kind/$peer.txt
+    else
+        name=$kind requirements=bench/peers/requirements-$kind.txt policy=(--only-binary :all:)
+    fi
+    [ -f "$requirements" ] || fail "there is no $requirements"
+    venv=$VENVS/$name
     python=$(interpreter_of "$kind")
     check_kind "$kind" "$python"
     wanted=$("$python" -I -c 'import sys; print(sys.base_prefix, sys.version)' </dev/null; sha256sum "$requirements")
     if [ "$(cat "$venv/installed.stamp" 2>/dev/null)" = "$wanted" ] && "$venv/bin/python" -I -c '' 2>/dev/null; then
         return 0
     fi
-    step "installing the $kind peers into $venv"
+    step "installing $requirements into $venv"
     rm -rf "$venv"
     mkdir -p "$VENVS"
     "$python" -m venv "$venv" </dev/null
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps \
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${policy[@]}" --no-deps \
         --requirement "$requirements" </dev/null || fail "pip could not install $requirements; see the lines above"
-    [ "$kind" = gil ] || share_turbo_shard "$venv"
+    [ "$name" != free-threaded ] || share_turbo_shard "$venv"
     # Written last, so that an interrupted set-up is not taken for a finished one.
     printf '%s\n' "$wanted" >"$venv/installed.stamp"
+}
+
+# Each in a process of its own, which may fail.
+install_all() {
+    local pins kind failed=()
+    for kind in gil free-threaded; do
+        bench/peers/install.sh "$kind" || failed+=("$kind")
+        for pins in bench/peers/pins/"$kind"/*.txt; do
+            pins=${pins##*/}
+            bench/peers/install.sh "$kind" "${pins%.txt}" || failed+=("$kind ${pins%.txt}")
+        done
+    done
+    [ ${#failed[@]} -eq 0 ] || fail "not installed, see above: $(printf '%s; ' "${failed[@]}")"
 }
 
 case ${1:-} in
@@ -64,6 +87,7 @@ case ${1:-} in
         install gil
         install free-threaded
         ;;
-    gil | free-threaded) install "$1" ;;
-    *) fail "unknown peers $1; there are gil and free-threaded" ;;
+    gil | free-threaded) install "$@" ;;
+    all) install_all ;;
+    *) fail "unknown peers $1; there are gil, free-threaded and all" ;;
 esac

@@ -1,5 +1,6 @@
 //! turbo-shard's Python side: `turbo_shard._native`. Re-exports and registers; whatever it does lives in its modules.
 
+mod at_exit;
 mod byte_pieces;
 mod coroutines;
 mod dispatch;
@@ -7,14 +8,18 @@ mod errors;
 mod hosted_loop;
 mod json;
 mod life;
+mod load_generator;
 mod logging;
 mod python_app;
 mod python_thread;
 mod reply_reader;
+mod report_rows;
 mod request_view;
 mod served_app;
 mod server_object;
+mod simulation;
 mod streaming;
+mod worker_link;
 
 use pyo3::prelude::*;
 
@@ -26,10 +31,14 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("StartError", py.get_type::<errors::StartError>())?;
     module.add("LifespanError", py.get_type::<errors::LifespanError>())?;
     module.add_class::<server_object::NativeServer>()?;
+    module.add_class::<worker_link::WorkerLink>()?;
     module.add_class::<request_view::Request>()?;
     module.add_function(wrap_pyfunction!(json::json_encode, module)?)?;
+    module.add_function(wrap_pyfunction!(logging::log_line, module)?)?;
     module.add_function(wrap_pyfunction!(server_object::stats, module)?)?;
-    module.add_function(wrap_pyfunction!(server_object::probe_engines, module)?)?;
-    module.add_function(wrap_pyfunction!(server_object::allowed_cores, module)?)?;
+    module.add_function(wrap_pyfunction!(report_rows::probe_engines, module)?)?;
+    module.add_function(wrap_pyfunction!(report_rows::allowed_cores, module)?)?;
+    module.add_function(wrap_pyfunction!(simulation::simulate, module)?)?;
+    module.add_function(wrap_pyfunction!(load_generator::load_generator, module)?)?;
     Ok(())
 }

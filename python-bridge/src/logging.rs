@@ -5,9 +5,14 @@ use std::io::{IsTerminal, Write as _};
 use std::sync::OnceLock;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
 
 /// Where our own records come from; of other crates only warnings and errors are of interest.
 const OWN_TARGETS: [&str; 2] = ["turbo_shard", "_native"];
+
+/// Who writes, where several processes write to one stderr.
+static SPEAKER: OnceLock<String> = OnceLock::new();
 
 struct StderrLog {
     coloured: bool,
@@ -23,6 +28,21 @@ pub(crate) fn install(level: LevelFilter) {
     // Err: there is one already, ours or somebody else's.
     let _ = log::set_logger(log);
     log::set_max_level(level);
+}
+
+/// Begins every line with `speaker`, for as long as this process lives.
+pub(crate) fn speak_as(speaker: String) {
+    let _ = SPEAKER.set(speaker);
+}
+
+/// Writes a line of the Python side as one of ours.
+#[pyfunction]
+pub(crate) fn log_line(level: &str, text: &str) -> PyResult<()> {
+    let level = level
+        .parse::<Level>()
+        .map_err(|_| PyValueError::new_err(format!("log level: {level:?}")))?;
+    log::log!(level, "{text}");
+    Ok(())
 }
 
 impl Log for StderrLog {
@@ -54,11 +74,13 @@ fn line(record: &Record<'_>, thread: Option<&str>, coloured: bool) -> String {
     };
     let mut line = String::with_capacity(128);
     let _ = write!(line, "turbo-shard {colour}{}{plain} ", record.level());
+    line.push_str(SPEAKER.get().map_or("", String::as_str));
     match thread {
         Some(name) if name.starts_with("shard-") => {
             let _ = write!(line, "{}: ", name.replacen('-', " ", 1));
         }
-        Some("main") | None => {}
+        // What a worker's control threads say is the worker's.
+        Some("main" | "control" | "supervisor") | None => {}
         Some(name) => {
             let _ = write!(line, "{name}: ");
         }

@@ -22,6 +22,7 @@ use crate::hosted_loop::{AsyncioThreads, CoroutineHost, ShardLoop};
 use crate::life::{Counted, Life, Shared};
 use crate::python_thread::{self, Owned, attached, thread_parks};
 use crate::served_app::{Interface, ServedApp, Started};
+use crate::worker_link::{self, Line};
 
 /// What the bridge itself is told; the rest of the settings are the runtime's.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub(crate) struct PythonApp {
     served: Arc<ServedApp>,
     settings: BridgeSettings,
     life: Arc<Life>,
+    /// Process mode: the line to the supervisor.
+    line: Option<Arc<Line>>,
 }
 
 impl PythonApp {
@@ -43,11 +46,13 @@ impl PythonApp {
         settings: BridgeSettings,
         mode: Mode,
         threads: usize,
+        line: Option<Arc<Line>>,
     ) -> PythonApp {
         let app = PythonApp {
             served: Arc::new(served),
             settings,
             life: Arc::default(),
+            line,
         };
         if mode == Mode::Steal {
             let time_left = app.life.clock();
@@ -92,7 +97,7 @@ impl PythonApp {
     fn parts_of_shard(&self, py: Python<'_>, shard: usize) -> PyResult<Parts> {
         let served = &*self.served;
         let pool = self.pool(&format!("blocking-{shard}"));
-        let host = CoroutineHost::of_shard(shard)?;
+        let host = CoroutineHost::of_shard(py, shard)?;
         let object = served.instance(py, shard)?;
         let app = match served.interface {
             Interface::Native => {
@@ -256,6 +261,16 @@ impl App for PythonApp {
 
     fn stops_by(&self, deadline: Instant) {
         self.life.stops_by(deadline);
+    }
+
+    fn retires(&self) {
+        if let Some(line) = &self.line {
+            line.tell_retirement();
+        }
+    }
+
+    fn given_up(&self) {
+        worker_link::leave_without_main_thread()
     }
 }
 

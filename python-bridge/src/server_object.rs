@@ -1,28 +1,28 @@
-//! The server as Python code holds it: `NativeServer`, and the module's functions about servers and the machine.
+//! The server as Python code holds it: `NativeServer`, and the counters of whichever server runs in this process.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use log::LevelFilter;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use turbo_shard_runtime::{
-    self as runtime, BoundServer, EngineChoice, EngineName, Mode, Report, ServerConfig,
-    ServerHandle, WebSocketConfig,
+    self as runtime, Balance, BoundServer, EngineChoice, EngineName, Mode, Report, ServerConfig,
+    ServerHandle, Steering, WebSocketConfig,
 };
 
+use crate::at_exit::{AtExit, leave_at_exit};
 use crate::errors::{LifespanError, StartError};
 use crate::logging;
 use crate::python_app::{BridgeSettings, PythonApp};
 use crate::python_thread::{Owned, attached, left_behind};
+use crate::report_rows::{shard_rows, worker_rows};
 use crate::served_app::{Interface, ServedApp};
-
-/// How long the interpreter's exit waits for a server that still runs on another thread.
-const EXIT_WAIT: Duration = Duration::from_secs(5);
+use crate::worker_link::{self, Inherits, WorkerLink};
 
 /// The servers that run in this process, for `stats()`, by the number of their run.
 static RUNNING: Mutex<BTreeMap<u64, ServerHandle>> = Mutex::new(BTreeMap::new());
@@ -39,9 +39,10 @@ pub(crate) struct NativeServer {
 #[pymethods]
 impl NativeServer {
     #[new]
-    #[pyo3(signature = (*, mode, engine, shards, pin, host, port, backlog, connections_max, graceful_timeout, body_max,
+    #[pyo3(signature = (*, mode, engine, shards, pin, balance = "hash", steer = "hash", rebalance = false, host, port, backlog, connections_max, graceful_timeout, body_max,
         keep_alive_timeout, head_timeout, body_timeout, write_timeout, blocking_threads, blocking_queue_max, ws_ping_interval = 20.0,
-        ws_ping_timeout = 20.0, ws_message_max = 16 * 1024 * 1024, ws_deflate = true, log_level = "info"))]
+        ws_ping_timeout = 20.0, ws_message_max = 16 * 1024 * 1024, ws_deflate = true, log_level = "info",
+        inherits = None))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
@@ -49,6 +50,9 @@ impl NativeServer {
         engine: &str,
         shards: Option<usize>,
         pin: bool,
+        balance: &str,
+        steer: &str,
+        rebalance: bool,
         host: String,
         port: u16,
         backlog: u32,
@@ -66,15 +70,31 @@ impl NativeServer {
         ws_message_max: usize,
         ws_deflate: bool,
         log_level: &str,
+        inherits: Option<Inherits>,
     ) -> PyResult<NativeServer> {
         let mut config = ServerConfig {
             mode: one_of(
                 "mode",
                 mode,
-                &[("shard", Mode::Shard), ("steal", Mode::Steal)],
+                &[
+                    ("shard", Mode::Shard),
+                    ("steal", Mode::Steal),
+                    ("process", Mode::Process),
+                ],
             )?,
             engine: engine_choice(engine)?,
             pin,
+            balance: one_of(
+                "balance",
+                balance,
+                &[("hash", Balance::Hash), ("least", Balance::Least)],
+            )?,
+            steering: one_of(
+                "steer",
+                steer,
+                &[("hash", Steering::Hash), ("cpu", Steering::Cpu)],
+            )?,
+            rebalance,
             host,
             port,
             backlog,
@@ -107,8 +127,12 @@ impl NativeServer {
                 .parse::<LevelFilter>()
                 .map_err(|_| PyValueError::new_err(format!("log_level: {log_level:?}")))?,
         );
+        let inheritance = inherits.map(worker_link::inherit).transpose()?;
         let bound = py
-            .detach(|| BoundServer::bind(config))
+            .detach(|| match inheritance {
+                Some(inheritance) => BoundServer::inherit(config, inheritance),
+                None => BoundServer::bind(config),
+            })
             .map_err(start_error)?;
         let (report, handle) = (bound.report().clone(), bound.handle());
         Ok(NativeServer {
@@ -134,10 +158,23 @@ impl NativeServer {
         Ok(report)
     }
 
+    /// The descriptors of the listeners, for workers to inherit; they are this object's until it has run or is closed.
+    fn listeners(&self) -> Vec<RawFd> {
+        lock(&self.bound)
+            .iter()
+            .flat_map(|(bound, _)| bound.listeners().iter().map(AsRawFd::as_raw_fd))
+            .collect()
+    }
+
+    /// Lets go of the listeners without having run.
+    fn close(&self) {
+        drop(lock(&self.bound).take());
+    }
+
     /// Serves `app` until the server is stopped. `on_ready` is called once every shard serves; what it raises stops
     /// the server and is raised from here.
     #[pyo3(signature = (app, *, interface = "native", app_of_shard = None, lifespan = "auto", root_path = "",
-        handle_signals, on_ready = None))]
+        handle_signals, on_ready = None, link = None))]
     #[allow(clippy::too_many_arguments)]
     fn run(
         &self,
@@ -149,6 +186,7 @@ impl NativeServer {
         root_path: &str,
         handle_signals: bool,
         on_ready: Option<Py<PyAny>>,
+        link: Option<Bound<'_, WorkerLink>>,
     ) -> PyResult<()> {
         let interface = one_of(
             "interface",
@@ -169,11 +207,13 @@ impl NativeServer {
         let taken = lock(&self.bound).take();
         let (bound, settings) =
             taken.ok_or_else(|| PyRuntimeError::new_err("a server can be run once"))?;
+        let line = link.map(|link| link.get().line());
         let app = PythonApp::new(
             served,
             settings,
             self.report.mode,
             self.report.shard_cores.len(),
+            line.clone(),
         );
         let life = app.life();
         let at_exit = AtExit::register(py, self.handle.clone())?;
@@ -184,6 +224,7 @@ impl NativeServer {
         // Dropped while this thread is detached; so is the app.
         let on_ready = on_ready.map(Owned::new);
         let result = py.detach(|| {
+            let _connected = line.map(|line| line.connect(self.handle.clone()));
             let result = bound.run(app, handle_signals, || {
                 if let Some(on_ready) = on_ready
                     && let Err(error) = attached(|py| on_ready.call0(py).map(|_| ()))
@@ -222,7 +263,12 @@ impl NativeServer {
 
     /// One dict of counters per shard.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        counts_of(py, std::slice::from_ref(&self.handle))
+        shard_rows(py, &self.handle.counts())
+    }
+
+    /// One dict of counters per worker of the work-stealing runtime; empty in shard mode.
+    fn worker_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        worker_rows(py, &self.handle.workers())
     }
 }
 
@@ -230,126 +276,8 @@ impl NativeServer {
 #[pyfunction]
 pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
     let running: Vec<ServerHandle> = lock(&RUNNING).values().cloned().collect();
-    counts_of(py, &running)
-}
-
-/// Each engine's name, why it cannot be used here (None: it can), and what it does without here.
-#[pyfunction]
-pub(crate) fn probe_engines(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
-    let probes = py.detach(runtime::probe_engines);
-    let rows = PyList::empty(py);
-    for probe in probes {
-        let row = PyDict::new(py);
-        row.set_item("name", probe.name.to_string())?;
-        row.set_item("available", probe.available.is_ok())?;
-        row.set_item("reason", probe.available.err())?;
-        row.set_item("lacks", probe.lacks)?;
-        rows.append(row)?;
-    }
-    Ok(rows)
-}
-
-/// The cores that this process may run on, the CPUs that its cgroup pays for, and the shards that follow from both.
-#[pyfunction]
-pub(crate) fn allowed_cores(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let allowed = py.detach(runtime::allowed_cores);
-    let row = PyDict::new(py);
-    row.set_item("default_shards", allowed.default_shards().get())?;
-    row.set_item("cores", allowed.cores)?;
-    row.set_item("quota", allowed.quota)?;
-    Ok(row)
-}
-
-fn counts_of<'py>(py: Python<'py>, servers: &[ServerHandle]) -> PyResult<Bound<'py, PyList>> {
-    let rows = PyList::empty(py);
-    for counts in servers.iter().flat_map(ServerHandle::counts) {
-        let row = PyDict::new(py);
-        row.set_item("shard", counts.shard)?;
-        row.set_item("core", counts.core)?;
-        row.set_item("connections_open", counts.connections_open)?;
-        row.set_item("connections_accepted", counts.connections_accepted)?;
-        row.set_item("requests", counts.requests)?;
-        row.set_item("busy_us", counts.busy_us)?;
-        row.set_item("handler_panics", counts.handler_panics)?;
-        row.set_item("restarts", counts.restarts)?;
-        rows.append(row)?;
-    }
-    Ok(rows)
-}
-
-/// Stops a server that still runs, on another thread, when the interpreter exits: threads that come back to Python
-/// after that would be killed in the middle of Rust code.
-#[pyclass(frozen, module = "turbo_shard._native")]
-struct AtExit {
-    handle: ServerHandle,
-    ended: Arc<(Mutex<bool>, Condvar)>,
-}
-
-impl AtExit {
-    fn register(py: Python<'_>, handle: ServerHandle) -> PyResult<Bound<'_, AtExit>> {
-        let at_exit = Bound::new(
-            py,
-            AtExit {
-                handle,
-                ended: Arc::default(),
-            },
-        )?;
-        py.import("atexit")?.call_method1("register", (&at_exit,))?;
-        Ok(at_exit)
-    }
-
-    /// The server has ended.
-    fn unregister(at_exit: &Bound<'_, AtExit>) -> PyResult<()> {
-        let (ended, changed) = &*at_exit.get().ended;
-        *lock(ended) = true;
-        changed.notify_all();
-        at_exit
-            .py()
-            .import("atexit")?
-            .call_method1("unregister", (at_exit,))?;
-        Ok(())
-    }
-}
-
-#[pymethods]
-impl AtExit {
-    fn __call__(&self, py: Python<'_>) {
-        self.handle.stop_now();
-        py.detach(|| {
-            let (ended, changed) = &*self.ended;
-            drop(changed.wait_timeout_while(lock(ended), EXIT_WAIT, |ended| !*ended));
-        });
-    }
-}
-
-/// Has the process end without the interpreter's finalisation, which would end threads in the middle of Rust code.
-///
-/// The usual `atexit` is too late: before it, the interpreter waits for threads that may never end.
-fn leave_at_exit(py: Python<'_>) -> PyResult<()> {
-    let leave = wrap_pyfunction!(leave, py)?;
-    let early = py.import("threading")?;
-    match early.call_method1("_register_atexit", (&leave,)) {
-        Ok(_) => Ok(()),
-        Err(_) => py
-            .import("atexit")?
-            .call_method1("register", (leave,))
-            .map(|_| ()),
-    }
-}
-
-/// Does what the interpreter does at its exit as far as others see it, and ends the process.
-#[pyfunction]
-fn leave(py: Python<'_>) -> PyResult<()> {
-    let _ = py
-        .import("atexit")
-        .and_then(|atexit| atexit.call_method0("_run_exitfuncs"));
-    for stream in ["stdout", "stderr"] {
-        let _ = py
-            .import("sys")
-            .and_then(|sys| sys.getattr(stream)?.call_method0("flush"));
-    }
-    // SAFETY: ends the process; nothing runs after it.
-    unsafe { libc::_exit(0) }
+    let counts = running.iter().flat_map(ServerHandle::counts);
+    shard_rows(py, &counts.collect::<Vec<_>>())
 }
 
 fn next_run() -> u64 {

@@ -30,6 +30,18 @@ pub enum Mode {
     Shard,
     /// One tokio multi-thread runtime whose workers steal tasks from each other.
     Steal,
+    /// One shard per process, on the process's main thread; somebody else starts the processes.
+    Process,
+}
+
+impl Mode {
+    /// Whether connections stay on pinned shards.
+    pub(crate) fn has_shards(self) -> bool {
+        match self {
+            Mode::Shard | Mode::Process => true,
+            Mode::Steal => false,
+        }
+    }
 }
 
 impl fmt::Display for Mode {
@@ -37,6 +49,7 @@ impl fmt::Display for Mode {
         f.write_str(match self {
             Mode::Shard => "shard",
             Mode::Steal => "steal",
+            Mode::Process => "process",
         })
     }
 }
@@ -83,6 +96,26 @@ pub enum EngineChoice {
     Named(EngineName),
 }
 
+/// Which shard a fresh connection is served by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// The one that the kernel chose, by a hash of the addresses.
+    #[default]
+    Hash,
+    /// The one with the fewest connections, of those that the accepting shard looks at.
+    Least,
+}
+
+/// How the kernel chooses among the listeners of the port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Steering {
+    /// By a hash of the addresses.
+    #[default]
+    Hash,
+    /// The shard that is pinned to the CPU on which the connection's first packet was dealt with.
+    Cpu,
+}
+
 /// How WebSocket connections are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WebSocketConfig {
@@ -118,6 +151,12 @@ pub struct ServerConfig {
     pub shards: NonZeroUsize,
     /// Whether each shard is pinned to one of the allowed cores.
     pub pin: bool,
+    /// Which shard a fresh connection is served by.
+    pub balance: Balance,
+    /// How the kernel chooses among the shards' listeners.
+    pub steering: Steering,
+    /// Whether a shard that is busier than the others asks some of its clients to come back elsewhere.
+    pub rebalance: bool,
     /// Name or address to listen on.
     pub host: String,
     /// TCP port; 0 lets the kernel choose.
@@ -144,6 +183,9 @@ impl Default for ServerConfig {
             engine: EngineChoice::Auto,
             shards: placement::allowed_cores().default_shards(),
             pin: true,
+            balance: Balance::Hash,
+            steering: Steering::Hash,
+            rebalance: false,
             host: String::from("127.0.0.1"),
             port: 8000,
             backlog: BACKLOG_DEFAULT,
@@ -206,6 +248,19 @@ impl ServerConfig {
                 "mode steal runs on tokio only: what {engine} serves stays on its shard"
             )));
         }
+        if self.mode != Mode::Shard
+            && (self.balance, self.steering, self.rebalance)
+                != (Balance::Hash, Steering::Hash, false)
+        {
+            return Err(StartError::new(
+                "balance, steer and rebalance are for mode shard: elsewhere no shard could take another one's connections",
+            ));
+        }
+        if self.steering == Steering::Cpu && self.balance == Balance::Least {
+            return Err(StartError::new(
+                "steer cpu and balance least contradict each other: choose one",
+            ));
+        }
         self.limits
             .check()
             .and_then(|()| self.websocket_limits().check())
@@ -236,6 +291,26 @@ mod tests {
                 .to_string()
                 .contains("tokio only")
         );
+    }
+
+    #[test]
+    fn what_stealing_cannot_do_and_what_contradicts_is_refused() {
+        let least = ServerConfig {
+            balance: Balance::Least,
+            ..ServerConfig::default()
+        };
+        let stealing = ServerConfig {
+            mode: Mode::Steal,
+            ..least.clone()
+        };
+        let steered = ServerConfig {
+            steering: Steering::Cpu,
+            ..least.clone()
+        };
+        least.check().unwrap();
+        let error = |config: ServerConfig| config.check().unwrap_err().to_string();
+        assert!(error(stealing).contains("for mode shard"));
+        assert!(error(steered).contains("contradict"));
     }
 
     #[test]

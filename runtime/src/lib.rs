@@ -7,22 +7,25 @@ mod engine;
 mod mailbox;
 mod message_feed;
 mod net;
+mod rebalance;
 mod reply;
 mod request_body;
 mod route_table;
 mod server;
+mod server_handle;
 mod service;
 mod shard;
 mod signals;
 mod stop;
 mod supervisor;
+mod worker;
 
 pub use turbo_shard_protocol as protocol;
 
 pub use blocking_pool::{BlockingPool, Job, QueueFull, ThreadHooks};
 pub use config::{
-    BACKLOG_DEFAULT, CONNECTIONS_MAX_DEFAULT, EngineChoice, EngineName,
-    GRACEFUL_TIMEOUT_MS_DEFAULT, Mode, SHARDS_MAX, ServerConfig, THREAD_STACK_BYTES,
+    BACKLOG_DEFAULT, Balance, CONNECTIONS_MAX_DEFAULT, EngineChoice, EngineName,
+    GRACEFUL_TIMEOUT_MS_DEFAULT, Mode, SHARDS_MAX, ServerConfig, Steering, THREAD_STACK_BYTES,
     WebSocketConfig,
 };
 pub use engine::registry::{EngineProbe, probe_engines};
@@ -32,6 +35,8 @@ pub use net::placement::{AllowedCores, allowed_cores};
 pub use reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};
 pub use request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
 pub use route_table::*;
-pub use server::{BoundServer, Report, ServerHandle};
+pub use server::{BoundServer, Report};
+pub use server_handle::ServerHandle;
 pub use service::{App, ConnectionInfo, Exchange, HostedLoop, Outcome, Place, Service, StartError};
-pub use shard::counters::ShardCounts;
+pub use shard::counters::{ShardCounts, WorkerCounts};
+pub use worker::Inheritance;

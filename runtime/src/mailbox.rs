@@ -14,6 +14,8 @@ const MESSAGES_MAX: usize = 64;
 pub(crate) enum Control {
     /// Accept what waits, close the listener, finish the exchanges in flight, then end.
     Drain,
+    /// As [`Control::Drain`], but the listener and what waits in its queue are left to the shard's successor.
+    Retire,
     /// End now; exchanges in flight are cut.
     Stop,
 }

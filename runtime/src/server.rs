@@ -5,20 +5,21 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, after, never};
+use crossbeam_channel::{Receiver, after, never};
 
-use crate::config::{EngineName, Mode, ServerConfig};
+use crate::config::{EngineName, Mode, ServerConfig, Steering};
 use crate::engine::per_core::{PerCore, ShardRecord};
 use crate::engine::registry;
 use crate::engine::work_stealing::{self, StealPlan};
 use crate::mailbox::mailbox;
-use crate::net::{listener, open_files, placement};
+use crate::net::{listener, open_files, placement, steering};
+use crate::server_handle::{CountSource, ServerHandle};
 use crate::service::{App, StartError};
 use crate::shard::clock::Clock;
-use crate::shard::counters::{Counters, ShardCounts};
 use crate::signals::SignalThread;
 use crate::stop::{Stop, StopRequest};
 use crate::supervisor::Supervisor;
+use crate::worker::{Inheritance, Worker};
 
 /// What a server is, once its sockets are bound.
 #[derive(Clone, Debug)]
@@ -40,91 +41,63 @@ pub struct BoundServer {
     config: Arc<ServerConfig>,
     report: Report,
     listeners: Vec<std::net::TcpListener>,
+    /// Process mode: this is the worker with that number, started anew so many times.
+    worker: Option<(usize, u64)>,
     handle: ServerHandle,
     requests: Receiver<StopRequest>,
-}
-
-/// Stops a server, or reads its counters, from any thread.
-#[derive(Clone)]
-pub struct ServerHandle {
-    requests: Sender<StopRequest>,
-    counts: Arc<Mutex<CountSource>>,
-}
-
-enum CountSource {
-    Nothing,
-    Shards(Arc<Vec<ShardRecord>>),
-    Workers(Box<dyn Fn() -> Vec<Arc<Counters>> + Send>),
-}
-
-impl ServerHandle {
-    /// Stops accepting, lets exchanges in flight finish within the graceful time, then ends. Asked for a second time it
-    /// is [`ServerHandle::stop_now`].
-    pub fn stop(&self) {
-        let _ = self.requests.send(StopRequest::Gracefully);
-    }
-
-    /// Cuts every connection and ends.
-    pub fn stop_now(&self) {
-        let _ = self.requests.send(StopRequest::Now);
-    }
-
-    /// Reads the counters: one row per shard, or one for all workers of the work-stealing runtime.
-    pub fn counts(&self) -> Vec<ShardCounts> {
-        match &*lock(&self.counts) {
-            CountSource::Nothing => Vec::new(),
-            CountSource::Shards(records) => {
-                let rows = records.iter().enumerate().map(|(shard, record)| {
-                    let restarts = record.restarts.load(Relaxed);
-                    let mut row = ShardCounts {
-                        shard,
-                        core: record.core,
-                        restarts,
-                        ..ShardCounts::default()
-                    };
-                    row.add(&record.counters);
-                    row
-                });
-                rows.collect()
-            }
-            CountSource::Workers(read) => {
-                let mut row = ShardCounts::default();
-                read().iter().for_each(|counters| row.add(counters));
-                vec![row]
-            }
-        }
-    }
 }
 
 impl BoundServer {
     /// Binds the sockets and settles on an engine. Everything that a wrong setting can cause fails here.
     pub fn bind(config: ServerConfig) -> Result<BoundServer, StartError> {
         config.check()?;
-        let (engine, engine_reason) = match config.mode {
-            Mode::Shard => registry::choose(config.engine)?,
-            Mode::Steal => (
-                EngineName::Tokio,
-                String::from("work stealing runs on tokio"),
-            ),
-        };
-        if let Err(error) = open_files::raise_limit() {
-            log::warn!("the limit of open files could not be raised: {error}");
-        }
+        let chosen = registry::choose(config.mode, config.engine)?;
+        raise_open_files();
         let shards = config.shards.get();
-        let count = if config.mode == Mode::Shard {
-            shards
-        } else {
-            1
-        };
+        let has_shards = config.mode.has_shards();
+        let count = if has_shards { shards } else { 1 };
         let listeners = listener::bind_group(&config.host, config.port, count, config.backlog)?;
+        let cores = placement::allowed_cores();
+        let pinned = config.pin && has_shards;
+        let shard_cores: Vec<Option<usize>> = (0..shards)
+            .map(|index| if pinned { cores.core_of(index) } else { None })
+            .collect();
+        if config.steering == Steering::Cpu {
+            steering::steer_to_shards(&listeners, &shard_cores)?;
+        }
+        BoundServer::new(config, chosen, listeners, shard_cores, None)
+    }
+
+    /// The one shard of a worker process, whose socket was bound before the process was started.
+    pub fn inherit(
+        mut config: ServerConfig,
+        inheritance: Inheritance,
+    ) -> Result<BoundServer, StartError> {
+        config.check()?;
+        let chosen = registry::choose(config.mode, config.engine)?;
+        raise_open_files();
+        config.mode = Mode::Process;
+        config.shards = std::num::NonZeroUsize::MIN;
+        let Inheritance {
+            listener,
+            worker,
+            core,
+            restarts,
+        } = inheritance;
+        let place = Some((worker, restarts));
+        BoundServer::new(config, chosen, vec![listener], vec![core], place)
+    }
+
+    fn new(
+        config: ServerConfig,
+        (engine, engine_reason): (EngineName, String),
+        listeners: Vec<std::net::TcpListener>,
+        shard_cores: Vec<Option<usize>>,
+        worker: Option<(usize, u64)>,
+    ) -> Result<BoundServer, StartError> {
         let address = listeners[0]
             .local_addr()
             .map_err(|error| StartError::new(error.to_string()))?;
-        let cores = placement::allowed_cores();
-        let pinned = config.pin && config.mode == Mode::Shard;
-        let shard_cores = (0..shards)
-            .map(|index| if pinned { cores.core_of(index) } else { None })
-            .collect();
         let report = Report {
             addresses: vec![address],
             mode: config.mode,
@@ -141,9 +114,15 @@ impl BoundServer {
             config: Arc::new(config),
             report,
             listeners,
+            worker,
             handle,
             requests,
         })
+    }
+
+    /// The sockets that it listens on, for the workers of the process mode to inherit.
+    pub fn listeners(&self) -> &[std::net::TcpListener] {
+        &self.listeners
     }
 
     /// What was bound and chosen.
@@ -156,41 +135,86 @@ impl BoundServer {
         self.handle.clone()
     }
 
-    /// Serves until it is stopped; the calling thread becomes the supervisor. With `handle_signals`, SIGINT and SIGTERM
-    /// stop gracefully and a second one at once. `on_ready` is called when all shards serve.
+    /// Serves until it is stopped. The calling thread becomes the supervisor, or in a worker of the process mode the
+    /// shard itself. With `handle_signals`, SIGINT and SIGTERM stop gracefully and a second one at once; a worker is
+    /// told by SIGTERM alone, since Ctrl-C reaches it as well as its supervisor. `on_ready` is called when all shards
+    /// serve.
     pub fn run<A: App>(
         self,
         app: A,
         handle_signals: bool,
-        on_ready: impl FnOnce(),
+        on_ready: impl FnOnce() + Send,
     ) -> Result<(), StartError> {
-        let signals =
-            if handle_signals {
-                let (handle, told) = (
-                    self.handle.clone(),
-                    std::sync::atomic::AtomicBool::new(false),
-                );
-                let started = SignalThread::start(&[libc::SIGINT, libc::SIGTERM], move |_signal| {
-                    if told.swap(true, Relaxed) {
-                        handle.stop_now()
-                    } else {
-                        handle.stop()
-                    }
-                });
-                Some(started.map_err(|error| {
-                    StartError::new(format!("signals cannot be handled: {error}"))
-                })?)
-            } else {
-                None
-            };
+        let signals = if handle_signals {
+            Some(self.handle_signals()?)
+        } else {
+            None
+        };
         let counts = Arc::clone(&self.handle.counts);
-        let result = match self.config.mode {
-            Mode::Shard => self.run_shards(Arc::new(app), on_ready),
-            Mode::Steal => self.run_workers(Arc::new(app), on_ready),
+        let result = match (self.config.mode, self.worker) {
+            (Mode::Shard, _) => self.run_shards(Arc::new(app), on_ready),
+            (Mode::Steal, _) => self.run_workers(Arc::new(app), on_ready),
+            (Mode::Process, Some(worker)) => self.run_here(Arc::new(app), worker, on_ready),
+            (Mode::Process, None) => Err(StartError::new(
+                "a server of mode process serves in the workers that inherit its listeners",
+            )),
         };
         *lock(&counts) = CountSource::Nothing;
         drop(signals);
         result
+    }
+
+    fn handle_signals(&self) -> Result<SignalThread, StartError> {
+        let handle = self.handle.clone();
+        let told = std::sync::atomic::AtomicBool::new(false);
+        let is_worker = self.worker.is_some();
+        let on_signal = move |number| match (number, told.load(Relaxed)) {
+            (libc::SIGINT, _) if is_worker => {}
+            (_, true) => handle.stop_now(),
+            (_, false) => {
+                told.store(true, Relaxed);
+                if is_worker {
+                    let _ = handle.requests.send(StopRequest::Retire);
+                } else {
+                    handle.stop();
+                }
+            }
+        };
+        SignalThread::start(&[libc::SIGINT, libc::SIGTERM], on_signal)
+            .map_err(|error| StartError::new(format!("signals cannot be handled: {error}")))
+    }
+
+    fn run_here<A: App>(
+        mut self,
+        app: Arc<A>,
+        (number, restarts): (usize, u64),
+        on_ready: impl FnOnce() + Send,
+    ) -> Result<(), StartError> {
+        let Some(listener) = self.listeners.pop() else {
+            return Err(StartError::new("no listener was inherited"));
+        };
+        let core = self.report.shard_cores.first().copied().flatten();
+        let record = ShardRecord {
+            core,
+            counters: Arc::default(),
+            restarts: restarts.into(),
+        };
+        let counters = Arc::clone(&record.counters);
+        *lock(&self.handle.counts) = CountSource::Shards {
+            first: number,
+            records: Arc::new(vec![record]),
+        };
+        let worker = Worker {
+            app,
+            number,
+            engine: self.report.engine,
+            core,
+            listener,
+            config: self.config,
+            counters,
+            requests: self.requests,
+        };
+        worker.run(on_ready)
     }
 
     fn run_shards<A: App>(self, app: Arc<A>, on_ready: impl FnOnce()) -> Result<(), StartError> {
@@ -206,7 +230,10 @@ impl BoundServer {
                 .map(record)
                 .collect::<Vec<_>>(),
         );
-        *lock(&self.handle.counts) = CountSource::Shards(Arc::clone(&records));
+        *lock(&self.handle.counts) = CountSource::Shards {
+            first: 0,
+            records: Arc::clone(&records),
+        };
         let (sender, events) = crossbeam_channel::unbounded();
         let config = Arc::clone(&self.config);
         let shards = PerCore::new(
@@ -307,6 +334,12 @@ impl BoundServer {
                 },
             }
         }
+    }
+}
+
+fn raise_open_files() {
+    if let Err(error) = open_files::raise_limit() {
+        log::warn!("the limit of open files could not be raised: {error}");
     }
 }
 

@@ -38,6 +38,15 @@ pub trait App: Send + Sync + 'static {
     /// earlier time, when it is cut before that. Called on the supervisor's thread.
     fn stops_by(&self, _deadline: Instant) {}
 
+    /// Process mode: this worker alone was told to stop. It accepts no more, so its successor is wanted now.
+    fn retires(&self) {}
+
+    /// Process mode: the shard does not come back from the app's code, though everything has been cut. Its thread is the
+    /// process's own, so the process is all that can end. Called on a thread of its own.
+    fn given_up(&self) {
+        std::process::exit(1)
+    }
+
     /// Work-stealing mode: the workers have ended and their services have stopped, so what these shared may end. Runs
     /// on a thread that is no worker, within the time that a stop leaves: one that waits longer is left behind.
     fn workers_ended(&self) {}

@@ -13,6 +13,8 @@ const CUT_GRACE: Duration = Duration::from_secs(2);
 pub(crate) enum StopRequest {
     /// Finish what is in flight, within the graceful time.
     Gracefully,
+    /// The same for this shard alone: another one takes over its listener.
+    Retire,
     /// Cut it.
     Now,
 }
@@ -21,6 +23,9 @@ pub(crate) enum StopRequest {
 pub(crate) struct Stop {
     graceful: Duration,
     stage: StopStage,
+    /// Alone; that the others stop as well changes nothing then.
+    retires: bool,
+    is_quiet: bool,
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -36,7 +41,17 @@ impl Stop {
         Stop {
             graceful: Duration::from_millis(graceful_timeout_ms),
             stage: StopStage::Running,
+            retires: false,
+            is_quiet: false,
             deadline: None,
+        }
+    }
+
+    /// As [`new`](Stop::new), where somebody else says that everything stops.
+    pub(crate) fn quiet(graceful_timeout_ms: u64) -> Stop {
+        Stop {
+            is_quiet: true,
+            ..Stop::new(graceful_timeout_ms)
         }
     }
 
@@ -46,15 +61,25 @@ impl Stop {
 
     pub(crate) fn request(&mut self, request: StopRequest) -> Option<Control> {
         match (self.stage, request) {
-            (StopStage::Running, StopRequest::Gracefully) => {
+            (StopStage::Running, StopRequest::Gracefully | StopRequest::Retire) => {
                 self.stage = StopStage::Draining;
+                self.retires = request == StopRequest::Retire;
                 // A graceful time beyond what the clock can add is none at all.
                 self.deadline = Instant::now().checked_add(self.graceful);
-                log::info!(
-                    "stopping: exchanges in flight have {} s to finish",
-                    self.graceful.as_secs_f64()
-                );
-                Some(Control::Drain)
+                if self.retires || !self.is_quiet {
+                    log::info!(
+                        "stopping: exchanges in flight have {} s to finish",
+                        self.graceful.as_secs_f64()
+                    );
+                }
+                Some(match self.retires {
+                    true => Control::Retire,
+                    false => Control::Drain,
+                })
+            }
+            (StopStage::Draining, StopRequest::Gracefully) if self.retires => {
+                self.retires = false;
+                None
             }
             (StopStage::Running | StopStage::Draining, _) => Some(self.cut()),
             (StopStage::Cutting, _) => None,
@@ -103,6 +128,14 @@ mod tests {
         assert_eq!(stop.request(StopRequest::Gracefully), Some(Control::Drain));
         assert_eq!(stop.request(StopRequest::Gracefully), Some(Control::Stop));
         assert_eq!(stop.request(StopRequest::Gracefully), None);
+    }
+
+    #[test]
+    fn who_retires_already_is_not_cut_because_the_others_stop_too() {
+        let mut stop = Stop::quiet(1000);
+        assert_eq!(stop.request(StopRequest::Retire), Some(Control::Retire));
+        assert_eq!(stop.request(StopRequest::Gracefully), None);
+        assert_eq!(stop.request(StopRequest::Gracefully), Some(Control::Stop));
     }
 
     #[test]

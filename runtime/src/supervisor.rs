@@ -68,10 +68,12 @@ impl<A: App> Supervisor<A> {
         while (0..self.shards.len()).any(|index| self.shards.is_running(index))
             || self.shards.next_restart().is_some()
         {
-            let wake_at = [self.stop.deadline, self.shards.next_restart()]
-                .into_iter()
-                .flatten()
-                .min();
+            let wake_at = [
+                self.stop.deadline,
+                self.shards.next_restart(),
+                self.shards.next_look(),
+            ];
+            let wake_at = wake_at.into_iter().flatten().min();
             let timer = wake_at.map_or_else(never, |at| {
                 after(at.saturating_duration_since(Instant::now()))
             });
@@ -89,6 +91,7 @@ impl<A: App> Supervisor<A> {
                         }
                     }
                     self.shards.restart_due();
+                    self.shards.look_at_loads();
                 }
             }
         }

@@ -321,8 +321,23 @@ async def slow_callback(call: Call) -> None:
 
 @act
 async def signal_handler(call: Call) -> None:
+    loop = asyncio.get_running_loop()
+    arrived = asyncio.Event()
     try:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, print)
+        loop.add_signal_handler(signal.SIGUSR1, arrived.set)
+    except RuntimeError as error:
+        await call.answer_literal(told(error))
+        return
+    os.kill(os.getpid(), signal.SIGUSR1)
+    await arrived.wait()
+    loop.remove_signal_handler(signal.SIGUSR1)
+    await call.answer_literal("told of SIGUSR1")
+
+
+@act
+async def stop_handler(call: Call) -> None:
+    try:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, print)
     except RuntimeError as error:
         await call.answer_literal(told(error))
 

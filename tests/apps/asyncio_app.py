@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
+import os
 import signal
 import socket
 import sys
@@ -345,8 +346,13 @@ async def broken_callback() -> str:
 
 @app.get("/signal-handler")
 async def signal_handler() -> str:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
     try:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, print)
+        loop.add_signal_handler(signal.SIGUSR1, told.set)
     except RuntimeError as error:
         return str(error)
-    return "added"
+    os.kill(os.getpid(), signal.SIGUSR1)
+    await told.wait()
+    loop.remove_signal_handler(signal.SIGUSR1)
+    return "told"

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from asgi_stage import Message, Receive, Send
@@ -105,5 +106,7 @@ async def stop(send: Send) -> None:
 
 
 def is_later() -> bool:
-    """Whether this is not the first shard: they start one after another."""
-    return threading.current_thread().name not in ("shard-0", "asyncio-0")
+    """Whether this is not the first shard, or the first worker process."""
+    # The kernel's name of the thread; Python calls every main thread the same.
+    name = Path("/proc/thread-self/comm").read_text().strip()
+    return name not in ("shard-0", "asyncio-0")

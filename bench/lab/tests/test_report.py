@@ -101,6 +101,12 @@ def test_the_documentation_has_figures_failures_and_doubts(results: dict[str, An
     assert "taskset -c 0 serve" in text
 
 
+def test_a_latency_that_was_refused_once_is_not_shown(results: dict[str, Any]) -> None:
+    results["arms"][0]["runs"][1]["latency_us"] = None
+    text = report.documentation(results)
+    assert "| ours | 2,000 | 1,000 – 3,000 | – | – | 100% | 50% |" in text
+
+
 def test_the_terminal_shows_the_same_rows(results: dict[str, Any]) -> None:
     text = report.terminal(results)
     assert "0.80 – 1.00" in text and "did not run" in text and "not measured" in text

@@ -11,12 +11,12 @@ from lab.arms import ENGINES, USER, Arm
 from lab.commands import PEER_APPS
 from lab.cost_steps import EXTRAS, STEPS, Step, cost_arms, cost_of
 from lab.figures import ratio
-from lab.generator import Load, Question
 from lab.machine import cores_for_servers
 from lab.places import ROOT
 from lab.rounds import ArmRuns, Run, run_once
 from lab.scaling import REPORT, capacity, scaling, work
 from lab.scenarios import Scenario, against_peers
+from turbo_shard.lab.generator import Load, Question
 
 EVERY = [*against_peers(ENGINES), *scaling("tokio")]
 
@@ -104,7 +104,7 @@ def test_the_generators_core_is_the_last_that_a_server_gets() -> None:
 
 def test_an_arm_with_too_few_cores_is_listed_and_excused() -> None:
     result = ArmRuns(arm_of(EVERY[-1], 2), cores=[0])
-    run_once(result, 0, Load(1, 1, 0, core=0))
+    run_once(result, 0, Load(1, 1, 0, cores=(0,)))
     assert result.error == "needs 2 cores" and result.excused
 
 

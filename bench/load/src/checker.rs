@@ -18,64 +18,67 @@ pub enum Checked {
     Owes(usize, Vec<u8>),
 }
 
-/// Reads and checks; one for all connections.
+/// Reads and checks; one for all connections of a thread.
 pub struct Checker<'a> {
+    routes: Vec<Route<'a>>,
+}
+
+struct Route<'a> {
     exchange: &'a Exchange,
+    /// One for each route: it remembers a head, and those of another route are of another length.
     reader: AnswerReader,
 }
 
 impl<'a> Checker<'a> {
-    /// Checks the answers of `exchange`.
-    pub fn new(exchange: &'a Exchange) -> Checker<'a> {
-        Checker {
+    /// Checks the answers of these exchanges, which are told apart by their place.
+    pub fn new(exchanges: impl IntoIterator<Item = &'a Exchange>) -> Checker<'a> {
+        let route = |exchange| Route {
             exchange,
             reader: AnswerReader::default(),
+        };
+        Checker {
+            routes: exchanges.into_iter().map(route).collect(),
         }
     }
 
     /// The question with this number, for messages.
-    pub fn line(&self, number: u64) -> String {
-        self.exchange.line(number)
+    pub fn line(&self, route: usize, number: u64) -> String {
+        self.routes[route].exchange.line(number)
     }
 
     /// What stands at the start of `bytes`, which follow the question with this number.
-    pub fn check(&mut self, number: u64, bytes: &[u8]) -> Result<Checked, Failure> {
-        let checked = match self.exchange {
-            Exchange::Http(plan) => self.check_answer(plan, number, bytes),
+    pub fn check(&mut self, route: usize, number: u64, bytes: &[u8]) -> Result<Checked, Failure> {
+        let Route { exchange, reader } = &mut self.routes[route];
+        match exchange {
+            Exchange::Http(plan) => check_answer(reader, plan, number, bytes),
             Exchange::WebSocket(plan) => check_message(plan, number, bytes),
-        };
-        match checked {
-            Ok(Checked::Right(size)) if bytes.len() > size => {
-                let rest = excerpt(bytes, size);
-                Err(self.wrong(number, format!("more bytes than the answer has: {rest}")))
-            }
-            Ok(checked) => Ok(checked),
-            Err(text) => Err(self.wrong(number, text)),
         }
+        .map_err(|text| self.wrong(route, number, text))
     }
 
-    fn check_answer(
-        &mut self,
-        plan: &RequestPlan,
-        number: u64,
-        bytes: &[u8],
-    ) -> Result<Checked, String> {
-        match self.reader.read(bytes) {
-            Ok(None) => Ok(Checked::Part),
-            Ok(Some(answer)) => {
-                if plan.accepts(number, answer.status, &bytes[answer.body.clone()]) {
-                    Ok(Checked::Right(answer.body.end))
-                } else {
-                    Err(difference(plan, number, &answer, bytes))
-                }
-            }
-            Err(error) => Err(format!("{error}: {}", excerpt(bytes, 0))),
-        }
-    }
-
+    /// A wrong answer to the question with this number.
     #[cold]
-    fn wrong(&self, number: u64, text: impl std::fmt::Display) -> Failure {
-        Failure::WrongAnswer(format!("{}: {text}", self.line(number)))
+    pub fn wrong(&self, route: usize, number: u64, text: impl std::fmt::Display) -> Failure {
+        Failure::WrongAnswer(format!("{}: {text}", self.line(route, number)))
+    }
+}
+
+fn check_answer(
+    reader: &mut AnswerReader,
+    plan: &RequestPlan,
+    number: u64,
+    bytes: &[u8],
+) -> Result<Checked, String> {
+    match reader.read(bytes) {
+        Ok(None) => Ok(Checked::Part),
+        Ok(Some(answer)) => {
+            if plan.accepts(number, answer.status, &bytes[answer.body.clone()]) {
+                Ok(Checked::Right(answer.body.end))
+            } else {
+                Err(difference(plan, number, &answer, bytes))
+            }
+        }
+        Err(error) => Err(format!("{error}: {}", excerpt(bytes, 0))),
     }
 }
 
@@ -128,7 +131,7 @@ mod tests {
     }
 
     fn complaint(bytes: &[u8]) -> String {
-        match Checker::new(&echo()).check(7, bytes) {
+        match Checker::new([&echo()]).check(0, 7, bytes) {
             Err(Failure::WrongAnswer(text)) => text,
             other => panic!("{other:?}"),
         }
@@ -137,19 +140,19 @@ mod tests {
     #[test]
     fn the_right_message_is_accepted_once_it_is_whole() {
         let exchange = echo();
-        let mut checker = Checker::new(&exchange);
-        assert_eq!(checker.check(7, b"\x81\x03n="), Ok(Checked::Part));
-        assert_eq!(checker.check(7, b"\x81\x03n=7"), Ok(Checked::Right(5)));
+        let mut checker = Checker::new([&exchange]);
+        assert_eq!(checker.check(0, 7, b"\x81\x03n="), Ok(Checked::Part));
+        assert_eq!(checker.check(0, 7, b"\x81\x03n=7"), Ok(Checked::Right(5)));
     }
 
     #[test]
     fn a_ping_wants_its_pong_and_a_pong_nothing() {
         let exchange = echo();
-        let mut checker = Checker::new(&exchange);
+        let mut checker = Checker::new([&exchange]);
         let owed = Checked::Owes(3, websocket::pong(b"!"));
-        assert_eq!(checker.check(7, b"\x89\x01!\x81\x03n=7"), Ok(owed));
+        assert_eq!(checker.check(0, 7, b"\x89\x01!\x81\x03n=7"), Ok(owed));
         assert_eq!(
-            checker.check(7, b"\x8A\x00"),
+            checker.check(0, 7, b"\x8A\x00"),
             Ok(Checked::Owes(2, Vec::new()))
         );
     }
@@ -159,7 +162,6 @@ mod tests {
         assert!(complaint(b"\x81\x03n=8").contains("from byte 2 on"));
         assert!(complaint(b"\x82\x03n=7").contains("expected Text, found Binary"));
         assert!(complaint(b"\x88\x02\x03\xE8").contains("expected Text, found Close"));
-        assert!(complaint(b"\x81\x03n=7\x81").contains("more bytes than the answer has"));
         assert!(complaint(b"\xC1\x03n=7").starts_with("WebSocket message 7 on /chat: a frame"));
     }
 }

@@ -14,7 +14,7 @@ pub enum Exchange {
 }
 
 impl Exchange {
-    /// Puts the question with this number into `out`, in place of what was there.
+    /// Appends the question with this number.
     pub fn encode(&self, number: u64, out: &mut Vec<u8>) {
         match self {
             Exchange::Http(plan) => plan.encode(number, out),

@@ -1,7 +1,6 @@
 //! Why a run does not count, and the exit status that says so.
 
 use std::fmt;
-use std::process::ExitCode;
 
 /// Why a run ended without figures that may be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,12 +30,12 @@ impl Failure {
     }
 
     /// What the process ends with.
-    pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+    pub fn exit_status(&self) -> u8 {
+        match self {
             Failure::Usage(_) => 2,
             Failure::WrongAnswer(_) => 3,
             Failure::Broken(_) => 4,
-        })
+        }
     }
 
     /// One word for scripts.

@@ -3,13 +3,14 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
 
 use crate::checker::Checker;
 use crate::exchange::Exchange;
 use crate::failure::Failure;
-use crate::link::{Link, READ_BYTES_MAX, Received, connect};
-use crate::process::allow_files;
+use crate::link::{Link, Question, READ_BYTES_MAX, connect};
 use crate::request::Numbers;
 
 /// Connections from one source address; the kernel has some 28,000 ports for each, those just closed among them.
@@ -34,25 +35,41 @@ pub struct IdlePlan {
 
 /// Connections that have had their answer and stay open.
 pub struct HeldConnections {
+    plan: IdlePlan,
     streams: Vec<TcpStream>,
 }
 
 impl HeldConnections {
     /// Opens them one after another.
-    pub fn open(plan: &IdlePlan) -> Result<HeldConnections, Failure> {
-        allow_files(plan.connections)?;
-        let mut checker = Checker::new(&plan.exchange);
+    pub fn open(plan: IdlePlan) -> Result<HeldConnections, Failure> {
+        let mut checker = Checker::new([&plan.exchange]);
         let mut scratch = vec![0; READ_BYTES_MAX];
         let mut number = plan.numbers.first();
         let mut streams = Vec::with_capacity(plan.connections);
         for index in 0..plan.connections {
-            let connected = connect(plan.target, source(plan.target, index), plan.answer_timeout);
-            let stream =
-                connected.map_err(|error| Failure::io(format!("connection {index}"), &error))?;
-            streams.push(ask_once(stream, plan, &mut checker, &mut scratch, number)?);
+            let source = source(plan.target, index);
+            let connected = connect(plan.target, source, None, plan.answer_timeout);
+            let stream = connected
+                .and_then(without_time_wait)
+                .map_err(|error| Failure::io(format!("connection {index}"), &error))?;
+            streams.push(ask_once(stream, &plan, &mut checker, &mut scratch, number)?);
             number = plan.numbers.after(number);
         }
-        Ok(HeldConnections { streams })
+        Ok(HeldConnections { plan, streams })
+    }
+
+    /// Asks once more on each: they are still of use.
+    pub fn ask_again(&mut self) -> Result<(), Failure> {
+        let plan = &self.plan;
+        let mut checker = Checker::new([&plan.exchange]);
+        let mut scratch = vec![0; READ_BYTES_MAX];
+        let mut number = plan.numbers.first();
+        for stream in std::mem::take(&mut self.streams) {
+            let stream = ask_once(stream, plan, &mut checker, &mut scratch, number)?;
+            self.streams.push(stream);
+            number = plan.numbers.after(number);
+        }
+        Ok(())
     }
 
     /// How many there are.
@@ -67,6 +84,13 @@ impl HeldConnections {
             .filter(|stream| is_open_and_silent(stream))
             .count()
     }
+}
+
+/// Lets the end of a connection be a reset. Ended in the usual way, ten thousand of them hold their ports for a minute,
+/// and the next run's connections take seconds to find free ones.
+fn without_time_wait(stream: TcpStream) -> std::io::Result<TcpStream> {
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
+    Ok(stream)
 }
 
 /// Spreads connections over 127.0.0.1, 127.0.0.2 and so on, which IPv4 loopback allows; otherwise the kernel chooses.
@@ -89,10 +113,20 @@ fn ask_once(
         .and_then(|()| stream.set_write_timeout(Some(plan.answer_timeout)))
         .map_err(|error| Failure::io("a socket option was refused", &error))?;
     let mut link = Link::new(stream);
-    link.ask(&plan.exchange, number)?;
+    let question = Question {
+        route: 0,
+        number,
+        since: Instant::now(),
+    };
+    link.put(&plan.exchange, question);
+    link.flush()?;
     // A read times out as if the socket were empty. A server that sends byte by byte ends at the size limits.
-    let mut received = 0;
-    while link.receive(checker, scratch)? == Received::Part {
+    let (mut answers, mut received) = (Vec::new(), 0);
+    loop {
+        link.receive(checker, scratch, &mut answers)?;
+        if !answers.is_empty() {
+            return Ok(link.into_stream());
+        }
         let now = link.bytes_received();
         if now == received {
             let line = plan.exchange.line(number);
@@ -103,7 +137,6 @@ fn ask_once(
         }
         received = now;
     }
-    Ok(link.into_stream())
 }
 
 fn is_open_and_silent(stream: &TcpStream) -> bool {

@@ -3,12 +3,19 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::arrivals::Spacing;
 use crate::request::Numbers;
 use crate::template::Template;
 use crate::websocket::Opcode;
 
 /// Longest of any time that can be asked for.
 const SECONDS_MAX: f64 = 3600.0;
+/// Smallest body that has room for its number.
+pub const ECHO_BYTES_MIN: usize = 32;
+/// Requests per second; more than the upper one no thread could even count.
+const RATE_MIN: f64 = 0.01;
+const RATE_MAX: f64 = 10_000_000.0;
+const CORE_MAX: usize = 1 << 16;
 
 /// An address on this machine.
 pub fn loopback(value: &str) -> Result<SocketAddr, String> {
@@ -28,9 +35,10 @@ pub fn loopback(value: &str) -> Result<SocketAddr, String> {
     Ok(address)
 }
 
-/// Nothing that would end the request line.
-pub fn one_line(value: &str, is_good: impl Fn(&str) -> bool) -> Result<Template, String> {
-    let good = is_good(value) && !value.contains(char::is_control);
+/// Path and query: nothing that would end them on the request line.
+pub fn request_target(value: &str) -> Result<Template, String> {
+    let good =
+        value.starts_with('/') && !value.contains(|char: char| char.is_control() || char == ' ');
     good.then(|| Template::new(value))
         .ok_or_else(|| format!("{value:?} cannot stand in a request line"))
 }
@@ -96,6 +104,35 @@ pub fn seconds(value: &str) -> Result<Duration, String> {
     number
         .map(Duration::from_secs_f64)
         .ok_or_else(|| format!("{value:?} is not 0 to {SECONDS_MAX} seconds"))
+}
+
+/// Numbers of cores, with commas between.
+pub fn cores(value: &str) -> Result<Vec<usize>, String> {
+    let cores = value.split(',').map(|core| {
+        let number = core.trim().parse().ok();
+        number.filter(|core| *core <= CORE_MAX)
+    });
+    cores
+        .collect::<Option<_>>()
+        .ok_or_else(|| format!("{value:?} is no list of cores such as 2,3"))
+}
+
+/// Requests per second.
+pub fn rate(value: &str) -> Result<f64, String> {
+    let number = value
+        .parse::<f64>()
+        .ok()
+        .filter(|rate| (RATE_MIN..=RATE_MAX).contains(rate));
+    number.ok_or_else(|| format!("{value:?} is not a rate from {RATE_MIN} to {RATE_MAX}"))
+}
+
+/// How arrivals are spaced.
+pub fn spacing(value: &str) -> Result<Spacing, String> {
+    match value {
+        "poisson" => Ok(Spacing::Poisson),
+        "constant" => Ok(Spacing::Constant),
+        _ => Err(format!("{value:?} is neither poisson nor constant")),
+    }
 }
 
 /// What WebSocket messages are.

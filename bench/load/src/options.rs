@@ -7,73 +7,57 @@ use std::time::Duration;
 use lexopt::prelude::*;
 
 use crate::answer::BODY_BYTES_MAX;
-use crate::closed_loop::LoopPlan;
+use crate::arrivals::{Schedule, Spacing};
 use crate::exchange::Exchange;
 use crate::failure::Failure;
+use crate::help::HELP;
 use crate::idle::{self, IdlePlan};
+use crate::mix::{Mix, Route};
+use crate::mix_file;
 use crate::option_values::{
-    header, loopback, method, numbers, one_line, opcode, seconds, text_or_file, within,
+    ECHO_BYTES_MIN, cores, header, loopback, method, numbers, opcode, rate, request_target,
+    seconds, spacing, text_or_file, within,
 };
-use crate::request::{Numbers, RequestParts, RequestPlan};
-use crate::template::Template;
+use crate::plan::{LoadPlan, Pacing};
+use crate::request::{ExpectedBody, Numbers, RequestParts, RequestPlan};
+use crate::template::{ALL_BYTES, Template};
 use crate::websocket::{MessagePlan, Opcode};
 
-/// What `--help` prints.
-pub const HELP: &str = "\
-turbo-load: asks a server on this machine as fast as it answers, and checks every answer
-
-    turbo-load --target 127.0.0.1:8000 --path /users/{n} --expect-body '{\"user_id\":{n}}'
-
-In path and bodies, {n} is a number that changes with every request.
-
-  --target ADDRESS:PORT      the server; loopback only
-  --path PATH                path and query [/]
-  --method METHOD            [GET]
-  --header 'NAME: VALUE'     may be given several times
-  --body TEXT                body of the request; @FILE reads it from a file
-  --expect-status CODE       [200]
-  --expect-body TEXT         body of every right answer; @FILE reads it from a file
-  --echo-bytes N             instead of both bodies: one of N bytes with {n} all over it, which has to come back
-  --websocket KIND           asks with WebSocket messages, text or binary: --body is sent, --expect-body must come back
-  --numbers FIRST-LAST       what {n} runs through, again and again [1000-9999]
-  --connections N            keep-alive connections with one request in flight each [32]
-  --seconds S                time in which answers are counted [2]
-  --warm-up-seconds S        time before that [0.3]
-  --requests-max N           ends the run early [1000000000]
-  --answer-timeout-seconds S silence that breaks the run [10]
-  --cpu N                    keeps the generator on this core
-  --idle N                   instead: opens N connections, asks once on each, prints a line and holds them until
-                             standard input ends
-  --hold-seconds S           longest time that --idle holds them [60]
-
-Prints one JSON object per line. Exit status: 0 all answers were right, 2 wrong usage, 3 a wrong answer (the first
-difference is printed), 4 a broken run (no connection, no answer).";
-
-/// Most connections of a closed loop from one source address.
-const CONNECTIONS_MAX: usize = 20_000;
-/// Smallest body that has room for its number.
-const ECHO_BYTES_MIN: u64 = 32;
+/// Most connections under load from one source address.
+const CONNECTIONS_MAX: u64 = 20_000;
+/// More threads would only wait for each other on any machine of today.
+const THREADS_MAX: u64 = 256;
+const PIPELINE_MAX: u64 = 1024;
+/// Most requests that a schedule may have: those that were never sent are counted one by one at the end.
+const SCHEDULED_MAX: f64 = 1e9;
 /// What text is filled with; everything else has bytes that are no text between its numbers.
 const TEXT_FILLER: &[u8] = b"the quick brown fox jumps over the lazy dog ";
+/// What --mix says in its file.
+const SAID_BY_MIX: [&str; 9] = [
+    "path",
+    "method",
+    "header",
+    "body",
+    "expect-status",
+    "expect-body",
+    "expect-any-body",
+    "echo-bytes",
+    "websocket",
+];
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
 pub enum Job {
     /// Print the help.
     Help,
-    /// Run a closed loop.
-    Loop {
-        /// What to run.
-        plan: LoopPlan,
-        /// Core to stay on.
-        cpu: Option<usize>,
-    },
+    /// Produce a load.
+    Load(LoadPlan),
     /// Hold idle connections.
     Idle {
         /// What to hold.
         plan: IdlePlan,
-        /// Core to stay on.
-        cpu: Option<usize>,
+        /// Cores to stay on.
+        cores: Vec<usize>,
         /// For how long at most.
         hold: Duration,
     },
@@ -82,18 +66,28 @@ pub enum Job {
 struct Given {
     target: Option<SocketAddr>,
     parts: RequestParts,
-    expected_body: Option<Template>,
+    expected_body: Option<ExpectedBody>,
     echo_bytes: Option<usize>,
     websocket: Option<Opcode>,
+    mix_file: Option<String>,
     numbers: Numbers,
+    rate: Option<f64>,
+    spacing: Option<Spacing>,
+    seed: u64,
+    pipeline: usize,
     connections: usize,
+    idle_connections: usize,
+    slow_read_bytes_per_second: Option<u64>,
+    threads: usize,
+    cores: Vec<usize>,
     measured: Duration,
     warm_up: Duration,
     requests_max: u64,
     answer_timeout: Duration,
-    cpu: Option<usize>,
     idle: Option<usize>,
     hold: Duration,
+    /// The names of all options that were given.
+    names: Vec<String>,
 }
 
 impl Given {
@@ -106,20 +100,29 @@ impl Given {
                 headers: Vec::new(),
                 body: None,
                 expected_status: 200,
-                expected_body: Template::new(""),
+                expected_body: ExpectedBody::Any,
             },
             expected_body: None,
             echo_bytes: None,
             websocket: None,
+            mix_file: None,
             numbers: Numbers::new(1000, 9999).expect("a range that is not empty"),
+            rate: None,
+            spacing: None,
+            seed: 1,
+            pipeline: 1,
             connections: 32,
+            idle_connections: 0,
+            slow_read_bytes_per_second: None,
+            threads: 1,
+            cores: Vec::new(),
             measured: Duration::from_secs(2),
             warm_up: Duration::from_millis(300),
             requests_max: 1_000_000_000,
             answer_timeout: Duration::from_secs(10),
-            cpu: None,
             idle: None,
             hold: Duration::from_secs(60),
+            names: Vec::new(),
         }
     }
 
@@ -127,46 +130,99 @@ impl Given {
         let target = self
             .target
             .ok_or_else(|| usage("--target is missing; --help shows how it goes"))?;
-        if self.websocket.is_some() && self.idle.is_some() {
+        if self.websocket.is_some() && (self.idle.is_some() || self.idle_connections > 0) {
             return Err(usage(
-                "--idle holds HTTP connections; leave out --websocket",
+                "idle connections are held over HTTP; leave out --websocket",
             ));
         }
-        self.fill_echo()?;
-        let exchange = self.exchange(target)?;
-        let (cpu, numbers, answer_timeout) = (self.cpu, self.numbers, self.answer_timeout);
+        let mix = self.mix(target)?;
         if let Some(connections) = self.idle {
             let plan = IdlePlan {
                 target,
-                exchange,
-                numbers,
+                exchange: mix.first().clone(),
+                numbers: self.numbers,
                 connections,
-                answer_timeout,
+                answer_timeout: self.answer_timeout,
             };
             return Ok(Job::Idle {
                 plan,
-                cpu,
+                cores: self.cores,
                 hold: self.hold,
             });
         }
-        let Given {
-            connections,
-            warm_up,
-            measured,
-            requests_max,
-            ..
-        } = self;
-        let plan = LoopPlan {
+        if self.threads > self.connections {
+            return Err(usage(
+                "--threads: each thread needs one of the --connections",
+            ));
+        }
+        let pacing = self.pacing()?;
+        Ok(Job::Load(LoadPlan {
             target,
-            exchange,
-            numbers,
-            connections,
-            warm_up,
-            measured,
-            requests_max,
-            answer_timeout,
+            mix,
+            numbers: self.numbers,
+            pacing,
+            seed: self.seed,
+            connections: self.connections,
+            idle_connections: self.idle_connections,
+            slow_read_bytes_per_second: self.slow_read_bytes_per_second,
+            threads: self.threads,
+            cores: self.cores,
+            warm_up: self.warm_up,
+            measured: self.measured,
+            requests_max: self.requests_max,
+            answer_timeout: self.answer_timeout,
+        }))
+    }
+
+    fn pacing(&self) -> Result<Pacing, Failure> {
+        let pipeline = self.pipeline;
+        let Some(rate) = self.rate else {
+            return match self.spacing {
+                Some(_) => Err(usage("--arrivals is for an open loop; give it a --rate")),
+                None if self.websocket.is_some() && pipeline > 1 => Err(usage(
+                    "--pipeline is for HTTP; a WebSocket has one message in flight",
+                )),
+                None => Ok(Pacing::Closed { pipeline }),
+            };
         };
-        Ok(Job::Loop { plan, cpu })
+        if pipeline > 1 {
+            return Err(usage(
+                "--pipeline is for a closed loop; leave out --rate, or add --connections",
+            ));
+        }
+        if rate * (self.warm_up + self.measured).as_secs_f64() > SCHEDULED_MAX {
+            return Err(usage(format!(
+                "--rate: no more than {SCHEDULED_MAX:e} requests can be scheduled; lower it, or --seconds"
+            )));
+        }
+        Ok(Pacing::Open(Schedule {
+            rate,
+            spacing: self.spacing.unwrap_or(Spacing::Poisson),
+            seed: self.seed,
+        }))
+    }
+
+    fn mix(&mut self, target: SocketAddr) -> Result<Mix, Failure> {
+        if let Some(text) = &self.mix_file {
+            if let Some(name) = self
+                .names
+                .iter()
+                .find(|name| SAID_BY_MIX.contains(&name.as_str()))
+            {
+                return Err(usage(format!(
+                    "--{name} is said by the file of --mix; leave it out"
+                )));
+            }
+            return mix_file::read(text, target, self.numbers)
+                .map_err(|text| usage(format!("--mix: {text}")));
+        }
+        self.fill_echo()?;
+        let route = Route {
+            path: String::from_utf8_lossy(&self.parts.path.pattern()).into_owned(),
+            weight: 1.0,
+            exchange: self.exchange(target)?,
+        };
+        Mix::new(vec![route]).ok_or_else(|| usage("nothing is asked"))
     }
 
     /// Puts the body of --echo-bytes where it is sent and where it is expected.
@@ -179,14 +235,13 @@ impl Given {
                 "--echo-bytes stands for --body and --expect-body; leave them out",
             ));
         }
-        let all_bytes: Vec<u8> = (0..=u8::MAX).collect();
         let filler = match self.websocket {
             Some(Opcode::Text) => TEXT_FILLER,
-            _ => &all_bytes,
+            _ => &ALL_BYTES,
         };
         let body = Template::of_size(bytes, self.numbers.first(), filler);
         self.parts.body = Some(body.clone());
-        self.expected_body = Some(body);
+        self.expected_body = Some(ExpectedBody::Text(body));
         Ok(())
     }
 
@@ -207,6 +262,9 @@ impl Given {
                 "a WebSocket is opened once per connection; its --path cannot have a {n}",
             ));
         }
+        let ExpectedBody::Text(expected) = expected else {
+            return Err(usage("--expect-any-body is for HTTP; give --expect-body"));
+        };
         Ok(Exchange::WebSocket(MessagePlan {
             path: String::from_utf8_lossy(&parts.path.text(0)).into_owned(),
             headers: parts.headers,
@@ -229,43 +287,66 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Job, Failu
             Long(name) => name.to_owned(),
             other => return Err(unclear(other.unexpected())),
         };
-        if !HELP.contains(&format!("  --{name} ")) {
+        if !is_in_help(&name) {
             return Err(unclear(Long(&name).unexpected()));
         }
-        let value = parser
-            .value()
-            .and_then(|value| value.string())
-            .map_err(unclear)?;
+        let value = if name == "expect-any-body" {
+            String::new()
+        } else {
+            parser
+                .value()
+                .and_then(|value| value.string())
+                .map_err(unclear)?
+        };
         set(&mut given, &name, &value).map_err(|problem| usage(format!("--{name}: {problem}")))?;
+        given.names.push(name);
     }
     given.job()
 }
 
+fn is_in_help(name: &str) -> bool {
+    let mut lines = HELP.lines().filter_map(|line| line.strip_prefix("  --"));
+    lines.any(|line| line.split(' ').next() == Some(name))
+}
+
 fn set(given: &mut Given, name: &str, value: &str) -> Result<(), String> {
+    let count = |least, most| within(value, least, most).map(|number| number as usize);
     match name {
         "target" => given.target = Some(loopback(value)?),
-        "path" => {
-            given.parts.path = one_line(value, |text| text.starts_with('/') && !text.contains(' '))?
-        }
+        "path" => given.parts.path = request_target(value)?,
         "method" => given.parts.method = method(value)?,
         "header" => given.parts.headers.push(header(value)?),
         "body" => given.parts.body = Some(text_or_file(value)?),
         "expect-status" => given.parts.expected_status = within(value, 100, 599)? as u16,
-        "expect-body" => given.expected_body = Some(text_or_file(value)?),
+        "expect-body" => given.expected_body = Some(ExpectedBody::Text(text_or_file(value)?)),
+        "expect-any-body" => given.expected_body = Some(ExpectedBody::Any),
         "echo-bytes" => {
-            given.echo_bytes = Some(within(value, ECHO_BYTES_MIN, BODY_BYTES_MAX as u64)? as usize)
+            given.echo_bytes = Some(count(ECHO_BYTES_MIN as u64, BODY_BYTES_MAX as u64)?)
         }
         "websocket" => given.websocket = Some(opcode(value)?),
+        "mix" => {
+            let text = std::fs::read_to_string(value);
+            given.mix_file = Some(text.map_err(|error| format!("{value}: {error}"))?);
+        }
         "numbers" => given.numbers = numbers(value)?,
-        "connections" => given.connections = within(value, 1, CONNECTIONS_MAX as u64)? as usize,
+        "rate" => given.rate = Some(rate(value)?),
+        "arrivals" => given.spacing = Some(spacing(value)?),
+        "seed" => given.seed = within(value, 0, u64::MAX)?,
+        "pipeline" => given.pipeline = count(1, PIPELINE_MAX)?,
+        "connections" => given.connections = count(1, CONNECTIONS_MAX)?,
+        "idle-connections" => given.idle_connections = count(0, idle::CONNECTIONS_MAX as u64)?,
+        "slow-read-bytes-per-second" => {
+            given.slow_read_bytes_per_second = Some(within(value, 1, u64::from(u32::MAX))?)
+        }
+        "threads" => given.threads = count(1, THREADS_MAX)?,
+        "cpu" => given.cores = cores(value)?,
         "seconds" => given.measured = seconds(value)?,
         "warm-up-seconds" => given.warm_up = seconds(value)?,
         "requests-max" => given.requests_max = within(value, 1, u64::MAX)?,
         "answer-timeout-seconds" => {
             given.answer_timeout = seconds(value)?.max(Duration::from_millis(1))
         }
-        "cpu" => given.cpu = Some(within(value, 0, 1 << 16)? as usize),
-        "idle" => given.idle = Some(within(value, 1, idle::CONNECTIONS_MAX as u64)? as usize),
+        "idle" => given.idle = Some(count(1, idle::CONNECTIONS_MAX as u64)?),
         "hold-seconds" => given.hold = seconds(value)?,
         _ => return Err(String::from("is in the help and not understood")),
     }
@@ -281,126 +362,4 @@ fn unclear(error: lexopt::Error) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(arguments: &str) -> Result<Job, Failure> {
-        parse(arguments.split_whitespace().map(OsString::from))
-    }
-
-    fn complaint(arguments: &str) -> String {
-        let Err(Failure::Usage(text)) = parsed(arguments) else {
-            panic!("{arguments} was accepted")
-        };
-        text
-    }
-
-    #[test]
-    fn every_option_of_the_help_is_understood() {
-        let mut given = Given::defaults();
-        for line in HELP.lines().filter_map(|line| line.strip_prefix("  --")) {
-            let name = line.split(' ').next().unwrap();
-            let value = ["127.0.0.1:1", "/", "GET", "a: b", "200", "1-2", "text"];
-            assert!(
-                value
-                    .iter()
-                    .any(|value| set(&mut given, name, value).is_ok()),
-                "{name}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_loop_has_sensible_defaults() {
-        let Ok(Job::Loop { plan, cpu: None }) = parsed("--target localhost:1 --expect-body x")
-        else {
-            panic!()
-        };
-        assert_eq!(
-            (plan.connections, plan.exchange.line(1)),
-            (32, String::from("GET /"))
-        );
-    }
-
-    #[test]
-    fn idle_needs_no_loop_options() {
-        let job = parsed("--target [::1]:1 --expect-body x --idle 10 --cpu 1");
-        assert!(matches!(job, Ok(Job::Idle { cpu: Some(1), .. })));
-    }
-
-    #[test]
-    fn other_machines_are_refused() {
-        assert!(complaint("--target 192.0.2.1:80 --expect-body x").contains("loopback"));
-        assert!(complaint("--target server.example:80").contains("no ADDRESS:PORT"));
-    }
-
-    #[test]
-    fn unchecked_bodies_are_refused() {
-        assert!(complaint("--target 127.0.0.1:1").contains("--expect-body is missing"));
-    }
-
-    #[test]
-    fn what_would_break_the_request_is_refused() {
-        let breaking = [
-            ("path", "users"),
-            ("path", "/a b"),
-            ("path", "/a\r\nX: y"),
-            ("method", "HEAD"),
-            ("method", "get"),
-            ("header", "X: a\r\nY: b"),
-            ("header", "Content-Length: 5"),
-            ("header", "novalue"),
-            ("numbers", "5-1"),
-            ("connections", "0"),
-            ("seconds", "-1"),
-            ("seconds", "NaN"),
-            ("expect-status", "99"),
-        ];
-        for (name, value) in breaking {
-            assert!(
-                set(&mut Given::defaults(), name, value).is_err(),
-                "{name} {value:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_echo_has_its_size_and_comes_back() {
-        let Ok(Job::Loop { plan, .. }) =
-            parsed("--target localhost:1 --method POST --echo-bytes 10240")
-        else {
-            panic!()
-        };
-        let Exchange::Http(request) = &plan.exchange else {
-            panic!()
-        };
-        let (body, mut sent) = (request.expected_body(1234), Vec::new());
-        request.encode(1234, &mut sent);
-        assert!(body.len() == 10_240 && sent.ends_with(&body));
-        assert!(complaint("--target localhost:1 --echo-bytes 64 --body x").contains("leave them"));
-    }
-
-    #[test]
-    fn websocket_needs_a_message_and_one_path() {
-        let given = "--target localhost:1 --websocket text";
-        let Ok(Job::Loop { plan, .. }) = parsed(&format!("{given} --echo-bytes 64")) else {
-            panic!()
-        };
-        let Exchange::WebSocket(messages) = &plan.exchange else {
-            panic!()
-        };
-        assert!(String::from_utf8(messages.message.text(1000)).is_ok());
-        let given = format!("{given} --expect-body x");
-        assert!(complaint(&given).contains("--body is missing"));
-        assert!(complaint(&format!("{given} --body x --path /{{n}}")).contains("once per"));
-        assert!(complaint(&format!("{given} --body x --idle 1")).contains("--idle"));
-        assert!(complaint("--websocket other").contains("neither text nor binary"));
-    }
-
-    #[test]
-    fn unknown_options_are_named() {
-        assert!(complaint("--targets 1").contains("--targets"));
-        assert!(complaint("--path").contains("path"));
-        assert!(complaint("somewhere").contains("somewhere"));
-    }
-}
+mod tests;

@@ -11,24 +11,35 @@ use crate::failure::Failure;
 /// Files that we need besides the connections.
 const FILES_BESIDES: u64 = 64;
 
-/// CPU time that this process has used so far, in user and kernel mode.
-pub fn cpu_time() -> Duration {
-    let spent = clock_gettime(ClockId::ProcessCPUTime);
+/// CPU time that this thread has used so far, in user and kernel mode.
+pub fn thread_cpu_time() -> Duration {
+    let spent = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(
         spent.tv_sec.cast_unsigned(),
         spent.tv_nsec.cast_unsigned() as u32,
     )
 }
 
-/// Keeps this process on one core.
-pub fn pin(core: usize) -> Result<(), Failure> {
-    if core >= CpuSet::MAX_CPU {
-        return Err(Failure::Usage(format!("there is no core {core}")));
+/// Time for which this thread could have run so far and had to wait for a core; zero where the kernel does not say.
+pub fn thread_wait_time() -> Duration {
+    let waited_ns = || -> Option<u64> {
+        let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+        text.split_ascii_whitespace().nth(1)?.parse().ok()
+    };
+    Duration::from_nanos(waited_ns().unwrap_or(0))
+}
+
+/// Keeps this thread, and those that it starts, on these cores.
+pub fn pin(cores: &[usize]) -> Result<(), Failure> {
+    let mut set = CpuSet::new();
+    for &core in cores {
+        if core >= CpuSet::MAX_CPU {
+            return Err(Failure::Usage(format!("there is no core {core}")));
+        }
+        set.set(core);
     }
-    let mut cores = CpuSet::new();
-    cores.set(core);
-    sched_setaffinity(None, &cores)
-        .map_err(|error| Failure::Usage(format!("core {core} cannot be used: {error}")))
+    sched_setaffinity(None, &set)
+        .map_err(|error| Failure::Usage(format!("cores {cores:?} cannot be used: {error}")))
 }
 
 /// Makes sure that `connections` can be open at once.
@@ -60,17 +71,17 @@ mod tests {
 
     #[test]
     fn work_costs_cpu_time() {
-        let before = cpu_time();
+        let before = thread_cpu_time();
         let mut sum = 0_u64;
-        while cpu_time() == before {
+        while thread_cpu_time() == before {
             sum = std::hint::black_box(sum + 1);
         }
-        assert!(cpu_time() > before);
+        assert!(thread_cpu_time() > before);
     }
 
     #[test]
     fn a_core_beyond_all_is_refused() {
-        assert!(matches!(pin(1_000_000), Err(Failure::Usage(_))));
+        assert!(matches!(pin(&[1_000_000]), Err(Failure::Usage(_))));
     }
 
     #[test]

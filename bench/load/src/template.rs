@@ -4,6 +4,16 @@ use memchr::memmem;
 
 /// Where the number goes.
 const PLACE: &[u8] = b"{n}";
+/// Every byte once, as a filler.
+pub const ALL_BYTES: [u8; 256] = {
+    let mut all = [0; 256];
+    let mut byte = 0;
+    while byte < all.len() {
+        all[byte] = byte as u8;
+        byte += 1;
+    }
+    all
+};
 /// How often a text of a given size has the number in it.
 const BLOCK_BYTES: usize = 64;
 
@@ -51,6 +61,11 @@ impl Template {
     /// Whether the number occurs in it at all.
     pub fn is_varying(&self) -> bool {
         self.parts.len() > 1
+    }
+
+    /// The text as it was given, with `{n}` for the number.
+    pub fn pattern(&self) -> Vec<u8> {
+        self.parts.join(PLACE)
     }
 
     /// Length in bytes once `number` is filled in.
@@ -111,6 +126,7 @@ mod tests {
         );
         assert_eq!(Template::new("{n}{n}").text(7), b"77");
         assert_eq!(Template::new("").text(7), b"");
+        assert_eq!(Template::new(USER).pattern(), USER.as_bytes());
     }
 
     #[test]

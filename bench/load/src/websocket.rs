@@ -123,9 +123,8 @@ impl MessagePlan {
         head.into_bytes()
     }
 
-    /// Puts the message with this number into `out`, in place of what was there.
+    /// Appends the message with this number.
     pub fn encode(&self, number: u64, out: &mut Vec<u8>) {
-        out.clear();
         begin_frame(self.opcode, self.message.length(number), mask(number), out);
         let start = out.len();
         self.message.write(number, out);
@@ -292,7 +291,7 @@ mod tests {
     fn messages_of_every_length_are_masked_and_whole() {
         for length in [0, 1, 125, 126, 65_535, 65_536] {
             let text = "x".repeat(length);
-            let mut out = b"what was there before".to_vec();
+            let mut out = Vec::new();
             plan(Opcode::Binary, &text).encode(1234, &mut out);
             assert_eq!(
                 unmasked(&out),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .errors import InputError as InputError
     from .errors import RegistrationError as RegistrationError
     from .errors import StartError as StartError
+    from .gc_pauses import gc_stats as gc_stats
     from .params import Body as Body
     from .params import Cookie as Cookie
     from .params import Header as Header
@@ -55,6 +56,7 @@ _MODULE_OF = {
     "WebSocket": "websocket",
     "WebSocketDisconnect": "websocket",
     "__version__": "_native",
+    "gc_stats": "gc_pauses",
     "serve": "server",
     "stats": "_native",
 }

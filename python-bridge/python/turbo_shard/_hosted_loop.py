@@ -8,6 +8,8 @@ import logging
 import os
 import select
 import selectors
+import signal
+import threading
 import time
 from asyncio import events
 from collections import deque
@@ -26,8 +28,9 @@ SECONDS_MIN = 0.1
 # Between two looks at how much time a stop still leaves.
 LOOK_SECONDS = 0.1
 
-# Descriptors in the shard's epoll set that are not the loop's own: its timer and its bell.
-_FOREIGN_DESCRIPTORS = 2
+# Descriptors in the shard's epoll set that are not the loop's own: its timer, its bell and on the main thread Python's
+# signals.
+_FOREIGN_DESCRIPTORS = 3
 
 
 class HostedSelector(selectors.EpollSelector):
@@ -72,6 +75,7 @@ class HostedLoop(asyncio.SelectorEventLoop):
         # What the base class has, 3.13 and later, and typeshed does not say.
         _selector: HostedSelector
         _ready: deque[asyncio.Handle]
+        _signal_handlers: dict[int, asyncio.Handle]
 
         def _run_forever_setup(self) -> None: ...
         def _run_once(self) -> None: ...
@@ -79,6 +83,8 @@ class HostedLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, epoll_fd: int) -> None:
         super().__init__(HostedSelector(epoll_fd))
+        # What signals wake while no handler is the loop's own.
+        self._shards_wakeup_fd = -1
         # What the thread's running loop is between turns.
         self._between_turns: HostedLoop | None = None
         self._run_forever_setup()
@@ -130,11 +136,28 @@ class HostedLoop(asyncio.SelectorEventLoop):
     def add_signal_handler(  # type: ignore[override]
         self, sig: int, callback: Callable[..., object], *args: Any
     ) -> None:
-        """Refused with the reason: signals reach the main thread, and a shard's loop lives on another one."""
-        raise RuntimeError(
-            "add_signal_handler: a shard's event loop is not on the main thread, where signals arrive, and "
-            "SIGINT and SIGTERM are the server's; stop things in the app's lifespan shutdown instead"
-        )
+        """Works on the main thread, that is, in mode process; refused with the reason where signals do not arrive."""
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError(
+                "add_signal_handler: a shard's event loop is not on the main thread, where signals arrive, and "
+                "SIGINT and SIGTERM are the server's; stop things in the app's lifespan shutdown instead, "
+                "or serve with --mode process for other signals"
+            )
+        if sig in (signal.SIGINT, signal.SIGTERM):
+            raise RuntimeError(
+                "add_signal_handler: SIGINT and SIGTERM are the server's; stop things in the app's "
+                "lifespan shutdown instead"
+            )
+        if not self._signal_handlers:
+            # asyncio will have signals wake its own socket.
+            self._shards_wakeup_fd = signal.set_wakeup_fd(-1)
+        super().add_signal_handler(sig, callback, *args)
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        removed = super().remove_signal_handler(sig)
+        if removed and not self._signal_handlers:
+            signal.set_wakeup_fd(self._shards_wakeup_fd, warn_on_full_buffer=False)
+        return removed
 
     def leave_shard(self, seconds: float) -> int:
         """Stop being hosted, then `close`."""

@@ -74,6 +74,9 @@ class NativeServer:
         engine: str,
         shards: int | None,
         pin: bool,
+        balance: str = "hash",
+        steer: str = "hash",
+        rebalance: bool = False,
         host: str,
         port: int,
         backlog: int,
@@ -91,7 +94,9 @@ class NativeServer:
         ws_message_max: int = 16777216,
         ws_deflate: bool = True,
         log_level: str,
-    ) -> None: ...
+        inherits: tuple[int, int, int | None, int] | None = None,
+    ) -> None:
+        """`inherits` is for a worker: its listener's descriptor, number, core, times that it was started anew."""
     def report(self) -> dict[str, Any]:
         """What was bound and chosen."""
     def run(
@@ -104,11 +109,29 @@ class NativeServer:
         root_path: str = "",
         handle_signals: bool,
         on_ready: Callable[[], None] | None = None,
+        link: WorkerLink | None = None,
     ) -> None:
         """Serves until the server is stopped; `on_ready` is called once every shard serves."""
+    def listeners(self) -> list[int]:
+        """Descriptors of the listeners, for workers to inherit."""
+    def close(self) -> None:
+        """Lets go of the listeners without having run."""
     def stop(self) -> None: ...
     def stop_now(self) -> None: ...
     def stats(self) -> list[dict[str, Any]]: ...
+    def worker_stats(self) -> list[dict[str, Any]]:
+        """One dict of counters per worker of the work-stealing runtime; empty in shard mode."""
+
+class WorkerLink:
+    """A worker's line to its supervisor, over the descriptor that it was started with."""
+
+    def __init__(self, fd: int) -> None: ...
+    def tell(self, news: bytes) -> bool:
+        """Whether the supervisor heard."""
+    def is_stop_asked(self) -> bool: ...
+
+def log_line(level: str, text: str) -> None:
+    """Writes a line to stderr as the native side does, if the server's log level asks for it."""
 
 def stats() -> list[dict[str, Any]]:
     """One dict of counters per shard of the server that runs in this process; empty if none does."""
@@ -118,3 +141,11 @@ def probe_engines() -> list[dict[str, Any]]:
 
 def allowed_cores() -> dict[str, Any]:
     """The cores that this process may run on, the CPUs that its cgroup pays for, the shards that follow."""
+
+def simulate(scenario: str) -> str:
+    """The outcome of one simulated scenario, both as JSON (docs/simulation.md); ValueError says what is wrong."""
+
+# Load.
+
+def load_generator(arguments: list[str]) -> int:
+    """Runs turbo-load, which prints by itself; its exit status."""

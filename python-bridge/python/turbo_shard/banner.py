@@ -16,14 +16,28 @@ PYTHON_NAMES = {"cpython": "CPython", "pypy": "PyPy"}
 STOP_HINT = "Ctrl-C stops and lets exchanges in flight finish; a second Ctrl-C stops at once"
 
 
-def show(report: dict[str, Any], *, app: str, version: str, out: TextIO | None = None) -> None:
-    """Says what is about to serve, and how it was chosen."""
+def show(
+    report: dict[str, Any],
+    *,
+    app: str,
+    version: str,
+    python: str = "",
+    worker_pids: Sequence[int] = (),
+    out: TextIO | None = None,
+) -> None:
+    """Says what is about to serve, and how it was chosen.
+
+    `python` is the workers' Python where it is not this process that runs the app.
+    """
     rows = [
         ("app", app),
-        ("python", python_line()),
+        ("python", python or python_line()),
         ("mode", MODE_IN_WORDS.get(report["mode"], report["mode"])),
         ("engine", f"{report['engine']} ({report['engine_reason']})"),
-        ("shards", shards_line(report["shard_cores"], report["mode"])),
+        (
+            "workers" if worker_pids else "shards",
+            shards_line(report["shard_cores"], report["mode"], worker_pids),
+        ),
         ("url", ", ".join(address_line(*address) for address in report["addresses"])),
         ("pid", str(os.getpid())),
     ]
@@ -32,7 +46,7 @@ def show(report: dict[str, Any], *, app: str, version: str, out: TextIO | None =
     lines = [f"{bold}turbo-shard {version}{plain}"]
     lines += [f"  {bold}{name:<7}{plain} {text}" for name, text in rows]
     lines += [f"  {STOP_HINT}"]
-    if is_gil_on():
+    if not python and is_gil_on():
         lines.append(f"turbo-shard: warning: {gil_warning()}")
     write(out, "\n".join(lines))
 
@@ -46,6 +60,7 @@ def show_ready(report: dict[str, Any], out: TextIO | None = None) -> None:
 MODE_IN_WORDS = {
     "shard": "shard: one executor per core, nothing moves between cores",
     "steal": "steal: one runtime whose threads steal work from each other",
+    "process": "process: one process per core, with one shard each",
 }
 
 
@@ -70,7 +85,9 @@ def python_line() -> str:
 
 
 def gil_warning() -> str:
-    remedy = "" if is_free_threaded() else "; use python3.14t or python3.13t"
+    remedy = "; --mode process has a GIL per worker"
+    if not is_free_threaded():
+        remedy = "; use python3.14t or python3.13t, or --mode process with a GIL per worker"
     return f"the GIL is on, so that shards run Python one at a time{remedy}"
 
 
@@ -90,10 +107,15 @@ def app_line(
     return f"{line}, one instance for {all_of_them}" + (f": {why_shared}" if why_shared else "")
 
 
-def shards_line(cores: Sequence[int | None], mode: str) -> str:
-    what = "shard" if mode == "shard" else "thread"
+def shards_line(cores: Sequence[int | None], mode: str, worker_pids: Sequence[int] = ()) -> str:
+    what = {"shard": "shard", "process": "worker"}.get(mode, "thread")
     count = f"{len(cores)} {what}{'' if len(cores) == 1 else 's'}"
     placed = [(shard, core) for shard, core in enumerate(cores) if core is not None]
+    if worker_pids and len(cores) <= SHARDS_LISTED_MAX:
+        return f"{count}: " + ", ".join(
+            f"{what} {number} {'not pinned' if core is None else f'on core {core}'} (pid {pid})"
+            for number, (core, pid) in enumerate(zip(cores, worker_pids, strict=True))
+        )
     if not placed:
         return f"{count}, not pinned"
     if len(placed) <= SHARDS_LISTED_MAX:

@@ -9,49 +9,44 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from .cli_options import OPTIONS, PLACEHOLDER, Kind, Option
-from .command_line import Split, UsageError, help_lines, split
+from .command_line import HELP_FLAGS, Split, UsageError, help_lines, say, split
+from .commands import COMMANDS, function_of, summary_lines, usage_lines
 from .native import NativeMissing, native_module
-from .settings import SettingsError, app_settings_from, read, settings_from
+from .settings import AppSettings, Settings, SettingsError, app_settings_from, read, settings_from
 
-EXIT_CANNOT_SERVE = 1
 EXIT_USAGE = 2
 # The app's own startup failed, which a service manager may want to tell from a wrong command line.
 EXIT_STARTUP_FAILED = 3
 # What a shell reports for a program that SIGINT ended.
 EXIT_INTERRUPTED = 130
 
-HELP_FLAGS = ("-h", "--help")
 HELP = """\
 usage: turbo-shard APP [options]
-       turbo-shard doctor [--json]
+{usages}
 
 Serves a Python web app on pinned shards, one per core.
 
 APP is MODULE:ATTRIBUTE, such as app:app or shop.web:site.api; without ATTRIBUTE it is
-app or application. `turbo-shard doctor` examines this machine and says what to improve.
+app or application. An app whose module is named as a command is served as MODULE:ATTRIBUTE.
+
+commands (each has a --help of its own):
+{summaries}
 
 options:
 {options}
 
 An option that is not given is taken from its environment variable, if that is set."""
-DOCTOR_HELP = """\
-usage: turbo-shard doctor [--json]
-
-Examines whether and how well this machine can serve, and says what would help.
-Exits with 0 if it can, with 1 if something makes it impossible.
-
-options:
-{options}"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        if arguments and arguments[0] == "doctor":
-            return doctor_command(arguments[1:])
+        if arguments and (command := COMMANDS.get(arguments[0])):
+            return function_of(command)(arguments[1:])
         return serve_command(arguments)
     except (SettingsError, UsageError, NativeMissing) as error:
         return refuse(str(error))
@@ -71,7 +66,8 @@ def serve_command(arguments: Sequence[str]) -> int:
         ],
     )
     if set(HELP_FLAGS).intersection(given.switches):
-        return say(HELP.format(options=help_lines(option_rows())))
+        texts = {"usages": usage_lines(), "summaries": summary_lines()}
+        return say(HELP.format(**texts, options=help_lines(option_rows())))
     if "--version" in given.switches:
         return say(version_line())
     values, labels = chosen_values(given, os.environ)
@@ -82,19 +78,11 @@ def serve_command(arguments: Sequence[str]) -> int:
     if len(given.rest) > 1:
         raise UsageError(f"{given.rest[1]!r} is one argument too many")
 
-    from . import app_loader, server
     from .user_code import AppError
 
     native = native_module()
     try:
-        loaded = app_loader.load(
-            given.rest[0],
-            app_dir=app_settings.app_dir,
-            factory=app_settings.factory,
-            interface=app_settings.interface,
-            allow_gil=app_settings.allow_gil,
-        )
-        was_ready = server.run(loaded, settings, app_settings, native=native)
+        was_ready = serve_reference(given.rest[0], settings, app_settings, native)
     except AppError as error:
         return refuse(str(error), report=error.report)
     except native.LifespanError as error:
@@ -104,19 +92,25 @@ def serve_command(arguments: Sequence[str]) -> int:
     return 0 if was_ready else EXIT_INTERRUPTED
 
 
-def doctor_command(arguments: Sequence[str]) -> int:
-    given = split(arguments, texts=[], switches=["--json", *HELP_FLAGS])
-    if set(HELP_FLAGS).intersection(given.switches):
-        rows = [("--json", "print JSON for scripts"), ("-h, --help", "print this and stop")]
-        return say(DOCTOR_HELP.format(options=help_lines(rows)))
-    if given.rest:
-        raise UsageError(f"{given.rest[0]!r} is one argument too many")
+def serve_reference(
+    reference: str, settings: Settings, app_settings: AppSettings, native: Any
+) -> bool:
+    """Serves the app that `reference` names; whether it was ever ready."""
+    if settings.mode == "process":
+        # The workers import the app; nothing of it is needed here.
+        from .process_mode import supervisor
 
-    from . import doctor
+        return supervisor.run(reference, settings, app_settings, native=native)
+    from . import app_loader, server
 
-    text, can_serve = doctor.report(as_json="--json" in given.switches)
-    say(text)
-    return 0 if can_serve else EXIT_CANNOT_SERVE
+    loaded = app_loader.load(
+        reference,
+        app_dir=app_settings.app_dir,
+        factory=app_settings.factory,
+        interface=app_settings.interface,
+        allow_gil=app_settings.allow_gil,
+    )
+    return server.run(loaded, settings, app_settings, native=native)
 
 
 def chosen_values(
@@ -159,16 +153,6 @@ def version_line() -> str:
     from . import banner
 
     return f"turbo-shard {native_module().__version__} ({banner.python_build()})"
-
-
-def say(text: str) -> int:
-    """Prints what was asked for."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # Whoever read it has enough. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
 
 
 def refuse(message: str, *, report: str = "", status: int = EXIT_USAGE) -> int:

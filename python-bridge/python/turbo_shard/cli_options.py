@@ -20,6 +20,7 @@ class Kind(Enum):
     CHOICE = "choice"
     SWITCH = "switch"
     URL_PATH = "path of a URL"
+    FILE_PATH = "path of a file"
 
 
 class Option(NamedTuple):
@@ -88,8 +89,8 @@ OPTIONS: tuple[Option, ...] = (
         "shards",
         Kind.WHOLE,
         None,
-        "number of shards, each with its own thread, listener and event loop; "
-        "more than there are cores is allowed",
+        "number of shards, each with its own thread, listener and event loop "
+        "(in mode process: with its own process); more than there are cores is allowed",
         minimum=1,
         maximum=SHARDS_MAX,
         default_text="one per core that this process may use",
@@ -99,8 +100,9 @@ OPTIONS: tuple[Option, ...] = (
         Kind.CHOICE,
         "shard",
         "architecture; shard: one pinned executor per core; "
-        "steal: one work-stealing runtime on the same number of threads",
-        choices=("shard", "steal"),
+        "steal: one work-stealing runtime on the same number of threads; "
+        "process: one process per core, with one shard each",
+        choices=("shard", "steal", "process"),
     ),
     Option(
         "engine",
@@ -158,6 +160,28 @@ OPTIONS: tuple[Option, ...] = (
         of_app=True,
     ),
     Option("pin", Kind.SWITCH, True, "leave the shards' threads to the scheduler", negative=True),
+    Option(
+        "balance",
+        Kind.CHOICE,
+        "hash",
+        "which shard serves a new connection; hash: the one that the kernel chooses by the addresses; "
+        "least: the one with the fewest connections",
+        choices=("hash", "least"),
+    ),
+    Option(
+        "steer",
+        Kind.CHOICE,
+        "hash",
+        "how the kernel chooses a shard for a new connection; cpu: the shard pinned to the CPU that took "
+        "its first packet",
+        choices=("hash", "cpu"),
+    ),
+    Option(
+        "rebalance",
+        Kind.SWITCH,
+        False,
+        "have a shard that is busier than the others ask some of its clients to come back elsewhere",
+    ),
     Option(
         "backlog",
         Kind.WHOLE,
@@ -284,8 +308,17 @@ OPTIONS: tuple[Option, ...] = (
         "allow_gil",
         Kind.SWITCH,
         False,
-        "serve although the GIL is on: shards then run Python one at a time",
+        "serve although the GIL is on: shards then run Python one at a time "
+        "(mode process needs no permission)",
         of_app=True,
+    ),
+    Option(
+        "stats_socket",
+        Kind.FILE_PATH,
+        None,
+        "Unix socket that answers each connection with the server's counters as one line of JSON; "
+        "`turbo-shard stats PATH` shows them",
+        default_text="none",
     ),
     Option(
         "log_level",
@@ -313,4 +346,5 @@ PLACEHOLDER: dict[Kind, Callable[[Option], str]] = {
     Kind.CHOICE: lambda option: "|".join(option.choices),
     Kind.SWITCH: lambda option: "",
     Kind.URL_PATH: lambda option: "PATH",
+    Kind.FILE_PATH: lambda option: "PATH",
 }

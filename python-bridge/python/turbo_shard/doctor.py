@@ -10,10 +10,12 @@ import os
 import re
 import resource
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from . import banner
+from .command_line import HELP_FLAGS, UsageError, help_lines, say, split
 from .gil_watch import is_free_threaded, is_gil_on
 from .native import NativeMissing, native_module
 
@@ -32,6 +34,17 @@ MEMLOCK_BYTES_WANTED = 512 * 1024
 # The listeners' default backlog.
 SOMAXCONN_WANTED = 1024
 
+EXIT_CANNOT_SERVE = 1
+
+HELP = """\
+usage: turbo-shard doctor [--json]
+
+Examines whether and how well this machine can serve, and says what would help.
+Exits with 0 if it can, with 1 if something makes it impossible.
+
+options:
+{options}"""
+
 
 class Verdict(StrEnum):
     OK = "ok"
@@ -46,6 +59,19 @@ class Finding(NamedTuple):
     verdict: Verdict
     detail: str
     advice: str = ""
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Runs `turbo-shard doctor` and returns its exit status."""
+    given = split(arguments, texts=[], switches=["--json", *HELP_FLAGS])
+    if set(HELP_FLAGS).intersection(given.switches):
+        rows = [("--json", "print JSON for scripts"), ("-h, --help", "print this and stop")]
+        return say(HELP.format(options=help_lines(rows)))
+    if given.rest:
+        raise UsageError(f"{given.rest[0]!r} is one argument too many")
+    text, can_serve = report(as_json="--json" in given.switches)
+    say(text)
+    return 0 if can_serve else EXIT_CANNOT_SERVE
 
 
 def report(*, as_json: bool = False) -> tuple[str, bool]:
@@ -116,7 +142,7 @@ def python_build() -> Finding:
         "python build",
         Verdict.WARN,
         detail,
-        "shards run Python one at a time; use python3.14t or python3.13t",
+        "shards run Python one at a time; use python3.14t or python3.13t, or serve with --mode process",
     )
 
 

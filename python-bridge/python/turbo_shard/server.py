@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from . import banner
 from .app_instances import Instances
-from .app_loader import LoadedApp, given_app
+from .app_loader import LoadedApp, given_app, load
+from .gc_pauses import GcPauses
 from .gil_watch import refuse_gil
 from .interfaces import IN_WORDS
 from .native import native_module
@@ -30,6 +33,9 @@ def serve(
     mode: str = "shard",
     engine: str = "auto",
     pin: bool = True,
+    balance: str = "hash",
+    steer: str = "hash",
+    rebalance: bool = False,
     backlog: int = 1024,
     connections_max: int = 16_384,
     graceful_timeout: float = 30.0,
@@ -44,12 +50,15 @@ def serve(
     ws_ping_timeout: float = 20.0,
     ws_message_max: int = 16 * 1024**2,
     ws_deflate: bool = True,
+    stats_socket: str | None = None,
     log_level: str = "info",
     allow_gil: bool = False,
 ) -> None:
     """Serves `app` and returns when SIGINT or SIGTERM has stopped it and exchanges in flight have finished.
 
-    With `factory=True`, `app` is a function that makes the app: each shard that wants an instance of its own gets one.
+    `app` may also be a string such as "shop.web:app", which names it as the command line does; `mode="process"` takes
+    nothing else, since its workers import the app themselves. With `factory=True`, `app` is a function that makes the
+    app: each shard that wants an instance of its own gets one.
     Timeouts are in seconds, sizes in bytes; `turbo-shard --help` says what each option means. To be called on the main
     thread, which is where signals arrive. Raises SettingsError for a setting that cannot be used, TypeError for what is
     no app, and StartError where the server cannot start.
@@ -62,6 +71,9 @@ def serve(
             "mode": mode,
             "engine": engine,
             "pin": pin,
+            "balance": balance,
+            "steer": steer,
+            "rebalance": rebalance,
             "backlog": backlog,
             "connections_max": connections_max,
             "graceful_timeout": graceful_timeout,
@@ -76,6 +88,7 @@ def serve(
             "ws_ping_timeout": ws_ping_timeout,
             "ws_message_max": ws_message_max,
             "ws_deflate": ws_deflate,
+            "stats_socket": stats_socket,
             "log_level": log_level,
         }
     )
@@ -91,17 +104,64 @@ def serve(
     )
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("serve() must be called on the main thread: it is where signals arrive")
+    native = native_module()
+    if mode == "process":
+        if not isinstance(app, str):
+            raise SettingsError(
+                "mode: process imports the app in each of its workers; name it as a string, such as "
+                'serve("main:app", mode="process"), or use the command line'
+            )
+        from .process_mode import supervisor
+
+        with in_words_for_python():
+            supervisor.run(app, settings, app_settings, native=native)
+        return
     try:
         refuse_gil(None, allow_gil=allow_gil)
     except AppError as error:
         raise SettingsError(str(error)) from None
-    run(given_app(app, app_settings), settings, app_settings, native=native_module())
+    if isinstance(app, str):
+        with in_words_for_python():
+            loaded = load(app, factory=factory, interface=interface, allow_gil=allow_gil)
+    else:
+        loaded = given_app(app, app_settings)
+    run(loaded, settings, app_settings, native=native)
+
+
+@contextlib.contextmanager
+def in_words_for_python() -> Iterator[None]:
+    """What the user's code raised is the user's to see; the rest is about what was given."""
+    try:
+        yield
+    except AppError as error:
+        raise error.__cause__ or SettingsError(str(error)) from None
 
 
 def run(loaded: LoadedApp, settings: Settings, app_settings: AppSettings, *, native: Any) -> bool:
     """Serves until it is stopped; returns whether every shard ever served."""
+    stats_socket = None
+    if settings.stats_socket is not None:
+        from .stats_socket import StatsSocket
+
+        stats_socket = StatsSocket(settings.stats_socket)
+    try:
+        with GcPauses() as pauses:
+            server = native.NativeServer(**settings.of_native())
+            if stats_socket is not None:
+                from .stats_answer import Reader
+
+                stats_socket.start(Reader(server, pauses).answer)
+            return run_bound(server, loaded, settings, app_settings, native=native)
+    finally:
+        if stats_socket is not None:
+            stats_socket.close()
+
+
+def run_bound(
+    server: Any, loaded: LoadedApp, settings: Settings, app_settings: AppSettings, *, native: Any
+) -> bool:
+    """Serves on sockets that are bound."""
     instances = Instances(loaded, wanted=app_settings.app_per_shard, mode=settings.mode)
-    server = native.NativeServer(**settings._asdict())
     report = server.report()
     shown = banner.app_line(
         loaded.name,

@@ -42,7 +42,7 @@ class SettingsError(ValueError):
 
 
 class Settings(NamedTuple):
-    """What the native server is given. Made by `settings_from`, which has checked every value."""
+    """How the server runs. Made by `settings_from`, which has checked every value."""
 
     host: str
     port: int
@@ -50,6 +50,9 @@ class Settings(NamedTuple):
     mode: str
     engine: str
     pin: bool
+    balance: str
+    steer: str
+    rebalance: bool
     backlog: int
     connections_max: int
     graceful_timeout: float
@@ -64,7 +67,12 @@ class Settings(NamedTuple):
     ws_ping_timeout: float
     ws_message_max: int
     ws_deflate: bool
+    stats_socket: str | None
     log_level: str
+
+    def of_native(self) -> dict[str, Any]:
+        """What the native server's constructor takes."""
+        return {name: value for name, value in self._asdict().items() if name != "stats_socket"}
 
 
 class AppSettings(NamedTuple):
@@ -93,7 +101,37 @@ def settings_from(
         raise SettingsError(
             f"{label}: {settings.engine} serves shards only; mode steal runs on tokio"
         )
+    refuse_balance(settings, labels)
     return settings
+
+
+def refuse_balance(settings: Settings, labels: Mapping[str, str]) -> None:
+    """Refuses ways to spread connections that the mode does not have, or that cannot go together."""
+    chosen = {
+        "balance": settings.balance != "hash",
+        "steer": settings.steer != "hash",
+        "rebalance": settings.rebalance,
+    }
+    for name in (name for name, is_chosen in chosen.items() if is_chosen):
+        if reason := NOT_BALANCED.get(settings.mode):
+            raise SettingsError(f"{labels.get(name, name)} is for mode shard: {reason}")
+    if chosen["balance"] and chosen["steer"]:
+        raise SettingsError(
+            f"{labels.get('balance', 'balance')} least and {labels.get('steer', 'steer')} cpu contradict each other; "
+            "choose one"
+        )
+    if chosen["steer"] and not settings.pin:
+        raise SettingsError(
+            f"{labels.get('steer', 'steer')}: cpu needs shards that are pinned to cores; "
+            f"leave out {labels.get('pin', 'pin=False')}"
+        )
+
+
+# Why connections cannot be spread otherwise in these modes.
+NOT_BALANCED = {
+    "steal": "mode steal has one listener, and its threads take tasks from each other anyway",
+    "process": "the kernel spreads connections over processes, which cannot hand sockets to each other",
+}
 
 
 def app_settings_from(
@@ -165,6 +203,8 @@ def expectation(option: Option) -> str:
             return f"a whole number ({bounds(option)})"
         case Kind.TEXT:
             return "a usable text"
+        case Kind.FILE_PATH:
+            return "a path"
         case Kind.URL_PATH:
             return "a path such as /api, which begins with a slash and does not end with one"
 
@@ -215,6 +255,7 @@ def read_switch(text: str) -> bool:
 READERS: dict[Kind, Callable[[str], object]] = {
     Kind.TEXT: str,
     Kind.URL_PATH: str,
+    Kind.FILE_PATH: str,
     Kind.CHOICE: str,
     Kind.WHOLE: read_whole,
     Kind.SECONDS: read_seconds,
@@ -224,6 +265,7 @@ READERS: dict[Kind, Callable[[str], object]] = {
 TYPES = {
     Kind.TEXT: str,
     Kind.URL_PATH: str,
+    Kind.FILE_PATH: str,
     Kind.CHOICE: str,
     Kind.WHOLE: int,
     Kind.SECONDS: float,

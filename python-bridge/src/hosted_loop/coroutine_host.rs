@@ -15,6 +15,7 @@ use super::asyncio_loop::AsyncioLoop;
 pub(crate) use super::asyncio_loop::Eager;
 use super::descriptors::Descriptors;
 use super::inbox::Inbox;
+use super::signal_pipe::SignalPipe;
 use crate::coroutines::Then;
 use crate::errors::{is_cancelled, log_exception};
 use crate::python_thread::Owned;
@@ -62,6 +63,8 @@ pub(crate) struct CoroutineHost {
     pub(super) driver: Driver,
     pub(super) descriptors: Descriptors,
     pub(super) inbox: Inbox<Job>,
+    /// On the main thread only.
+    pub(super) signals: Option<SignalPipe>,
     pub(super) asyncio: OnceLock<AsyncioLoop>,
     /// asyncio holds its tasks weakly.
     tasks: Mutex<Slab<Py<PyAny>>>,
@@ -79,11 +82,13 @@ pub(crate) struct CoroutineHost {
 
 impl CoroutineHost {
     /// The host of the calling thread, a shard's. asyncio is not imported yet.
-    pub(crate) fn of_shard(shard: usize) -> std::io::Result<Arc<CoroutineHost>> {
-        Ok(Arc::new(CoroutineHost::new(
-            format!("shard-{shard}"),
-            Driver::Shard,
-        )?))
+    pub(crate) fn of_shard(py: Python<'_>, shard: usize) -> PyResult<Arc<CoroutineHost>> {
+        let mut host = CoroutineHost::new(format!("shard-{shard}"), Driver::Shard)?;
+        host.signals = SignalPipe::of_main_thread(py)?;
+        if let Some(signals) = &host.signals {
+            host.descriptors.watch(signals.fd())?;
+        }
+        Ok(Arc::new(host))
     }
 
     /// The host of the calling thread, which will do nothing else.
@@ -106,6 +111,7 @@ impl CoroutineHost {
             driver,
             descriptors: Descriptors::new()?,
             inbox: Inbox::new(driver == Driver::Shard),
+            signals: None,
             asyncio: OnceLock::new(),
             tasks: Mutex::default(),
             streams: StreamTable::default(),
@@ -275,6 +281,9 @@ impl CoroutineHost {
     /// Does the jobs that have arrived, and gives every stream that may go on its share. For the loop's own thread.
     pub(crate) fn work(self: &Arc<Self>, py: Python<'_>) {
         self.descriptors.bell().silence();
+        if let Some(signals) = &self.signals {
+            signals.hear(py);
+        }
         if self.inbox.has_mail() {
             for job in self.inbox.take_all() {
                 self.carry_out(py, job);

@@ -1,17 +1,20 @@
-//! The one epoll set of a hosted loop: asyncio's descriptors, a timer and a bell. Knows nothing of Python.
+//! The one epoll set of a hosted loop: asyncio's descriptors, a timer and a bell, on a main thread also Python's signals. Knows nothing of Python.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Furthest that the timer is set, in seconds (asyncio's own most); it is set again when it fires.
 const TIMER_SECONDS_MAX: f64 = 24.0 * 3600.0;
 
-/// An epoll set with a timer and a bell in it. The set polls readable while either has fired.
+/// An epoll set with a timer and a bell in it, and at most one more. The set polls readable while either has fired.
 pub(crate) struct Descriptors {
     set: OwnedFd,
     timer: OwnedFd,
     bell: Bell,
+    /// A descriptor of somebody else's that wakes the loop's thread as well.
+    also: OnceLock<RawFd>,
 }
 
 impl Descriptors {
@@ -30,11 +33,20 @@ impl Descriptors {
             set,
             timer,
             bell: Bell::new()?,
+            also: OnceLock::new(),
         };
         for fd in descriptors.foreign_to_asyncio() {
             descriptors.control(libc::EPOLL_CTL_ADD, fd)?;
         }
         Ok(descriptors)
+    }
+
+    /// Watches `fd` too, which stays open for as long as this set does; once.
+    pub(crate) fn watch(&self, fd: RawFd) -> io::Result<()> {
+        if self.also.set(fd).is_err() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.control(libc::EPOLL_CTL_ADD, fd)
     }
 
     /// The set's own descriptor, to be watched by the engine and shared with asyncio's selector.
@@ -91,8 +103,10 @@ impl Descriptors {
         unsafe { libc::poll(&raw mut entry, 1, 0) == 1 }
     }
 
-    fn foreign_to_asyncio(&self) -> [RawFd; 2] {
+    fn foreign_to_asyncio(&self) -> impl Iterator<Item = RawFd> {
         [self.timer.as_raw_fd(), self.bell.fd()]
+            .into_iter()
+            .chain(self.also.get().copied())
     }
 
     fn control(&self, operation: libc::c_int, fd: RawFd) -> io::Result<()> {

@@ -47,6 +47,9 @@ impl CoroutineHost {
             }
         }
         self.closed.store(true, Ordering::Release);
+        if let Some(signals) = &self.signals {
+            signals.close(py);
+        }
         self.streams.close_all(py);
         // A task that ignored its cancellation must not keep its answer, nor us.
         let left: Vec<_> = self.tasks().drain().collect();

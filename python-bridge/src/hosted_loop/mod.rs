@@ -8,7 +8,8 @@
 //! ```
 //!
 //! `descriptors` is that set, `inbox` what arrives from elsewhere, `asyncio_loop` the Python object, `coroutine_host`
-//! what runs on it (`host_end` how that ends), `shard_loop` its face to the runtime, `asyncio_threads` the stand-in.
+//! what runs on it (`host_end` how that ends), `shard_loop` its face to the runtime, `signal_pipe` what wakes a main thread for signals,
+//! `asyncio_threads` the stand-in.
 
 mod asyncio_loop;
 mod asyncio_threads;
@@ -17,6 +18,7 @@ mod descriptors;
 mod host_end;
 mod inbox;
 mod shard_loop;
+mod signal_pipe;
 
 pub(crate) use asyncio_threads::{AsyncioThreads, TimeLeft};
 pub(crate) use coroutine_host::{CoroutineHost, Eager, Job, Tenant};

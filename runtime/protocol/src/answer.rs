@@ -14,6 +14,8 @@ pub(crate) struct Answer {
     pub(crate) version: Version,
     /// The peer is ready for another request.
     pub(crate) peer_persists: bool,
+    /// The peer is to come back on another connection.
+    pub(crate) is_last: bool,
     /// The answer's head has promised one: the connection lives on.
     pub(crate) persists: bool,
 }
@@ -26,6 +28,7 @@ impl Answer {
         is_to_head: false,
         version: Version::Http11,
         peer_persists: false,
+        is_last: false,
         persists: false,
     };
 
@@ -38,6 +41,7 @@ impl Answer {
             is_to_head: request.method() == Method::Head,
             version: request.version(),
             peer_persists: request.keep_alive(),
+            is_last: false,
             persists: false,
         }
     }

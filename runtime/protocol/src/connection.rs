@@ -340,7 +340,7 @@ impl Connection {
     /// An answer that is written now may promise that the connection lives on.
     #[inline]
     fn may_persist(&self) -> bool {
-        !self.is_draining && !self.intake.prevents_reuse(&self.limits)
+        !self.is_draining && !self.answer.is_last && !self.intake.prevents_reuse(&self.limits)
     }
 
     /// Keeps the clocks that the app's side can start or stop, which is not told the time.

@@ -293,3 +293,35 @@ fn a_peer_that_leaves_while_idle_still_gets_its_last_answer() {
     sent(&mut connection, NOW);
     assert_eq!(connection.closing(), Closing::Now);
 }
+
+#[test]
+fn a_peer_that_is_sent_away_gets_its_answer_and_is_told_to_close() {
+    let mut connection = begun(GET);
+    assert!(connection.send_away());
+    answer_with(&mut connection, b"whole");
+    assert_eq!(connection.next_event(NOW), Event::ExchangeDone);
+    assert_eq!(connection.next_event(NOW), Event::Close);
+    let answers = decode_answers(&sent(&mut connection, NOW), &["GET"]);
+    assert_eq!(answers[0].header("connection"), Some(&b"close"[..]));
+    assert_eq!(answers[0].body, b"whole");
+    assert_eq!(connection.closing(), Closing::AfterOutput { linger: true });
+}
+
+#[test]
+fn nobody_is_sent_away_who_would_lose_something_by_it() {
+    let with_another_behind = [GET, GET].concat();
+    let unsuitable: [&[u8]; 4] = [
+        &with_another_behind,
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    ];
+    for input in unsuitable {
+        assert!(!begun(input).send_away(), "{}", input.escape_ascii());
+    }
+    let mut idle = connection(Limits::default());
+    assert!(!idle.send_away());
+    let mut answered = begun(GET);
+    answer_with(&mut answered, b"");
+    assert!(!answered.send_away());
+}

@@ -27,12 +27,13 @@ use glommio::{
 use tokio::sync::Notify;
 
 use crate::engine::connection_task::{ByteStream, ConnectionTask};
-use crate::engine::local_tasks::{drive_hosted_loop, keep_time};
+use crate::engine::local_tasks::{drive_hosted_loop, keep_time, take_arrivals};
 use crate::engine::plan::{ACCEPT_PAUSE, Engine, EngineError, ShardPlan};
 use crate::mailbox::Control;
 use crate::net::listener;
 use crate::service::{App, ConnectionInfo, Service};
 use crate::shard::counters::Counters;
+use crate::shard::hand_off::{Fresh, Intake};
 use crate::shard::host::{Host, LocalHost, Stage};
 
 /// Registered I/O memory that glommio sets aside; sockets do not use it. Its least is 64 KiB.
@@ -105,8 +106,12 @@ async fn live_in_own_queue<A: App>(
 }
 
 async fn live<A: App>(plan: ShardPlan<A>, shard: Rc<Shard<A>>) -> Result<(), EngineError> {
-    let listener = Rc::new(plan.listener);
-    shard.spawn("accept", accept(Rc::clone(&listener), Rc::clone(&shard)));
+    let (listener, intake) = (Rc::new(plan.listener), Rc::new(plan.intake));
+    let accepting = accept(Rc::clone(&listener), Rc::clone(&shard), Rc::clone(&intake));
+    shard.spawn("accept", accepting);
+    if intake.is_in_use() {
+        shard.spawn("arrivals", take_in(Rc::clone(&shard), Rc::clone(&intake)));
+    }
     let host = Rc::clone(&shard.host);
     shard.spawn("time", async move {
         let sleep_until = async |at: Instant| {
@@ -136,8 +141,10 @@ async fn live<A: App>(plan: ShardPlan<A>, shard: Rc<Shard<A>>) -> Result<(), Eng
                 return Err(EngineError::TaskLost(shard.lost_task.get()));
             }
             control = plan.mailbox.next() => {
+                intake.close(|stream, peer| shard.serve(stream, peer));
                 match control {
-                    Control::Drain if draining => {}
+                    Control::Drain | Control::Retire if draining => {}
+                    Control::Retire => shard.host.start_drain(),
                     Control::Drain => {
                         let serve = |stream, peer| shard.serve(stream, peer);
                         if let Err(error) = listener::accept_waiting(&*listener, serve) {
@@ -201,11 +208,19 @@ impl<A: App> Shard<A> {
     }
 }
 
-async fn accept<A: App>(listener: Rc<std::net::TcpListener>, shard: Rc<Shard<A>>) {
+async fn accept<A: App>(
+    listener: Rc<std::net::TcpListener>,
+    shard: Rc<Shard<A>>,
+    intake: Rc<Intake>,
+) {
     loop {
         let waited = readable(listener.as_fd()).await;
         let accepted = waited.and_then(|()| {
-            listener::accept_waiting(&*listener, |stream, peer| shard.serve(stream, peer))
+            listener::accept_waiting(&*listener, |stream, peer| {
+                if let Some(Fresh { stream, peer }) = intake.place(stream, peer) {
+                    shard.serve(stream, peer);
+                }
+            })
         });
         if shard.host.stage() != Stage::Serving {
             // The listener has left its group and says "readable" for ever. None of the shard's tasks may end.
@@ -216,6 +231,13 @@ async fn accept<A: App>(listener: Rc<std::net::TcpListener>, shard: Rc<Shard<A>>
             Timer::new(ACCEPT_PAUSE).await;
         }
     }
+}
+
+async fn take_in<A: App>(shard: Rc<Shard<A>>, intake: Rc<Intake>) {
+    take_arrivals(&shard.host, &intake, |stream, peer| {
+        shard.serve(stream, peer)
+    })
+    .await;
 }
 
 /// Lets go of the interpreter after each batch of connections: this task stands behind them in the queue.

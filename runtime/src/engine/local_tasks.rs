@@ -1,11 +1,13 @@
-//! The tasks that every shard has besides its connections: time and the hosted loop. They are executor-neutral; the
+//! The tasks that every shard has besides its connections: time, arrivals from other shards and the hosted loop. They are executor-neutral; the
 //! engine hands them its way of sleeping and of watching a descriptor.
 
 use std::io;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::RawFd;
 use std::time::Instant;
 
 use crate::service::{App, HostedLoop};
+use crate::shard::hand_off::{Arrival, Fresh, Intake};
 use crate::shard::host::{Host, LocalHost};
 
 /// Wakes connections whose deadline has come. Sleeps until the earliest of them and not a moment otherwise: an idle
@@ -23,6 +25,25 @@ pub(crate) async fn keep_time<A: App>(host: &LocalHost<A>, sleep_until: impl Asy
         }
         let now = host.bench.clock.now();
         host.with_table(|table| table.wake_due(now));
+    }
+}
+
+/// Serves what other shards hand over, and hears how many clients to send away. From the first poll on others may hand
+/// connections over; an engine that takes no more says so with [`Intake::close`].
+pub(crate) async fn take_arrivals<A: App>(
+    host: &LocalHost<A>,
+    intake: &Intake,
+    serve: impl Fn(TcpStream, SocketAddr),
+) {
+    intake.open();
+    loop {
+        match intake.next().await {
+            Arrival::Connection(Fresh { stream, peer }) => {
+                let _taking_in = intake.taking_in();
+                serve(stream, peer);
+            }
+            Arrival::SendAway(clients) => host.bench.send_away.set(clients),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod tokio_local;
 pub(crate) mod uring;
+pub(crate) mod uring_arrivals;
 pub(crate) mod uring_buffers;
 pub(crate) mod uring_connection;
 pub(crate) mod uring_features;

@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
-use crate::config::{EngineName, ServerConfig, THREAD_STACK_BYTES};
+use crate::config::{Balance, EngineName, ServerConfig, THREAD_STACK_BYTES};
 use crate::engine::plan::{EngineError, ShardPlan};
 use crate::engine::registry;
 use crate::mailbox::{Control, MailboxSender, mailbox};
 use crate::net::placement;
+use crate::rebalance::Rebalance;
 use crate::service::{App, StartError};
 use crate::shard::clock::Clock;
-use crate::shard::counters::Counters;
+use crate::shard::counters::{Counters, ShardCounts};
+use crate::shard::hand_off::{Desks, Intake};
 
 /// A shard that dies again within this time of its start is started anew only after a pause, which doubles.
 const STEADY: Duration = Duration::from_secs(10);
@@ -35,6 +37,19 @@ pub(crate) struct ShardRecord {
     pub(crate) restarts: AtomicU64,
 }
 
+impl ShardRecord {
+    /// A reading of the shard's counters, but for its number.
+    pub(crate) fn read(&self) -> ShardCounts {
+        let mut row = ShardCounts {
+            core: self.core,
+            restarts: self.restarts.load(Relaxed),
+            ..ShardCounts::default()
+        };
+        row.add(&self.counters);
+        row
+    }
+}
+
 /// Starts shards and keeps them running.
 pub(crate) struct PerCore<A: App> {
     pub(crate) app: Arc<A>,
@@ -44,6 +59,9 @@ pub(crate) struct PerCore<A: App> {
     pub(crate) records: Arc<Vec<ShardRecord>>,
     pub(crate) events: Sender<ShardEvent>,
     shards: Vec<Running>,
+    /// Where shards hand connections to each other, if they do.
+    desks: Option<Arc<Desks>>,
+    rebalance: Option<Rebalance>,
 }
 
 struct Running {
@@ -73,7 +91,14 @@ impl<A: App> PerCore<A> {
             pause: RESTART_PAUSE_MIN,
             restart_at: None,
         });
-        let shards = shards.collect();
+        let shards: Vec<Running> = shards.collect();
+        let desks = (config.balance == Balance::Least || config.rebalance).then(|| {
+            let counters = records.iter().map(|record| Arc::clone(&record.counters));
+            Arc::new(Desks::new(counters, config.balance))
+        });
+        let rebalance = config
+            .rebalance
+            .then(|| Rebalance::new(Instant::now(), shards.len()));
         PerCore {
             app,
             engine,
@@ -82,6 +107,8 @@ impl<A: App> PerCore<A> {
             records,
             events,
             shards,
+            desks,
+            rebalance,
         }
     }
 
@@ -109,6 +136,7 @@ impl<A: App> PerCore<A> {
             counters: Arc::clone(&self.records[index].counters),
             clock: self.clock,
             mailbox,
+            intake: Intake::new(index, self.desks.clone()),
             ready: Box::new(move || drop(ready.send(ShardEvent::Ready(index)))),
         };
         let (engine, core, events) = (self.engine, self.records[index].core, self.events.clone());
@@ -130,6 +158,9 @@ impl<A: App> PerCore<A> {
     pub(crate) fn died(&mut self, index: usize, error: &dyn std::fmt::Display) {
         let shard = &mut self.shards[index];
         join(shard.thread.take());
+        if let Some(desks) = &self.desks {
+            desks.abandon(index);
+        }
         shard.mailbox = None;
         self.records[index].restarts.fetch_add(1, Relaxed);
         shard.pause = if shard.started.elapsed() >= STEADY {
@@ -170,10 +201,38 @@ impl<A: App> PerCore<A> {
     /// A shard has ended as it was told to.
     pub(crate) fn ended(&mut self, index: usize) {
         join(self.shards[index].thread.take());
+        if let Some(desks) = &self.desks {
+            desks.abandon(index);
+        }
         self.shards[index].mailbox = None;
     }
 
+    /// When the shards' loads are to be compared next.
+    pub(crate) fn next_look(&self) -> Option<Instant> {
+        self.rebalance.as_ref().map(Rebalance::next_look)
+    }
+
+    /// Has shards that are busier than the others send clients away, if it is time for a look.
+    pub(crate) fn look_at_loads(&mut self) {
+        let (Some(rebalance), Some(desks)) = (&mut self.rebalance, &self.desks) else {
+            return;
+        };
+        let counts: Vec<ShardCounts> = self.records.iter().map(ShardRecord::read).collect();
+        let found = rebalance.look(Instant::now(), &counts);
+        for (shard, finding) in found.into_iter().enumerate() {
+            desks.set_overloaded(shard, finding.is_overloaded);
+            desks.send_away(shard, finding.send_away);
+            if finding.send_away > 0 {
+                log::info!(
+                    "shard {shard} is busier than the others: {} of its clients are asked to come back elsewhere",
+                    finding.send_away
+                );
+            }
+        }
+    }
+
     pub(crate) fn tell_all(&mut self, control: Control) {
+        self.rebalance = None;
         for shard in &mut self.shards {
             // From here on no shard is started anew, and a listener that only we hold would go on taking connections.
             shard.listener = None;
@@ -190,7 +249,7 @@ impl<A: App> PerCore<A> {
 }
 
 /// A shard thread's whole life. Whatever happens in it, it ends in a result.
-fn live<A: App>(
+pub(crate) fn live<A: App>(
     engine: EngineName,
     core: Option<usize>,
     plan: ShardPlan<A>,

@@ -11,6 +11,7 @@ use crate::mailbox::Mailbox;
 use crate::service::{App, StartError};
 use crate::shard::clock::Clock;
 use crate::shard::counters::Counters;
+use crate::shard::hand_off::Intake;
 
 /// Pause after a failed accept (no descriptor left, most often): the queue stays, a busy loop would not help it.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -24,6 +25,8 @@ pub(crate) struct ShardPlan<A: App> {
     pub(crate) counters: Arc<Counters>,
     pub(crate) clock: Clock,
     pub(crate) mailbox: Mailbox,
+    /// Connections that other shards accept for this one, and the way to have others serve what this one accepts.
+    pub(crate) intake: Intake,
     /// To be called once, when connections are being served.
     pub(crate) ready: Box<dyn FnOnce() + Send>,
 }

@@ -1,6 +1,6 @@
 //! The engines by name, whether each works here, and which one `auto` takes.
 
-use crate::config::{EngineChoice, EngineName};
+use crate::config::{EngineChoice, EngineName, Mode};
 use crate::engine::glommio::Glommio;
 use crate::engine::io_uring_probe;
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
@@ -36,7 +36,11 @@ pub fn probe_engines() -> Vec<EngineProbe> {
 }
 
 /// Settles which engine runs, with the reason for the banner.
-pub(crate) fn choose(choice: EngineChoice) -> Result<(EngineName, String), StartError> {
+pub(crate) fn choose(mode: Mode, choice: EngineChoice) -> Result<(EngineName, String), StartError> {
+    if mode == Mode::Steal {
+        let reason = String::from("work stealing runs on tokio");
+        return Ok((EngineName::Tokio, reason));
+    }
     match choice {
         EngineChoice::Named(name) => match probe(name) {
             Ok(()) => Ok((name, String::from("asked for"))),

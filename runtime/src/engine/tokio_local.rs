@@ -1,6 +1,7 @@
 //! The `tokio` engine: a current-thread runtime over epoll, one per shard. Works everywhere.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -15,11 +16,12 @@ use tokio::task::{JoinHandle, spawn_local};
 
 use crate::engine::busy_time::BusyTime;
 use crate::engine::connection_task::{ByteStream, ConnectionTask};
-use crate::engine::local_tasks::{drive_hosted_loop, keep_time};
+use crate::engine::local_tasks::{drive_hosted_loop, keep_time, take_arrivals};
 use crate::engine::plan::{ACCEPT_PAUSE, Engine, EngineError, ShardPlan};
 use crate::mailbox::Control;
 use crate::net::listener;
 use crate::service::{App, ConnectionInfo, Service};
+use crate::shard::hand_off::{Fresh, Intake};
 use crate::shard::host::LocalHost;
 
 /// tokio on one core.
@@ -61,8 +63,12 @@ async fn live<A: App>(plan: ShardPlan<A>, host: Rc<LocalHost<A>>) -> Result<(), 
     let setup = |what| move |error| EngineError::Setup { what, error };
     let listener =
         TcpListener::from_std(plan.listener).map_err(setup("the listener could not be watched"))?;
-    let listener = Rc::new(listener);
-    let accepting = spawn_local(accept(Rc::clone(&listener), Rc::clone(&host)));
+    let (listener, intake) = (Rc::new(listener), Rc::new(plan.intake));
+    let accepting = accept(Rc::clone(&listener), Rc::clone(&host), Rc::clone(&intake));
+    let accepting = spawn_local(accepting);
+    let mut arriving = intake
+        .is_in_use()
+        .then(|| spawn_local(take_in(Rc::clone(&host), Rc::clone(&intake))));
     let mut timekeeper = spawn_local({
         let host = Rc::clone(&host);
         async move {
@@ -83,14 +89,17 @@ async fn live<A: App>(plan: ShardPlan<A>, host: Rc<LocalHost<A>>) -> Result<(), 
             biased;
             _ = &mut timekeeper => return Err(EngineError::TaskLost("time")),
             () = lost(&mut loop_driver) => return Err(EngineError::TaskLost("hosted loop")),
+            () = lost(&mut arriving) => return Err(EngineError::TaskLost("arrivals")),
             () = lost(&mut accepting) => return Err(EngineError::TaskLost("accept")),
             control = plan.mailbox.next() => {
                 if let Some(task) = accepting.take() {
                     task.abort();
                     let _ = task.await;
+                    intake.close(|stream, peer| serve_plain(stream, peer, &host));
                 }
                 match control {
-                    Control::Drain if draining => {}
+                    Control::Drain | Control::Retire if draining => {}
+                    Control::Retire => host.start_drain(),
                     Control::Drain => {
                         accept_rest(&listener, &host);
                         host.start_drain();
@@ -131,10 +140,13 @@ fn spawn_hosted_loop<A: App>(host: &Rc<LocalHost<A>>) -> io::Result<Option<JoinH
     })))
 }
 
-async fn accept<A: App>(listener: Rc<TcpListener>, host: Rc<LocalHost<A>>) {
+async fn accept<A: App>(listener: Rc<TcpListener>, host: Rc<LocalHost<A>>, intake: Rc<Intake>) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => serve(stream, peer, &host),
+            Ok((stream, peer)) => match intake.other_target() {
+                None => serve(stream, peer, &host),
+                Some(target) => hand_over(stream, peer, target, &host, &intake),
+            },
             Err(error) => {
                 log::warn!("a connection could not be accepted: {error}");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -143,20 +155,49 @@ async fn accept<A: App>(listener: Rc<TcpListener>, host: Rc<LocalHost<A>>) {
     }
 }
 
+/// Gives a connection to another shard, or serves it here if that one is about to end.
+fn hand_over<A: App>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    target: usize,
+    host: &Rc<LocalHost<A>>,
+    intake: &Intake,
+) {
+    match stream.into_std() {
+        Ok(stream) => {
+            if let Err(Fresh { stream, peer }) = intake.hand_over(target, Fresh { stream, peer }) {
+                serve_plain(stream, peer, host);
+            }
+        }
+        Err(error) => log::error!("the connection of {peer} could not be handed over: {error}"),
+    }
+}
+
+async fn take_in<A: App>(host: Rc<LocalHost<A>>, intake: Rc<Intake>) {
+    take_arrivals(&host, &intake, |stream, peer| {
+        serve_plain(stream, peer, &host);
+    })
+    .await;
+}
+
 /// Takes the connections that wait in the queue of a listener that is about to close: closing would reset them.
 fn accept_rest<A: App>(listener: &TcpListener, host: &Rc<LocalHost<A>>) {
-    let accepted = listener::accept_waiting(listener, |stream, peer| {
-        if let Ok(stream) = TcpStream::from_std(stream) {
-            serve(stream, peer, host);
-        }
-    });
+    let accepted =
+        listener::accept_waiting(listener, |stream, peer| serve_plain(stream, peer, host));
     if let Err(error) = accepted {
         log::warn!("connections that waited could not be accepted: {error}");
     }
     listener::leave_group(listener);
 }
 
-fn serve<A: App>(stream: TcpStream, peer: std::net::SocketAddr, host: &Rc<LocalHost<A>>) {
+fn serve_plain<A: App>(stream: std::net::TcpStream, peer: SocketAddr, host: &Rc<LocalHost<A>>) {
+    match TcpStream::from_std(stream) {
+        Ok(stream) => serve(stream, peer, host),
+        Err(error) => log::error!("the connection of {peer} could not be watched: {error}"),
+    }
+}
+
+fn serve<A: App>(stream: TcpStream, peer: SocketAddr, host: &Rc<LocalHost<A>>) {
     let Ok(local) = stream.local_addr() else {
         return;
     };

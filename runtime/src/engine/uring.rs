@@ -15,9 +15,10 @@ use std::time::Instant;
 
 use crate::engine::busy_time::BusyTime;
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
+use crate::engine::uring_arrivals::fetch;
 use crate::engine::uring_features::Features;
 use crate::engine::uring_operations::Operations;
-use crate::engine::uring_shard::{BELL, HOSTED, Listening, MAILBOX, Shard, ring_failed};
+use crate::engine::uring_shard::{ARRIVALS, BELL, HOSTED, Listening, MAILBOX, Shard, ring_failed};
 use crate::engine::uring_wakes::Wakes;
 use crate::mailbox::{Control, Mailbox};
 use crate::service::{App, Service, StartError};
@@ -44,7 +45,7 @@ impl Engine for Uring {
         let busy = BusyTime::new(plan.counters);
         let listener =
             Listening::new(plan.listener).map_err(setup("the listener could not be set up"))?;
-        let mut shard = Shard::new(&host, operations, wakes, listener);
+        let mut shard = Shard::new(&host, operations, wakes, listener, &plan.intake);
         let result = shard.live(&*plan.app, &plan.mailbox, plan.ready, &busy);
         busy.parks();
         // Connections that are left end here; only then may the service go.
@@ -78,6 +79,14 @@ impl<A: App> Shard<'_, A> {
         let mut listening = pin!(hear(mailbox, &heard));
         let ears = self.wakes.target(MAILBOX);
         ears.wake_by_ref();
+        let intake = self.intake;
+        let arrived = RefCell::new(VecDeque::new());
+        let mut arriving = pin!(fetch(intake, &arrived));
+        let door = self.wakes.target(ARRIVALS);
+        if intake.is_in_use() {
+            intake.open();
+            door.wake_by_ref();
+        }
         app.thread_parks();
         ready();
 
@@ -98,15 +107,24 @@ impl<A: App> Shard<'_, A> {
             let mut woken = std::mem::take(&mut self.woken);
             self.wakes.collect(&mut woken);
             for number in woken.drain(..) {
-                if number == MAILBOX {
-                    ears.begins_turn();
-                    let waker = ears.waker();
-                    let _never = listening.as_mut().poll(&mut Context::from_waker(&waker));
-                } else {
-                    self.turn(number).map_err(ring_failed)?;
+                match number {
+                    MAILBOX => {
+                        ears.begins_turn();
+                        let waker = ears.waker();
+                        let _never = listening.as_mut().poll(&mut Context::from_waker(&waker));
+                    }
+                    ARRIVALS => {
+                        door.begins_turn();
+                        let waker = door.waker();
+                        let _never = arriving.as_mut().poll(&mut Context::from_waker(&waker));
+                    }
+                    _ => self.turn(number).map_err(ring_failed)?,
                 }
             }
             self.woken = woken;
+            while let Some(next) = arrived.borrow_mut().pop_front() {
+                self.take_in(next).map_err(ring_failed)?;
+            }
             while let Some(control) = heard.borrow_mut().pop_front() {
                 self.obey(control).map_err(ring_failed)?;
             }

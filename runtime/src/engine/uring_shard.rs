@@ -20,12 +20,14 @@ use crate::engine::uring_wakes::Wakes;
 use crate::mailbox::Control;
 use crate::net::listener;
 use crate::service::{App, ConnectionInfo, HostedLoop};
+use crate::shard::hand_off::Intake;
 use crate::shard::host::{Host, LocalHost, Stage};
 
 /// What the shard polls besides sockets, and who is woken besides connections: numbers that no connection has.
 pub(crate) const BELL: u32 = u32::MAX;
 pub(crate) const HOSTED: u32 = u32::MAX - 1;
 pub(crate) const MAILBOX: u32 = u32::MAX - 2;
+pub(crate) const ARRIVALS: u32 = u32::MAX - 3;
 
 /// A shard's things.
 pub(crate) struct Shard<'a, A: App> {
@@ -34,6 +36,8 @@ pub(crate) struct Shard<'a, A: App> {
     connections: Connections<'a, A>,
     pub(crate) wakes: Wakes,
     pub(crate) listener: Listening,
+    /// What other shards accept for this one, and who serves what this one accepts.
+    pub(crate) intake: &'a Intake,
     /// The time of this turn of the loop.
     pub(crate) now: Tick,
     /// The hosted loop has something to run, or may have.
@@ -89,6 +93,7 @@ impl<'a, A: App> Shard<'a, A> {
         operations: Operations,
         wakes: Wakes,
         listener: Listening,
+        intake: &'a Intake,
     ) -> Shard<'a, A> {
         Shard {
             operations,
@@ -98,6 +103,7 @@ impl<'a, A: App> Shard<'a, A> {
             },
             wakes,
             listener,
+            intake,
             now: host.bench.clock.now(),
             is_loop_due: false,
             woken: Vec::new(),
@@ -155,8 +161,15 @@ impl<'a, A: App> Shard<'a, A> {
         if was_serving && self.listener.is_accepting {
             self.operations.cancel_accept()?;
         }
+        if was_serving {
+            self.close_intake()?;
+        }
         match control {
-            Control::Drain if !was_serving => Ok(()),
+            Control::Drain | Control::Retire if !was_serving => Ok(()),
+            Control::Retire => {
+                host.start_drain();
+                Ok(())
+            }
             Control::Drain => {
                 let accepted = self.accept_rest();
                 host.start_drain();
@@ -296,8 +309,11 @@ impl<'a, A: App> Shard<'a, A> {
 
     fn accepted(&mut self, result: io::Result<TcpStream>) -> io::Result<()> {
         match result {
-            Ok(stream) if self.connections.host.stage() != Stage::Cutting => self.serve(stream),
-            Ok(_late) => Ok(()),
+            Ok(stream) => match self.connections.host.stage() {
+                Stage::Serving => self.place(stream),
+                Stage::Draining => self.serve(stream),
+                Stage::Cutting => Ok(()),
+            },
             Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => Ok(()),
             Err(error) => {
                 if self.connections.host.stage() == Stage::Serving {
@@ -311,7 +327,7 @@ impl<'a, A: App> Shard<'a, A> {
 
     /// Begins a connection's life on a blocking socket: the kernel waits for it, not we. A peer that has left already is
     /// not worth a word.
-    fn serve(&mut self, stream: TcpStream) -> io::Result<()> {
+    pub(crate) fn serve(&mut self, stream: TcpStream) -> io::Result<()> {
         let host = self.connections.host;
         let local = self.listener.local.map_or_else(|| stream.local_addr(), Ok);
         let (Ok(peer), Ok(local)) = (stream.peer_addr(), local) else {

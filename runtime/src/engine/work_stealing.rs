@@ -116,7 +116,8 @@ async fn live<A: App>(plan: StealPlan<A>, host: Arc<SharedHost<A>>) -> Result<()
                     let _ = (&mut accepting).await;
                 }
                 match control {
-                    Control::Drain if draining => {}
+                    Control::Drain | Control::Retire if draining => {}
+                    Control::Retire => host.start_drain(),
                     Control::Drain => {
                         accept_rest(&listener, &host);
                         host.start_drain();

@@ -1,5 +1,7 @@
-//! Sockets before they carry anything: listeners, and the cores that shards are placed on. Knows nothing of HTTP.
+//! Sockets before they carry anything: listeners, the cores that shards are placed on, and the way from the kernel to
+//! both. Knows nothing of HTTP.
 
 pub(crate) mod listener;
 pub(crate) mod open_files;
 pub(crate) mod placement;
+pub(crate) mod steering;

@@ -39,6 +39,15 @@ impl std::ops::Deref for Counters {
     }
 }
 
+impl Counted {
+    /// Connections open now, of a set whose connections all end where they began.
+    pub(crate) fn connections_open(&self) -> u64 {
+        // `closed` is read first: it can never be seen ahead of `accepted`.
+        let closed = self.connections_closed.value();
+        self.connections_accepted.value().saturating_sub(closed)
+    }
+}
+
 /// A reading of the counters, for people and metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShardCounts {
@@ -74,5 +83,29 @@ impl ShardCounts {
         self.requests += counters.requests.value();
         self.busy_us += counters.busy_ns.value() / 1000;
         self.handler_panics += counters.handler_panics.value();
+    }
+}
+
+/// A reading of one worker of the work-stealing runtime. Connections are missing: they belong to no worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WorkerCounts {
+    /// Number of the worker, in the order in which they served first.
+    pub worker: usize,
+    /// Request heads that it handed to the service since the start.
+    pub requests: u64,
+    /// Microseconds that its thread spent outside of the kernel's wait.
+    pub busy_us: u64,
+    /// Panics that were caught in a call of the service.
+    pub handler_panics: u64,
+}
+
+impl WorkerCounts {
+    pub(crate) fn read(worker: usize, counters: &Counters) -> WorkerCounts {
+        WorkerCounts {
+            worker,
+            requests: counters.requests.value(),
+            busy_us: counters.busy_ns.value() / 1000,
+            handler_panics: counters.handler_panics.value(),
+        }
     }
 }

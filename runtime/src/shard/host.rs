@@ -183,6 +183,13 @@ impl<A: App> Host for LocalHost<A> {
     }
 }
 
+/// What the work-stealing runtime counts.
+#[derive(Default)]
+pub(crate) struct WorkerCounters {
+    pub(crate) workers: Vec<Arc<Counters>>,
+    pub(crate) connections: Arc<Counters>,
+}
+
 /// The work-stealing runtime's workers: the table is shared, each worker has a workbench of its own.
 pub(crate) struct SharedHost<A: App> {
     app: Arc<A>,
@@ -268,11 +275,12 @@ impl<A: App> SharedHost<A> {
         }
     }
 
-    /// Every set of counters there is.
-    pub(crate) fn counters(&self) -> Vec<Arc<Counters>> {
-        let mut all = lock(&self.workers).clone();
-        all.push(Arc::clone(&self.connections));
-        all
+    /// The counters of each worker that has served, and those of the connections, which belong to no worker.
+    pub(crate) fn counters(&self) -> WorkerCounters {
+        WorkerCounters {
+            workers: lock(&self.workers).clone(),
+            connections: Arc::clone(&self.connections),
+        }
     }
 
     /// Stops the services of all workers, which have ended.

@@ -115,6 +115,10 @@ impl HttpDriver {
             match self.connection.next_event(now) {
                 Event::Head => {
                     bench.counters.requests.add(1);
+                    let to_go = bench.send_away.get();
+                    if to_go > 0 && self.connection.send_away() {
+                        bench.send_away.set(to_go - 1);
+                    }
                     self.call(bench, now, waker, false);
                     if self.switch.is_some() {
                         return Advance::MoreToDo;

@@ -1,9 +1,11 @@
 //! One core's life: its connections, their exchanges, its clock, buffers and counters. Knows no engine and no Python.
 
+pub(crate) mod choice;
 pub(crate) mod clock;
 pub(crate) mod connection_table;
 pub(crate) mod counters;
 pub(crate) mod driver;
+pub(crate) mod hand_off;
 pub(crate) mod host;
 pub(crate) mod http_driver;
 pub(crate) mod log_gate;

@@ -1,6 +1,6 @@
 //! What a thread that runs connections has at hand: its service, buffers, clock and counters. Never shared.
 
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::sync::Arc;
 
 use turbo_shard_protocol::websocket::WebSocketLimits;
@@ -24,6 +24,8 @@ pub(crate) struct Workbench<S> {
     pub(crate) clock: Clock,
     /// For lines that peers can cause.
     pub(crate) peer_log: LogGate,
+    /// Clients that are still to be asked to come back elsewhere.
+    pub(crate) send_away: Cell<u32>,
     date: DateCache,
     #[expect(
         clippy::vec_box,
@@ -48,6 +50,7 @@ impl<S> Workbench<S> {
             counters,
             clock,
             peer_log: LogGate::default(),
+            send_away: Cell::new(0),
             date: DateCache::new(),
             spare: RefCell::default(),
             read_buffer: RefCell::default(),

@@ -1,5 +1,6 @@
 //! What every engine and mode has to do alike, shown with a Rust service over real sockets.
 
+mod balance;
 mod endings;
 mod streams;
 mod test_app;

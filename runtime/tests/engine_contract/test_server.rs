@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use turbo_shard_runtime::{
-    BoundServer, EngineChoice, EngineName, Mode, ReplyHandle, ServerConfig, ServerHandle,
-    StartError, UringFeature,
+    BoundServer, EngineChoice, EngineName, Inheritance, Mode, ReplyHandle, ServerConfig,
+    ServerHandle, StartError, UringFeature,
 };
 
 use crate::test_app::{Seen, TestApp};
@@ -35,7 +35,7 @@ const fn shard(engine: EngineName, without: &'static [UringFeature]) -> Arm {
 
 /// The `uring` engine comes four times: as this kernel has it, as Linux 6.1 has it, as 5.19 has it, and with
 /// completions that come whenever they like.
-pub(crate) const ARMS: [Arm; 7] = [
+pub(crate) const ARMS: [Arm; 10] = [
     shard(EngineName::Tokio, &[]),
     shard(EngineName::Glommio, &[]),
     shard(EngineName::Uring, &[]),
@@ -65,6 +65,21 @@ pub(crate) const ARMS: [Arm; 7] = [
         engine: EngineName::Tokio,
         without: &[],
     },
+    Arm {
+        mode: Mode::Process,
+        engine: EngineName::Tokio,
+        without: &[],
+    },
+    Arm {
+        mode: Mode::Process,
+        engine: EngineName::Glommio,
+        without: &[],
+    },
+    Arm {
+        mode: Mode::Process,
+        engine: EngineName::Uring,
+        without: &[],
+    },
 ];
 
 /// A server that runs on a thread of the test and is stopped with it.
@@ -82,9 +97,12 @@ impl TestServer {
 
     pub(crate) fn with(
         arm: Arm,
-        shards: usize,
+        mut shards: usize,
         change: impl FnOnce(&mut ServerConfig),
     ) -> TestServer {
+        if arm.mode == Mode::Process {
+            shards = 1;
+        }
         let mut config = ServerConfig {
             mode: arm.mode,
             engine: EngineChoice::Named(arm.engine),
@@ -94,7 +112,18 @@ impl TestServer {
             ..ServerConfig::default()
         };
         change(&mut config);
-        let server = BoundServer::bind(config).unwrap_or_else(|error| panic!("{arm:?}: {error}"));
+        let bound = BoundServer::bind(config.clone());
+        let mut server = bound.unwrap_or_else(|error| panic!("{arm:?}: {error}"));
+        if arm.mode == Mode::Process {
+            // As the first worker, on a thread of the test.
+            let inheritance = Inheritance {
+                listener: server.listeners()[0].try_clone().unwrap(),
+                worker: 0,
+                core: None,
+                restarts: 0,
+            };
+            server = BoundServer::inherit(config, inheritance).unwrap();
+        }
         let (address, handle) = (server.report().addresses[0], server.handle());
         let seen = Arc::new(Seen::default());
         let app = TestApp {

@@ -83,6 +83,21 @@ impl Connection {
         }
     }
 
+    /// Asks the peer to come back on another connection, by `connection: close` in the answer that is due. Only where that
+    /// loses nothing: the request is whole, and no other has come behind it. Returns whether the peer will be asked; one
+    /// that closes after this answer anyway, or has left HTTP by then, is not.
+    pub fn send_away(&mut self) -> bool {
+        let is_last = self.in_exchange()
+            && self.answer.stage == AnswerStage::Due
+            && self.answer.peer_persists
+            && self.may_persist()
+            && self.intake.has_ended()
+            && !self.has_eof
+            && lent(&mut self.workspace).input.unread().is_empty();
+        self.answer.is_last |= is_last;
+        is_last
+    }
+
     /// The app failed after the start of its answer. What was written is still sent, but the body gets no proper end, so
     /// that the peer sees a broken answer and not a short one. (A peer on HTTP/1.0 that reads until the connection closes
     /// cannot tell the difference: RFC 9112 section 8.)

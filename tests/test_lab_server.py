@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import procfs
-from lab.server import PORT, Server, ServerFailed
+from turbo_shard.lab import procfs
+from turbo_shard.lab.server import PORT, Server, ServerFailed
 
 CORES = os.sched_getaffinity(0)
 LISTEN = """

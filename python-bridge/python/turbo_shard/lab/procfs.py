@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 PROC = Path("/proc")
 
 
@@ -16,6 +17,17 @@ class Memory:
 
     rss: int
     pss: int
+
+
+@dataclass(frozen=True)
+class Switches:
+    """Context switches of threads: while they waited, and because others wanted their core."""
+
+    voluntary: int
+    involuntary: int
+
+    def since(self, earlier: Switches) -> Switches:
+        return Switches(self.voluntary - earlier.voluntary, self.involuntary - earlier.involuntary)
 
 
 @dataclass(frozen=True)
@@ -65,13 +77,20 @@ def run_time_us(pids: list[int]) -> float:
 
 def wake_ups(pids: list[int]) -> int:
     """How often these processes' threads have waited and were woken."""
-    total = 0
+    return context_switches(pids).voluntary
+
+
+def context_switches(pids: list[int]) -> Switches:
+    """Of all threads that these processes have now; a thread that has ended takes its number with it."""
+    voluntary = involuntary = 0
     for pid in pids:
         for task in _tasks(pid):
             for line in _read(task / "status").splitlines():
                 if line.startswith("voluntary_ctxt_switches:"):
-                    total += int(line.split()[1])
-    return total
+                    voluntary += int(line.split()[1])
+                elif line.startswith("nonvoluntary_ctxt_switches:"):
+                    involuntary += int(line.split()[1])
+    return Switches(voluntary, involuntary)
 
 
 def thread_count(pids: list[int]) -> int:
@@ -93,9 +112,36 @@ def memory(pids: list[int]) -> Memory:
     return Memory(rss, pss)
 
 
+def resident_bytes(pids: list[int]) -> int:
+    """Resident memory alone: a fraction of what `memory` costs, so that it can be read while something is measured."""
+    pages = 0
+    for pid in pids:
+        fields = _read(PROC / str(pid) / "statm").split()
+        pages += int(fields[1]) if fields else 0
+    return pages * PAGE_BYTES
+
+
 def machine_time() -> MachineTime:
+    return _cpu_time(_read(PROC / "stat").split("\n", 1)[0])
+
+
+def busy_per_core() -> dict[int, float]:
+    """CPU seconds of each core since boot."""
+    return busy_per_core_of(_read(PROC / "stat"))
+
+
+def busy_per_core_of(text: str) -> dict[int, float]:
+    found = {}
+    for line in text.splitlines():
+        name = line.split(" ", 1)[0]
+        if name.startswith("cpu") and name[3:].isdigit():
+            found[int(name[3:])] = _cpu_time(line).busy
+    return found
+
+
+def _cpu_time(line: str) -> MachineTime:
     # user nice system idle iowait irq softirq steal
-    fields = [int(field) * TICK_S for field in _read(PROC / "stat").split("\n", 1)[0].split()[1:]]
+    fields = [int(field) * TICK_S for field in line.split()[1:]]
     user, nice, system, _idle, _iowait, irq, softirq, steal = fields[:8]
     return MachineTime(user + nice + system + irq + softirq, steal)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,8 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lab import procfs
-from lab.places import ROOT, command_line, without_traces
+from . import procfs
+from .command_text import command_line, without_traces
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
@@ -42,11 +43,26 @@ class ServerFailed(Exception):
 
 
 class Server:
-    """A server from `with` to its end. Its port is read from its ready line, or chosen here for the word {port}."""
+    """A server from `with` to its end. Its port is read from its ready line, or chosen here for the word {port}.
 
-    def __init__(self, command: Iterable[str], cores: Iterable[int]) -> None:
+    It runs in `directory`, by default the current one, and is given none of our environment variables that begin with
+    one of `without_variables`.
+    """
+
+    def __init__(
+        self,
+        command: Iterable[str],
+        cores: Iterable[int],
+        *,
+        directory: Path | None = None,
+        without_variables: tuple[str, ...] = (),
+        start_timeout_s: float = START_TIMEOUT_S,
+    ) -> None:
         self.command = list(command)
         self.cores = sorted(cores)
+        self.directory = directory or Path.cwd()
+        self.without_variables = without_variables
+        self.start_timeout_s = start_timeout_s
         self.port = 0
         self.started_at = 0.0
         self.exit_status: int | None = None
@@ -83,18 +99,22 @@ class Server:
         # The server writes at the position that it shares with us, so that must not move.
         return os.pread(self.log.fileno(), LOG_BYTES_MAX, 0).decode(errors="replace")
 
+    @property
+    def _is_given_a_port(self) -> bool:
+        return any(PORT in word for word in self.command)
+
     def _launch(self) -> None:
         command = self.command
-        if PORT in command:
+        if self._is_given_a_port:
             self.port = free_port()
-            command = [str(self.port) if word == PORT else word for word in command]
-        if not (ROOT / command[0]).exists():
+            command = [word.replace(PORT, str(self.port)) for word in command]
+        if shutil.which(self.directory / command[0]) is None and shutil.which(command[0]) is None:
             raise ServerFailed(f"{command[0]} does not exist")
         self.started_at = time.perf_counter()
         self.process = subprocess.Popen(
             command,
-            cwd=ROOT,
-            env=environment(),
+            cwd=self.directory,
+            env=environment(self.without_variables),
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=self.log,
@@ -108,16 +128,18 @@ class Server:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S
+        deadline = time.monotonic() + self.start_timeout_s
         while not self._is_ready():
             if self._has_ended():
                 raise ServerFailed(self._complaint("ended before it was ready"), self._status())
             if time.monotonic() > deadline:
-                raise ServerFailed(self._complaint(f"was not ready after {START_TIMEOUT_S:g} s"))
+                raise ServerFailed(
+                    self._complaint(f"was not ready after {self.start_timeout_s:g} s")
+                )
             time.sleep(POLL_INTERVAL_S)
 
     def _is_ready(self) -> bool:
-        if PORT in self.command:
+        if self._is_given_a_port:
             return accepts_connections(self.port)
         match = READY_LINE.search(self.log_text())
         if match:
@@ -158,10 +180,8 @@ class Server:
         return command_line(self.command)
 
 
-def environment() -> dict[str, str]:
-    """Ours, without what would configure a server."""
-    names = ("TURBO_SHARD_", "GRANIAN_", "UVICORN_", "PYTHON")
-    return {name: value for name, value in os.environ.items() if not name.startswith(names)}
+def environment(without: tuple[str, ...]) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(without)}
 
 
 def free_port() -> int:

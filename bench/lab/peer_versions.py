@@ -1,0 +1,34 @@
+"""Which versions a peer runs with: what its pins name first, and its interpreter. Installs nothing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from lab.machine import output_of, python_of
+from lab.peers import Peer
+from lab.places import ROOT
+
+PIN = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>\S+)$", re.MULTILINE)
+# In a file of pins, what stands below it is not what was asked for.
+BELOW = "# Brought in by the above."
+
+
+def versions_of(peer: Peer) -> str:
+    """`hypercorn 0.18.0, uvloop 0.23.0; CPython 3.13.5`."""
+    text = pins_of(peer).read_text().partition(BELOW)[0]
+    pinned = ", ".join(f"{one['name']} {one['version']}" for one in PIN.finditer(text))
+    return f"{pinned}; {interpreter(peer)}"
+
+
+def pins_of(peer: Peer) -> Path:
+    below = ROOT / "bench/peers"
+    if peer.environment:
+        return below / "pins" / peer.kind / f"{peer.environment}.txt"
+    return below / f"requirements-{peer.kind}.txt"
+
+
+def interpreter(peer: Peer) -> str:
+    words = python_of(peer.folder / "bin" / "python")
+    # CPython 3.11.7 (main, …
+    return words.partition(" (")[0] or output_of([str(peer.folder / "bin/python"), "-V"])

@@ -1,0 +1,316 @@
+"""make bench-simulation: how far is the simulation from what is measured here, and what does it predict beyond? Under
+four minutes.
+
+    bench/validate_simulation.py                 measures, simulates the same, writes bench/results/simulation/
+    bench/validate_simulation.py --write-docs    puts the last run's tables into docs/simulation.md
+
+Costs are those of the last calibration (`turbo-shard simulate --calibrate`), except what one request costs besides its
+handler, which is measured at the start with the app that is used here. Runs on .venv/bin/python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any
+
+from lab.entry import own_command, prepare, run, say, write_docs
+from lab.places import RESULTS, ROOT, TURBO_LOAD, TURBO_SHARD
+from lab.simulation_cases import CORES, OUTLOOKS, Case, as_json, cases
+
+from turbo_shard.lab import calibration, prediction_text, procfs
+from turbo_shard.lab.generator import BrokenRun, Load, Question, run_load
+from turbo_shard.lab.prediction import Band, predict
+from turbo_shard.lab.prediction import Question as Asked
+from turbo_shard.lab.server import Server, ServerFailed
+from turbo_shard.lab.simulate import simulate
+from turbo_shard.lab.simulate_options import SimulateOptions, options_from
+
+WARM_UP_S = 0.5
+SATURATED_S = 1.5
+PROBE_US = 100
+SEEDS = range(1, 10)
+SEED = 1
+METRICS = ("p50", "p99")
+BODY = '{"done":true}'
+# Beside a server on the same cores: the generator must not wait for a handler to end.
+NICE = ("nice", "-n", "-10")
+
+
+@dataclass(frozen=True)
+class Unpinned(Load):
+    """A load that runs on any core and does not wait actively, since the server needs them all."""
+
+    def options(self) -> list[str]:
+        options = super().options()
+        at = options.index("--cpu")
+        return options[:at] + options[at + 2 :]
+
+
+def options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="bench/validate_simulation.py", description=(__doc__ or "").split("\n", 1)[0]
+    )
+    add = parser.add_argument
+    add("--write-docs", action="store_true", help="no run: refresh the docs from the last one")
+    add("--name", default="simulation", help="below bench/results [simulation]")
+    add("--no-outlook", action="store_true", help="only validate, predict nothing")
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    chosen = options(sys.argv[1:])
+    folder = ROOT / RESULTS / chosen.name
+    if chosen.write_docs:
+        page = "docs/simulation.md"
+        parts = {"parameters": parameters, "validation": validation, "outlook": outlook}
+        found = [
+            write_docs(folder, f"simulation-{part}", [(page, make)]) for part, make in parts.items()
+        ]
+        return max(found)
+    return run(folder, lambda: measure(chosen), document, validation)
+
+
+def measure(chosen: argparse.Namespace) -> dict[str, Any]:
+    here = prepare([], "bench-simulation", with_peers=False)
+    # Server and load share the cores in some cases, so nothing keeps off any.
+    os.sched_setaffinity(0, here.cores)
+    cores = (here.server_core, here.load_core)
+    found = calibration.read()
+    costs, request_us = own_costs(found.costs(), cores)
+    rows, broken = [], []
+    for case in cases():
+        try:
+            rows.append(compared(case, costs, request_us, cores))
+        except (ServerFailed, BrokenRun) as error:
+            broken.append(f"{case.title}, {case.mode}: {error}")
+            say(broken[-1])
+    return {
+        "name": chosen.name,
+        **here.as_json(),
+        "settings": {
+            "command": own_command("bench/validate_simulation.py"),
+            "server_core": cores[0],
+            "load_core": cores[1],
+            "calibration": {"date": found.date, "commit": found.commit, "machine": found.machine},
+            "costs": costs,
+        },
+        "cases": rows,
+        "outlooks": [] if chosen.no_outlook else outlooks(),
+        "warnings": here.warnings + broken,
+        "broken": bool(broken),
+    }
+
+
+def own_costs(costs: dict[str, float], cores: tuple[int, int]) -> tuple[dict[str, float], float]:
+    """The calibrated costs, with what a request costs besides its handler in the app that is used here."""
+    took = {}
+    for mode in ("shard", "steal"):
+        case = Case("saturated", mode, 1, f"/spin/{PROBE_US}", {"kind": "fixed", "us": 0.0}, 1.0)
+        with server_of(case, cores) as server:
+            load = Load(32, SATURATED_S, 0.0, (cores[1],))
+            asked(server, case, replace(load, seconds=WARM_UP_S), ())
+            before_us = procfs.run_time_us(server.pids)
+            answers = asked(server, case, load, ())["answers_checked"]
+            spent_us = procfs.run_time_us(server.pids) - before_us
+        took[mode] = max(0.0, spent_us / max(1, answers) - PROBE_US)
+        say(f"{mode}: {took[mode]:.1f} µs per request besides its handler")
+    own = {
+        "request_us": max(0.0, took["shard"] - costs["driver_event_us"]),
+        "steal_request_us": max(0.0, took["steal"] - took["shard"]),
+    }
+    return costs | own, own["request_us"]
+
+
+def compared(
+    case: Case, costs: dict[str, float], request_us: float, cores: tuple[int, int]
+) -> dict[str, Any]:
+    rate = case.per_second(request_us)
+    runs = [measured(case, rate, cores, SEED + number) for number in range(case.runs)]
+    question = Asked(
+        service=case.service,
+        costs=costs,
+        connections=case.connections,
+        are_per_core=False,
+        arrivals="pool",
+    )
+    (cell,) = predict(
+        question, policies=[case.policy], cores=[case.cores], loads=[case.load], seeds=SEEDS
+    )
+    row: dict[str, Any] = {"case": as_json(case), "offered_per_second": rate, "runs": runs}
+    row["requests_per_second"] = pair(
+        [one["requests_per_second"] for one in runs], cell.requests_per_second.middle
+    )
+    refused = [one["latency_refused"] for one in runs if one["latency_us"] is None]
+    row["refused"] = refused[0] if refused else None
+    usable = [one["latency_us"] for one in runs if one["latency_us"] is not None]
+    for metric in METRICS:
+        if usable:
+            band = cell.latency_us[metric]
+            row[metric] = pair([one[metric] for one in usable], band.middle)
+            row[metric] |= {"predicted_low": band.low, "predicted_high": band.high}
+            if case.is_chance:
+                row[metric]["error"] = distance(row[metric]["measured"], band)
+    text = "; ".join(f"{name} {in_words(row.get(name))}" for name in METRICS)
+    say(f"{case.title}, {case.mode}, {case.load:.0%}: {text}")
+    return row
+
+
+def measured(case: Case, rate: float, cores: tuple[int, int], seed: int) -> dict[str, Any]:
+    with server_of(case, cores) as server:
+        if case.cores == 1:
+            load = Load(
+                case.connections, case.seconds, WARM_UP_S, (cores[1],), rate=rate, seed=seed
+            )
+            report = asked(server, case, load, ())
+        else:
+            load = Unpinned(case.connections, case.seconds, WARM_UP_S, (), rate=rate, seed=seed)
+            report = asked(server, case, load, NICE if os.geteuid() == 0 else ())
+    names = ("requests_per_second", "latency_us", "latency_refused", "generator_cpu_share")
+    return {name: report.get(name) for name in names}
+
+
+def server_of(case: Case, cores: tuple[int, int]) -> Server:
+    command = [str(TURBO_SHARD), "simulation_app:app", "--app-dir", "bench/apps"]
+    command += ["--mode", case.mode, "--shards", str(case.cores), "--port", "0"]
+    # One shard has a core and the load the other; two have both.
+    return Server(
+        command,
+        cores[: case.cores],
+        directory=ROOT,
+        without_variables=("TURBO_SHARD_", "PYTHON"),
+    )
+
+
+def asked(server: Server, case: Case, load: Load, before: tuple[str, ...]) -> dict[str, Any]:
+    program = (*before, str(TURBO_LOAD))
+    return run_load(
+        server.address, [Question(case.path, BODY)], load, program=program, directory=ROOT
+    )
+
+
+def pair(found: list[float], predicted: float) -> dict[str, Any]:
+    middle = median(found)
+    return {
+        "measured": middle,
+        "measured_low": min(found),
+        "measured_high": max(found),
+        "predicted": predicted,
+        "error": predicted / middle - 1 if middle else None,
+    }
+
+
+def distance(middle: float, band: Band) -> float:
+    """How far the nearest prediction is; none if there are predictions on both sides."""
+    nearest = min(max(middle, band.low), band.high)
+    return nearest / middle - 1
+
+
+def outlooks() -> list[dict[str, Any]]:
+    found = []
+    for one in OUTLOOKS:
+        arguments = [*one.arguments, "--shards", CORES, "--quiet"]
+        chosen = options_from(arguments)
+        if not isinstance(chosen, SimulateOptions):
+            raise TypeError(f"{arguments} do not simulate")
+        say(f"predicting: {one.title}")
+        text = prediction_text.markdown_of(simulate(chosen))
+        command = " ".join(["turbo-shard simulate", *one.arguments])
+        found.append({"title": one.title, "command": command, "text": text})
+    return found
+
+
+# What is written.
+
+
+def document(results: dict[str, Any]) -> str:
+    return f"{validation(results)}\n\n{outlook(results)}"
+
+
+def validation(results: dict[str, Any]) -> str:
+    machine, command = results["machine"], results["settings"]["command"]
+    where = f"{machine['cpu']}, {len(machine['cores_allowed'])} cores"
+    commit = (machine.get("commit") or "unknown")[:12]
+    lines = [
+        f"Measured {results['started'][:10]} on {where}, by `{command}`, commit {commit}.",
+        "",
+        "| scenario | mode | load | p50 measured | predicted | error | p99 measured | predicted | error |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for row in results["cases"]:
+        case = row["case"]
+        cells = [case["title"], case["mode"], f"{case['load']:.0%}"]
+        for metric in METRICS:
+            one = row.get(metric)
+            cells += ["refused", "", ""] if one is None else metric_cells(one)
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", *(f"- {line}" for line in summary(results))]
+    lines += [f"- {warning}" for warning in results["warnings"]]
+    return "\n".join(lines)
+
+
+def parameters(results: dict[str, Any]) -> str:
+    """Of the calibration in the package, which need not be the one of the last run."""
+    found = calibration.read()
+    lines = ["| parameter | default | unit | source |", "| --- | ---: | --- | --- |"]
+    lines += [
+        f"| `{name}` | {one.value:.4g} | {one.unit} | {one.source}: {one.how} |"
+        for name, one in found.parameters.items()
+    ]
+    where = f"{found.machine['cpu']}, commit {(found.commit or 'unknown')[:12]}"
+    return "\n".join([*lines, "", f"`{found.command}`, {found.date[:10]}, {where}."])
+
+
+def metric_cells(one: dict[str, Any]) -> list[str]:
+    def banded(middle: float, low: float, high: float) -> str:
+        texts = [prediction_text.time_text(us) for us in (middle, low, high)]
+        return texts[0] if texts[1] == texts[2] else f"{texts[0]} ({texts[1]}–{texts[2]})"
+
+    return [
+        banded(one["measured"], one["measured_low"], one["measured_high"]),
+        banded(one["predicted"], one["predicted_low"], one["predicted_high"]),
+        "" if one["error"] is None else f"{one['error']:+.0%}" if one["error"] else "in range",
+    ]
+
+
+def summary(results: dict[str, Any]) -> list[str]:
+    lines = []
+    for cores in (1, 2):
+        for metric in METRICS:
+            rows = [row for row in results["cases"] if row["case"]["cores"] == cores]
+            errors = sorted(
+                abs(row[metric]["error"])
+                for row in rows
+                if metric in row and row[metric]["error"] is not None
+            )
+            if errors:
+                of = f"{metric} on {cores} core{'s' * (cores > 1)}"
+                lines.append(
+                    f"{of}: the median error is {median(errors):.0%}, the largest {errors[-1]:.0%}"
+                )
+    rates = [abs(row["requests_per_second"]["error"] or 0.0) for row in results["cases"]]
+    if rates:
+        lines.append(f"throughput: the largest error is {max(rates):.0%}")
+    refused = {row["refused"] for row in results["cases"] if row["refused"]}
+    return lines + [f"refused by turbo-load: {reason}" for reason in sorted(refused)]
+
+
+def outlook(results: dict[str, Any]) -> str:
+    parts = []
+    for one in results["outlooks"]:
+        parts.append(f"### {one['title']}\n\n`{one['command']}`\n\n{one['text']}")
+    return "\n\n".join(parts)
+
+
+def in_words(one: dict[str, Any] | None) -> str:
+    if one is None:
+        return "refused"
+    texts = [prediction_text.time_text(one[name]) for name in ("measured", "predicted")]
+    return f"{texts[0]} measured, {texts[1]} predicted"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""The subcommands of `turbo-shard`, each with where its function lives. Knows nothing of what they do and imports none.
+
+A function is given the arguments after the command's name and returns the exit status; what it raises as UsageError or
+SettingsError becomes one line and status 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+type Run = Callable[[Sequence[str]], int]
+
+
+class Command(NamedTuple):
+    """`place` is MODULE:FUNCTION within this package; `usage` and `summary` stand in `turbo-shard --help`."""
+
+    place: str
+    usage: str
+    summary: str
+
+
+COMMANDS: dict[str, Command] = {
+    "ab": Command(
+        "lab.ab:command",
+        "ab APP [options]",
+        "compares the modes with an app of yours, on this machine",
+    ),
+    "doctor": Command(
+        "doctor:command", "doctor [--json]", "examines this machine and says what to improve"
+    ),
+    "simulate": Command(
+        "lab.simulate:command",
+        "simulate [options]",
+        "predicts which mode wins on how many cores",
+    ),
+    "stats": Command(
+        "stats_command:command",
+        "stats PATH [--watch SECONDS] [--json]",
+        "shows what a server with --stats-socket PATH does",
+    ),
+}
+
+
+def function_of(command: Command) -> Run:
+    module, _, name = command.place.partition(":")
+    run: Run = getattr(import_module(f".{module}", __package__), name)
+    return run
+
+
+def usage_lines() -> str:
+    return "\n".join(f"       turbo-shard {command.usage}" for command in COMMANDS.values())
+
+
+def summary_lines() -> str:
+    width = max(map(len, COMMANDS))
+    return "\n".join(f"  {name:<{width}}  {COMMANDS[name].summary}" for name in COMMANDS)

@@ -1,0 +1,65 @@
+"""How often the garbage collector ran while a server served, and how long it took. Knows nothing of servers.
+
+On a free-threaded Python a collection stops every thread for most of its length, so its length is what a request that
+comes in the middle of one may have to wait.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from typing import Self, TypedDict
+
+
+class GcRow(TypedDict):
+    """A reading."""
+
+    collections: int
+    pause_us_total: int
+    pause_us_max: int
+
+
+class GcPauses:
+    """Counts collections from `with` to its end. CPython runs one at a time, so nobody else writes meanwhile."""
+
+    def __init__(self) -> None:
+        self.collections = 0
+        self.pause_ns_total = 0
+        self.pause_ns_max = 0
+        self.started_ns = 0
+
+    def __call__(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self.started_ns = time.perf_counter_ns()
+        elif self.started_ns:
+            # One that had begun before anybody counted has no start.
+            pause_ns = time.perf_counter_ns() - self.started_ns
+            self.started_ns = 0
+            self.collections += 1
+            self.pause_ns_total += pause_ns
+            self.pause_ns_max = max(self.pause_ns_max, pause_ns)
+
+    def row(self) -> GcRow:
+        return {
+            "collections": self.collections,
+            "pause_us_total": self.pause_ns_total // 1000,
+            "pause_us_max": self.pause_ns_max // 1000,
+        }
+
+    def __enter__(self) -> Self:
+        gc.callbacks.append(self)
+        RUNNING.append(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        RUNNING.remove(self)
+        gc.callbacks.remove(self)
+
+
+# Of the server that runs in this process.
+RUNNING: list[GcPauses] = []
+
+
+def gc_stats() -> GcRow:
+    """Collections and their pauses since the server in this process started; zeros if none runs."""
+    return (RUNNING[-1] if RUNNING else GcPauses()).row()

@@ -1,0 +1,226 @@
+"""What a comparison found, as dataclasses that are written to results.json and read back. Measures and renders nothing.
+
+A file of another schema, or with fields that are missing or of another kind, is refused: a figure must not be
+misread.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .typed_json import TypedJsonError, from_json
+
+SCHEMA = 1
+CONFIDENCE = 0.95
+
+
+class ResultsError(Exception):
+    """A file that holds no results of ours; the text is one line."""
+
+
+@dataclass
+class Latency:
+    """Microseconds; in an open loop from the intended time of sending."""
+
+    p50: float
+    p90: float
+    p99: float
+    p99_9: float
+    max: float
+    mean: float
+
+
+@dataclass
+class SendLag:
+    """How much later than intended the generator sent, in microseconds."""
+
+    p50: float
+    p99: float
+    max: float
+
+
+@dataclass
+class ContextSwitches:
+    """Of all threads of the server, per answer."""
+
+    voluntary: float
+    involuntary: float
+
+
+@dataclass
+class ShardActivity:
+    """What one shard did during a run. `connections_open` is as it was at the end, the rest are differences."""
+
+    shard: int
+    core: int | None
+    pid: int
+    connections_open: int
+    connections_accepted: int
+    requests: int
+    busy_us: float
+    handler_panics: int
+    restarts: int
+    # Part of the run that the shard was busy.
+    busy_share: float
+
+
+@dataclass
+class GcPauses:
+    """Pauses of Python's collector during a run; the longest is that since the server's start."""
+
+    collections: int
+    pause_us_total: float
+    pause_us_max: float
+
+
+@dataclass
+class RouteLatency:
+    """One route of a mix."""
+
+    path: str
+    requests: int
+    latency_us: Latency | None
+
+
+@dataclass
+class Run:
+    """One arm in one round. Shares are parts of one core's time, so a server on two cores may have up to 2."""
+
+    round: int
+    # None in a closed loop, which offers as much as is answered.
+    offered_per_second: float | None
+    achieved_per_second: float
+    requests_per_second: float
+    answers_checked: int
+    latency_us: Latency | None
+    # Why there is no latency: the generator itself was the limit.
+    latency_refused: str | None
+    # Percentile and microseconds, for charts.
+    percentiles: list[tuple[float, float]]
+    cpu_us_per_request: float
+    server_cpu_share: float
+    # Second, and for each of the scenario's cores how busy it was with whatever ran there.
+    cpu_per_core: list[tuple[float, list[float]]]
+    context_switches_per_request: ContextSwitches
+    # Sum over the server's processes; Pss counts what they share once.
+    rss_mb: float
+    pss_mb: float
+    bytes_per_connection: float | None
+    threads: int
+    shards: list[ShardActivity]
+    # Requests of the busiest shard over the mean of all.
+    balance_max_over_mean: float | None
+    gc: GcPauses | None
+    generator_cpu_share: float
+    send_lag_us: SendLag | None
+    # What else ran on this machine meanwhile, and what its host took away.
+    other_cpu_share: float
+    stolen_share: float
+    by_route: list[RouteLatency] = field(default_factory=list)
+
+
+@dataclass
+class ArmResult:
+    """One server under test with all its runs, or why there are none."""
+
+    key: str
+    # As it reads in a sentence: `shard mode`.
+    label: str
+    command: str
+    is_peer: bool
+    error: str | None = None
+    runs: list[Run] = field(default_factory=list)
+
+    def run_in(self, number: int) -> Run | None:
+        return next((run for run in self.runs if run.round == number), None)
+
+
+@dataclass
+class Comparison:
+    """`arm` over `baseline`, from ratios taken within each round."""
+
+    metric: str
+    baseline: str
+    arm: str
+    ratio: float
+    low: float
+    high: float
+    confidence: float
+    rounds: int
+    # Whether the interval excludes 1, over enough rounds.
+    shown: bool
+    text: str
+
+
+@dataclass
+class ScenarioResult:
+    """One question, asked of every arm under the same load."""
+
+    key: str
+    title: str
+    question: str
+    load: dict[str, Any]
+    server_cores: list[int]
+    load_cores: list[int]
+    arms: list[ArmResult] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+    @property
+    def cores(self) -> list[int]:
+        """What the columns of each run's `cpu_per_core` are, in their order."""
+        return sorted({*self.server_cores, *self.load_cores})
+
+
+@dataclass
+class Results:
+    """Everything that one command measured."""
+
+    name: str
+    # ISO 8601, UTC.
+    date: str
+    commit: str | None
+    seed: int
+    duration_s: float
+    command: str
+    machine: dict[str, Any]
+    versions: dict[str, Any]
+    scenarios: list[ScenarioResult] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    schema: int = SCHEMA
+
+
+def as_text(results: Results) -> str:
+    return json.dumps(asdict(results), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def from_text(text: str) -> Results:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ResultsError(f"these are no results: {error}") from None
+    schema = value.get("schema") if isinstance(value, dict) else None
+    if schema != SCHEMA:
+        raise ResultsError(
+            f"results of schema {schema!r} cannot be read; this version reads {SCHEMA}"
+        )
+    try:
+        return from_json(Results, value)
+    except TypedJsonError as error:
+        raise ResultsError(f"these are no results: {error}") from None
+
+
+def write(results: Results, path: Path) -> None:
+    path.write_text(as_text(results))
+
+
+def read(path: Path) -> Results:
+    try:
+        return from_text(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ResultsError(f"{path} cannot be read: {error}") from None
+    except ResultsError as error:
+        raise ResultsError(f"{path}: {error}") from None

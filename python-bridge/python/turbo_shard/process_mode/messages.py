@@ -1,0 +1,76 @@
+"""What supervisor and worker say to each other: one packet of JSON each. Knows neither of the two.
+
+The supervisor's order comes first and is answered by the worker's news; what follows from the supervisor is one of two
+words, which the worker's native side hears (`python-bridge/src/worker_link.rs`).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+DRAIN = b"drain"
+STOP_NOW = b"stop now"
+
+# A packet has to fit into a socket's send buffer, 208 KiB unless somebody has changed it.
+PACKET_BYTES_MAX = 160 * 1024
+# A character takes twelve bytes of JSON at worst.
+REPORT_CHARACTERS_MAX = 8 * 1024
+MESSAGE_CHARACTERS_MAX = 4 * 1024
+
+# The app cannot be had, its own startup has failed, the server cannot start; what a worker that has served died of.
+APP_FAILED = "app failed"
+LIFESPAN_FAILED = "lifespan failed"
+START_FAILED = "start failed"
+DIED = "died"
+# The app is imported (and how it is served); connections are accepted; no more of them are, and a successor may.
+LOADED = "loaded"
+READY = "ready"
+RETIRES = "retires"
+
+
+class Order(NamedTuple):
+    """All that a worker is told."""
+
+    reference: str
+    worker: int
+    core: int | None
+    listener_fd: int
+    restarts: int
+    # What `Settings` and `AppSettings` hold.
+    settings: dict[str, Any]
+    app_settings: dict[str, Any]
+    # Where the supervisor's Python looks for modules, and what its command line was.
+    path: list[str]
+    argv: list[str]
+
+    def packet(self) -> bytes:
+        return json.dumps(self._asdict()).encode()
+
+    @staticmethod
+    def read(packet: bytes) -> Order:
+        return Order(**json.loads(packet))
+
+
+class News(NamedTuple):
+    """What has become of a worker."""
+
+    event: str
+    message: str = ""
+    # The user's own traceback.
+    report: str = ""
+    # How the worker's Python serves the app.
+    interface: str = ""
+    python: str = ""
+
+    def packet(self) -> bytes:
+        # The end of a traceback says the most.
+        short = self._replace(
+            message=self.message[:MESSAGE_CHARACTERS_MAX],
+            report=self.report[-REPORT_CHARACTERS_MAX:],
+        )
+        return json.dumps({name: text for name, text in short._asdict().items() if text}).encode()
+
+    @staticmethod
+    def read(packet: bytes) -> News:
+        return News(**json.loads(packet))

@@ -1,0 +1,335 @@
+"""The supervisor of `--mode process`: opens the sockets, starts a worker for each, starts anew what dies, and sees them
+to their end. Imports neither the app nor asyncio: it is to stay small.
+"""
+
+from __future__ import annotations
+
+import select
+import sys
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .. import banner
+from ..settings import AppSettings, Settings
+from ..user_code import AppError
+from .messages import (
+    APP_FAILED,
+    DRAIN,
+    LIFESPAN_FAILED,
+    LOADED,
+    READY,
+    RETIRES,
+    STOP_NOW,
+    News,
+    Order,
+)
+from .signal_watch import SignalWatch
+from .worker_process import WorkerProcess
+
+if TYPE_CHECKING:
+    from .worker_stats import WorkerStats
+
+# As for the shards of one process (runtime/src/engine/per_core.rs): who dies again within STEADY_S of its start is
+# started anew only after a pause, which doubles.
+STEADY_S = 10.0
+RESTART_PAUSE_MIN_S = 0.1
+RESTART_PAUSE_MAX_S = 5.0
+# What a worker takes to end after the graceful time: it cuts (2 s), its interpreter ends. Then it is killed.
+KILL_GRACE_S = 5.0
+
+
+class Slot:
+    """A listener, and the worker that accepts from it at present."""
+
+    def __init__(self, number: int, core: int | None, listener_fd: int) -> None:
+        self.number = number
+        self.core = core
+        self.listener_fd = listener_fd
+        self.worker: WorkerProcess | None = None
+        self.restarts = 0
+        self.pause_s = RESTART_PAUSE_MIN_S
+        self.restart_at: float | None = None
+
+
+def run(reference: str, settings: Settings, app_settings: AppSettings, *, native: Any) -> bool:
+    """Serves until it is stopped; returns whether every worker ever served.
+
+    Raises what the first worker that could not start has told: AppError, LifespanError or StartError.
+    """
+    # Bound once: a worker that dies leaves its queue of connections to its successor.
+    server = native.NativeServer(**settings.of_native())
+    try:
+        with SignalWatch() as signals, stats_of(settings, server) as stats:
+            supervisor = Supervisor(
+                reference, settings, app_settings, native, server, signals, stats
+            )
+            try:
+                return supervisor.run()
+            finally:
+                supervisor.end_all()
+    finally:
+        server.close()
+
+
+def stats_of(settings: Settings, server: Any) -> AbstractContextManager[WorkerStats | None]:
+    if settings.stats_socket is None:
+        return nullcontext()
+    # Imported where it is asked for: the supervisor is to stay small.
+    from .worker_stats import WorkerStats
+
+    return WorkerStats(settings.stats_socket, server.report()["engine"])
+
+
+class Supervisor:
+    """Keeps the workers going until they have drained."""
+
+    def __init__(
+        self,
+        reference: str,
+        settings: Settings,
+        app_settings: AppSettings,
+        native: Any,
+        server: Any,
+        signals: SignalWatch,
+        stats: WorkerStats | None,
+    ) -> None:
+        self.reference = reference
+        self.settings = settings
+        self.app_settings = app_settings
+        self.native = native
+        self.server = server
+        self.signals = signals
+        self.stats = stats
+        self.report: dict[str, Any] = server.report()
+        placed = zip(self.report["shard_cores"], server.listeners(), strict=True)
+        self.slots = [Slot(number, core, fd) for number, (core, fd) in enumerate(placed)]
+        # Every process that has not ended, those that retire among them.
+        self.workers: list[WorkerProcess] = []
+        self.stops_heard = 0
+        self.is_ready = False
+        # Has never served, and takes the server along.
+        self.start_failure: WorkerProcess | None = None
+
+    @property
+    def is_stopping(self) -> bool:
+        return self.stops_heard > 0 or self.start_failure is not None
+
+    def run(self) -> bool:
+        if self.stats is not None:
+            self.stats.start(self.stats_paths)
+        # What the app says of itself, or why it cannot be had, is heard from the first one.
+        self.start(self.slots[0])
+        while self.workers or self.next_restart() is not None:
+            self.wait()
+            self.hear_signals()
+            for worker in list(self.workers):
+                self.hear(worker)
+            self.restart_due()
+            self.kill_due()
+        if self.start_failure is not None:
+            self.raise_failure(self.start_failure)
+        return self.is_ready
+
+    def wait(self) -> None:
+        """Until a worker says something or ends, a signal comes, or something is due."""
+        poll = select.poll()
+        poll.register(self.signals.fd, select.POLLIN)
+        for worker in self.workers:
+            if worker.is_linked:
+                poll.register(worker.link, select.POLLIN)
+        moments = [self.next_restart(), *(worker.kill_at for worker in self.workers)]
+        due = [at for at in moments if at is not None]
+        poll.poll(max(min(due) - time.monotonic(), 0) * 1000 if due else None)
+        self.signals.silence()
+
+    def hear_signals(self) -> None:
+        while self.stops_heard < self.signals.stops_asked:
+            self.stops_heard += 1
+            if self.start_failure is not None:
+                continue
+            if self.stops_heard == 1:
+                seconds = self.settings.graceful_timeout
+                self.log("info", f"stopping: exchanges in flight have {seconds:g} s to finish")
+                self.stop(DRAIN, seconds)
+            if self.stops_heard == 2 or not self.is_ready:
+                # One that was never announced as ready owes nobody the graceful time.
+                self.stop(STOP_NOW, 0.0)
+
+    def stop(self, word: bytes, seconds: float) -> None:
+        """Tells all workers; from here on none is started anew."""
+        for slot in self.slots:
+            slot.restart_at = None
+        for worker in self.workers:
+            worker.tell(word)
+            worker.kill_at = time.monotonic() + seconds + KILL_GRACE_S
+        # The workers take what waits in their queues. A listener that only we held would go on taking connections.
+        self.server.close()
+
+    # One worker's life.
+
+    def start(self, slot: Slot) -> None:
+        order = Order(
+            reference=self.reference,
+            worker=slot.number,
+            core=slot.core,
+            listener_fd=slot.listener_fd,
+            restarts=slot.restarts,
+            settings={
+                **self.settings._asdict(),
+                "engine": self.report["engine"],
+                "shards": 1,
+                "stats_socket": self.stats_path(slot),
+            },
+            app_settings=self.app_settings._asdict(),
+            path=sys.path,
+            argv=sys.argv,
+        )
+        slot.restart_at = None
+        try:
+            slot.worker = WorkerProcess(order)
+        except OSError as error:
+            message = f"worker {slot.number} cannot be started: {error}"
+            if not self.is_ready:
+                raise self.native.StartError(message) from None
+            self.log("error", message)
+            self.plan_restart(slot, 0.0)
+            return
+        self.workers.append(slot.worker)
+
+    def stats_path(self, slot: Slot) -> str | None:
+        return None if self.stats is None else self.stats.path_of(slot.number, slot.restarts)
+
+    def stats_paths(self) -> list[str | None]:
+        """Of the workers that run now. Called on the stats socket's thread; nothing is changed."""
+        return [self.stats_path(slot) if slot.worker else None for slot in self.slots]
+
+    def hear(self, worker: WorkerProcess) -> None:
+        # In this order: what it said before it ended has arrived by then.
+        has_ended = worker.has_ended()
+        for news in worker.news():
+            self.take_in(worker, news)
+        if has_ended:
+            worker.close()
+            self.workers.remove(worker)
+            self.bury(worker)
+
+    def take_in(self, worker: WorkerProcess, news: News) -> None:
+        slot = self.slots[worker.number]
+        match news.event:
+            case event if event == LOADED:
+                if worker.number == 0 and len(self.workers) == 1 and not self.is_ready:
+                    self.start_others(news)
+            case event if event == READY:
+                worker.is_ready = True
+                if self.is_ready:
+                    self.log("info", f"worker {worker.number} serves (pid {worker.pid})")
+                elif not self.is_stopping and self.all_ready():
+                    self.is_ready = True
+                    banner.show_ready(self.report)
+            case event if event == RETIRES:
+                worker.kill_at = time.monotonic() + self.settings.graceful_timeout + KILL_GRACE_S
+                if slot.worker is worker and not self.is_stopping:
+                    slot.worker = None
+                    slot.restarts += 1
+                    self.plan_restart(slot, worker.age_s())
+            case _:
+                worker.failure = news
+
+    def start_others(self, loaded: News) -> None:
+        if self.is_stopping:
+            return
+        for slot in self.slots[1:]:
+            self.start(slot)
+        pids = [slot.worker.pid for slot in self.slots if slot.worker is not None]
+        several = ", one instance per worker" if len(self.slots) > 1 else ""
+        banner.show(
+            self.report,
+            app=f"{loaded.message} ({loaded.interface}){several}",
+            version=self.native.__version__,
+            python=loaded.python,
+            worker_pids=pids,
+        )
+
+    def all_ready(self) -> bool:
+        return all(slot.worker is not None and slot.worker.is_ready for slot in self.slots)
+
+    def bury(self, worker: WorkerProcess) -> None:
+        """A worker has ended."""
+        slot = self.slots[worker.number]
+        if slot.worker is not worker:
+            if worker.returncode:
+                ended = f"worker {worker.number} (pid {worker.pid}) died while it drained"
+                self.log("error", f"{ended} ({worker.end_in_words()})")
+            return
+        slot.worker = None
+        if self.is_stopping:
+            if worker.is_ready and worker.returncode:
+                self.log(
+                    "error",
+                    f"worker {worker.number} died while it drained ({worker.end_in_words()})",
+                )
+        elif not self.is_ready:
+            self.give_up_start(worker)
+        else:
+            slot.restarts += 1
+            pause_s = self.plan_restart(slot, worker.age_s())
+            what = "died" if worker.is_ready else "could not be started"
+            if worker.failure is not None and worker.failure.report:
+                banner.write(sys.stderr, worker.failure.report.rstrip("\n"))
+            self.log(
+                "error",
+                f"worker {worker.number} {what} ({worker.end_in_words()}); "
+                f"it is started anew in {pause_s * 1000:.0f} ms",
+            )
+
+    def plan_restart(self, slot: Slot, age_s: float) -> float:
+        """Returns the pause until then."""
+        pause_s = RESTART_PAUSE_MIN_S if age_s >= STEADY_S else slot.pause_s
+        slot.restart_at = time.monotonic() + pause_s
+        slot.pause_s = min(pause_s * 2, RESTART_PAUSE_MAX_S)
+        return pause_s
+
+    def next_restart(self) -> float | None:
+        return min(
+            (slot.restart_at for slot in self.slots if slot.restart_at is not None), default=None
+        )
+
+    def restart_due(self) -> None:
+        now = time.monotonic()
+        for slot in self.slots:
+            if slot.restart_at is not None and slot.restart_at <= now:
+                self.start(slot)
+
+    # Failures and ends.
+
+    def give_up_start(self, worker: WorkerProcess) -> None:
+        """The server does not start; those that have started end first."""
+        self.start_failure = worker
+        self.stop(STOP_NOW, 0.0)
+
+    def raise_failure(self, worker: WorkerProcess) -> NoReturn:
+        failure = worker.failure
+        if failure is None:
+            ended = worker.end_in_words()
+            raise self.native.StartError(f"worker {worker.number} ended while it started ({ended})")
+        if failure.event == APP_FAILED:
+            raise AppError(failure.message, failure.report)
+        if failure.event == LIFESPAN_FAILED:
+            raise self.native.LifespanError(failure.message)
+        raise self.native.StartError(failure.message)
+
+    def kill_due(self) -> None:
+        for worker in self.workers:
+            if worker.kill_at is not None and worker.kill_at <= time.monotonic():
+                worker.kill_at = None
+                self.log("error", f"worker {worker.number} does not end; it is killed")
+                worker.kill()
+
+    def end_all(self) -> None:
+        """Whatever has come in between, no process is left behind."""
+        for worker in self.workers:
+            worker.end()
+
+    def log(self, level: str, text: str) -> None:
+        self.native.log_line(level, text)

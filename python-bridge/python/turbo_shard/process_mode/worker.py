@@ -1,0 +1,135 @@
+"""A worker of `--mode process`: imports the app and serves it with one shard, on the main thread.
+
+What goes wrong is told to the supervisor, which says it once for all workers.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any
+
+from .messages import (
+    APP_FAILED,
+    DIED,
+    LIFESPAN_FAILED,
+    LOADED,
+    PACKET_BYTES_MAX,
+    READY,
+    START_FAILED,
+    News,
+    Order,
+)
+
+EXIT_DIED = 1
+EXIT_CANNOT_START = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(link_fd: int) -> int:
+    """Serves until the supervisor, or SIGTERM, stops this worker; returns the exit status."""
+    order = Order.read(os.read(link_fd, PACKET_BYTES_MAX))
+    # The app finds what it would find in one process.
+    sys.path[:] = order.path
+    sys.argv[:] = order.argv
+
+    from ..native import native_module
+
+    native = native_module()
+    link = native.WorkerLink(link_fd)
+
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
+        # Ctrl-C reaches every process of a terminal; which of them ends, and how, is the supervisor's to say.
+        if link.is_stop_asked():
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, on_interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    try:
+        return serve(order, native, link)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def serve(order: Order, native: Any, link: Any) -> int:
+    import gc
+
+    from .. import app_loader
+    from ..banner import python_line
+    from ..interfaces import IN_WORDS
+    from ..settings import AppSettings, Settings
+    from ..user_code import AppError
+
+    settings = Settings(**order.settings)
+    app_settings = AppSettings(**order.app_settings)
+    is_ready = False
+
+    def on_ready() -> None:
+        nonlocal is_ready
+        is_ready = True
+        gc.freeze()
+        link.tell(News(READY).packet())
+
+    def tell_failure(event: str, error: Exception, report: str = "") -> int:
+        link.tell(News(event, str(error), report).packet())
+        return EXIT_CANNOT_START
+
+    ends = ExitStack()
+    try:
+        loaded = app_loader.load(
+            order.reference,
+            app_dir=app_settings.app_dir,
+            factory=app_settings.factory,
+            interface=app_settings.interface,
+            # Each worker has a GIL of its own, if it has one.
+            allow_gil=True,
+        )
+        server = native.NativeServer(
+            **settings.of_native(),
+            inherits=(order.listener_fd, order.worker, order.core, order.restarts),
+        )
+        if settings.stats_socket is not None:
+            ends.enter_context(answering(settings.stats_socket, server))
+        link.tell(News(LOADED, loaded.name, "", IN_WORDS[loaded.interface], python_line()).packet())
+        server.run(
+            loaded.instance,
+            interface="native" if loaded.interface == "turboapi" else loaded.interface,
+            lifespan=app_settings.lifespan,
+            root_path=app_settings.root_path,
+            handle_signals=True,
+            on_ready=on_ready,
+            link=link,
+        )
+    except AppError as error:
+        return tell_failure(APP_FAILED, error, error.report)
+    except native.LifespanError as error:
+        return tell_failure(LIFESPAN_FAILED, error)
+    except native.StartError as error:
+        if not is_ready:
+            return tell_failure(START_FAILED, error)
+        link.tell(News(DIED, str(error)).packet())
+        return EXIT_DIED
+    finally:
+        ends.close()
+        gc.unfreeze()
+    return 0 if is_ready else EXIT_INTERRUPTED
+
+
+@contextmanager
+def answering(path: str, server: Any) -> Iterator[None]:
+    """The supervisor asks there, on behalf of whoever asks the server."""
+    from ..gc_pauses import GcPauses
+    from ..stats_answer import Reader
+    from ..stats_socket import StatsSocket
+
+    with GcPauses() as pauses:
+        socket = StatsSocket(path)
+        try:
+            socket.start(Reader(server, pauses).answer)
+            yield
+        finally:
+            socket.close()

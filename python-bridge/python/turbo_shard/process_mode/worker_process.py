@@ -1,0 +1,162 @@
+"""A worker process as its supervisor sees it: started, spoken to, listened to, ended. Knows nothing of the others."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+from .messages import PACKET_BYTES_MAX, News, Order
+
+# The working directory's modules must not stand in for Python's own; the order then says where modules are looked for.
+START = """\
+import sys
+fd, directory = sys.argv[1:]
+sys.path[:] = [*filter(None, sys.path), directory]
+from turbo_shard.process_mode.worker import main
+sys.exit(main(int(fd)))
+"""
+PACKAGE_PARENT = str(Path(__file__).parents[2])
+# Options of the interpreter that are followed by a value of their own.
+FLAGS_WITH_VALUE = ("-X", "-W", "--check-hash-based-pycs")
+# Where somebody else has waited for it and knows how it ended.
+STATUS_UNKNOWN = 1
+
+
+class WorkerProcess:
+    """One process, from its start to its end."""
+
+    def __init__(self, order: Order) -> None:
+        self.number = order.worker
+        self.started_at = time.monotonic()
+        self.is_ready = False
+        # When it is ended by force.
+        self.kill_at: float | None = None
+        # What it has said of its end.
+        self.failure: News | None = None
+        self.returncode: int | None = None
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        try:
+            # There before the process is, so that nobody waits for the other.
+            ours.send(order.packet())
+            self.pid = spawn(theirs.fileno(), order.listener_fd)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self.link = ours
+        self.is_linked = True
+
+    def tell(self, word: bytes) -> None:
+        # That it has ended is heard otherwise.
+        with contextlib.suppress(OSError):
+            self.link.send(word)
+
+    def news(self) -> list[News]:
+        """What it has said since the last time."""
+        heard: list[News] = []
+        while self.is_linked:
+            try:
+                packet = self.link.recv(PACKET_BYTES_MAX)
+            except BlockingIOError:
+                break
+            except OSError:
+                packet = b""
+            if not packet:
+                self.is_linked = False
+                break
+            # The app has the descriptor too; what it may write there is nothing to die of.
+            with contextlib.suppress(ValueError, TypeError):
+                heard.append(News.read(packet))
+        return heard
+
+    def has_ended(self) -> bool:
+        if self.returncode is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                self.returncode = STATUS_UNKNOWN
+            else:
+                if pid:
+                    self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode is not None
+
+    def kill(self) -> None:
+        """The process is a child that nobody has waited for, so its number is still its own."""
+        if self.returncode is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Ends it for good, and waits for that."""
+        self.kill()
+        self.close()
+        if self.returncode is None:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self.pid, 0)
+
+    def close(self) -> None:
+        self.is_linked = False
+        self.link.close()
+
+    def end_in_words(self) -> str:
+        """`SIGKILL`, `exit status 7`, or its own words."""
+        if self.failure is not None:
+            return self.failure.message
+        code = self.returncode or 0
+        return f"exit status {code}" if code >= 0 else signal_name(-code)
+
+    def age_s(self) -> float:
+        return time.monotonic() - self.started_at
+
+
+def spawn(link_fd: int, listener_fd: int) -> int:
+    """Starts a worker, which inherits these two descriptors and nothing else but the standard ones.
+
+    Started as a new program and not forked: whoever calls `serve()` may have threads.
+    """
+    for fd in (link_fd, listener_fd):
+        os.set_inheritable(fd, True)
+    try:
+        return os.posix_spawn(
+            sys.executable,
+            [sys.executable, *interpreter_flags(), "-c", START, str(link_fd), PACKAGE_PARENT],
+            os.environ,
+            setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGCHLD],
+            # A Ctrl-C waits until the worker has a handler for it.
+            setsigmask={*signal.pthread_sigmask(signal.SIG_BLOCK, ()), signal.SIGINT},
+        )
+    finally:
+        os.set_inheritable(listener_fd, False)
+
+
+def interpreter_flags() -> list[str]:
+    """What this Python was given before the name of its program, such as `-X gil=0` or `-O`."""
+    flags: list[str] = []
+    given = iter(sys.orig_argv[1:])
+    for argument in given:
+        if not argument.startswith("-") or argument in ("-", "--") or is_program(argument):
+            break
+        flags.append(argument)
+        if argument in FLAGS_WITH_VALUE:
+            flags.append(next(given, ""))
+    return flags
+
+
+def is_program(argument: str) -> bool:
+    """`-c` and `-m`, also at the end of other letters (`-Im`); what follows is no option any more."""
+    if argument.startswith(("--", "-X", "-W")):
+        return False
+    return "c" in argument or "m" in argument
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,157 @@
+"""What a stats socket answers, laid out for people: a row for each shard, rates, and how even the shards are.
+
+Counters only grow, so that a rate is the difference of two answers; with one answer it is the mean since the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+type Row = dict[str, Any]
+COUNTERS = ("requests", "busy_us", "handler_panics", "connections_accepted")
+
+
+class Span(NamedTuple):
+    """What happened between two answers, or since the start."""
+
+    seconds: float
+    rows: list[Row]
+    gc: Row
+
+
+def table(answer: Row, before: Row | None = None) -> str:
+    """The whole text; rates are since `before` if that is given and of the same run of the server."""
+    is_steal = "workers" in answer
+    key = "worker" if is_steal else "shard"
+    rows = answer["workers"] if is_steal else answer["shards"]
+    span = span_of(answer, before, rows, key)
+    lines = [headline(answer), since(span, before)]
+    if is_steal:
+        lines += [connections_line(row) for row in answer["shards"]]
+    lines += ["", *grid(rows, span, key)]
+    lines += ["", gc_line(span.gc, answer["gc"])]
+    return "\n".join(lines)
+
+
+def span_of(answer: Row, before: Row | None, rows: list[Row], key: str) -> Span:
+    if before is None or not is_same_run(answer, before):
+        return Span(answer["uptime_us"] / 1e6, rows, answer["gc"])
+    earlier = {identity(row, key): row for row in before.get(f"{key}s", [])}
+    seconds = (answer["uptime_us"] - before["uptime_us"]) / 1e6
+    return Span(
+        seconds,
+        [difference(row, earlier.get(identity(row, key), {})) for row in rows],
+        {name: answer["gc"][name] - before["gc"][name] for name in answer["gc"]},
+    )
+
+
+def is_same_run(answer: Row, before: Row) -> bool:
+    return bool(answer["pid"] == before["pid"] and answer["uptime_us"] >= before["uptime_us"])
+
+
+def identity(row: Row, key: str) -> tuple[int, int]:
+    """A process that was started anew counts from zero again."""
+    return row[key], row.get("pid", 0)
+
+
+def difference(row: Row, before: Row) -> Row:
+    return row | {name: row[name] - before.get(name, 0) for name in COUNTERS if name in row}
+
+
+def headline(answer: Row) -> str:
+    gil = "ON" if answer["gil_enabled"] else "off"
+    return (
+        f"mode {answer['mode']} on {answer['engine']}, pid {answer['pid']}, "
+        f"up {duration(answer['uptime_us'] / 1e6)}, Python {answer['python']}, GIL {gil}"
+    )
+
+
+def since(span: Span, before: Row | None) -> str:
+    return "rates since the start" if before is None else f"rates over {span.seconds:.2f} s"
+
+
+def connections_line(row: Row) -> str:
+    return (
+        f"connections: {row['connections_open']:,} open, {row['connections_accepted']:,} accepted"
+    )
+
+
+def grid(rows: list[Row], span: Span, key: str) -> list[str]:
+    """A line for each row, and the largest over the mean beneath: 1.00 is even, the number of shards is all on one."""
+    has_connections = all("connections_open" in row for row in rows)
+    has_pids = len({row.get("pid") for row in rows}) > 1
+    seconds = max(span.seconds, 1e-9)
+    columns: list[tuple[str, list[str], str]] = [(key, [str(row[key]) for row in rows], "")]
+    if has_connections:
+        columns.append(
+            ("core", ["-" if row["core"] is None else str(row["core"]) for row in rows], "")
+        )
+    if has_pids:
+        columns.append(("pid", [str(row["pid"]) for row in rows], ""))
+    if has_connections:
+        columns.append(counted("connections", rows, "connections_open"))
+        columns.append(counted("accepted", rows, "connections_accepted"))
+    columns.append(counted("requests", rows, "requests"))
+    rates = [row["requests"] / seconds for row in span.rows]
+    columns.append(("requests/s", [f"{rate:,.0f}" for rate in rates], evenness(rates)))
+    busy = [row["busy_us"] / 1e6 / seconds for row in span.rows]
+    columns.append(("busy", [f"{share:.1%}" for share in busy], evenness(busy)))
+    columns.append(("panics", [f"{row['handler_panics']:,}" for row in rows], ""))
+    if has_connections:
+        columns.append(("restarts", [f"{row['restarts']:,}" for row in rows], ""))
+    if len(rows) < 2:
+        columns = [(name, cells, "") for name, cells, _ in columns]
+    return laid_out(columns)
+
+
+def counted(name: str, rows: list[Row], field: str) -> tuple[str, list[str], str]:
+    values = [row[field] for row in rows]
+    return name, [f"{value:,}" for value in values], evenness(values)
+
+
+def evenness(values: Sequence[float]) -> str:
+    """The largest over the mean; empty where there is nothing to compare."""
+    total = sum(values)
+    return f"{max(values) * len(values) / total:.2f}" if total > 0 else ""
+
+
+def laid_out(columns: list[tuple[str, list[str], str]]) -> list[str]:
+    """Columns beside each other, figures to the right. The last line is there if any column has one."""
+    first, *others = columns
+    last_line = "max/mean" if any(foot for _, _, foot in columns) else ""
+    columns = [(first[0], first[1], last_line), *others]
+    widths = [max(map(len, (name, foot, *cells))) for name, cells, foot in columns]
+    lines = [[name for name, _, _ in columns]]
+    lines += [list(cells) for cells in zip(*(cells for _, cells, _ in columns), strict=True)]
+    if last_line:
+        lines.append([foot for _, _, foot in columns])
+    return [
+        "  ".join(
+            cell.rjust(width) if index else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+
+
+def gc_line(span: Row, total: Row) -> str:
+    count = span["collections"]
+    return (
+        f"garbage collector: {count:,} collection{'' if count == 1 else 's'}, "
+        f"{span['pause_us_total'] / 1000:,.1f} ms of pauses; "
+        f"the longest since the start {total['pause_us_max'] / 1000:,.1f} ms"
+    )
+
+
+def duration(seconds: float) -> str:
+    """`3 d 4 h`, `2 h 5 min`, `4 min 10 s`, `12 s`."""
+    whole = int(seconds)
+    for size, unit, smaller, smaller_unit in (
+        (86_400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // smaller} {smaller_unit}"
+    return f"{whole} s"

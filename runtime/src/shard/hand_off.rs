@@ -1,0 +1,277 @@
+//! How a fresh connection gets from the shard that accepted it to the one that serves it, and how a shard is told to send
+//! clients away. Knows no engine: a queue, a wake-up that every executor understands, and counters that others read.
+//!
+//! Each shard has a desk. Who hands a connection over adds it to `on_the_way` first and looks whether the desk is open
+//! then; who closes a desk does the opposite. So either the hand-over is taken back, or the closing side still sees it and
+//! waits for it: no connection is ever left at a closed desk.
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+};
+
+use crossbeam_channel::{Receiver, Sender};
+use crossbeam_utils::CachePadded;
+use tokio::sync::Notify;
+
+use crate::config::Balance;
+use crate::shard::choice::{Load, choose};
+use crate::shard::counters::Counters;
+
+/// Connections that may wait at one desk; who finds it full serves the connection itself. A shard takes in what waits
+/// whenever it looks, so that only one that is held up has as many. Worst case per shard: 256 x 48 bytes.
+const WAITING_MAX: usize = 256;
+
+/// An accepted, non-blocking socket that nobody serves yet.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: SocketAddr,
+}
+
+/// What comes to a shard's desk.
+pub(crate) enum Arrival {
+    /// To be served here, under [`Intake::taking_in`].
+    Connection(Fresh),
+    /// As many clients are to be asked to come back elsewhere.
+    SendAway(u32),
+}
+
+/// Everybody's desks. They live as long as the server: a shard that is started anew finds its desk as it was.
+pub(crate) struct Desks {
+    desks: Vec<CachePadded<Desk>>,
+    balance: Balance,
+}
+
+struct Desk {
+    counters: Arc<Counters>,
+    sender: Sender<Fresh>,
+    waiting: Receiver<Fresh>,
+    /// Connections that were handed over and are not among the shard's own yet: a burst that arrives faster than the
+    /// shard looks is counted.
+    on_the_way: AtomicU64,
+    is_open: AtomicBool,
+    is_overloaded: AtomicBool,
+    send_away: AtomicU32,
+    wake: Notify,
+}
+
+impl Desks {
+    /// One for each shard, closed; `counters` are those of the shards.
+    pub(crate) fn new(counters: impl Iterator<Item = Arc<Counters>>, balance: Balance) -> Desks {
+        let desks = counters.map(|counters| {
+            let (sender, waiting) = crossbeam_channel::bounded(WAITING_MAX);
+            CachePadded::new(Desk {
+                counters,
+                sender,
+                waiting,
+                on_the_way: AtomicU64::new(0),
+                is_open: AtomicBool::new(false),
+                is_overloaded: AtomicBool::new(false),
+                send_away: AtomicU32::new(0),
+                wake: Notify::new(),
+            })
+        });
+        Desks {
+            desks: desks.collect(),
+            balance,
+        }
+    }
+
+    /// Has `shard` ask as many clients to come back elsewhere, instead of what it was told before.
+    pub(crate) fn send_away(&self, shard: usize, clients: u32) {
+        let desk = &self.desks[shard];
+        if clients > 0 {
+            desk.send_away.store(clients, Relaxed);
+            desk.wake.notify_one();
+        }
+    }
+
+    /// Whether fresh connections go to `shard` only if there is no other.
+    pub(crate) fn set_overloaded(&self, shard: usize, is_overloaded: bool) {
+        self.desks[shard]
+            .is_overloaded
+            .store(is_overloaded, Relaxed);
+    }
+
+    /// The shard has ended, as it was told to or not. What still waits for it goes to the others; if there are none, it
+    /// waits for the shard's successor, as what waits in its listener does.
+    pub(crate) fn abandon(&self, shard: usize) {
+        let desk = &self.desks[shard];
+        desk.is_open.store(false, SeqCst);
+        loop {
+            let Some(target) = self.least_of_the_others(shard) else {
+                return;
+            };
+            let Some(fresh) = desk.take_last() else {
+                return;
+            };
+            if let Err(fresh) = self.hand_over(target, fresh) {
+                // There is room: it was taken from there.
+                let _ = desk.sender.try_send(fresh);
+            } else {
+                desk.on_the_way.fetch_sub(1, SeqCst);
+            }
+        }
+    }
+
+    fn hand_over(&self, target: usize, fresh: Fresh) -> Result<(), Fresh> {
+        let desk = &self.desks[target];
+        desk.on_the_way.fetch_add(1, SeqCst);
+        let refused = match desk.is_open.load(SeqCst) {
+            true => match desk.sender.try_send(fresh) {
+                Ok(()) => {
+                    desk.wake.notify_one();
+                    return Ok(());
+                }
+                Err(full) => full.into_inner(),
+            },
+            false => fresh,
+        };
+        desk.on_the_way.fetch_sub(1, SeqCst);
+        Err(refused)
+    }
+
+    fn least_of_the_others(&self, shard: usize) -> Option<usize> {
+        (0..self.desks.len())
+            .filter(|other| *other != shard)
+            .filter_map(|other| self.desks[other].load().map(|load| (load, other)))
+            .min()
+            .map(|(_, other)| other)
+    }
+}
+
+impl Desk {
+    /// None while nobody serves there, or no more can wait.
+    fn load(&self) -> Option<Load> {
+        (self.is_open.load(Relaxed) && !self.waiting.is_full()).then(|| self.load_if_open())
+    }
+
+    fn load_if_open(&self) -> Load {
+        Load {
+            is_overloaded: self.is_overloaded.load(Relaxed),
+            connections: self.counters.connections_open() + self.on_the_way.load(Relaxed),
+        }
+    }
+
+    /// Of a closed desk: what waits, and what somebody is about to put there. None when nothing can come any more.
+    fn take_last(&self) -> Option<Fresh> {
+        loop {
+            match self.waiting.try_recv() {
+                Ok(fresh) => return Some(fresh),
+                Err(_) if self.on_the_way.load(SeqCst) == 0 => return None,
+                // Another thread is between its two steps: a few instructions, unless the kernel has taken its core.
+                Err(_) => std::thread::yield_now(),
+            }
+        }
+    }
+}
+
+/// One shard's side of the desks.
+pub(crate) struct Intake {
+    shard: usize,
+    /// Without them every connection stays where it was accepted.
+    desks: Option<Arc<Desks>>,
+}
+
+impl Intake {
+    pub(crate) fn new(shard: usize, desks: Option<Arc<Desks>>) -> Intake {
+        Intake { shard, desks }
+    }
+
+    /// Whether anything can ever arrive: otherwise no task need wait for it.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.desks.is_some()
+    }
+
+    fn desk(&self) -> Option<&Desk> {
+        self.desks.as_ref().map(|desks| &*desks.desks[self.shard])
+    }
+
+    /// From now on others may hand connections over: somebody waits in [`Intake::next`].
+    pub(crate) fn open(&self) {
+        if let Some(desk) = self.desk() {
+            desk.is_open.store(true, SeqCst);
+        }
+    }
+
+    /// Another shard that should serve the connection that has just been accepted here.
+    pub(crate) fn other_target(&self) -> Option<usize> {
+        let desks = self.desks.as_ref()?;
+        let own = desks.desks[self.shard].load_if_open();
+        if desks.balance == Balance::Hash && !own.is_overloaded {
+            return None;
+        }
+        let load = |shard: usize| desks.desks[shard].load();
+        let random = |below| fastrand::usize(..below);
+        let chosen = choose(self.shard, own, desks.desks.len(), load, random);
+        (chosen != self.shard).then_some(chosen)
+    }
+
+    /// Hands a connection to the shard that [`Intake::other_target`] has named. What comes back is to be served here: the
+    /// other one ends, or is held up.
+    pub(crate) fn hand_over(&self, target: usize, fresh: Fresh) -> Result<(), Fresh> {
+        match &self.desks {
+            Some(desks) => desks.hand_over(target, fresh),
+            None => Err(fresh),
+        }
+    }
+
+    /// For engines that accept plain sockets: what is to be served here.
+    pub(crate) fn place(&self, stream: TcpStream, peer: SocketAddr) -> Option<Fresh> {
+        let fresh = Fresh { stream, peer };
+        match self.other_target() {
+            Some(target) => self.hand_over(target, fresh).err(),
+            None => Some(fresh),
+        }
+    }
+
+    /// What arrives next. Of several callers only one is woken; there is to be one.
+    pub(crate) async fn next(&self) -> Arrival {
+        let Some(desk) = self.desk() else {
+            return std::future::pending().await;
+        };
+        loop {
+            match desk.send_away.swap(0, Relaxed) {
+                0 => {}
+                clients => return Arrival::SendAway(clients),
+            }
+            if let Ok(fresh) = desk.waiting.try_recv() {
+                return Arrival::Connection(fresh);
+            }
+            desk.wake.notified().await;
+        }
+    }
+
+    /// Held while an arrived connection is made one of the shard's own; then it is not on its way any more.
+    pub(crate) fn taking_in(&self) -> TakingIn<'_> {
+        TakingIn(self.desk())
+    }
+
+    /// Takes nothing from others any more. What they have handed over is to be served.
+    pub(crate) fn close(&self, mut serve: impl FnMut(TcpStream, SocketAddr)) {
+        let Some(desk) = self.desk() else { return };
+        desk.is_open.store(false, SeqCst);
+        while let Some(Fresh { stream, peer }) = desk.take_last() {
+            let _taking_in = TakingIn(Some(desk));
+            serve(stream, peer);
+        }
+    }
+}
+
+/// Counts on its end, a panic included: nobody may wait for a connection that is gone.
+pub(crate) struct TakingIn<'a>(Option<&'a Desk>);
+
+impl Drop for TakingIn<'_> {
+    fn drop(&mut self) {
+        if let Some(desk) = self.0 {
+            desk.on_the_way.fetch_sub(1, SeqCst);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "hand_off_tests.rs"]
+mod tests;

@@ -1,0 +1,172 @@
+//! Hand-offs without an engine: where connections go, and that none is lost whatever its target is about to do.
+
+use std::net::TcpListener;
+use std::sync::atomic::AtomicUsize;
+
+use super::*;
+
+struct Sockets {
+    listener: TcpListener,
+}
+
+impl Sockets {
+    fn new() -> Sockets {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Sockets { listener }
+    }
+
+    /// One end of a connection; the other end is dropped.
+    fn fresh(&self) -> Fresh {
+        let address = self.listener.local_addr().unwrap();
+        let stream = TcpStream::connect(address).unwrap();
+        let (_, peer) = self.listener.accept().unwrap();
+        Fresh { stream, peer }
+    }
+}
+
+fn desks(shards: usize, balance: Balance) -> (Vec<Intake>, Arc<Desks>) {
+    let counters = (0..shards).map(|_| Arc::<Counters>::default());
+    let desks = Arc::new(Desks::new(counters, balance));
+    let intakes = (0..shards).map(|shard| Intake::new(shard, Some(Arc::clone(&desks))));
+    (intakes.collect(), desks)
+}
+
+fn waiting(desks: &Desks, shard: usize) -> usize {
+    desks.desks[shard].waiting.len()
+}
+
+#[test]
+fn a_burst_is_spread_before_any_of_it_is_taken_in() {
+    let (intakes, desks) = desks(2, Balance::Least);
+    intakes.iter().for_each(Intake::open);
+    let sockets = Sockets::new();
+    let mut own = 0;
+    for _ in 0..8 {
+        let fresh = sockets.fresh();
+        if intakes[0].place(fresh.stream, fresh.peer).is_some() {
+            desks.desks[0].counters.connections_accepted.add(1);
+            own += 1;
+        }
+    }
+    assert_eq!((own, waiting(&desks, 1)), (4, 4));
+}
+
+#[test]
+fn with_hash_connections_stay_unless_their_shard_is_overloaded() {
+    let (intakes, desks) = desks(2, Balance::Hash);
+    intakes.iter().for_each(Intake::open);
+    desks.desks[0].counters.connections_accepted.add(5);
+    assert_eq!(intakes[0].other_target(), None);
+    desks.set_overloaded(0, true);
+    assert_eq!(intakes[0].other_target(), Some(1));
+    desks.set_overloaded(0, false);
+    assert_eq!(intakes[0].other_target(), None);
+}
+
+#[test]
+fn a_closed_or_full_desk_gives_the_connection_back() {
+    let (intakes, desks) = desks(2, Balance::Least);
+    let sockets = Sockets::new();
+    desks.desks[0].counters.connections_accepted.add(5);
+    assert_eq!(intakes[0].other_target(), None, "closed");
+    assert!(intakes[0].hand_over(1, sockets.fresh()).is_err());
+    intakes[1].open();
+    assert_eq!(intakes[0].other_target(), Some(1));
+    for _ in 0..WAITING_MAX {
+        intakes[0].hand_over(1, sockets.fresh()).unwrap();
+    }
+    assert!(intakes[0].hand_over(1, sockets.fresh()).is_err(), "full");
+    assert_eq!(intakes[0].other_target(), None, "full");
+    assert_eq!(desks.desks[1].on_the_way.load(SeqCst), WAITING_MAX as u64);
+}
+
+#[test]
+fn what_waits_for_a_dead_shard_goes_to_the_others_or_to_its_successor() {
+    let (intakes, desks) = desks(3, Balance::Least);
+    intakes.iter().for_each(Intake::open);
+    let sockets = Sockets::new();
+    for _ in 0..4 {
+        intakes[0].hand_over(1, sockets.fresh()).unwrap();
+    }
+    desks.abandon(1);
+    assert_eq!([0, 1, 2].map(|shard| waiting(&desks, shard)), [2, 0, 2]);
+    desks.abandon(2);
+    assert_eq!([0, 1, 2].map(|shard| waiting(&desks, shard)), [4, 0, 0]);
+    desks.abandon(0);
+    assert_eq!(waiting(&desks, 0), 4, "nobody else is there");
+    intakes[0].open();
+    let mut served = 0;
+    intakes[0].close(|_, _| served += 1);
+    assert_eq!(served, 4);
+    let on_the_way = desks.desks.iter().map(|desk| desk.on_the_way.load(SeqCst));
+    assert_eq!(on_the_way.sum::<u64>(), 0);
+}
+
+#[test]
+fn clients_are_sent_away_as_told_last() {
+    let (intakes, desks) = desks(1, Balance::Hash);
+    desks.send_away(0, 3);
+    desks.send_away(0, 2);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let told = runtime.block_on(intakes[0].next());
+    assert!(matches!(told, Arrival::SendAway(2)));
+}
+
+#[test]
+fn no_connection_is_lost_however_desks_open_and_close() {
+    const CONNECTIONS: usize = 2000;
+    let (intakes, desks) = desks(3, Balance::Least);
+    let sockets = Sockets::new();
+    // A socket each would take descriptors for nothing: copies of one do.
+    let fresh = sockets.fresh();
+    let (served, placed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // Shards 1 and 2 come and go; 0 and 1 and 2 hand over to each other.
+        for intake in &intakes[1..] {
+            scope.spawn(|| {
+                while !over.load(SeqCst) {
+                    intake.open();
+                    std::thread::yield_now();
+                    intake.close(|_, _| _ = served.fetch_add(1, SeqCst));
+                    std::thread::yield_now();
+                }
+            });
+        }
+        let givers: Vec<_> = (0..2)
+            .map(|giver| {
+                let (intake, fresh, served, placed) = (&intakes[0], &fresh, &served, &placed);
+                scope.spawn(move || {
+                    for number in 0..CONNECTIONS {
+                        let stream = fresh.stream.try_clone().unwrap();
+                        let fresh = Fresh {
+                            stream,
+                            peer: fresh.peer,
+                        };
+                        placed.fetch_add(1, SeqCst);
+                        if intake.hand_over(1 + (number + giver) % 2, fresh).is_err() {
+                            served.fetch_add(1, SeqCst);
+                        }
+                    }
+                })
+            })
+            .collect();
+        for giver in givers {
+            giver.join().unwrap();
+        }
+        over.store(true, SeqCst);
+    });
+    for intake in &intakes[1..] {
+        intake.close(|_, _| _ = served.fetch_add(1, SeqCst));
+    }
+    assert_eq!(placed.load(SeqCst), 2 * CONNECTIONS);
+    assert_eq!(served.load(SeqCst), 2 * CONNECTIONS);
+    assert!(
+        desks
+            .desks
+            .iter()
+            .all(|desk| desk.on_the_way.load(SeqCst) == 0)
+    );
+}

@@ -1,0 +1,67 @@
+"""What is read of /proc: parsed from known text, and plausible for this very process."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from turbo_shard.lab import procfs
+from turbo_shard.lab.sampling import Sampler
+from turbo_shard.lab.spending import Spending
+from waiting import wait_until
+
+STAT = """\
+cpu  300 0 100 5000 10 0 20 30 0 0
+cpu0 100 0 50 2500 5 0 10 10 0 0
+cpu1 200 0 50 2500 5 0 10 20 0 0
+intr 12345
+"""
+
+
+def test_cores_are_told_from_their_sum_and_idle_time_is_left_out() -> None:
+    busy = procfs.busy_per_core_of(STAT)
+    assert busy == {0: pytest.approx(160 * procfs.TICK_S), 1: pytest.approx(260 * procfs.TICK_S)}
+
+
+def test_a_core_without_lines_is_not_there() -> None:
+    assert procfs.busy_per_core_of("intr 1\n") == {}
+
+
+def test_switches_of_all_threads_are_counted() -> None:
+    waiting = threading.Event()
+    thread = threading.Thread(target=waiting.wait)
+    thread.start()
+    try:
+        found = procfs.context_switches([os.getpid()])
+        assert found.voluntary > 0 and found.involuntary >= 0
+        assert found.since(found) == procfs.Switches(0, 0)
+        assert procfs.thread_count([os.getpid()]) >= 2
+    finally:
+        waiting.set()
+        thread.join()
+
+
+def test_resident_memory_agrees_with_what_is_costlier_to_read() -> None:
+    pids = [os.getpid()]
+    assert procfs.resident_bytes(pids) == pytest.approx(procfs.memory(pids).rss, rel=0.2)
+    assert procfs.resident_bytes([]) == 0
+
+
+def test_a_sampler_sees_its_cores_and_the_memory() -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    with Sampler([os.getpid()], cores) as sampler:
+        wait_until(lambda: len(sampler.cpu_per_core) >= 2, "two samples")
+    times = [at for at, _ in sampler.cpu_per_core]
+    assert times == sorted(times)
+    assert all(len(shares) == len(cores) for _, shares in sampler.cpu_per_core)
+    assert all(0 <= share <= 1 for _, shares in sampler.cpu_per_core for share in shares)
+    assert sampler.resident > 1_000_000
+
+
+def test_spending_of_others_is_what_is_left_and_never_negative() -> None:
+    machine = procfs.MachineTime(busy=3.0, stolen=0.0)
+    spent = Spending(machine, 1.0, 1e6, 0.2, 0.5, 0.25)
+    assert spent.others == pytest.approx(1.25)
+    assert Spending(machine, 3.0, 3e6, 0.2, 0.5, 0.25).others == 0
