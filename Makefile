@@ -66,14 +66,17 @@ test-gil: build ## --mode process on a Python with a GIL, which is built the fir
 	@scripts/install_gil_build.sh
 	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips tests/gil_build $(PYTEST_ARGS)
 
-# The sanitizer is part of the toolchain, but only a nightly one may be told of it without this variable.
+# The sanitizer is part of the toolchain, but only a nightly one may be told of it without this variable. glommio leaves
+# memory behind when an executor ends, so leaks are looked for in the storm only.
+STRESS = CARGO_TARGET_DIR=target/stress RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address \
+	TURBO_SHARD_STORM_SECONDS=$(STRESS_SECONDS) TURBO_SHARD_STORM_ENGINE=$(STRESS_ENGINE) \
+	cargo test $(LOCKED) --target $$(rustc -vV | sed -n 's/^host: //p') --package turbo-shard-runtime
+
 .PHONY: stress
 stress: ## connections in a storm on uring, under AddressSanitizer (STRESS_SECONDS=3600, STRESS_ENGINE=tokio)
 	@scripts/check_toolchain.sh
-	CARGO_TARGET_DIR=target/stress RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address \
-	TURBO_SHARD_STORM_SECONDS=$(STRESS_SECONDS) TURBO_SHARD_STORM_ENGINE=$(STRESS_ENGINE) \
-	cargo test $(LOCKED) --target $$(rustc -vV | sed -n 's/^host: //p') --package turbo-shard-runtime \
-	--lib --test engine_contract --test life_cycle_storm -- --nocapture
+	ASAN_OPTIONS=detect_leaks=0 $(STRESS) --lib --test engine_contract
+	$(STRESS) --test life_cycle_storm -- --nocapture
 
 .PHONY: compatibility
 compatibility: build ## the tests of FastAPI, Django and others; writes docs/compatibility.md

@@ -6,7 +6,7 @@ use crate::engine::io_uring_probe;
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
 use crate::engine::tokio_local::TokioLocal;
 use crate::engine::uring::Uring;
-use crate::engine::uring_features::{Features, URING_FEATURES};
+use crate::engine::uring_features::{Features, URING_FEATURES, on_own_thread};
 use crate::service::{App, StartError};
 
 /// `auto` takes the first of these that works: fastest first, as measured in docs/benchmarks.md.
@@ -64,7 +64,7 @@ pub(crate) fn run<A: App>(name: EngineName, plan: ShardPlan<A>) -> Result<(), En
 fn probe(name: EngineName) -> Result<(), String> {
     match name {
         EngineName::Tokio => Ok(()),
-        EngineName::Glommio => io_uring_probe::probe(),
+        EngineName::Glommio => on_own_thread(io_uring_probe::probe),
         EngineName::Uring => Features::of_this_kernel().map(drop),
     }
 }

@@ -52,6 +52,7 @@ pub(crate) struct Chunk {
 /// The buffers of one ring.
 pub(crate) struct ProvidedBuffers {
     plan: Plan,
+    is_incremental: bool,
     ring: Pages,
     memory: Pages,
     /// How many were ever published, modulo 2^16.
@@ -73,6 +74,7 @@ impl ProvidedBuffers {
         let count = usize::from(plan.buffers);
         let mut provided = ProvidedBuffers {
             plan,
+            is_incremental,
             ring: Pages::new(count * size_of::<BufRingEntry>()),
             memory: Pages::new(count * plan.buffer_bytes),
             tail: 0,
@@ -115,6 +117,15 @@ impl ProvidedBuffers {
         // SAFETY: `chunk()` has checked that this lies within one buffer. The kernel has written it, and writes only
         // behind it until the buffer is published again, which takes the last chunk of it.
         unsafe { std::slice::from_raw_parts(self.memory.start.as_ptr().add(start), chunk.len) }
+    }
+
+    /// A completion without bytes has named a buffer, which the kernel did not need. Where receives share buffers it has
+    /// kept it, though it may say otherwise at the end of a file (axboe/liburing#1553): published again, it would be
+    /// handed out twice.
+    pub(crate) fn recycle_unused(&mut self, chunk: Chunk) {
+        if !self.is_incremental {
+            self.recycle(chunk);
+        }
     }
 
     /// Gives back what has been looked at.
@@ -169,5 +180,33 @@ impl Drop for Pages {
     fn drop(&mut self) {
         // SAFETY: allocated in `new` with this layout, and nobody keeps the address (see `ProvidedBuffers::new`).
         unsafe { dealloc(self.start.as_ptr(), self.layout) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shared_buffer_that_brought_nothing_is_still_the_kernels() {
+        // `IORING_CQE_F_BUFFER` without `IORING_CQE_F_BUF_MORE`, buffer 0.
+        let flags = 1;
+        let ring = IoUring::new(4).unwrap();
+        for is_incremental in [false, true] {
+            // SAFETY: nothing is received through this ring.
+            let Ok(mut provided) = (unsafe { ProvidedBuffers::new(&ring, is_incremental) }) else {
+                assert!(
+                    is_incremental,
+                    "every kernel that the engine runs on has the others"
+                );
+                return;
+            };
+            let published = provided.tail;
+            let unused = provided.chunk(0, flags).unwrap();
+            provided.recycle_unused(unused);
+            let is_published_again = provided.tail != published;
+            assert_eq!(is_published_again, !is_incremental);
+            ring.submitter().unregister_buf_ring(GROUP).unwrap();
+        }
     }
 }

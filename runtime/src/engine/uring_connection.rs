@@ -55,6 +55,8 @@ struct Sending {
     id: SendId,
     /// The driver counts these bytes as sent already.
     is_told: bool,
+    /// The driver may have held something back for want of room: it has a turn when the bytes are out, not before.
+    is_awaited: bool,
     /// When the socket took something last.
     since: Tick,
 }
@@ -186,7 +188,8 @@ impl Connection {
         }
         operations.end_send(id);
         // The usual case: the answer is out, and nothing more is to be done until the peer sends again.
-        Ok(!life.driver.output().is_empty() || life.driver.closing() != Closing::Open)
+        let has_more = !life.driver.output().is_empty() || life.driver.closing() != Closing::Open;
+        Ok(sending.is_awaited || has_more)
     }
 
     /// A cancellation has been carried out.
@@ -223,7 +226,7 @@ impl Connection {
             return Ok(Turned::Ends);
         }
         let advance = life.driver.advance(host.bench(), now, &self.waker);
-        self.send(operations, now)?;
+        self.send(host.bench().limits.output_bytes_high, operations, now)?;
         let Some(life) = &mut self.life else {
             return Ok(Turned::Waits);
         };
@@ -290,7 +293,12 @@ impl Connection {
     }
 
     /// Sends the output, one piece at a time.
-    fn send(&mut self, operations: &mut Operations, now: Tick) -> io::Result<()> {
+    fn send(
+        &mut self,
+        output_bytes_high: usize,
+        operations: &mut Operations,
+        now: Tick,
+    ) -> io::Result<()> {
         let Some(life) = &mut self.life else {
             return Ok(());
         };
@@ -309,22 +317,27 @@ impl Connection {
             })
             .transpose()?
             .flatten();
-        let (id, is_told) = match swapped {
-            Some(id) => (id, true),
+        let (id, copied) = match swapped {
+            Some(id) => (id, None),
             None => {
                 let (id, len) = operations.send(socket, self.number, driver.output())?;
-                let is_told = goes_on && len == output_len && len <= COPIED_BYTES_MAX;
-                // Nothing counts as sent otherwise: from here on the peer is waited for.
-                driver.consume_output(now, if is_told { len } else { 0 });
-                (id, is_told)
+                (id, Some(len))
             }
         };
+        let is_told =
+            copied.is_none_or(|len| goes_on && len == output_len && len <= COPIED_BYTES_MAX);
+        // In flight before the driver hears of it, which may panic.
         self.in_flight += 1;
         self.sending = Some(Sending {
             id,
             is_told,
+            is_awaited: output_len > COPIED_BYTES_MAX || output_len >= output_bytes_high,
             since: now,
         });
+        if let Some(len) = copied {
+            // What does not count as sent starts the driver's clock: from here on the peer is waited for.
+            driver.consume_output(now, if is_told { len } else { 0 });
+        }
         Ok(())
     }
 

@@ -67,7 +67,7 @@ impl Features {
     /// What works here; an error says why the engine cannot run. Found out once.
     pub(crate) fn of_this_kernel() -> Result<Features, String> {
         static FOUND: OnceLock<Result<Features, String>> = OnceLock::new();
-        FOUND.get_or_init(probe).clone()
+        FOUND.get_or_init(|| on_own_thread(probe)).clone()
     }
 
     pub(crate) fn has(self, feature: UringFeature) -> bool {
@@ -100,6 +100,19 @@ impl fmt::Debug for Features {
             )
             .finish()
     }
+}
+
+/// Rings that go interrupt the system calls of the thread that made them for some time after, so this is none that goes on.
+pub(crate) fn on_own_thread<T: Send>(
+    probe: impl FnOnce() -> Result<T, String> + Send,
+) -> Result<T, String> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, probe);
+        let thread = thread.map_err(|error| format!("no thread could be started: {error}"))?;
+        thread
+            .join()
+            .unwrap_or_else(|_panic| Err(String::from("the probe of io_uring panicked")))
+    })
 }
 
 /// Tries one feature after another, each on top of those that were found to work.

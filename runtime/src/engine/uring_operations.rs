@@ -330,7 +330,7 @@ impl Operations {
                 if result <= 0
                     && let Some(unused) = chunk.take()
                 {
-                    self.memory.received.recycle(unused);
+                    self.memory.received.recycle_unused(unused);
                 }
                 let result = outcome.map(|_| chunk);
                 Completion::Received {

@@ -235,13 +235,15 @@ impl<'a, A: App> Shard<'a, A> {
                 result,
             } => {
                 let slot = &mut self.connections.slots[connection as usize];
-                match slot.sent(&mut self.operations, self.now, id, result) {
-                    Ok(true) => self.turn(connection),
-                    Ok(false) => {
+                let (operations, now) = (&mut self.operations, self.now);
+                match catch_unwind(AssertUnwindSafe(|| slot.sent(operations, now, id, result))) {
+                    Ok(Ok(true)) => self.turn(connection),
+                    Ok(Ok(false)) => {
                         self.forget_if_over(connection);
                         Ok(())
                     }
-                    Err(_) => self.end(connection),
+                    Ok(Err(_)) => self.end(connection),
+                    Err(_panic) => self.end_after_panic(connection),
                 }
                 .map_err(ring_failed)
             }
@@ -347,16 +349,29 @@ impl<'a, A: App> Shard<'a, A> {
 
     fn end_after_panic(&mut self, number: u32) -> io::Result<()> {
         log::error!("a connection ended in a panic; the shard goes on");
-        self.end(number)
+        // Nobody knows what the driver's buffers are worth now: they are not given back.
+        self.end_with(number, |_| {})
     }
 
     /// Ends a connection; its socket is closed once its operations have completed.
     fn end(&mut self, number: u32) -> io::Result<()> {
         let host = self.connections.host;
+        self.end_with(number, |life| life.driver.rest(&host.bench))
+    }
+
+    fn end_with(&mut self, number: u32, last: impl FnOnce(&mut ConnectionLife)) -> io::Result<()> {
+        let host = self.connections.host;
         let slot = &mut self.connections.slots[number as usize];
         if let Some(mut life) = slot.end(&mut self.operations)? {
-            life.driver.rest(&host.bench);
             host.leave(life.id());
+            // The driver goes, and with it the app's request: what panics there is the connection's end all the same.
+            let parted = catch_unwind(AssertUnwindSafe(move || {
+                last(&mut life);
+                drop(life);
+            }));
+            if parted.is_err() {
+                log::error!("the end of a connection was a panic; the shard goes on");
+            }
         }
         self.forget_if_over(number);
         Ok(())

@@ -120,7 +120,7 @@ impl Client<'_> {
         stream.write_all(&get("/flood"))?;
         let mut some = vec![0; 1 + dice.below(300_000)];
         for _ in 0..dice.below(4) {
-            let _ = stream.read(&mut some)?;
+            let _ = read_some(&mut stream, &mut some)?;
             pause(dice);
         }
         if dice.one_in(2) {
@@ -137,7 +137,7 @@ impl Client<'_> {
         write_in_pieces(&mut stream, &request, dice)?;
         stream.shutdown(Shutdown::Write)?;
         expect(&mut stream, &body)?;
-        match stream.read(&mut [0])? {
+        match read_some(&mut stream, &mut [0])? {
             0 => Ok(()),
             _ => Err(io::Error::other("bytes behind the last answer")),
         }
@@ -303,6 +303,16 @@ fn expect(stream: &mut TcpStream, body: &[u8]) -> io::Result<()> {
         received.len(),
         body.len()
     )))
+}
+
+/// A read that a signal does not end. A socket with a timeout is not read on by the kernel.
+fn read_some(stream: &mut TcpStream, into: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(into) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
 }
 
 fn read_until(stream: &mut TcpStream, end: &[u8]) -> io::Result<Vec<u8>> {
