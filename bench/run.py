@@ -44,7 +44,6 @@ QUICK_ROUNDS = 1
 QUICK_SECONDS = 0.3
 BUSY_S = 0.5
 EXIT_INTERRUPTED = 130
-MARKERS = "scenarios"
 DOCS = "docs/benchmarks.md"
 
 
@@ -107,7 +106,7 @@ def plans_of(chosen: argparse.Namespace) -> list[PlannedScenario]:
 def wanted(scenarios: list[Scenario], names: list[str] | None) -> list[Scenario]:
     """`example-routes` stands for every number of connections that its file has."""
     if names is None:
-        return scenarios
+        return [one for one in scenarios if not one.on_request]
     found = []
     for name in names:
         some = [one for one in scenarios if one.key == name or one.file_key == name]
@@ -210,8 +209,8 @@ def write(found: Results, folder: Path) -> None:
 def write_docs(folder: Path) -> int:
     """Puts the last results between the markers."""
     found = results.read(folder / "results.json")
-    if not write_between_markers(ROOT / DOCS, MARKERS, scenario_docs.documentation(found)):
-        return refuse(f"{DOCS} does not have the markers of {MARKERS}", 1)
+    if not write_between_markers(ROOT / DOCS, folder.name, scenario_docs.documentation(found)):
+        return refuse(f"{DOCS} does not have the markers of {folder.name}", 1)
     say(f"{DOCS} has the figures of {found.date}")
     return 0
 

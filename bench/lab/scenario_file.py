@@ -84,6 +84,8 @@ class Scenario:
     rounds: int
     seconds: float
     warm_up_seconds: float
+    # Measured only when it is named.
+    on_request: bool
 
     def with_peers(self, peers: tuple[str, ...]) -> Scenario:
         return replace(self, peers=peers)
@@ -141,6 +143,7 @@ def scenario_of(whole: Table, key: str) -> tuple[list[int], Scenario]:
         rounds=whole.count("rounds", 5),
         seconds=whole.number("seconds", 0.8),
         warm_up_seconds=whole.number("warm_up_seconds", 0.2),
+        on_request=whole.flag("on_request"),
     )
     whole.end()
     if not (ROOT / scenario.app_dir).is_dir():
