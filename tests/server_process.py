@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -77,7 +78,10 @@ class ServerProcess:
         port: int = 0,
         command: tuple[str, ...] = (str(COMMAND),),
         variables: dict[str, str] | None = None,
+        prepare: Callable[[], None] | None = None,
     ) -> None:
+        """`prepare` runs in the child, before it becomes the command."""
+        self.prepare = prepare
         self.arguments = [*command, app, "--app-dir", str(app_dir), "--port", str(port), *options]
         self.variables = variables or {}
         self.lines: list[str] = []
@@ -112,6 +116,7 @@ class ServerProcess:
             text=True,
             # Its own group: a Ctrl-C in the terminal that runs the tests is not meant for it.
             start_new_session=True,
+            preexec_fn=self.prepare,
         )
         # Reads all the time, so that a talkative server never waits for room in the pipe.
         self.reader = threading.Thread(target=self.collect, daemon=True)
