@@ -59,7 +59,10 @@ def test_a_comparison_ends_with_a_verdict(file: Path) -> None:
     ]
     assert all(len(arm.runs) == 5 and arm.error is None for arm in scenario.arms)
     assert {one.metric for one in scenario.comparisons} >= {"p99_us", "requests_per_second"}
-    assert all(one.rounds == 5 and one.low <= one.ratio <= one.high for one in scenario.comparisons)
+    assert all(one.low <= one.ratio <= one.high for one in scenario.comparisons)
+    # A round in which turbo-load was held up has no latency, as it says.
+    by_rate = [one for one in scenario.comparisons if one.metric == "requests_per_second"]
+    assert by_rate and all(one.rounds == 5 for one in by_rate)
 
 
 def test_a_run_has_every_figure(file: Path) -> None:
