@@ -78,7 +78,13 @@ def test_results_of_other_pythons_stay() -> None:
 )
 def test_line_says_what_passed_and_what_was_not_run(passed: int, cell: str) -> None:
     cells = result("Django, ASGI", "3.14t", passed).cells()
-    assert cells == ["Django 1.0, ASGI", "CPython 3.14t", cell, *["not run"] * (len(ARMS) - 1), "msgspec 2"]
+    assert cells == [
+        "Django 1.0, ASGI",
+        "CPython 3.14t",
+        cell,
+        *["not run"] * (len(ARMS) - 1),
+        "msgspec 2",
+    ]
 
 
 def test_page_without_markers_is_refused() -> None:
