@@ -204,3 +204,24 @@ fn a_half_closed_peer_is_cut_when_nothing_is_sent_to_it_for_long() {
     assert_expires(&mut connection, 50_000, Expiry::Cut);
     assert_eq!(connection.closing(), Closing::Now);
 }
+
+#[test]
+fn an_answer_that_was_taken_away_and_leaves_late_moves_the_waits_behind_it() {
+    let mut connection = connection(Limits::default());
+    connection.receive(at(0), GET);
+    assert_eq!(connection.next_event(at(0)), Event::Head);
+    answer_with(&mut connection, &[b'x'; 1000]);
+    assert_eq!(connection.next_event(at(0)), Event::ExchangeDone);
+    connection.swap_output(at(0), &mut Vec::new());
+    assert_eq!(connection.next_deadline(), Some(at(75_000)));
+    connection.output_leaves_late(at(60_000));
+    assert_eq!(connection.next_deadline(), Some(at(135_000)));
+    // The next answer waits behind it: nobody has refused that yet.
+    connection.receive(at(61_000), GET);
+    assert_eq!(connection.next_event(at(61_000)), Event::Head);
+    answer_with(&mut connection, b"");
+    assert_eq!(connection.next_event(at(61_000)), Event::ExchangeDone);
+    assert_eq!(connection.next_deadline(), Some(at(91_000)));
+    connection.output_leaves_late(at(80_000));
+    assert_expires(&mut connection, 110_000, Expiry::Cut);
+}

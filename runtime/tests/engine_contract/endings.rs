@@ -166,3 +166,22 @@ fn a_peer_that_reads_slowly_is_not_idle() {
         );
     });
 }
+
+#[test]
+fn a_peer_that_stops_reading_its_answer_is_cut_off() {
+    on_every_arm(|arm| {
+        let server = TestServer::with(arm, 1, |config| config.limits.write_timeout_ms = 50);
+        let mut stream = server.connect();
+        // The second answer waits behind the first, which is more than the sockets hold.
+        stream
+            .write_all(&b"GET /held HTTP/1.1\r\nHost: test\r\n\r\n".repeat(2))
+            .unwrap();
+        server
+            .held()
+            .whole(200, HeaderLines::new(), vec![b'x'; 16 << 20]);
+        server.until("the connection is gone", |server| {
+            server.open_connections() == 0
+        });
+        server.seen.held.lock().unwrap().clear();
+    });
+}
