@@ -26,7 +26,9 @@ impl Client<'_> {
     pub(crate) fn play(&self, dice: &mut Dice) -> Result<(), String> {
         let deaths = self.deaths.load(Ordering::SeqCst);
         let restarts = self.restarts();
-        let played = self.connect().and_then(|stream| match dice.below(8) {
+        let start = std::time::Instant::now();
+        let act = dice.below(8);
+        let played = self.connect().and_then(|stream| match act {
             0..=2 => self.converse(stream, dice),
             3 => self.leave_in_the_middle(stream, dice),
             4 => self.read_little(stream, dice),
@@ -44,7 +46,7 @@ impl Client<'_> {
             {
                 Ok(())
             }
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(format!("{error} in act {act}, after {:?}", start.elapsed())),
         }
     }
 
