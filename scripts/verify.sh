@@ -92,12 +92,15 @@ echo 'CPU ticks before and after five seconds. What 10,000 idle connections cost
 if command -v strace >/dev/null; then
     echo '## How many system calls does a request take?'; echo
     show "(timeout -s INT 3 strace -f -c -p \$PID 2>&1 | grep -v tached | head -6) & $LOAD --seconds 2 | grep -o '\"requests\": *[0-9]*'; wait \$!"
-    echo 'One receive and one send for each; the waits are shared by all that is ready (under strace everything is slower).'; echo
+    echo 'One call of io_uring receives, sends and waits for all that is ready; with `--engine tokio` it is a receive and a send for each.'; echo
 fi
 stop
 
-echo '## io_uring, on request'; echo
-start --shards 2 --engine glommio
+echo '## io_uring, or epoll on request'; echo
+start --shards 2
+show "ls -l /proc/\$PID/fd | grep -c io_uring"
+stop
+start --shards 2 --engine tokio
 show "ls -l /proc/\$PID/fd | grep -c io_uring"
 show "curl -s \$URL/users/7; echo"
 stop

@@ -10,7 +10,7 @@ from lab.commands import FREE_THREADED, GIL
 from lab.places import FIXED_ANSWER
 from turbo_shard.lab.generator import Question
 
-ENGINES = ("tokio", "glommio")
+ENGINES = ("uring", "tokio", "glommio")
 # Works everywhere; any other engine may be refused by the machine, which is no fault of ours.
 ENGINE_EVERYWHERE = "tokio"
 # How our programs end when what was asked for cannot be done here.

@@ -10,7 +10,7 @@ use crate::engine::uring_features::{Features, URING_FEATURES, on_own_thread};
 use crate::service::{App, StartError};
 
 /// `auto` takes the first of these that works: fastest first, as measured in docs/benchmarks.md.
-const AUTO_ORDER: [EngineName; 3] = [EngineName::Tokio, EngineName::Uring, EngineName::Glommio];
+const AUTO_ORDER: [EngineName; 3] = [EngineName::Uring, EngineName::Tokio, EngineName::Glommio];
 
 /// What a run-time probe found.
 #[derive(Clone, Debug, PartialEq, Eq)]
