@@ -147,7 +147,7 @@ impl Connection {
             // The turn asks again if it still wants to: the buffers of this turn have been given back by then.
             Err(error) => matches!(
                 error.raw_os_error(),
-                Some(libc::ENOBUFS | libc::ECANCELED | libc::EINTR)
+                Some(libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN)
             ),
         }
     }
@@ -168,6 +168,13 @@ impl Connection {
         };
         let sent = match result {
             Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+            // Nothing has left, and nothing speaks against another attempt.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN)) => {
+                operations.continue_send(id, 0)?;
+                self.sending = Some(sending);
+                self.in_flight += 1;
+                return Ok(false);
+            }
             result => result,
         };
         let sent = sent.inspect_err(|_| operations.end_send(id))?;
