@@ -105,7 +105,8 @@ svg .lane-heading{font-weight:600}
  figure,tr,li,pre{break-inside:avoid}
  h2,h3,h4{break-after:avoid}
  .scrolled{overflow:visible}
- table{font-size:8pt}
+ table{font-size:7pt}
+ th,td{padding:2px 4px;overflow-wrap:anywhere}
  td,thead th{white-space:normal}
  pre{white-space:pre-wrap}
  .charts{grid-template-columns:1fr 1fr}
