@@ -34,9 +34,19 @@ def is_gone(group: int) -> bool:
     return not procfs.group_members(group)
 
 
-@pytest.mark.parametrize("port", ["0", PORT])
-def test_the_port_is_read_or_chosen(port: str) -> None:
-    with Server(python(LISTEN + "time.sleep(60)", port), CORES) as server:
+# What a server without a ready line is known by.
+ANSWER = """
+while True:
+    asking = server.accept()[0]
+    asking.recv(1000)
+    asking.sendall(b"HTTP/1.1 404 Not Found\\r\\n\\r\\n")
+    asking.close()
+"""
+
+
+@pytest.mark.parametrize(("port", "then"), [("0", "time.sleep(60)"), (PORT, ANSWER)])
+def test_the_port_is_read_or_chosen(port: str, then: str) -> None:
+    with Server(python(LISTEN + then, port), CORES) as server:
         socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
         assert server.pids == [server.process.pid]
         group = server.process.pid
@@ -56,6 +66,12 @@ def test_children_that_outlive_the_server_are_ended() -> None:
         group = server.process.pid
         assert len(server.pids) == 2
     assert is_gone(group)
+
+
+def test_a_server_is_ready_when_its_worker_answers_and_not_when_its_parent_listens() -> None:
+    late = "time.sleep(0.3)\nif os.fork(): time.sleep(60)\n" + ANSWER
+    with Server(python(LISTEN + late, PORT), CORES) as server:
+        assert len(server.pids) == 2
 
 
 def test_a_failure_inside_of_the_block_ends_the_server_too() -> None:

@@ -140,7 +140,7 @@ class Server:
 
     def _is_ready(self) -> bool:
         if self._is_given_a_port:
-            return accepts_connections(self.port)
+            return answers(self.port)
         match = READY_LINE.search(self.log_text())
         if match:
             self.port = int(match["port"])
@@ -191,9 +191,13 @@ def free_port() -> int:
         return port
 
 
-def accepts_connections(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Whether somebody serves there. A socket that listens is not enough: behind it may be a parent whose workers are
+    still to come, and would not be counted."""
+    request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as asking:
+            asking.sendall(request)
+            return asking.recv(1) != b""
     except OSError:
         return False
-    return True
