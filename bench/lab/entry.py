@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -15,14 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lab import machine
-from lab.places import ROOT, TURBO_LOAD, TURBO_SHARD, command_line, without_traces
+from lab import machine, peers
+from lab.places import ROOT, TURBO_LOAD, TURBO_SHARD, command_line
 from lab.report import write_between_markers
 from turbo_shard.lab.generator import BrokenRun, WrongAnswer
 
 # Above this, the figures come with a warning.
 BUSY_CORES_MAX = 0.1
-INSTALL_TIMEOUT_S = 600
 
 Results = dict[str, Any]
 
@@ -68,28 +66,8 @@ def prepare(programs: Iterable[Path], make: str, with_peers: bool) -> Surroundin
 
 def install_peers() -> list[str]:
     """Makes the peers' environments if need be; what fails becomes a warning, and its arms tell on their own."""
-    failures = []
-    for kind in ("gil", "free-threaded"):
-        command = ["bench/peers/install.sh", kind]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                timeout=INSTALL_TIMEOUT_S,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            failures.append(
-                f"the {kind} peers could not be installed: {without_traces(str(error))}"
-            )
-            continue
-        if done.returncode != 0:
-            text = " | ".join(without_traces(done.stderr).strip().splitlines()[-3:])
-            failures.append(f"the {kind} peers could not be installed: {text}")
-    return failures
+    errors = {kind: peers.run_installer(kind) for kind in peers.KINDS}
+    return [f"the {kind} peers {error}" for kind, error in errors.items() if error]
 
 
 def run(

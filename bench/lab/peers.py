@@ -108,14 +108,24 @@ def install_all(peers: Sequence[Peer], say: Callable[[str], None]) -> dict[str, 
 
 
 def install(peer: Peer) -> str | None:
-    """None, or why not in one line."""
-    command = ["bench/peers/install.sh", peer.kind, *filter(None, [peer.environment])]
+    """None, or why not in one line; asked again within a day it only repeats that."""
     remembered = ROOT / peer.folder / FAILURE
     if (text := recent(remembered)) is not None:
-        return f"{text}; {' '.join(command)} tries again"
+        return f"{text}; {' '.join(installer(peer.kind, peer.environment))} tries again"
+    if (text := run_installer(peer.kind, peer.environment)) and remembered.parent.is_dir():
+        remembered.write_text(text)
+    return text
+
+
+def installer(kind: str, environment: str = "") -> list[str]:
+    return ["bench/peers/install.sh", kind, *filter(None, [environment])]
+
+
+def run_installer(kind: str, environment: str = "") -> str | None:
+    """None, or why not in one line."""
     try:
         done = subprocess.run(
-            command,
+            installer(kind, environment),
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -125,12 +135,7 @@ def install(peer: Peer) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"could not be installed: {without_traces(str(error), ROOT)}"
-    if done.returncode == 0:
-        return None
-    text = f"could not be installed: {reason(done.stderr)}"
-    if remembered.parent.is_dir():
-        remembered.write_text(text)
-    return text
+    return f"could not be installed: {reason(done.stderr)}" if done.returncode else None
 
 
 def recent(remembered: Path) -> str | None:
