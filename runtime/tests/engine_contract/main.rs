@@ -194,6 +194,23 @@ fn a_hosted_loop_runs_on_the_shards_thread() {
 }
 
 #[test]
+fn a_hosted_loop_that_is_not_done_after_a_turn_has_another_one() {
+    for arm in ARMS.into_iter().filter(|arm| arm.mode == Mode::Shard) {
+        let server = TestServer::start(arm, 1);
+        let mut stream = server.connect();
+        // Nothing else happens meanwhile that would wake the shard.
+        for turns in [
+            &server.seen.idle_turns_ready,
+            &server.seen.idle_turns_readable,
+        ] {
+            turns.store(3, Ordering::SeqCst);
+            assert_eq!(get(&mut stream, "/loop").body, b"from the loop", "{arm:?}");
+            assert_eq!(turns.load(Ordering::SeqCst), 0, "{arm:?}");
+        }
+    }
+}
+
+#[test]
 fn a_shard_that_dies_is_started_anew_and_counted() {
     for arm in ARMS.into_iter().filter(|arm| arm.mode == Mode::Shard) {
         let server = TestServer::start(arm, 1);

@@ -32,6 +32,9 @@ pub(crate) struct Seen {
     /// Replies that a test holds back: `/held` waits for them.
     pub(crate) held: Mutex<Vec<ReplyHandle>>,
     pub(crate) break_loop: AtomicBool,
+    /// Turns that the hosted loop does nothing in: it says that it is ready, or leaves its descriptor readable.
+    pub(crate) idle_turns_ready: AtomicUsize,
+    pub(crate) idle_turns_readable: AtomicUsize,
     pub(crate) threads: Mutex<Vec<std::thread::ThreadId>>,
 }
 
@@ -232,10 +235,17 @@ impl HostedLoop for TestLoop {
     }
 
     fn is_ready(&self) -> bool {
-        false
+        self.seen.idle_turns_ready.load(Ordering::SeqCst) > 0
     }
 
     fn turn(&self) -> bool {
+        let one_less = |turns: usize| turns.checked_sub(1);
+        for turns in [&self.seen.idle_turns_readable, &self.seen.idle_turns_ready] {
+            let order = Ordering::SeqCst;
+            if turns.fetch_update(order, order, one_less).is_ok() {
+                return self.is_ready();
+            }
+        }
         let mut count = [0_u8; 8];
         // SAFETY: eight writable bytes; the descriptor is non-blocking.
         unsafe { libc::read(self.fd.as_raw_fd(), count.as_mut_ptr().cast(), 8) };
