@@ -172,6 +172,10 @@ impl TestServer {
         held.unwrap()
     }
 
+    pub(crate) fn restarts(&self) -> u64 {
+        self.handle.counts().iter().map(|row| row.restarts).sum()
+    }
+
     pub(crate) fn open_connections(&self) -> u64 {
         self.handle
             .counts()

@@ -17,15 +17,46 @@ const PAUSE_MS_MAX: usize = 3;
 /// One of the storm's clients.
 pub(crate) struct Client<'a> {
     pub(crate) server: &'a TestServer,
-    /// Shards that were made to die: whoever was connected then may be cut off.
-    pub(crate) deaths: &'a AtomicU64,
+    pub(crate) deaths: &'a Deaths,
+}
+
+/// Shards that are made to die: whoever is connected then may be cut off, and nobody else.
+#[derive(Default)]
+pub(crate) struct Deaths {
+    ordered: AtomicU64,
+    cut_off: AtomicU64,
+}
+
+impl Deaths {
+    /// The shard whose hosted loop has the next turn dies, unless one is about to already.
+    pub(crate) fn order(&self, server: &TestServer) {
+        // Before it may come true, so that nobody is cut off by a death that was not ordered.
+        self.ordered.fetch_add(1, Ordering::SeqCst);
+        if server.seen.break_loop.swap(true, Ordering::SeqCst) {
+            self.ordered.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Takes an order back that was not carried out.
+    pub(crate) fn countermand(&self, server: &TestServer) {
+        if server.seen.break_loop.swap(false, Ordering::SeqCst) {
+            self.ordered.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    pub(crate) fn ordered(&self) -> u64 {
+        self.ordered.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn cut_off(&self) -> u64 {
+        self.cut_off.load(Ordering::SeqCst)
+    }
 }
 
 impl Client<'_> {
     /// One connection's life. An error is what the server did wrong.
     pub(crate) fn play(&self, dice: &mut Dice) -> Result<(), String> {
-        let deaths = self.deaths.load(Ordering::SeqCst);
-        let restarts = self.restarts();
+        let (ordered, restarts) = (self.deaths.ordered(), self.server.restarts());
         let start = std::time::Instant::now();
         let act = dice.below(8);
         let played = self.connect().and_then(|stream| match act {
@@ -40,23 +71,15 @@ impl Client<'_> {
             Ok(()) => Ok(()),
             // A shard died meanwhile, or was about to.
             Err(_)
-                if deaths != self.deaths.load(Ordering::SeqCst)
-                    || restarts != self.restarts()
-                    || self.restarts() < deaths =>
+                if ordered != self.deaths.ordered()
+                    || restarts != self.server.restarts()
+                    || self.server.restarts() < ordered =>
             {
+                self.deaths.cut_off.fetch_add(1, Ordering::SeqCst);
                 Ok(())
             }
             Err(error) => Err(format!("{error} in act {act}, after {:?}", start.elapsed())),
         }
-    }
-
-    fn restarts(&self) -> u64 {
-        self.server
-            .handle
-            .counts()
-            .iter()
-            .map(|row| row.restarts)
-            .sum()
     }
 
     fn connect(&self) -> io::Result<TcpStream> {

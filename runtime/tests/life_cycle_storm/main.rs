@@ -6,6 +6,7 @@
 
 mod acts;
 mod dice;
+mod last_words;
 #[path = "../engine_contract/test_app.rs"]
 mod test_app;
 #[path = "../engine_contract/test_server.rs"]
@@ -16,13 +17,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use acts::{Client, answer_held};
+use acts::{Client, Deaths, answer_held};
 use dice::Dice;
 use test_server::{ARMS, Arm, TestServer};
 use turbo_shard_runtime::Mode;
 
 /// Clients at once.
-const CLIENTS: usize = 6;
+const CLIENTS: usize = 16;
 /// Acts between two deaths of a shard, on average.
 const ACTS_PER_DEATH: u64 = 400;
 /// Longer than any client waits.
@@ -45,27 +46,27 @@ fn a_storm_leaves_nothing_behind() {
     assert!(!arms.is_empty(), "no arm has the engine {engine:?}");
     // The panics of shards that die on purpose are no news.
     std::panic::set_hook(Box::new(print_unless_on_purpose));
+    last_words::listen();
     println!("storm of seed {seed}, {seconds} s on {} arms", arms.len());
     for arm in &arms {
-        let acts = storm(
-            *arm,
-            seed,
-            Duration::from_secs_f64(seconds / arms.len() as f64),
-        );
-        println!("{arm:?}: {acts} acts");
+        let length = Duration::from_secs_f64(seconds / arms.len() as f64);
+        println!("{arm:?}: {}", storm(*arm, seed, length));
     }
 }
 
-fn storm(arm: Arm, seed: u64, length: Duration) -> u64 {
+/// Returns what happened, in a line.
+fn storm(arm: Arm, seed: u64, length: Duration) -> String {
     let server = TestServer::with(arm, 2, |config| {
         config.graceful_timeout_ms = 1000;
         // A client that the machine does not let run is not slow: what is cut off is wrong.
         let limits = &mut config.limits;
         limits.head_timeout_ms = PATIENCE_MS;
         limits.body_timeout_ms = PATIENCE_MS;
+        limits.keep_alive_timeout_ms = PATIENCE_MS;
+        limits.write_timeout_ms = PATIENCE_MS;
         limits.half_close_timeout_ms = PATIENCE_MS;
     });
-    let (acts, deaths) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (acts, deaths) = (AtomicU64::new(0), Deaths::default());
     let is_over = AtomicBool::new(false);
     let wrongs = Mutex::new(Vec::new());
     // What is made once, when first needed, is there after the first acts.
@@ -88,8 +89,7 @@ fn storm(arm: Arm, seed: u64, length: Duration) -> u64 {
                     let act = acts.fetch_add(1, Ordering::Relaxed);
                     let mut dice = Dice::new(seed.wrapping_add(act));
                     if arm.mode == Mode::Shard && act % ACTS_PER_DEATH == ACTS_PER_DEATH - 1 {
-                        deaths.fetch_add(1, Ordering::SeqCst);
-                        server.seen.break_loop.store(true, Ordering::SeqCst);
+                        deaths.order(&server);
                     }
                     if let Err(wrong) = (Client {
                         server: &server,
@@ -115,9 +115,17 @@ fn storm(arm: Arm, seed: u64, length: Duration) -> u64 {
         });
     });
     let wrongs = wrongs.into_inner().unwrap();
-    assert!(wrongs.is_empty(), "{}", wrongs.join("\n"));
-    server.seen.break_loop.store(false, Ordering::SeqCst);
+    assert!(
+        wrongs.is_empty(),
+        "{}\nthe server's last words:\n{}",
+        wrongs.join("\n"),
+        last_words::heard()
+    );
+    deaths.countermand(&server);
     settle(&server, seed);
+    until("every death that was ordered is counted", seed, || {
+        server.restarts() == deaths.ordered()
+    });
     until("the storm's descriptors are closed", seed, || {
         open_descriptors() <= descriptors
     });
@@ -125,7 +133,14 @@ fn storm(arm: Arm, seed: u64, length: Duration) -> u64 {
     server
         .join()
         .unwrap_or_else(|error| panic!("{arm:?}, seed {seed}: {error}"));
-    acts.into_inner()
+    // A shard that dies takes at most one act of each client with it.
+    let (deaths, cut_off) = (deaths.ordered(), deaths.cut_off());
+    assert!(
+        cut_off <= deaths * CLIENTS as u64,
+        "{deaths} deaths cut off {cut_off} clients; seed {seed}"
+    );
+    let acts = acts.into_inner();
+    format!("{acts} acts, {deaths} deaths of a shard that cut off {cut_off} clients")
 }
 
 /// Waits for all connections to be gone and every request to be answered, and asks once more.
@@ -146,7 +161,8 @@ fn until(what: &str, seed: u64, mut holds: impl FnMut() -> bool) {
     while !holds() {
         assert!(
             start.elapsed() < test_server::HANG,
-            "waited in vain until {what}; seed {seed}"
+            "waited in vain until {what}; seed {seed}; the server's last words:\n{}",
+            last_words::heard()
         );
         std::thread::yield_now();
     }
