@@ -21,13 +21,14 @@ from lab.entry import own_command, prepare, run, say, write_docs
 from lab.places import RESULTS, ROOT, TURBO_LOAD, TURBO_SHARD
 from lab.simulation_cases import CORES, OUTLOOKS, Case, as_json, cases
 
-from turbo_shard.lab import calibration, prediction_text, procfs
+from turbo_shard.lab import procfs
 from turbo_shard.lab.generator import BrokenRun, Load, Question, run_load
-from turbo_shard.lab.prediction import Band, predict
-from turbo_shard.lab.prediction import Question as Asked
 from turbo_shard.lab.server import Server, ServerFailed
-from turbo_shard.lab.simulate import simulate
-from turbo_shard.lab.simulate_options import SimulateOptions, options_from
+from turbo_shard.lab.simulation import calibration, prediction_text
+from turbo_shard.lab.simulation.options import SimulateOptions, options_from
+from turbo_shard.lab.simulation.prediction import Band, predict
+from turbo_shard.lab.simulation.prediction import Question as Asked
+from turbo_shard.lab.simulation.simulate import simulate
 
 WARM_UP_S = 0.5
 SATURATED_S = 1.5

@@ -84,27 +84,31 @@ class Source:
         return mentioned_paths(self.text)
 
 
+def files_of(root: Path, *which: str) -> list[str]:
+    """Paths that `git ls-files` lists."""
+    # The checkout may belong to another user, as it does in many CI containers.
+    command = [
+        "git",
+        "-c",
+        f"safe.directory={root}",
+        "ls-files",
+        "-z",
+        "--exclude-standard",
+        *which,
+    ]
+    listing = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+    return sorted(set(listing.split("\0")) - {""})
+
+
+def left_overs_of(root: Path) -> list[str]:
+    """Files that are committed although .gitignore says that they are made."""
+    return files_of(root, "--cached", "--ignored")
+
+
 def sources_of(root: Path) -> list[Source]:
     """Every text file that git knows or would add; a file of a moment ago may already be gone."""
-    listing = subprocess.run(
-        # The checkout may belong to another user, as it does in many CI containers.
-        [
-            "git",
-            "-c",
-            f"safe.directory={root}",
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ],
-        cwd=root,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
     sources = []
-    for path in sorted(set(listing.split("\0")) - {""}):
+    for path in files_of(root, "--cached", "--others"):
         file = root / path
         if not file.is_file():
             continue

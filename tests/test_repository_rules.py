@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from repository_rules import FACADE_LINES_MAX, FILE_LINES_MAX, complaints_of, sources_of
+from repository_rules import (
+    FACADE_LINES_MAX,
+    FILE_LINES_MAX,
+    complaints_of,
+    left_overs_of,
+    sources_of,
+)
 from rust_imports import expand_use_tree, mentioned_paths
 
 PROTOCOL = "runtime/protocol/src/chunked_decoder.rs"
@@ -152,3 +158,11 @@ def test_comments_and_literals_name_nothing(text: str) -> None:
 
 def test_code_after_a_quote_literal_is_read() -> None:
     assert mentioned_paths("let a = '\"'; std::net::x(); let b = '\"';") == {"std::net::x"}
+
+
+def test_a_committed_file_that_is_ignored_is_a_left_over(tmp_path: Path) -> None:
+    rules_broken(tmp_path, {"app.sqlite3": "", "kept.txt": ""})
+    subprocess.run(["git", "add", "."], cwd=tmp_path, check=True)
+    assert left_overs_of(tmp_path) == []
+    (tmp_path / ".gitignore").write_text("*.sqlite3\n")
+    assert left_overs_of(tmp_path) == ["app.sqlite3"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from repository_rules import Complaint, complaints_of, sources_of
+from repository_rules import Complaint, complaints_of, left_overs_of, sources_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,6 +22,10 @@ def complaints() -> list[Complaint]:
 def test_the_repository_keeps_the_rules(complaints: list[Complaint]) -> None:
     broken = [str(one) for one in complaints if (one.rule, one.path) not in EXEMPTIONS]
     assert not broken, "\n" + "\n".join(broken)
+
+
+def test_nothing_is_committed_that_a_run_leaves_behind() -> None:
+    assert left_overs_of(ROOT) == []
 
 
 def test_no_exemption_is_without_need(complaints: list[Complaint]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from turbo_shard.lab.service_times import Distribution, mean_us
+from turbo_shard.lab.simulation.service_times import Distribution, mean_us
 
 # As bench/apps/simulation_app.py has it.
 BIMODAL: Distribution = {"kind": "mixture", "us": [100.0, 20_000.0], "weights": [99.0, 1.0]}

@@ -31,7 +31,7 @@ COMMANDS: dict[str, Command] = {
         "doctor:command", "doctor [--json]", "examines this machine and says what to improve"
     ),
     "simulate": Command(
-        "lab.simulate:command",
+        "lab.simulation.simulate:command",
         "simulate [options]",
         "predicts which mode wins on how many cores",
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .results import ResultsError, from_text
+from ..results import ResultsError, from_text
 
 FORMS = (
     "fixed:8us, exponential:8us, lognormal:8us or lognormal:8us,SIGMA, uniform:1ms..3ms, "

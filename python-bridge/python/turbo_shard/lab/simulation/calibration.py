@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .typed_json import TypedJsonError, from_json
+from ..typed_json import TypedJsonError, from_json
 
 SCHEMA = 1
 DEFAULT_FILE = Path(__file__).with_name("calibration.json")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from ..native import native_module
+from ...native import native_module
 from .service_times import Distribution, mean_us
 
 # In the order in which they are shown.

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..command_line import UsageError, say
-from ..gil_watch import is_gil_on
-from . import machine, procfs, thread_costs
+from ...command_line import UsageError, say
+from ...gil_watch import is_gil_on
+from .. import machine, procfs
+from ..command_text import command_line
+from ..generator import TURBO_LOAD, BrokenRun, Load, Question, WrongAnswer, run_load
+from ..progress import Progress
+from ..server import Server, ServerFailed
+from . import thread_costs
 from .calibration import Calibration, CalibrationError, Parameter, write
-from .command_text import command_line
-from .generator import TURBO_LOAD, BrokenRun, Load, Question, WrongAnswer, run_load
-from .progress import Progress
-from .server import Server, ServerFailed
-from .simulate_options import CalibrateOptions
+from .options import CalibrateOptions
 
 EXIT_FAILED = 1
 CONNECTIONS = 32

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..command_line import HELP_FLAGS, UsageError, help_lines, split
-from ..settings import read_whole
+from ...command_line import HELP_FLAGS, UsageError, help_lines, split
+from ...settings import read_whole
 from . import calibration
 from .calibration import Calibration, CalibrationError
 from .prediction import POLICIES, Question

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ..command_line import UsageError, say
+from ...command_line import UsageError, say
+from ..command_text import command_line
+from ..progress import Progress
 from . import prediction_text
-from .command_text import command_line
-from .prediction import POLICIES, Cell, predict
-from .progress import Progress
-from .simulate_options import (
+from .options import (
     CalibrateOptions,
     SimulateOptions,
     help_text,
     options_from,
     wants_help,
 )
+from .prediction import POLICIES, Cell, predict
 
 SCHEMA = 1
 
