@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 
 import pytest
@@ -58,6 +59,28 @@ def test_a_sampler_sees_its_cores_and_the_memory() -> None:
     assert all(len(shares) == len(cores) for _, shares in sampler.cpu_per_core)
     assert all(0 <= share <= 1 for _, shares in sampler.cpu_per_core for share in shares)
     assert sampler.resident > 1_000_000
+
+
+def test_a_sampler_gives_way_to_whatever_it_watches() -> None:
+    with Sampler([os.getpid()], [0]):
+        (thread,) = [one for one in threading.enumerate() if one.name == "lab-sampler"]
+        wait_until(
+            lambda: os.sched_getscheduler(thread.native_id or 0) == os.SCHED_IDLE, "it gives way"
+        )
+    assert os.sched_getscheduler(0) != os.SCHED_IDLE
+
+
+def test_a_process_that_ends_while_it_is_glimpsed_has_nothing_resident() -> None:
+    with subprocess.Popen(("sleep", "60")) as process:
+        glimpses = procfs.Glimpses([process.pid, os.getpid()])
+        both = glimpses.resident_bytes()
+        process.kill()
+    assert 0 < glimpses.resident_bytes() < both
+    assert set(os.sched_getaffinity(0)) <= set(glimpses.busy_per_core())
+    glimpses.close()
+    gone = procfs.Glimpses([process.pid])
+    assert gone.resident_bytes() == 0
+    gone.close()
 
 
 def test_spending_of_others_is_what_is_left_and_never_negative() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 PROC = Path("/proc")
+# Lines of some hundred cores.
+KEPT_BYTES_MAX = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -114,11 +116,28 @@ def memory(pids: list[int]) -> Memory:
 
 def resident_bytes(pids: list[int]) -> int:
     """Resident memory alone: a fraction of what `memory` costs, so that it can be read while something is measured."""
-    pages = 0
-    for pid in pids:
-        fields = _read(PROC / str(pid) / "statm").split()
-        pages += int(fields[1]) if fields else 0
-    return pages * PAGE_BYTES
+    return sum(_resident_pages(_read(PROC / str(pid) / "statm")) for pid in pids) * PAGE_BYTES
+
+
+class Glimpses:
+    """What each core has worked and what processes have resident, for those who look often while something is measured:
+    the files stay open, so that a look costs a few system calls."""
+
+    def __init__(self, pids: list[int]) -> None:
+        self._stat = _kept(PROC / "stat")
+        self._memory = [_kept(PROC / str(pid) / "statm") for pid in pids]
+
+    def busy_per_core(self) -> dict[int, float]:
+        """CPU seconds since boot."""
+        return busy_per_core_of(_read_again(self._stat))
+
+    def resident_bytes(self) -> int:
+        return sum(_resident_pages(_read_again(file)) for file in self._memory) * PAGE_BYTES
+
+    def close(self) -> None:
+        for file in (self._stat, *self._memory):
+            if file is not None:
+                os.close(file)
 
 
 def machine_time() -> MachineTime:
@@ -132,7 +151,8 @@ def busy_per_core() -> dict[int, float]:
 
 def busy_per_core_of(text: str) -> dict[int, float]:
     found = {}
-    for line in text.splitlines():
+    # The cores come first; a line with a number for each interrupt of the machine follows.
+    for line in text.partition("intr")[0].splitlines():
         name = line.split(" ", 1)[0]
         if name.startswith("cpu") and name[3:].isdigit():
             found[int(name[3:])] = _cpu_time(line).busy
@@ -157,6 +177,25 @@ def _stat_fields(pid: int) -> list[str]:
     """From field 3 of stat(5) on: what stands before may hold blanks."""
     text = _read(PROC / str(pid) / "stat")
     return text.rpartition(")")[2].split() if text else []
+
+
+def _resident_pages(statm: str) -> int:
+    fields = statm.split()
+    return int(fields[1]) if fields else 0
+
+
+def _kept(path: Path) -> int | None:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def _read_again(file: int | None) -> str:
+    try:
+        return os.pread(file, KEPT_BYTES_MAX, 0).decode() if file is not None else ""
+    except ProcessLookupError:
+        return ""
 
 
 def _read(path: Path) -> str:
