@@ -350,3 +350,19 @@ def test_worker_that_was_started_anew_is_asked_where_it_listens_now(directory: P
         assert [row["restarts"] for row in rows] == [1, 0]
         assert rows[1]["pid"] == first[1]["pid"]
     assert not path.exists()
+
+
+def test_workers_that_do_not_answer_are_waited_for_together(directory: Path) -> None:
+    path = directory / "stats"
+    with served(path, "--mode", "process", "--shards", "4"):
+        pids = {row["shard"]: row["pid"] for row in read_answer(str(path))["shards"]}
+        stopped = [pids[number] for number in (0, 1, 3)]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            # One after another they would take longer than the reader's patience.
+            rows = read_answer(str(path))["shards"]
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+        assert [(row["shard"], row["pid"]) for row in rows] == [(2, pids[2])]

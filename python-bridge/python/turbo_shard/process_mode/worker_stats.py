@@ -57,7 +57,7 @@ class WorkerStats:
 
         def answer() -> Mapping[str, Any]:
             return merge(
-                [answer_of(path) for path in paths()],
+                answers_of(paths()),
                 mode="process",
                 engine=self.engine,
                 uptime_us=(time.monotonic_ns() - self.started_ns) // 1000,
@@ -76,6 +76,15 @@ def private_folder() -> Path:
             "set TMPDIR to a shorter path"
         )
     return folder
+
+
+def answers_of(paths: Sequence[str | None]) -> list[Answer | None]:
+    """All are asked at once: several that are busy must not take longer than whoever asks us waits."""
+    # Only for those who ask for figures: a supervisor has little else in memory.
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max_workers=max(1, len(paths))) as askers:
+        return list(askers.map(answer_of, paths))
 
 
 def answer_of(path: str | None) -> Answer | None:
