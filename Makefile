@@ -110,8 +110,8 @@ bench-smoke: build ## are the goals met here? two minutes, every body checked (B
 	$(PYTHON_VENV) bench/smoke.py $(BENCH_ARGS)
 
 .PHONY: bench-engines
-bench-engines: build ## which engine is the fastest here, with spread; four minutes
-	$(PYTHON_VENV) bench/run.py --name engines --only engines engines-half-load $(BENCH_ARGS)
+bench-engines: build ## which engine is the fastest here, and what balance brings, with spread; seven minutes
+	$(PYTHON_VENV) bench/run.py --name engines --only engines engines-half-load engines-few-connections $(BENCH_ARGS)
 
 .PHONY: bench-frameworks
 bench-frameworks: build ## ASGI, WSGI, WebSocket and FastAPI against granian and uvicorn; six minutes

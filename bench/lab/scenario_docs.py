@@ -56,7 +56,7 @@ def hidden(scenario: ScenarioResult) -> list[str]:
     pairs: dict[tuple[str, str], list[str]] = {}
     for one in scenario.comparisons:
         if not one.shown:
-            name = one.metric.removesuffix("_us").replace("_", " ")
+            name = one.metric.removesuffix("_us").replace("99_9", "99.9").replace("_", " ")
             pairs.setdefault((one.arm, one.baseline), []).append(name)
     return [
         f"no difference shown between {labels[arm]} and {labels[baseline]} in {', '.join(names)}"

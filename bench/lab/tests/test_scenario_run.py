@@ -175,6 +175,11 @@ def test_the_docs_have_a_table_for_each_scenario() -> None:
     assert "no difference shown between shard mode and steal mode in p50, p99" in text
 
 
+def test_the_docs_name_a_metric_as_people_do() -> None:
+    one = measured(replace(SHIPPED["engines-half-load"], arms=("shard", "steal")))
+    assert "p50, p99, p99.9" in documentation(results_of(one))
+
+
 def results_of(one: ScenarioRun) -> Results:
     return Results(
         name="scenarios",
