@@ -8,10 +8,10 @@
 use std::io;
 use std::mem::ManuallyDrop;
 use std::net::TcpStream;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
-use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
+use io_uring::types::{CancelBuilder, Fixed, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 
 use crate::transport::LOT_MAX;
@@ -130,15 +130,22 @@ impl Operations {
         });
     }
 
-    /// Gives the ring to this thread, which alone may use it from now on.
+    /// Gives the ring to this thread, which alone may use it from now on. All connections have been added.
     pub(crate) fn begin(&mut self) -> io::Result<()> {
-        self.ring.submitter().register_enable_rings()
+        let sockets = &self.memory.sockets;
+        let files: Vec<RawFd> = sockets
+            .iter()
+            .map(|socket| socket.stream.as_raw_fd())
+            .collect();
+        let submitter = self.ring.submitter();
+        submitter.register_enable_rings()?;
+        // Looked up once, and not for each operation.
+        submitter.register_files(&files)
     }
 
     /// Receives all that comes on a connection, until a completion says that it does not go on.
     pub(crate) fn receive(&mut self, lane: usize) -> io::Result<()> {
-        let fd = Fd(self.memory.sockets[lane].stream.as_raw_fd());
-        let entry = opcode::RecvMulti::new(fd, GROUP).build();
+        let entry = opcode::RecvMulti::new(Fixed(lane as u32), GROUP).build();
         self.push(entry, Kind::Receive, lane as u32)
     }
 
@@ -213,12 +220,12 @@ impl Operations {
     }
 
     fn push_send(&mut self, lane: usize) -> io::Result<()> {
-        let Socket { stream, outgoing } = &mut self.memory.sockets[lane];
+        let outgoing = &mut self.memory.sockets[lane].outgoing;
         outgoing.is_busy = true;
         let unsent = &outgoing.bytes[outgoing.sent..];
         let len = u32::try_from(unsent.len()).unwrap_or(u32::MAX);
         // What the socket has no room for is not waited for: that much of it was sent is told at once.
-        let entry = opcode::Send::new(Fd(stream.as_raw_fd()), unsent.as_ptr(), len)
+        let entry = opcode::Send::new(Fixed(lane as u32), unsent.as_ptr(), len)
             .flags(libc::MSG_NOSIGNAL)
             .build();
         self.push(entry, Kind::Send, lane as u32)
