@@ -89,6 +89,9 @@ impl Epoll {
             if event.is_writable() {
                 self.links[token.0].flush()?;
             }
+            if event.is_read_closed() {
+                self.links[token.0].expect_end();
+            }
             if event.is_readable() || event.is_read_closed() {
                 ready.push(token.0);
             }

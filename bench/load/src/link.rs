@@ -43,7 +43,7 @@ pub fn connect(
 /// What a read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
-    /// So many bytes; the socket may have more.
+    /// So many bytes; the socket may have more, or the end.
     Full(usize),
     /// So many bytes, maybe none, and the socket has no more.
     Emptied(usize),
@@ -56,6 +56,8 @@ pub struct Link<S> {
     /// What is being sent, from `written` on.
     sending: Vec<u8>,
     written: usize,
+    /// The peer sends no more than what it has sent.
+    ends: bool,
 }
 
 impl<S: Read + Write> Link<S> {
@@ -66,6 +68,7 @@ impl<S: Read + Write> Link<S> {
             flow: Flow::new(),
             sending: Vec::new(),
             written: 0,
+            ends: false,
         }
     }
 
@@ -82,6 +85,11 @@ impl<S: Read + Write> Link<S> {
     /// The same, to put more; [`Link::flush`] sends it.
     pub fn flow_mut(&mut self) -> &mut Flow {
         &mut self.flow
+    }
+
+    /// Notes that the end is what follows the bytes that are there. Nobody tells of it again.
+    pub fn expect_end(&mut self) {
+        self.ends = true;
     }
 
     /// Sends what was put, or as much of it as the socket takes.
@@ -121,7 +129,8 @@ impl<S: Read + Write> Link<S> {
         }
     }
 
-    /// Reads once, as much as there is room for in `scratch`. A read that does not fill it has emptied the socket.
+    /// Reads once, as much as there is room for in `scratch`. A read that does not fill it has emptied the socket, unless
+    /// there is an end to be read.
     pub fn receive_some(
         &mut self,
         checker: &mut Checker<'_>,
@@ -137,7 +146,7 @@ impl<S: Read + Write> Link<S> {
                         // A ping is owed its pong.
                         self.flush()?;
                     }
-                    return Ok(if count < scratch.len() {
+                    return Ok(if count < scratch.len() && !self.ends {
                         Received::Emptied(count)
                     } else {
                         Received::Full(count)

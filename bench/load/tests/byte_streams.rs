@@ -163,11 +163,15 @@ fn half_and_gone(mut stream: TcpStream) -> std::io::Result<()> {
     stream.write_all(&answer.as_bytes()[..answer.len() / 2])
 }
 
+/// At once, and not when the rest is overdue.
 fn half_an_answer_breaks_the_run() {
     let (status, report) = run(serve_raw(half_and_gone), &[&USERS, &SHORT]);
     assert_eq!(status, Some(4), "{report}");
     let message = report["message"].as_str().unwrap();
-    assert!(message.contains("closed a connection that waited for GET /users/"));
+    assert!(
+        message.contains("closed a connection that waited for GET /users/"),
+        "{message}"
+    );
 }
 
 /// An answer to what was not asked.

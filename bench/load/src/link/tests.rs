@@ -208,6 +208,15 @@ fn the_end_of_the_connection_breaks_the_run() {
 }
 
 #[test]
+fn an_end_that_came_with_half_an_answer_is_read_with_it() {
+    let (plan, whole) = (plan(), answer("n=7"));
+    let mut link = asked(&plan, &[&whole[..9], b""]);
+    link.expect_end();
+    let failure = received(&mut link, &mut Checker::new([&plan])).unwrap_err();
+    assert!(matches!(failure, Failure::Broken(text) if text.contains("closed a connection")));
+}
+
+#[test]
 fn pipelined_answers_come_in_order_wherever_they_are_cut() {
     let plan = plan();
     let whole = [answer("n=7"), answer("n=8"), answer("n=9")].concat();

@@ -13,6 +13,7 @@ use crate::ways;
 /// What a server does with the request number `count` (from 0), given its line and body.
 type Answerer = dyn Fn(usize, &str, &str) -> Action + Send + Sync;
 
+#[allow(dead_code, reason = "not each of the test programs has a use for all")]
 pub(crate) enum Action {
     Answer(u16, String),
     Close,
