@@ -182,7 +182,8 @@ impl Operations {
     /// Hands over what was pushed and waits until something is completed, no longer than `timeout`, and not at all if that is
     /// zero. Whether there was anything to do.
     pub(crate) fn enter(&mut self, timeout: Duration) -> io::Result<bool> {
-        let pushed = std::mem::take(&mut self.lot);
+        self.lot = 0;
+        let pushed = self.ring.submission().len();
         if timeout.is_zero() {
             // SAFETY: no argument goes along.
             let entered = unsafe {
