@@ -222,3 +222,6 @@ pub fn explain(error: &io::Error) -> String {
         _ => format!("a ring could not be made: {error}"),
     }
 }
+
+#[cfg(test)]
+mod tests;
