@@ -23,10 +23,7 @@ fn question(number: u64) -> Question {
 
 #[test]
 fn what_is_put_during_a_send_goes_out_behind_it() {
-    let Ok(mut uring) = Uring::new(1) else {
-        // This machine has no rings.
-        return;
-    };
+    let mut uring = Uring::new(1).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     uring.add(TcpStream::connect(address).unwrap());

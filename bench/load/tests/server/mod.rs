@@ -96,7 +96,7 @@ pub(crate) const SHORT: [&str; 6] = [
     "--connections",
     "4",
     "--seconds",
-    "0.2",
+    "0.4",
     "--warm-up-seconds",
     "0.05",
 ];

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 
 use serde_json::Value;
-use turbo_load::uring::{Uring, explain};
 
 thread_local! {
     static WAY: Cell<Option<&'static str>> = const { Cell::new(None) };
@@ -23,12 +22,6 @@ macro_rules! both_ways {
 pub(crate) use both_ways;
 
 pub(crate) fn over(way: &'static str, test: fn()) {
-    if way == "uring"
-        && let Err(error) = Uring::new(1)
-    {
-        eprintln!("not tested over io_uring: {}", explain(&error));
-        return;
-    }
     WAY.set(Some(way));
     test();
 }
