@@ -56,6 +56,20 @@ def test_what_was_written_is_read_back(found: Results, tmp_path: Path) -> None:
     assert found.scenarios[0].cores == [0, 1]
 
 
+def test_runs_of_before_the_generator_had_a_choice_were_over_epoll(
+    found: Results, tmp_path: Path
+) -> None:
+    file, text = tmp_path / "results.json", results.as_text(found)
+    found.scenarios[0].arms[0].runs[0].generator_io = "uring"
+    assert '"generator_io":"uring"' in results.as_text(found)
+    stored = json.loads(text)
+    for run in stored["scenarios"][0]["arms"][0]["runs"]:
+        del run["generator_io"]
+    file.write_text(json.dumps(stored))
+    runs = results.read(file).scenarios[0].arms[0].runs
+    assert {run.generator_io for run in runs} == {"epoll"}
+
+
 @pytest.mark.parametrize("schema", [2, None, "1"])
 def test_another_schema_is_refused(found: Results, schema: object) -> None:
     with pytest.raises(ResultsError, match="schema"):

@@ -45,6 +45,8 @@ From where.
                              every connection reads its answers no faster
   --answer-timeout-seconds S silence that breaks the run [10]
   --threads N                share the connections [1]
+  --io KIND                  how bytes are moved. uring: requests and answers in lots, by io_uring (Linux 6.1); epoll: a
+                             read and a write for each; auto: uring where it can be used [auto]
   --cpu LIST                 cores for the threads, such as 2,3. Threads with a core each wait actively for the last 50 µs
                              before a request is due
 

@@ -10,7 +10,8 @@ use socket2::SockRef;
 use crate::checker::Checker;
 use crate::exchange::Exchange;
 use crate::failure::Failure;
-use crate::link::{Link, Question, READ_BYTES_MAX, connect};
+use crate::flow::Question;
+use crate::link::{Link, READ_BYTES_MAX, connect};
 use crate::request::Numbers;
 
 /// Connections from one source address; the kernel has some 28,000 ports for each, those just closed among them.
@@ -118,7 +119,7 @@ fn ask_once(
         number,
         since: Instant::now(),
     };
-    link.put(&plan.exchange, question);
+    link.flow_mut().put(&plan.exchange, question);
     link.flush()?;
     // A read times out as if the socket were empty. A server that sends byte by byte ends at the size limits.
     let (mut answers, mut received) = (Vec::new(), 0);
@@ -127,7 +128,7 @@ fn ask_once(
         if !answers.is_empty() {
             return Ok(link.into_stream());
         }
-        let now = link.bytes_received();
+        let now = link.flow().bytes_received();
         if now == received {
             let line = plan.exchange.line(number);
             return Err(Failure::Broken(format!(

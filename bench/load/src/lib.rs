@@ -2,7 +2,7 @@
 //! does, and says so when it was itself what was slow.
 //!
 //! What is sent and what must come back ([`template`], [`request`], [`answer`], [`websocket`], [`mix`]) knows no sockets.
-//! A [`worker`] is one thread with its connections; [`closed_loop`] and [`open_loop`] say when it sends, and know nothing of
+//! A [`worker`] is one thread with its connections, whose bytes a [`transport`] moves ([`epoll`] or [`uring`]); [`closed_loop`] and [`open_loop`] say when it sends, and know nothing of
 //! options or output. [`arrivals`] is the open loop's schedule. [`bottleneck`] decides whether latencies may be reported.
 //!
 //! # What the figures mean
@@ -17,7 +17,7 @@
 //! The generator's own delays are told apart from the server's: `send_lag_us` is the time from when a request was due *and*
 //! a connection free until it was sent. If that is too large a part of the latency, or a thread had no time left, no
 //! latency is reported at all. The bounds stand in [`bottleneck`].
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod alarm;
 pub mod answer;
@@ -27,8 +27,10 @@ pub mod checker;
 pub mod closed_loop;
 pub mod command;
 pub mod difference;
+pub mod epoll;
 pub mod exchange;
 pub mod failure;
+pub mod flow;
 pub mod handshake;
 pub mod help;
 pub mod idle;
@@ -47,5 +49,11 @@ pub mod request;
 pub mod slow_reading;
 pub mod tally;
 pub mod template;
+pub mod transport;
+pub mod uring;
+#[allow(unsafe_code)]
+mod uring_buffers;
+#[allow(unsafe_code)]
+mod uring_operations;
 pub mod websocket;
 pub mod worker;

@@ -8,10 +8,10 @@ use crate::closed_loop;
 use crate::failure::Failure;
 use crate::idle::{HeldConnections, IdlePlan};
 use crate::open_loop;
-use crate::phases::Phases;
 use crate::plan::{LoadPlan, Pacing};
 use crate::process;
 use crate::tally::Tally;
+use crate::transport::Transport;
 use crate::worker::Worker;
 
 /// Time for all threads to be there when the run begins.
@@ -22,8 +22,12 @@ pub fn run(plan: &LoadPlan) -> Result<Tally, Failure> {
     process::allow_files(plan.connections + plan.idle_connections + plan.threads * 2)?;
     let mut idle = hold_idle(plan)?;
     let failure = OnceLock::new();
-    let workers = (0..plan.threads)
-        .map(|index| Worker::open(plan, index, &failure))
+    let transports = Transport::for_threads(plan)?;
+    let io = transports[0].io();
+    let workers = transports
+        .into_iter()
+        .enumerate()
+        .map(|(index, transport)| Worker::open(plan, index, transport, &failure))
         .collect::<Result<Vec<_>, _>>()?;
     let start = Instant::now() + START_DELAY;
     let tallies: Vec<Option<Tally>> = thread::scope(|scope| {
@@ -47,7 +51,9 @@ pub fn run(plan: &LoadPlan) -> Result<Tally, Failure> {
         idle.ask_again()
             .map_err(|failure| failure.in_context("after the load, on an idle connection"))?;
     }
-    sum(plan, start, &tallies)
+    let mut all = sum(plan, start, &tallies)?;
+    all.io = io;
+    Ok(all)
 }
 
 fn hold_idle(plan: &LoadPlan) -> Result<Option<HeldConnections>, Failure> {
@@ -76,7 +82,7 @@ fn run_worker(
         if !plan.cores.is_empty() {
             process::pin(&[plan.cores[index % plan.cores.len()]])?;
         }
-        worker.phases = Phases::new(start, plan.warm_up, plan.measured);
+        worker.begin(start)?;
         thread::sleep(start.saturating_duration_since(Instant::now()));
         match plan.pacing {
             Pacing::Closed { pipeline } => closed_loop::run(&mut worker, pipeline),

@@ -27,6 +27,7 @@ pub fn run(worker: &mut Worker<'_>, arrivals: Arrivals, start: Instant) -> Resul
         due: arrivals,
         next: None,
         start,
+        departing: Vec::new(),
         tally: OpenTally::new(),
     };
     open_loop.advance();
@@ -55,6 +56,8 @@ struct OpenLoop {
     /// When the next request is due, if there is another.
     next: Option<Instant>,
     start: Instant,
+    /// From when on each request that was put, and is not yet known to be sent, could have been sent.
+    departing: Vec<Instant>,
     tally: OpenTally,
 }
 
@@ -76,15 +79,30 @@ impl OpenLoop {
             if due >= worker.phases.from {
                 self.tally.due += 1;
                 self.tally.waited += u64::from(free_since > due);
-                let able_since = due.max(free_since);
-                let lag = now.saturating_duration_since(able_since);
-                self.tally
-                    .send_lag_ns
-                    .saturating_record(lag.as_nanos() as u64);
+                self.departing.push(due.max(free_since));
             }
             worker.put(lane, due, now);
             worker.flush(lane)?;
             self.advance();
+            if self.departing.len() >= worker.lot_max() {
+                self.depart(worker)?;
+            }
+        }
+        self.depart(worker)
+    }
+
+    /// Lets go what was put. It is sent when the kernel has all of it, and no request earlier than that.
+    fn depart(&mut self, worker: &mut Worker<'_>) -> Result<(), Failure> {
+        worker.hand_over()?;
+        if self.departing.is_empty() {
+            return Ok(());
+        }
+        let sent = Instant::now();
+        for able_since in self.departing.drain(..) {
+            let lag = sent.saturating_duration_since(able_since);
+            self.tally
+                .send_lag_ns
+                .saturating_record(lag.as_nanos() as u64);
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::arrivals::Spacing;
 use crate::request::Numbers;
 use crate::template::Template;
+use crate::transport::IoChoice;
 use crate::websocket::Opcode;
 
 /// Longest of any time that can be asked for.
@@ -124,6 +125,16 @@ pub fn rate(value: &str) -> Result<f64, String> {
         .ok()
         .filter(|rate| (RATE_MIN..=RATE_MAX).contains(rate));
     number.ok_or_else(|| format!("{value:?} is not a rate from {RATE_MIN} to {RATE_MAX}"))
+}
+
+/// How bytes are moved.
+pub fn io(value: &str) -> Result<IoChoice, String> {
+    match value {
+        "auto" => Ok(IoChoice::Auto),
+        "uring" => Ok(IoChoice::Uring),
+        "epoll" => Ok(IoChoice::Epoll),
+        _ => Err(format!("{value:?} is none of auto, uring and epoll")),
+    }
 }
 
 /// How arrivals are spaced.

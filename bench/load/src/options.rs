@@ -15,12 +15,13 @@ use crate::idle::{self, IdlePlan};
 use crate::mix::{Mix, Route};
 use crate::mix_file;
 use crate::option_values::{
-    ECHO_BYTES_MIN, cores, header, loopback, method, numbers, opcode, rate, request_target,
+    ECHO_BYTES_MIN, cores, header, io, loopback, method, numbers, opcode, rate, request_target,
     seconds, spacing, text_or_file, within,
 };
 use crate::plan::{LoadPlan, Pacing};
 use crate::request::{ExpectedBody, Numbers, RequestParts, RequestPlan};
 use crate::template::{ALL_BYTES, Template};
+use crate::transport::IoChoice;
 use crate::websocket::{MessagePlan, Opcode};
 
 /// Most connections under load from one source address.
@@ -78,6 +79,7 @@ struct Given {
     connections: usize,
     idle_connections: usize,
     slow_read_bytes_per_second: Option<u64>,
+    io: IoChoice,
     threads: usize,
     cores: Vec<usize>,
     measured: Duration,
@@ -114,6 +116,7 @@ impl Given {
             connections: 32,
             idle_connections: 0,
             slow_read_bytes_per_second: None,
+            io: IoChoice::Auto,
             threads: 1,
             cores: Vec::new(),
             measured: Duration::from_secs(2),
@@ -155,6 +158,11 @@ impl Given {
                 "--threads: each thread needs one of the --connections",
             ));
         }
+        if self.io == IoChoice::Uring && self.slow_read_bytes_per_second.is_some() {
+            return Err(usage(
+                "--io uring reads whatever comes; a slow reader needs --io epoll, or none of the two",
+            ));
+        }
         let pacing = self.pacing()?;
         Ok(Job::Load(LoadPlan {
             target,
@@ -165,6 +173,7 @@ impl Given {
             connections: self.connections,
             idle_connections: self.idle_connections,
             slow_read_bytes_per_second: self.slow_read_bytes_per_second,
+            io: self.io,
             threads: self.threads,
             cores: self.cores,
             warm_up: self.warm_up,
@@ -338,6 +347,7 @@ fn set(given: &mut Given, name: &str, value: &str) -> Result<(), String> {
         "slow-read-bytes-per-second" => {
             given.slow_read_bytes_per_second = Some(within(value, 1, u64::from(u32::MAX))?)
         }
+        "io" => given.io = io(value)?,
         "threads" => given.threads = count(1, THREADS_MAX)?,
         "cpu" => given.cores = cores(value)?,
         "seconds" => given.measured = seconds(value)?,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::arrivals::Schedule;
 use crate::mix::Mix;
 use crate::request::Numbers;
+use crate::transport::IoChoice;
 
 /// When requests are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,6 +40,8 @@ pub struct LoadPlan {
     pub idle_connections: usize,
     /// How fast every connection reads at most.
     pub slow_read_bytes_per_second: Option<u64>,
+    /// How bytes are moved.
+    pub io: IoChoice,
     /// Threads that share the connections; not more than these.
     pub threads: usize,
     /// The cores of the threads, in turn. None leaves the threads to the kernel.
@@ -82,6 +85,7 @@ pub(crate) mod tests {
             connections: threads,
             idle_connections: 0,
             slow_read_bytes_per_second: None,
+            io: IoChoice::Auto,
             threads,
             cores: Vec::new(),
             warm_up: Duration::ZERO,

@@ -10,6 +10,7 @@ use crate::bottleneck::{CPU_SHARE_MAX, refusal};
 use crate::failure::Failure;
 use crate::plan::{LoadPlan, Pacing};
 use crate::tally::Tally;
+use crate::transport::Io;
 
 /// Digits after which percentiles are no longer told apart: 99.9999.
 const NINES_MAX: i32 = 6;
@@ -34,6 +35,8 @@ pub struct LoadReport {
     pub pipeline: usize,
     /// Threads of the generator.
     pub threads: usize,
+    /// How the generator moved bytes: `uring` or `epoll`.
+    pub io: Io,
     /// Seed of arrivals and choices.
     pub seed: u64,
     /// Seconds before counting.
@@ -171,6 +174,7 @@ impl LoadReport {
             idle_connections: plan.idle_connections,
             pipeline,
             threads: plan.threads,
+            io: tally.io,
             seed: plan.seed,
             warm_up_seconds: plan.warm_up.as_secs_f64(),
             seconds,

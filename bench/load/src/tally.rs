@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use crate::transport::Io;
+
 /// Three significant digits from 1 µs up to this; an answer that takes longer fails the run first.
 const LATENCY_NS_MAX: u64 = 7_200_000_000_000;
 
@@ -35,6 +37,8 @@ pub struct Tally {
     pub wanted_share: f64,
     /// CPU time of all threads within the measured time, waiting actively included.
     pub cpu_time: Duration,
+    /// How bytes were moved.
+    pub io: Io,
     /// What only an open loop knows.
     pub open: Option<OpenTally>,
 }
@@ -93,6 +97,7 @@ impl Tally {
             cpu_share: 0.0,
             wanted_share: 0.0,
             cpu_time: Duration::ZERO,
+            io: Io::default(),
             open: None,
         }
     }

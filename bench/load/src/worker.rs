@@ -1,34 +1,30 @@
 //! One thread's connections, what is in flight on them and what has come back. Knows how to send, to wait and to check, and
 //! not when something has to be sent: that is for [`closed_loop`](crate::closed_loop) and [`open_loop`](crate::open_loop).
 
+use std::net::TcpStream;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
-
-use crate::alarm::Alarm;
 use crate::arrivals::thread_rng;
 use crate::checker::Checker;
 use crate::exchange::Exchange;
 use crate::failure::Failure;
+use crate::flow::{Answered, Question};
 use crate::handshake;
-use crate::link::{Answered, Link, Question, READ_BYTES_MAX, Received, connect};
+use crate::link::{Received, connect};
 use crate::mix::Chooser;
 use crate::phases::Phases;
 use crate::plan::{LoadPlan, Pacing};
 use crate::slow_reading::{RECEIVE_BUFFER_BYTES, SlowReading};
 use crate::tally::Tally;
+use crate::transport::Transport;
 
-/// Events taken from the kernel at once.
-const EVENTS_MAX: usize = 1024;
 /// How often a thread looks for answers that are overdue, if nothing else wakes it.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 /// A thread with a core of its own waits actively for the last bit before a request is due: being woken takes that long.
 const SPIN: Duration = Duration::from_micros(50);
-/// An empty look into epoll takes less than this; if one took longer, the thread was not on its core meanwhile.
+/// An empty look into epoll or a ring takes less than this; if one took longer, the thread was not on its core meanwhile.
 const LOOK_MAX: Duration = Duration::from_micros(10);
-const ALARM: Token = Token(usize::MAX);
 /// Chance for the choice of routes is not that for the arrivals: a mix does not change when requests are due.
 const CHOICE_SEED: u64 = 0xC401_CE00;
 
@@ -41,17 +37,15 @@ pub struct Worker<'a> {
     pub phases: Phases,
     /// What has come back so far.
     pub tally: Tally,
-    poll: Poll,
-    events: Events,
-    alarm: Alarm,
-    lanes: Vec<Lane>,
+    transport: Transport,
+    /// By connection: when something was last heard on it, or the first of what is in flight was asked.
+    silent_since: Vec<Instant>,
     /// Lanes to read from, and what was read from one of them.
     ready: Vec<usize>,
     answers: Vec<Answered>,
     slow: Option<SlowReading>,
     checker: Checker<'a>,
     chooser: Chooser,
-    scratch: Box<[u8]>,
     number: u64,
     requests_left: u64,
     in_flight: usize,
@@ -62,31 +56,26 @@ pub struct Worker<'a> {
     failure: &'a OnceLock<Failure>,
 }
 
-struct Lane {
-    link: Link<TcpStream>,
-    /// When something was last heard on it, or the first of what is in flight was asked.
-    silent_since: Instant,
-}
-
 impl<'a> Worker<'a> {
     /// Opens the connections of the thread with this place.
     pub fn open(
         plan: &'a LoadPlan,
         index: usize,
+        mut transport: Transport,
         failure: &'a OnceLock<Failure>,
     ) -> Result<Worker<'a>, Failure> {
-        let poll = Poll::new().map_err(|error| Failure::io("epoll is not available", &error))?;
-        let alarm = Alarm::new(&poll, ALARM)?;
         let now = Instant::now();
-        let mut lanes = Vec::new();
-        for connection in plan.part(index, plan.connections as u64) {
-            let stream = open_stream(plan, &poll, Token(lanes.len())).map_err(|failure| {
-                failure.in_context(format_args!("connection {connection} to {}", plan.target))
-            })?;
-            lanes.push(Lane {
-                link: Link::new(stream),
-                silent_since: now,
-            });
+        let connections = plan.part(index, plan.connections as u64);
+        let silent_since = vec![now; connections.clone().count()];
+        for connection in connections {
+            open_stream(plan)
+                .and_then(|stream| {
+                    let added = transport.add(stream);
+                    added.map_err(|error| Failure::io("cannot be watched", &error))
+                })
+                .map_err(|failure| {
+                    failure.in_context(format_args!("connection {connection} to {}", plan.target))
+                })?;
         }
         let requests = plan.part(index, plan.requests_max);
         Ok(Worker {
@@ -94,18 +83,15 @@ impl<'a> Worker<'a> {
             index,
             phases: Phases::new(now, plan.warm_up, plan.measured),
             tally: Tally::new(plan.mix.routes().len()),
-            poll,
-            events: Events::with_capacity(EVENTS_MAX),
-            alarm,
-            ready: Vec::with_capacity(EVENTS_MAX),
+            transport,
+            ready: Vec::with_capacity(silent_since.len()),
             answers: Vec::new(),
             slow: plan
                 .slow_read_bytes_per_second
-                .map(|bytes| SlowReading::new(bytes, lanes.len(), now)),
-            lanes,
+                .map(|bytes| SlowReading::new(bytes, silent_since.len(), now)),
+            silent_since,
             checker: Checker::new(plan.mix.exchanges()),
             chooser: plan.mix.chooser(thread_rng(plan.seed ^ CHOICE_SEED, index)),
-            scratch: vec![0; READ_BYTES_MAX].into(),
             number: plan.numbers.part(index, plan.threads),
             requests_left: requests.end - requests.start,
             in_flight: 0,
@@ -116,9 +102,15 @@ impl<'a> Worker<'a> {
         })
     }
 
+    /// Begins to measure time that starts at `start`, on the thread that goes on with it.
+    pub fn begin(&mut self, start: Instant) -> Result<(), Failure> {
+        self.phases = Phases::new(start, self.plan.warm_up, self.plan.measured);
+        self.transport.begin()
+    }
+
     /// How many connections there are.
     pub fn connections(&self) -> usize {
-        self.lanes.len()
+        self.silent_since.len()
     }
 
     /// How many answers are awaited.
@@ -139,25 +131,35 @@ impl<'a> Worker<'a> {
     /// Puts the next request on a connection; [`Worker::flush`] sends it. Its latency begins at `since`.
     pub fn put(&mut self, lane: usize, since: Instant, now: Instant) {
         let route = self.chooser.choose();
-        let lane = &mut self.lanes[lane];
-        if lane.link.awaited().is_none() {
-            lane.silent_since = now;
+        let flow = self.transport.flow_mut(lane);
+        if flow.awaited().is_none() {
+            self.silent_since[lane] = now;
         }
         let question = Question {
             route,
             number: self.number,
             since,
         };
-        lane.link
-            .put(&self.plan.mix.routes()[route].exchange, question);
+        flow.put(&self.plan.mix.routes()[route].exchange, question);
         self.number = self.plan.numbers.after(self.number);
         self.requests_left -= 1;
         self.in_flight += 1;
     }
 
-    /// Sends what was put on a connection.
+    /// Sends what was put on a connection: at once, or in a lot with others, and then no later than at the next
+    /// [`Worker::hand_over`] or [`Worker::wait`].
     pub fn flush(&mut self, lane: usize) -> Result<(), Failure> {
-        self.lanes[lane].link.flush()
+        self.transport.flush(lane)
+    }
+
+    /// How many requests are sent together at most.
+    pub fn lot_max(&self) -> usize {
+        self.transport.lot_max()
+    }
+
+    /// Sends what still waits for a full lot.
+    pub fn hand_over(&mut self) -> Result<(), Failure> {
+        self.transport.hand_over()
     }
 
     /// Waits for something to read, until `until` at the latest, and not at all if that is past. The connections that can
@@ -171,18 +173,11 @@ impl<'a> Worker<'a> {
         let spin = if self.spins { SPIN } else { Duration::ZERO };
         let timeout = match until.map(|until| until.saturating_duration_since(now)) {
             Some(left) if left <= spin => Duration::ZERO,
-            Some(left) if left < WATCH_INTERVAL => {
-                self.alarm.set(now + (left - spin), now)?;
-                WATCH_INTERVAL
-            }
-            _ => WATCH_INTERVAL,
+            Some(left) => WATCH_INTERVAL.min(left - spin),
+            None => WATCH_INTERVAL,
         };
-        match self.poll.poll(&mut self.events, Some(timeout)) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(()),
-            Err(error) => return Err(Failure::io("epoll failed", &error)),
-        }
-        if self.events.is_empty() && timeout.is_zero() && until.is_some_and(|until| until > now) {
+        let was_busy = self.transport.wait(timeout, now, &mut self.ready)?;
+        if !was_busy && timeout.is_zero() && until.is_some_and(|until| until > now) {
             let looked = now.elapsed();
             self.spun += if looked < LOOK_MAX {
                 looked
@@ -190,26 +185,10 @@ impl<'a> Worker<'a> {
                 Duration::ZERO
             };
         }
-        self.sort_events()
-    }
-
-    fn sort_events(&mut self) -> Result<(), Failure> {
-        for event in &self.events {
-            let token = event.token();
-            if token == ALARM {
-                continue;
-            }
-            if event.is_writable() {
-                self.lanes[token.0].link.flush()?;
-            }
-            if event.is_readable() || event.is_read_closed() {
-                match &mut self.slow {
-                    Some(slow) => slow.add(token.0),
-                    None => self.ready.push(token.0),
-                }
-            }
-        }
         if let Some(slow) = &mut self.slow {
+            for lane in self.ready.drain(..) {
+                slow.add(lane);
+            }
             let now = Instant::now();
             if now < self.phases.until {
                 slow.take_turn(now, &mut self.ready);
@@ -234,28 +213,24 @@ impl<'a> Worker<'a> {
 
     /// Reads from a connection, and checks and counts what came. How many answers that were, and when.
     pub fn receive(&mut self, index: usize) -> Result<(usize, Instant), Failure> {
-        let lane = &mut self.lanes[index];
-        let heard = match &mut self.slow {
-            Some(slow) if Instant::now() < self.phases.until => {
-                let room = slow.bytes_per_turn().min(READ_BYTES_MAX);
-                let scratch = &mut self.scratch[..room];
+        let (checker, answers) = (&mut self.checker, &mut self.answers);
+        let heard = match (&mut self.slow, &mut self.transport) {
+            (Some(slow), Transport::Epoll(epoll)) if Instant::now() < self.phases.until => {
                 let received =
-                    lane.link
-                        .receive_some(&mut self.checker, scratch, &mut self.answers)?;
+                    epoll.receive_some(index, slow.bytes_per_turn(), checker, answers)?;
                 if let Received::Full(_) = received {
                     slow.add(index);
                 }
                 received != Received::Emptied(0)
             }
-            _ => {
-                lane.link
-                    .receive(&mut self.checker, &mut self.scratch, &mut self.answers)?;
-                !self.answers.is_empty()
+            (_, transport) => {
+                transport.receive(index, checker, answers)?;
+                !answers.is_empty()
             }
         };
         let now = Instant::now();
         if heard {
-            lane.silent_since = now;
+            self.silent_since[index] = now;
         }
         let count = self.answers.len();
         if count > 0 {
@@ -311,9 +286,9 @@ impl<'a> Worker<'a> {
             return Err(failure.clone());
         }
         let timeout = self.plan.answer_timeout;
-        for lane in &self.lanes {
-            if let Some(question) = lane.link.awaited()
-                && now.saturating_duration_since(lane.silent_since) > timeout
+        for (lane, since) in self.silent_since.iter().enumerate() {
+            if let Some(question) = self.transport.flow(lane).awaited()
+                && now.saturating_duration_since(*since) > timeout
             {
                 let line = self.checker.line(question.route, question.number);
                 return Err(Failure::Broken(format!(
@@ -336,7 +311,7 @@ impl<'a> Worker<'a> {
     }
 }
 
-fn open_stream(plan: &LoadPlan, poll: &Poll, token: Token) -> Result<TcpStream, Failure> {
+fn open_stream(plan: &LoadPlan) -> Result<TcpStream, Failure> {
     let timeout = plan.answer_timeout;
     let receive_buffer = plan
         .slow_read_bytes_per_second
@@ -346,14 +321,5 @@ fn open_stream(plan: &LoadPlan, poll: &Poll, token: Token) -> Result<TcpStream, 
     if let Exchange::WebSocket(messages) = plan.mix.first() {
         handshake::perform(&mut stream, plan.target, messages, timeout)?;
     }
-    register(stream, poll, token).map_err(|error| Failure::io("cannot be watched", &error))
-}
-
-fn register(stream: std::net::TcpStream, poll: &Poll, token: Token) -> std::io::Result<TcpStream> {
-    stream.set_nonblocking(true)?;
-    let mut stream = TcpStream::from_std(stream);
-    // Edge-triggered: the interest in writing costs no event while requests fit into the socket, which they do.
-    poll.registry()
-        .register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
     Ok(stream)
 }

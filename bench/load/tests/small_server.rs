@@ -1,6 +1,7 @@
 //! turbo-load against a server of thirty lines: right answers are counted, every kind of wrong one ends the run.
 
 mod server;
+mod ways;
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
@@ -9,7 +10,6 @@ use std::process::Stdio;
 use serde_json::Value;
 use server::{Action, SHORT, USERS, command, run, serve, users};
 
-#[test]
 fn right_answers_are_counted() {
     let (status, report) = run(serve(users), &[&USERS, &SHORT]);
     assert_eq!(status, Some(0), "{report}");
@@ -29,7 +29,6 @@ fn right_answers_are_counted() {
     }
 }
 
-#[test]
 fn bodies_are_sent_and_vary() {
     let echo = |_: usize, request: &str, body: &str| match request {
         "POST /echo" => Action::Answer(201, body.to_owned()),
@@ -52,7 +51,6 @@ fn bodies_are_sent_and_vary() {
     assert_eq!(status, Some(0), "{report}");
 }
 
-#[test]
 fn a_count_ends_the_run_early() {
     let options = [
         "--requests-max",
@@ -71,7 +69,6 @@ fn a_count_ends_the_run_early() {
     assert!(report["seconds"].as_f64().unwrap() < 60.0);
 }
 
-#[test]
 fn a_canned_answer_ends_the_run() {
     let (status, report) = run(
         serve(|_, _, _| Action::Answer(200, r#"{"id":1000}"#.to_owned())),
@@ -91,7 +88,6 @@ fn a_canned_answer_ends_the_run() {
     );
 }
 
-#[test]
 fn one_wrong_status_among_many_answers_ends_the_run() {
     let server = |count: usize, request: &str, body: &str| match count {
         50 => Action::Answer(500, String::from("oh")),
@@ -108,7 +104,6 @@ fn one_wrong_status_among_many_answers_ends_the_run() {
     );
 }
 
-#[test]
 fn a_connection_that_is_closed_breaks_the_run() {
     let server = |count: usize, request: &str, body: &str| match count {
         20 => Action::Close,
@@ -122,7 +117,6 @@ fn a_connection_that_is_closed_breaks_the_run() {
     );
 }
 
-#[test]
 fn silence_breaks_the_run() {
     let options = ["--answer-timeout-seconds", "0.2"];
     let (status, report) = run(
@@ -144,7 +138,6 @@ fn silence_breaks_the_run() {
     assert_eq!(status, Some(4));
 }
 
-#[test]
 fn a_server_that_answers_nothing_in_time_has_no_rate_of_zero() {
     let slow = |count: usize, request: &str, body: &str| {
         std::thread::sleep(std::time::Duration::from_millis(300));
@@ -198,4 +191,15 @@ fn idle_connections_are_held_until_input_ends() {
 fn wrong_usage_has_its_own_status() {
     let (status, report) = run(SocketAddr::from(([127, 0, 0, 1], 1)), &[&["--path", "/"]]);
     assert_eq!((status, report), (Some(2), Value::Null));
+}
+
+ways::both_ways! {
+    right_answers_are_counted,
+    bodies_are_sent_and_vary,
+    a_count_ends_the_run_early,
+    a_canned_answer_ends_the_run,
+    one_wrong_status_among_many_answers_ends_the_run,
+    a_connection_that_is_closed_breaks_the_run,
+    silence_breaks_the_run,
+    a_server_that_answers_nothing_in_time_has_no_rate_of_zero,
 }

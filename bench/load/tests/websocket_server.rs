@@ -1,5 +1,7 @@
 //! turbo-load against a WebSocket server of forty lines: right echoes are counted, every kind of wrong one ends the run.
 
+mod ways;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output};
@@ -102,13 +104,13 @@ fn run(target: SocketAddr, options: &[&str]) -> (Option<i32>, Value) {
         .args(["--target", &target.to_string(), "--path", "/chat"])
         .args(["--connections", "4", "--seconds", "0.2"])
         .args(["--warm-up-seconds", "0.05"])
+        .args(ways::options())
         .args(options)
         .output()
         .unwrap();
-    (
-        status.code(),
-        serde_json::from_slice(&stdout).unwrap_or_default(),
-    )
+    let report = serde_json::from_slice(&stdout).unwrap_or_default();
+    ways::assert_taken(&report);
+    (status.code(), report)
 }
 
 const SHORT: [&str; 4] = ["--websocket", "text", "--echo-bytes", "32"];
@@ -120,7 +122,6 @@ fn assert_ends_with(answerer: fn(usize, u8, &[u8]) -> Vec<u8>, status: i32, text
     assert!(message.contains(text), "{message}");
 }
 
-#[test]
 fn echoes_of_text_and_of_bytes_are_counted() {
     for (kind, bytes) in [("text", "32"), ("binary", "10240")] {
         let options = ["--websocket", kind, "--echo-bytes", bytes];
@@ -131,7 +132,6 @@ fn echoes_of_text_and_of_bytes_are_counted() {
     }
 }
 
-#[test]
 fn a_ping_between_messages_is_answered() {
     let pinging = |count: usize, first: u8, payload: &[u8]| match count % 10 {
         5 => [PING, &frame(first, payload)].concat(),
@@ -141,7 +141,6 @@ fn a_ping_between_messages_is_answered() {
     assert_eq!(status, Some(0), "{report}");
 }
 
-#[test]
 fn a_canned_message_ends_the_run() {
     assert_ends_with(
         |_, first, _| frame(first, b"0:1000;the quick brown fox jumps"),
@@ -150,7 +149,6 @@ fn a_canned_message_ends_the_run() {
     );
 }
 
-#[test]
 fn another_kind_of_message_ends_the_run() {
     assert_ends_with(
         |_, _, payload| frame(0x82, payload),
@@ -159,7 +157,6 @@ fn another_kind_of_message_ends_the_run() {
     );
 }
 
-#[test]
 fn two_answers_to_one_message_end_the_run() {
     let twice = |_: usize, first: u8, payload: &[u8]| {
         [frame(first, payload), frame(first, payload)].concat()
@@ -174,7 +171,6 @@ fn two_answers_to_one_message_end_the_run() {
     );
 }
 
-#[test]
 fn a_connection_that_is_closed_breaks_the_run() {
     assert_ends_with(
         |count, first, payload| match count {
@@ -208,4 +204,13 @@ fn a_server_without_websocket_breaks_the_run() {
     assert_eq!(status, Some(4), "{report}");
     let message = report["message"].as_str().unwrap();
     assert!(message.contains("not answered with 101"), "{message}");
+}
+
+ways::both_ways! {
+    echoes_of_text_and_of_bytes_are_counted,
+    a_ping_between_messages_is_answered,
+    a_canned_message_ends_the_run,
+    another_kind_of_message_ends_the_run,
+    two_answers_to_one_message_end_the_run,
+    a_connection_that_is_closed_breaks_the_run,
 }

@@ -2,8 +2,12 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
 
 use super::*;
+use crate::exchange::Exchange;
+use crate::flow::Question;
 use crate::request::{ExpectedBody, RequestParts, RequestPlan};
 use crate::template::Template;
 use crate::websocket::{MessagePlan, Opcode, pong};
@@ -87,7 +91,7 @@ fn asked(plan: &Exchange, reads: &[&[u8]]) -> Link<Script> {
         writes: Vec::new(),
         takes: 1000,
     });
-    link.put(plan, question(7));
+    link.flow.put(plan, question(7));
     link.flush().unwrap();
     link
 }
@@ -104,7 +108,7 @@ fn an_answer_may_come_in_any_two_pieces() {
             "cut at {cut}"
         );
         assert_eq!(received(&mut link, &mut checker).unwrap(), [whole.len()]);
-        assert!(link.awaited().is_none() && link.received.is_empty());
+        assert!(link.flow.awaited().is_none() && link.flow.bytes_received() == 0);
     }
 }
 
@@ -144,13 +148,15 @@ fn a_request_goes_out_in_as_many_writes_as_it_takes() {
         writes: Vec::new(),
         takes: 3,
     });
-    link.put(&plan, question(7));
+    link.flow.put(&plan, question(7));
     link.flush().unwrap();
-    while link.written < link.output.len() {
+    while link.written < link.sending.len() {
         link.stream.takes = 3;
         link.flush().unwrap();
     }
-    assert_eq!(link.stream.writes, link.output);
+    let mut whole = Vec::new();
+    plan.encode(7, &mut whole);
+    assert_eq!(link.stream.writes, whole);
 }
 
 #[test]
@@ -202,13 +208,22 @@ fn the_end_of_the_connection_breaks_the_run() {
 }
 
 #[test]
+fn an_end_that_came_with_half_an_answer_is_read_with_it() {
+    let (plan, whole) = (plan(), answer("n=7"));
+    let mut link = asked(&plan, &[&whole[..9], b""]);
+    link.expect_end();
+    let failure = received(&mut link, &mut Checker::new([&plan])).unwrap_err();
+    assert!(matches!(failure, Failure::Broken(text) if text.contains("closed a connection")));
+}
+
+#[test]
 fn pipelined_answers_come_in_order_wherever_they_are_cut() {
     let plan = plan();
     let whole = [answer("n=7"), answer("n=8"), answer("n=9")].concat();
     for cut in 1..whole.len() {
         let mut link = asked(&plan, &[&whole[..cut], &whole[cut..]]);
-        link.put(&plan, question(8));
-        link.put(&plan, question(9));
+        link.flow.put(&plan, question(8));
+        link.flow.put(&plan, question(9));
         link.flush().unwrap();
         let (mut checker, mut answers) = (Checker::new([&plan]), Vec::new());
         for _ in 0..2 {
@@ -217,7 +232,7 @@ fn pipelined_answers_come_in_order_wherever_they_are_cut() {
         }
         let numbers: Vec<u64> = answers.iter().map(|one| one.question.number).collect();
         assert_eq!(numbers, [7, 8, 9], "cut at {cut}");
-        assert!(link.awaited().is_none() && link.received.is_empty());
+        assert!(link.flow.awaited().is_none() && link.flow.bytes_received() == 0);
     }
 }
 
@@ -225,7 +240,7 @@ fn pipelined_answers_come_in_order_wherever_they_are_cut() {
 fn pipelined_answers_in_another_order_are_wrong() {
     let plan = plan();
     let mut link = asked(&plan, &[&[answer("n=8"), answer("n=7")].concat()]);
-    link.put(&plan, question(8));
+    link.flow.put(&plan, question(8));
     link.flush().unwrap();
     let failure = received(&mut link, &mut Checker::new([&plan])).unwrap_err();
     assert!(matches!(failure, Failure::WrongAnswer(text) if text.starts_with("GET /7: ")));
@@ -236,7 +251,7 @@ fn an_answer_to_a_request_that_is_only_half_sent_is_wrong() {
     let plan = plan();
     let mut link = asked(&plan, &[&[answer("n=7"), answer("n=8")].concat()]);
     link.stream.takes = 5;
-    link.put(&plan, question(8));
+    link.flow.put(&plan, question(8));
     link.flush().unwrap();
     let failure = received(&mut link, &mut Checker::new([&plan])).unwrap_err();
     assert!(matches!(failure, Failure::WrongAnswer(text) if text.contains("before its request")));

@@ -34,6 +34,7 @@ fn every_option_of_the_help_is_understood() {
             "1-2",
             "text",
             "poisson",
+            "epoll",
             "Cargo.toml",
         ];
         assert!(
@@ -92,6 +93,7 @@ fn what_would_break_the_request_is_refused() {
         ("rate", "1e9"),
         ("rate", "NaN"),
         ("arrivals", "sometimes"),
+        ("io", "kqueue"),
         ("pipeline", "0"),
         ("threads", "0"),
         ("cpu", "1,x"),
@@ -165,6 +167,10 @@ fn what_does_not_go_together_is_refused() {
         ("--rate 10 --pipeline 2", "closed loop"),
         ("--arrivals constant", "give it a --rate"),
         ("--threads 2 --connections 1", "one of the --connections"),
+        (
+            "--io uring --slow-read-bytes-per-second 100",
+            "needs --io epoll",
+        ),
         ("--rate 10000000 --seconds 200", "can be scheduled"),
         ("--websocket text --body x --pipeline 2", "for HTTP"),
         (

@@ -8,9 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use serde_json::Value;
 
+use crate::ways;
+
 /// What a server does with the request number `count` (from 0), given its line and body.
 type Answerer = dyn Fn(usize, &str, &str) -> Action + Send + Sync;
 
+#[allow(dead_code, reason = "not each of the test programs has a use for all")]
 pub(crate) enum Action {
     Answer(u16, String),
     Close,
@@ -103,14 +106,14 @@ pub(crate) fn command(target: SocketAddr, options: &[&[&str]]) -> Command {
     command
         .arg("--target")
         .arg(target.to_string())
+        .args(ways::options())
         .args(options.concat());
     command
 }
 
 pub(crate) fn run(target: SocketAddr, options: &[&[&str]]) -> (Option<i32>, Value) {
     let Output { status, stdout, .. } = command(target, options).output().unwrap();
-    (
-        status.code(),
-        serde_json::from_slice(&stdout).unwrap_or_default(),
-    )
+    let report = serde_json::from_slice(&stdout).unwrap_or_default();
+    ways::assert_taken(&report);
+    (status.code(), report)
 }

@@ -120,6 +120,8 @@ class Run:
     other_cpu_share: float
     stolen_share: float
     by_route: list[RouteLatency] = field(default_factory=list)
+    # How the generator moved bytes; files of before it had a choice do not say it.
+    generator_io: str = "epoll"
 
 
 @dataclass

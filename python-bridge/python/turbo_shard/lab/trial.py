@@ -128,6 +128,7 @@ def measure(
         other_cpu_share=spent.others / wall_s,
         stolen_share=spent.machine.stolen / wall_s,
         by_route=[route_of(route) for route in report.get("by_route") or []],
+        generator_io=report.get("io", "epoll"),
     )
     return run, activity
 

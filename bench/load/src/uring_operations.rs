@@ -1,0 +1,339 @@
+//! A ring with the sockets it works on, and the memory that its operations point to, which outlives them. Knows receives
+//! and sends, and nothing of what is in them.
+//!
+//! `unsafe` here: an operation's memory belongs to the kernel until its last completion. Receives use the buffers of
+//! `uring_buffers.rs`. A send uses the bytes of its connection's `Outgoing`, which are neither changed nor dropped while
+//! it `is_busy`. Whatever ends the run, nothing is freed before the kernel has let go of it (see `Drop`).
+
+use std::io;
+use std::mem::ManuallyDrop;
+use std::net::TcpStream;
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::{Duration, Instant};
+
+use io_uring::types::{CancelBuilder, Fixed, SubmitArgs, Timespec};
+use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
+
+use crate::transport::LOT_MAX;
+use crate::uring_buffers::{Chunk, GROUP, ProvidedBuffers};
+
+/// Completions that the kernel writes before it has to put them aside: a receive and a send of each connection fit twice.
+const COMPLETIONS_PER_CONNECTION: usize = 4;
+const COMPLETIONS_MIN: usize = 1024;
+/// How long the end of what was cancelled is waited for.
+const QUIET_WITHIN: Duration = Duration::from_secs(1);
+/// What no connection is called.
+const NOBODY: u32 = u32::MAX;
+
+/// What has happened on a connection.
+#[derive(Debug)]
+pub(crate) enum Completion {
+    /// Bytes; none at the end of the connection.
+    Received {
+        lane: usize,
+        result: io::Result<Option<Chunk>>,
+        /// The receive goes on.
+        more: bool,
+    },
+    /// Some of what was to be sent has been taken by the socket.
+    Sent {
+        lane: usize,
+        result: io::Result<usize>,
+    },
+    /// Nothing that matters.
+    Cancelled,
+}
+
+#[derive(Clone, Copy)]
+#[repr(u32)]
+enum Kind {
+    Receive,
+    Send,
+    Cancel,
+}
+
+/// One thread's ring.
+pub(crate) struct Operations {
+    ring: IoUring,
+    memory: ManuallyDrop<Memory>,
+    /// Said with each wait: who waits for answers is idle, and not waiting for a disk.
+    idle: EnterFlags,
+    completions: Vec<cqueue::Entry>,
+    next: usize,
+    /// Pushed and not handed over.
+    lot: usize,
+    /// Operations whose last completion has not come.
+    in_flight: usize,
+}
+
+struct Memory {
+    received: ProvidedBuffers,
+    sockets: Vec<Socket>,
+}
+
+struct Socket {
+    stream: TcpStream,
+    outgoing: Outgoing,
+}
+
+/// What a connection is sending.
+#[derive(Default)]
+struct Outgoing {
+    bytes: Vec<u8>,
+    /// How much of it the socket has taken.
+    sent: usize,
+    is_busy: bool,
+}
+
+impl Operations {
+    /// A ring that does nothing before [`Operations::begin`].
+    pub(crate) fn new(connections: usize) -> io::Result<Operations> {
+        let completions = (connections * COMPLETIONS_PER_CONNECTION).max(COMPLETIONS_MIN);
+        // Only asking thread, and work done only when it asks: so nothing interrupts it. Linux 6.1, which also has receives
+        // that go on.
+        let ring = IoUring::builder()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .setup_r_disabled()
+            .setup_submit_all()
+            .setup_clamp()
+            .setup_cqsize(completions as u32)
+            .dontfork()
+            .build(2 * LOT_MAX as u32)?;
+        let idle = match ring.params().is_feature_no_iowait() {
+            true => EnterFlags::NO_IOWAIT,
+            false => EnterFlags::empty(),
+        };
+        // SAFETY: `drop` gives them up only when no receive is left.
+        let received = unsafe { ProvidedBuffers::new(&ring, connections)? };
+        let memory = Memory {
+            received,
+            sockets: Vec::with_capacity(connections),
+        };
+        Ok(Operations {
+            ring,
+            memory: ManuallyDrop::new(memory),
+            idle,
+            completions: Vec::new(),
+            next: 0,
+            lot: 0,
+            in_flight: 0,
+        })
+    }
+
+    /// Takes in a connection, whose number is one more than that of the one before. It must block if read or written
+    /// directly, or receives would not wait.
+    pub(crate) fn add(&mut self, stream: TcpStream) {
+        self.memory.sockets.push(Socket {
+            stream,
+            outgoing: Outgoing::default(),
+        });
+    }
+
+    /// Gives the ring to this thread, which alone may use it from now on. All connections have been added.
+    pub(crate) fn begin(&mut self) -> io::Result<()> {
+        let sockets = &self.memory.sockets;
+        let files: Vec<RawFd> = sockets
+            .iter()
+            .map(|socket| socket.stream.as_raw_fd())
+            .collect();
+        let submitter = self.ring.submitter();
+        submitter.register_enable_rings()?;
+        // Looked up once, and not for each operation.
+        submitter.register_files(&files)
+    }
+
+    /// Receives all that comes on a connection, until a completion says that it does not go on.
+    pub(crate) fn receive(&mut self, lane: usize) -> io::Result<()> {
+        let entry = opcode::RecvMulti::new(Fixed(lane as u32), GROUP).build();
+        self.push(entry, Kind::Receive, lane as u32)
+    }
+
+    /// Whether what was last given to send has not all been taken by the socket.
+    pub(crate) fn is_sending(&self, lane: usize) -> bool {
+        self.memory.sockets[lane].outgoing.is_busy
+    }
+
+    /// Sends what `fill` puts into the connection's buffer, which is empty, if it returns that it did.
+    pub(crate) fn send(
+        &mut self,
+        lane: usize,
+        fill: impl FnOnce(&mut Vec<u8>) -> bool,
+    ) -> io::Result<()> {
+        let outgoing = &mut self.memory.sockets[lane].outgoing;
+        assert!(!outgoing.is_busy, "the kernel may be reading these bytes");
+        outgoing.bytes.clear();
+        outgoing.sent = 0;
+        if fill(&mut outgoing.bytes) {
+            self.push_send(lane)?;
+        }
+        Ok(())
+    }
+
+    /// Hands over what was pushed, without a look at what has been completed.
+    pub(crate) fn hand_over(&mut self) -> io::Result<()> {
+        if self.lot == 0 {
+            return Ok(());
+        }
+        self.lot = 0;
+        passable(self.ring.submit())
+    }
+
+    /// Hands over what was pushed and waits until something is completed, no longer than `timeout`, and not at all if that is
+    /// zero. Whether there was anything to do.
+    pub(crate) fn enter(&mut self, timeout: Duration) -> io::Result<bool> {
+        self.lot = 0;
+        let pushed = self.ring.submission().len();
+        if timeout.is_zero() {
+            // SAFETY: no argument goes along.
+            let entered = unsafe {
+                let submitter = self.ring.submitter();
+                submitter.enter::<()>(pushed as u32, 0, EnterFlags::GETEVENTS.bits(), None)
+            };
+            passable(entered)?;
+        } else {
+            let timespec = Timespec::from(timeout);
+            let arguments = SubmitArgs::new().timespec(&timespec);
+            let submitter = self.ring.submitter();
+            passable(submitter.submit_with_args_and_flags(1, &arguments, self.idle))?;
+        }
+        debug_assert_eq!(self.next, self.completions.len(), "all were taken before");
+        self.completions.clear();
+        self.next = 0;
+        self.completions.extend(self.ring.completion());
+        Ok(pushed > 0 || !self.completions.is_empty())
+    }
+
+    pub(crate) fn next_completion(&mut self) -> io::Result<Option<Completion>> {
+        let Some(entry) = self.completions.get(self.next).cloned() else {
+            return Ok(None);
+        };
+        self.next += 1;
+        self.decode(&entry).map(Some)
+    }
+
+    pub(crate) fn bytes(&self, chunk: &Chunk) -> &[u8] {
+        self.memory.received.bytes(chunk)
+    }
+
+    pub(crate) fn recycle(&mut self, chunk: Chunk) {
+        self.memory.received.recycle(chunk);
+    }
+
+    fn push_send(&mut self, lane: usize) -> io::Result<()> {
+        let outgoing = &mut self.memory.sockets[lane].outgoing;
+        outgoing.is_busy = true;
+        let unsent = &outgoing.bytes[outgoing.sent..];
+        let len = u32::try_from(unsent.len()).unwrap_or(u32::MAX);
+        // What the socket has no room for is not waited for: that much of it was sent is told at once.
+        let entry = opcode::Send::new(Fixed(lane as u32), unsent.as_ptr(), len)
+            .flags(libc::MSG_NOSIGNAL)
+            .build();
+        self.push(entry, Kind::Send, lane as u32)
+    }
+
+    fn push(&mut self, entry: squeue::Entry, kind: Kind, number: u32) -> io::Result<()> {
+        let entry = entry.user_data(u64::from(kind as u32) << 32 | u64::from(number));
+        // SAFETY: the only operations with a pointer are sends, and theirs leads into the bytes of an `Outgoing` that is
+        // busy from here to the send's one completion.
+        unsafe { self.ring.submission().push(&entry) }
+            .map_err(|_full| io::Error::from(io::ErrorKind::ResourceBusy))?;
+        self.in_flight += 1;
+        self.lot += 1;
+        if self.lot >= LOT_MAX {
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
+    fn decode(&mut self, entry: &cqueue::Entry) -> io::Result<Completion> {
+        let more = cqueue::more(entry.flags());
+        if !more {
+            self.in_flight -= 1;
+        }
+        let lane = entry.user_data() as u32 as usize;
+        let outcome = match entry.result() {
+            error @ ..0 => Err(io::Error::from_raw_os_error(-error)),
+            count => Ok(count as usize),
+        };
+        Ok(match (entry.user_data() >> 32) as u32 {
+            kind if kind == Kind::Receive as u32 => {
+                let mut chunk = self.memory.received.chunk(entry);
+                if !matches!(outcome, Ok(1..))
+                    && let Some(unused) = chunk.take()
+                {
+                    self.recycle(unused);
+                }
+                let result = outcome.map(|_| chunk);
+                Completion::Received { lane, result, more }
+            }
+            kind if kind == Kind::Send as u32 => {
+                let outgoing = &mut self.memory.sockets[lane].outgoing;
+                outgoing.is_busy = false;
+                if let Ok(count) = outcome {
+                    outgoing.sent += count;
+                    if outgoing.sent < outgoing.bytes.len() {
+                        self.push_send(lane)?;
+                    }
+                }
+                Completion::Sent {
+                    lane,
+                    result: outcome,
+                }
+            }
+            _ => Completion::Cancelled,
+        })
+    }
+
+    /// Cancels everything and waits for the end of it. Whether the kernel has let go of our memory.
+    fn quieten(&mut self) -> bool {
+        let started = Instant::now();
+        let mut is_cancelled = false;
+        loop {
+            while let Some(entry) = self.completions.get(self.next) {
+                self.next += 1;
+                self.in_flight -= usize::from(!cqueue::more(entry.flags()));
+            }
+            if self.in_flight == 0 {
+                return true;
+            }
+            if !is_cancelled {
+                let everything = opcode::AsyncCancel2::new(CancelBuilder::any()).build();
+                if self.push(everything, Kind::Cancel, NOBODY).is_err() {
+                    return false;
+                }
+                is_cancelled = true;
+            }
+            let Some(left) = QUIET_WITHIN.checked_sub(started.elapsed()) else {
+                return false;
+            };
+            if self.enter(left).is_err() {
+                return false;
+            }
+        }
+    }
+}
+
+impl Drop for Operations {
+    fn drop(&mut self) {
+        if self.quieten() {
+            // SAFETY: dropped once, here, and not used afterwards; the kernel uses it no more either.
+            unsafe { ManuallyDrop::drop(&mut self.memory) }
+        }
+        // Otherwise the memory is given up: the kernel may still write to it, and the process is about to end.
+    }
+}
+
+/// A signal, the timeout, and completions that have to be taken first are no errors: whoever enters looks at those anyway.
+fn passable(entered: io::Result<usize>) -> io::Result<()> {
+    match entered {
+        Ok(_) => Ok(()),
+        Err(error) => match error.raw_os_error() {
+            Some(libc::EINTR | libc::ETIME | libc::EBUSY | libc::EAGAIN) => Ok(()),
+            _ => Err(error),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;
