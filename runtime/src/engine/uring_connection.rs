@@ -20,7 +20,8 @@ use turbo_shard_protocol::{Closing, Tick};
 
 use crate::engine::connection_life::{ConnectionLife, Ending};
 use crate::engine::local_tasks::polls_readable;
-use crate::engine::uring_operations::{Operations, SendId};
+use crate::engine::uring_completion::SendId;
+use crate::engine::uring_operations::Operations;
 use crate::engine::uring_wakes::WakeTarget;
 use crate::shard::driver::Advance;
 use crate::shard::host::Host;

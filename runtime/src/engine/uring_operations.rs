@@ -16,6 +16,7 @@ use io_uring::{cqueue, opcode, squeue};
 use slab::Slab;
 
 use crate::engine::uring_buffers::{Chunk, GROUP, ProvidedBuffers};
+use crate::engine::uring_completion::{Completion, SendId};
 use crate::engine::uring_features::{Features, UringFeature};
 use crate::engine::uring_ring::Ring;
 
@@ -45,39 +46,6 @@ enum Kind {
     Send,
     Poll,
     Cancel,
-}
-
-/// Number of a send in flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SendId(u32);
-
-/// What has become of an operation.
-#[derive(Debug)]
-pub(crate) enum Completion {
-    /// `more` says in each of them whether the same operation goes on.
-    Accepted {
-        result: io::Result<TcpStream>,
-        more: bool,
-    },
-    /// `None` is the end of what the peer sends.
-    Received {
-        connection: u32,
-        result: io::Result<Option<Chunk>>,
-        more: bool,
-    },
-    /// How much of what was to be sent the socket has taken. The send waits to be ended or continued.
-    Sent {
-        connection: u32,
-        id: SendId,
-        result: io::Result<usize>,
-    },
-    Polled {
-        tag: u32,
-        result: io::Result<()>,
-        more: bool,
-    },
-    /// A cancellation was carried out, or found nothing to cancel.
-    Cancelled { connection: u32 },
 }
 
 /// Bytes on their way out.
