@@ -71,6 +71,8 @@ pub(crate) struct Connection {
     target: Arc<WakeTarget>,
     waker: Waker,
     receiving: Receiving,
+    /// When bytes came last.
+    received_at: Option<Tick>,
     /// Bytes have come since the last turn.
     has_received: bool,
     sending: Option<Sending>,
@@ -93,6 +95,7 @@ impl Connection {
             target,
             waker,
             receiving: Receiving::No,
+            received_at: None,
             has_received: false,
             sending: None,
             in_flight: 0,
@@ -139,6 +142,7 @@ impl Connection {
             Ok(Some(bytes)) => {
                 life.driver.receive(host.bench(), now, bytes);
                 self.has_received = true;
+                self.received_at = Some(now);
                 true
             }
             Ok(None) => {
@@ -250,13 +254,12 @@ impl Connection {
             Advance::MoreToDo => Turned::Again,
             Advance::Settled => Turned::Waits,
         };
+        let has_drain_to_hear = life.has_drain_to_hear(host);
         if life.driver.wants_read() {
             if self.receiving == Receiving::No {
-                operations.receive(self.stream.as_raw_fd(), self.number)?;
-                self.receiving = Receiving::Yes;
-                self.in_flight += 1;
+                self.receive(operations, now)?;
             }
-            if turned == Turned::Waits && life.has_drain_to_hear(host) {
+            if turned == Turned::Waits && has_drain_to_hear {
                 turned = self.hear_of_drain(operations, now);
             }
         } else if self.has_received && self.receiving == Receiving::Yes {
@@ -298,6 +301,20 @@ impl Connection {
     /// Gives up the connection with its ring, whose operations have ended.
     pub(crate) fn abandon(&mut self) -> Option<ConnectionLife> {
         self.life.take()
+    }
+
+    /// Asks for what the peer sends. Who has had some in this turn stands back for those who had none: otherwise a peer that sends
+    /// faster than it is answered would find all the buffers, turn after turn.
+    fn receive(&mut self, operations: &mut Operations, now: Tick) -> io::Result<()> {
+        let socket = self.stream.as_raw_fd();
+        if self.received_at == Some(now) {
+            operations.receive_last(socket, self.number);
+        } else {
+            operations.receive(socket, self.number)?;
+        }
+        self.receiving = Receiving::Yes;
+        self.in_flight += 1;
+        Ok(())
     }
 
     /// Sends the output, one piece at a time.

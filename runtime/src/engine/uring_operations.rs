@@ -5,6 +5,7 @@
 //! they point to is a [`SendBuffer`]'s or lies in [`ProvidedBuffers`]; both outlive the operations, because `Drop` waits
 //! for these, and gives the memory away for good if they do not end.
 
+use std::collections::VecDeque;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::net::TcpStream;
@@ -61,6 +62,8 @@ pub(crate) struct Operations {
     /// Neither is dropped before the kernel has let go of them; see `Drop`.
     memory: ManuallyDrop<Memory>,
     ring: Ring,
+    /// Receives that are pushed after all others of the turn.
+    last: VecDeque<(RawFd, u32)>,
     completions: Vec<cqueue::Entry>,
     next: usize,
     /// Operations whose last completion has not been taken.
@@ -89,6 +92,7 @@ impl Operations {
                 spare: Vec::new(),
             }),
             ring,
+            last: VecDeque::new(),
             completions: Vec::new(),
             next: 0,
             in_flight: 0,
@@ -119,7 +123,14 @@ impl Operations {
         self.push(entry, Kind::Receive, connection)
     }
 
+    /// The same, behind the receives that others ask for in this turn: what is asked for first finds buffers.
+    pub(crate) fn receive_last(&mut self, socket: RawFd, connection: u32) {
+        self.last.push_back((socket, connection));
+    }
+
     pub(crate) fn cancel_receive(&mut self, connection: u32) -> io::Result<()> {
+        // It may be among them, and what is cancelled has to be there.
+        self.push_last()?;
         self.cancel_named(user_data(Kind::Receive, connection), connection)
     }
 
@@ -188,6 +199,7 @@ impl Operations {
 
     /// Hands over what was asked for, and looks for completions. It waits for one, no longer than `timeout`, if `waits`.
     pub(crate) fn enter(&mut self, waits: bool, timeout: Option<Duration>) -> io::Result<()> {
+        self.push_last()?;
         let timeout = if waits { timeout } else { None };
         self.ring.submit_and_wait(u32::from(waits), timeout)?;
         debug_assert_eq!(self.next, self.completions.len(), "all were taken before");
@@ -205,7 +217,7 @@ impl Operations {
 
     /// Operations wait to be handed over.
     pub(crate) fn has_submissions(&mut self) -> bool {
-        self.ring.has_submissions()
+        self.ring.has_submissions() || !self.last.is_empty()
     }
 
     /// The kernel has completed something since it was entered for that.
@@ -261,6 +273,13 @@ impl Operations {
         if self.queued_bytes >= QUEUED_BYTES_MAX {
             self.queued_bytes = 0;
             self.ring.submit()?;
+        }
+        Ok(())
+    }
+
+    fn push_last(&mut self) -> io::Result<()> {
+        while let Some((socket, connection)) = self.last.pop_front() {
+            self.receive(socket, connection)?;
         }
         Ok(())
     }
@@ -333,6 +352,7 @@ impl Operations {
     /// Cancels everything and waits for the end of it. Returns whether the kernel has let go of our memory.
     fn quieten(&mut self) -> bool {
         let started = Instant::now();
+        self.last.clear();
         let everything = opcode::AsyncCancel2::new(CancelBuilder::any()).build();
         if self.in_flight > 0 && self.push(everything, Kind::Cancel, NOBODY).is_err() {
             return false;

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use turbo_shard_runtime::protocol::{BodyLength, HeaderLines};
 use turbo_shard_runtime::{BodyPart, ReplyHandle};
@@ -212,5 +212,42 @@ fn interim_answers_and_trailers_surround_an_answer() {
                 "4\r\nbody\r\n0\r\nx-sum: 4\r\nx-more: yes\r\n\r\n"
             );
         }
+    });
+}
+
+#[test]
+fn peers_that_send_faster_than_they_are_read_leave_turns_to_others() {
+    // Chunks of one byte: to read them takes longer than to send them.
+    let mut upload =
+        b"POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    upload.extend(b"1\r\nx\r\n".repeat(1 << 20));
+    upload.extend(b"0\r\n\r\n");
+    on_every_arm(|arm| {
+        let server = TestServer::start(arm, 1);
+        let (over, uploads) = (AtomicBool::new(false), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let mut stream = server.connect();
+                    while !over.load(Ordering::SeqCst) {
+                        stream.write_all(&upload).unwrap();
+                        assert_eq!(read_answer(&mut stream).body.len(), 1 << 20);
+                        uploads.fetch_add(1, Ordering::SeqCst);
+                    }
+                });
+            }
+            server.until("an upload is through", |_| {
+                uploads.load(Ordering::SeqCst) > 0
+            });
+            let mut stream = server.connect();
+            let before = uploads.load(Ordering::SeqCst);
+            for _ in 0..30 {
+                assert_eq!(get(&mut stream, "/hello").body, b"hello");
+            }
+            let uploads = uploads.load(Ordering::SeqCst) - before;
+            over.store(true, Ordering::SeqCst);
+            println!("{uploads} uploads meanwhile");
+            assert!(uploads < 30, "{arm:?}: an answer waits for no upload");
+        });
     });
 }
