@@ -1,6 +1,5 @@
 //! Engines: each runs one shard's whole life on the calling thread. How bytes and timers move is theirs alone.
 
-pub(crate) mod busy_time;
 pub(crate) mod connection_life;
 pub(crate) mod connection_task;
 pub(crate) mod glommio;

@@ -9,7 +9,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 
 use crate::config::{ServerConfig, THREAD_STACK_BYTES};
-use crate::engine::busy_time::BusyTime;
 use crate::engine::connection_task::ConnectionTask;
 use crate::engine::plan::{ACCEPT_PAUSE, EngineError};
 use crate::mailbox::{Control, Mailbox};
@@ -59,7 +58,7 @@ pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
             move || {
                 app.thread_parks();
                 if let Some(bench) = host.known_worker() {
-                    BusyTime::new(Arc::clone(&bench.counters)).parks();
+                    bench.counters.busy.parks();
                 }
             }
         })
@@ -67,7 +66,7 @@ pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
             let host = Arc::clone(&host);
             move || {
                 if let Some(bench) = host.known_worker() {
-                    BusyTime::new(Arc::clone(&bench.counters)).unparks();
+                    bench.counters.busy.unparks();
                 }
             }
         })
