@@ -227,7 +227,7 @@ async fn accept<A: App>(
             return std::future::pending().await;
         }
         if let Err(error) = accepted {
-            log::warn!("a connection could not be accepted: {error}");
+            shard.host.bench.warn_of_accept(&error);
             Timer::new(ACCEPT_PAUSE).await;
         }
     }

@@ -146,7 +146,7 @@ async fn accept<A: App>(listener: Rc<TcpListener>, host: Rc<LocalHost<A>>, intak
                 Some(target) => hand_over(stream, peer, target, &host, &intake),
             },
             Err(error) => {
-                log::warn!("a connection could not be accepted: {error}");
+                host.bench.warn_of_accept(&error);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -320,7 +320,7 @@ impl<'a, A: App> Shard<'a, A> {
             Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => Ok(()),
             Err(error) => {
                 if self.connections.host.stage() == Stage::Serving {
-                    log::warn!("a connection could not be accepted: {error}");
+                    self.connections.host.bench.warn_of_accept(&error);
                     self.listener.resumes = Some(Instant::now() + ACCEPT_PAUSE);
                 }
                 Ok(())

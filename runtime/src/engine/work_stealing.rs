@@ -16,6 +16,7 @@ use crate::net::listener;
 use crate::service::{App, ConnectionInfo};
 use crate::shard::clock::Clock;
 use crate::shard::host::{Host, SharedHost};
+use crate::shard::log_gate::LogGate;
 
 /// What the work-stealing runtime is given.
 pub(crate) struct StealPlan<A: App> {
@@ -134,11 +135,14 @@ async fn live<A: App>(plan: StealPlan<A>, host: Arc<SharedHost<A>>) -> Result<()
 }
 
 async fn accept<A: App>(listener: Arc<TcpListener>, host: Arc<SharedHost<A>>) {
+    let failures = LogGate::for_accepts();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => serve(stream, peer, &host),
             Err(error) => {
-                log::warn!("a connection could not be accepted: {error}");
+                if failures.pass(host.clock().now()) {
+                    log::warn!("a connection could not be accepted: {error}");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
