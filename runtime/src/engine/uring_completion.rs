@@ -34,6 +34,6 @@ pub(crate) enum Completion {
         result: io::Result<()>,
         more: bool,
     },
-    /// A cancellation was carried out, or found nothing to cancel.
-    Cancelled { connection: u32 },
+    /// A cancellation was carried out, or has not `found` what to cancel: that has ended, or is about to go on.
+    Cancelled { connection: u32, found: bool },
 }

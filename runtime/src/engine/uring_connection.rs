@@ -58,6 +58,8 @@ struct Sending {
     is_told: bool,
     /// The driver may have held something back for want of room: it has a turn when the bytes are out, not before.
     is_awaited: bool,
+    /// There was as much output as the driver may have.
+    was_full: bool,
     /// When the socket took something last.
     since: Tick,
 }
@@ -204,9 +206,18 @@ impl Connection {
         Ok(sending.is_awaited || has_more)
     }
 
-    /// A cancellation has been carried out.
-    pub(crate) fn cancelled(&mut self) {
+    /// A cancellation has been carried out, unless it has not `found` its operation.
+    pub(crate) fn cancelled(&mut self, operations: &mut Operations, found: bool) -> io::Result<()> {
         self.in_flight -= 1;
+        if found || self.receiving != Receiving::Cancelled {
+            return Ok(());
+        }
+        // A receive that brings bytes without a pause is, between two rounds, where no cancellation finds it.
+        self.receiving = Receiving::Yes;
+        if self.life.is_none() {
+            self.cancel_receive(operations)?;
+        }
+        Ok(())
     }
 
     /// Lets the driver answer what has come, and asks the kernel for what is needed next.
@@ -255,7 +266,14 @@ impl Connection {
             Advance::Settled => Turned::Waits,
         };
         let has_drain_to_hear = life.has_drain_to_hear(host);
-        if life.driver.wants_read() {
+        // A driver that has more to do, or has stopped for want of room that it has got by now, has enough for its next turn.
+        let has_stopped_full = self
+            .sending
+            .as_ref()
+            .is_some_and(|sending| sending.is_told && sending.was_full);
+        let wants_read =
+            advance == Advance::Settled && !has_stopped_full && life.driver.wants_read();
+        if wants_read {
             if self.receiving == Receiving::No {
                 self.receive(operations, now)?;
             }
@@ -265,9 +283,7 @@ impl Connection {
         } else if self.has_received && self.receiving == Receiving::Yes {
             // The driver has enough and more came: from here on it stays with the peer. What waits for nothing that
             // comes needs no cancelling.
-            operations.cancel_receive(self.number)?;
-            self.receiving = Receiving::Cancelled;
-            self.in_flight += 1;
+            self.cancel_receive(operations)?;
         }
         self.has_received = false;
         let engine_deadline = self.told_send_deadline(write_timeout_ms);
@@ -286,9 +302,7 @@ impl Connection {
         let life = self.life.take();
         if life.is_some() {
             if self.receiving == Receiving::Yes {
-                operations.cancel_receive(self.number)?;
-                self.receiving = Receiving::Cancelled;
-                self.in_flight += 1;
+                self.cancel_receive(operations)?;
             }
             if let Some(sending) = &self.sending {
                 operations.cancel_send(sending.id, self.number)?;
@@ -313,6 +327,13 @@ impl Connection {
             operations.receive(socket, self.number)?;
         }
         self.receiving = Receiving::Yes;
+        self.in_flight += 1;
+        Ok(())
+    }
+
+    fn cancel_receive(&mut self, operations: &mut Operations) -> io::Result<()> {
+        operations.cancel_receive(self.number)?;
+        self.receiving = Receiving::Cancelled;
         self.in_flight += 1;
         Ok(())
     }
@@ -357,6 +378,7 @@ impl Connection {
             id,
             is_told,
             is_awaited: output_len > COPIED_BYTES_MAX || output_len >= output_bytes_high,
+            was_full: output_len >= output_bytes_high,
             since: now,
         });
         if let Some(len) = copied {

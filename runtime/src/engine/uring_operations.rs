@@ -345,7 +345,10 @@ impl Operations {
                 result: outcome.map(drop),
                 more,
             },
-            _ => Completion::Cancelled { connection: number },
+            _ => Completion::Cancelled {
+                connection: number,
+                found: outcome.is_ok(),
+            },
         }
     }
 

@@ -70,7 +70,7 @@ fn a_send_in_flight_keeps_its_bytes_until_it_has_been_cancelled() {
                     operations.end_send(id);
                     ended = true;
                 }
-                Completion::Cancelled { connection } => assert_eq!(connection, 3),
+                Completion::Cancelled { connection, .. } => assert_eq!(connection, 3),
                 other => panic!("{other:?}"),
             }
         }
@@ -176,7 +176,7 @@ fn completions_beyond_the_queue_are_not_lost() {
         let mut seen = vec![false; count as usize];
         while operations.in_flight() > 0 {
             match next(&mut operations) {
-                Completion::Cancelled { connection } => seen[connection as usize] = true,
+                Completion::Cancelled { connection, .. } => seen[connection as usize] = true,
                 other => panic!("{other:?}"),
             }
         }

@@ -248,10 +248,11 @@ impl<'a, A: App> Shard<'a, A> {
                 }
                 .map_err(ring_failed)
             }
-            Completion::Cancelled { connection } => {
+            Completion::Cancelled { connection, found } => {
                 // The listener's cancellation bears no connection's number.
                 if let Some(slot) = self.connections.slots.get_mut(connection as usize) {
-                    slot.cancelled();
+                    slot.cancelled(&mut self.operations, found)
+                        .map_err(ring_failed)?;
                     self.forget_if_over(connection);
                 }
                 Ok(())
