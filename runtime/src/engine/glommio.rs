@@ -227,7 +227,7 @@ async fn accept<A: App>(
             return std::future::pending().await;
         }
         if let Err(error) = accepted {
-            log::warn!("a connection could not be accepted: {error}");
+            shard.host.bench.warn_of_accept(&error);
             Timer::new(ACCEPT_PAUSE).await;
         }
     }
@@ -248,8 +248,8 @@ async fn end_batches<A: App>(host: Rc<LocalHost<A>>, app: Arc<A>, counters: Arc<
         // glommio counts from one reading to the next.
         let busy = glommio::executor().executor_stats().total_runtime();
         counters
-            .busy_ns
-            .add(u64::try_from(busy.as_nanos()).unwrap_or(0));
+            .busy
+            .add_ns(u64::try_from(busy.as_nanos()).unwrap_or(0));
     }
 }
 

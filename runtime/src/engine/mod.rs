@@ -1,6 +1,5 @@
 //! Engines: each runs one shard's whole life on the calling thread. How bytes and timers move is theirs alone.
 
-pub(crate) mod busy_time;
 pub(crate) mod connection_life;
 pub(crate) mod connection_task;
 pub(crate) mod glommio;
@@ -13,7 +12,8 @@ pub(crate) mod tokio_local;
 pub(crate) mod uring;
 pub(crate) mod uring_arrivals;
 pub(crate) mod uring_buffers;
-pub(crate) mod uring_connection;
+pub(crate) mod uring_completion;
+mod uring_connection;
 pub(crate) mod uring_features;
 pub(crate) mod uring_operations;
 pub(crate) mod uring_ring;

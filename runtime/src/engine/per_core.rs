@@ -262,9 +262,11 @@ pub(crate) fn live<A: App>(
             plan.shard
         );
     }
-    let app = Arc::clone(&plan.app);
+    let (app, counters) = (Arc::clone(&plan.app), Arc::clone(&plan.counters));
     app.thread_starts()?;
     let result = catch_unwind(AssertUnwindSafe(|| registry::run(engine, plan)));
+    // A thread that has died is not busy.
+    counters.busy.parks();
     app.thread_stops();
     result.unwrap_or(Err(EngineError::TaskLost("engine")))
 }

@@ -14,7 +14,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::{JoinHandle, spawn_local};
 
-use crate::engine::busy_time::BusyTime;
 use crate::engine::connection_task::{ByteStream, ConnectionTask};
 use crate::engine::local_tasks::{drive_hosted_loop, keep_time, take_arrivals};
 use crate::engine::plan::{ACCEPT_PAUSE, Engine, EngineError, ShardPlan};
@@ -30,17 +29,16 @@ pub(crate) struct TokioLocal;
 impl Engine for TokioLocal {
     fn run<A: App>(self, plan: ShardPlan<A>) -> Result<(), EngineError> {
         let setup = |what| move |error| EngineError::Setup { what, error };
-        let (app, counters) = (plan.app.clone(), plan.counters.clone());
-        let unpark_busy = BusyTime::new(counters);
-        let park_busy = unpark_busy.clone();
+        let app = plan.app.clone();
+        let (parked, unparked) = (plan.counters.clone(), plan.counters.clone());
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .on_thread_park(move || {
                 app.thread_parks();
-                park_busy.parks();
+                parked.busy.parks();
             })
-            .on_thread_unpark(move || unpark_busy.unparks())
+            .on_thread_unpark(move || unparked.busy.unparks())
             .build_local(LocalOptions::default())
             .map_err(setup("tokio's runtime could not be made"))?;
         let host = Rc::new(LocalHost::new(
@@ -148,7 +146,7 @@ async fn accept<A: App>(listener: Rc<TcpListener>, host: Rc<LocalHost<A>>, intak
                 Some(target) => hand_over(stream, peer, target, &host, &intake),
             },
             Err(error) => {
-                log::warn!("a connection could not be accepted: {error}");
+                host.bench.warn_of_accept(&error);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -13,7 +13,6 @@ use std::pin::pin;
 use std::task::Context;
 use std::time::Instant;
 
-use crate::engine::busy_time::BusyTime;
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
 use crate::engine::uring_arrivals::fetch;
 use crate::engine::uring_features::Features;
@@ -22,6 +21,7 @@ use crate::engine::uring_shard::{ARRIVALS, BELL, HOSTED, Listening, MAILBOX, Sha
 use crate::engine::uring_wakes::Wakes;
 use crate::mailbox::{Control, Mailbox};
 use crate::service::{App, Service, StartError};
+use crate::shard::busy_time::BusyTime;
 use crate::shard::host::{Host, LocalHost, Stage};
 
 /// io_uring on one core.
@@ -42,11 +42,11 @@ impl Engine for Uring {
             plan.counters.clone(),
             plan.clock,
         )?;
-        let busy = BusyTime::new(plan.counters);
+        let busy = &plan.counters.busy;
         let listener =
             Listening::new(plan.listener).map_err(setup("the listener could not be set up"))?;
         let mut shard = Shard::new(&host, operations, wakes, listener, &plan.intake);
-        let result = shard.live(&*plan.app, &plan.mailbox, plan.ready, &busy);
+        let result = shard.live(&*plan.app, &plan.mailbox, plan.ready, busy);
         busy.parks();
         // Connections that are left end here; only then may the service go.
         drop(shard);

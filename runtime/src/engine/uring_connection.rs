@@ -20,7 +20,8 @@ use turbo_shard_protocol::{Closing, Tick};
 
 use crate::engine::connection_life::{ConnectionLife, Ending};
 use crate::engine::local_tasks::polls_readable;
-use crate::engine::uring_operations::{Operations, SendId};
+use crate::engine::uring_completion::SendId;
+use crate::engine::uring_operations::Operations;
 use crate::engine::uring_wakes::WakeTarget;
 use crate::shard::driver::Advance;
 use crate::shard::host::Host;
@@ -57,6 +58,8 @@ struct Sending {
     is_told: bool,
     /// The driver may have held something back for want of room: it has a turn when the bytes are out, not before.
     is_awaited: bool,
+    /// There was as much output as the driver may have.
+    was_full: bool,
     /// When the socket took something last.
     since: Tick,
 }
@@ -70,6 +73,8 @@ pub(crate) struct Connection {
     target: Arc<WakeTarget>,
     waker: Waker,
     receiving: Receiving,
+    /// When bytes came last.
+    received_at: Option<Tick>,
     /// Bytes have come since the last turn.
     has_received: bool,
     sending: Option<Sending>,
@@ -92,6 +97,7 @@ impl Connection {
             target,
             waker,
             receiving: Receiving::No,
+            received_at: None,
             has_received: false,
             sending: None,
             in_flight: 0,
@@ -138,6 +144,7 @@ impl Connection {
             Ok(Some(bytes)) => {
                 life.driver.receive(host.bench(), now, bytes);
                 self.has_received = true;
+                self.received_at = Some(now);
                 true
             }
             Ok(None) => {
@@ -199,9 +206,18 @@ impl Connection {
         Ok(sending.is_awaited || has_more)
     }
 
-    /// A cancellation has been carried out.
-    pub(crate) fn cancelled(&mut self) {
+    /// A cancellation has been carried out, unless it has not `found` its operation.
+    pub(crate) fn cancelled(&mut self, operations: &mut Operations, found: bool) -> io::Result<()> {
         self.in_flight -= 1;
+        if found || self.receiving != Receiving::Cancelled {
+            return Ok(());
+        }
+        // A receive that brings bytes without a pause is, between two rounds, where no cancellation finds it.
+        self.receiving = Receiving::Yes;
+        if self.life.is_none() {
+            self.cancel_receive(operations)?;
+        }
+        Ok(())
     }
 
     /// Lets the driver answer what has come, and asks the kernel for what is needed next.
@@ -249,21 +265,25 @@ impl Connection {
             Advance::MoreToDo => Turned::Again,
             Advance::Settled => Turned::Waits,
         };
-        if life.driver.wants_read() {
+        let has_drain_to_hear = life.has_drain_to_hear(host);
+        // A driver that has more to do, or has stopped for want of room that it has got by now, has enough for its next turn.
+        let has_stopped_full = self
+            .sending
+            .as_ref()
+            .is_some_and(|sending| sending.is_told && sending.was_full);
+        let wants_read =
+            advance == Advance::Settled && !has_stopped_full && life.driver.wants_read();
+        if wants_read {
             if self.receiving == Receiving::No {
-                operations.receive(self.stream.as_raw_fd(), self.number)?;
-                self.receiving = Receiving::Yes;
-                self.in_flight += 1;
+                self.receive(operations, now)?;
             }
-            if turned == Turned::Waits && life.has_drain_to_hear(host) {
+            if turned == Turned::Waits && has_drain_to_hear {
                 turned = self.hear_of_drain(operations, now);
             }
         } else if self.has_received && self.receiving == Receiving::Yes {
             // The driver has enough and more came: from here on it stays with the peer. What waits for nothing that
             // comes needs no cancelling.
-            operations.cancel_receive(self.number)?;
-            self.receiving = Receiving::Cancelled;
-            self.in_flight += 1;
+            self.cancel_receive(operations)?;
         }
         self.has_received = false;
         let engine_deadline = self.told_send_deadline(write_timeout_ms);
@@ -282,9 +302,7 @@ impl Connection {
         let life = self.life.take();
         if life.is_some() {
             if self.receiving == Receiving::Yes {
-                operations.cancel_receive(self.number)?;
-                self.receiving = Receiving::Cancelled;
-                self.in_flight += 1;
+                self.cancel_receive(operations)?;
             }
             if let Some(sending) = &self.sending {
                 operations.cancel_send(sending.id, self.number)?;
@@ -297,6 +315,27 @@ impl Connection {
     /// Gives up the connection with its ring, whose operations have ended.
     pub(crate) fn abandon(&mut self) -> Option<ConnectionLife> {
         self.life.take()
+    }
+
+    /// Asks for what the peer sends. Who has had some in this turn stands back for those who had none: otherwise a peer that sends
+    /// faster than it is answered would find all the buffers, turn after turn.
+    fn receive(&mut self, operations: &mut Operations, now: Tick) -> io::Result<()> {
+        let socket = self.stream.as_raw_fd();
+        if self.received_at == Some(now) {
+            operations.receive_last(socket, self.number);
+        } else {
+            operations.receive(socket, self.number)?;
+        }
+        self.receiving = Receiving::Yes;
+        self.in_flight += 1;
+        Ok(())
+    }
+
+    fn cancel_receive(&mut self, operations: &mut Operations) -> io::Result<()> {
+        operations.cancel_receive(self.number)?;
+        self.receiving = Receiving::Cancelled;
+        self.in_flight += 1;
+        Ok(())
     }
 
     /// Sends the output, one piece at a time.
@@ -339,6 +378,7 @@ impl Connection {
             id,
             is_told,
             is_awaited: output_len > COPIED_BYTES_MAX || output_len >= output_bytes_high,
+            was_full: output_len >= output_bytes_high,
             since: now,
         });
         if let Some(len) = copied {

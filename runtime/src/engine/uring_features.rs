@@ -13,7 +13,8 @@ use std::time::Duration;
 use io_uring::IoUring;
 
 use crate::engine::io_uring_probe::explain;
-use crate::engine::uring_operations::{Completion, Operations};
+use crate::engine::uring_completion::Completion;
+use crate::engine::uring_operations::Operations;
 
 /// A part of io_uring that the `uring` engine uses where the kernel has it, and does without elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

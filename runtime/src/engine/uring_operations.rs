@@ -5,6 +5,7 @@
 //! they point to is a [`SendBuffer`]'s or lies in [`ProvidedBuffers`]; both outlive the operations, because `Drop` waits
 //! for these, and gives the memory away for good if they do not end.
 
+use std::collections::VecDeque;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::net::TcpStream;
@@ -16,6 +17,7 @@ use io_uring::{cqueue, opcode, squeue};
 use slab::Slab;
 
 use crate::engine::uring_buffers::{Chunk, GROUP, ProvidedBuffers};
+use crate::engine::uring_completion::{Completion, SendId};
 use crate::engine::uring_features::{Features, UringFeature};
 use crate::engine::uring_ring::Ring;
 
@@ -47,39 +49,6 @@ enum Kind {
     Cancel,
 }
 
-/// Number of a send in flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SendId(u32);
-
-/// What has become of an operation.
-#[derive(Debug)]
-pub(crate) enum Completion {
-    /// `more` says in each of them whether the same operation goes on.
-    Accepted {
-        result: io::Result<TcpStream>,
-        more: bool,
-    },
-    /// `None` is the end of what the peer sends.
-    Received {
-        connection: u32,
-        result: io::Result<Option<Chunk>>,
-        more: bool,
-    },
-    /// How much of what was to be sent the socket has taken. The send waits to be ended or continued.
-    Sent {
-        connection: u32,
-        id: SendId,
-        result: io::Result<usize>,
-    },
-    Polled {
-        tag: u32,
-        result: io::Result<()>,
-        more: bool,
-    },
-    /// A cancellation was carried out, or found nothing to cancel.
-    Cancelled { connection: u32 },
-}
-
 /// Bytes on their way out.
 struct SendBuffer {
     connection: u32,
@@ -93,6 +62,8 @@ pub(crate) struct Operations {
     /// Neither is dropped before the kernel has let go of them; see `Drop`.
     memory: ManuallyDrop<Memory>,
     ring: Ring,
+    /// Receives that are pushed after all others of the turn.
+    last: VecDeque<(RawFd, u32)>,
     completions: Vec<cqueue::Entry>,
     next: usize,
     /// Operations whose last completion has not been taken.
@@ -121,6 +92,7 @@ impl Operations {
                 spare: Vec::new(),
             }),
             ring,
+            last: VecDeque::new(),
             completions: Vec::new(),
             next: 0,
             in_flight: 0,
@@ -151,7 +123,14 @@ impl Operations {
         self.push(entry, Kind::Receive, connection)
     }
 
+    /// The same, behind the receives that others ask for in this turn: what is asked for first finds buffers.
+    pub(crate) fn receive_last(&mut self, socket: RawFd, connection: u32) {
+        self.last.push_back((socket, connection));
+    }
+
     pub(crate) fn cancel_receive(&mut self, connection: u32) -> io::Result<()> {
+        // It may be among them, and what is cancelled has to be there.
+        self.push_last()?;
         self.cancel_named(user_data(Kind::Receive, connection), connection)
     }
 
@@ -220,6 +199,7 @@ impl Operations {
 
     /// Hands over what was asked for, and looks for completions. It waits for one, no longer than `timeout`, if `waits`.
     pub(crate) fn enter(&mut self, waits: bool, timeout: Option<Duration>) -> io::Result<()> {
+        self.push_last()?;
         let timeout = if waits { timeout } else { None };
         self.ring.submit_and_wait(u32::from(waits), timeout)?;
         debug_assert_eq!(self.next, self.completions.len(), "all were taken before");
@@ -237,7 +217,7 @@ impl Operations {
 
     /// Operations wait to be handed over.
     pub(crate) fn has_submissions(&mut self) -> bool {
-        self.ring.has_submissions()
+        self.ring.has_submissions() || !self.last.is_empty()
     }
 
     /// The kernel has completed something since it was entered for that.
@@ -293,6 +273,13 @@ impl Operations {
         if self.queued_bytes >= QUEUED_BYTES_MAX {
             self.queued_bytes = 0;
             self.ring.submit()?;
+        }
+        Ok(())
+    }
+
+    fn push_last(&mut self) -> io::Result<()> {
+        while let Some((socket, connection)) = self.last.pop_front() {
+            self.receive(socket, connection)?;
         }
         Ok(())
     }
@@ -358,13 +345,17 @@ impl Operations {
                 result: outcome.map(drop),
                 more,
             },
-            _ => Completion::Cancelled { connection: number },
+            _ => Completion::Cancelled {
+                connection: number,
+                found: outcome.is_ok(),
+            },
         }
     }
 
     /// Cancels everything and waits for the end of it. Returns whether the kernel has let go of our memory.
     fn quieten(&mut self) -> bool {
         let started = Instant::now();
+        self.last.clear();
         let everything = opcode::AsyncCancel2::new(CancelBuilder::any()).build();
         if self.in_flight > 0 && self.push(everything, Kind::Cancel, NOBODY).is_err() {
             return false;

@@ -70,7 +70,7 @@ fn a_send_in_flight_keeps_its_bytes_until_it_has_been_cancelled() {
                     operations.end_send(id);
                     ended = true;
                 }
-                Completion::Cancelled { connection } => assert_eq!(connection, 3),
+                Completion::Cancelled { connection, .. } => assert_eq!(connection, 3),
                 other => panic!("{other:?}"),
             }
         }
@@ -176,7 +176,7 @@ fn completions_beyond_the_queue_are_not_lost() {
         let mut seen = vec![false; count as usize];
         while operations.in_flight() > 0 {
             match next(&mut operations) {
-                Completion::Cancelled { connection } => seen[connection as usize] = true,
+                Completion::Cancelled { connection, .. } => seen[connection as usize] = true,
                 other => panic!("{other:?}"),
             }
         }
@@ -213,5 +213,42 @@ fn a_multishot_receive_goes_on_after_an_overflow() {
             }
         }
         assert_eq!(received, b"behind the others");
+    });
+}
+
+#[test]
+fn who_asks_last_leaves_the_buffers_to_those_who_ask_first() {
+    with_all_features(|mut operations| {
+        let (ours, mut peer) = pair();
+        let (ours_too, mut peer_too) = pair();
+        operations.receive_last(ours.as_raw_fd(), 0);
+        assert!(operations.has_submissions());
+        operations.receive(ours_too.as_raw_fd(), 1).unwrap();
+        peer.write_all(b"first to send").unwrap();
+        peer_too.write_all(b"second to send").unwrap();
+        let mut received = Vec::new();
+        while received.len() < 2 {
+            if let Completion::Received { connection, .. } = next(&mut operations) {
+                received.push(connection);
+            }
+        }
+        assert_eq!(received, [1, 0]);
+    });
+}
+
+#[test]
+fn what_was_asked_for_last_can_be_cancelled_at_once() {
+    with_all_features(|mut operations| {
+        let (ours, _peer) = pair();
+        operations.receive_last(ours.as_raw_fd(), 0);
+        operations.cancel_receive(0).unwrap();
+        let mut ended = false;
+        while !ended || operations.in_flight() > 0 {
+            if let Completion::Received { result, .. } = next(&mut operations) {
+                let error = result.unwrap_err();
+                assert_eq!(error.raw_os_error(), Some(libc::ECANCELED));
+                ended = true;
+            }
+        }
     });
 }

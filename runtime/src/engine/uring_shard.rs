@@ -14,8 +14,9 @@ use crate::engine::connection_life::ConnectionLife;
 use crate::engine::local_tasks::polls_readable;
 use crate::engine::plan::{ACCEPT_PAUSE, EngineError};
 use crate::engine::uring_buffers::Chunk;
+use crate::engine::uring_completion::Completion;
 use crate::engine::uring_connection::{Connection, Turned};
-use crate::engine::uring_operations::{Completion, Operations};
+use crate::engine::uring_operations::Operations;
 use crate::engine::uring_wakes::Wakes;
 use crate::mailbox::Control;
 use crate::net::listener;
@@ -247,10 +248,11 @@ impl<'a, A: App> Shard<'a, A> {
                 }
                 .map_err(ring_failed)
             }
-            Completion::Cancelled { connection } => {
+            Completion::Cancelled { connection, found } => {
                 // The listener's cancellation bears no connection's number.
                 if let Some(slot) = self.connections.slots.get_mut(connection as usize) {
-                    slot.cancelled();
+                    slot.cancelled(&mut self.operations, found)
+                        .map_err(ring_failed)?;
                     self.forget_if_over(connection);
                 }
                 Ok(())
@@ -319,7 +321,7 @@ impl<'a, A: App> Shard<'a, A> {
             Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => Ok(()),
             Err(error) => {
                 if self.connections.host.stage() == Stage::Serving {
-                    log::warn!("a connection could not be accepted: {error}");
+                    self.connections.host.bench.warn_of_accept(&error);
                     self.listener.resumes = Some(Instant::now() + ACCEPT_PAUSE);
                 }
                 Ok(())

@@ -9,7 +9,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 
 use crate::config::{ServerConfig, THREAD_STACK_BYTES};
-use crate::engine::busy_time::BusyTime;
 use crate::engine::connection_task::ConnectionTask;
 use crate::engine::plan::{ACCEPT_PAUSE, EngineError};
 use crate::mailbox::{Control, Mailbox};
@@ -17,6 +16,7 @@ use crate::net::listener;
 use crate::service::{App, ConnectionInfo};
 use crate::shard::clock::Clock;
 use crate::shard::host::{Host, SharedHost};
+use crate::shard::log_gate::LogGate;
 
 /// What the work-stealing runtime is given.
 pub(crate) struct StealPlan<A: App> {
@@ -59,7 +59,7 @@ pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
             move || {
                 app.thread_parks();
                 if let Some(bench) = host.known_worker() {
-                    BusyTime::new(Arc::clone(&bench.counters)).parks();
+                    bench.counters.busy.parks();
                 }
             }
         })
@@ -67,7 +67,7 @@ pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
             let host = Arc::clone(&host);
             move || {
                 if let Some(bench) = host.known_worker() {
-                    BusyTime::new(Arc::clone(&bench.counters)).unparks();
+                    bench.counters.busy.unparks();
                 }
             }
         })
@@ -135,11 +135,14 @@ async fn live<A: App>(plan: StealPlan<A>, host: Arc<SharedHost<A>>) -> Result<()
 }
 
 async fn accept<A: App>(listener: Arc<TcpListener>, host: Arc<SharedHost<A>>) {
+    let failures = LogGate::for_accepts();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => serve(stream, peer, &host),
             Err(error) => {
-                log::warn!("a connection could not be accepted: {error}");
+                if failures.pass(host.clock().now()) {
+                    log::warn!("a connection could not be accepted: {error}");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crossbeam_utils::CachePadded;
 
+use crate::shard::busy_time::BusyTime;
+
 /// A counter that one thread writes: a plain load and store, no locked instruction.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
@@ -28,7 +30,7 @@ pub(crate) struct Counted {
     pub(crate) connections_closed: Counter,
     pub(crate) requests: Counter,
     pub(crate) handler_panics: Counter,
-    pub(crate) busy_ns: Counter,
+    pub(crate) busy: BusyTime,
 }
 
 impl std::ops::Deref for Counters {
@@ -61,7 +63,7 @@ pub struct ShardCounts {
     pub connections_accepted: u64,
     /// Request heads handed to the service since the start.
     pub requests: u64,
-    /// Microseconds that the thread spent outside of the kernel's wait.
+    /// Microseconds that the thread spent outside of the kernel's wait, up to now.
     pub busy_us: u64,
     /// Panics that were caught in a call of the service.
     pub handler_panics: u64,
@@ -81,7 +83,7 @@ impl ShardCounts {
             .wrapping_add(accepted)
             .wrapping_sub(closed);
         self.requests += counters.requests.value();
-        self.busy_us += counters.busy_ns.value() / 1000;
+        self.busy_us += counters.busy.total_ns() / 1000;
         self.handler_panics += counters.handler_panics.value();
     }
 }
@@ -93,7 +95,7 @@ pub struct WorkerCounts {
     pub worker: usize,
     /// Request heads that it handed to the service since the start.
     pub requests: u64,
-    /// Microseconds that its thread spent outside of the kernel's wait.
+    /// Microseconds that its thread spent outside of the kernel's wait, up to now.
     pub busy_us: u64,
     /// Panics that were caught in a call of the service.
     pub handler_panics: u64,
@@ -104,7 +106,7 @@ impl WorkerCounts {
         WorkerCounts {
             worker,
             requests: counters.requests.value(),
-            busy_us: counters.busy_ns.value() / 1000,
+            busy_us: counters.busy.total_ns() / 1000,
             handler_panics: counters.handler_panics.value(),
         }
     }

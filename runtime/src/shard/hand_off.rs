@@ -24,6 +24,9 @@ use crate::shard::counters::Counters;
 /// whenever it looks, so that only one that is held up has as many. Worst case per shard: 256 x 48 bytes.
 const WAITING_MAX: usize = 256;
 
+/// Instead of a number of clients: the shard has heard the last one.
+const NOTHING_NEW: u32 = u32::MAX;
+
 /// An accepted, non-blocking socket that nobody serves yet.
 #[derive(Debug)]
 pub(crate) struct Fresh {
@@ -35,7 +38,7 @@ pub(crate) struct Fresh {
 pub(crate) enum Arrival {
     /// To be served here, under [`Intake::taking_in`].
     Connection(Fresh),
-    /// As many clients are to be asked to come back elsewhere.
+    /// As many clients are to be asked to come back elsewhere, whatever was said before.
     SendAway(u32),
 }
 
@@ -54,6 +57,7 @@ struct Desk {
     on_the_way: AtomicU64,
     is_open: AtomicBool,
     is_overloaded: AtomicBool,
+    /// What the shard is to be told, or [`NOTHING_NEW`].
     send_away: AtomicU32,
     wake: Notify,
 }
@@ -70,7 +74,7 @@ impl Desks {
                 on_the_way: AtomicU64::new(0),
                 is_open: AtomicBool::new(false),
                 is_overloaded: AtomicBool::new(false),
-                send_away: AtomicU32::new(0),
+                send_away: AtomicU32::new(NOTHING_NEW),
                 wake: Notify::new(),
             })
         });
@@ -82,18 +86,18 @@ impl Desks {
 
     /// Has `shard` ask as many clients to come back elsewhere, instead of what it was told before.
     pub(crate) fn send_away(&self, shard: usize, clients: u32) {
-        let desk = &self.desks[shard];
         if clients > 0 {
-            desk.send_away.store(clients, Relaxed);
-            desk.wake.notify_one();
+            self.desks[shard].tell(clients);
         }
     }
 
-    /// Whether fresh connections go to `shard` only if there is no other.
+    /// Whether fresh connections go to `shard` only if there is no other. One that is not overloaded any more keeps the
+    /// clients that it has not sent away yet.
     pub(crate) fn set_overloaded(&self, shard: usize, is_overloaded: bool) {
-        self.desks[shard]
-            .is_overloaded
-            .store(is_overloaded, Relaxed);
+        let desk = &self.desks[shard];
+        if desk.is_overloaded.swap(is_overloaded, Relaxed) && !is_overloaded {
+            desk.tell(0);
+        }
     }
 
     /// The shard has ended, as it was told to or not. What still waits for it goes to the others; if there are none, it
@@ -144,6 +148,11 @@ impl Desks {
 }
 
 impl Desk {
+    fn tell(&self, clients: u32) {
+        self.send_away.store(clients, Relaxed);
+        self.wake.notify_one();
+    }
+
     /// None while nobody serves there, or no more can wait.
     fn load(&self) -> Option<Load> {
         (self.is_open.load(Relaxed) && !self.waiting.is_full()).then(|| self.load_if_open())
@@ -234,8 +243,8 @@ impl Intake {
             return std::future::pending().await;
         };
         loop {
-            match desk.send_away.swap(0, Relaxed) {
-                0 => {}
+            match desk.send_away.swap(NOTHING_NEW, Relaxed) {
+                NOTHING_NEW => {}
                 clients => return Arrival::SendAway(clients),
             }
             if let Ok(fresh) = desk.waiting.try_recv() {

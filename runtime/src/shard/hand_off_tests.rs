@@ -115,6 +115,26 @@ fn clients_are_sent_away_as_told_last() {
 }
 
 #[test]
+fn a_shard_that_is_not_overloaded_any_more_keeps_the_rest_of_its_clients() {
+    let (intakes, desks) = desks(1, Balance::Hash);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let told = || runtime.block_on(intakes[0].next());
+    desks.set_overloaded(0, true);
+    desks.send_away(0, 3);
+    assert!(matches!(told(), Arrival::SendAway(3)));
+    // Between two looks of which only one sends clients away, what was said holds.
+    desks.set_overloaded(0, true);
+    desks.send_away(0, 0);
+    desks.set_overloaded(0, false);
+    assert!(matches!(told(), Arrival::SendAway(0)));
+    desks.set_overloaded(0, false);
+    desks.send_away(0, 4);
+    assert!(matches!(told(), Arrival::SendAway(4)), "said once");
+}
+
+#[test]
 fn no_connection_is_lost_however_desks_open_and_close() {
     const CONNECTIONS: usize = 2000;
     let (intakes, desks) = desks(3, Balance::Least);

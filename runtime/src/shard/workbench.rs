@@ -1,6 +1,7 @@
 //! What a thread that runs connections has at hand: its service, buffers, clock and counters. Never shared.
 
 use std::cell::{Cell, RefCell, RefMut};
+use std::io;
 use std::sync::Arc;
 
 use turbo_shard_protocol::websocket::WebSocketLimits;
@@ -24,6 +25,7 @@ pub(crate) struct Workbench<S> {
     pub(crate) clock: Clock,
     /// For lines that peers can cause.
     pub(crate) peer_log: LogGate,
+    accept_log: LogGate,
     /// Clients that are still to be asked to come back elsewhere.
     pub(crate) send_away: Cell<u32>,
     date: DateCache,
@@ -49,7 +51,8 @@ impl<S> Workbench<S> {
             websocket_limits,
             counters,
             clock,
-            peer_log: LogGate::default(),
+            peer_log: LogGate::for_peers(),
+            accept_log: LogGate::for_accepts(),
             send_away: Cell::new(0),
             date: DateCache::new(),
             spare: RefCell::default(),
@@ -59,6 +62,12 @@ impl<S> Workbench<S> {
 
     pub(crate) fn date(&self, now: Tick) -> DateLine {
         self.date.line(now)
+    }
+
+    pub(crate) fn warn_of_accept(&self, error: &io::Error) {
+        if self.accept_log.pass(self.clock.now()) {
+            log::warn!("a connection could not be accepted: {error}");
+        }
     }
 
     pub(crate) fn take_workspace(&self) -> Box<Workspace> {

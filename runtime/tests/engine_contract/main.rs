@@ -367,3 +367,25 @@ fn an_idle_server_does_not_run() {
         });
     });
 }
+
+#[test]
+fn a_shard_that_is_never_done_is_seen_to_be_busy() {
+    for arm in ARMS.into_iter().filter(|arm| arm.mode == Mode::Shard) {
+        println!("{arm:?}");
+        let server = TestServer::start(arm, 1);
+        server
+            .seen
+            .idle_turns_ready
+            .store(usize::MAX, Ordering::SeqCst);
+        // Its loop begins with this request, and does not end.
+        let mut stream = server.connect();
+        stream
+            .write_all(b"GET /loop HTTP/1.1\r\nHost: test\r\n\r\n")
+            .unwrap();
+        server.until("half a second of work is counted", |server| {
+            server.handle.counts()[0].busy_us > 500_000
+        });
+        server.seen.idle_turns_ready.store(0, Ordering::SeqCst);
+        assert_eq!(read_answer(&mut stream).body, b"from the loop", "{arm:?}");
+    }
+}
