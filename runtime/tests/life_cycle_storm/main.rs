@@ -23,9 +23,11 @@ use test_server::{ARMS, Arm, TestServer};
 use turbo_shard_runtime::Mode;
 
 /// Clients at once.
-const CLIENTS: usize = 16;
+const CLIENTS: usize = 48;
 /// Acts between two deaths of a shard, on average.
 const ACTS_PER_DEATH: u64 = 400;
+/// Between two looks at what the app holds.
+const ANSWERING_PAUSE: Duration = Duration::from_micros(300);
 /// Longer than any client waits.
 const PATIENCE_MS: u64 = 60_000;
 /// How long a storm on all arms takes unless told otherwise.
@@ -110,7 +112,8 @@ fn storm(arm: Arm, seed: u64, length: Duration) -> String {
             let mut dice = Dice::new(seed);
             while !is_over.load(Ordering::SeqCst) {
                 answer_held(&server, &mut dice);
-                std::thread::yield_now();
+                // The core is the server's and its clients'.
+                std::thread::park_timeout(ANSWERING_PAUSE);
             }
         });
     });
