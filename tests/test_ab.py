@@ -58,7 +58,9 @@ def test_a_comparison_ends_with_a_verdict(file: Path) -> None:
         *("shard mode", "steal mode", "process mode"),
     ]
     assert all(len(arm.runs) == 5 and arm.error is None for arm in scenario.arms)
-    assert {one.metric for one in scenario.comparisons} >= {"p99_us", "requests_per_second"}
+    metrics = {one.metric for one in scenario.comparisons}
+    is_refused = any(run.latency_refused for arm in scenario.arms for run in arm.runs)
+    assert "requests_per_second" in metrics and ("p99_us" in metrics or is_refused)
     assert all(one.low <= one.ratio <= one.high for one in scenario.comparisons)
     # A round in which turbo-load was held up has no latency, as it says.
     by_rate = [one for one in scenario.comparisons if one.metric == "requests_per_second"]
@@ -67,7 +69,8 @@ def test_a_comparison_ends_with_a_verdict(file: Path) -> None:
 
 def test_a_run_has_every_figure(file: Path) -> None:
     page = file.with_suffix(".html")
-    found = measured(file, "--path", "/users/{n}", "--html", str(page))
+    # As much as turbo-load can ask on any machine without being the bottleneck, which would leave no latency.
+    found = measured(file, "--path", "/users/{n}", "--rate", "500", "--html", str(page))
     assert "shard mode" in page.read_text()
     (run,) = found.scenarios[0].arms[0].runs
     assert run.answers_checked > 0 and run.requests_per_second > 0

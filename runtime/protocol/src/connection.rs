@@ -278,6 +278,11 @@ impl Connection {
         is_wanted && !self.has_eof
     }
 
+    /// What comes next is a request's head, or the rest of one.
+    pub fn awaits_request(&self) -> bool {
+        matches!(self.phase, Phase::Fresh | Phase::Idle | Phase::Head)
+    }
+
     /// Between a request's head and the end of its exchange.
     #[inline]
     pub fn in_exchange(&self) -> bool {

@@ -266,13 +266,12 @@ impl Connection {
             Advance::Settled => Turned::Waits,
         };
         let has_drain_to_hear = life.has_drain_to_hear(host);
-        // A driver that has more to do, or has stopped for want of room that it has got by now, has enough for its next turn.
-        let has_stopped_full = self
-            .sending
-            .as_ref()
-            .is_some_and(|sending| sending.is_told && sending.was_full);
-        let wants_read =
-            advance == Advance::Settled && !has_stopped_full && life.driver.wants_read();
+        // Who has more to do has enough for its next turn, and so has who stopped between two requests for want of room,
+        // which it has got by now. A body is read though its peer does not read.
+        let was_full = |sending: &Sending| sending.is_told && sending.was_full;
+        let has_enough = advance == Advance::MoreToDo
+            || life.driver.awaits_request() && self.sending.as_ref().is_some_and(was_full);
+        let wants_read = !has_enough && life.driver.wants_read();
         if wants_read {
             if self.receiving == Receiving::No {
                 self.receive(operations, now)?;

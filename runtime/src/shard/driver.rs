@@ -105,6 +105,11 @@ impl Driver {
         either!(self, one => one.wants_read())
     }
 
+    /// Nothing is in flight but what the peer may ask next.
+    pub(crate) fn awaits_request(&self) -> bool {
+        matches!(self, Driver::Http(http) if http.awaits_request())
+    }
+
     pub(crate) fn closing(&self) -> Closing {
         either!(self, one => one.closing())
     }

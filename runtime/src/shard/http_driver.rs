@@ -168,6 +168,10 @@ impl HttpDriver {
         self.connection.wants_read()
     }
 
+    pub(crate) fn awaits_request(&self) -> bool {
+        self.connection.awaits_request()
+    }
+
     pub(crate) fn closing(&self) -> Closing {
         self.connection.closing()
     }
