@@ -69,12 +69,15 @@ def test_a_comparison_ends_with_a_verdict(file: Path) -> None:
 
 def test_a_run_has_every_figure(file: Path) -> None:
     page = file.with_suffix(".html")
-    # As much as turbo-load can ask on any machine without being the bottleneck, which would leave no latency.
     found = measured(file, "--path", "/users/{n}", "--rate", "500", "--html", str(page))
     assert "shard mode" in page.read_text()
     (run,) = found.scenarios[0].arms[0].runs
     assert run.answers_checked > 0 and run.requests_per_second > 0
-    assert run.latency_us is not None and 0 < run.latency_us.p50 <= run.latency_us.max
+    # Where the machine held turbo-load up there is no latency, and the reason instead.
+    if run.latency_us is None:
+        assert run.latency_refused
+    else:
+        assert 0 < run.latency_us.p50 <= run.latency_us.max
     assert run.cpu_us_per_request > 0 and run.rss_mb >= run.pss_mb > 1 and run.threads > 1
     assert sum(shard.requests for shard in run.shards) >= run.answers_checked
     assert run.balance_max_over_mean is not None and run.gc is not None
