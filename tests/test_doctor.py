@@ -18,6 +18,8 @@ PROBED = [
     "python build",
     "gil now",
     "PYTHON_GIL",
+    # Where pip needs to be told.
+    *["pydantic"] * (sys.version_info[:2] == (3, 13)),
     "native module",
     "engine uring",
     "engine tokio",

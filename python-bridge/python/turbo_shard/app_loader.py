@@ -13,6 +13,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
+from .app_hints import factory_hint, install_hint, project_hint
 from .gil_watch import GilWatch, refuse_gil
 from .interfaces import Interface, choose, interfaces_of, router_hint
 from .settings import AppSettings
@@ -205,8 +206,12 @@ def import_module(name: str, directory: str) -> ModuleType:
         return run_user_code(lambda: importlib.import_module(name), f"importing {name!r}")
     except AppError as error:
         missing = error.__cause__
+        if not isinstance(missing, ModuleNotFoundError):
+            raise
         # With a frame of the user's in it, the traceback shows an import inside the app that failed.
-        if not isinstance(missing, ModuleNotFoundError) or any(user_frames(missing)):
+        if any(user_frames(missing)):
+            if hint := install_hint(missing.name):
+                raise AppError(f"{error}{hint}", error.report) from missing
             raise
         if missing.name is None or not f"{name}.".startswith(f"{missing.name}."):
             raise
@@ -226,6 +231,7 @@ def look_up(
             if hasattr(module, attribute):
                 return getattr(module, attribute), f"{module_name}:{attribute}"
         hint = taken_name(module, module_name, directory) or named_apps(module, module_name)
+        hint = hint or factory_hint(module, module_name) or project_hint(module, module_name)
         raise AppError(
             f"module {module_name!r} has neither {' nor '.join(DEFAULT_ATTRIBUTES)}"
             f"{hint or f'; name the attribute: {module_name}:NAME'}"
@@ -237,7 +243,8 @@ def look_up(
             hint = taken_name(module, module_name, directory) if found is module else ""
             hint = hint or did_you_mean(attribute, public_names(found))
             if found is module:
-                hint = hint or named_apps(module, module_name)
+                hint = hint or named_apps(module, module_name) or factory_hint(module, module_name)
+                hint = hint or project_hint(module, module_name)
             what = f"module {name!r}" if found is module else name
             raise AppError(f"{what} has no attribute {attribute!r}{hint}")
         found = getattr(found, attribute)

@@ -248,7 +248,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "body_max",
         Kind.BYTES,
-        16 * 1024**2,
+        100 * 1024**2,
         "largest request body, also written 512K or 16MiB; beyond it 413",
         unit="bytes",
         maximum=2**40,

@@ -82,7 +82,7 @@ def report(*, as_json: bool = False) -> tuple[str, bool]:
 
 
 def examine() -> list[Finding]:
-    findings = [python_build(), gil_now(), gil_variable()]
+    findings = [python_build(), gil_now(), gil_variable(), *pydantic()]
     try:
         native = native_module()
     except NativeMissing as error:
@@ -173,6 +173,26 @@ def gil_variable() -> Finding:
             "unset it unless you know that every extension module of the app is safe",
         )
     return Finding("PYTHON_GIL", Verdict.WARN, f"{value}: the GIL is switched on", "unset it")
+
+
+def pydantic() -> list[Finding]:
+    """On 3.13t pip compiles the newest pydantic for minutes and fails; to be known before it is tried."""
+    from importlib.util import find_spec
+
+    from .app_hints import PYDANTIC_FOR_3_13T, is_3_13t
+
+    if not is_3_13t():
+        return []
+    if find_spec("pydantic") is not None:
+        return [Finding("pydantic", Verdict.OK, "installed")]
+    return [
+        Finding(
+            "pydantic",
+            Verdict.OK,
+            "not installed; its newer releases have no wheel for Python 3.13t",
+            f"for FastAPI: pip install fastapi '{PYDANTIC_FOR_3_13T}'",
+        )
+    ]
 
 
 # The native module's probes.

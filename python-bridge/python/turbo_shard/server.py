@@ -43,7 +43,7 @@ def serve(
     head_timeout: float = 10.0,
     body_timeout: float = 30.0,
     write_timeout: float = 30.0,
-    body_max: int = 16 * 1024**2,
+    body_max: int = 100 * 1024**2,
     blocking_threads: int = 8,
     blocking_queue_max: int = 1024,
     ws_ping_interval: float = 20.0,

@@ -96,6 +96,7 @@ def settings_from(
     """
     labels = labels or {}
     settings = Settings(**checked(Settings._fields, values, labels))
+    refuse_port_in_host(settings.host, labels)
     if settings.mode == "steal" and settings.engine not in ("auto", "tokio"):
         label = labels.get("engine", "engine")
         raise SettingsError(
@@ -103,6 +104,17 @@ def settings_from(
         )
     refuse_balance(settings, labels)
     return settings
+
+
+def refuse_port_in_host(host: str, labels: Mapping[str, str]) -> None:
+    """`--host 0.0.0.0:80`, as other servers' --bind takes it, and a whole URL."""
+    match = re.fullmatch(r"(?:https?://)?(\[[^\]]*\]|[^:/]+)(?::(\d+))?/?", host)
+    if match is None or match[0] == match[1]:
+        return
+    named = f"--host {match[1].strip('[]')}" + (f" --port {match[2]}" if match[2] else "")
+    raise SettingsError(
+        f"{labels.get('host', 'host')}: {host!r} is more than an address; write {named}"
+    )
 
 
 def refuse_balance(settings: Settings, labels: Mapping[str, str]) -> None:

@@ -1,5 +1,9 @@
 //! Notices handlers that hold their shard for long, and says so once per route. Knows nothing of Python.
+//!
+//! A route's first slow call on a shard is not held against it: what it imports or connects to on first use makes it slow
+//! once, and there is nothing to mend.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt::Display;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -40,8 +44,16 @@ pub(super) fn watch_app(app: &str, request: &dyn Display, began_ms: u64, advice:
 
 #[cold]
 fn report(key: &str, label: &str, held_ms: u64, advice: &str) {
+    thread_local! {
+        /// What was slow on this thread once. As many as there are routes at the most.
+        static FORGIVEN: RefCell<HashSet<String>> = RefCell::default();
+    }
     // Only slow calls come here, so that a lock which all shards share does no harm.
     static REPORTED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+    if FORGIVEN.with_borrow_mut(|forgiven| forgiven.insert(key.to_owned())) {
+        log::debug!("{label} held its shard for {held_ms} ms, the first time that it was slow");
+        return;
+    }
     let is_new = REPORTED
         .lock()
         .unwrap_or_else(PoisonError::into_inner)

@@ -17,8 +17,10 @@ pub const HEADER_FIELDS_MAX: usize = 100;
 /// Longest request target; beyond it 414. Browsers and proxies stop at about 8 KiB.
 pub const TARGET_BYTES_MAX: usize = 8 * 1024;
 
-/// Largest request body; beyond it 413. Worst case: this much input per connection that uploads.
-pub const BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Largest request body; beyond it 413. What package uploads, WebDAV and photographs need, and what the proxies in front of
+/// most sites let through. Worst case: a body that is read while it comes holds [`INPUT_BYTES_HIGH`], whatever its length;
+/// one that is handed over whole (WSGI, native handlers), this much input per connection that uploads.
+pub const BODY_BYTES_MAX: u64 = 100 * 1024 * 1024;
 
 /// Most bytes of an unwanted body that are read and thrown away to keep a connection alive; one more, and closing is
 /// cheaper for both sides. Costs time, no memory.
@@ -67,10 +69,10 @@ pub const HALF_CLOSE_TIMEOUT_MS: u64 = 30_000;
 /// After the last byte was sent to a peer that may still be sending, we read and throw away this long.
 pub const LINGER_TIMEOUT_MS: u64 = 5_000;
 
-/// Bytes swallowed while lingering: four times the largest body that is taken, so that a client that sends all of its
+/// Bytes swallowed while lingering: twice the largest body that is taken and more, so that a client that sends all of its
 /// upload before it reads still finds the 413. They are thrown away as they are read; a peer that sends more than this
 /// after its last answer is cut off, answer or not.
-pub const LINGER_BYTES_MAX: u32 = 64 * 1024 * 1024;
+pub const LINGER_BYTES_MAX: u32 = 256 * 1024 * 1024;
 const _: () = assert!(LINGER_BYTES_MAX as u64 >= BODY_BYTES_MAX);
 
 /// Empty lines tolerated before one request line (RFC 9112 section 2.2 asks for at least one).

@@ -12,6 +12,7 @@ use turbo_shard_protocol::{
 use crate::reply::{Part, Slot};
 use crate::service::{ConnectionInfo, Deferred, Exchange, Outcome, Service};
 use crate::shard::driver::Advance;
+use crate::shard::refusal_words::{Refusal, Seconds};
 use crate::shard::workbench::Workbench;
 
 /// Requests that one connection may have answered before the others get their turn.
@@ -136,8 +137,9 @@ impl HttpDriver {
                 }
                 Event::Refused(violation) => {
                     if bench.peer_log.pass(now) {
-                        let (peer, status) = (self.info.peer, violation.status());
-                        log::info!("{peer} was refused: {violation} ({status})");
+                        let limits = &*bench.limits;
+                        let refusal = Refusal { violation, limits };
+                        log::info!("{} was refused: {refusal}", self.info.peer);
                     }
                     self.end_exchange();
                     self.connection.answer_refusal(&bench.date(now));
@@ -189,8 +191,9 @@ impl HttpDriver {
             Expiry::Cut => {
                 if bench.peer_log.pass(now) {
                     log::info!(
-                        "{} did not read its answer in time and was cut off",
-                        self.info.peer
+                        "{} did not read its answer in time and was cut off; --write-timeout is {}",
+                        self.info.peer,
+                        Seconds(bench.limits.write_timeout_ms)
                     );
                 }
                 true

@@ -10,5 +10,6 @@ pub(crate) mod hand_off;
 pub(crate) mod host;
 pub(crate) mod http_driver;
 pub(crate) mod log_gate;
+pub(crate) mod refusal_words;
 pub(crate) mod websocket_driver;
 pub(crate) mod workbench;
