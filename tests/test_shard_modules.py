@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
 import importlib
+import queue
 import sys
 import threading
 import weakref
@@ -38,6 +40,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     write(tmp_path, "package_of_tests/broken.py", "raise ValueError\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     before = list(sys.meta_path)
+    # To be put back: what is activated stays until the process ends.
+    for module, name in ((threading, "_start_joinable_thread"), (_thread, "start_new_thread")):
+        monkeypatch.setattr(module, name, getattr(module, name))
     yield tmp_path
     sys.meta_path[:] = before
     for name in list(sys.modules):
@@ -117,6 +122,146 @@ def test_set_ends_with_its_thread(sets: ShardModules) -> None:
     # Modules are immortal in free-threaded 3.13, whoever imports them.
     if sys.version_info >= (3, 14):
         assert [module() for module, _ in left] == [None] * 5
+
+
+class Apart(threading.Thread):
+    """Replaces what a subclass may, and calls what it must."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        super().__init__()
+        self.call = call
+
+    def start(self) -> None:
+        super().start()
+
+    def run(self) -> None:
+        self.call()
+
+
+def on_a_thread(call: Callable[[], object]) -> None:
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+
+
+def by_a_thread_in_between(call: Callable[[], object]) -> None:
+    on_a_thread(lambda: on_a_thread(call))
+
+
+def by_a_subclass(call: Callable[[], object]) -> None:
+    thread = Apart(call)
+    thread.start()
+    thread.join()
+
+
+def by_a_timer(call: Callable[[], object]) -> None:
+    timer = threading.Timer(0, call)
+    timer.start()
+    timer.join()
+
+
+def by_a_pool(call: Callable[[], object]) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(call).result()
+
+
+def by_the_lowest_call(call: Callable[[], object]) -> None:
+    ended: queue.SimpleQueue[None] = queue.SimpleQueue()
+    _thread.start_new_thread(lambda last: (call(), ended.put(last)), (None,))
+    ended.get(timeout=30)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        on_a_thread,
+        by_a_thread_in_between,
+        by_a_subclass,
+        by_a_timer,
+        by_a_pool,
+        by_the_lowest_call,
+    ],
+)
+def test_thread_belongs_to_the_set_of_the_thread_that_started_it(
+    sets: ShardModules, start: Callable[[Callable[[], object]], None]
+) -> None:
+    def modules_there() -> list[ModuleType]:
+        found: list[ModuleType] = []
+        start(lambda: found.append(importlib.import_module("site_of_tests")))
+        return [importlib.import_module("site_of_tests"), *found]
+
+    first, first_there = modules_there()
+    second, second_there = in_new_set(sets, modules_there)
+    assert (first_there, second_there) == (first, second)
+    assert first is not second
+
+
+def test_thread_belongs_to_the_set_of_the_code_that_started_it(
+    folder: Path, sets: ShardModules
+) -> None:
+    write(
+        folder,
+        "starting_of_tests.py",
+        "import threading\n"
+        "def start(call):\n    thread = threading.Thread(target=call)\n    thread.start()\n    thread.join()\n",
+    )
+    importlib.invalidate_caches()
+    found: list[ModuleType] = []
+
+    def look() -> None:
+        found.append(importlib.import_module("starting_of_tests"))
+
+    def in_set() -> ModuleType:
+        module = importlib.import_module("starting_of_tests")
+        # On a thread that belongs to the first set.
+        outside.put(module.start)
+        started.get(timeout=30)
+        return module
+
+    outside: queue.SimpleQueue[Callable[[Callable[[], None]], None]] = queue.SimpleQueue()
+    started: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def elsewhere() -> None:
+        outside.get(timeout=30)(look)
+        started.put(None)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    module = in_new_set(sets, in_set)
+    thread.join()
+    assert found == [module]
+
+
+def test_set_lives_until_the_last_thread_that_was_started_there_ends(sets: ShardModules) -> None:
+    gate = threading.Event()
+    found: list[bool] = []
+
+    def set_with_a_thread() -> threading.Thread:
+        site = importlib.import_module("site_of_tests")
+
+        def look_later() -> None:
+            gate.wait(30)
+            found.append(importlib.import_module("site_of_tests") is site)
+
+        thread = threading.Thread(target=look_later)
+        thread.start()
+        return thread
+
+    owners = len(sets.owners)
+    thread = in_new_set(sets, set_with_a_thread)
+    gc.collect()
+    gate.set()
+    thread.join()
+    del thread
+    gc.collect()
+    assert found == [True]
+    assert len(sets.owners) == owners
+
+
+def test_thread_of_the_first_set_runs_what_it_was_given(sets: ShardModules) -> None:
+    """Nothing is put between where nothing is inherited."""
+    assert sets.joined(len) is len
+    assert in_new_set(sets, lambda: sets.joined(len)) is not len
 
 
 def test_failed_import_leaves_nothing(sets: ShardModules) -> None:

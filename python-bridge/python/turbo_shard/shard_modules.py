@@ -5,7 +5,8 @@ by side: the key of a module of the user's is a str that equals its name only fo
 lookup by name, from wherever, finds the module of the set that asks; nothing is swapped and nobody waits.
 
 Who asks? The innermost running function that a module of the user's defines belongs to that module's set. Where there
-is none, the thread decides: a shard's thread has that shard's set, any other one the first set.
+is none, the thread decides: a shard's thread has that shard's set, a thread that was started from there has it too, any
+other one has the first set.
 
 Knows importlib, and nothing of apps or of serving.
 """
@@ -16,13 +17,14 @@ import importlib.util
 import sys
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
 from .own_code import OwnCode, is_extension
+from .shard_threads import inherit
 
 
 class ModuleSet:
@@ -31,6 +33,8 @@ class ModuleSet:
     def __init__(self, sets: ShardModules) -> None:
         self.sets = sets
         self.modules: dict[int, ModuleType] = {}
+        # Held by the threads that belong to it. The first set has none: it ends with the process.
+        self.membership: Callable[[], Membership | None] = lambda: None
 
 
 class Key(str):
@@ -62,7 +66,7 @@ def key_of(name: str, owner: ModuleSet) -> Key:
 
 
 class Membership:
-    """What a thread holds while it belongs to a set; it ends with the thread."""
+    """What the threads of a set hold while they belong to it; it ends with the last of them."""
 
 
 class Here(threading.local):
@@ -105,14 +109,32 @@ class ShardModules:
             return
         self.is_active = True
         sys.meta_path.insert(0, SetFinder(self))
+        inherit(self.joined)
         self.adopt(self.first)
 
     def join_new_set(self) -> None:
-        """The calling thread gets a set of its own, empty so far. It lives as long as the thread belongs to it."""
+        """The calling thread gets a set of its own, empty so far. It lives as long as a thread belongs to it."""
         self.activate()
         owner, membership = ModuleSet(self), Membership()
+        owner.membership = weakref.ref(membership)
         weakref.finalize(membership, self.forget, owner).atexit = False  # type: ignore[misc]
+        self.join_set(owner, membership)
+
+    def join_set(self, owner: ModuleSet, membership: Membership) -> None:
         self.here.owner, self.here.membership = owner, membership
+
+    def joined(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """`function` for a new thread to run, which shall belong to the set that asks now."""
+        owner = self.current()
+        membership = owner.membership()
+        if membership is None:
+            return function
+
+        def run(*arguments: Any, **named: Any) -> Any:
+            self.join_set(owner, membership)
+            return function(*arguments, **named)
+
+        return run
 
     def leave_set(self) -> None:
         self.here.owner = self.here.membership = None

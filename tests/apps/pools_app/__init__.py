@@ -1,0 +1,1 @@
+"""An app that has other processes and threads work for it, and hands them functions and objects of its own modules."""
