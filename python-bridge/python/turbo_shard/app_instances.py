@@ -7,8 +7,9 @@ import sys
 import threading
 from collections.abc import Callable
 
-from .app_loader import FreshImport, LoadedApp
+from .app_loader import LoadedApp
 from .banner import write
+from .fresh_import import Another
 from .user_code import AppError
 
 SHARE_INSTEAD = "--app-per-shard never shares one instance"
@@ -43,7 +44,7 @@ class Instances:
 
     def prepare(self, shards: int) -> None:
         """To be called before the shards start."""
-        if isinstance(self.another, FreshImport) and shards > 1:
+        if isinstance(self.another, Another) and shards > 1:
             self.another.prepare()
 
     def of_shard(self, index: int) -> object:

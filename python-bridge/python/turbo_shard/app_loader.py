@@ -4,23 +4,20 @@ one line why it cannot be had. Knows nothing of serving.
 
 from __future__ import annotations
 
-import functools
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from .app_hints import factory_hint, install_hint, project_hint
+from .fresh_import import Another
 from .gil_watch import GilWatch, refuse_gil
 from .interfaces import Interface, choose, interfaces_of, router_hint
 from .settings import AppSettings
 from .user_code import AppError, description, run_user_code, user_frames
-
-if TYPE_CHECKING:
-    from .shard_modules import ShardModules
 
 DEFAULT_ATTRIBUTES = ("app", "application")
 FUNCTIONS = (FunctionType, BuiltinFunctionType)
@@ -35,7 +32,7 @@ class LoadedApp(NamedTuple):
     # What the native server is given.
     instance: object
     # Makes another one, for the calling thread to keep. None: there can be one only, and why.
-    another: Callable[[], object] | None
+    another: Another | None
     why_one: str = ""
 
 
@@ -46,8 +43,12 @@ def load(
     factory: bool = False,
     interface: str = "auto",
     allow_gil: bool = False,
+    own: Sequence[str] = (),
 ) -> LoadedApp:
-    """Imports what `reference` names, with `app_dir` first on Python's path, and returns the app."""
+    """Imports what `reference` names, with `app_dir` first on Python's path, and returns the app.
+
+    `own` names installed packages that are imported once per instance, as the user's own modules are.
+    """
     module_name, attributes = split_reference(reference)
     directory = put_on_path(app_dir)
     with GilWatch() as watch:
@@ -56,60 +57,20 @@ def load(
         app = call_factory(found, name) if factory else found
     refuse_gil(watch.culprit, allow_gil=allow_gil)
     chosen = choose(app, name, wanted=interface, from_factory=factory)
-    if factory:
-        return loaded_from_factory(found, app, name, chosen, allow_gil=allow_gil)
     instance = for_server(app, chosen, name)
     if reason := why_imported_once(module):
         return LoadedApp(name, chosen, instance, None, reason)
-    return LoadedApp(
-        name, chosen, instance, FreshImport(module, attributes, directory, name, chosen, allow_gil)
+
+    def find_again() -> object:
+        again = import_module(module_name, directory)
+        found, _ = look_up(again, module_name, attributes, directory)
+        app = call_factory(found, name) if factory else found
+        return for_server(same_interface(app, name, chosen), chosen, name)
+
+    another = Another(
+        find_again, name, allow_gil=allow_gil, module=module, directory=directory, own=own
     )
-
-
-class FreshImport:
-    """Imports the user's modules once more, for the calling thread, and looks the app up in them."""
-
-    def __init__(
-        self,
-        module: ModuleType,
-        attributes: list[str],
-        directory: str,
-        name: str,
-        interface: Interface,
-        allow_gil: bool,
-    ) -> None:
-        self.first = module
-        self.attributes = attributes
-        self.directory = directory
-        self.name = name
-        self.interface: Interface = interface
-        self.allow_gil = allow_gil
-
-    @functools.cached_property
-    def modules(self) -> ShardModules:
-        # Many servers have one shard and never need it.
-        from .own_code import OwnCode
-        from .shard_modules import ShardModules
-
-        return ShardModules(OwnCode(self.directory, self.first))
-
-    def prepare(self) -> None:
-        """Best done while no other thread imports anything."""
-        self.modules.activate()
-
-    def __call__(self) -> object:
-        self.modules.join_new_set()
-        try:
-            with GilWatch() as watch:
-                module = import_module(self.first.__name__, self.directory)
-                app, _ = look_up(module, self.first.__name__, self.attributes, self.directory)
-                self.modules.adopt(self.modules.current())
-            refuse_gil(watch.culprit, allow_gil=self.allow_gil)
-            app = same_interface(app, self.name, self.interface)
-            return for_server(app, self.interface, self.name)
-        except BaseException:
-            self.modules.leave_set()
-            raise
+    return LoadedApp(name, chosen, instance, another)
 
 
 def given_app(app: object, settings: AppSettings) -> LoadedApp:
@@ -124,23 +85,14 @@ def given_app(app: object, settings: AppSettings) -> LoadedApp:
         # What the user's code raised is the user's to see; the rest is about what was given.
         raise error.__cause__ or TypeError(str(error)) from None
     if settings.factory:
-        return loaded_from_factory(app, first, name, chosen, allow_gil=settings.allow_gil)
+
+        def make_again() -> object:
+            return for_server(same_interface(call_factory(app, name), name, chosen), chosen, name)
+
+        another = Another(make_again, name, allow_gil=settings.allow_gil)
+        return LoadedApp(name, chosen, for_server(first, chosen, name), another)
     reason = "serve() was given one instance; a factory would make more (factory=True)"
     return LoadedApp(name, chosen, for_server(app, chosen, name), None, reason)
-
-
-def loaded_from_factory(
-    factory: object, app: object, name: str, chosen: Interface, *, allow_gil: bool
-) -> LoadedApp:
-    """`app` is what the factory made first; it is called once more for each other instance."""
-
-    def make_another() -> object:
-        with GilWatch() as watch:
-            again = call_factory(factory, name)
-        refuse_gil(watch.culprit, allow_gil=allow_gil)
-        return for_server(same_interface(again, name, chosen), chosen, name)
-
-    return LoadedApp(name, chosen, for_server(app, chosen, name), make_another)
 
 
 def same_interface(app: object, name: str, chosen: Interface) -> object:

@@ -109,6 +109,7 @@ def serve_reference(
         factory=app_settings.factory,
         interface=app_settings.interface,
         allow_gil=app_settings.allow_gil,
+        own=app_settings.own,
     )
     return server.run(loaded, settings, app_settings, native=native)
 
@@ -124,7 +125,12 @@ def chosen_values(
             values[option.name] = not option.negative or flags[-1] == option.positive_flag
             labels[option.name] = flags[-1]
         elif option.flag in given.texts:
-            values[option.name] = read(option, given.texts[option.flag], option.flag)
+            # Of one that may be given several times every one counts, of another the last.
+            several = option.kind is Kind.NAMES
+            every = given.every(option.flag)
+            values[option.name] = read(
+                option, ",".join(every) if several else every[-1], option.flag
+            )
             labels[option.name] = option.flag
         elif text := environment.get(option.variable):
             value = read(option, text, option.variable)

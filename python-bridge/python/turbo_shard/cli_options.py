@@ -21,6 +21,7 @@ class Kind(Enum):
     SWITCH = "switch"
     URL_PATH = "path of a URL"
     FILE_PATH = "path of a file"
+    NAMES = "names"
 
 
 class Option(NamedTuple):
@@ -61,6 +62,8 @@ class Option(NamedTuple):
         """The value as it reads in help and in messages, with its unit."""
         if self.kind is Kind.BYTES and isinstance(value, int):
             return bytes_in_words(value)
+        if isinstance(value, tuple):
+            return ",".join(value) or "none"
         text = f"{value:g}" if isinstance(value, float) else str(value)
         return f"{text} {self.unit}".rstrip()
 
@@ -141,6 +144,14 @@ OPTIONS: tuple[Option, ...] = (
         "whether each shard has an instance of the app of its own, made by the factory or by importing "
         "the user's modules afresh; auto: for ASGI apps, unless they use Django",
         choices=("auto", "always", "never"),
+        of_app=True,
+    ),
+    Option(
+        "own",
+        Kind.NAMES,
+        (),
+        "installed package that each shard imports for itself, as it does your own modules, because it keeps "
+        "what they register with it; may be given several times, or several with commas",
         of_app=True,
     ),
     Option(
@@ -347,4 +358,5 @@ PLACEHOLDER: dict[Kind, Callable[[Option], str]] = {
     Kind.SWITCH: lambda option: "",
     Kind.URL_PATH: lambda option: "PATH",
     Kind.FILE_PATH: lambda option: "PATH",
+    Kind.NAMES: lambda option: "PACKAGE",
 }

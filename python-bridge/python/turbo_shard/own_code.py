@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 import sysconfig
+from collections.abc import Iterable
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
 from types import ModuleType
 
@@ -18,11 +19,13 @@ INSTALLED = ("site-packages", "dist-packages")
 class OwnCode:
     """The user's own code: what lies below the app's directory, and the package that the app itself is in.
 
-    Not what is installed there (a virtual environment in the project), nor Python's own library, nor this package.
+    Not what is installed there (a virtual environment in the project), nor Python's own library, nor this package. The
+    installed packages that are to be like the user's own are added by name.
     """
 
-    def __init__(self, app_dir: str, app_module: ModuleType | None = None) -> None:
-        self.roots = {app_dir, os.path.realpath(app_dir)}
+    def __init__(self, app_dir: str | None, app_module: ModuleType | None = None) -> None:
+        # None: nothing lies anywhere.
+        self.roots = set() if app_dir is None else {app_dir, os.path.realpath(app_dir)}
         self.files: set[str] = set()
         self.packages: tuple[str, ...] = ()
         self.standard_library = {
@@ -44,8 +47,12 @@ class OwnCode:
             package = sys.modules.get(".".join(parts[:count]))
             # A namespace may be shared with others.
             if hasattr(package, "__path__") and getattr(package, "__file__", None) is not None:
-                self.packages = (".".join(parts[:count]),)
+                self.packages += (".".join(parts[:count]),)
                 return
+
+    def add_installed(self, packages: Iterable[str]) -> None:
+        """Makes installed packages like the user's own, by name, with all that is in them."""
+        self.packages += tuple(name for name in packages if name not in self.packages)
 
     def holds(self, name: str, module: object) -> bool:
         """Whether what stands under this name in sys.modules is the user's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from . import banner
@@ -25,6 +25,7 @@ def serve(
     factory: bool = False,
     interface: str = "auto",
     app_per_shard: str = "auto",
+    own: Sequence[str] = (),
     lifespan: str = "auto",
     root_path: str = "",
     host: str = "127.0.0.1",
@@ -97,6 +98,7 @@ def serve(
             "factory": factory,
             "interface": interface,
             "app_per_shard": app_per_shard,
+            "own": own,
             "lifespan": lifespan,
             "root_path": root_path,
             "allow_gil": allow_gil,
@@ -122,7 +124,7 @@ def serve(
         raise SettingsError(str(error)) from None
     if isinstance(app, str):
         with in_words_for_python():
-            loaded = load(app, factory=factory, interface=interface, allow_gil=allow_gil)
+            loaded = load(app, factory=factory, interface=interface, allow_gil=allow_gil, own=own)
     else:
         loaded = given_app(app, app_settings)
     run(loaded, settings, app_settings, native=native)

@@ -82,6 +82,7 @@ class AppSettings(NamedTuple):
     factory: bool
     interface: str
     app_per_shard: str
+    own: tuple[str, ...]
     lifespan: str
     root_path: str
     allow_gil: bool
@@ -179,6 +180,8 @@ def check(option: Option, value: object, label: str) -> object:
         return None
     if option.kind is Kind.SECONDS and type(value) is int:
         value = float(value)
+    if option.kind is Kind.NAMES:
+        return checked_names(option, value, label)
     if type(value) is not TYPES[option.kind]:
         raise SettingsError(f"{label}: {value!r} is not {expectation(option)}")
     if option.choices and value not in option.choices:
@@ -192,6 +195,17 @@ def check(option: Option, value: object, label: str) -> object:
                 f"{label}: {option.in_words(value)} is out of range; it may be {bounds(option)}"
             )
     return value
+
+
+def checked_names(option: Option, value: object, label: str) -> tuple[str, ...]:
+    names = tuple(value) if isinstance(value, list | tuple) else None
+    if names is None or not all(isinstance(name, str) and is_name(name) for name in names):
+        raise SettingsError(f"{label}: {value!r} is not {expectation(option)}")
+    return names
+
+
+def is_name(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
 
 
 def is_usable(option: Option, text: str) -> bool:
@@ -217,6 +231,8 @@ def expectation(option: Option) -> str:
             return "a usable text"
         case Kind.FILE_PATH:
             return "a path"
+        case Kind.NAMES:
+            return "a list of packages, such as sqlmodel"
         case Kind.URL_PATH:
             return "a path such as /api, which begins with a slash and does not end with one"
 
@@ -258,6 +274,13 @@ def read_seconds(text: str) -> float:
     return value
 
 
+def read_names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not all(map(is_name, names)):
+        raise ValueError(text)
+    return names
+
+
 def read_switch(text: str) -> bool:
     if text.lower() not in SWITCH_WORDS:
         raise ValueError(text)
@@ -273,6 +296,7 @@ READERS: dict[Kind, Callable[[str], object]] = {
     Kind.SECONDS: read_seconds,
     Kind.BYTES: read_bytes,
     Kind.SWITCH: read_switch,
+    Kind.NAMES: read_names,
 }
 TYPES = {
     Kind.TEXT: str,
@@ -283,6 +307,7 @@ TYPES = {
     Kind.SECONDS: float,
     Kind.BYTES: int,
     Kind.SWITCH: bool,
+    Kind.NAMES: tuple,
 }
 
 if unknown := {*Settings._fields, *AppSettings._fields} ^ set(OPTION_BY_NAME):

@@ -35,6 +35,10 @@ class ModuleSet:
         self.modules: dict[int, ModuleType] = {}
         # Held by the threads that belong to it. The first set has none: it ends with the process.
         self.membership: Callable[[], Membership | None] = lambda: None
+        # Whether its first import is done. What is added to a list that is shared belongs to the set from then on too.
+        self.is_complete = True
+        # Lists that its code sees in the place of shared ones (log handlers).
+        self.lists: dict[tuple[Any, str], list[Any]] = {}
 
 
 class Key(str):
@@ -89,6 +93,11 @@ class ShardModules:
         self.owners: dict[int, ModuleSet] = {}
         # Compiled modules have one state per process: each set refers to the same one.
         self.extensions: dict[str, tuple[ModuleType, ModuleSpec | None]] = {}
+        self.sets_alive: weakref.WeakSet[ModuleSet] = weakref.WeakSet()
+        # Called with a set once its first import is done.
+        self.when_completed: list[Callable[[ModuleSet], None]] = []
+        # Called with a shared module of this name once it has been imported.
+        self.after_import: dict[str, Callable[[ModuleType], None]] = {}
         self.is_active = False
 
     def current(self) -> ModuleSet:
@@ -118,6 +127,7 @@ class ShardModules:
         owner, membership = ModuleSet(self), Membership()
         owner.membership = weakref.ref(membership)
         weakref.finalize(membership, self.forget, owner).atexit = False  # type: ignore[misc]
+        self.sets_alive.add(owner)
         self.join_set(owner, membership)
 
     def join_set(self, owner: ModuleSet, membership: Membership) -> None:
@@ -135,6 +145,10 @@ class ShardModules:
             return function(*arguments, **named)
 
         return run
+
+    def completed(self, owner: ModuleSet) -> None:
+        for call in self.when_completed:
+            call(owner)
 
     def leave_set(self) -> None:
         self.here.owner = self.here.membership = None
@@ -191,6 +205,8 @@ class SetFinder:
     ) -> ModuleSpec | None:
         spec = self.found_by_others(str(name), path, target)
         if spec is None or not self.sets.own.holds_spec(spec):
+            if spec is not None and spec.name in self.sets.after_import:
+                spec.loader = MendingLoader(spec.loader, self.sets.after_import[spec.name])
             return spec
         owner = self.sets.current()
         # importlib files the module under this spec's name; the module itself gets the real one.
@@ -212,6 +228,24 @@ class SetFinder:
 
     def invalidate_caches(self) -> None:
         """Has none; those of the others are asked by importlib."""
+
+
+class MendingLoader(Loader):
+    """Loads a shared module by its real loader, and calls what waits for it."""
+
+    def __init__(self, loader: Any, call: Callable[[ModuleType], None]) -> None:
+        self.loader = loader
+        self.call = call
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self.loader.create_module(spec)  # type: ignore[no-any-return]
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self.loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self.loader
+        self.loader.exec_module(module)
+        self.call(module)
 
 
 class SetLoader(Loader):

@@ -1,0 +1,25 @@
+"""What stays shared though shards' modules register with it: metrics are summed, log handlers are each shard's own.
+
+Applied once there are several sets of modules in the process; packages that are imported later are mended then.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from . import log_handlers, summed_metrics
+
+if TYPE_CHECKING:
+    from .shard_modules import ShardModules
+
+
+def follow_sets(modules: ShardModules) -> None:
+    """From now on what is shared asks which set registers, and which one is served."""
+    log_handlers.follow(modules)
+    modules.after_import[summed_metrics.MODULE] = lambda module: summed_metrics.follow(
+        module, modules
+    )
+    for name, mend in modules.after_import.items():
+        if (module := sys.modules.get(name)) is not None:
+            mend(module)
