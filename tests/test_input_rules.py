@@ -65,7 +65,8 @@ class Model:
         self.given = given
 
     @classmethod
-    def model_validate(cls, given: Any) -> Model:
+    def model_validate(cls, given: Any, *, from_attributes: bool) -> Model:
+        assert from_attributes
         if given == "wrong":
             raise ModelError("no")
         return cls(given)
@@ -89,6 +90,7 @@ def faults(annotation: Any, value: Any, **options: bool) -> list[tuple[str, list
         *((int, text, 5) for text in ("5", "+5", " 5 ", "\n5", "05", "5.0", "5.000", "\u00a05")),
         (int, "-1_000", -1000),
         (int, "9" * 4300, int("9" * 4300)),
+        (int, "-" + "9" * 4300, -int("9" * 4300)),
         (int, 5.0, 5),
         (int, True, 1),
         (float, "1.5", 1.5),
@@ -111,6 +113,9 @@ def faults(annotation: Any, value: Any, **options: bool) -> list[tuple[str, list
         (datetime, "2024-01-02T03:04:05+0130", datetime(2024, 1, 2, 1, 34, 5, tzinfo=UTC)),
         (datetime, "2024-01-02", datetime(2024, 1, 2)),
         (datetime, "1700000000", datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
+        (datetime, "5.", datetime(1970, 1, 1, 0, 0, 5, tzinfo=UTC)),
+        (datetime, "-.5", datetime(1969, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC)),
+        (int, 2.0**62, 2**62),
         (datetime, 1700000000000, datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
         (date, "2024-01-02", date(2024, 1, 2)),
         (date, "2024-01-02T00:00:00Z", date(2024, 1, 2)),
@@ -151,6 +156,7 @@ def test_zone_of_a_moment_is_kept() -> None:
 
 NO_INT = "Input should be a valid integer, unable to parse string as an integer"
 NO_FLOAT = "Input should be a valid number, unable to parse string as a number"
+TOO_LARGE = "Unable to parse input string as an integer, exceeded maximum size"
 NO_BOOL = "Input should be a valid boolean, unable to interpret input"
 
 
@@ -168,10 +174,19 @@ NO_BOOL = "Input should be a valid boolean, unable to interpret input"
             (float, text, "float_parsing", NO_FLOAT)
             for text in ("", "x", "1e", "0x1p3", "\u0663.5")
         ),
+        *((int, number, "int_parsing_size", TOO_LARGE) for number in (1e30, -1e19, 2.0**63)),
         (float, [], "float_type", "Input should be a valid number"),
         (float, 10**400, "float_type", "Input should be a valid number"),
         *((bool, text, "bool_parsing", NO_BOOL) for text in ("", "2", " true", "maybe", 2)),
-        (bool, 0.5, "bool_type", "Input should be a valid boolean"),
+        *((bool, number, "bool_parsing", NO_BOOL) for number in (5.0, -1, 2**63 - 1)),
+        *(
+            (bool, number, "bool_type", "Input should be a valid boolean")
+            for number in (0.5, 2**63)
+        ),
+        *(
+            (bool, number, "bool_type", "Input should be a valid boolean")
+            for number in (math.inf, math.nan)
+        ),
         (str, 5, "string_type", "Input should be a valid string"),
         (UUID, 5, "uuid_type", "UUID input should be a string, bytes or UUID object"),
         (datetime, None, "datetime_type", "Input should be a valid datetime"),
@@ -192,8 +207,9 @@ def test_wrong_value_is_named(annotation: Any, value: Any, kind: str, message: s
 
 
 def test_too_many_digits_are_refused_before_they_are_read() -> None:
-    [(kind, _, _)] = faults(int, "9" * 4301)
-    assert kind == "int_parsing_size"
+    for digits in ("9" * 4301, "-" + "9" * 4301):
+        [(kind, _, _)] = faults(int, digits)
+        assert kind == "int_parsing_size"
 
 
 @pytest.mark.parametrize(
@@ -254,7 +270,8 @@ def test_all_faults_are_found_and_placed() -> None:
         ("string_type", ["tags", 1]),
         ("int_parsing", ["sizes", "a"]),
     ]
-    assert [loc for _, loc, _ in faults(dict[int, str], {"b": 1})] == [["b"]]
+    assert [loc for _, loc, _ in faults(dict[int, str], {"2": 1})] == [["2"]]
+    assert [loc for _, loc, _ in faults(dict[int, str], {"b": 1})] == [["b", "[key]"], ["b"]]
     assert [loc for _, loc, _ in faults(dict[int, str], {"b": ""})] == [["b", "[key]"]]
     assert [loc for _, loc, _ in faults(tuple[int, int], [1])] == [[1]]
     assert faults(tuple[int, int], [1, 2, 3])[0][0] == "too_long"

@@ -117,7 +117,7 @@ def test_markers_say_where_a_parameter_comes_from() -> None:
         "number": "path/n/int",
         "x_token": "header/x-token/str",
         "as_is": "header/as_is/str",
-        "agent": "header/user-agent/str",
+        "agent": "header/User-Agent/str",
         "session": "cookie/session/str",
         "ids": "query/id/other*",
         "all_of": "header/all-of/other*",

@@ -23,7 +23,7 @@ def json_fallback(value: Any) -> Any:
     if hasattr(kind, "__dataclass_fields__"):
         return {name: getattr(value, name) for name in _fields(kind)}
     if callable(getattr(kind, "model_dump", None)):  # a pydantic model
-        return value.model_dump(mode="json")
+        return value.model_dump(mode="json", by_alias=True)
     raise TypeError(f"cannot make JSON of {kind.__module__}.{kind.__qualname__}{_advice(value)}")
 
 
@@ -37,11 +37,11 @@ def _advice(value: Any) -> str:
     return ""
 
 
-def _decimal(value: Any) -> int | float | str:
-    """A number where a number says the same, else text: 1.10 as FastAPI answers it."""
+def _decimal(value: Any) -> int | float:
+    """A number: 1.10 as FastAPI answers it."""
     exponent = value.as_tuple().exponent
     if not isinstance(exponent, int):
-        return str(value)  # NaN, Infinity
+        raise TypeError(f"cannot make JSON of {value!r}")  # NaN, Infinity
     return int(value) if exponent >= 0 else float(value)
 
 

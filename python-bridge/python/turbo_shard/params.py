@@ -52,6 +52,17 @@ class Marker(NamedTuple):
     alias: str | None = None
     convert_underscores: bool = True
 
+    # Each stands for itself. typing keeps one `Annotated[...]` for all whose parts compare equal, and `bool | int`
+    # equals `int | bool`: with markers that compared equal too, a parameter would get the union of another handler.
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    def __hash__(self) -> int:
+        return id(self)
+
 
 # Any: a marker stands where a default of the parameter's own type would.
 
@@ -222,8 +233,6 @@ def _read(
     source = marker.source if marker else _source_of(plain, alias in path, may_have_body)
     if source == "header" and marker is not None and marker.alias is None:
         alias = name.replace("_", "-") if marker.convert_underscores else name
-    if source == "header":
-        alias = alias.lower()
     many = source in ("query", "header") and _is_list(plain)
     parameter = Parameter(name, source, alias, annotation, default, many, False)
     _check(parameter, path, where)
@@ -260,7 +269,7 @@ def _check(parameter: Parameter, path: set[str], where: str) -> None:
         raise RegistrationError(f"{where} comes from the path, so that a default has no use")
     if source != "path" and parameter.name in path and alias == parameter.name:
         raise RegistrationError(f"{where} is named in the path, but its marker says {source}")
-    if source == "header" and not re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9a-z]+", alias):
+    if source == "header" and not re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", alias):
         raise RegistrationError(f"{where}: {alias!r} cannot be the name of a header")
     if source != "body" and is_structure(parameter.annotation) and not parameter.many:
         kind = name_of(bare(parameter.annotation))

@@ -23,6 +23,7 @@ _TRUE = frozenset(("1", "true", "t", "yes", "y", "on"))
 _FALSE = frozenset(("0", "false", "f", "no", "n", "off"))
 
 _NO_NUMBER = "Input should be a valid number, unable to parse string as a number"
+_TOO_LARGE = "Unable to parse input string as an integer, exceeded maximum size"
 _NO_BOOLEAN = "Input should be a valid boolean, unable to interpret input"
 
 
@@ -50,9 +51,8 @@ def _int_of_text(text: str) -> int:
         message = "Input should be a valid integer, unable to parse string as an integer"
         raise fault("int_parsing", message, text)
     digits = found[1].replace("_", "")
-    if len(digits) > INTEGER_DIGITS_MAX:
-        message = "Unable to parse input string as an integer, exceeded maximum size"
-        raise fault("int_parsing_size", message, text)
+    if len(digits.lstrip("+-")) > INTEGER_DIGITS_MAX:
+        raise fault("int_parsing_size", _TOO_LARGE, text)
     return int(digits)
 
 
@@ -62,6 +62,9 @@ def _int_of_float(value: float) -> int:
     if not value.is_integer():
         message = "Input should be a valid integer, got a number with a fractional part"
         raise fault("int_from_float", message, value)
+    if abs(value) >= 2.0**63:
+        # Its lower digits are not those that were sent.
+        raise fault("int_parsing_size", _TOO_LARGE, value)
     return int(value)
 
 
@@ -97,7 +100,8 @@ def read_bool(value: object) -> bool:
     if isinstance(value, int | float):
         if value in (0, 1):
             return value == 1
-        if isinstance(value, int):
+        # What pydantic can hold in 64 bits.
+        if value == value // 1 and -(2**63) <= value < 2**63:
             raise fault("bool_parsing", _NO_BOOLEAN, value)
     raise fault("bool_type", "Input should be a valid boolean", value)
 

@@ -23,6 +23,7 @@ from typing import (
 from uuid import UUID
 
 from .errors import FAULTS_MAX, InputError, fault
+from .models import is_model, model_reader
 from .scalars import read_bool, read_float, read_int, read_str, read_uuid
 from .timestamps import read_date, read_datetime
 
@@ -63,11 +64,6 @@ def members(annotation: Any) -> tuple[Any, ...]:
     if get_origin(annotation) in (Union, types.UnionType):
         return tuple(inner for member in get_args(annotation) for inner in members(member))
     return (annotation,)
-
-
-def is_model(annotation: Any) -> bool:
-    """Whether it is a class that validates on its own, as pydantic's models do."""
-    return isinstance(annotation, type) and callable(getattr(annotation, "model_validate", None))
 
 
 def is_dataclass(annotation: Any) -> bool:
@@ -125,7 +121,7 @@ class _Readers:
         if is_dataclass(annotation):
             return self.dataclass(annotation)
         if is_model(annotation):
-            return _model(annotation)
+            return model_reader(annotation)
         if isinstance(annotation, type) and issubclass(annotation, Enum):
             return self.enum(annotation)
         raise UnknownAnnotation(name_of(annotation))
@@ -215,17 +211,32 @@ class _Readers:
         item = (
             self.reader(arguments[1]) if arguments and arguments[1] not in (Any, object) else None
         )
+        read_key, read_item = _key_reader(key) if key else _as_it_is, item or _as_it_is
 
         def read(value: Any) -> dict[Any, Any]:
             if not isinstance(value, dict):
                 raise fault("dict_type", "Input should be a valid dictionary", value)
-            found: dict[Any, Any] = value
-            if item is not None:
-                found = _gather(((name, item, one) for name, one in value.items()), (), value)
-            if key is None:
-                return found
-            keys = _gather(((name, _key_reader(key), name) for name in value), (), value)
-            return {keys[name]: one for name, one in found.items()}
+            if key is None and item is None:
+                return value
+            # A key is told with its value, so that what is wrong with both is told of both.
+            found: dict[Any, Any] = {}
+            errors: list[dict[str, Any]] = []
+            for name, one in value.items():
+                read_name, read_one = name, one
+                try:
+                    read_name = read_key(name)
+                except InputError as error:
+                    errors += error.under(name).errors
+                try:
+                    read_one = read_item(one)
+                except InputError as error:
+                    errors += error.under(name).errors
+                if len(errors) >= FAULTS_MAX:
+                    break
+                found[read_name] = read_one
+            if errors:
+                raise InputError(errors[:FAULTS_MAX])
+            return found
 
         return read
 
@@ -336,6 +347,10 @@ def _items(read: Reader, values: list[Any]) -> list[Any]:
         )
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
 def _key_reader(read: Reader) -> Reader:
     def read_key(value: Any) -> Any:
         try:
@@ -366,34 +381,6 @@ def _one_of(kind: str, known: dict[Any, Any], *, from_text: bool) -> Reader:
         raise fault(kind, f"Input should be {expected}", value, {"expected": expected})
 
     return read
-
-
-def _model(annotation: Any) -> Reader:
-    def read(value: Any) -> Any:
-        try:
-            return annotation.model_validate(value)
-        except InputError:
-            raise
-        except ValueError as error:
-            listed = getattr(error, "errors", None)
-            if not callable(listed):
-                raise fault("value_error", f"Value error, {error}", value, {"error": {}}) from error
-            raise InputError([_as_fault(one) for one in listed()][:FAULTS_MAX]) from error
-
-    return read
-
-
-def _as_fault(found: dict[str, Any]) -> dict[str, Any]:
-    error = {
-        "type": found["type"],
-        "loc": [*found["loc"]],
-        "msg": found["msg"],
-        "input": found["input"],
-    }
-    if "ctx" in found:
-        context = found["ctx"].items()
-        error["ctx"] = {key: {} if isinstance(one, Exception) else one for key, one in context}
-    return error
 
 
 def _read_none(value: Any) -> None:

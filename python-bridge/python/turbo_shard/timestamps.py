@@ -10,7 +10,7 @@ from .errors import InputError, fault
 MILLISECONDS_FROM = 20_000_000_000
 """Unix times beyond this (in the year 2603) are taken as milliseconds."""
 
-_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)", re.ASCII)
 _TIME = re.compile(
     r"[Tt _]([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9])(?:[.,]([0-9]+))?)?"
     r"(?:([Zz])|([+\u2212-])([01][0-9]|2[0-3]):?([0-5][0-9]))?",

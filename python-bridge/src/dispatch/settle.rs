@@ -95,14 +95,16 @@ impl Settling {
         let status = read_status(&raised.getattr(intern!(py, "status_code"))?)?;
         self.write_detail(&raised.getattr(intern!(py, "detail"))?, buffers)?;
         push_headers(&raised.getattr(intern!(py, "headers"))?, &mut buffers.lines)?;
+        // A status without a body (RFC 9110 sections 15.3.5 and 15.4.5) has no type of one either.
+        let has_body = !matches!(status, 204 | 304);
         if buffers.lines.is_empty() {
             return Ok(Answer::Whole {
                 status,
-                lines: Lines::Json,
+                lines: if has_body { Lines::Json } else { Lines::None },
                 body: Body::Buffer,
             });
         }
-        if !buffers.lines.has_content_type() {
+        if has_body && !buffers.lines.has_content_type() {
             push_media_type(&mut buffers.lines, Lines::Json)?;
         }
         Ok(Answer::Whole {

@@ -8,7 +8,8 @@ from io import BytesIO
 from typing import Any
 
 from ..errors import InputError, fault
-from ..structures import is_model, members
+from ..models import is_model
+from ..structures import members
 from .exchange import BodyFault, Exchange
 from .forms import is_form
 from .names import class_beside, is_kind, loaded_class

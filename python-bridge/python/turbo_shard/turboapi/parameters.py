@@ -8,12 +8,12 @@ from collections.abc import Callable, Collection
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 from ..errors import InputError, RegistrationError, fault
+from ..models import is_model
 from ..params import hints_of
 from ..structures import (
     Reader,
     UnknownAnnotation,
     bare,
-    is_model,
     is_structure,
     members,
     reader_of,

@@ -1,0 +1,44 @@
+"""Classes that validate on their own, as pydantic's models do: what they refuse is told as our own readers tell it.
+Imports no pydantic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .errors import FAULTS_MAX, InputError, fault
+
+
+def is_model(annotation: Any) -> bool:
+    """Whether it is a class that validates on its own, as pydantic's models do."""
+    return isinstance(annotation, type) and callable(getattr(annotation, "model_validate", None))
+
+
+def model_reader(annotation: Any) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        try:
+            # As FastAPI has it: what is no dict is told as what has no attributes to take either.
+            return annotation.model_validate(value, from_attributes=True)
+        except InputError:
+            raise
+        except ValueError as error:
+            listed = getattr(error, "errors", None)
+            if not callable(listed):
+                raise fault("value_error", f"Value error, {error}", value, {"error": {}}) from error
+            raise InputError([_as_fault(one) for one in listed()][:FAULTS_MAX]) from error
+
+    return read
+
+
+def _as_fault(found: dict[str, Any]) -> dict[str, Any]:
+    error = {
+        "type": found["type"],
+        "loc": [*found["loc"]],
+        "msg": found["msg"],
+        "input": found["input"],
+    }
+    if "ctx" in found:
+        context = found["ctx"].items()
+        error["ctx"] = {key: {} if isinstance(one, Exception) else one for key, one in context}
+    return error
