@@ -16,6 +16,8 @@ from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from ._loop_threads import LoopThreads
+
 _log = logging.getLogger("turbo_shard.error")
 
 # Rounds of ready callbacks that one turn may run. A timer that ends a coroutine takes three (the future's result, the
@@ -64,7 +66,7 @@ class HostedSelector(selectors.EpollSelector):
         return ready
 
 
-class HostedLoop(asyncio.SelectorEventLoop):
+class HostedLoop(LoopThreads, asyncio.SelectorEventLoop):
     """An event loop that lives on a shard's thread for as long as the shard does.
 
     It is the thread's running loop only while its callbacks run: a sync handler on the same thread sees none, just as
@@ -88,6 +90,7 @@ class HostedLoop(asyncio.SelectorEventLoop):
         # What the thread's running loop is between turns.
         self._between_turns: HostedLoop | None = None
         self._run_forever_setup()
+        self.start_root()
         events._set_running_loop(None)
         # Each task that starts asks twice; Python's own methods would take a tenth of a short request's time.
         self.is_running = True.__bool__  # type: ignore[method-assign]
@@ -168,12 +171,13 @@ class HostedLoop(asyncio.SelectorEventLoop):
         return close(self, seconds)
 
 
-class ThreadLoop(asyncio.SelectorEventLoop):
+class ThreadLoop(LoopThreads, asyncio.SelectorEventLoop):
     """The event loop of a thread of its own (work-stealing mode): only the server ends it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.serves = True
+        self.start_root()
 
     def stop(self) -> None:
         """End nothing while requests are served: on a shard it has no effect either."""
@@ -241,12 +245,13 @@ async def cancel(tasks: list[asyncio.Task[Any]], seconds: float) -> None:
     await asyncio.wait(tasks, timeout=seconds)
 
 
-def close(loop: asyncio.AbstractEventLoop, seconds: float) -> int:
+def close(loop: HostedLoop | ThreadLoop, seconds: float) -> int:
     """End the loop's tasks, its async generators and its executor, in `seconds` altogether, and close it.
 
     Returns how many threads of the executor are still busy: they cannot be ended.
     """
     deadline = time.monotonic() + seconds
+    loop.end_root()
     try:
         _cancel_tasks(loop, seconds)
         left = max(deadline - time.monotonic(), SECONDS_MIN)
