@@ -68,9 +68,11 @@ def test_shard_whose_import_fails_is_named(
     assert run.returncode == 2
     assert "turbo-shard ready" not in run.stderr
     lines = run.stderr.splitlines()
+    mode = "--mode steal" if "steal" in options else "--app-per-shard always"
     assert lines[-1] == (
-        f"turbo-shard: error: no instance of app:{app} for shard 1: importing 'app' failed: "
-        "ValueError: once only; --app-per-shard never shares one instance"
+        f"turbo-shard: error: no instance of app:{app} for shard 1: importing 'app' failed: ValueError: once only; "
+        "--mode process (a process of its own for each) and --shards 1 (one for all) serve it as it is "
+        f"({mode} was asked for)"
     )
     assert f'  File "{tmp_path}/app.py", line 6, in <module>' in lines
     assert "turbo_shard/" not in run.stderr

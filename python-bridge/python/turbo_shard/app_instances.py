@@ -9,25 +9,36 @@ from collections.abc import Callable
 
 from .app_loader import LoadedApp
 from .banner import write
+from .fallbacks import NoSecondInstance
 from .fresh_import import Another
+from .gil_watch import GilOn
 from .user_code import AppError
-
-SHARE_INSTEAD = "--app-per-shard never shares one instance"
 
 
 class Instances:
     """The instances of one app: one that all shards share, or one for each shard, made when it starts."""
 
     def __init__(
-        self, loaded: LoadedApp, *, wanted: str, mode: str = "shard", flag: str = "--app-per-shard"
+        self,
+        loaded: LoadedApp,
+        *,
+        wanted: str,
+        mode: str = "shard",
+        shards: int = 2,
+        flag: str = "--app-per-shard",
     ) -> None:
         self.loaded = loaded
         self.another: Callable[[], object] | None = None
         # Why there is one although each loop might want its own.
         self.why_shared = ""
         self.failure: AppError | None = None
+        # How many have been handed out: the app's own start is that of the last one.
+        self.count = 0
         self.turn = threading.Lock()
         self.seen: set[int] = set()
+        self.shards = shards
+        if shards == 1 and loaded.another is None:
+            return
         if wanted == "never" or (wanted == "auto" and loaded.interface != "asgi"):
             return
         why = loaded.why_one
@@ -36,15 +47,17 @@ class Instances:
         if why and wanted == "always":
             all_of_them = "all threads" if mode == "steal" else "all shards"
             raise AppError(f"{flag} always: {why}, so {all_of_them} share one instance")
+        if why and not loaded.is_shareable:
+            raise NoSecondInstance(f"one instance of {loaded.name} only: {why}")
         self.another, self.why_shared = None if why else loaded.another, why
 
     @property
     def is_per_shard(self) -> bool:
         return self.another is not None
 
-    def prepare(self, shards: int) -> None:
+    def prepare(self) -> None:
         """To be called before the shards start."""
-        if isinstance(self.another, Another) and shards > 1:
+        if isinstance(self.another, Another) and self.shards > 1:
             self.another.prepare()
 
     def of_shard(self, index: int) -> object:
@@ -53,6 +66,7 @@ class Instances:
         with self.turn:
             is_new_start = index in self.seen
             self.seen.add(index)
+            self.count += 1
             if index == 0 and not is_new_start:
                 return self.loaded.instance
             try:
@@ -70,10 +84,10 @@ class Instances:
         try:
             instance = self.another()
         except AppError as error:
-            raise AppError(
-                f"no instance of {self.loaded.name} for shard {index}: {error}; {SHARE_INSTEAD}",
-                error.report,
-            ) from error
+            words = f"no instance of {self.loaded.name} for shard {index}: {error}"
+            if isinstance(error, GilOn):
+                raise AppError(words, error.report) from error
+            raise NoSecondInstance(words, error.report) from error
         if instance is self.loaded.instance:
             write(
                 sys.stderr,

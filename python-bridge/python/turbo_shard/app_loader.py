@@ -34,6 +34,8 @@ class LoadedApp(NamedTuple):
     # Makes another one, for the calling thread to keep. None: there can be one only, and why.
     another: Another | None
     why_one: str = ""
+    # Whether one instance can serve several event loops; known of some apps only.
+    is_shareable: bool = True
 
 
 def load(
@@ -59,7 +61,7 @@ def load(
     chosen = choose(app, name, wanted=interface, from_factory=factory)
     instance = for_server(app, chosen, name)
     if reason := why_imported_once(module):
-        return LoadedApp(name, chosen, instance, None, reason)
+        return LoadedApp(name, chosen, instance, None, reason, reason == DJANGO_SHARED)
 
     def find_again() -> object:
         again = import_module(module_name, directory)

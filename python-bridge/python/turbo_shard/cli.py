@@ -43,18 +43,19 @@ An option that is not given is taken from its environment variable, if that is s
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
+    is_own_process = arguments is None
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if arguments and (command := COMMANDS.get(arguments[0])):
             return function_of(command)(arguments[1:])
-        return serve_command(arguments)
+        return serve_command(arguments, may_start_over=is_own_process)
     except (SettingsError, UsageError, NativeMissing) as error:
         return refuse(str(error))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
 
 
-def serve_command(arguments: Sequence[str]) -> int:
+def serve_command(arguments: Sequence[str], *, may_start_over: bool = False) -> int:
     given = split(
         arguments,
         texts=[option.flag for option in OPTIONS if option.kind is not Kind.SWITCH],
@@ -82,7 +83,9 @@ def serve_command(arguments: Sequence[str]) -> int:
 
     native = native_module()
     try:
-        was_ready = serve_reference(given.rest[0], settings, app_settings, native)
+        was_ready = serve_reference(
+            given.rest[0], settings, app_settings, native, may_start_over=may_start_over
+        )
     except AppError as error:
         return refuse(str(error), report=error.report)
     except native.LifespanError as error:
@@ -93,7 +96,12 @@ def serve_command(arguments: Sequence[str]) -> int:
 
 
 def serve_reference(
-    reference: str, settings: Settings, app_settings: AppSettings, native: Any
+    reference: str,
+    settings: Settings,
+    app_settings: AppSettings,
+    native: Any,
+    *,
+    may_start_over: bool,
 ) -> bool:
     """Serves the app that `reference` names; whether it was ever ready."""
     if settings.mode == "process":
@@ -101,17 +109,23 @@ def serve_reference(
         from .process_mode import supervisor
 
         return supervisor.run(reference, settings, app_settings, native=native)
-    from . import app_loader, server
+    from . import app_loader, fallbacks, server
 
     loaded = app_loader.load(
         reference,
         app_dir=app_settings.app_dir,
         factory=app_settings.factory,
         interface=app_settings.interface,
-        allow_gil=app_settings.allow_gil,
+        allow_gil=app_settings.allow_gil or server.shard_count(settings, native) == 1,
         own=app_settings.own,
     )
-    return server.run(loaded, settings, app_settings, native=native)
+    try:
+        return server.run(loaded, settings, app_settings, native=native)
+    except fallbacks.NoSecondInstance as error:
+        settings = fallbacks.with_processes(error, settings, app_settings)
+    if may_start_over:
+        fallbacks.start_over()
+    return serve_reference(reference, settings, app_settings, native, may_start_over=False)
 
 
 def chosen_values(

@@ -22,6 +22,10 @@ def is_gil_on() -> bool:
     return True if probe is None else probe()
 
 
+class GilOn(AppError):
+    """A free-threaded Python runs with its GIL on, so that shards would run Python one at a time."""
+
+
 class GilWatch:
     """Notices which extension module switches the GIL on while the app is imported.
 
@@ -63,12 +67,13 @@ def refuse_gil(culprit: str | None, *, allow_gil: bool) -> None:
         return
     if culprit is not None:
         reason = f"the extension module {culprit!r} switched the GIL on"
-        help_text = "use a version of it that supports free threading, or set PYTHON_GIL=0"
+        help_text = "use a version of it that supports free threading"
     else:
         reason = (
             "the GIL is on (PYTHON_GIL=1, -X gil=1, or an extension module imported before the app)"
         )
         help_text = "start without that"
-    raise AppError(
-        f"{reason}, so that shards would run Python one at a time; {help_text}, or add --allow-gil"
+    raise GilOn(
+        f"{reason}, so that shards would run Python one at a time; {help_text}, or say --mode process (a GIL for each "
+        "worker), --shards 1, or --allow-gil"
     )

@@ -11,6 +11,7 @@ from typing import Any
 from . import banner
 from .app_instances import Instances
 from .app_loader import LoadedApp, given_app, load
+from .fallbacks import NoSecondInstance, with_processes
 from .gc_pauses import GcPauses
 from .gil_watch import refuse_gil
 from .interfaces import IN_WORDS
@@ -118,16 +119,36 @@ def serve(
         with in_words_for_python():
             supervisor.run(app, settings, app_settings, native=native)
         return
+    is_gil_allowed = allow_gil or shard_count(settings, native) == 1
     try:
-        refuse_gil(None, allow_gil=allow_gil)
+        refuse_gil(None, allow_gil=is_gil_allowed)
     except AppError as error:
         raise SettingsError(str(error)) from None
     if isinstance(app, str):
         with in_words_for_python():
-            loaded = load(app, factory=factory, interface=interface, allow_gil=allow_gil, own=own)
+            loaded = load(
+                app, factory=factory, interface=interface, allow_gil=is_gil_allowed, own=own
+            )
     else:
         loaded = given_app(app, app_settings)
-    run(loaded, settings, app_settings, native=native)
+    try:
+        run(loaded, settings, app_settings, native=native)
+    except NoSecondInstance as error:
+        why = "" if isinstance(app, str) else "processes import the app: name it as a string"
+        try:
+            settings = with_processes(error, settings, app_settings, why=why)
+        except AppError as refusal:
+            raise SettingsError(str(refusal)) from refusal.__cause__
+    if isinstance(app, str) and settings.mode == "process":
+        from .process_mode import supervisor
+
+        with in_words_for_python():
+            supervisor.run(app, settings, app_settings, native=native)
+
+
+def shard_count(settings: Settings, native: Any) -> int:
+    count: int = settings.shards or native.allowed_cores()["default_shards"]
+    return count
 
 
 @contextlib.contextmanager
@@ -163,8 +184,13 @@ def run_bound(
     server: Any, loaded: LoadedApp, settings: Settings, app_settings: AppSettings, *, native: Any
 ) -> bool:
     """Serves on sockets that are bound."""
-    instances = Instances(loaded, wanted=app_settings.app_per_shard, mode=settings.mode)
     report = server.report()
+    instances = Instances(
+        loaded,
+        wanted=app_settings.app_per_shard,
+        mode=settings.mode,
+        shards=len(report["shard_cores"]),
+    )
     shown = banner.app_line(
         loaded.name,
         IN_WORDS[loaded.interface],
@@ -173,7 +199,7 @@ def run_bound(
         mode=report["mode"],
         shards=len(report["shard_cores"]),
     )
-    instances.prepare(len(report["shard_cores"]))
+    instances.prepare()
     banner.show(report, app=shown, version=native.__version__)
     is_ready = False
 
@@ -195,9 +221,12 @@ def run_bound(
             handle_signals=True,
             on_ready=on_ready,
         )
-    except native.StartError:
-        if instances.failure is not None:
-            raise instances.failure from None
+    except native.StartError as error:
+        if instances.failure is not None and not is_ready:
+            raise instances.failure from instances.failure.__cause__
+        if instances.is_per_shard and instances.count > 1 and not is_ready:
+            # The first instance has started, and another does not.
+            raise NoSecondInstance(f"no second start of {loaded.name}: {error}") from error
         raise
     finally:
         gc.unfreeze()

@@ -1,0 +1,63 @@
+"""What is done where the shards cannot have an instance of the app each: one process per shard, which is what other
+servers' workers are, or a refusal that names the options that help. Says so in one line.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .banner import write
+from .settings import AppSettings, Settings
+from .user_code import AppError
+
+# Named wherever a second instance or the GIL is in the way.
+BOTH_WAYS = (
+    "--mode process (a process of its own for each) and --shards 1 (one for all) serve it as it is"
+)
+
+
+class NoSecondInstance(AppError):
+    """The app can be had once, in this process."""
+
+
+def why_not_processes(settings: Settings, app_settings: AppSettings) -> str:
+    """Why the user's own options keep the server from taking processes instead of shards, or nothing."""
+    if settings.mode == "steal":
+        return "--mode steal was asked for"
+    if app_settings.app_per_shard == "always":
+        return "--app-per-shard always was asked for"
+    for name in ("balance", "steer"):
+        if (value := getattr(settings, name)) != "hash":
+            return f"--{name} {value} is for shards"
+    return "--rebalance is for shards" if settings.rebalance else ""
+
+
+def with_processes(
+    error: NoSecondInstance, settings: Settings, app_settings: AppSettings, *, why: str = ""
+) -> Settings:
+    """Settings with which every shard has its instance after all; raises where there are none."""
+    if why := why or why_not_processes(settings, app_settings):
+        words = f"{error}; {BOTH_WAYS} ({why})"
+        cause = error.__cause__
+        if cause is not None and not isinstance(cause, AppError):
+            # What a start that failed is told by, with its exit status.
+            raise type(cause)(words) from None
+        raise AppError(words, error.report) from (cause and cause.__cause__)
+    write(
+        sys.stderr,
+        f"turbo-shard: serving with --mode process, since there is {error}; --shards 1 would serve it in one process",
+    )
+    return settings._replace(mode="process")
+
+
+def start_over() -> None:
+    """Becomes the same command with `--mode process`: nothing stays of what the app's import has begun here, neither
+    threads nor what it registered, and the supervisor is as small as when it was asked for."""
+    arguments = list(sys.orig_argv[1:])
+    place = arguments.index("--") if "--" in arguments else len(arguments)
+    arguments[place:place] = ["--mode", "process"]
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    os.execv(sys.executable, [sys.executable, *arguments])
