@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from . import banner
+from . import banner, sessions
 from .app_instances import Instances
 from .app_loader import LoadedApp, given_app, load
 from .fallbacks import NoSecondInstance, with_processes
@@ -200,7 +200,11 @@ def run_bound(
         shards=len(report["shard_cores"]),
     )
     instances.prepare()
-    banner.show(report, app=shown, version=native.__version__)
+    is_several = len(report["shard_cores"]) > 1
+    state = banner.OWN_VARIABLES if instances.is_per_shard and is_several else ""
+    banner.show(report, app=shown, state=state, version=native.__version__)
+    if is_several:
+        sessions.say()
     is_ready = False
 
     def on_ready() -> None:
