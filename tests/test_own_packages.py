@@ -112,6 +112,30 @@ def test_what_holds_something_of_an_own_package_is_own_too(tmp_path: Path) -> No
     assert first[2] == second[2], "shared"
 
 
+def test_package_with_modules_and_objects_that_are_not_what_they_seem(tmp_path: Path) -> None:
+    """Modules made by hand, as Celery has them, and proxies that fail when they are looked at, as Django's settings."""
+    app_of(
+        tmp_path,
+        "import keeper, odd\n"
+        "def answer(path):\n"
+        "    return [id(keeper), sys.modules['keeper.made'].Base is keeper.Base, id(odd)]\n",
+        keeper=KEEPER
+        + "import sys, types\n"
+        + "made = sys.modules['keeper.made'] = types.ModuleType('keeper.made')\n"
+        + "made.Base = Base\n",
+        odd="class Proxy:\n"
+        "    def __getattribute__(self, name):\n"
+        "        raise RuntimeError('not set up')\n"
+        "proxy = Proxy()\n",
+    )
+    with ServerProcess("app:app", *SHARDS, "--own", "keeper", app_dir=tmp_path) as server:
+        first, second = of_each_shard(server)
+    assert isinstance(first, list) and isinstance(second, list)
+    assert first[0] != second[0]
+    assert first[1] is second[1] is True
+    assert first[2] == second[2]
+
+
 @pytest.mark.parametrize(
     ("package", "why"),
     [

@@ -54,11 +54,6 @@ class OwnCode:
         """Makes installed packages like the user's own, by name, with all that is in them."""
         self.packages += tuple(name for name in packages if name not in self.packages)
 
-    def is_installed(self, package: str) -> bool:
-        """Whether it would not be the user's own but for its name."""
-        origin = getattr(sys.modules.get(package), "__file__", None)
-        return origin is not None and not self.holds_directory(os.path.dirname(origin))
-
     def holds(self, name: str, module: object) -> bool:
         """Whether what stands under this name in sys.modules is the user's."""
         if not isinstance(module, ModuleType):
@@ -73,7 +68,11 @@ class OwnCode:
         spec, origin = attributes.get("__spec__"), attributes.get("__file__")
         if isinstance(spec, ModuleSpec):
             return self.holds_spec(spec)
-        return isinstance(origin, str) and self.holds_file(name, origin)
+        if isinstance(origin, str):
+            return self.holds_file(name, origin)
+        # Made by hand, as packages do that import late: its package's.
+        parent = name.rpartition(".")[0]
+        return bool(parent) and self.holds(parent, sys.modules.get(parent))
 
     def holds_spec(self, spec: ModuleSpec) -> bool:
         if spec.origin is not None and spec.has_location:

@@ -91,24 +91,31 @@ def is_users(package: str, own: OwnCode) -> bool:
 
 
 def module_behind(value: object) -> str:
-    """The name of the module that an object in a module's globals comes from."""
-    if isinstance(value, ModuleType):
-        name = vars(value).get("__name__")
+    """The name of the module that an object in a module's globals comes from.
+
+    By its type alone: a proxy, asked for its class or module, makes what it stands for, or fails.
+    """
+    kind = type(value)
+    if issubclass(kind, ModuleType):
+        name = ModuleType.__getattribute__(value, "__dict__").get("__name__")
+    elif issubclass(kind, FunctionType):
+        name = value.__module__
     else:
-        holder = value if isinstance(value, (type, FunctionType)) else type(value)
-        name = holder.__module__
+        holder = value if issubclass(kind, type) else kind
+        name = type.__getattribute__(holder, "__module__")
     return name if isinstance(name, str) else ""
 
 
 def holders(packages: Iterable[str], own: OwnCode) -> set[str]:
     """Installed packages whose modules hold something of these: they would go on using the first shard's."""
-    wanted = tuple(f"{package}." for package in packages)
+    known = set(packages)
+    wanted = tuple(f"{package}." for package in known)
     found: set[str] = set()
     for name, module in list(sys.modules.items()):
         if not isinstance(module, ModuleType) or name == "__main__":
             continue
         package = package_of(str(name))
-        if package in found or package.partition(".")[0] in COUNTED_NAMES:
+        if package in found | known or package.partition(".")[0] in COUNTED_NAMES:
             continue
         if own.holds(str(name), module) or not holds_any(vars(module), wanted):
             continue
