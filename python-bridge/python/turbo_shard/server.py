@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from . import banner, sessions
+from . import banner, channel_layers
 from .app_instances import Instances
 from .app_loader import LoadedApp, given_app, load
 from .fallbacks import NoSecondInstance, with_processes
@@ -200,11 +200,9 @@ def run_bound(
         shards=len(report["shard_cores"]),
     )
     instances.prepare()
-    is_several = len(report["shard_cores"]) > 1
-    state = banner.OWN_VARIABLES if instances.is_per_shard and is_several else ""
-    banner.show(report, app=shown, state=state, version=native.__version__)
-    if is_several:
-        sessions.say()
+    if len(report["shard_cores"]) > 1:
+        channel_layers.follow_loops()
+    banner.show(report, app=shown, version=native.__version__)
     is_ready = False
 
     def on_ready() -> None:

@@ -1,0 +1,54 @@
+"""Django Channels' layers, one of each for every event loop. Django itself is shared by all shards.
+
+A layer is made for one loop: in memory it resolves a future of the loop that waits for a message, over Redis it refuses
+a second loop that receives (the client sees code 1011). Worker processes have one each too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+from typing import Any
+
+# Where a loop keeps its layers, by alias: they end with it.
+PLACE = "_turbo_shard_channel_layers"
+
+
+def follow_loops() -> None:
+    """For a process with several event loops whose app has been imported. Without Channels it does nothing."""
+    if "channels" not in sys.modules:
+        return
+    layers = importlib.import_module("channels.layers")
+    of_loop = OfLoop(layers.channel_layers)
+    layers.ChannelLayerManager.backends = of_loop
+
+
+class OfLoop:
+    """The layers that were made so far. Stands on the manager's class in the place of its own attribute."""
+
+    def __init__(self, manager: Any) -> None:
+        # Of code without a loop. What was made at import is nobody's: it must not come to be one loop's by chance.
+        self.of_nobody: dict[str, Any] = dict(vars(manager).pop("backends", {}))
+
+    def __get__(self, manager: object, kind: type) -> Any:
+        loop = loop_here()
+        return self.of_nobody if loop is None else vars(loop).setdefault(PLACE, {})
+
+    def __set__(self, manager: object, layers: dict[str, Any]) -> None:
+        loop = loop_here()
+        if loop is None:
+            self.of_nobody = layers
+        else:
+            vars(loop)[PLACE] = layers
+
+
+def loop_here() -> asyncio.AbstractEventLoop | None:
+    """The running loop; on a thread that works for one, as a view does, the loop that waits for it."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        sync: Any = importlib.import_module("asgiref.sync")
+        loop: asyncio.AbstractEventLoop | None
+        loop = getattr(sync.SyncToAsync.threadlocal, "main_event_loop", None)
+        return loop
