@@ -42,7 +42,7 @@ run: build ## serve examples/multi_route_app.py, one shard per core (ARGS='--por
 	.venv/bin/turbo-shard multi_route_app:app --app-dir examples $(ARGS)
 
 .PHONY: test
-test: build test-rust test-bridge test-python test-gil ## every test
+test: build test-rust test-bridge test-python test-ecosystem test-gil ## every test
 
 .PHONY: test-rust
 test-rust: ## the Rust tests of the runtime; they need no Python
@@ -60,6 +60,11 @@ test-bridge: bootstrap ## the unit tests of the Python bridge's Rust side
 .PHONY: test-python
 test-python: build ## the Python tests, against the wheel just built (PYTEST_ARGS='-k name')
 	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips $(PYTEST_ARGS)
+
+.PHONY: test-ecosystem
+test-ecosystem: build ## apps that use real libraries, such as SQLModel, Celery and Channels, on shards and processes
+	@scripts/install_ecosystem.sh
+	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips tests/ecosystem $(PYTEST_ARGS)
 
 .PHONY: test-gil
 test-gil: build ## --mode process on a Python with a GIL, which is built the first time (2 to 3 minutes, and the server's wheel)

@@ -186,10 +186,6 @@ class RefusesToServe:
 
     class LifespanError(StartError): ...
 
-    @staticmethod
-    def allowed_cores() -> dict[str, object]:
-        return {"default_shards": 1}
-
     class NativeServer:
         def __init__(self, **settings: object) -> None: ...
 
