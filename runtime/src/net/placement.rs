@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::num::NonZeroUsize;
+use std::path::Path;
 
 /// The cores that affinity and cgroup leave to this process.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,30 +52,20 @@ pub(crate) fn pin_current_thread(core: usize) -> bool {
 
 fn cgroup_quota() -> Option<f64> {
     let membership = fs::read_to_string("/proc/self/cgroup").ok()?;
-    quota_v2(&membership).or_else(|| quota_v1(&membership))
+    let mounted = Path::new("/sys/fs/cgroup");
+    quota_v2(&membership, mounted).or_else(|| quota_v1(&membership, mounted))
 }
 
-/// The smallest quota on the way from our cgroup up to the root: a parent's limit binds its children.
-fn quota_v2(membership: &str) -> Option<f64> {
+fn quota_v2(membership: &str, mounted: &Path) -> Option<f64> {
     let own = membership
         .lines()
         .find_map(|line| line.strip_prefix("0::"))?;
-    let mut path = own.trim_end_matches('/');
-    let mut smallest: Option<f64> = None;
-    loop {
-        if let Ok(text) = fs::read_to_string(format!("/sys/fs/cgroup{path}/cpu.max"))
-            && let Some(quota) = parse_cpu_max(&text)
-        {
-            smallest = Some(smallest.map_or(quota, |known| known.min(quota)));
-        }
-        let Some(slash) = path.rfind('/') else {
-            return smallest;
-        };
-        path = &path[..slash];
-    }
+    smallest_quota(mounted, own, |folder| {
+        parse_cpu_max(&fs::read_to_string(folder.join("cpu.max")).ok()?)
+    })
 }
 
-fn quota_v1(membership: &str) -> Option<f64> {
+fn quota_v1(membership: &str, mounted: &Path) -> Option<f64> {
     let own = membership.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':');
         let controllers = fields.nth(1)?;
@@ -83,15 +74,23 @@ fn quota_v1(membership: &str) -> Option<f64> {
             .any(|name| name == "cpu")
             .then(|| fields.next())?
     })?;
-    // Inside a container the path of the host is not mounted; its own limit then stands at the root.
-    [own, ""].iter().find_map(|path| {
-        let read = |name: &str| fs::read_to_string(format!("/sys/fs/cgroup/cpu{path}/{name}")).ok();
+    smallest_quota(&mounted.join("cpu"), own, |folder| {
+        let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
         parse_cpu_max(&format!(
             "{} {}",
             read("cpu.cfs_quota_us")?.trim(),
             read("cpu.cfs_period_us")?.trim()
         ))
     })
+}
+
+/// The smallest quota on the way from our cgroup up to the root: a parent's limit binds its children. Inside a container
+/// the host's path may not be mounted; what limits the container then stands at the root.
+fn smallest_quota(root: &Path, own: &str, quota_of: impl Fn(&Path) -> Option<f64>) -> Option<f64> {
+    Path::new(own.trim_matches('/'))
+        .ancestors()
+        .filter_map(|path| quota_of(&root.join(path)))
+        .reduce(f64::min)
 }
 
 /// `max 100000`, `-1 100000`: no limit; `150000 100000`: one and a half cores.
@@ -136,6 +135,70 @@ mod tests {
         assert_eq!(parse_cpu_max("-1 100000"), None);
         assert_eq!(parse_cpu_max("150000 100000\n"), Some(1.5));
         assert_eq!(parse_cpu_max(""), None);
+    }
+
+    /// A tree of cgroups as the kernel shows it, in a folder that is removed when it is dropped.
+    struct Tree(std::path::PathBuf);
+
+    impl Tree {
+        fn new(name: &str, files: &[(&str, &str)]) -> Tree {
+            let root = std::env::temp_dir().join(format!("cgroups-{name}-{}", std::process::id()));
+            for (path, text) in files {
+                let file = root.join(path);
+                fs::create_dir_all(file.parent().unwrap()).unwrap();
+                fs::write(file, text).unwrap();
+            }
+            Tree(root)
+        }
+    }
+
+    impl Drop for Tree {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn the_quota_of_a_parent_binds_in_both_versions_and_the_smallest_counts() {
+        let v1 = Tree::new(
+            "v1",
+            &[
+                ("cpu/cpu.cfs_quota_us", "-1\n"),
+                ("cpu/cpu.cfs_period_us", "100000\n"),
+                ("cpu/slice/cpu.cfs_quota_us", "150000\n"),
+                ("cpu/slice/cpu.cfs_period_us", "100000\n"),
+                ("cpu/slice/own/cpu.cfs_quota_us", "-1\n"),
+                ("cpu/slice/own/cpu.cfs_period_us", "100000\n"),
+                ("cpu/slice/tight/cpu.cfs_quota_us", "50000\n"),
+                ("cpu/slice/tight/cpu.cfs_period_us", "100000\n"),
+            ],
+        );
+        let of_v1 = |own: &str| quota_v1(&format!("5:memory:/\n4:cpu,cpuacct:{own}\n"), &v1.0);
+        assert_eq!(of_v1("/slice/own"), Some(1.5));
+        assert_eq!(of_v1("/slice/tight"), Some(0.5));
+        assert_eq!(of_v1("/"), None);
+        let v2 = Tree::new(
+            "v2",
+            &[
+                ("slice/cpu.max", "150000 100000\n"),
+                ("slice/own/cpu.max", "max 100000\n"),
+            ],
+        );
+        assert_eq!(quota_v2("0::/slice/own\n", &v2.0), Some(1.5));
+        assert_eq!(quota_v2("0::/\n", &v2.0), None);
+    }
+
+    #[test]
+    fn the_root_counts_where_the_path_of_a_container_is_not_mounted() {
+        let inside = Tree::new(
+            "container",
+            &[
+                ("cpu/cpu.cfs_quota_us", "200000\n"),
+                ("cpu/cpu.cfs_period_us", "100000\n"),
+            ],
+        );
+        let membership = "4:cpu,cpuacct:/docker/0123abc\n";
+        assert_eq!(quota_v1(membership, &inside.0), Some(2.0));
     }
 
     #[test]
