@@ -186,8 +186,14 @@ class RefusesToServe:
 
     class LifespanError(StartError): ...
 
+    @staticmethod
+    def allowed_cores() -> dict[str, int]:
+        return {"default_shards": 1}
+
     class NativeServer:
         def __init__(self, **settings: object) -> None: ...
+
+        def stopped_by(self) -> None: ...
 
         def report(self) -> dict[str, object]:
             return {

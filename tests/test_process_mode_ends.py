@@ -56,7 +56,7 @@ def test_worker_that_does_not_return_is_left_behind(start_workers) -> None:
         wait_until(lambda: "holding" in server.log, "the handler")
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
-    assert "worker 0: a handler does not return" in server.log
+    assert "worker 0: the app does not return" in server.log
     assert not is_alive(pid)
 
 

@@ -1,10 +1,18 @@
 //! The interpreter's exit while a server runs, or while threads are left in the app's code. Knows nothing of requests.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
 use turbo_shard_runtime::ServerHandle;
+
+use crate::life::Life;
+use crate::logging::install_if_none;
+use crate::python_thread::left_behind;
+
+/// Stack of a thread that sleeps and writes one line.
+const STACK_BYTES: usize = 128 * 1024;
 
 /// How long the interpreter's exit waits for a server that still runs on another thread.
 const EXIT_WAIT: Duration = Duration::from_secs(5);
@@ -46,6 +54,9 @@ impl AtExit {
 #[pymethods]
 impl AtExit {
     fn __call__(&self, py: Python<'_>) {
+        if GIVEN_UP.load(Ordering::Acquire) {
+            return;
+        }
         self.handle.stop_now();
         py.detach(|| {
             let (ended, changed) = &*self.ended;
@@ -54,27 +65,49 @@ impl AtExit {
     }
 }
 
-/// Has the process end without the interpreter's finalisation, which would end threads in the middle of Rust code.
-///
-/// The usual `atexit` is too late: before it, the interpreter waits for threads that may never end.
-pub(crate) fn leave_at_exit(py: Python<'_>) -> PyResult<()> {
-    let leave = wrap_pyfunction!(leave, py)?;
-    let early = py.import("threading")?;
-    match early.call_method1("_register_atexit", (&leave,)) {
-        Ok(_) => Ok(()),
-        Err(_) => py
-            .import("atexit")?
-            .call_method1("register", (leave,))
-            .map(|_| ()),
-    }
+/// Threads of servers that have ended, still in the app's code: they must not come back to an interpreter that is being
+/// finalised, which would end them in the middle of Rust code.
+static ENDED: Mutex<Vec<Arc<Life>>> = Mutex::new(Vec::new());
+
+/// A server has ended; threads of it may be left.
+pub(crate) fn note_end(life: Arc<Life>) {
+    let mut ended = lock(&ENDED);
+    ended.retain(|life| life.threads_left() > 0);
+    ended.push(life);
 }
 
-/// Does what the interpreter does at its exit as far as others see it, and ends the process.
+/// How many threads of a server that has ended are still in the app's code.
 #[pyfunction]
-fn leave(py: Python<'_>) {
-    wind_up(py);
-    // SAFETY: ends the process; nothing runs after it.
-    unsafe { libc::_exit(0) }
+pub(crate) fn threads_left() -> usize {
+    let left: usize = lock(&ENDED).iter().map(|life| life.threads_left()).sum();
+    left + left_behind()
+}
+
+/// Ends the process in `seconds` with `status`, whatever the interpreter is doing then, after a line that says so. A thread
+/// without Python does it.
+#[pyfunction]
+pub(crate) fn end_process_in(seconds: f64, status: i32, line: String) -> PyResult<()> {
+    let pause = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    let wait = move || {
+        std::thread::sleep(pause);
+        install_if_none();
+        log::error!("{line}");
+        log::logger().flush();
+        // SAFETY: ends the process; nothing runs after it.
+        unsafe { libc::_exit(status) }
+    };
+    std::thread::Builder::new()
+        .name("main".into())
+        .stack_size(STACK_BYTES)
+        .spawn(wait)?;
+    Ok(())
+}
+
+/// The server that runs does not come to its end: nothing waits for it.
+static GIVEN_UP: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn give_up() {
+    GIVEN_UP.store(true, Ordering::Release);
 }
 
 /// What others see of an interpreter's exit: the app's `atexit` functions, and what it has printed.

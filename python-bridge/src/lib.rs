@@ -35,6 +35,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<request_view::Request>()?;
     module.add_function(wrap_pyfunction!(json::json_encode, module)?)?;
     module.add_function(wrap_pyfunction!(logging::log_line, module)?)?;
+    module.add_function(wrap_pyfunction!(at_exit::threads_left, module)?)?;
+    module.add_function(wrap_pyfunction!(at_exit::end_process_in, module)?)?;
     module.add_function(wrap_pyfunction!(server_object::stats, module)?)?;
     module.add_function(wrap_pyfunction!(report_rows::probe_engines, module)?)?;
     module.add_function(wrap_pyfunction!(report_rows::allowed_cores, module)?)?;

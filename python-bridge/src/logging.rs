@@ -35,12 +35,20 @@ pub(crate) fn speak_as(speaker: String) {
     let _ = SPEAKER.set(speaker);
 }
 
+/// Has lines that come without a server, before one or after its failure, be written too.
+pub(crate) fn install_if_none() {
+    if log::max_level() == LevelFilter::Off {
+        install(LevelFilter::Info);
+    }
+}
+
 /// Writes a line of the Python side as one of ours.
 #[pyfunction]
 pub(crate) fn log_line(level: &str, text: &str) -> PyResult<()> {
     let level = level
         .parse::<Level>()
         .map_err(|_| PyValueError::new_err(format!("log level: {level:?}")))?;
+    install_if_none();
     log::log!(level, "{text}");
     Ok(())
 }

@@ -269,6 +269,12 @@ impl App for PythonApp {
         }
     }
 
+    fn drains(&self, in_flight: u64) {
+        if let Some(line) = &self.line {
+            line.tell_drain(in_flight);
+        }
+    }
+
     fn given_up(&self) {
         worker_link::leave_without_main_thread()
     }

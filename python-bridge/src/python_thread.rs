@@ -254,7 +254,11 @@ fn name_thread(py: Python<'_>) {
     let named = py
         .import("threading")
         .and_then(|threading| threading.call_method0("current_thread"))
-        .and_then(|current| current.setattr("name", name));
+        .and_then(|current| {
+            current.setattr("name", name)?;
+            // What the app starts here would be a daemon as Python takes this thread to be one, and end amid its work.
+            current.setattr("_daemonic", false)
+        });
     if let Err(error) = named {
         log::warn!("Python does not know thread {name} by its name: {error}");
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use log::LevelFilter;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -15,11 +15,11 @@ use turbo_shard_runtime::{
     ServerHandle, Steering, WebSocketConfig,
 };
 
-use crate::at_exit::{AtExit, leave_at_exit};
+use crate::at_exit::{AtExit, note_end};
 use crate::errors::{LifespanError, StartError};
 use crate::logging;
 use crate::python_app::{BridgeSettings, PythonApp};
-use crate::python_thread::{Owned, attached, left_behind};
+use crate::python_thread::{Owned, attached};
 use crate::report_rows::{shard_rows, worker_rows};
 use crate::served_app::{Interface, ServedApp};
 use crate::worker_link::{self, Inherits, WorkerLink};
@@ -171,7 +171,7 @@ impl NativeServer {
         drop(lock(&self.bound).take());
     }
 
-    /// Serves `app` until the server is stopped. `on_ready` is called once every shard serves; what it raises stops
+    /// Serves `app` until the server is stopped, and returns how many seconds of the stop's time are left. `on_ready` is called once every shard serves; what it raises stops
     /// the server and is raised from here.
     #[pyo3(signature = (app, *, interface = "native", app_of_shard = None, lifespan = "auto", root_path = "",
         handle_signals, on_ready = None, link = None))]
@@ -187,7 +187,7 @@ impl NativeServer {
         handle_signals: bool,
         on_ready: Option<Py<PyAny>>,
         link: Option<Bound<'_, WorkerLink>>,
-    ) -> PyResult<()> {
+    ) -> PyResult<f64> {
         let interface = one_of(
             "interface",
             interface,
@@ -239,15 +239,15 @@ impl NativeServer {
 
         lock(&RUNNING).remove(&run);
         AtExit::unregister(&at_exit)?;
-        let left = life.threads_left() + left_behind();
-        if left > 0 {
-            log::error!("{left} thread(s) are still in the app's code; they end with the process");
-            leave_at_exit(py)?;
-        }
+        note_end(Arc::clone(&life));
         not_ready.map_or(Ok(()), Err)?;
         result.map_err(|error| match life.has_lifespan_failed() {
             true => LifespanError::new_err(error.to_string()),
             false => start_error(error),
+        })?;
+        Ok(match self.handle.is_cut() {
+            true => 0.0,
+            false => life.time_left().as_secs_f64(),
         })
     }
 
@@ -259,6 +259,11 @@ impl NativeServer {
     /// Cuts every connection and stops. Returns at once.
     fn stop_now(&self) {
         self.handle.stop_now();
+    }
+
+    /// The number of the signal that asked for the stop, if it was one.
+    fn stopped_by(&self) -> Option<i32> {
+        self.handle.stopped_by()
     }
 
     /// One dict of counters per shard.

@@ -18,7 +18,7 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use turbo_shard_runtime::{Inheritance, ServerHandle};
 
-use crate::at_exit::wind_up;
+use crate::at_exit::{give_up, wind_up};
 use crate::logging;
 use crate::python_thread::attached;
 
@@ -139,6 +139,12 @@ impl Line {
         let _ = self.socket.send(br#"{"event": "retires"}"#);
     }
 
+    /// Every worker drains, and this one has so many requests in flight.
+    pub(crate) fn tell_drain(&self, in_flight: u64) {
+        let news = format!(r#"{{"event": "drains", "message": "{in_flight}"}}"#);
+        let _ = self.socket.send(news.as_bytes());
+    }
+
     fn listen(&self) {
         let mut packet = [0; 16];
         loop {
@@ -163,6 +169,9 @@ impl Line {
         match &*state {
             LineState::Serving(server) if now => server.stop_now(),
             LineState::Serving(server) => server.stop(),
+            // Threads of the app may have what is left of the time; `leaving.py` hears this.
+            // SAFETY: the main thread is there for as long as the process is; SIGINT has a handler of ours.
+            LineState::Ending if now => _ = unsafe { libc::pthread_kill(self.main, libc::SIGINT) },
             LineState::Ending => {}
             LineState::Starting => {
                 // SAFETY: the main thread is there for as long as the process is; SIGINT has a handler of ours.
@@ -196,6 +205,7 @@ impl Drop for Connected {
 
 /// Ends a worker whose main thread is in the app's code for good.
 pub(crate) fn leave_without_main_thread() -> ! {
+    give_up();
     let (tell, told) = mpsc::channel();
     // It may be that thread that holds the GIL.
     let words = std::thread::Builder::new().spawn(move || {

@@ -109,6 +109,8 @@ impl BoundServer {
         let handle = ServerHandle {
             requests: sender,
             counts: Arc::new(Mutex::new(CountSource::Nothing)),
+            signal: Arc::default(),
+            is_cut: Arc::default(),
         };
         Ok(BoundServer {
             config: Arc::new(config),
@@ -151,6 +153,7 @@ impl BoundServer {
             None
         };
         let counts = Arc::clone(&self.handle.counts);
+        let is_worker = self.worker.is_some();
         let result = match (self.config.mode, self.worker) {
             (Mode::Shard, _) => self.run_shards(Arc::new(app), on_ready),
             (Mode::Steal, _) => self.run_workers(Arc::new(app), on_ready),
@@ -161,6 +164,9 @@ impl BoundServer {
         };
         *lock(&counts) = CountSource::Nothing;
         drop(signals);
+        if result.is_ok() && !is_worker {
+            log::info!("stopped");
+        }
         result
     }
 
@@ -171,8 +177,9 @@ impl BoundServer {
         let on_signal = move |number| match (number, told.load(Relaxed)) {
             (libc::SIGINT, _) if is_worker => {}
             (_, true) => handle.stop_now(),
-            (_, false) => {
+            (number, false) => {
                 told.store(true, Relaxed);
+                handle.signal.store(number, Relaxed);
                 if is_worker {
                     let _ = handle.requests.send(StopRequest::Retire);
                 } else {
@@ -213,6 +220,7 @@ impl BoundServer {
             config: self.config,
             counters,
             requests: self.requests,
+            in_flight: Box::new(in_flight(self.handle)),
         };
         worker.run(on_ready)
     }
@@ -248,7 +256,7 @@ impl BoundServer {
             shards,
             events,
             requests: self.requests,
-            stop: Stop::new(self.config.graceful_timeout_ms),
+            stop: Stop::new(self.config.graceful_timeout_ms, in_flight(self.handle)),
         }
         .run(on_ready)
     }
@@ -290,7 +298,10 @@ impl BoundServer {
             .spawn(move || drop(tell.send(work_stealing::run(plan))))
             .map_err(cannot)?;
         let mut on_ready = Some(on_ready);
-        let mut stop = Stop::new(self.config.graceful_timeout_ms);
+        let mut stop = Stop::new(
+            self.config.graceful_timeout_ms,
+            in_flight(self.handle.clone()),
+        );
         loop {
             let deadline = stop.deadline.map_or_else(never, |at| {
                 after(at.saturating_duration_since(Instant::now()))
@@ -335,6 +346,10 @@ impl BoundServer {
             }
         }
     }
+}
+
+fn in_flight(handle: ServerHandle) -> impl Fn() -> u64 + Send + 'static {
+    move || handle.in_flight()
 }
 
 fn raise_open_files() {

@@ -1,5 +1,6 @@
 //! A running server as other threads hold it: it can be stopped, and its counters be read. Knows nothing of how it runs.
 
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Sender;
@@ -14,6 +15,9 @@ use crate::stop::StopRequest;
 pub struct ServerHandle {
     pub(crate) requests: Sender<StopRequest>,
     pub(crate) counts: Arc<Mutex<CountSource>>,
+    /// The first signal that was heard; 0 before.
+    pub(crate) signal: Arc<AtomicI32>,
+    pub(crate) is_cut: Arc<AtomicBool>,
 }
 
 /// Where the counters are.
@@ -36,6 +40,7 @@ impl ServerHandle {
 
     /// Cuts every connection and ends.
     pub fn stop_now(&self) {
+        self.is_cut.store(true, Relaxed);
         let _ = self.requests.send(StopRequest::Now);
     }
 
@@ -58,6 +63,24 @@ impl ServerHandle {
                 vec![row]
             }
         }
+    }
+
+    /// How many requests are being answered now.
+    pub fn in_flight(&self) -> u64 {
+        // Work stealing counts begin and end on different threads: a reading between the two may be one too few.
+        let rows = self.counts();
+        let count = rows.iter().map(|row| (row.in_flight as i64).max(0));
+        count.sum::<i64>() as u64
+    }
+
+    /// Whether the server was told to end at once, be it when nothing of it was left to hear that.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut.load(Relaxed)
+    }
+
+    /// The signal that asked for the stop, if it was one.
+    pub fn stopped_by(&self) -> Option<i32> {
+        Some(self.signal.load(Relaxed)).filter(|number| *number != 0)
     }
 
     /// Reads the counters of each worker of the work-stealing runtime; there are none in shard mode.

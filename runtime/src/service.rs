@@ -41,6 +41,9 @@ pub trait App: Send + Sync + 'static {
     /// Process mode: this worker alone was told to stop. It accepts no more, so its successor is wanted now.
     fn retires(&self) {}
 
+    /// Process mode: all workers were told to stop, and this one has so many requests in flight.
+    fn drains(&self, _in_flight: u64) {}
+
     /// Process mode: the shard does not come back from the app's code, though everything has been cut. Its thread is the
     /// process's own, so the process is all that can end. Called on a thread of its own.
     fn given_up(&self) {

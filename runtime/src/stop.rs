@@ -22,6 +22,8 @@ pub(crate) enum StopRequest {
 /// How far a stop has come.
 pub(crate) struct Stop {
     graceful: Duration,
+    /// How many requests are in flight.
+    in_flight: Box<dyn Fn() -> u64 + Send>,
     stage: StopStage,
     /// Alone; that the others stop as well changes nothing then.
     retires: bool,
@@ -37,9 +39,13 @@ enum StopStage {
 }
 
 impl Stop {
-    pub(crate) fn new(graceful_timeout_ms: u64) -> Stop {
+    pub(crate) fn new(
+        graceful_timeout_ms: u64,
+        in_flight: impl Fn() -> u64 + Send + 'static,
+    ) -> Stop {
         Stop {
             graceful: Duration::from_millis(graceful_timeout_ms),
+            in_flight: Box::new(in_flight),
             stage: StopStage::Running,
             retires: false,
             is_quiet: false,
@@ -48,11 +54,19 @@ impl Stop {
     }
 
     /// As [`new`](Stop::new), where somebody else says that everything stops.
-    pub(crate) fn quiet(graceful_timeout_ms: u64) -> Stop {
+    pub(crate) fn quiet(
+        graceful_timeout_ms: u64,
+        in_flight: impl Fn() -> u64 + Send + 'static,
+    ) -> Stop {
         Stop {
             is_quiet: true,
-            ..Stop::new(graceful_timeout_ms)
+            ..Stop::new(graceful_timeout_ms, in_flight)
         }
+    }
+
+    /// How many requests are in flight.
+    pub(crate) fn in_flight(&self) -> u64 {
+        (self.in_flight)()
     }
 
     pub(crate) fn is_asked(&self) -> bool {
@@ -67,10 +81,13 @@ impl Stop {
                 // A graceful time beyond what the clock can add is none at all.
                 self.deadline = Instant::now().checked_add(self.graceful);
                 if self.retires || !self.is_quiet {
-                    log::info!(
-                        "stopping: exchanges in flight have {} s to finish",
-                        self.graceful.as_secs_f64()
-                    );
+                    match requests(self.in_flight()) {
+                        None => log::info!("stopping: nothing is in flight"),
+                        Some(requests) => log::info!(
+                            "stopping: {requests} in flight, given {} s to finish",
+                            self.graceful.as_secs_f64()
+                        ),
+                    }
                 }
                 Some(match self.retires {
                     true => Control::Retire,
@@ -81,7 +98,13 @@ impl Stop {
                 self.retires = false;
                 None
             }
-            (StopStage::Running | StopStage::Draining, _) => Some(self.cut()),
+            (StopStage::Draining, _) => {
+                if let (Some(requests), false) = (requests(self.in_flight()), self.is_quiet) {
+                    log::warn!("told to stop again: {requests} in flight, cut now");
+                }
+                Some(self.cut())
+            }
+            (StopStage::Running, StopRequest::Now) => Some(self.cut()),
             (StopStage::Cutting, _) => None,
         }
     }
@@ -91,11 +114,16 @@ impl Stop {
         match self.stage {
             StopStage::Running => None,
             StopStage::Draining => {
-                log::warn!("the graceful time is over: what is still in flight is cut");
+                match requests(self.in_flight()) {
+                    Some(requests) => {
+                        log::warn!("the graceful time is over: {requests} in flight, cut now");
+                    }
+                    None => log::warn!("the graceful time is over, and the app has not ended"),
+                }
                 Some(self.cut())
             }
             StopStage::Cutting => {
-                log::error!("a handler does not return; the server ends without it");
+                log::error!("the app does not return; the server ends without it");
                 None
             }
         }
@@ -118,13 +146,26 @@ impl Stop {
     }
 }
 
+/// `1 request`, `2 requests`; nothing where there are none.
+fn requests(count: u64) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(String::from("1 request")),
+        _ => Some(format!("{count} requests")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn stop(graceful_timeout_ms: u64) -> Stop {
+        Stop::new(graceful_timeout_ms, || 0)
+    }
+
     #[test]
     fn a_second_request_cuts_and_a_third_changes_nothing() {
-        let mut stop = Stop::new(1000);
+        let mut stop = stop(1000);
         assert_eq!(stop.request(StopRequest::Gracefully), Some(Control::Drain));
         assert_eq!(stop.request(StopRequest::Gracefully), Some(Control::Stop));
         assert_eq!(stop.request(StopRequest::Gracefully), None);
@@ -132,7 +173,7 @@ mod tests {
 
     #[test]
     fn who_retires_already_is_not_cut_because_the_others_stop_too() {
-        let mut stop = Stop::quiet(1000);
+        let mut stop = Stop::quiet(1000, || 0);
         assert_eq!(stop.request(StopRequest::Retire), Some(Control::Retire));
         assert_eq!(stop.request(StopRequest::Gracefully), None);
         assert_eq!(stop.request(StopRequest::Gracefully), Some(Control::Stop));
@@ -140,7 +181,7 @@ mod tests {
 
     #[test]
     fn an_endless_graceful_time_is_no_overflow() {
-        let mut stop = Stop::new(u64::MAX);
+        let mut stop = stop(u64::MAX);
         assert_eq!(stop.request(StopRequest::Gracefully), Some(Control::Drain));
         assert!(
             stop.deadline
@@ -150,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_deadline_cuts_and_then_gives_up() {
-        let mut stop = Stop::new(0);
+        let mut stop = stop(0);
         stop.request(StopRequest::Gracefully);
         assert_eq!(stop.deadline_passed(), Some(Control::Stop));
         assert_eq!(stop.deadline_passed(), None);

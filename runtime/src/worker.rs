@@ -41,6 +41,8 @@ pub(crate) struct Worker<A: App> {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) requests: Receiver<StopRequest>,
+    /// How many requests are in flight.
+    pub(crate) in_flight: Box<dyn Fn() -> u64 + Send>,
 }
 
 impl<A: App> Worker<A> {
@@ -51,7 +53,7 @@ impl<A: App> Worker<A> {
         let (tell_end, ended) = crossbeam_channel::bounded::<()>(0);
         let control = ControlThread {
             app: Arc::clone(&self.app),
-            stop: Stop::quiet(self.config.graceful_timeout_ms),
+            stop: Stop::quiet(self.config.graceful_timeout_ms, self.in_flight),
             shard: sender,
             requests: self.requests,
             ready,
@@ -134,8 +136,10 @@ impl<A: App> ControlThread<A> {
     fn tell(&self, control: Control) {
         self.app.stops_by(self.stop.finishes_by());
         self.shard.post(control);
-        if control == Control::Retire {
-            self.app.retires();
+        match control {
+            Control::Retire => self.app.retires(),
+            Control::Drain => self.app.drains(self.stop.in_flight()),
+            Control::Stop => {}
         }
     }
 }

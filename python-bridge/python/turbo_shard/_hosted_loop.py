@@ -162,13 +162,13 @@ class HostedLoop(LoopThreads, asyncio.SelectorEventLoop):
             signal.set_wakeup_fd(self._shards_wakeup_fd, warn_on_full_buffer=False)
         return removed
 
-    def leave_shard(self, seconds: float) -> int:
+    def leave_shard(self, seconds: float) -> None:
         """Stop being hosted, then `close`."""
         del self.is_running
         events._set_running_loop(self)
         self._run_forever_cleanup()
         self._selector.waits = True
-        return close(self, seconds)
+        close(self, seconds)
 
 
 class ThreadLoop(LoopThreads, asyncio.SelectorEventLoop):
@@ -245,10 +245,10 @@ async def cancel(tasks: list[asyncio.Task[Any]], seconds: float) -> None:
     await asyncio.wait(tasks, timeout=seconds)
 
 
-def close(loop: HostedLoop | ThreadLoop, seconds: float) -> int:
+def close(loop: HostedLoop | ThreadLoop, seconds: float) -> None:
     """End the loop's tasks, its async generators and its executor, in `seconds` altogether, and close it.
 
-    Returns how many threads of the executor are still busy: they cannot be ended.
+    Threads of the executor that are still busy cannot be ended.
     """
     deadline = time.monotonic() + seconds
     loop.end_root()
@@ -259,9 +259,8 @@ def close(loop: HostedLoop | ThreadLoop, seconds: float) -> int:
     except (Exception, KeyboardInterrupt, SystemExit):
         _log.exception("the event loop did not end cleanly")
     finally:
-        busy = _end_executor(loop, max(deadline, time.monotonic() + SECONDS_MIN))
+        _end_executor(loop, max(deadline, time.monotonic() + SECONDS_MIN))
         loop.close()
-    return busy
 
 
 def _cancel_tasks(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
@@ -275,16 +274,14 @@ def _cancel_tasks(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         _log.error("%r ignored its cancellation for %.1f s and was left behind", task, seconds)
 
 
-def _end_executor(loop: Any, deadline: float) -> int:
+def _end_executor(loop: Any, deadline: float) -> None:
     # Not `shutdown_default_executor`: when it runs out of time it leaves a further thread behind that waits for ever.
     executor, loop._default_executor = loop._default_executor, None
     if executor is None:
-        return 0
+        return
     executor.shutdown(wait=False, cancel_futures=True)
-    threads = list(executor._threads)
-    for thread in threads:
+    for thread in list(executor._threads):
         thread.join(max(deadline - time.monotonic(), 0))
-    return sum(thread.is_alive() for thread in threads)
 
 
 async def settle[T](awaitable: Awaitable[T]) -> T:

@@ -110,8 +110,13 @@ class NativeServer:
         handle_signals: bool,
         on_ready: Callable[[], None] | None = None,
         link: WorkerLink | None = None,
-    ) -> None:
-        """Serves until the server is stopped; `on_ready` is called once every shard serves."""
+    ) -> float:
+        """Serves until the server is stopped; `on_ready` is called once every shard serves.
+
+        Returns how many seconds of the stop's time are left.
+        """
+    def stopped_by(self) -> int | None:
+        """The number of the signal that asked for the stop, if it was one."""
     def listeners(self) -> list[int]:
         """Descriptors of the listeners, for workers to inherit."""
     def close(self) -> None:
@@ -132,6 +137,12 @@ class WorkerLink:
 
 def log_line(level: str, text: str) -> None:
     """Writes a line to stderr as the native side does, if the server's log level asks for it."""
+
+def threads_left() -> int:
+    """How many threads of servers that have ended are still in the app's code."""
+
+def end_process_in(seconds: float, status: int, line: str) -> None:
+    """Ends the process then, whatever the interpreter is doing, after a log line."""
 
 def stats() -> list[dict[str, Any]]:
     """One dict of counters per shard of the server that runs in this process; empty if none does."""

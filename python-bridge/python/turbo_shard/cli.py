@@ -7,9 +7,11 @@ Imports as little as it can: an answer is wanted within 300 ms of the start.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from .cli_options import OPTIONS, PLACEHOLDER, Kind, Option
 from .command_line import HELP_FLAGS, Split, UsageError, help_lines, say, split
@@ -17,11 +19,15 @@ from .commands import COMMANDS, function_of, summary_lines, usage_lines
 from .native import NativeMissing, native_module
 from .settings import AppSettings, Settings, SettingsError, app_settings_from, read, settings_from
 
+if TYPE_CHECKING:
+    from .leaving import Ending
+
 EXIT_USAGE = 2
 # The app's own startup failed, which a service manager may want to tell from a wrong command line.
 EXIT_STARTUP_FAILED = 3
-# What a shell reports for a program that SIGINT ended.
+# What a shell reports for a program that SIGINT, or SIGTERM, has ended.
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 HELP = """\
 usage: turbo-shard APP [options]
@@ -48,14 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if arguments and (command := COMMANDS.get(arguments[0])):
             return function_of(command)(arguments[1:])
-        return serve_command(arguments, may_start_over=is_own_process)
+        return serve_command(arguments, is_own_process=is_own_process)
     except (SettingsError, UsageError, NativeMissing) as error:
         return refuse(str(error))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
 
 
-def serve_command(arguments: Sequence[str], *, may_start_over: bool = False) -> int:
+def serve_command(arguments: Sequence[str], *, is_own_process: bool = False) -> int:
     given = split(
         arguments,
         texts=[option.flag for option in OPTIONS if option.kind is not Kind.SWITCH],
@@ -79,20 +85,60 @@ def serve_command(arguments: Sequence[str], *, may_start_over: bool = False) -> 
     if len(given.rest) > 1:
         raise UsageError(f"{given.rest[1]!r} is one argument too many")
 
-    from .user_code import AppError
+    from .leaving import Ending, leave
 
     native = native_module()
+    ending = Ending()
+    status = serve_to_the_end(
+        given.rest[0], settings, app_settings, native, ending, is_own_process=is_own_process
+    )
+    if not is_own_process:
+        return status
+    # Also where it could not be served: what the app has started at its import must not hold the process.
+    return leave(status, 0.0 if ending.is_hurried else ending.seconds_left, native)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, before there is a server that hears of it: ends whatever a Ctrl-C would."""
+
+
+def serve_to_the_end(
+    reference: str,
+    settings: Settings,
+    app_settings: AppSettings,
+    native: Any,
+    ending: Ending,
+    *,
+    is_own_process: bool,
+) -> int:
+    """Serves the app that `reference` names; returns the exit status, with what went wrong already said."""
+    from .user_code import AppError
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        # While the server runs they are its own; this is before it, and between its end and the process's.
+        if ending.was_ready:
+            ending.is_hurried = True
+        else:
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
     try:
-        was_ready = serve_reference(
-            given.rest[0], settings, app_settings, native, may_start_over=may_start_over
+        if is_own_process:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, on_signal)
+        serve_reference(
+            reference, settings, app_settings, native, ending, may_start_over=is_own_process
         )
-    except AppError as error:
-        return refuse(str(error), report=error.report)
+    except Terminated:
+        return EXIT_TERMINATED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except (AppError, SettingsError) as error:
+        return refuse(str(error), report=getattr(error, "report", ""))
     except native.LifespanError as error:
         return refuse(str(error), status=EXIT_STARTUP_FAILED)
     except native.StartError as error:
         return refuse(str(error))
-    return 0 if was_ready else EXIT_INTERRUPTED
+    return ending.status
 
 
 def serve_reference(
@@ -100,15 +146,17 @@ def serve_reference(
     settings: Settings,
     app_settings: AppSettings,
     native: Any,
+    ending: Ending,
     *,
     may_start_over: bool,
-) -> bool:
-    """Serves the app that `reference` names; whether it was ever ready."""
+) -> None:
+    """Serves the app that `reference` names, until it is stopped."""
     if settings.mode == "process":
         # The workers import the app; nothing of it is needed here.
         from .process_mode import supervisor
 
-        return supervisor.run(reference, settings, app_settings, native=native)
+        supervisor.run(reference, settings, app_settings, native=native, ending=ending)
+        return
     from . import app_loader, fallbacks, server
 
     loaded = app_loader.load(
@@ -120,12 +168,13 @@ def serve_reference(
         own=app_settings.own,
     )
     try:
-        return server.run(loaded, settings, app_settings, native=native)
+        server.run(loaded, settings, app_settings, native=native, ending=ending)
+        return
     except fallbacks.NoSecondInstance as error:
         settings = fallbacks.with_processes(error, settings, app_settings)
     if may_start_over:
         fallbacks.start_over()
-    return serve_reference(reference, settings, app_settings, native, may_start_over=False)
+    serve_reference(reference, settings, app_settings, native, ending, may_start_over=False)
 
 
 def chosen_values(

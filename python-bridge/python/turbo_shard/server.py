@@ -15,6 +15,7 @@ from .fallbacks import NoSecondInstance, with_processes
 from .gc_pauses import GcPauses
 from .gil_watch import refuse_gil
 from .interfaces import IN_WORDS
+from .leaving import Ending, leave_with_interpreter
 from .native import native_module
 from .settings import AppSettings, Settings, SettingsError, app_settings_from, settings_from
 from .user_code import AppError
@@ -108,6 +109,7 @@ def serve(
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("serve() must be called on the main thread: it is where signals arrive")
     native = native_module()
+    scripts_own = threading.enumerate()
     if mode == "process":
         if not isinstance(app, str):
             raise SettingsError(
@@ -117,7 +119,7 @@ def serve(
         from .process_mode import supervisor
 
         with in_words_for_python():
-            supervisor.run(app, settings, app_settings, native=native)
+            supervisor.run(app, settings, app_settings, native=native, ending=Ending())
         return
     is_gil_allowed = allow_gil or shard_count(settings, native) == 1
     try:
@@ -131,19 +133,22 @@ def serve(
             )
     else:
         loaded = given_app(app, app_settings)
+    ending = Ending()
     try:
-        run(loaded, settings, app_settings, native=native)
+        run(loaded, settings, app_settings, native=native, ending=ending)
     except NoSecondInstance as error:
         why = "" if isinstance(app, str) else "processes import the app: name it as a string"
         try:
             settings = with_processes(error, settings, app_settings, why=why)
         except AppError as refusal:
             raise SettingsError(str(refusal)) from refusal.__cause__
+    finally:
+        leave_with_interpreter(ending.seconds_left, native, scripts_own)
     if isinstance(app, str) and settings.mode == "process":
         from .process_mode import supervisor
 
         with in_words_for_python():
-            supervisor.run(app, settings, app_settings, native=native)
+            supervisor.run(app, settings, app_settings, native=native, ending=ending)
 
 
 def shard_count(settings: Settings, native: Any) -> int:
@@ -160,8 +165,15 @@ def in_words_for_python() -> Iterator[None]:
         raise error.__cause__ or SettingsError(str(error)) from None
 
 
-def run(loaded: LoadedApp, settings: Settings, app_settings: AppSettings, *, native: Any) -> bool:
-    """Serves until it is stopped; returns whether every shard ever served."""
+def run(
+    loaded: LoadedApp,
+    settings: Settings,
+    app_settings: AppSettings,
+    *,
+    native: Any,
+    ending: Ending,
+) -> None:
+    """Serves until it is stopped; how it ended is in `ending`, also where it raises."""
     stats_socket = None
     if settings.stats_socket is not None:
         from .stats_socket import StatsSocket
@@ -174,15 +186,21 @@ def run(loaded: LoadedApp, settings: Settings, app_settings: AppSettings, *, nat
                 from .stats_answer import Reader
 
                 stats_socket.start(Reader(server, pauses).answer)
-            return run_bound(server, loaded, settings, app_settings, native=native)
+            run_bound(server, loaded, settings, app_settings, native=native, ending=ending)
     finally:
         if stats_socket is not None:
             stats_socket.close()
 
 
 def run_bound(
-    server: Any, loaded: LoadedApp, settings: Settings, app_settings: AppSettings, *, native: Any
-) -> bool:
+    server: Any,
+    loaded: LoadedApp,
+    settings: Settings,
+    app_settings: AppSettings,
+    *,
+    native: Any,
+    ending: Ending,
+) -> None:
     """Serves on sockets that are bound."""
     report = server.report()
     instances = Instances(
@@ -203,18 +221,16 @@ def run_bound(
     if len(report["shard_cores"]) > 1:
         channel_layers.follow_loops()
     banner.show(report, app=shown, version=native.__version__)
-    is_ready = False
 
     def on_ready() -> None:
-        nonlocal is_ready
-        is_ready = True
+        ending.was_ready = True
         # What has been imported stays: the collector, which stops every shard, need not look at it again and again.
         gc.freeze()
         banner.show_ready(report)
 
     try:
         # SIGINT and SIGTERM are the native server's while it runs; whoever had them before has them again after it.
-        server.run(
+        ending.seconds_left = server.run(
             loaded.instance,
             interface="native" if loaded.interface == "turboapi" else loaded.interface,
             app_of_shard=instances.of_shard if instances.is_per_shard else None,
@@ -224,12 +240,12 @@ def run_bound(
             on_ready=on_ready,
         )
     except native.StartError as error:
-        if instances.failure is not None and not is_ready:
+        if instances.failure is not None and not ending.was_ready:
             raise instances.failure from instances.failure.__cause__
-        if instances.is_per_shard and instances.count > 1 and not is_ready:
+        if instances.is_per_shard and instances.count > 1 and not ending.was_ready:
             # The first instance has started, and another does not.
             raise NoSecondInstance(f"no second start of {loaded.name}: {error}") from error
         raise
     finally:
+        ending.signal = server.stopped_by()
         gc.unfreeze()
-    return is_ready

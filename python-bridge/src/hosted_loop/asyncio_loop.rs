@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyList};
 
 use super::descriptors::{Descriptors, now};
 use crate::errors::log_exception;
-use crate::python_thread::{Owned, leave_behind};
+use crate::python_thread::Owned;
 
 /// How far an eagerly started coroutine came.
 pub(crate) enum Eager<'py> {
@@ -307,11 +307,10 @@ impl LoopTimer {
     }
 }
 
-/// A loop has ended; `closed` is how many threads of its executor are still busy.
+/// A loop has ended. Threads of its executor that are still busy are the process's to wait for (`leaving.py`).
 fn note_end(py: Python<'_>, closed: PyResult<Bound<'_, PyAny>>) {
-    match closed.and_then(|busy| busy.extract::<usize>()) {
-        Ok(busy) => leave_behind(busy),
-        Err(error) => log_exception(py, &error, "an event loop could not be closed"),
+    if let Err(error) = closed {
+        log_exception(py, &error, "an event loop could not be closed");
     }
 }
 

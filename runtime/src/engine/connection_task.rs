@@ -196,6 +196,7 @@ where
     P::Target: Host,
 {
     fn drop(&mut self) {
-        self.host.leave(self.life.id());
+        let in_flight = self.life.driver.is_in_flight();
+        self.host.leave(self.life.id(), in_flight);
     }
 }

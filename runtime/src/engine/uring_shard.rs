@@ -82,7 +82,7 @@ impl<A: App> Drop for Connections<'_, A> {
     fn drop(&mut self) {
         for mut connection in self.slots.drain() {
             if let Some(life) = connection.abandon() {
-                self.host.leave(life.id());
+                self.host.leave(life.id(), life.driver.is_in_flight());
             }
         }
     }
@@ -365,7 +365,7 @@ impl<'a, A: App> Shard<'a, A> {
         let host = self.connections.host;
         let slot = &mut self.connections.slots[number as usize];
         if let Some(mut life) = slot.end(&mut self.operations)? {
-            host.leave(life.id());
+            host.leave(life.id(), life.driver.is_in_flight());
             // The driver goes, and with it the app's request: what panics there is the connection's end all the same.
             let parted = catch_unwind(AssertUnwindSafe(move || {
                 last(&mut life);

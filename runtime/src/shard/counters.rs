@@ -29,6 +29,8 @@ pub(crate) struct Counted {
     pub(crate) connections_accepted: Counter,
     pub(crate) connections_closed: Counter,
     pub(crate) requests: Counter,
+    /// Exchanges that have ended, by an answer or with their connection.
+    pub(crate) requests_ended: Counter,
     pub(crate) handler_panics: Counter,
     pub(crate) busy: BusyTime,
 }
@@ -63,6 +65,8 @@ pub struct ShardCounts {
     pub connections_accepted: u64,
     /// Request heads handed to the service since the start.
     pub requests: u64,
+    /// Requests that are being answered now; a WebSocket is one for as long as it is open.
+    pub in_flight: u64,
     /// Microseconds that the thread spent outside of the kernel's wait, up to now.
     pub busy_us: u64,
     /// Panics that were caught in a call of the service.
@@ -82,7 +86,11 @@ impl ShardCounts {
             .connections_open
             .wrapping_add(accepted)
             .wrapping_sub(closed);
-        self.requests += counters.requests.value();
+        // As with connections: an exchange may end on another worker.
+        let ended = counters.requests_ended.value();
+        let requests = counters.requests.value();
+        self.requests += requests;
+        self.in_flight = self.in_flight.wrapping_add(requests).wrapping_sub(ended);
         self.busy_us += counters.busy.total_ns() / 1000;
         self.handler_panics += counters.handler_panics.value();
     }

@@ -110,6 +110,14 @@ impl Driver {
         matches!(self, Driver::Http(http) if http.awaits_request())
     }
 
+    /// A request that was taken in is not answered to its end, or a WebSocket is open.
+    pub(crate) fn is_in_flight(&self) -> bool {
+        match self {
+            Driver::Http(http) => http.is_in_flight(),
+            Driver::WebSocket(_) => true,
+        }
+    }
+
     pub(crate) fn closing(&self) -> Closing {
         either!(self, one => one.closing())
     }

@@ -59,8 +59,8 @@ pub(crate) trait Host {
     fn deadline_moved(&self);
     /// A connection has had its turn.
     fn turn_ended(&self);
-    /// A connection has ended.
-    fn leave(&self, id: ConnectionId);
+    /// A connection has ended, amid an exchange if `in_flight`.
+    fn leave(&self, id: ConnectionId, in_flight: bool);
 }
 
 /// One shard: all of it belongs to one thread.
@@ -173,8 +173,10 @@ impl<A: App> Host for LocalHost<A> {
         self.batch_open.notify_one();
     }
 
-    fn leave(&self, id: ConnectionId) {
-        self.bench.counters.connections_closed.add(1);
+    fn leave(&self, id: ConnectionId, in_flight: bool) {
+        let counters = &self.bench.counters;
+        counters.connections_closed.add(1);
+        counters.requests_ended.add(in_flight.into());
         let mut table = self.table.borrow_mut();
         table.remove(id);
         if table.len() == 0 {
@@ -319,9 +321,10 @@ impl<A: App> Host for SharedHost<A> {
 
     fn turn_ended(&self) {}
 
-    fn leave(&self, id: ConnectionId) {
+    fn leave(&self, id: ConnectionId, in_flight: bool) {
         let mut table = lock(&self.table);
         self.connections.connections_closed.add(1);
+        self.connections.requests_ended.add(in_flight.into());
         table.remove(id);
         if table.len() == 0 {
             self.emptied.notify_one();

@@ -26,6 +26,8 @@ pub(crate) struct HttpDriver {
     tag: u32,
     slot: Option<Slot>,
     body: BodyFlow,
+    /// Between a request's head and the end of its answer.
+    in_flight: bool,
     /// The 101 has been written: whoever calls `advance` takes this and goes on with it.
     switch: Option<Switch>,
 }
@@ -60,6 +62,7 @@ impl HttpDriver {
             tag: 0,
             slot: None,
             body: BodyFlow::None,
+            in_flight: false,
             switch: None,
         }
     }
@@ -116,6 +119,7 @@ impl HttpDriver {
             match self.connection.next_event(now) {
                 Event::Head => {
                     bench.counters.requests.add(1);
+                    self.in_flight = true;
                     let to_go = bench.send_away.get();
                     if to_go > 0 && self.connection.send_away() {
                         bench.send_away.set(to_go - 1);
@@ -144,7 +148,11 @@ impl HttpDriver {
                     self.end_exchange();
                     self.connection.answer_refusal(&bench.date(now));
                 }
-                Event::ExchangeDone => self.body = BodyFlow::None,
+                Event::ExchangeDone => {
+                    self.body = BodyFlow::None;
+                    self.in_flight = false;
+                    bench.counters.requests_ended.add(1);
+                }
                 Event::NeedMore | Event::Close => return Advance::Settled,
             }
         }
@@ -172,6 +180,10 @@ impl HttpDriver {
 
     pub(crate) fn awaits_request(&self) -> bool {
         self.connection.awaits_request()
+    }
+
+    pub(crate) fn is_in_flight(&self) -> bool {
+        self.in_flight
     }
 
     pub(crate) fn closing(&self) -> Closing {

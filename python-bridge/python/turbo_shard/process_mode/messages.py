@@ -27,6 +27,8 @@ DIED = "died"
 LOADED = "loaded"
 READY = "ready"
 RETIRES = "retires"
+# All were told to stop; how many requests the worker has in flight.
+DRAINS = "drains"
 
 
 class Order(NamedTuple):

@@ -17,6 +17,8 @@ class SignalWatch:
     def __init__(self) -> None:
         # How often a stop was asked for.
         self.stops_asked = 0
+        # The number of the first such signal.
+        self.first: int | None = None
         self.handlers: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -37,6 +39,7 @@ class SignalWatch:
 
     def on_stop(self, number: int, frame: FrameType | None) -> None:
         self.stops_asked += 1
+        self.first = self.first or number
 
     def silence(self) -> None:
         """Makes the descriptor quiet again."""

@@ -11,11 +11,13 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import banner
+from ..leaving import Ending
 from ..settings import AppSettings, Settings
 from ..user_code import AppError
 from .messages import (
     APP_FAILED,
     DRAIN,
+    DRAINS,
     LIFESPAN_FAILED,
     LOADED,
     READY,
@@ -37,6 +39,8 @@ RESTART_PAUSE_MIN_S = 0.1
 RESTART_PAUSE_MAX_S = 5.0
 # What a worker takes to end after the graceful time: it cuts (2 s), its interpreter ends. Then it is killed.
 KILL_GRACE_S = 5.0
+# How long the line about a stop waits for what workers say they have in flight: one that is held up may say nothing.
+COUNT_WAIT_S = 0.25
 
 
 class Slot:
@@ -52,8 +56,15 @@ class Slot:
         self.restart_at: float | None = None
 
 
-def run(reference: str, settings: Settings, app_settings: AppSettings, *, native: Any) -> bool:
-    """Serves until it is stopped; returns whether every worker ever served.
+def run(
+    reference: str,
+    settings: Settings,
+    app_settings: AppSettings,
+    *,
+    native: Any,
+    ending: Ending,
+) -> None:
+    """Serves until it is stopped; how it ended is in `ending`, also where it raises.
 
     Raises what the first worker that could not start has told: AppError, LifespanError or StartError.
     """
@@ -65,9 +76,11 @@ def run(reference: str, settings: Settings, app_settings: AppSettings, *, native
                 reference, settings, app_settings, native, server, signals, stats
             )
             try:
-                return supervisor.run()
+                supervisor.run()
             finally:
                 supervisor.end_all()
+                ending.was_ready = supervisor.is_ready
+                ending.signal = signals.first
     finally:
         server.close()
 
@@ -108,6 +121,11 @@ class Supervisor:
         self.workers: list[WorkerProcess] = []
         self.stops_heard = 0
         self.is_ready = False
+        # After the first stop: workers that have not said what they have in flight, until when they are waited for, and
+        # how much it is.
+        self.uncounted: list[WorkerProcess] = []
+        self.count_by: float | None = None
+        self.in_flight = 0
         # Has never served, and takes the server along.
         self.start_failure: WorkerProcess | None = None
 
@@ -115,7 +133,7 @@ class Supervisor:
     def is_stopping(self) -> bool:
         return self.stops_heard > 0 or self.start_failure is not None
 
-    def run(self) -> bool:
+    def run(self) -> None:
         if self.stats is not None:
             self.stats.start(self.stats_paths)
         # What the app says of itself, or why it cannot be had, is heard from the first one.
@@ -125,11 +143,13 @@ class Supervisor:
             self.hear_signals()
             for worker in list(self.workers):
                 self.hear(worker)
+            self.say_stopping()
             self.restart_due()
             self.kill_due()
+        self.say_stopping()
         if self.start_failure is not None:
             self.raise_failure(self.start_failure)
-        return self.is_ready
+        self.log("info", "stopped")
 
     def wait(self) -> None:
         """Until a worker says something or ends, a signal comes, or something is due."""
@@ -138,7 +158,7 @@ class Supervisor:
         for worker in self.workers:
             if worker.is_linked:
                 poll.register(worker.link, select.POLLIN)
-        moments = [self.next_restart(), *(worker.kill_at for worker in self.workers)]
+        moments = [self.next_restart(), self.count_by, *(worker.kill_at for worker in self.workers)]
         due = [at for at in moments if at is not None]
         poll.poll(max(min(due) - time.monotonic(), 0) * 1000 if due else None)
         self.signals.silence()
@@ -149,12 +169,28 @@ class Supervisor:
             if self.start_failure is not None:
                 continue
             if self.stops_heard == 1:
-                seconds = self.settings.graceful_timeout
-                self.log("info", f"stopping: exchanges in flight have {seconds:g} s to finish")
-                self.stop(DRAIN, seconds)
+                self.uncounted = [worker for worker in self.workers if worker.is_ready]
+                self.count_by = time.monotonic() + COUNT_WAIT_S
+                self.stop(DRAIN, self.settings.graceful_timeout)
             if self.stops_heard == 2 or not self.is_ready:
                 # One that was never announced as ready owes nobody the graceful time.
                 self.stop(STOP_NOW, 0.0)
+
+    def say_stopping(self) -> None:
+        """Says once how much is in flight, when the workers have said it or are late."""
+        if self.count_by is None:
+            return
+        waits = [worker for worker in self.uncounted if worker in self.workers]
+        if waits and time.monotonic() < self.count_by:
+            return
+        self.count_by = None
+        line = "nothing is in flight"
+        if count := self.in_flight:
+            seconds = self.settings.graceful_timeout
+            line = f"{count} request{'s' * (count > 1)} in flight, given {seconds:g} s to finish"
+        if waits:
+            line += f"; {len(waits)} held-up worker{'s' * (len(waits) > 1)} not counted"
+        self.log("info", f"stopping: {line}")
 
     def stop(self, word: bytes, seconds: float) -> None:
         """Tells all workers; from here on none is started anew."""
@@ -227,6 +263,10 @@ class Supervisor:
                 elif not self.is_stopping and self.all_ready():
                     self.is_ready = True
                     banner.show_ready(self.report)
+            case event if event == DRAINS:
+                if worker in self.uncounted:
+                    self.uncounted.remove(worker)
+                    self.in_flight += int(news.message)
             case event if event == RETIRES:
                 worker.kill_at = time.monotonic() + self.settings.graceful_timeout + KILL_GRACE_S
                 if slot.worker is worker and not self.is_stopping:

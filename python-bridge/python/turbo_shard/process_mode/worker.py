@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
+from ..leaving import Ending, leave
 from .messages import (
     APP_FAILED,
     DIED,
@@ -41,21 +42,25 @@ def main(link_fd: int) -> int:
 
     native = native_module()
     link = native.WorkerLink(link_fd)
+    ending = Ending()
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
         # Ctrl-C reaches every process of a terminal; which of them ends, and how, is the supervisor's to say.
-        if link.is_stop_asked():
+        if ending.was_ready:
+            ending.is_hurried = True
+        elif link.is_stop_asked():
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, on_interrupt)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     try:
-        return serve(order, native, link)
+        status = serve(order, native, link, ending)
     except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        status = EXIT_INTERRUPTED
+    return leave(status, 0.0 if ending.is_hurried else ending.seconds_left, native)
 
 
-def serve(order: Order, native: Any, link: Any) -> int:
+def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
     import gc
 
     from .. import app_loader
@@ -66,11 +71,9 @@ def serve(order: Order, native: Any, link: Any) -> int:
 
     settings = Settings(**order.settings)
     app_settings = AppSettings(**order.app_settings)
-    is_ready = False
 
     def on_ready() -> None:
-        nonlocal is_ready
-        is_ready = True
+        ending.was_ready = True
         gc.freeze()
         link.tell(News(READY).packet())
 
@@ -95,7 +98,7 @@ def serve(order: Order, native: Any, link: Any) -> int:
         if settings.stats_socket is not None:
             ends.enter_context(answering(settings.stats_socket, server))
         link.tell(News(LOADED, loaded.name, "", IN_WORDS[loaded.interface], python_line()).packet())
-        server.run(
+        ending.seconds_left = server.run(
             loaded.instance,
             interface="native" if loaded.interface == "turboapi" else loaded.interface,
             lifespan=app_settings.lifespan,
@@ -109,14 +112,14 @@ def serve(order: Order, native: Any, link: Any) -> int:
     except native.LifespanError as error:
         return tell_failure(LIFESPAN_FAILED, error)
     except native.StartError as error:
-        if not is_ready:
+        if not ending.was_ready:
             return tell_failure(START_FAILED, error)
         link.tell(News(DIED, str(error)).packet())
         return EXIT_DIED
     finally:
         ends.close()
         gc.unfreeze()
-    return 0 if is_ready else EXIT_INTERRUPTED
+    return 0 if ending.was_ready else EXIT_INTERRUPTED
 
 
 @contextmanager

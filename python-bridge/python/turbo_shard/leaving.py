@@ -1,0 +1,173 @@
+"""The end of the process after a server: what the app has left running has the rest of the stop's time, and then the
+process ends without it, after a line that says so. The same in every mode; docs/running.md has the times and statuses.
+
+Python's own end would wait for threads that are no daemons, and for the threads of executors, for as long as they work.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from types import FrameType
+from typing import Any, cast
+
+# What the app's threads have where no time is left: a second signal, or a start that failed and owes nobody anything.
+THREADS_SECONDS_MIN = 0.5
+# What the app's `atexit` functions and the interpreter's own end may take after that. With the two seconds of a cut
+# (runtime/src/stop.rs) it stays below what a supervisor waits before it kills a worker (process_mode/supervisor.py).
+EXIT_SECONDS_MAX = 2.0
+NAMES_MAX = 4
+STOPS = (signal.SIGINT, signal.SIGTERM)
+EXIT_LINE = "the app's exit functions do not return; the process ends without them"
+
+
+class Ending:
+    """How a server has ended, its start included."""
+
+    def __init__(self) -> None:
+        self.was_ready = False
+        # The number of the signal that stopped it.
+        self.signal: int | None = None
+        # Of the stop's time.
+        self.seconds_left = 0.0
+        # One more signal came when the server had ended.
+        self.is_hurried = False
+
+    @property
+    def status(self) -> int:
+        """What the process ends with where nothing was wrong; a shell says the same of what a signal has ended."""
+        return 0 if self.was_ready else 128 + (self.signal or signal.SIGINT)
+
+
+def leave(
+    status: int, seconds: float, native: Any, *, apart: Iterable[threading.Thread] = ()
+) -> int:
+    """Ends the process with `status`, or returns it where the interpreter may end as usual.
+
+    `seconds` are left of the stop's time; threads `apart` are not the app's. For the main thread.
+    """
+    others = set(apart)
+    news = threading.Event()
+    for number in STOPS:
+        signal.signal(number, hurry(news, status, native))
+    if not threads_of_app(others):
+        native.end_process_in(EXIT_SECONDS_MAX, status, EXIT_LINE)
+    else:
+        seconds = max(seconds, THREADS_SECONDS_MIN)
+        native.end_process_in(seconds + EXIT_SECONDS_MAX, status, EXIT_LINE)
+        # It may wait for ever, and is no thread that anybody waits for.
+        threading.Thread(target=end_threads, args=(news, others), daemon=True).start()
+        news.wait(min(seconds, threading.TIMEOUT_MAX))
+    left = names_of(threads_of_app(others), native.threads_left())
+    if not left:
+        return status
+    native.log_line("error", f"the process ends without waiting for {left}")
+    wind_up()
+    os._exit(status)
+
+
+def hurry(
+    news: threading.Event, status: int, native: Any
+) -> Callable[[int, FrameType | None], None]:
+    """What one more signal does: nothing is waited for."""
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        news.set()
+        native.end_process_in(EXIT_SECONDS_MAX, status, EXIT_LINE)
+
+    return on_signal
+
+
+def end_threads(done: threading.Event, others: set[threading.Thread]) -> None:
+    """Does what the interpreter does first at its end, and sets `done` when all of the app's threads have ended."""
+    try:
+        for call in reversed(threading_exits()):
+            try:
+                call()
+            except Exception:
+                sys.excepthook(*cast(Any, sys.exc_info()))
+        while left := threads_of_app(others):
+            left[0].join()
+    finally:
+        done.set()
+
+
+def threading_exits() -> list[Callable[[], object]]:
+    """What is registered to run before threads are joined: executors have their threads finish and end."""
+    calls: list[Callable[[], object]] = getattr(threading, "_threading_atexits", [])
+    return [call for call in calls if getattr(call, "func", None) is not at_interpreter_exit]
+
+
+def threads_of_app(others: set[threading.Thread]) -> list[threading.Thread]:
+    """The threads that Python would wait for: those that are no daemons, and all of executors."""
+    own = (threading.main_thread(), threading.current_thread())
+    executors = sys.modules.get("concurrent.futures.thread")
+    of_executors = set(getattr(executors, "_threads_queues", ()))
+    return [
+        thread
+        for thread in threading.enumerate()
+        if (not thread.daemon or thread in of_executors)
+        and thread not in own
+        and thread not in others
+        # Threads of the server, and of others who are not Python's.
+        and not isinstance(thread, threading._DummyThread)
+    ]
+
+
+def names_of(threads: list[threading.Thread], in_calls: int) -> str:
+    """`thread 'a'`, `threads 'a', 'b' and 3 more`, `1 call of the app`."""
+    words = []
+    if threads:
+        names = ", ".join(repr(thread.name) for thread in threads[:NAMES_MAX])
+        more = len(threads) - NAMES_MAX
+        names += f" and {more} more" if more > 0 else ""
+        words.append(f"thread{'s' * (len(threads) > 1)} {names}")
+    if in_calls:
+        words.append(f"{in_calls} call{'s' * (in_calls > 1)} of the app")
+    return " and ".join(words)
+
+
+def wind_up() -> None:
+    """What others see of an interpreter's end: the app's `atexit` functions, and what it has printed."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            pass
+
+
+# After `serve()` the script goes on; how it ends is its own, but not what an app has left behind.
+
+
+class _AfterServe:
+    """What is to be done at the interpreter's exit."""
+
+    native: Any = None
+    ends_at = 0.0
+    apart: frozenset[threading.Thread] = frozenset()
+
+
+def leave_with_interpreter(seconds: float, native: Any, apart: Iterable[threading.Thread]) -> None:
+    """As `leave`, when the interpreter ends. Threads `apart` were there before the server: the script's."""
+    is_registered = _AfterServe.native is not None
+    _AfterServe.native, _AfterServe.apart = native, frozenset(apart)
+    _AfterServe.ends_at = time.monotonic() + seconds
+    if not is_registered:
+        # `atexit` would be too late: before it the interpreter waits for threads.
+        getattr(threading, "_register_atexit", atexit.register)(at_interpreter_exit)
+
+
+def at_interpreter_exit() -> None:
+    native, apart = _AfterServe.native, _AfterServe.apart
+    if not threads_of_app(set(apart)) and not native.threads_left():
+        return
+    # Python does not tell with which status it ends; an exception that ends it has been printed by now.
+    status = 1 if getattr(sys, "last_exc", None) is not None else 0
+    leave(status, _AfterServe.ends_at - time.monotonic(), native, apart=apart)
