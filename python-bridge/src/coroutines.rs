@@ -53,7 +53,7 @@ impl Coroutines {
         let host = match &self.0 {
             Place::Hosted(host) if host.is_here() => {
                 return Ok(match host.start(py, coroutine)? {
-                    Eager::Finished(result) => Started::Finished(result),
+                    Eager::Finished(result, _) => Started::Finished(result),
                     Eager::Waiting(task) => Started::Running(Running(Some(Under::Way(
                         Arc::clone(host),
                         Owned::new(task.unbind()),

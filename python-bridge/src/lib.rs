@@ -19,6 +19,7 @@ mod served_app;
 mod server_object;
 mod simulation;
 mod streaming;
+mod task_context;
 mod worker_link;
 
 use pyo3::prelude::*;

@@ -72,7 +72,6 @@ def test_sentry_keeps_requests_apart(serve_app: Serve, tmp_path: Path, kind: str
     assert sorted(lines(tmp_path / "events", 16)) == wanted
 
 
-@pytest.mark.xfail(reason="the server logs an error outside the context of the request that raised")
 @pytest.mark.parametrize("kind", ["error", "early"])
 def test_sentry_hears_of_an_error_once(serve_app: Serve, tmp_path: Path, kind: str) -> None:
     """The server logs it too, in the request's context: Sentry sees that it has it already."""

@@ -15,7 +15,8 @@ use crate::python_thread::Owned;
 
 /// How far an eagerly started coroutine came.
 pub(crate) enum Eager<'py> {
-    Finished(PyResult<Bound<'py, PyAny>>),
+    /// What came of it, and its task.
+    Finished(PyResult<Bound<'py, PyAny>>, Bound<'py, PyAny>),
     /// It waits: this is its task.
     Waiting(Bound<'py, PyAny>),
 }
@@ -118,7 +119,8 @@ impl AsyncioLoop {
                 .call((coroutine,), Some(self.task_options.bind(py)))
         })?;
         if task.call_method0(intern!(py, "done"))?.is_truthy()? {
-            Ok(Eager::Finished(task.call_method0(intern!(py, "result"))))
+            let result = task.call_method0(intern!(py, "result"));
+            Ok(Eager::Finished(result, task))
         } else {
             Ok(Eager::Waiting(task))
         }

@@ -20,6 +20,7 @@ use crate::coroutines::Then;
 use crate::errors::{is_cancelled, log_exception};
 use crate::python_thread::Owned;
 use crate::streaming::{StreamId, StreamTable};
+use crate::task_context::in_context_of;
 
 /// Work for the loop's thread.
 pub(crate) enum Job {
@@ -307,9 +308,9 @@ impl CoroutineHost {
                             log_exception(py, &error, "a coroutine's end cannot be heard of");
                         }
                     }
-                    Ok(Eager::Finished(result)) => {
+                    Ok(Eager::Finished(result, task)) => {
                         self.load.fetch_sub(1, Ordering::Relaxed);
-                        then(py, result);
+                        hand_on(&task, result, then);
                     }
                     Err(error) => {
                         self.load.fetch_sub(1, Ordering::Relaxed);
@@ -367,9 +368,19 @@ impl TaskDone {
             && !(self.host.ending.load(Ordering::Relaxed)
                 && result.as_ref().is_err_and(|error| is_cancelled(py, error)))
         {
-            then(py, result);
+            hand_on(task, result, then);
         }
         drop(kept);
+    }
+}
+
+/// Hands a task's result on; an error in the task's own context, since it will be logged.
+fn hand_on<'py>(task: &Bound<'py, PyAny>, result: PyResult<Bound<'py, PyAny>>, then: Then) {
+    let py = task.py();
+    if result.is_err() {
+        in_context_of(task, || then(py, result));
+    } else {
+        then(py, result);
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) fn begin(
         handle: Mutex::new(Some(handle)),
     });
     match start(py, host, &sink, iterator) {
-        Ok(Eager::Finished(result)) => sink.end(py, result),
+        Ok(Eager::Finished(result, _)) => sink.end(py, result),
         Ok(Eager::Waiting(task)) => {
             host.streams()
                 .with_async(id, |pull| pull.task = Some(task.clone().unbind()));

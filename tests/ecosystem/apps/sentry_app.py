@@ -5,6 +5,8 @@ import os
 
 import sentry_sdk
 from fastapi import FastAPI
+from sentry_sdk.integrations.fastapi import FastApiIntegration
+from sentry_sdk.integrations.starlette import StarletteIntegration
 from sentry_sdk.transport import Transport
 
 
@@ -18,7 +20,14 @@ class IntoFile(Transport):
             file.write(f"{what} {event.get('tags', {}).get('request')}\n")
 
 
-sentry_sdk.init(dsn="https://key@sentry.invalid/1", transport=IntoFile, auto_session_tracking=False)
+# What Sentry would find by itself, without looking for everything else that is installed here.
+sentry_sdk.init(
+    dsn="https://key@sentry.invalid/1",
+    transport=IntoFile,
+    auto_session_tracking=False,
+    auto_enabling_integrations=False,
+    integrations=[StarletteIntegration(), FastApiIntegration()],
+)
 app = FastAPI()
 
 

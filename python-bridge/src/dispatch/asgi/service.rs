@@ -24,6 +24,7 @@ use crate::dispatch::slow_calls::{coarse_ms, watch_app};
 use crate::hosted_loop::{AsyncioThreads, CoroutineHost, Eager, Job};
 use crate::python_thread::{Owned, attached};
 use crate::reply_reader::Lines;
+use crate::task_context::in_context_of;
 
 const ADVICE: &str = "await what takes so long, or hand it to a thread (asyncio.to_thread)";
 
@@ -126,9 +127,9 @@ impl AsgiService {
         let name = RequestName(exchange.request);
         watch_app("the ASGI app", &name, began_ms, ADVICE);
         match started {
-            Ok(Eager::Finished(result)) if cycle.is_complete() => {
+            Ok(Eager::Finished(result, task)) if cycle.is_complete() => {
                 if result.is_err() {
-                    cycle.note_end(py, &result, &name.to_string());
+                    in_context_of(&task, || cycle.note_end(py, &result, &name.to_string()));
                 }
                 Ok(self.write(&cycle, exchange))
             }
@@ -151,10 +152,10 @@ impl AsgiService {
                 )?;
                 Ok(Outcome::Deferred)
             }
-            Ok(Eager::Finished(result)) => {
+            Ok(Eager::Finished(result, task)) => {
                 let name = name.to_string();
                 cycle.attach(exchange.defer());
-                cycle.finish(py, &result, &name);
+                in_context_of(&task, || cycle.finish(py, &result, &name));
                 Ok(Outcome::Deferred)
             }
             Err(error) => {
@@ -320,21 +321,21 @@ impl Call {
                         cycle.finish(py, &result, &name);
                     }),
                 )
-                .map(|()| None)
             }
-            Ok(Eager::Finished(result)) => Ok(Some(result)),
-            Err(error) => Ok(Some(Err(error))),
+            Ok(Eager::Finished(result, task)) => {
+                host.note_end();
+                if result.is_err() {
+                    in_context_of(&task, || cycle.finish(py, &result, &name));
+                } else {
+                    cycle.finish(py, &result, &name);
+                }
+                return;
+            }
+            Err(error) => Err(error),
         };
-        match waiting {
-            Ok(None) => {}
-            Ok(Some(result)) => {
-                host.note_end();
-                cycle.finish(py, &result, &name);
-            }
-            Err(error) => {
-                host.note_end();
-                cycle.finish(py, &Err(error), &name);
-            }
+        if let Err(error) = waiting {
+            host.note_end();
+            cycle.finish(py, &Err(error), &name);
         }
     }
 }
@@ -365,7 +366,11 @@ fn begin_websocket(
                 Err(error) => Err(error),
             }
         }
-        Ok(Eager::Finished(result)) => result,
+        Ok(Eager::Finished(result, task)) => {
+            host.note_end();
+            in_context_of(&task, || cycle.finish(py, &result, &name));
+            return;
+        }
         Err(error) => Err(error),
     };
     host.note_end();
