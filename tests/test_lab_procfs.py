@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -42,6 +45,61 @@ def test_switches_of_all_threads_are_counted() -> None:
     finally:
         waiting.set()
         thread.join()
+
+
+# Works in threads that end, one after another, and in a child that it waits for; says what it has spent, and stays.
+WORKS_IN_THREADS = """\
+import subprocess, sys, threading, time
+def work():
+    end = time.thread_time() + 0.04
+    while time.thread_time() < end:
+        pass
+for _ in range(5):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+if sys.argv[1] == "child":
+    subprocess.run([sys.executable, "-I", "-S", "-c", "import time\\nwhile time.process_time() < 0.2: pass"], check=True)
+print(time.process_time(), flush=True)
+sys.stdin.read()
+"""
+IN_THREADS_S = 0.2
+IN_CHILD_S = 0.2
+
+
+@contextmanager
+def worked_in_threads(how: str) -> Iterator[tuple[int, float]]:
+    """The process, and its own CPU time in seconds."""
+    command = (sys.executable, "-I", "-S", "-c", WORKS_IN_THREADS, how)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdin and process.stdout
+        yield process.pid, float(process.stdout.readline())
+        process.stdin.close()
+
+
+def test_time_of_threads_that_have_ended_is_counted() -> None:
+    with worked_in_threads("alone") as (pid, spent_s):
+        assert spent_s > IN_THREADS_S
+        run_time_s = procfs.run_time_us([pid]) / 1e6
+        assert spent_s <= run_time_s < spent_s + 0.1
+        assert procfs.cpu_ticks([pid]) * procfs.TICK_S == pytest.approx(run_time_s, abs=0.05)
+        assert Spending.now([pid]).server_us == pytest.approx(run_time_s * 1e6, abs=100_000)
+
+
+def test_by_thread_the_remainder_is_what_ended_threads_had() -> None:
+    with worked_in_threads("alone") as (pid, spent_s):
+        by_thread = procfs.run_time_us_by_thread([pid])
+        assert by_thread[procfs.ENDED_THREADS] / 1e6 >= IN_THREADS_S
+        assert sum(by_thread.values()) == pytest.approx(spent_s * 1e6, abs=100_000)
+        assert len(by_thread) == 2
+
+
+def test_children_that_were_waited_for_are_counted() -> None:
+    with worked_in_threads("child") as (pid, spent_s):
+        whole_s = procfs.run_time_us([pid]) / 1e6
+        assert whole_s > spent_s + IN_CHILD_S - 2 * procfs.TICK_S
+        assert procfs.cpu_ticks([pid]) * procfs.TICK_S == pytest.approx(whole_s, abs=0.05)
 
 
 def test_resident_memory_agrees_with_what_is_costlier_to_read() -> None:
