@@ -59,7 +59,8 @@ for _ in range(5):
     thread.start()
     thread.join()
 if sys.argv[1] == "child":
-    subprocess.run([sys.executable, "-I", "-S", "-c", "import time\\nwhile time.process_time() < 0.2: pass"], check=True)
+    work_alone = "import time\\nwhile time.process_time() < 0.2: pass"
+    subprocess.run([sys.executable, "-I", "-S", "-c", work_alone], check=True)
 print(time.process_time(), flush=True)
 sys.stdin.read()
 """

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
+from statistics import median
 
 from lab.idleness import Idleness
-from lab.rounds import ArmRuns
+from lab.rounds import ArmRuns, Run
 from lab.start import Starts
+from turbo_shard.lab.procfs import ENDED_THREADS
 
 OTHER_CPU_SHARE_MAX = 0.1
 SATURATED_SHARE = 0.95
+# Of a server's CPU time.
+ENDED_THREADS_SHARE_MAX = 0.05
 
 
 def is_broken(parts: Sequence[ArmRuns | Idleness | Starts]) -> bool:
@@ -48,7 +52,24 @@ def doubts_of(result: ArmRuns) -> list[str]:
         lines.append(
             f"{label}: {len(result.broken_runs)} runs do not count: {result.broken_runs[0]}"
         )
+    shares = [
+        run.thread_us.get(ENDED_THREADS, 0.0) / run.server_us
+        for run in result.runs
+        if run.server_us
+    ]
+    if shares and (share := median(shares)) > ENDED_THREADS_SHARE_MAX:
+        lines.append(
+            f"{label}: {share:.0%} of the server's CPU time was spent in threads that had ended by the run's end"
+        )
     # Some servers end by the signal that they were stopped with.
     if odd := sorted(result.stopped_with - {0, -signal.SIGTERM}):
         lines.append(f"{label}: ended with status {odd[0]} when it was asked to stop")
     return lines
+
+
+def ended_threads_share(runs: Sequence[Run]) -> float:
+    """Of the server's CPU time, what no thread has that was there at the end: much of it means a thread per call."""
+    shares = [
+        run.thread_us.get(ENDED_THREADS, 0.0) / run.server_us for run in runs if run.server_us
+    ]
+    return median(shares) if shares else 0.0

@@ -86,7 +86,7 @@ def run_time_us(pids: list[int]) -> float:
 
 def run_time_us_by_thread(pids: list[int]) -> dict[str, float]:
     """Where `run_time_us` went, by the threads' names; what no thread of today has is told as ENDED_THREADS."""
-    # The whole first: what runs between the two looks is then missing from the remainder, which does not grow by it.
+    # The whole first: what runs between the two looks then lessens the remainder, and is not taken for it.
     whole = run_time_us(pids)
     found: dict[str, float] = {}
     for pid in pids:
@@ -95,6 +95,20 @@ def run_time_us_by_thread(pids: list[int]) -> dict[str, float]:
                 name = _read(task / "comm").strip()
                 found[name] = found.get(name, 0.0) + int(schedstat.split()[0]) / 1000
     found[ENDED_THREADS] = max(0.0, whole - sum(found.values()))
+    return found
+
+
+def spent_by_thread(
+    before: dict[str, float], after: dict[str, float], spent_us: float
+) -> dict[str, float]:
+    """What each name has had between two looks of run_time_us_by_thread, of `spent_us` in all; the remainder, with what
+    ended between them, is told as ENDED_THREADS."""
+    found = {
+        name: us - before.get(name, 0.0)
+        for name, us in after.items()
+        if name != ENDED_THREADS and us > before.get(name, 0.0)
+    }
+    found[ENDED_THREADS] = max(0.0, spent_us - sum(found.values()))
     return found
 
 
