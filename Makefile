@@ -95,7 +95,7 @@ lint: bootstrap ## formatting, clippy, ruff, mypy and shellcheck; changes nothin
 	$(PYTHON_VENV) -m ruff format --check .
 	$(PYTHON_VENV) -m mypy
 	cd bench && MYPYPATH=../python-bridge/python ../$(PYTHON_VENV) -m mypy --strict run.py smoke.py frameworks.py asgi_cost.py advice.py validate_simulation.py lab
-	.venv/bin/shellcheck --external-sources .ci/run scripts/*.sh bench/peers/*.sh
+	.venv/bin/shellcheck --external-sources .ci/run scripts/*.sh bench/peers/*.sh findings/*.sh
 
 .PHONY: format
 format: bootstrap ## put Rust and Python sources into their form
@@ -119,7 +119,7 @@ bench-engines: build ## which engine is the fastest here, and what balance bring
 	$(PYTHON_VENV) bench/run.py --name engines --only engines engines-half-load engines-few-connections $(BENCH_ARGS)
 
 .PHONY: bench-frameworks
-bench-frameworks: build ## ASGI, WSGI, WebSocket and FastAPI against granian and uvicorn; six minutes
+bench-frameworks: build ## ASGI, WSGI, WebSocket, FastAPI, Flask against other servers (BENCH_ARGS='--python gil', or a path); 15 minutes
 	cargo build $(LOCKED) --release --package turbo-load
 	$(PYTHON_VENV) bench/frameworks.py $(BENCH_ARGS)
 
