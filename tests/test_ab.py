@@ -49,6 +49,9 @@ def test_a_comparison_ends_with_a_verdict(file: Path) -> None:
     arguments = ("--path", "/same", "--json", str(file))
     run = run_command("ab", *APP, *arguments, *options)
     assert run.returncode == 0, run.stderr
+    # 3 x (1 s of probing + 5 x (0.2 + 0.05 + 0.6 s)), said before anything is started.
+    first = run.stderr.partition("\n")[0]
+    assert first.startswith("measures 3 arms in 5 rounds: about 16 s ("), run.stderr
     assert "round 5/5, process mode: " in run.stderr
     assert ("throughput" in run.stdout and "95 % CI" in run.stdout) or "no difference" in run.stdout
     assert "medians of 5 rounds" in run.stdout

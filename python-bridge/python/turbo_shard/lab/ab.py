@@ -64,6 +64,7 @@ def measure(options: AbOptions, plan: Plan, chosen: Sequence[arms.Arm], found: R
         tempfile.TemporaryDirectory(prefix="turbo-shard-ab-") as folder,
         Progress(plan.total_s(len(chosen)), quiet=options.quiet) as progress,
     ):
+        progress.note(plan.announcement(len(chosen)))
         experiment = Experiment(plan, chosen, progress, Path(folder), found.scenarios)
         try:
             experiment.run()

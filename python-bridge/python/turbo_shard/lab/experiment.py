@@ -16,7 +16,7 @@ from .comparisons import compare_all, not_compared
 from .doubts import doubts
 from .generator import Load, Question
 from .placement import Placement
-from .progress import Progress
+from .progress import Progress, duration
 from .results import Run, ScenarioResult
 from .rounds import ArmRuns, run_rounds
 from .server import Server, ServerFailed
@@ -73,12 +73,24 @@ class Plan:
     def run_s(self, seconds: float) -> float:
         return seconds + self.warm_up_s + OVERHEAD_S
 
+    def announcement(self, arms: int) -> str:
+        """What is going to happen, and how long it will take."""
+        stages = " of two loads" if self.finds_rate else ""
+        return (
+            f"measures {counted(arms, 'arm')} in {counted(self.rounds, 'round')}{stages}: "
+            f"about {duration(self.total_s(arms))} (--duration and --rounds change that)"
+        )
+
     def total_s(self, arms: int) -> float:
         """What everything is going to take, if all arms run."""
         per_arm = PROBE_S + self.rounds * self.run_s(self.duration_s)
         if self.finds_rate:
             per_arm += self.rounds * self.run_s(self.saturation_s)
         return arms * per_arm
+
+
+def counted(number: int, name: str) -> str:
+    return f"{number} {name}{'s' * (number != 1)}"
 
 
 @dataclass
