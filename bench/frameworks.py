@@ -1,11 +1,16 @@
-"""make bench-frameworks: ASGI, WSGI, WebSocket and FastAPI against the servers that people run. Every answer checked.
+"""make bench-frameworks: ASGI, WSGI, WebSocket, FastAPI and Flask against other servers. Every answer checked.
 
-    bench/frameworks.py                 measures, prints tables, writes bench/results/frameworks/
-    bench/frameworks.py --write-docs    puts the figures of the last run into docs/benchmarks.md
+    bench/frameworks.py                 measures on .venv's interpreter, prints tables, writes bench/results/frameworks/
+    bench/frameworks.py --python gil    the same on CPython 3.13 with a GIL, where turbo-shard runs in process mode;
+                                        builds that interpreter if need be, writes bench/results/frameworks-gil/
+    bench/frameworks.py --python PATH   the same on that interpreter, such as python3.14t: our wheel and the peers are
+                                        built and installed for it; writes bench/results/frameworks-3.14t/
+    ... --continue                      leaves out what the last run with these sources and settings has measured
+    ... --write-docs                    puts the figures of the last run into docs/benchmarks.md
 
-It ends with status 0 whatever the figures are, and with 1 if an answer was wrong or a server of ours broke. Anything
-that a peer cannot do is listed with its error. Takes under six minutes. Runs on .venv/bin/python or any Python from
-3.11 on.
+Results are kept after each scenario; --only measures some of them again and leaves the others as they are. It ends
+with status 0 whatever the figures are, and with 1 if an answer was wrong or a server of ours broke. What a peer cannot
+do is listed with its error. The script itself runs on .venv/bin/python or any Python from 3.11 on.
 """
 
 from __future__ import annotations
@@ -14,21 +19,23 @@ import argparse
 import sys
 from typing import Any
 
-from lab import framework_report
+from lab import framework_report, peers
 from lab.arms import ENGINES
-from lab.doubts import doubts, is_broken
-from lab.entry import own_command, prepare, run, say, write_docs
-from lab.figures import Figure, ratio
+from lab.entry import Surroundings, install_peers, keep, own_command, prepare, run, say, write_docs
+from lab.framework_results import Kept, measured_scenario, servers, sources
+from lab.grounds import Ground, ground_of
 from lab.machine import cores_for_servers
 from lab.places import RESULTS, ROOT
-from lab.rounds import ArmRuns, run_rounds
 from lab.scaling import scaling
-from lab.scenarios import Scenario, against_peers
-from lab.under_test import example_command
+from lab.scenario_plan import OURS_S, PEERS_S
+from lab.scenarios import WORKS, Scenario, against_peers
 
 from turbo_shard.lab.generator import Load
+from turbo_shard.lab.progress import duration
 
-SCENARIOS = tuple(one.key for one in [*against_peers(ENGINES), *scaling(ENGINES[0])])
+SCENARIOS = (*(work.key for work in WORKS), *(one.key for one in scaling(Ground(), ENGINES[0])))
+# glommio is compared with these by make bench-engines.
+DEFAULT_ENGINES = ("uring", "tokio")
 # Some peers stall now and then; a run that waits longer for an answer is not worth its time.
 ANSWER_TIMEOUT_S = 3
 
@@ -38,12 +45,16 @@ def options(arguments: list[str]) -> argparse.Namespace:
         prog="bench/frameworks.py", description=(__doc__ or "").split("\n", 1)[0]
     )
     add = parser.add_argument
+    add("--python", help="another interpreter: its path, or gil [.venv's]")
+    add("--continue", dest="continues", action="store_true", help="leave out what is measured")
     add("--write-docs", action="store_true", help="no run: refresh the docs from the last one")
-    add("--name", default="frameworks", help="below bench/results [frameworks]")
+    add("--name", help="below bench/results [frameworks, frameworks-gil, frameworks-VERSION]")
     add("--only", choices=SCENARIOS, nargs="+", default=list(SCENARIOS), help="leave out the rest")
-    add("--engines", choices=ENGINES, nargs="+", default=list(ENGINES), help="[all]")
+    add(
+        "--engines", choices=ENGINES, nargs="+", default=list(DEFAULT_ENGINES), help="[uring tokio]"
+    )
     add("--no-peers", action="store_true", help="compare with nobody else")
-    add("--rounds", type=int, default=5, help="[5]")
+    add("--rounds", type=int, default=7, help="[7]")
     add("--seconds", type=float, default=0.6, help="counted per run [0.6]")
     add("--warm-up-seconds", type=float, default=0.25, help="before that [0.25]")
     add("--connections", type=int, default=32, help="[32]")
@@ -52,23 +63,28 @@ def options(arguments: list[str]) -> argparse.Namespace:
 
 def main() -> int:
     chosen = options(sys.argv[1:])
-    folder = ROOT / RESULTS / chosen.name
+    ground = ground_of(chosen.python)
+    folder = ROOT / RESULTS / (chosen.name or ground.name)
     if chosen.write_docs:
         pages = (("docs/benchmarks.md", framework_report.documentation),)
-        return write_docs(folder, "frameworks", pages)
+        return write_docs(folder, folder.name, pages)
+    kept = Kept(folder)
     return run(
         folder,
-        lambda: measure(chosen),
+        lambda: measure(chosen, ground, kept),
         framework_report.documentation,
         framework_report.terminal,
     )
 
 
-def measure(chosen: argparse.Namespace) -> dict[str, Any]:
+def measure(chosen: argparse.Namespace, ground: Ground, kept: Kept) -> dict[str, Any]:
     if min(chosen.rounds, chosen.connections) < 1:
         raise SystemExit("bench: rounds and connections are 1 or more")
-    # Also without peers: FastAPI is in their environment.
-    here = prepare([], "bench-frameworks", with_peers=True)
+    known = peers.catalogue()
+    warnings, missing = put_in_place(chosen, ground, known)
+    here = prepare([], "bench-frameworks", with_peers=False)
+    here.warnings[:0] = warnings
+    here.about |= servers(ground, known, missing)
     cores = cores_for_servers(here.cores, here.server_core, here.load_core)
     load = Load(
         chosen.connections,
@@ -77,60 +93,70 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
         (here.load_core,),
         answer_timeout_seconds=ANSWER_TIMEOUT_S,
     )
-    figures: list[Figure] = []
-    arms: list[ArmRuns] = []
-    scenarios: list[dict[str, Any]] = []
-    for scenario in wanted(chosen):
-        say(scenario.title)
-        results = run_rounds(scenario.arms, chosen.rounds, load, cores, say)
-        figures += figures_of(scenario, results)
-        arms += results
-        scenarios.append(
-            {
-                "key": scenario.key,
-                "title": scenario.title,
-                "generator": example_command(scenario.arms[0].question, load),
-                "arms": [result.as_json() for result in results],
-                "doubts": doubts(results),
-            }
-        )
+    settings = settings_of(chosen, ground, here)
+    kept.begin(settings, sources())
+    scenarios = wanted(chosen, ground, known, missing)
+    left = [one for one in scenarios if not (chosen.continues and kept.has(one.key))]
+    if chosen.continues:
+        say(f"{len(scenarios) - len(left)} of {len(scenarios)} scenarios are there already")
+    say(f"{run_count(left, chosen.rounds)} runs, about {duration(planned_s(left, chosen))}")
+    for one in left:
+        say(one.title)
+        kept.add(measured_scenario(one, chosen.rounds, load, cores, say))
+        keep(kept.folder, kept.results(here, SCENARIOS), framework_report.documentation)
+    return kept.results(here, SCENARIOS)
+
+
+def put_in_place(
+    chosen: argparse.Namespace, ground: Ground, known: dict[str, peers.Peer]
+) -> tuple[list[str], dict[str, str]]:
+    """Installs what runs on this interpreter. Warnings, and by the peer's key why it cannot be had."""
+    # Also without peers: FastAPI and Flask are in their environment.
+    warnings = install_peers() if not ground.version else []
+    ground.put_turbo_shard()
+    if chosen.no_peers:
+        return warnings, {}
+    return warnings, peers.install_all(ground.rivals(known), say, ground.python)
+
+
+def settings_of(chosen: argparse.Namespace, ground: Ground, here: Surroundings) -> dict[str, Any]:
     return {
-        "name": chosen.name,
-        **here.as_json(),
-        "settings": {
-            "command": own_command("bench/frameworks.py"),
-            "engines": chosen.engines,
-            "rounds": chosen.rounds,
-            "seconds": chosen.seconds,
-            "warm_up_seconds": chosen.warm_up_seconds,
-            "connections": chosen.connections,
-            "server_core": here.server_core,
-            "load_core": here.load_core,
-        },
-        "scenarios": scenarios,
-        "figures": [figure.as_json() for figure in figures],
-        "warnings": here.warnings,
-        "broken": is_broken(arms),
+        "command": own_command("bench/frameworks.py"),
+        "interpreter": ground.label,
+        "engines": chosen.engines,
+        "peers": not chosen.no_peers,
+        "rounds": chosen.rounds,
+        "seconds": chosen.seconds,
+        "warm_up_seconds": chosen.warm_up_seconds,
+        "connections": chosen.connections,
+        "server_core": here.server_core,
+        "load_core": here.load_core,
     }
 
 
-def wanted(chosen: argparse.Namespace) -> list[Scenario]:
-    every = [*against_peers(chosen.engines), *scaling(chosen.engines[0])]
+def wanted(
+    chosen: argparse.Namespace,
+    ground: Ground,
+    known: dict[str, peers.Peer],
+    missing: dict[str, str],
+) -> list[Scenario]:
+    every = [
+        *against_peers(ground, chosen.engines, known, missing),
+        *scaling(ground, chosen.engines[0]),
+    ]
     scenarios = [scenario for scenario in every if scenario.key in chosen.only]
     return [one.without_peers() for one in scenarios] if chosen.no_peers else scenarios
 
 
-def figures_of(scenario: Scenario, results: list[ArmRuns]) -> list[Figure]:
-    by_key = {result.arm.key: result for result in results}
-    figures = []
-    for one in scenario.comparisons:
-        over, under = by_key[one.over], by_key[one.under]
-        third = by_key[one.and_under] if one.and_under else None
-        by = f", by {one.name}" if one.name else ""
-        label = f"{scenario.title}: {over.arm.label} relative to {under.arm.label}{by}"
-        key = f"{one.over}_over_{one.under}{by.replace(', ', '_').replace(' ', '_')}"
-        figures.append(ratio(key, label, over, under, one.goal, one.of, third))
-    return figures
+def run_count(scenarios: list[Scenario], rounds: int) -> int:
+    return rounds * sum(not arm.missing for one in scenarios for arm in one.arms)
+
+
+def planned_s(scenarios: list[Scenario], chosen: argparse.Namespace) -> float:
+    each = chosen.seconds + chosen.warm_up_seconds
+    arms = [arm for one in scenarios for arm in one.arms if not arm.missing]
+    one_round = sum(each + (PEERS_S if arm.is_peer else OURS_S) for arm in arms)
+    return float(chosen.rounds * one_round)
 
 
 if __name__ == "__main__":

@@ -22,14 +22,7 @@ if ! [ "$python" -ef "$(readlink -f "$home/venv/bin/python" 2>/dev/null)" ]; the
 fi
 
 step "building the wheel for a Python with a GIL (release, without LTO)"
-locked=()
-# In CI the committed Cargo.lock is the truth; at a desk cargo may complete it.
-[ -z "${CI:-}" ] || locked=(--locked)
-rm -rf "$home/wheel"
-# A target directory of its own: PyO3 is built for one interpreter at a time.
-PYO3_PYTHON=$PWD/$home/venv/bin/python CARGO_TARGET_DIR=$PWD/$home/cargo \
-    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-    .venv/bin/maturin build --release --quiet "${locked[@]}" --compatibility linux \
-    --interpreter "$home/venv/bin/python" --out "$home/wheel" </dev/null >&2 || fail "the wheel could not be built; see the lines above"
+wheel=$(CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+    "$scripts/build_wheel_for.sh" "$home/venv/bin/python" "$home")
 "$home/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --force-reinstall \
-    "$home/wheel"/turbo_shard-*.whl </dev/null || fail "pip could not install the wheel; see the lines above"
+    "$wheel" </dev/null || fail "pip could not install the wheel; see the lines above"

@@ -38,6 +38,8 @@ class Arm:
     cores: int = 1
     # On the generator's core instead of its own.
     beside_generator: bool = False
+    # Why it cannot be had here at all; it is listed with that and not started.
+    missing: str = ""
 
     def is_excused(self, exit_status: int | None = None) -> bool:
         """Whether the benchmark is still sound when this arm could not run."""

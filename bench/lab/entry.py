@@ -86,12 +86,20 @@ def run(
         return refuse("interrupted", 130)
     except (WrongAnswer, BrokenRun) as error:
         return refuse(f"{type(error).__name__}: {error}", 1)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    header = f"# {results['settings']['command']}\n\n"
-    (folder / "report.md").write_text(header + document(results) + "\n")
+    keep(folder, results, document)
     print(show(results))
     return 1 if results["broken"] else 0
+
+
+def keep(folder: Path, results: Results, document: Callable[[Results], str]) -> None:
+    """Writes the results and what is to be read of them; what is there already is replaced in one step."""
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
+    text = f"# {results['settings']['command']}\n\n{document(results)}\n"
+    for name, content in (("results.json", whole), ("report.md", text)):
+        new = folder / f"{name}.new"
+        new.write_text(content)
+        new.replace(folder / name)
 
 
 def write_docs(

@@ -104,6 +104,22 @@ def ratio(
     return figure
 
 
+def over_the_best(
+    key: str, title: str, ours: ArmRuns, rivals: Sequence[ArmRuns], goal: Goal | None
+) -> Figure:
+    """Ours divided by the peer that had the highest median rate, round by round."""
+    able = [one for one in rivals if one.runs]
+    best = max(
+        able, key=lambda one: median(run.requests_per_second for run in one.runs), default=None
+    )
+    name = f"the best peer, {best.arm.label}" if best else "the best peer"
+    label = f"{title}: {ours.arm.label} relative to {name}"
+    figure = ratio(key, label, ours, best, goal)
+    if rivals and best is None:
+        figure.error = "; ".join(f"{one.arm.label}: {one.error}" for one in rivals)
+    return figure
+
+
 def throughput_figures(results: Sequence[ArmRuns], engines: Sequence[str]) -> list[Figure]:
     by_key = {result.arm.key: result for result in results}
     figures = []

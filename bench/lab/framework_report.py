@@ -60,6 +60,20 @@ def terminal(results: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def measured_apart(results: dict[str, Any]) -> list[str]:
+    """Scenarios that were measured of other sources than the last one: one line for each commit."""
+    commits: dict[str, list[dict[str, Any]]] = {}
+    for scenario in results["scenarios"]:
+        commits.setdefault(scenario["measured"]["commit"], []).append(scenario)
+    if len(commits) < 2:
+        return []
+    return [
+        f"measured at commit {commit[:12]}, {of[0]['measured']['started']}: "
+        + "; ".join(scenario["title"] for scenario in of)
+        for commit, of in commits.items()
+    ]
+
+
 def all_remarks(results: dict[str, Any]) -> list[str]:
     """Errors and doubts, each with the scenarios that it is about."""
     titles: dict[str, list[str]] = {}
@@ -70,6 +84,7 @@ def all_remarks(results: dict[str, Any]) -> list[str]:
     every = len(results["scenarios"])
     return [
         *results["warnings"],
+        *measured_apart(results),
         *(
             f"{line} ({'everywhere' if len(of) == every else '; '.join(of)})"
             for line, of in titles.items()
@@ -80,9 +95,21 @@ def all_remarks(results: dict[str, Any]) -> list[str]:
 def documentation(results: dict[str, Any]) -> str:
     """The part of docs/benchmarks.md that is made from the results."""
     settings = results["settings"]
+    best, others = by_kind(results)
     parts = [
-        "Goals. Ratios are taken within each round; the spread is from the lowest to the highest round:",
-        markdown_table(FIGURE_HEADER, figure_rows(results)),
+        (
+            f"Against the best peer of the same interpreter, {settings['interpreter']}: of those that answered, the "
+            "one with the highest median rate. Ratios are taken within each round; the spread is from the lowest to "
+            "the highest round:"
+        ),
+        markdown_table(FIGURE_HEADER, figure_rows({"figures": best})),
+    ]
+    if others:
+        parts += [
+            "Against single peers, and two shards against one:",
+            markdown_table(FIGURE_HEADER, figure_rows({"figures": others})),
+        ]
+    parts += [
         (
             f"Each arm: {settings['connections']} connections with one request or message in flight, the server on "
             f"core {settings['server_core']} (two shards: on both), the generator on core "
@@ -99,6 +126,12 @@ def documentation(results: dict[str, Any]) -> str:
     parts.append("Commands, the generator's first and then each arm's:")
     parts += [code_block(commands_of(scenario)) for scenario in results["scenarios"]]
     return "\n\n".join(parts)
+
+
+def by_kind(results: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Figures against the best peer, and all others."""
+    best = [figure for figure in results["figures"] if figure["key"].endswith("_over_best")]
+    return best, [figure for figure in results["figures"] if figure not in best]
 
 
 def commands_of(scenario: dict[str, Any]) -> list[str]:

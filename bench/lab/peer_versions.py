@@ -22,10 +22,13 @@ def versions_of(peer: Peer) -> str:
 
 
 def pins_of(peer: Peer) -> Path:
+    """Of its interpreter's version where that has pins of its own, as bench/peers/install.sh has it."""
     below = ROOT / "bench/peers"
+    own = peer.version and (below / f"requirements-{peer.version}.txt").exists()
+    pins = peer.version if own else peer.kind
     if peer.environment:
-        return below / "pins" / peer.kind / f"{peer.environment}.txt"
-    return below / f"requirements-{peer.kind}.txt"
+        return below / "pins" / pins / f"{peer.environment}.txt"
+    return below / f"requirements-{pins}.txt"
 
 
 def interpreter(peer: Peer) -> str:

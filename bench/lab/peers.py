@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.places import PEERS, ROOT
@@ -15,9 +16,13 @@ from turbo_shard.lab.command_text import without_traces
 
 CATALOGUE = ROOT / "bench/peers/peers.toml"
 KINDS = {"gil": "GIL CPython", "free-threaded": "free-threaded CPython"}
-# What each kind of interpreter has of the fast parts; see requirements-free-threaded.txt.
-LOOPS = {"gil": "uvloop", "free-threaded": "asyncio"}
-PARSERS = {"gil": "httptools", "free-threaded": "h11"}
+# What every interpreter has of the fast parts but the one that turbo-shard is built for by default, free-threaded
+# CPython 3.13; see requirements-free-threaded.txt.
+LOOP, PARSER = "uvloop", "httptools"
+LOOPS = {"free-threaded": "asyncio"}
+PARSERS = {"free-threaded": "h11"}
+INTERFACES = ("asgi", "wsgi", "websocket")
+APP, HTTP_ONLY = "{app}", "{http_only}"
 INSTALL_TIMEOUT_S = 600
 # A failure is not tried again for so long: the network's patience is not the benchmark's.
 RETRY_AFTER_S = 24 * 3600
@@ -34,25 +39,49 @@ class Peer:
     # "" is the environment of the frameworks.
     environment: str
     command: tuple[str, ...]
+    # The key without the kind.
+    name: str = ""
+    # What it serves of any app, where the command has {app}.
+    serves: tuple[str, ...] = ()
+    app: str = ""
+    http_only: tuple[str, ...] = ()
+    # A version, where the interpreter is not the one that the kind stands for.
+    version: str = ""
+
+    @property
+    def interpreter(self) -> str:
+        return self.version or self.kind
 
     @property
     def folder(self) -> Path:
-        return PEERS / (f"{self.kind}-{self.environment}" if self.environment else self.kind)
+        return PEERS / "-".join(filter(None, [self.interpreter, self.environment]))
+
+    def on(self, version: str) -> Peer:
+        """The same server on an interpreter of that version; "" is the one that its kind stands for."""
+        return replace(self, version=version)
 
     def arm(self, workers: int) -> Arm:
         """{port} is left to whoever starts it."""
+        return Arm(self.key, self.label, self.serving(self.app, workers), is_peer=True)
+
+    def serving(self, app: str, workers: int, *, websocket: bool = False) -> tuple[str, ...]:
+        """The command that serves an app of bench/peers."""
         places = {
             "{bin}": str(self.folder / "bin"),
             "{workers}": str(workers),
-            "{loop}": LOOPS[self.kind],
-            "{parser}": PARSERS[self.kind],
+            "{loop}": LOOPS.get(self.interpreter, LOOP),
+            "{parser}": PARSERS.get(self.interpreter, PARSER),
+            APP: app,
         }
-        words = []
+        words: list[str] = []
         for word in self.command:
+            if word == HTTP_ONLY:
+                words += () if websocket else self.http_only
+                continue
             for place, value in places.items():
                 word = word.replace(place, value)
             words.append(word)
-        return Arm(self.key, self.label, tuple(words), is_peer=True)
+        return tuple(words)
 
 
 def catalogue(path: Path = CATALOGUE) -> dict[str, Peer]:
@@ -73,13 +102,31 @@ def peers_of(table: Table) -> list[Peer]:
     kinds = table.texts("kinds", REQUIRED)
     environment = table.text("environment", "")
     command = table.texts("command", REQUIRED)
+    serves, app = table.texts("serves"), table.text("app", "")
+    http_only = table.texts("http_only")
     table.end()
     if not kinds or (unknown := [kind for kind in kinds if kind not in KINDS]):
         raise table.refuse("kinds", f"{(unknown or kinds)!r}: one or more of {', '.join(KINDS)}")
     if not command or not any("{port}" in word for word in command):
         raise table.refuse("command", "has no {port}")
+    if strange := [name for name in serves if name not in INTERFACES]:
+        raise table.refuse("serves", f"{strange[0]!r} is none of {', '.join(INTERFACES)}")
+    if len({bool(serves), bool(app), any(APP in word for word in command)}) > 1:
+        raise table.refuse("serves", "goes with app and with {app} in the command")
+    if bool(http_only) != (HTTP_ONLY in command):
+        raise table.refuse("http_only", "goes with {http_only} in the command")
     return [
-        Peer(f"{key}-{kind}", f"{label}, on {KINDS[kind]}", kind, environment, command)
+        Peer(
+            f"{key}-{kind}",
+            f"{label}, on {KINDS[kind]}",
+            kind,
+            environment,
+            command,
+            key,
+            serves,
+            app,
+            http_only,
+        )
         for kind in kinds
     ]
 
@@ -93,13 +140,16 @@ def chosen(names: Sequence[str], known: dict[str, Peer]) -> list[Peer]:
     return [known[name] for name in names]
 
 
-def install_all(peers: Sequence[Peer], say: Callable[[str], None]) -> dict[str, str]:
-    """Installs what each needs, and returns by the peer's key why it cannot be had."""
+def install_all(
+    peers: Sequence[Peer], say: Callable[[str], None], python: Path | None = None
+) -> dict[str, str]:
+    """Installs what each needs, and returns by the peer's key why it cannot be had. `python` is what peers with a
+    version of their own run on."""
     errors: dict[str, str] = {}
     tried: dict[Path, str | None] = {}
     for peer in peers:
         if peer.folder not in tried:
-            tried[peer.folder] = install(peer)
+            tried[peer.folder] = install(peer, python if peer.version else None)
             if error := tried[peer.folder]:
                 say(f"peer {peer.key}: {error}")
         if error := tried[peer.folder]:
@@ -107,26 +157,30 @@ def install_all(peers: Sequence[Peer], say: Callable[[str], None]) -> dict[str, 
     return errors
 
 
-def install(peer: Peer) -> str | None:
+def install(peer: Peer, python: Path | None = None) -> str | None:
     """None, or why not in one line; asked again within a day it only repeats that."""
     remembered = ROOT / peer.folder / FAILURE
     if (text := recent(remembered)) is not None:
-        return f"{text}; {' '.join(installer(peer.kind, peer.environment))} tries again"
-    if (text := run_installer(peer.kind, peer.environment)) and remembered.parent.is_dir():
+        return f"{text}; {' '.join(installer(peer.interpreter, peer.environment))} tries again"
+    text = run_installer(peer.interpreter, peer.environment, python)
+    if text and remembered.parent.is_dir():
         remembered.write_text(text)
     return text
 
 
-def installer(kind: str, environment: str = "") -> list[str]:
-    return ["bench/peers/install.sh", kind, *filter(None, [environment])]
+def installer(interpreter: str, environment: str = "") -> list[str]:
+    return ["bench/peers/install.sh", interpreter, *filter(None, [environment])]
 
 
-def run_installer(kind: str, environment: str = "") -> str | None:
+def run_installer(
+    interpreter: str, environment: str = "", python: Path | None = None
+) -> str | None:
     """None, or why not in one line."""
     try:
         done = subprocess.run(
-            installer(kind, environment),
+            installer(interpreter, environment),
             cwd=ROOT,
+            env=os.environ | ({"BENCH_PYTHON": str(python)} if python else {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -16,10 +16,14 @@ from lab import under_test
 from lab.arms import Arm
 from lab.places import command_line
 from lab.under_test import closed_loop
+from turbo_shard.lab import procfs
 from turbo_shard.lab.command_text import quoted
-from turbo_shard.lab.generator import BrokenRun, Load
+from turbo_shard.lab.generator import BrokenRun, Load, WrongAnswer
 from turbo_shard.lab.server import PORT, Server, ServerFailed
 from turbo_shard.lab.spending import Spending
+
+# Characters of what a peer answered, and should have.
+WRONG_ANSWER_SHOWN = 120
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Run:
     # Of the server's cores, what the generator had of them: all that it had, or nothing.
     shared_share: float = 0.0
     server_cores: int = 1
+    # Where server_us went, by the threads' names; what threads had that have ended since is one row.
+    thread_us: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -78,7 +84,7 @@ class ArmRuns:
 def run_rounds(
     arms: Sequence[Arm], rounds: int, load: Load, cores: Sequence[int], say: Callable[[str], None]
 ) -> list[ArmRuns]:
-    """Measures; a wrong answer ends everything, any other failure ends its arm. An arm has the first of `cores`, as
+    """Measures; a wrong answer of ours ends everything, any other failure its arm. An arm has the first of `cores`, as
     many as it asks for; the generator's is the last."""
     results = [
         ArmRuns(arm, sorted(cores[-1:] if arm.beside_generator else cores[: arm.cores]))
@@ -97,6 +103,9 @@ def run_rounds(
 
 def run_once(result: ArmRuns, number: int, load: Load) -> str:
     """Adds a run, or what went wrong, and says which."""
+    if result.arm.missing:
+        result.error, result.excused = result.arm.missing, True
+        return result.error
     if len(result.cores) < result.arm.cores:
         result.error = f"needs {result.arm.cores} cores"
         result.excused = True
@@ -110,6 +119,13 @@ def run_once(result: ArmRuns, number: int, load: Load) -> str:
     except ServerFailed as error:
         result.error = str(error)
         result.excused = result.arm.is_excused(error.exit_status)
+        return result.error
+    except WrongAnswer as error:
+        if not result.arm.is_peer:
+            raise
+        # However fast the others were: who answers wrong is not compared with.
+        result.runs.clear()
+        result.error, result.excused = f"answered wrong: {str(error)[:WRONG_ANSWER_SHOWN]}", True
         return result.error
     except BrokenRun as error:
         # A peer may do better in the next round; whoever reads the figures is told.
@@ -126,17 +142,22 @@ def run_once(result: ArmRuns, number: int, load: Load) -> str:
 
 def measure(server: Server, arm: Arm, number: int, load: Load) -> Run:
     pids = server.pids
+    threads_before = procfs.run_time_us_by_thread(pids)
     before, started = Spending.now(pids), time.monotonic()
     report = closed_loop(server.address, arm.question, load)
     wall = time.monotonic() - started
     spent = Spending.now(pids).since(before)
-    server_us = spent.server_us / report["answers_checked"]
+    answers = report["answers_checked"]
+    server_us = spent.server_us / answers
+    threads = procfs.spent_by_thread(
+        threads_before, procfs.run_time_us_by_thread(pids), spent.server_us
+    )
     generator_cpu_share = report["generator_cpu_share"]
     return Run(
         round=number,
         requests_per_second=report["requests_per_second"],
         latency_us=report["latency_us"],
-        answers_checked=report["answers_checked"],
+        answers_checked=answers,
         server_cpu_share=spent.server / wall,
         generator_cpu_share=generator_cpu_share,
         other_cpu_share=spent.others / wall,
@@ -145,4 +166,5 @@ def measure(server: Server, arm: Arm, number: int, load: Load) -> Run:
         server_system_us=server_us * spent.server_system / spent.server if spent.server else 0.0,
         shared_share=generator_cpu_share if set(load.cores) & set(server.cores) else 0.0,
         server_cores=len(server.cores),
+        thread_us={name: us / answers for name, us in threads.items()},
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lab.arms import USER, Arm
-from lab.commands import ALONE, BESIDE_FRAMEWORKS, PEER_APPS, turbo_shard
+from lab.commands import PEER_APPS, turbo_shard
 from lab.figures import Goal
+from lab.grounds import Ground
 from lab.rounds import Run
 from lab.scenarios import COROUTINE, RAW, Comparison, Scenario
 from turbo_shard.lab.generator import Question
@@ -38,7 +39,7 @@ def scaling_scenario(
     question: Question,
     engine: str,
     goal: Goal | None,
-    program: tuple[str, ...] = ALONE,
+    program: tuple[str, ...],
 ) -> Scenario:
     """One shard, and two that have an app each or share one.
 
@@ -80,7 +81,10 @@ def scaling_scenario(
     return Scenario(key, title, (one, beside, own, shared), comparisons)
 
 
-def scaling(engine: str) -> list[Scenario]:
+def scaling(ground: Ground, engine: str) -> list[Scenario]:
+    """Nothing where threads share a GIL: processes know nothing of each other."""
+    if ground.has_gil:
+        return []
     return [
         scaling_scenario(
             "scaling_fastapi",
@@ -89,9 +93,15 @@ def scaling(engine: str) -> list[Scenario]:
             USER,
             engine,
             GOAL,
-            BESIDE_FRAMEWORKS,
+            ground.program(framework=True),
         ),
         scaling_scenario(
-            "scaling_report", "two shards, raw ASGI with 100 rows", RAW, REPORT, engine, GOAL
+            "scaling_report",
+            "two shards, raw ASGI with 100 rows",
+            RAW,
+            REPORT,
+            engine,
+            GOAL,
+            ground.program(framework=False),
         ),
     ]

@@ -2,36 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lab.arms import USER, Arm
-from lab.commands import (
-    ALONE,
-    BESIDE_FRAMEWORKS,
-    FREE_THREADED,
-    GIL,
-    granian,
-    turbo_shard,
-    uvicorn,
-)
+from lab.commands import PEER_APPS, turbo_shard
 from lab.figures import Goal, rate
+from lab.grounds import Ground
+from lab.peers import KINDS, Peer
 from lab.rounds import Run
 from turbo_shard.lab.generator import Question
 
 ECHO = Question("/echo", method="POST", echo_bytes=10_240)
 SHORT_MESSAGES = Question("/", websocket="text", echo_bytes=32)
 LONG_MESSAGES = Question("/", websocket="binary", echo_bytes=10_240)
+# In Flask's own form, with a line feed.
+FLASK_USER = Question("/users/{n}", f"@{PEER_APPS}/flask_body.txt")
 
 RAW = "asgi_app:app"
 COROUTINE = "fastapi_app:coroutine_app"
 PLAIN_FUNCTION = "fastapi_app:app"
 
-# Peers by name: their interpreter, and how they are called in tables.
-SAME = "same interpreter"
-ON_GIL = "GIL CPython"
-GRANIAN, GRANIAN_GIL = "granian_same", "granian_gil"
-UVICORN, UVICORN_GIL = "uvicorn_same", "uvicorn_gil"
+
+@dataclass(frozen=True)
+class Work:
+    """One question to one app that everybody serves; the goal is against the best peer of the same interpreter."""
+
+    key: str
+    title: str
+    app: str
+    question: Question
+    goal: Goal
+    interface: str = "asgi"
+    # Needs what is installed beside the frameworks.
+    framework: bool = False
+
+    @property
+    def interface_of_peers(self) -> str:
+        return "websocket" if self.question.websocket else self.interface
+
+
+WORKS = (
+    Work("raw", "raw ASGI", RAW, USER, Goal("≥", 1.3)),
+    Work("echo", "echo of 10 KB", RAW, ECHO, Goal("≥", 1.5)),
+    Work("ws_short", "WebSocket, 32 bytes of text", RAW, SHORT_MESSAGES, Goal("≥", 1.5)),
+    Work("ws_long", "WebSocket, 10 KB", RAW, LONG_MESSAGES, Goal("≥", 1.5)),
+    Work("fastapi", "FastAPI, coroutine", COROUTINE, USER, Goal("≥", 1.15), framework=True),
+    Work(
+        "fastapi_plain",
+        "FastAPI, plain function",
+        PLAIN_FUNCTION,
+        USER,
+        Goal("≥", 1.5),
+        framework=True,
+    ),
+    Work("wsgi", "WSGI", "wsgi_app:app", USER, Goal("≥", 1.25), "wsgi"),
+    Work("flask", "Flask", "flask_app:app", FLASK_USER, Goal("≥", 1.1), "wsgi", framework=True),
+)
+# Against granian on free-threaded 3.13, as the issues before wanted it.
+GRANIAN = "granian-asgi"
+GRANIAN_GOALS = {
+    "raw": Goal("≥", 2.5),
+    "echo": Goal("≥", 2),
+    "ws_short": Goal("≥", 2),
+    "fastapi": Goal("≥", 1.2),
+    "fastapi_plain": Goal("≥", 1.2),
+}
+# What people run today stands beside free-threaded 3.13: uvicorn with uvloop and httptools, and a GIL.
+REFERENCE = "uvicorn"
+REFERENCE_GOALS = {"raw": Goal("≥", 1)}
+REFERENCE_KIND = "gil"
 
 
 @dataclass(frozen=True)
@@ -56,119 +96,82 @@ class Scenario:
     title: str
     arms: tuple[Arm, ...]
     comparisons: tuple[Comparison, ...]
+    # Keys of the peers of whom the best is what ours are held against, and the goal.
+    rivals: tuple[str, ...] = ()
+    goal: Goal | None = None
 
     def without_peers(self) -> Scenario:
         arms = tuple(arm for arm in self.arms if not arm.is_peer)
         keys = {arm.key for arm in arms}
         left = tuple(one for one in self.comparisons if {one.over, one.under} <= keys)
-        return replace(self, arms=arms, comparisons=left)
+        return replace(self, arms=arms, comparisons=left, rivals=())
 
 
-def peer_arm(scenario: str, name: str, interface: str, app: str, question: Question) -> Arm:
-    venv, where = (GIL, ON_GIL) if name.endswith("_gil") else (FREE_THREADED, SAME)
-    if name in (UVICORN, UVICORN_GIL):
-        label, command = "uvicorn", uvicorn(venv, app)
-    else:
-        label = "granian"
-        # One blocking thread: on one core more of them only take turns.
-        options = ["--blocking-threads", "1"] if interface == "wsgi" else []
-        if not question.websocket:
-            options.append("--no-ws")
-        command = granian(venv, interface, app, *options)
-    return Arm(f"{scenario}_{name}", f"{label}, {where}", command, question, is_peer=True)
+def against_peers(
+    ground: Ground,
+    engines: Sequence[str],
+    known: Mapping[str, Peer],
+    missing: Mapping[str, str] | None = None,
+) -> list[Scenario]:
+    """What is served from one core. `missing` has by a peer's key why it cannot be had."""
+    return [scenario(work, ground, engines, known, missing or {}) for work in WORKS]
 
 
 def scenario(
-    key: str,
-    title: str,
-    app: str,
-    question: Question,
+    work: Work,
+    ground: Ground,
     engines: Sequence[str],
-    peers: dict[str, Goal | None],
-    interface: str = "asgi",
-    program: tuple[str, ...] = ALONE,
+    known: Mapping[str, Peer],
+    missing: Mapping[str, str],
 ) -> Scenario:
-    """One question to one app, on each of our engines and on the peers, each with the goal that is set against it."""
-    arms = [
-        Arm(
-            f"{key}_{engine}",
-            f"turbo-shard, {engine}",
-            turbo_shard(app, engine, 1, "--interface", interface, program=program),
-            question,
-            engine=engine,
-        )
-        for engine in engines
+    """One work, on each of our engines and on the peers."""
+    ours = [our_arm(work, ground, engine) for engine in engines]
+    rivals = [
+        replace(peer_arm(work, peer), missing=missing.get(peer.key, ""))
+        for peer in ground.rivals(known)
+        if work.interface_of_peers in peer.serves
     ]
-    arms += [peer_arm(key, name, interface, app, question) for name in peers]
-    comparisons = [
-        Comparison(f"{key}_{engine}", f"{key}_{name}", goal)
-        for engine in engines
-        for name, goal in peers.items()
-    ]
-    return Scenario(key, title, tuple(arms), tuple(comparisons))
+    comparisons: list[Comparison] = []
+    references: list[Arm] = []
+    if not ground.version:
+        if goal := GRANIAN_GOALS.get(work.key):
+            comparisons += [Comparison(arm.key, key_of(work, GRANIAN), goal) for arm in ours]
+        reference = known.get(f"{REFERENCE}-{REFERENCE_KIND}")
+        if reference and work.interface_of_peers in reference.serves:
+            arm = peer_arm(work, reference)
+            arm = replace(arm, key=f"{arm.key}_{REFERENCE_KIND}", label=reference.label)
+            references.append(arm)
+            goal = REFERENCE_GOALS.get(work.key)
+            comparisons += [Comparison(one.key, arm.key, goal) for one in ours]
+    return Scenario(
+        work.key,
+        work.title,
+        (*ours, *rivals, *references),
+        tuple(comparisons),
+        tuple(arm.key for arm in rivals),
+        work.goal,
+    )
 
 
-def against_peers(engines: Sequence[str]) -> list[Scenario]:
-    """What is served from one core."""
-    first = engines[:1]
-    return [
-        scenario(
-            "raw",
-            "raw ASGI",
-            RAW,
-            USER,
-            engines,
-            {GRANIAN: Goal("≥", 2.5), UVICORN_GIL: Goal("≥", 1), GRANIAN_GIL: None, UVICORN: None},
-        ),
-        scenario(
-            "echo",
-            "echo of 10 KB",
-            RAW,
-            ECHO,
-            engines,
-            {GRANIAN: Goal("≥", 2), UVICORN_GIL: None},
-        ),
-        scenario(
-            "ws_short",
-            "WebSocket, 32 bytes of text",
-            RAW,
-            SHORT_MESSAGES,
-            engines,
-            {GRANIAN: Goal("≥", 2), UVICORN_GIL: None},
-        ),
-        scenario(
-            "ws_long",
-            "WebSocket, 10 KB",
-            RAW,
-            LONG_MESSAGES,
-            first,
-            {GRANIAN: None, UVICORN_GIL: None},
-        ),
-        scenario(
-            "fastapi",
-            "FastAPI, coroutine",
-            COROUTINE,
-            USER,
-            engines,
-            {GRANIAN: Goal("≥", 1.2), UVICORN_GIL: None},
-            program=BESIDE_FRAMEWORKS,
-        ),
-        scenario(
-            "fastapi_plain",
-            "FastAPI, plain function",
-            PLAIN_FUNCTION,
-            USER,
-            first,
-            {GRANIAN: Goal("≥", 1.2), UVICORN_GIL: None},
-            program=BESIDE_FRAMEWORKS,
-        ),
-        scenario(
-            "wsgi",
-            "WSGI",
-            "wsgi_app:app",
-            USER,
-            first,
-            {GRANIAN: None},
-            interface="wsgi",
-        ),
-    ]
+def our_arm(work: Work, ground: Ground, engine: str) -> Arm:
+    program = ground.program(framework=work.framework)
+    options = ("--interface", work.interface, *ground.options)
+    mode = ", process mode" if ground.has_gil else ""
+    return Arm(
+        f"{work.key}_{engine}",
+        f"turbo-shard, {engine}{mode}",
+        turbo_shard(work.app, engine, 1, *options, program=program),
+        work.question,
+        engine=engine,
+    )
+
+
+def peer_arm(work: Work, peer: Peer) -> Arm:
+    websocket = bool(work.question.websocket)
+    command = peer.serving(work.app, 1, websocket=websocket)
+    label = peer.label.removesuffix(f", on {KINDS[peer.kind]}")
+    return Arm(key_of(work, peer.name), label, command, work.question, is_peer=True)
+
+
+def key_of(work: Work, name: str) -> str:
+    return f"{work.key}_{name.replace('-', '_')}"

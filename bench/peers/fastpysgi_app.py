@@ -1,22 +1,20 @@
-"""Serves wsgi_app.py or asgi_app.py with fastpysgi.
+"""Serves an app of this directory with fastpysgi, which tells by itself how it is to be called.
 
-fastpysgi_app.py wsgi|asgi PORT WORKERS
+fastpysgi_app.py MODULE:ATTRIBUTE PORT WORKERS
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
 
-import asgi_app
 import fastpysgi
-import wsgi_app
-
-APPS = {"wsgi": wsgi_app.app, "asgi": asgi_app.app}
 
 
 def main() -> None:
-    interface, port, workers = sys.argv[1:]
-    app = APPS[interface]
+    place, port, workers = sys.argv[1:]
+    module, _, attribute = place.partition(":")
+    app = getattr(importlib.import_module(module), attribute)
     fastpysgi.run(app, "127.0.0.1", int(port), workers=int(workers))
 
 

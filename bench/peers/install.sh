@@ -7,7 +7,9 @@
 #     bench/peers/install.sh free-threaded    on the interpreter that .venv was made from; finds .venv's turbo_shard too,
 #                                             so that all servers run a framework from the same files
 #     bench/peers/install.sh KIND PEER        pins/KIND/PEER.txt, in an environment of its own
-#     bench/peers/install.sh all              everything; what fails is told and does not keep the rest from it
+#     bench/peers/install.sh 3.14t [PEER]     the same for $BENCH_PYTHON, which is of that version: pins/3.14t, or for a
+#                                             version with a GIL pins/gil unless it has pins of its own
+#     bench/peers/install.sh all              both kinds, and everything; what fails is told and does not keep the rest from it
 set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -30,31 +32,54 @@ PYTHON
 
 # Prints the interpreter of a virtual environment to be made.
 interpreter_of() {
-    local python=.venv/bin/python
-    [ "$1" = free-threaded ] || python=${BENCH_PYTHON:-python3}
+    local python
+    case $1 in
+        free-threaded) python=.venv/bin/python ;;
+        gil) python=${BENCH_PYTHON:-python3} ;;
+        *) python=${BENCH_PYTHON:?"say which Python $1 is"} ;;
+    esac
     command -v "$python" >/dev/null || fail "$python is missing; for the $1 peers install it, or run make build"
     "$python" -I -c 'import sys; print(sys._base_executable)' </dev/null || fail "$python does not start"
 }
 
+# An interpreter is asked for by its kind, or by its version.
 check_kind() {
     local found
-    found=$("$2" -I -c 'import sysconfig; print("free-threaded" if sysconfig.get_config_var("Py_GIL_DISABLED") else "gil")' </dev/null)
-    [ "$found" = "$1" ] || fail "$2 is $found, the peers need $1; set BENCH_PYTHON to a CPython with a GIL"
+    found=$("$2" -I - <<'PYTHON'
+import sys, sysconfig
+free = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+print("free-threaded" if free else "gil", "{}.{}".format(*sys.version_info) + "t" * free)
+PYTHON
+    )
+    [[ " $found " == *" $1 "* ]] || fail "$2 is $found, the peers need $1; set BENCH_PYTHON to such a CPython"
+}
+
+# Which pins an interpreter has: its version's, if there are any, else those of its kind.
+pins_for() {
+    if [ -f "bench/peers/requirements-$1.txt" ]; then
+        echo "$1"
+    elif [[ $1 == *t ]]; then
+        fail "there are no pins for $1; bench/peers/requirements-$1.txt and bench/peers/pins/$1 would have them"
+    else
+        echo gil
+    fi
 }
 
 # A peer with an environment of its own states in its pins what may be built from sources; the frameworks have wheels.
 install() {
-    local kind=$1 peer=${2:-} name requirements python venv wanted policy=()
+    local kind=$1 peer=${2:-} pins name requirements frameworks python venv wanted policy=()
+    pins=$(pins_for "$kind")
+    frameworks=bench/peers/requirements-$pins.txt
     if [ -n "$peer" ]; then
-        name=$kind-$peer requirements=bench/peers/pins/$kind/$peer.txt
+        name=$kind-$peer requirements=bench/peers/pins/$pins/$peer.txt
     else
-        name=$kind requirements=bench/peers/requirements-$kind.txt policy=(--only-binary :all:)
+        name=$kind requirements=$frameworks policy=(--only-binary :all:)
     fi
     [ -f "$requirements" ] || fail "there is no $requirements"
     venv=$VENVS/$name
     python=$(interpreter_of "$kind")
     check_kind "$kind" "$python"
-    wanted=$("$python" -I -c 'import sys; print(sys.base_prefix, sys.version)' </dev/null; sha256sum "$requirements")
+    wanted=$("$python" -I -c 'import sys; print(sys.base_prefix, sys.version)' </dev/null; sha256sum "$requirements" "$frameworks")
     if [ "$(cat "$venv/installed.stamp" 2>/dev/null)" = "$wanted" ] && "$venv/bin/python" -I -c '' 2>/dev/null; then
         return 0
     fi
@@ -87,7 +112,7 @@ case ${1:-} in
         install gil
         install free-threaded
         ;;
-    gil | free-threaded) install "$@" ;;
+    gil | free-threaded | [0-9].*) install "$@" ;;
     all) install_all ;;
-    *) fail "unknown peers $1; there are gil, free-threaded and all" ;;
+    *) fail "unknown peers $1; there are gil, free-threaded, a version such as 3.14t, and all" ;;
 esac

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from lab.arms import ENGINES, FASTAPI, GRANIAN, Arm, example_arm, fixed_arm, throughput_arms
-from lab.figures import Figure, Goal, idle_figures, ratio, start_figures, throughput_figures
+from lab.figures import (
+    Figure,
+    Goal,
+    idle_figures,
+    over_the_best,
+    ratio,
+    start_figures,
+    throughput_figures,
+)
 from lab.idleness import Idleness
 from lab.rounds import ArmRuns, Run
 from lab.start import Starts
@@ -48,6 +56,21 @@ def test_an_arm_that_failed_is_named_in_its_ratio() -> None:
     figure = ratio("key", "label", ours, theirs, Goal("≥", 4))
     assert figure.error == "granian RSGI: no wheel"
     assert figure.met is None
+
+
+def test_the_best_peer_is_the_one_with_the_highest_median() -> None:
+    ours = runs_of(example_arm("tokio"), {0: 100, 1: 200, 2: 300})
+    slow = runs_of(FASTAPI, {0: 1000, 1: 10, 2: 10})
+    fast = runs_of(GRANIAN, {0: 50, 1: 100, 2: 100})
+    figure = over_the_best("key", "raw", ours, [slow, fast], Goal("≥", 2.0))
+    assert figure.label.endswith("relative to the best peer, granian RSGI")
+    assert (figure.values, figure.met) == ([2, 2, 3], True)
+
+
+def test_without_a_peer_that_ran_the_reasons_are_told() -> None:
+    ours = runs_of(example_arm("tokio"), {0: 100})
+    figure = over_the_best("key", "raw", ours, [runs_of(GRANIAN, {}, "no wheel")], Goal("≥", 2))
+    assert (figure.values, figure.error) == ([], "granian RSGI: no wheel")
 
 
 def test_every_engine_has_every_goal_of_throughput() -> None:

@@ -28,10 +28,12 @@ MACHINE = {
     **{"turbo_shard": "turbo-shard 1", "python": "CPython 3.13", "peers": {}},
     **{"commit": "0123456789abcdef", "commit_is_exact": True},
 }
+MEASURED = {"commit": "0123456789abcdef", "started": "2026-01-02T03:04:05+00:00"}
 
 
 def results(**more: Any) -> dict[str, Any]:
     settings = {"connections": 32, "server_core": 0, "load_core": 1, "rounds": 1, "seconds": 0.6}
+    settings |= {"interpreter": "CPython 3.13t"}  # type: ignore[dict-item]
     return {
         "started": "2026-01-02T03:04:05+00:00",
         "took_seconds": 300,
@@ -43,7 +45,7 @@ def results(**more: Any) -> dict[str, Any]:
 
 
 def scenario(title: str) -> dict[str, Any]:
-    about = {"key": title, "title": title, "generator": "turbo-load"}
+    about = {"key": title, "title": title, "generator": "turbo-load", "measured": MEASURED}
     return {**about, "arms": [OURS, PEER], "doubts": ["a doubt"] if title == "raw" else []}
 
 

@@ -42,7 +42,7 @@ def test_every_requirement_is_pinned(peer: peers.Peer) -> None:
 def test_one_that_cannot_be_installed_leaves_the_others_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def install(peer: peers.Peer) -> str | None:
+    def install(peer: peers.Peer, python: Path | None = None) -> str | None:
         return "could not be installed: no wheel" if peer.environment == "robyn" else None
 
     monkeypatch.setattr(peers, "install", install)

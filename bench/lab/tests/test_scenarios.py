@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 from dataclasses import replace
 
 import pytest
 
+from lab import under_test
 from lab.arms import ENGINES, USER, Arm
 from lab.commands import PEER_APPS
 from lab.cost_steps import EXTRAS, STEPS, Step, cost_arms, cost_of
 from lab.figures import ratio
+from lab.grounds import Ground
 from lab.machine import cores_for_servers
-from lab.places import ROOT
+from lab.peers import catalogue
+from lab.places import PEERS, ROOT
 from lab.rounds import ArmRuns, Run, run_once
 from lab.scaling import REPORT, capacity, scaling, work
-from lab.scenarios import Scenario, against_peers
-from turbo_shard.lab.generator import Load, Question
+from lab.scenarios import FLASK_USER, Scenario, against_peers
+from turbo_shard.lab.generator import Load, Question, WrongAnswer
 
-EVERY = [*against_peers(ENGINES), *scaling("tokio")]
+KNOWN = catalogue()
+OURS, LATER, GIL = Ground(), Ground(version="3.14t"), Ground("gil", "3.13")
+EVERY = [*against_peers(OURS, ENGINES, KNOWN), *scaling(OURS, "tokio")]
+# What the issue of real apps wants against the best peer of the same interpreter.
+GOALS = {
+    **{
+        "raw": 1.3,
+        "echo": 1.5,
+        "ws_short": 1.5,
+        "ws_long": 1.5,
+        "fastapi": 1.15,
+        "fastapi_plain": 1.5,
+    },
+    **{"wsgi": 1.25, "flask": 1.1},
+}
+SERVERS = ("uvicorn", "granian", "weft", "peregrine", "h2corn", "fastpysgi")
 
 
 def run(rate: float = 1, shared: float = 0, cores: int = 1) -> Run:
@@ -41,12 +60,12 @@ def test_keys_are_unique_and_comparisons_know_their_arms() -> None:
 @pytest.mark.parametrize(
     ("scenario", "under", "limit"),
     [
-        ("raw", "raw_granian_same", 2.5),
+        ("raw", "raw_granian_asgi", 2.5),
         ("raw", "raw_uvicorn_gil", 1),
-        ("echo", "echo_granian_same", 2),
-        ("ws_short", "ws_short_granian_same", 2),
-        ("fastapi", "fastapi_granian_same", 1.2),
-        ("fastapi_plain", "fastapi_plain_granian_same", 1.2),
+        ("echo", "echo_granian_asgi", 2),
+        ("ws_short", "ws_short_granian_asgi", 2),
+        ("fastapi", "fastapi_granian_asgi", 1.2),
+        ("fastapi_plain", "fastapi_plain_granian_asgi", 1.2),
         ("scaling_fastapi", "scaling_fastapi_one", 1.9),
         ("scaling_report", "scaling_report_one", 1.9),
     ],
@@ -57,9 +76,72 @@ def test_every_goal_is_there(scenario: str, under: str, limit: float) -> None:
     assert goals and all(goal.limit == limit and goal.relation == "≥" for goal in goals)
 
 
+@pytest.mark.parametrize("ground", [OURS, LATER, GIL], ids=lambda one: one.name + one.version)
+def test_every_work_has_every_server_and_its_goal(ground: Ground) -> None:
+    found = {one.key: one for one in against_peers(ground, ["tokio"], KNOWN)}
+    assert {key: one.goal.limit for key, one in found.items() if one.goal} == GOALS
+    for key, one in found.items():
+        labels = " ".join(arm.label for arm in one.arms if arm.key in one.rivals)
+        wsgi = key in ("wsgi", "flask")
+        servers = [name for name in SERVERS if not wsgi or name not in ("uvicorn", "h2corn")]
+        assert all(name in labels for name in servers) and len(one.rivals) == len(servers), key
+
+
+def test_on_an_interpreter_that_was_named_all_run_there() -> None:
+    for one in [*against_peers(LATER, ["tokio"], KNOWN), *scaling(LATER, "tokio")]:
+        assert all(arm.command[0].startswith(str(PEERS / "3.14t")) for arm in one.arms)
+    raw = against_peers(LATER, ["tokio"], KNOWN)[0]
+    assert not raw.comparisons
+    (uvicorn,) = (arm for arm in raw.arms if arm.key == "raw_uvicorn")
+    assert {"uvloop", "httptools"} <= set(uvicorn.command)
+
+
+def test_with_a_gil_ours_are_processes() -> None:
+    assert scaling(GIL, "tokio") == []
+    for one in against_peers(GIL, ["tokio"], KNOWN):
+        ours = one.arms[0].command
+        assert ours[ours.index("--mode") + 1] == "process" and "process mode" in one.arms[0].label
+
+
+def test_a_peer_that_cannot_be_had_is_listed_and_not_started() -> None:
+    missing = {"weft-free-threaded": "could not be installed: no wheel"}
+    raw = against_peers(OURS, ["tokio"], KNOWN, missing)[0]
+    (weft,) = (arm for arm in raw.arms if arm.key == "raw_weft")
+    result = ArmRuns(weft, cores=[0])
+    assert run_once(result, 0, Load(1, 1, 0, cores=(0,))) == "could not be installed: no wheel"
+    assert result.excused and not result.runs
+
+
+class ServerThatAnswersWrong:
+    exit_status = 0
+
+    def __enter__(self) -> None:
+        raise WrongAnswer("expected 1, found 2")
+
+    def __exit__(self, *about: object) -> None: ...
+
+
+def test_a_wrong_answer_ends_a_peer_and_with_ours_everything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(under_test, "server", lambda *about: ServerThatAnswersWrong())
+    raw = against_peers(OURS, ["tokio"], KNOWN)[0]
+    ours, peer = ArmRuns(raw.arms[0], cores=[0]), ArmRuns(raw.arms[1], cores=[0], runs=[run()])
+    assert run_once(peer, 1, Load(1, 1, 0, cores=(0,))) == "answered wrong: expected 1, found 2"
+    assert peer.excused and not peer.runs
+    with pytest.raises(WrongAnswer):
+        run_once(ours, 1, Load(1, 1, 0, cores=(0,)))
+
+
+def test_websockets_are_left_out_where_they_only_cost() -> None:
+    granian = KNOWN["granian-asgi-gil"]
+    assert "--no-ws" in granian.serving("a:b", 1)
+    assert "--no-ws" not in granian.serving("a:b", 1, websocket=True)
+
+
 def test_without_peers_only_our_own_comparisons_are_left() -> None:
     raw, one_shard = EVERY[0].without_peers(), EVERY[-1].without_peers()
-    assert raw.arms and not raw.comparisons
+    assert raw.arms and not raw.comparisons and not raw.rivals
     assert one_shard == EVERY[-1]
 
 
@@ -121,6 +203,14 @@ def test_the_expected_report_is_what_the_app_makes() -> None:
     app = runpy.run_path(str(ROOT / PEER_APPS / "asgi_app.py"))
     template = (ROOT / REPORT.body.removeprefix("@")).read_text()
     assert app["encode"](app["report"](1234)) == template.replace("{n}", "1234")
+
+
+def test_the_body_expected_of_flask_is_flasks_own() -> None:
+    template = (ROOT / FLASK_USER.body.removeprefix("@")).read_text()
+    record = runpy.run_path(str(ROOT / PEER_APPS / "asgi_app.py"))["user_record"](1234)
+    assert json.dumps(record, sort_keys=True, separators=(",", ":")) + "\n" == template.replace(
+        "{n}", "1234"
+    )
 
 
 def test_the_steps_sum_up_to_the_whole_request() -> None:
