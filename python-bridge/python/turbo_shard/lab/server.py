@@ -7,6 +7,7 @@ the server if the benchmark itself is killed.
 from __future__ import annotations
 
 import ctypes
+import http.client
 import os
 import re
 import shutil
@@ -194,10 +195,18 @@ def free_port() -> int:
 def answers(port: int) -> bool:
     """Whether somebody serves there. A socket that listens is not enough: behind it may be a parent whose workers are
     still to come, and would not be counted."""
-    request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    # Read to its end on a connection that is then closed by us: there are servers that take another end badly.
+    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as asking:
-            asking.sendall(request)
-            return asking.recv(1) != b""
+        asking.request("GET", "/")
+        asking.getresponse().read()
+    except http.client.RemoteDisconnected:
+        return False
+    except http.client.HTTPException:
+        # Something was said.
+        return True
     except OSError:
         return False
+    finally:
+        asking.close()
+    return True
