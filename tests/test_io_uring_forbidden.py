@@ -18,6 +18,7 @@ PR_SET_SECCOMP = 22
 SECCOMP_MODE_FILTER = 2
 # The same number on every architecture; so are the two others of io_uring.
 IO_URING_SETUP = 425
+IO_URING_ENTER = 426
 RETURN_ERRNO = 0x0005_0000
 RETURN_ALLOW = 0x7FFF_0000
 # BPF: load a word, jump if equal, return.
@@ -30,11 +31,11 @@ class Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def forbid(error: int) -> Callable[[], None]:
+def forbid(error: int, call: int = IO_URING_SETUP) -> Callable[[], None]:
     """What a child process does before it becomes the command: the filter that Docker and others have by default."""
     instructions = [
         (LOAD, 0, 0, 0),
-        (JUMP_IF_EQUAL, 0, 1, IO_URING_SETUP),
+        (JUMP_IF_EQUAL, 0, 1, call),
         (RETURN, 0, 0, RETURN_ERRNO | error),
         (RETURN, 0, 0, RETURN_ALLOW),
     ]
@@ -51,21 +52,27 @@ def forbid(error: int) -> Callable[[], None]:
     return install
 
 
-def run(*arguments: str, error: int) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, error: int, call: int = IO_URING_SETUP
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(COMMAND), *arguments],
         env=environment(),
         capture_output=True,
         text=True,
         timeout=60,
-        preexec_fn=forbid(error),
+        preexec_fn=forbid(error, call),
     )
 
 
+@pytest.mark.parametrize("call", [IO_URING_SETUP, IO_URING_ENTER])
 @pytest.mark.parametrize("error", REASONS, ids=errno.errorcode.get)
 @pytest.mark.parametrize("engine", ["uring", "glommio"])
-def test_an_engine_that_needs_it_says_in_one_line_why_not(engine: str, error: int) -> None:
-    ended = run("multi_route_app:app", "--app-dir", "examples", "--engine", engine, error=error)
+def test_an_engine_that_needs_it_says_in_one_line_why_not(
+    engine: str, error: int, call: int
+) -> None:
+    app = ("multi_route_app:app", "--app-dir", "examples")
+    ended = run(*app, "--engine", engine, error=error, call=call)
     assert ended.returncode == 2
     [line] = ended.stderr.strip().splitlines()
     assert f"engine {engine} is not available" in line
@@ -83,8 +90,10 @@ def test_doctor_finds_the_machine_fit_all_the_same(error: int) -> None:
         assert REASONS[error] in findings[f"engine {engine}"]["detail"]
 
 
-def test_auto_serves_on_tokio_and_says_why() -> None:
-    with ServerProcess("probe_app:app", "--shards", "1", prepare=forbid(errno.EPERM)) as server:
+@pytest.mark.parametrize("call", [IO_URING_SETUP, IO_URING_ENTER])
+def test_auto_serves_on_tokio_and_says_why(call: int) -> None:
+    prepare = forbid(errno.EPERM, call)
+    with ServerProcess("probe_app:app", "--shards", "1", prepare=prepare) as server:
         [line] = [line for line in server.log.splitlines() if line.strip().startswith("engine ")]
         assert "tokio (auto" in line
         assert "not uring: io_uring is forbidden here" in line

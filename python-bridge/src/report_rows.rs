@@ -44,8 +44,9 @@ pub(crate) fn worker_rows<'py>(
 
 /// Each engine's name, and why it cannot be used here (None: it can).
 #[pyfunction]
-pub(crate) fn probe_engines(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
-    let probes = py.detach(runtime::probe_engines);
+#[pyo3(signature = (shards = 1))]
+pub(crate) fn probe_engines(py: Python<'_>, shards: usize) -> PyResult<Bound<'_, PyList>> {
+    let probes = py.detach(|| runtime::probe_engines(shards));
     let rows = PyList::empty(py);
     for probe in probes {
         let row = PyDict::new(py);
@@ -53,6 +54,7 @@ pub(crate) fn probe_engines(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
         row.set_item("available", probe.available.is_ok())?;
         row.set_item("reason", probe.available.err())?;
         row.set_item("lacks", probe.lacks)?;
+        row.set_item("locked_bytes", runtime::locked_bytes(probe.name, shards))?;
         rows.append(row)?;
     }
     Ok(rows)

@@ -28,7 +28,7 @@ pub use config::{
     GRACEFUL_TIMEOUT_MS_DEFAULT, Mode, SHARDS_MAX, ServerConfig, Steering, THREAD_STACK_BYTES,
     WebSocketConfig,
 };
-pub use engine::registry::{EngineProbe, probe_engines};
+pub use engine::registry::{EngineProbe, locked_bytes, probe_engines};
 pub use engine::uring_features::{URING_FEATURES, UringFeature};
 pub use message_feed::{MESSAGES_QUEUED_BYTES_HIGH, MESSAGES_QUEUED_MAX, Received};
 pub use net::placement::{AllowedCores, allowed_cores};

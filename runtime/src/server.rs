@@ -51,7 +51,7 @@ impl BoundServer {
     /// Binds the sockets and settles on an engine. Everything that a wrong setting can cause fails here.
     pub fn bind(config: ServerConfig) -> Result<BoundServer, StartError> {
         config.check()?;
-        let chosen = registry::choose(config.mode, config.engine)?;
+        let chosen = registry::choose(config.mode, config.engine, config.shards.get())?;
         raise_open_files();
         let shards = config.shards.get();
         let has_shards = config.mode.has_shards();
@@ -74,7 +74,7 @@ impl BoundServer {
         inheritance: Inheritance,
     ) -> Result<BoundServer, StartError> {
         config.check()?;
-        let chosen = registry::choose(config.mode, config.engine)?;
+        let chosen = registry::choose(config.mode, config.engine, 1)?;
         raise_open_files();
         config.mode = Mode::Process;
         config.shards = std::num::NonZeroUsize::MIN;

@@ -147,8 +147,9 @@ def end_process_in(seconds: float, status: int, line: str) -> None:
 def stats() -> list[dict[str, Any]]:
     """One dict of counters per shard of the server that runs in this process; empty if none does."""
 
-def probe_engines() -> list[dict[str, Any]]:
-    """Each engine's name, why it cannot be used here, and what of the kernel's it does without here."""
+def probe_engines(shards: int = 1) -> list[dict[str, Any]]:
+    """Of each engine: name, why it cannot be used here for so many shards at once, what of the kernel's it does without
+    here, and what so many shards lock in memory."""
 
 def allowed_cores() -> dict[str, Any]:
     """The cores that this process may run on, the CPUs that its cgroup pays for, the shards that follow."""

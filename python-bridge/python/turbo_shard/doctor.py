@@ -29,8 +29,10 @@ KERNELS_WANTED = (
     ((5, 8), "the engine glommio needs Linux 5.8 or newer, uring 5.19"),
     (URING_KERNEL_WANTED, "the engine uring needs Linux 5.19 or newer, and is faster from 6.1 on"),
 )
-# glommio maps its rings and registered buffers; below this its executors do not start.
-MEMLOCK_BYTES_WANTED = 512 * 1024
+# Bit of the capability with which locked memory is not counted.
+CAP_IPC_LOCK = 14
+# A ring that has ended gives its memory back late, and the limit is one for all servers of a user.
+MEMLOCK_ROOM = 2
 # The listeners' default backlog.
 SOMAXCONN_WANTED = 1024
 
@@ -83,6 +85,7 @@ def report(*, as_json: bool = False) -> tuple[str, bool]:
 
 def examine() -> list[Finding]:
     findings = [python_build(), gil_now(), gil_variable(), *pydantic()]
+    limits: list[Finding] = []
     try:
         native = native_module()
     except NativeMissing as error:
@@ -90,9 +93,13 @@ def examine() -> list[Finding]:
         native = None
     else:
         findings.append(Finding("native module", Verdict.OK, f"loaded from {native.__file__}"))
-        findings += engines(native.probe_engines())
-        findings.append(allowed_cores(native.allowed_cores()))
-    findings += [io_uring_switch(), kernel_version(), locked_memory(), open_files()]
+        allowed = native.allowed_cores()
+        shards = allowed["default_shards"]
+        probes = native.probe_engines(shards)
+        findings += engines(probes)
+        findings.append(allowed_cores(allowed))
+        limits.append(locked_memory(probes, shards))
+    findings += [io_uring_switch(), kernel_version(), *limits, open_files()]
     findings += [queue_bound(), migration(), huge_pages()]
     return findings
 
@@ -260,17 +267,34 @@ def kernel_version() -> Finding:
     return Finding("kernel", Verdict.OK, f"Linux {release}")
 
 
-def locked_memory() -> Finding:
+def locked_memory(probes: list[dict[str, Any]], shards: int) -> Finding:
+    """Whether the rings of all shards fit into what this user may lock."""
     soft, hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)
     name, detail = "RLIMIT_MEMLOCK", f"{size(soft)} (at most {size(hard)})"
-    if is_below(soft, MEMLOCK_BYTES_WANTED):
-        return Finding(
-            name,
-            Verdict.WARN,
-            detail,
-            f"the engine glommio needs {size(MEMLOCK_BYTES_WANTED)}: ulimit -l 512, or LimitMEMLOCK=512K",
+    needs = {probe["name"]: probe["locked_bytes"] for probe in probes if probe["locked_bytes"]}
+    several = f"{shards} shard{'s' * (shards > 1)}"
+    words = ", ".join(f"{engine} {size(needed)}" for engine, needed in sorted(needs.items()))
+    detail += f"; {several} lock {words}"
+    if is_capable(CAP_IPC_LOCK):
+        return Finding(name, Verdict.OK, f"{detail}, not counted for this user (CAP_IPC_LOCK)")
+    wanted = max(MEMLOCK_ROOM * max(needs.values()), 1)
+    if is_below(soft, wanted):
+        kib = -(-wanted // 1024)
+        advice = (
+            f"ulimit -l {kib}, or LimitMEMLOCK={kib}K, has room for all of them and for a successor"
         )
+        return Finding(name, Verdict.WARN, detail, advice)
     return Finding(name, Verdict.OK, detail)
+
+
+def is_capable(capability: int) -> bool:
+    """Whether this process has a capability of Linux."""
+    try:
+        with open("/proc/self/status", encoding="utf-8") as file:
+            found = re.search(r"^CapEff:\s*([0-9a-f]+)$", file.read(), re.MULTILINE)
+    except OSError:
+        return False
+    return found is not None and bool(int(found[1], 16) >> capability & 1)
 
 
 def open_files() -> Finding:

@@ -10,10 +10,11 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, RawFd};
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,8 @@ use futures_lite::io::{AsyncRead, AsyncWrite};
 use glommio::net::TcpStream;
 use glommio::timer::Timer;
 use glommio::{
-    Latency, LocalExecutorBuilder, Placement, PoolPlacement, Shares, Task, TaskQueueHandle,
+    Latency, LocalExecutor, LocalExecutorBuilder, Placement, PoolPlacement, Shares, Task,
+    TaskQueueHandle,
 };
 use tokio::sync::Notify;
 
@@ -35,6 +37,9 @@ use crate::service::{App, ConnectionInfo, Service};
 use crate::shard::counters::Counters;
 use crate::shard::hand_off::{Fresh, Intake};
 use crate::shard::host::{Host, LocalHost, Stage};
+
+/// What one executor locks in memory, about: three rings of 128 entries, and its registered memory.
+pub(crate) const LOCKED_BYTES: u64 = 3 * 16 * 1024 + IO_MEMORY_BYTES as u64;
 
 /// Registered I/O memory that glommio sets aside; sockets do not use it. Its least is 64 KiB.
 const IO_MEMORY_BYTES: usize = 64 * 1024;
@@ -52,14 +57,49 @@ const NEXT_TURN: Duration = Duration::from_micros(10);
 /// glommio on one core. The thread is pinned already.
 pub(crate) struct Glommio;
 
+/// Whether so many shards can each have an executor at the same time: the limit is one for all that a user locks. glommio
+/// asks for it once and in words of its own; [`probe`](crate::engine::io_uring_probe::probe) must have passed.
+pub(crate) fn fits(shards: usize) -> Result<(), String> {
+    let (all_made, made) = (Barrier::new(shards), AtomicUsize::new(0));
+    let make = || {
+        let executor = catch_unwind(|| executor("probe").map_err(|error| error.to_string()));
+        made.fetch_add(
+            usize::from(matches!(executor, Ok(Ok(_)))),
+            Ordering::Relaxed,
+        );
+        all_made.wait();
+        executor
+            .unwrap_or_else(|_panic| Err(String::from("it panicked")))
+            .map(drop)
+    };
+    let results: Vec<Result<(), String>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..shards).map(|_| scope.spawn(make)).collect();
+        let joined = threads.into_iter().map(|thread| thread.join());
+        joined
+            .map(|result| result.unwrap_or_else(|_panic| Err(String::from("it panicked"))))
+            .collect()
+    });
+    let made = made.into_inner();
+    results
+        .into_iter()
+        .collect::<Result<(), String>>()
+        .map_err(|error| {
+            format!("RLIMIT_MEMLOCK has room for {made} of {shards} shards (ulimit -l; {error})")
+        })
+}
+
+fn executor(name: &str) -> Result<LocalExecutor, glommio::GlommioError<()>> {
+    LocalExecutorBuilder::new(Placement::Unbound)
+        .name(name)
+        .io_memory(IO_MEMORY_BYTES)
+        .preempt_timer(PREEMPT_TIMER)
+        .blocking_thread_pool_placement(PoolPlacement::Unbound(1))
+        .make()
+}
+
 impl Engine for Glommio {
     fn run<A: App>(self, plan: ShardPlan<A>) -> Result<(), EngineError> {
-        let executor = LocalExecutorBuilder::new(Placement::Unbound)
-            .name(&format!("shard-{}", plan.shard))
-            .io_memory(IO_MEMORY_BYTES)
-            .preempt_timer(PREEMPT_TIMER)
-            .blocking_thread_pool_placement(PoolPlacement::Unbound(1))
-            .make()
+        let executor = executor(&format!("shard-{}", plan.shard))
             .map_err(|error| setup_error("glommio's executor could not be made", &error))?;
         let host = LocalHost::new(
             &*plan.app,

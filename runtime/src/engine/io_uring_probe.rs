@@ -4,10 +4,14 @@
 use std::fs;
 use std::io;
 use std::mem;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
 
 /// glommio locks its rings in memory; below this it refuses to start.
-const MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
+pub(crate) const MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
+/// How long rings that have ended may take to give back what they had locked, and how often that is looked at.
+const PATIENCE: Duration = Duration::from_millis(500);
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
 const IORING_REGISTER_PROBE: libc::c_uint = 8;
 const IO_URING_OP_SUPPORTED: u16 = 1;
@@ -53,6 +57,7 @@ struct Probe {
 pub(crate) fn probe() -> Result<(), String> {
     check_memlock()?;
     let ring = set_up_ring().map_err(|error| explain(&error))?;
+    enter(ring.as_raw_fd()).map_err(|error| explain(&error))?;
     let mut probe = Probe {
         last_op: 0,
         ops_len: 0,
@@ -98,6 +103,33 @@ fn set_up_ring() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
+/// Enters a ring with nothing to do: a filter may let rings be made and forbid this.
+pub(crate) fn enter(ring: RawFd) -> io::Result<()> {
+    // SAFETY: nothing is submitted and nothing waited for; no memory is handed over.
+    let entered = unsafe { libc::syscall(libc::SYS_io_uring_enter, ring, 0, 0, 0, 0, 0) };
+    if entered < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Tries again what finds no memory to lock: rings that have ended give theirs back some milliseconds late.
+pub(crate) fn with_patience<T>(mut make: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match make() {
+            Err(error) if is_short_of_memory(&error) && Instant::now() < deadline => {
+                std::thread::sleep(BETWEEN_TRIES);
+            }
+            made => return made,
+        }
+    }
+}
+
+pub(crate) fn is_short_of_memory(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOMEM)
+}
+
 pub(crate) fn explain(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::ENOSYS) => {
@@ -115,9 +147,9 @@ pub(crate) fn explain(error: &io::Error) -> String {
                 ),
             }
         }
-        Some(libc::ENOMEM) => {
-            String::from("no memory may be locked for io_uring; raise RLIMIT_MEMLOCK (ulimit -l)")
-        }
+        Some(libc::ENOMEM) => String::from(
+            "RLIMIT_MEMLOCK leaves too little memory to lock for io_uring; raise it (ulimit -l; `turbo-shard doctor` says how far)",
+        ),
         _ => format!("io_uring could not be set up: {error}"),
     }
 }
@@ -130,7 +162,7 @@ fn check_memlock() -> Result<(), String> {
         && limit.rlim_cur < MEMLOCK_BYTES_MIN
     {
         return Err(format!(
-            "RLIMIT_MEMLOCK is {} KiB, glommio needs {} KiB per shard (ulimit -l)",
+            "RLIMIT_MEMLOCK is {} KiB, glommio needs {} KiB (ulimit -l)",
             limit.rlim_cur / 1024,
             MEMLOCK_BYTES_MIN / 1024
         ));

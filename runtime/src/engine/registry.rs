@@ -1,12 +1,13 @@
 //! The engines by name, whether each works here, and which one `auto` takes.
 
 use crate::config::{EngineChoice, EngineName, Mode};
-use crate::engine::glommio::Glommio;
-use crate::engine::io_uring_probe;
+use crate::engine::glommio::{self, Glommio};
+use crate::engine::io_uring_probe::{self, is_short_of_memory};
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
 use crate::engine::tokio_local::TokioLocal;
 use crate::engine::uring::Uring;
-use crate::engine::uring_features::{Features, URING_FEATURES, on_own_thread};
+use crate::engine::uring_features::{self, Features, URING_FEATURES, on_own_thread};
+use crate::engine::uring_ring;
 use crate::service::{App, StartError};
 
 /// `auto` takes the first of these that works: fastest first, as measured in docs/benchmarks.md.
@@ -23,32 +24,50 @@ pub struct EngineProbe {
     pub lacks: Vec<String>,
 }
 
-/// Probes every engine, in the order in which `auto` prefers them.
-pub fn probe_engines() -> Vec<EngineProbe> {
-    AUTO_ORDER
-        .iter()
-        .map(|name| EngineProbe {
-            name: *name,
-            available: probe(*name),
-            lacks: lacks(*name),
-        })
-        .collect()
+/// Probes every engine for so many shards at once, in the order in which `auto` prefers them.
+pub fn probe_engines(shards: usize) -> Vec<EngineProbe> {
+    let probed = AUTO_ORDER.iter().map(|name| probed(*name, shards));
+    probed.collect()
+}
+
+/// What so many shards of an engine lock in memory, about, where the kernel counts it (without CAP_IPC_LOCK).
+pub fn locked_bytes(name: EngineName, shards: usize) -> u64 {
+    match name {
+        EngineName::Tokio => 0,
+        EngineName::Glommio => {
+            io_uring_probe::MEMLOCK_BYTES_MIN.max(glommio::LOCKED_BYTES * shards as u64)
+        }
+        EngineName::Uring => uring_ring::LOCKED_BYTES * shards as u64,
+    }
 }
 
 /// Settles which engine runs, with the reason for the banner.
-pub(crate) fn choose(mode: Mode, choice: EngineChoice) -> Result<(EngineName, String), StartError> {
+pub(crate) fn choose(
+    mode: Mode,
+    choice: EngineChoice,
+    shards: usize,
+) -> Result<(EngineName, String), StartError> {
     if mode == Mode::Steal {
         let reason = String::from("work stealing runs on tokio");
         return Ok((EngineName::Tokio, reason));
     }
     match choice {
-        EngineChoice::Named(name) => match probe(name) {
+        EngineChoice::Named(name) => match probe(name, shards) {
             Ok(()) => Ok((name, String::from("asked for"))),
             Err(reason) => Err(StartError::new(format!(
                 "engine {name} is not available: {reason}"
             ))),
         },
-        EngineChoice::Auto => choose_first(&probe_engines()),
+        EngineChoice::Auto => {
+            let mut probes = Vec::new();
+            for name in AUTO_ORDER {
+                probes.push(probed(name, shards));
+                if probes.last().is_some_and(|probe| probe.available.is_ok()) {
+                    break;
+                }
+            }
+            choose_first(&probes)
+        }
     }
 }
 
@@ -57,15 +76,41 @@ pub(crate) fn run<A: App>(name: EngineName, plan: ShardPlan<A>) -> Result<(), En
     match name {
         EngineName::Tokio => TokioLocal.run(plan),
         EngineName::Glommio => Glommio.run(plan),
-        EngineName::Uring => Uring.run(plan),
+        EngineName::Uring => match Uring::on_this_thread(&plan.config.uring_without) {
+            Ok(uring) => uring.run(plan),
+            // There was room for all when the server started; another process of the same user may have taken it.
+            Err(EngineError::Setup { error, .. })
+                if plan.config.engine == EngineChoice::Auto && is_short_of_memory(&error) =>
+            {
+                log::warn!(
+                    "shard {} runs on tokio: {}",
+                    plan.shard,
+                    io_uring_probe::explain(&error)
+                );
+                TokioLocal.run(plan)
+            }
+            Err(error) => Err(error),
+        },
     }
 }
 
-fn probe(name: EngineName) -> Result<(), String> {
+fn probed(name: EngineName, shards: usize) -> EngineProbe {
+    EngineProbe {
+        name,
+        available: probe(name, shards),
+        lacks: lacks(name),
+    }
+}
+
+fn probe(name: EngineName, shards: usize) -> Result<(), String> {
     match name {
         EngineName::Tokio => Ok(()),
-        EngineName::Glommio => on_own_thread(io_uring_probe::probe),
-        EngineName::Uring => Features::of_this_kernel().map(drop),
+        EngineName::Glommio => {
+            on_own_thread(io_uring_probe::probe).and_then(|()| glommio::fits(shards))
+        }
+        EngineName::Uring => {
+            Features::of_this_kernel().and_then(|features| uring_features::fits(features, shards))
+        }
     }
 }
 
@@ -139,7 +184,7 @@ mod tests {
     #[test]
     fn tokio_works_everywhere() {
         assert!(
-            probe_engines()
+            probe_engines(1)
                 .iter()
                 .any(|probe| probe.name == EngineName::Tokio && probe.available.is_ok())
         );

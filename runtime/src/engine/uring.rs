@@ -13,9 +13,10 @@ use std::pin::pin;
 use std::task::Context;
 use std::time::Instant;
 
+use crate::engine::io_uring_probe::with_patience;
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
 use crate::engine::uring_arrivals::fetch;
-use crate::engine::uring_features::Features;
+use crate::engine::uring_features::{Features, UringFeature};
 use crate::engine::uring_operations::Operations;
 use crate::engine::uring_shard::{ARRIVALS, BELL, HOSTED, Listening, MAILBOX, Shard, ring_failed};
 use crate::engine::uring_wakes::Wakes;
@@ -25,15 +26,26 @@ use crate::shard::busy_time::BusyTime;
 use crate::shard::host::{Host, LocalHost, Stage};
 
 /// io_uring on one core.
-pub(crate) struct Uring;
+pub(crate) struct Uring(Operations);
+
+impl Uring {
+    /// With the ring of the calling thread; the kernel may have no memory for it.
+    pub(crate) fn on_this_thread(without: &[UringFeature]) -> Result<Uring, EngineError> {
+        let features = Features::of_this_kernel()
+            .map_err(|reason| EngineError::App(StartError::new(reason)))?
+            .without(without);
+        let made = with_patience(|| Operations::new(features));
+        made.map(Uring).map_err(|error| EngineError::Setup {
+            what: "a ring could not be made",
+            error,
+        })
+    }
+}
 
 impl Engine for Uring {
     fn run<A: App>(self, plan: ShardPlan<A>) -> Result<(), EngineError> {
-        let features = Features::of_this_kernel()
-            .map_err(|reason| EngineError::App(StartError::new(reason)))?
-            .without(&plan.config.uring_without);
         let setup = |what| move |error| EngineError::Setup { what, error };
-        let operations = Operations::new(features).map_err(setup("a ring could not be made"))?;
+        let Uring(operations) = self;
         let wakes = Wakes::new().map_err(setup("an eventfd could not be made"))?;
         let host = LocalHost::new(
             &*plan.app,

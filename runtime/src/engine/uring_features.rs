@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use io_uring::IoUring;
 
-use crate::engine::io_uring_probe::explain;
+use crate::engine::io_uring_probe::{enter, explain, with_patience};
 use crate::engine::uring_completion::Completion;
 use crate::engine::uring_operations::Operations;
 
@@ -119,14 +119,17 @@ pub(crate) fn on_own_thread<T: Send>(
 /// Tries one feature after another, each on top of those that were found to work.
 fn probe() -> Result<Features, String> {
     // The plainest ring there is: what refuses this refuses io_uring.
-    let plain = IoUring::new(4).map_err(|error| explain(&error))?;
+    let plain = with_patience(|| IoUring::new(4)).map_err(|error| explain(&error))?;
+    enter(plain.as_raw_fd()).map_err(|error| explain(&error))?;
     if !plain.params().is_feature_ext_arg() || !plain.params().is_feature_nodrop() {
         return Err(too_old("cannot wait with a timeout"));
     }
     drop(plain);
-    Operations::new(Features::default()).map_err(|error| match error.raw_os_error() {
-        Some(libc::ENOMEM) => explain(&error),
-        _ => too_old(&format!("cannot provide buffers for receiving ({error})")),
+    with_patience(|| Operations::new(Features::default())).map_err(|error| {
+        match error.raw_os_error() {
+            Some(libc::ENOMEM) => explain(&error),
+            _ => too_old(&format!("cannot provide buffers for receiving ({error})")),
+        }
     })?;
     let mut found = Features::default();
     for feature in URING_FEATURES {
@@ -136,6 +139,23 @@ fn probe() -> Result<Features, String> {
         }
     }
     Ok(found)
+}
+
+/// Whether so many shards can each have a ring at the same time: the limit is one for all that a user locks.
+pub(crate) fn fits(features: Features, shards: usize) -> Result<(), String> {
+    on_own_thread(|| {
+        let mut made = Vec::with_capacity(shards);
+        for number in 1..=shards {
+            let operations = with_patience(|| Operations::new(features)).map_err(|error| {
+                format!(
+                    "{} (ring {number} of {shards} could not be made)",
+                    explain(&error)
+                )
+            })?;
+            made.push(operations);
+        }
+        Ok(())
+    })
 }
 
 fn too_old(lack: &str) -> String {
@@ -150,13 +170,13 @@ fn works(tried: Features, feature: UringFeature) -> bool {
         UringFeature::MultishotReceive | UringFeature::IncrementalBuffers => {
             receives_twice(tried).unwrap_or(false)
         }
-        _ => Operations::new(tried).is_ok(),
+        _ => with_patience(|| Operations::new(tried)).is_ok(),
     }
 }
 
 /// Whether two pieces of input arrive through one receive operation, if that is what was asked for.
 fn receives_twice(features: Features) -> io::Result<bool> {
-    let mut operations = Operations::new(features)?;
+    let mut operations = with_patience(|| Operations::new(features))?;
     let (mut peer, ours) = UnixStream::pair()?;
     operations.receive(ours.as_raw_fd(), 0)?;
     for piece in [b"one", b"two"] {

@@ -213,7 +213,8 @@ class Supervisor:
             restarts=slot.restarts,
             settings={
                 **self.settings._asdict(),
-                "engine": self.report["engine"],
+                # One that finds no memory for its ring any more serves on tokio, if that was left to us.
+                "engine": ("auto" if self.settings.engine == "auto" else self.report["engine"]),
                 "shards": 1,
                 "stats_socket": self.stats_path(slot),
             },
