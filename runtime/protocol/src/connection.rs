@@ -134,7 +134,10 @@ impl Connection {
             }
             Phase::Refusing(_) => {}
             Phase::Fresh | Phase::Idle | Phase::Head | Phase::Exchange => {
-                self.body_clock.progress(now, chunk.len());
+                let limits = &*self.limits;
+                let rate = limits.body_rate_min_bytes_per_s;
+                self.body_clock
+                    .progress(now, chunk.len(), limits.body_timeout_ms, rate);
                 lent(&mut self.workspace).input.append(chunk);
             }
         }

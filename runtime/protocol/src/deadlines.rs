@@ -79,6 +79,9 @@ impl Waits<'_> {
     }
 }
 
+/// A look that comes this much later than the deadline of a wait: not the peer was slow, but the looking one was held up.
+const HELD_UP_MS_MIN: u64 = 20;
+
 /// Measures how long we have waited for a body, and for how many bytes: a peer must neither stall nor trickle.
 ///
 /// The clock stops while an app has body bytes that it has not consumed: then the peer waits for us.
@@ -105,10 +108,22 @@ impl BodyClock {
         }
     }
 
-    /// Bytes came.
-    pub(crate) fn progress(&mut self, now: Tick, bytes: usize) {
-        if let Some(since) = self.since {
-            self.waited_ms += now.since_ms(since);
+    /// Bytes came; the other two as for [`deadline`](BodyClock::deadline).
+    ///
+    /// Bytes that are found after the deadline may have lain there all the time. What the wait lasted beyond it is not the
+    /// peer's, and nothing of the wait is where that is more than a timer's inaccuracy.
+    pub(crate) fn progress(
+        &mut self,
+        now: Tick,
+        bytes: usize,
+        stall_ms: u64,
+        rate_min_bytes_per_s: u64,
+    ) {
+        let deadline = self.deadline(stall_ms, rate_min_bytes_per_s);
+        if let (Some(since), Some(deadline)) = (self.since, deadline) {
+            if now.since_ms(deadline) < HELD_UP_MS_MIN {
+                self.waited_ms += now.min(deadline).since_ms(since);
+            }
             self.received = self.received.saturating_add(bytes as u64);
             self.since = Some(now);
         }
@@ -151,6 +166,11 @@ mod tests {
 
     fn deadline(clock: &BodyClock, limits: &Limits) -> Option<Tick> {
         clock.deadline(limits.body_timeout_ms, limits.body_rate_min_bytes_per_s)
+    }
+
+    fn progress(clock: &mut BodyClock, now: Tick, bytes: usize, limits: &Limits) {
+        let rate = limits.body_rate_min_bytes_per_s;
+        clock.progress(now, bytes, limits.body_timeout_ms, rate);
     }
 
     #[test]
@@ -206,7 +226,7 @@ mod tests {
         let mut clock = BodyClock::default();
         assert_eq!(deadline(&clock, &limits), None);
         clock.run(at(0), true);
-        clock.progress(at(5_000), 100_000);
+        progress(&mut clock, at(5_000), 100_000, &limits);
         assert_eq!(deadline(&clock, &limits), Some(at(35_000)));
     }
 
@@ -215,13 +235,40 @@ mod tests {
         let limits = Limits::default();
         let mut clock = BodyClock::default();
         clock.run(at(0), true);
-        clock.progress(at(29_000), 1);
+        progress(&mut clock, at(29_000), 1, &limits);
         assert_eq!(deadline(&clock, &limits), Some(at(30_004)));
         let patient = Limits {
             body_rate_min_bytes_per_s: 0,
             ..limits
         };
         assert_eq!(deadline(&clock, &patient), Some(at(59_000)));
+    }
+
+    #[test]
+    fn time_in_which_nobody_looked_does_not_count() {
+        let limits = Limits {
+            body_rate_min_bytes_per_s: 1,
+            ..Limits::default()
+        };
+        let mut clock = BodyClock::default();
+        clock.run(at(0), true);
+        progress(&mut clock, at(95_000), 1, &limits);
+        // All of its time, and what the byte has earned.
+        assert_eq!(deadline(&clock, &limits), Some(at(125_000)));
+        progress(&mut clock, at(124_000), 1, &limits);
+        assert_eq!(deadline(&clock, &limits), Some(at(127_000)));
+    }
+
+    #[test]
+    fn a_byte_at_the_very_deadline_wins_no_time() {
+        let limits = Limits {
+            body_rate_min_bytes_per_s: 1,
+            ..Limits::default()
+        };
+        let mut clock = BodyClock::default();
+        clock.run(at(0), true);
+        progress(&mut clock, at(30_005), 1, &limits);
+        assert_eq!(deadline(&clock, &limits), Some(at(31_005)));
     }
 
     #[test]

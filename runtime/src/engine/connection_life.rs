@@ -12,6 +12,11 @@ use crate::shard::host::{Admission, Host, Stage};
 /// before the drain is answered by then; a pipeline that never runs dry would hold the shard for all of its graceful time.
 const DRAIN_UNTOLD_MS_MAX: u64 = 500;
 
+/// How long, and for how many turns at least, a peer that sends faster than it is read may put off a deadline that has
+/// passed: what had arrived before it is read by then.
+const HEARING_MS_MAX: u64 = 500;
+const HEARING_TURNS_MIN: u32 = 64;
+
 /// What the owner of a connection's socket has to do about its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -24,6 +29,27 @@ pub(crate) enum Ending {
     Now,
 }
 
+/// What becomes of a deadline that may have passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// There is none.
+    InTime,
+    /// The peer has not been heard out yet: look again once the others had their turn.
+    HearFirst,
+    /// It was acted on: the driver may have something to do or to send.
+    Met,
+    /// The connection is over.
+    End,
+}
+
+/// A deadline that has passed and was not acted on yet.
+#[derive(Clone, Copy, Debug)]
+struct Overdue {
+    /// When that was noticed, and how many turns the connection has had since then.
+    noticed: Tick,
+    turns: u32,
+}
+
 /// A connection's driver and how far its life has come.
 pub(crate) struct ConnectionLife {
     pub(crate) driver: Driver,
@@ -31,6 +57,7 @@ pub(crate) struct ConnectionLife {
     is_write_shut: bool,
     /// The earliest moment at which the table will wake the connection.
     armed: Option<Tick>,
+    overdue: Option<Overdue>,
     /// Since when the connection knows of the drain.
     drain_seen: Option<Tick>,
     is_drain_told: bool,
@@ -53,6 +80,7 @@ impl ConnectionLife {
             id: admission.id(),
             is_write_shut: false,
             armed: None,
+            overdue: None,
             drain_seen: None,
             is_drain_told: false,
         }
@@ -62,8 +90,7 @@ impl ConnectionLife {
         self.id
     }
 
-    /// To be asked at the begin of a turn: whether the connection may go on. It may not when its host cuts, or when it
-    /// has passed a deadline that nothing can mend.
+    /// To be asked at the begin of a turn: whether the connection may go on. It may not when its host cuts.
     pub(crate) fn goes_on<H: Host + ?Sized>(&mut self, host: &H, now: Tick) -> bool {
         match host.stage() {
             Stage::Serving => {}
@@ -75,13 +102,47 @@ impl ConnectionLife {
             }
             Stage::Cutting => return false,
         }
-        // `armed` is never later than the driver's deadline, so most turns need not ask for that.
+        true
+    }
+
+    /// To be asked at the end of a turn that read and wrote what there was to read and to write: acts on the deadline that
+    /// has passed, if one has.
+    ///
+    /// Whoever looks late, because a handler has held the shard or the process was stopped, must not take for silence what
+    /// it has not read yet. So nobody's time is over before `is_heard_out` says that nothing is left in the socket that is
+    /// wanted, and no room that is needed. `engine_deadline` is the one of [`arm`](ConnectionLife::arm).
+    pub(crate) fn judge<H: Host + ?Sized>(
+        &mut self,
+        host: &H,
+        now: Tick,
+        engine_deadline: Option<Tick>,
+        is_heard_out: impl FnOnce(&Driver) -> bool,
+    ) -> Verdict {
+        // `armed` is never later than the deadline, so most turns need not ask for that.
         let is_late = self.armed.is_some_and(|armed| now >= armed)
             && self
-                .driver
-                .next_deadline()
+                .deadline(engine_deadline)
                 .is_some_and(|deadline| now >= deadline);
-        !(is_late && self.driver.expire(host.bench(), now))
+        if !is_late {
+            self.overdue = None;
+            return Verdict::InTime;
+        }
+        let overdue = self.overdue.get_or_insert(Overdue {
+            noticed: now,
+            turns: 0,
+        });
+        overdue.turns = overdue.turns.saturating_add(1);
+        let is_hearing_over =
+            overdue.turns > HEARING_TURNS_MIN && now.since_ms(overdue.noticed) >= HEARING_MS_MAX;
+        if !is_hearing_over && !is_heard_out(&self.driver) {
+            return Verdict::HearFirst;
+        }
+        self.overdue = None;
+        let is_stuck = engine_deadline.is_some_and(|deadline| now >= deadline);
+        match is_stuck || self.driver.expire(host.bench(), now) {
+            true => Verdict::End,
+            false => Verdict::Met,
+        }
     }
 
     /// What is to be done about the end, with `is_sent` when the socket has taken all output.
@@ -118,11 +179,12 @@ impl ConnectionLife {
         now: Tick,
         engine_deadline: Option<Tick>,
     ) {
-        let deadline = match (self.driver.next_deadline(), engine_deadline) {
-            (Some(of_driver), Some(of_engine)) => of_driver.min(of_engine),
-            (Some(deadline), None) | (None, Some(deadline)) => deadline,
-            (None, None) => return,
+        let Some(deadline) = self.deadline(engine_deadline) else {
+            return;
         };
+        if self.overdue.is_some() {
+            return; // it has another turn anyway
+        }
         if self
             .armed
             .is_none_or(|armed| deadline < armed || armed <= now)
@@ -132,5 +194,10 @@ impl ConnectionLife {
                 host.deadline_moved();
             }
         }
+    }
+
+    fn deadline(&self, engine_deadline: Option<Tick>) -> Option<Tick> {
+        let of_driver = self.driver.next_deadline();
+        [of_driver, engine_deadline].into_iter().flatten().min()
     }
 }

@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 
 use turbo_shard_protocol::{Closing, Tick};
 
-use crate::engine::connection_life::{ConnectionLife, Ending};
-use crate::engine::local_tasks::polls_readable;
+use crate::engine::connection_life::{ConnectionLife, Ending, Verdict};
+use crate::engine::local_tasks::{is_heard_out, polls_readable};
 use crate::service::ConnectionInfo;
 use crate::shard::driver::Advance;
 use crate::shard::host::{Admission, Host};
@@ -76,6 +76,7 @@ where
         }
         let turned = self.serve(cx, now);
         if turned.is_pending() {
+            let now = self.host.bench().latest(now);
             self.life.arm(&*self.host, now, None);
         } else {
             self.life.driver.rest(self.host.bench());
@@ -83,10 +84,11 @@ where
         turned
     }
 
-    fn serve(&mut self, cx: &mut Context<'_>, now: Tick) -> Poll<()> {
+    fn serve(&mut self, cx: &mut Context<'_>, mut now: Tick) -> Poll<()> {
         for _ in 0..READS_PER_TURN_MAX {
             let bench = self.host.bench();
             let advance = self.life.driver.advance(bench, now, cx.waker());
+            now = bench.latest(now);
             let was_full = self.life.driver.output().len() >= bench.limits.output_bytes_high;
             let Ok(wrote) = self.flush(cx, now) else {
                 return Poll::Ready(());
@@ -97,29 +99,49 @@ where
                 Ending::Now => return Poll::Ready(()),
             }
             if advance == Advance::MoreToDo {
-                self.stream.yield_turn(cx);
-                return Poll::Pending;
+                break;
             }
             if was_full && wrote {
                 // There is room again for what was held back while the output was full.
                 continue;
             }
-            if !self.life.driver.wants_read() {
-                return Poll::Pending;
+            if self.life.driver.wants_read() {
+                match self.read(cx, now) {
+                    Poll::Ready(Ok(())) => continue,
+                    Poll::Ready(Err(_)) => return Poll::Ready(()),
+                    Poll::Pending => {}
+                }
             }
-            match self.read(cx, now) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) => return Poll::Ready(()),
-                Poll::Pending => return self.settle(cx, now),
+            match self.judge(now) {
+                Verdict::InTime => return self.settle(cx, now),
+                Verdict::HearFirst => break,
+                Verdict::Met => {}
+                Verdict::End => return Poll::Ready(()),
             }
         }
-        // The peer sends as fast as we read: the others first.
-        self.stream.yield_turn(cx);
-        Poll::Pending
+        // There is more to do, or the peer sends as fast as we read: the others first.
+        match self.life.judge(&*self.host, now, None, |_| false) {
+            Verdict::End => Poll::Ready(()),
+            Verdict::InTime | Verdict::HearFirst | Verdict::Met => {
+                self.stream.yield_turn(cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The socket has given and taken what it could, as far as the engine knows.
+    fn judge(&mut self, now: Tick) -> Verdict {
+        let socket = self.stream.as_raw_fd();
+        self.life.judge(&*self.host, now, None, |driver| {
+            is_heard_out(socket, driver.wants_read(), !driver.output().is_empty())
+        })
     }
 
     /// Nothing to read: the moment to notice a drain, and to give the buffers back.
     fn settle(&mut self, cx: &mut Context<'_>, now: Tick) -> Poll<()> {
+        if !self.life.driver.wants_read() {
+            return Poll::Pending;
+        }
         if self.life.has_drain_to_hear(&*self.host) && !polls_readable(self.stream.as_raw_fd()) {
             // Only now: a request that had arrived before the drain has been read, and gets its answer. The socket is
             // asked itself, because an engine may not have heard yet of what its stream has received.

@@ -73,9 +73,21 @@ pub(crate) async fn drive_hosted_loop<A: App>(
 
 /// Whether `fd` is readable now. An edge-triggered watch tells of changes only, so what is left over is asked for.
 pub(crate) fn polls_readable(fd: RawFd) -> bool {
+    polls(fd, libc::POLLIN)
+}
+
+/// Whether the peer of `socket` has been heard out: nothing that is wanted is left to read, and nothing that is to be sent
+/// would find room. The socket is asked itself, because an engine may not have heard yet of what it has received.
+pub(crate) fn is_heard_out(socket: RawFd, wants_read: bool, wants_room: bool) -> bool {
+    let reads = if wants_read { libc::POLLIN } else { 0 };
+    let writes = if wants_room { libc::POLLOUT } else { 0 };
+    reads | writes == 0 || !polls(socket, reads | writes)
+}
+
+fn polls(fd: RawFd, events: libc::c_short) -> bool {
     let mut entry = libc::pollfd {
         fd,
-        events: libc::POLLIN,
+        events,
         revents: 0,
     };
     // SAFETY: `entry` is one valid pollfd that lives through the call; poll writes to its `revents` only.

@@ -10,6 +10,9 @@
 //! The number of a connection stays its own until the last of its operations has completed, so that no completion can be
 //! taken for another connection's.
 
+#[path = "uring_patience.rs"]
+mod patience;
+
 use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsRawFd;
@@ -18,8 +21,7 @@ use std::task::Waker;
 
 use turbo_shard_protocol::{Closing, Tick};
 
-use crate::engine::connection_life::{ConnectionLife, Ending};
-use crate::engine::local_tasks::polls_readable;
+use crate::engine::connection_life::{ConnectionLife, Ending, Verdict};
 use crate::engine::uring_completion::SendId;
 use crate::engine::uring_operations::Operations;
 use crate::engine::uring_wakes::WakeTarget;
@@ -228,10 +230,6 @@ impl Connection {
         now: Tick,
     ) -> io::Result<Turned> {
         self.target.begins_turn();
-        let write_timeout_ms = host.bench().limits.write_timeout_ms;
-        let is_stuck = self
-            .told_send_deadline(write_timeout_ms)
-            .is_some_and(|deadline| now >= deadline);
         let Some(life) = &mut self.life else {
             return Ok(Turned::Waits);
         };
@@ -239,16 +237,11 @@ impl Connection {
             // Only the engine knows how long the peer has taken nothing.
             life.driver.output_leaves_late(now);
         }
-        if is_stuck || !life.goes_on(host, now) {
-            if is_stuck
-                && host.bench().peer_log.pass(now)
-                && let Ok(peer) = self.stream.peer_addr()
-            {
-                log::info!("{peer} did not read its answer in time and was cut off");
-            }
+        if !life.goes_on(host, now) {
             return Ok(Turned::Ends);
         }
         let advance = life.driver.advance(host.bench(), now, &self.waker);
+        let now = host.bench().latest(now);
         self.send(host.bench().limits.output_bytes_high, operations, now)?;
         let Some(life) = &mut self.life else {
             return Ok(Turned::Waits);
@@ -285,7 +278,20 @@ impl Connection {
             self.cancel_receive(operations)?;
         }
         self.has_received = false;
-        let engine_deadline = self.told_send_deadline(write_timeout_ms);
+        let is_settled = advance == Advance::Settled;
+        let engine_deadline = self.told_send_deadline(host.bench().limits.write_timeout_ms);
+        match self.judge(
+            host,
+            operations,
+            now,
+            engine_deadline,
+            is_settled,
+            wants_read,
+        ) {
+            Verdict::InTime => {}
+            Verdict::HearFirst | Verdict::Met => return Ok(Turned::Again),
+            Verdict::End => return Ok(Turned::Ends),
+        }
         if let Some(life) = &mut self.life {
             life.driver.rest(host.bench());
             life.arm(host, now, engine_deadline);
@@ -385,35 +391,5 @@ impl Connection {
             driver.consume_output(now, if is_told { len } else { 0 });
         }
         Ok(())
-    }
-
-    /// By when the peer must have taken what the driver believes to be sent.
-    fn told_send_deadline(&self, write_timeout_ms: u64) -> Option<Tick> {
-        let sending = self.sending.as_ref().filter(|sending| sending.is_told)?;
-        Some(sending.since.after_ms(write_timeout_ms))
-    }
-
-    /// Tells the driver of the drain once all that has arrived was read, and gets its answer.
-    fn hear_of_drain(&mut self, operations: &mut Operations, now: Tick) -> Turned {
-        let Some(life) = &mut self.life else {
-            return Turned::Waits;
-        };
-        // The call may let the kernel receive, so completions are looked for after it.
-        if polls_readable(self.stream.as_raw_fd()) {
-            return Turned::Waits;
-        }
-        if operations.has_news() {
-            return Turned::Again;
-        }
-        life.tell_drain(now);
-        if life.driver.closing() == Closing::Now && self.sending.is_none() {
-            return Turned::Ends;
-        }
-        // A WebSocket says goodbye.
-        if life.driver.output().is_empty() {
-            Turned::Waits
-        } else {
-            Turned::Again
-        }
     }
 }

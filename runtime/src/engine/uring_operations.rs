@@ -220,9 +220,9 @@ impl Operations {
         self.ring.has_submissions() || !self.last.is_empty()
     }
 
-    /// The kernel has completed something since it was entered for that.
+    /// The kernel has completed something that nobody has looked at yet.
     pub(crate) fn has_news(&mut self) -> bool {
-        self.ring.has_completions()
+        self.next < self.completions.len() || self.ring.has_completions()
     }
 
     pub(crate) fn bytes(&self, chunk: &Chunk) -> &[u8] {

@@ -130,7 +130,9 @@ impl<'a, A: App> Shard<'a, A> {
         else {
             return Ok(());
         };
-        let (host, operations, now) = (self.connections.host, &mut self.operations, self.now);
+        let host = self.connections.host;
+        self.now = host.bench.latest(self.now);
+        let (operations, now) = (&mut self.operations, self.now);
         // A panic ends this connection only (invariant I6).
         match catch_unwind(AssertUnwindSafe(|| slot.turn(host, operations, now))) {
             Ok(turned) => match turned? {
@@ -290,7 +292,9 @@ impl<'a, A: App> Shard<'a, A> {
     ) -> io::Result<()> {
         let slot = &mut self.connections.slots[number as usize];
         slot.note_receive(more);
-        let (host, operations, now) = (self.connections.host, &mut self.operations, self.now);
+        let host = self.connections.host;
+        self.now = host.bench.latest(self.now);
+        let (operations, now) = (&mut self.operations, self.now);
         let (result, chunk) = match result {
             Ok(chunk) => (Ok(()), chunk),
             Err(error) => (Err(error), None),

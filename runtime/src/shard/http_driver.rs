@@ -106,7 +106,7 @@ impl HttpDriver {
     pub(crate) fn advance<S: Service>(
         &mut self,
         bench: &Workbench<S>,
-        now: Tick,
+        mut now: Tick,
         waker: &Waker,
     ) -> Advance {
         self.take_replies(bench, now, waker);
@@ -125,6 +125,7 @@ impl HttpDriver {
                         bench.send_away.set(to_go - 1);
                     }
                     self.call(bench, now, waker, false);
+                    now = bench.catch_up(now);
                     if self.switch.is_some() {
                         return Advance::MoreToDo;
                     }
@@ -133,7 +134,10 @@ impl HttpDriver {
                         return Advance::MoreToDo;
                     }
                 }
-                Event::BodyReady => self.call(bench, now, waker, true),
+                Event::BodyReady => {
+                    self.call(bench, now, waker, true);
+                    now = bench.catch_up(now);
+                }
                 Event::BodyChunk => self.feed_body(now),
                 Event::BodyEnd => {
                     self.body = BodyFlow::Ending;

@@ -23,6 +23,8 @@ pub(crate) struct Workbench<S> {
     pub(crate) websocket_limits: Arc<WebSocketLimits>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) clock: Clock,
+    /// The last tick that was read again after a call of the service.
+    caught_up: Cell<Tick>,
     /// For lines that peers can cause.
     pub(crate) peer_log: LogGate,
     accept_log: LogGate,
@@ -51,6 +53,7 @@ impl<S> Workbench<S> {
             websocket_limits,
             counters,
             clock,
+            caught_up: Cell::default(),
             peer_log: LogGate::for_peers(),
             accept_log: LogGate::for_accepts(),
             send_away: Cell::new(0),
@@ -62,6 +65,19 @@ impl<S> Workbench<S> {
 
     pub(crate) fn date(&self, now: Tick) -> DateLine {
         self.date.line(now)
+    }
+
+    /// The time after a call of the service that began at `now`: a handler that held the shard must not date back what
+    /// comes after it.
+    pub(crate) fn catch_up(&self, now: Tick) -> Tick {
+        let now = self.clock.catch_up(now);
+        self.caught_up.set(now);
+        now
+    }
+
+    /// `now`, unless a call of the service has taken long since it was read.
+    pub(crate) fn latest(&self, now: Tick) -> Tick {
+        now.max(self.caught_up.get())
     }
 
     pub(crate) fn warn_of_accept(&self, error: &io::Error) {

@@ -2,6 +2,7 @@
 
 mod balance;
 mod endings;
+mod held_up;
 mod streams;
 mod test_app;
 mod test_server;

@@ -15,6 +15,10 @@ use turbo_shard_runtime::{
 pub(crate) const FLOOD_CHUNKS: usize = 1024;
 pub(crate) const FLOOD_CHUNK_BYTES: usize = 32 * 1024;
 
+/// `/hold` answers with this much, and `/big` with more than the sockets' buffers hold.
+pub(crate) const HELD_BYTES: usize = 3 << 20;
+pub(crate) const BIG_BYTES: usize = 16 << 20;
+
 /// What the app has seen; shared with the test.
 #[derive(Default)]
 pub(crate) struct Seen {
@@ -32,6 +36,9 @@ pub(crate) struct Seen {
     /// Replies that a test holds back: `/held` waits for them.
     pub(crate) held: Mutex<Vec<ReplyHandle>>,
     pub(crate) break_loop: AtomicBool,
+    /// `/hold` has the thread, for as long as the other says.
+    pub(crate) is_holding: AtomicBool,
+    pub(crate) holds_on: AtomicBool,
     /// Turns that the hosted loop does nothing in: it says that it is ready, or leaves its descriptor readable.
     pub(crate) idle_turns_ready: AtomicUsize,
     pub(crate) idle_turns_readable: AtomicUsize,
@@ -139,6 +146,21 @@ impl Service for TestService {
                 std::thread::spawn(move || reply.whole(200, HeaderLines::new(), b"later".to_vec()));
                 return Outcome::Deferred;
             }
+            b"/hold" => {
+                self.seen.is_holding.store(true, Ordering::SeqCst);
+                while self.seen.holds_on.load(Ordering::SeqCst) {
+                    std::thread::yield_now();
+                }
+                self.seen.is_holding.store(false, Ordering::SeqCst);
+                exchange
+                    .response
+                    .whole(200, &none, &vec![b'h'; HELD_BYTES])
+                    .unwrap();
+            }
+            b"/big" => exchange
+                .response
+                .whole(200, &none, &vec![b'b'; BIG_BYTES])
+                .unwrap(),
             b"/held" => {
                 let reply = exchange.defer();
                 return self.hold(reply);

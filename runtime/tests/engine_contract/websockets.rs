@@ -11,20 +11,20 @@ use crate::on_every_arm;
 use crate::test_server::TestServer;
 use crate::wire::{read_until, write_until_full};
 
-const TEXT: u8 = 1;
+pub(crate) const TEXT: u8 = 1;
 const BINARY: u8 = 2;
-const CLOSE: u8 = 8;
+pub(crate) const CLOSE: u8 = 8;
 
 /// Far more than all buffers on the way hold.
 const MESSAGES: usize = 1024;
 const MESSAGE_BYTES: usize = 64 * 1024;
 
-const HANDSHAKE: &[u8] =
+pub(crate) const HANDSHAKE: &[u8] =
     b"GET /websocket HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 /// A final frame as a client sends it; with a mask of zeroes the payload looks as it is.
-fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x80 | opcode];
     match payload.len() {
         length @ 0..126 => frame.push(0x80 | length as u8),
@@ -42,11 +42,11 @@ fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn close_frame(code: u16) -> Vec<u8> {
+pub(crate) fn close_frame(code: u16) -> Vec<u8> {
     frame(CLOSE, &code.to_be_bytes())
 }
 
-fn read_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+pub(crate) fn read_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
     let mut head = [0; 2];
     stream.read_exact(&mut head).unwrap();
     let length = match head[1] {

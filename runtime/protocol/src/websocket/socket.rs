@@ -141,7 +141,10 @@ impl WebSocket {
         }
         self.ping.hear(now);
         // From here on the peer waits for us; `next_event` finds out whether we wait for it again.
-        self.frame_clock.progress(now, chunk.len());
+        let limits = &*self.limits;
+        let rate = limits.frame_rate_min_bytes_per_s;
+        self.frame_clock
+            .progress(now, chunk.len(), limits.frame_timeout_ms, rate);
         self.frame_clock.run(now, false);
         if self.announced == Announced::None && self.spent > 0 {
             self.input.drain(..self.spent);
