@@ -12,6 +12,10 @@ pub const MESSAGES_QUEUED_BYTES_HIGH: usize = 64 * 1024;
 /// Messages that may wait for the app: empty ones are not free either.
 pub const MESSAGES_QUEUED_MAX: usize = 256;
 
+/// Bytes of messages that may wait where the peer has closed behind them.
+/// Worst case per connection: this and one message of `message_bytes_max`.
+const LAST_MESSAGES_BYTES_MAX: usize = 1024 * 1024;
+
 /// What [`ReplyHandle::take_message`](crate::ReplyHandle::take_message) found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Received {
@@ -54,6 +58,12 @@ impl MessageFeed {
     pub(crate) fn accepts(&mut self) -> bool {
         self.is_connection_waiting = !self.has_room();
         self.has_room()
+    }
+
+    /// The same for the last messages, behind which nothing but the close comes: there are no more of them than one input
+    /// holds, but compressed ones are larger than that.
+    pub(crate) fn accepts_last(&self) -> bool {
+        self.queued_bytes < LAST_MESSAGES_BYTES_MAX
     }
 
     /// The connection hands over; returns whether the app is to be told.

@@ -342,6 +342,11 @@ impl Slot {
         self.shared.messages().accepts()
     }
 
+    /// The same for the last messages of a peer that has closed.
+    pub(crate) fn has_room_for_last_messages(&self) -> bool {
+        self.shared.messages().accepts_last()
+    }
+
     /// Hands a message to the app.
     pub(crate) fn push_message(&self, kind: MessageKind, payload: Vec<u8>) {
         let is_app_waiting = self.shared.messages().push(kind, payload);

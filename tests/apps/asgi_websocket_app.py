@@ -179,3 +179,22 @@ async def both_at_once(call: Call) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(listen())
         group.create_task(speak())
+
+
+@act
+async def sleeps(call: Call) -> None:
+    """Reads nothing until it is told to over HTTP, then all there is."""
+    await accept(call)
+    await call.gate()
+    await until_closed(call)
+
+
+@act
+async def closes_twice(call: Call) -> None:
+    """Says goodbye, waits for the client to do so, and speaks on."""
+    await accept(call)
+    await call.send({"type": "websocket.close", "code": 4001})
+    while (await call.receive())["type"] != "websocket.disconnect":
+        pass
+    await call.try_send({"type": "websocket.send", "text": "too late"})
+    await call.try_send({"type": "websocket.close"})

@@ -136,7 +136,11 @@ impl WebSocketDriver {
                 && !slot.has_room_for_message()
                 && self.websocket.is_open()
             {
-                return true;
+                // After the peer's close nothing comes any more: what has come needs no room to wait for.
+                let is_last = self.websocket.look_ahead(now);
+                if !is_last || !slot.has_room_for_last_messages() {
+                    return true;
+                }
             }
             match self.websocket.next_event(now) {
                 WsEvent::NeedMore => return true,

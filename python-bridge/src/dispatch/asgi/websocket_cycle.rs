@@ -37,8 +37,16 @@ pub(super) struct State {
     pub(super) stage: Stage,
     pub(super) handle: Option<ReplyHandle>,
     /// How the conversation ended, once it is known.
-    closed: Option<(u16, String)>,
+    pub(super) closed: Option<(u16, String)>,
     pub(super) lacks_room: bool,
+}
+
+impl State {
+    /// Both sides have said their last: whatever is sent comes too late, whoever ended it.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Closed)
+            && (self.closed.is_some() || self.handle.as_ref().is_some_and(ReplyHandle::is_closed))
+    }
 }
 
 /// How far the conversation is.
@@ -216,8 +224,14 @@ impl Hears for WebSocketCycle {
                 }
                 // What came before it is there to be received.
                 News::PeerLeft => state.lacks_room = false,
-                // An end without a close frame: `input_ready` tells of it.
-                News::InputEnded => {}
+                // Who has finished sending before the handshake is answered will never speak. Later it is an end without
+                // a close frame, of which `input_ready` tells.
+                News::InputEnded => {
+                    if let Stage::Fresh | Stage::Connecting = state.stage {
+                        let left = || (CLOSE_ABNORMAL, String::new());
+                        state.closed.get_or_insert_with(left);
+                    }
+                }
             }
         }
         self.waiters.wake(py);

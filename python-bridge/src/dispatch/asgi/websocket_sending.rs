@@ -61,6 +61,7 @@ impl WebSocketCycle {
         let flow = match (&state.stage, &state.handle) {
             (Stage::Open, Some(handle)) if !handle.is_closed() => handle.message(kind, payload),
             (Stage::Open, _) => Flow::PeerLeft,
+            _ if state.is_over() => Flow::PeerLeft,
             _ => {
                 drop(state);
                 return Err(self.unexpected("websocket.send"));
@@ -94,7 +95,7 @@ impl WebSocketCycle {
             .map_err(|misuse| PyValueError::new_err(format!("websocket.accept: {misuse}")))?;
         state.stage = Stage::Open;
         match &state.handle {
-            Some(handle) if !handle.peer_left() => {
+            Some(handle) if !handle.peer_left() && state.closed.is_none() => {
                 handle.accept(accepted);
                 Ok(())
             }
@@ -140,8 +141,12 @@ impl WebSocketCycle {
             }
             stage => {
                 state.stage = stage;
+                let is_over = state.is_over();
                 drop(state);
-                Err(self.unexpected("websocket.close"))
+                Err(match is_over {
+                    true => self.words().client_disconnected(message.py()),
+                    false => self.unexpected("websocket.close"),
+                })
             }
         }
     }

@@ -31,8 +31,8 @@ use crate::tick::Tick;
 /// app has taken it and the next call is made, or [`NeedMore`](WsEvent::NeedMore); send [`output`](WebSocket::output);
 /// ask [`next_deadline`](WebSocket::next_deadline) and [`closing`](WebSocket::closing).
 ///
-/// An app that takes no message holds everything behind it up: pings, the peer's close frame, and at `input_bytes_high`
-/// the peer itself. Our own [`close`](WebSocket::close) and [`drain`](WebSocket::drain), and an
+/// An app that takes no message holds everything behind it up, and at `input_bytes_high` the peer itself; pings and the
+/// peer's close frame are found by [`look_ahead`](WebSocket::look_ahead) nevertheless. Our own [`close`](WebSocket::close) and [`drain`](WebSocket::drain), and an
 /// [`expire`](WebSocket::expire) that ended the conversation, make messages pointless: call `next_event` after them
 /// whether or not the app has taken its message.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub struct WebSocket {
     input: Vec<u8>,
     /// Bytes at the front of `input` that have been dealt with.
     spent: usize,
+    /// How far [`look_ahead`](WebSocket::look_ahead) has come in `input`, if it was needed.
+    ahead: usize,
     /// The data frame whose payload is arriving.
     frame: Option<FrameRest>,
     message: MessageIntake,
@@ -115,6 +117,7 @@ impl WebSocket {
             limits,
             input: Vec::new(),
             spent: 0,
+            ahead: 0,
             frame: None,
             message: MessageIntake::default(),
             announced: Announced::None,
@@ -148,6 +151,7 @@ impl WebSocket {
         self.frame_clock.run(now, false);
         if self.announced == Announced::None && self.spent > 0 {
             self.input.drain(..self.spent);
+            self.ahead = self.ahead.saturating_sub(self.spent);
             self.spent = 0;
         }
         self.input.extend_from_slice(chunk);
@@ -306,9 +310,9 @@ impl WebSocket {
         }
         if matches!(self.phase, Phase::Ending { .. }) {
             self.input = Vec::new();
-            self.spent = 0;
+            (self.spent, self.ahead) = (0, 0);
         } else if self.spent == self.input.len() {
-            self.spent = 0;
+            (self.spent, self.ahead) = (0, 0);
             self.input.clear();
             if self.input.capacity() > IDLE_BUFFER_BYTES_MAX {
                 self.input = Vec::new();

@@ -50,6 +50,53 @@ impl WebSocket {
         }
     }
 
+    /// Looks past the messages that the app has no room for: a ping among what has come is answered without waiting for the
+    /// app. Returns whether the peer's close frame has come; after it nothing else does, and
+    /// [`next_event`](WebSocket::next_event) leads there.
+    pub fn look_ahead(&mut self, now: Tick) -> bool {
+        if self.phase != Phase::Open {
+            return false;
+        }
+        let of_frame = self.frame.map_or(0, |frame| frame.bytes);
+        let of_frame = usize::try_from(of_frame).unwrap_or(usize::MAX);
+        let mut at = self.ahead.max(self.spent.saturating_add(of_frame));
+        let mut has_close = false;
+        while let Some(rest) = self.input.get(at..)
+            && let Ok(Some(head)) = read_frame_head(rest, self.deflate.is_some())
+            && let Ok(payload_bytes) = usize::try_from(head.payload_bytes)
+            && let Some(payload) = rest.get(head.head_bytes..)
+            && let Some(payload) = payload.get(..payload_bytes)
+        {
+            match head.opcode {
+                OpCode::Control(Control::Close) => {
+                    has_close = true;
+                    break;
+                }
+                OpCode::Control(Control::Ping) => {
+                    // A copy: the frame itself is unmasked when its turn comes.
+                    let mut payload = payload.to_vec();
+                    unmask(&mut payload, head.mask);
+                    self.answer_ping(&payload);
+                }
+                _ => {}
+            }
+            at += head.head_bytes + payload_bytes;
+            self.ahead = at;
+        }
+        self.note_time(now);
+        has_close
+    }
+
+    /// Only the latest ping needs an answer (RFC 6455 section 5.5.3), so that those that wait for room need no more than one.
+    fn answer_ping(&mut self, payload: &[u8]) {
+        if self.has_backlog() {
+            self.pong = Some(payload.into());
+        } else {
+            self.pong = None;
+            write_control(Control::Pong, payload, self.output.tail());
+        }
+    }
+
     fn read(&mut self) -> Result<Found, WsViolation> {
         loop {
             if let Some(frame) = self.frame {
@@ -86,10 +133,14 @@ impl WebSocket {
                     if self.unread().len() < frame_bytes {
                         return Ok(Found::Nothing);
                     }
+                    let was_seen = self.spent < self.ahead;
                     let payload_at = self.spent + head.head_bytes;
                     self.spent += frame_bytes;
                     self.frame_clock = BodyClock::default();
                     unmask(&mut self.input[payload_at..self.spent], head.mask);
+                    if opcode == Control::Ping && was_seen {
+                        continue; // answered when it was
+                    }
                     if let Some(found) = self.read_control(opcode, payload_at)? {
                         return Ok(found);
                     }
@@ -148,14 +199,9 @@ impl WebSocket {
                 let reason = reason.to_owned();
                 return Ok(Some(Found::Close { code, reason }));
             }
-            // Only the latest ping needs an answer (RFC 6455 section 5.5.3), so that those that wait need no more room
-            // than one.
-            Control::Ping if self.phase == Phase::Open && self.has_backlog() => {
-                self.pong = Some(payload.into());
-            }
             Control::Ping if self.phase == Phase::Open => {
-                self.pong = None;
-                write_control(Control::Pong, payload, self.output.tail());
+                let payload = payload.to_vec();
+                self.answer_ping(&payload);
             }
             Control::Ping | Control::Pong => {}
             Control::Reserved(_) => return Err(WsViolation::OpcodeReserved),
