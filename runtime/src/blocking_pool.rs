@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use crate::config::THREAD_STACK_BYTES;
+use crate::net::children::end_if_child;
 
 /// What is to be run.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -119,6 +120,7 @@ impl BlockingPool {
                     if catch_unwind(AssertUnwindSafe(job)).is_err() {
                         log::error!("a blocking call panicked");
                     }
+                    end_if_child();
                     hooks.parks();
                     lock(&shared).jobs -= 1;
                 }

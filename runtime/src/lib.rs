@@ -31,6 +31,7 @@ pub use config::{
 pub use engine::registry::{EngineProbe, locked_bytes, probe_engines};
 pub use engine::uring_features::{URING_FEATURES, UringFeature};
 pub use message_feed::{MESSAGES_QUEUED_BYTES_HIGH, MESSAGES_QUEUED_MAX, Received};
+pub use net::children::{end_if_child, is_child};
 pub use net::placement::{AllowedCores, allowed_cores};
 pub use reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};
 pub use request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};

@@ -12,6 +12,7 @@ use crate::engine::per_core::{PerCore, ShardRecord};
 use crate::engine::registry;
 use crate::engine::work_stealing::{self, StealPlan};
 use crate::mailbox::mailbox;
+use crate::net::children::OwnPort;
 use crate::net::{listener, open_files, placement, steering};
 use crate::server_handle::{CountSource, ServerHandle};
 use crate::service::{App, StartError};
@@ -41,6 +42,8 @@ pub struct BoundServer {
     config: Arc<ServerConfig>,
     report: Report,
     listeners: Vec<std::net::TcpListener>,
+    /// What a forked child must not keep; until the server has ended.
+    _port: OwnPort,
     /// Process mode: this is the worker with that number, started anew so many times.
     worker: Option<(usize, u64)>,
     handle: ServerHandle,
@@ -116,6 +119,7 @@ impl BoundServer {
             config: Arc::new(config),
             report,
             listeners,
+            _port: OwnPort::claim(address.port()),
             worker,
             handle,
             requests,

@@ -9,7 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use slab::Slab;
-use turbo_shard_runtime::ReplyHandle;
+use turbo_shard_runtime::{ReplyHandle, end_if_child};
 
 use super::asyncio_loop::AsyncioLoop;
 pub(crate) use super::asyncio_loop::Eager;
@@ -356,6 +356,7 @@ struct TaskDone {
 #[pymethods]
 impl TaskDone {
     fn __call__(&self, py: Python<'_>, task: &Bound<'_, PyAny>) {
+        end_if_child();
         let kept = self.host.tasks().try_remove(self.key);
         let then = self
             .then
@@ -396,6 +397,7 @@ impl OnBell {
         let py = slf.py();
         let host = &slf.get().host;
         host.work(py);
+        end_if_child();
         if host.streams.has_ready()
             && let Some(asyncio) = host.asyncio.get()
         {

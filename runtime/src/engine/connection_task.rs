@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use turbo_shard_protocol::{Closing, Tick};
 
 use crate::engine::connection_life::{ConnectionLife, Ending, Verdict};
-use crate::engine::local_tasks::{is_heard_out, polls_readable};
+use crate::engine::local_tasks::{end_conversation, is_heard_out, polls_readable};
 use crate::service::ConnectionInfo;
 use crate::shard::driver::Advance;
 use crate::shard::host::{Admission, Host};
@@ -35,6 +35,7 @@ pub(crate) trait ByteStream: Unpin + AsRawFd {
 /// A connection's whole life as a future; it ends when the connection has.
 pub(crate) struct ConnectionTask<B, P>
 where
+    B: AsRawFd,
     P: Deref + Unpin,
     P::Target: Host,
 {
@@ -214,10 +215,12 @@ where
 
 impl<B, P> Drop for ConnectionTask<B, P>
 where
+    B: AsRawFd,
     P: Deref + Unpin,
     P::Target: Host,
 {
     fn drop(&mut self) {
+        end_conversation(self.stream.as_raw_fd());
         let in_flight = self.life.driver.is_in_flight();
         self.host.leave(self.life.id(), in_flight);
     }

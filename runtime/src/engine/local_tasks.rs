@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::RawFd;
 use std::time::Instant;
 
+use crate::net::children::end_if_child;
 use crate::service::{App, HostedLoop};
 use crate::shard::hand_off::{Arrival, Fresh, Intake};
 use crate::shard::host::{Host, LocalHost};
@@ -58,6 +59,7 @@ pub(crate) async fn drive_hosted_loop<A: App>(
     loop {
         while hosted.is_ready() || polls_readable(hosted.fd()) {
             hosted.turn();
+            end_if_child();
             host.batch_open.notify_one();
             pause().await;
         }
@@ -82,6 +84,13 @@ pub(crate) fn is_heard_out(socket: RawFd, wants_read: bool, wants_room: bool) ->
     let reads = if wants_read { libc::POLLIN } else { 0 };
     let writes = if wants_room { libc::POLLOUT } else { 0 };
     reads | writes == 0 || !polls(socket, reads | writes)
+}
+
+/// Ends the conversation on a socket that is about to be closed: a child that the app has forked may hold a copy of it, and
+/// would keep the peer waiting for as long as it lives.
+pub(crate) fn end_conversation(socket: RawFd) {
+    // SAFETY: a plain system call on a number. One that has ended already is no news.
+    unsafe { libc::shutdown(socket, libc::SHUT_RDWR) };
 }
 
 fn polls(fd: RawFd, events: libc::c_short) -> bool {

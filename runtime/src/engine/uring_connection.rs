@@ -22,6 +22,7 @@ use std::task::Waker;
 use turbo_shard_protocol::{Closing, Tick};
 
 use crate::engine::connection_life::{ConnectionLife, Ending, Verdict};
+use crate::engine::local_tasks::end_conversation;
 use crate::engine::uring_completion::SendId;
 use crate::engine::uring_operations::Operations;
 use crate::engine::uring_wakes::WakeTarget;
@@ -391,5 +392,11 @@ impl Connection {
             driver.consume_output(now, if is_told { len } else { 0 });
         }
         Ok(())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        end_conversation(self.stream.as_raw_fd());
     }
 }

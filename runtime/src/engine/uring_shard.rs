@@ -19,6 +19,7 @@ use crate::engine::uring_connection::{Connection, Turned};
 use crate::engine::uring_operations::Operations;
 use crate::engine::uring_wakes::Wakes;
 use crate::mailbox::Control;
+use crate::net::children::end_if_child;
 use crate::net::listener;
 use crate::service::{App, ConnectionInfo, HostedLoop};
 use crate::shard::hand_off::Intake;
@@ -151,6 +152,7 @@ impl<'a, A: App> Shard<'a, A> {
     pub(crate) fn turn_hosted(&mut self, hosted: &dyn HostedLoop) {
         if hosted.is_ready() || (self.is_loop_due && polls_readable(hosted.fd())) {
             hosted.turn();
+            end_if_child();
             // An edge-triggered watch tells of changes only, so what is left over is asked for.
             self.is_loop_due = hosted.is_ready() || polls_readable(hosted.fd());
         } else {

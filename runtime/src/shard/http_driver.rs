@@ -9,6 +9,7 @@ use turbo_shard_protocol::{
     BodyMode, Closing, Connection, Event, Expiry, HeaderLines, Misuse, Tick, Upgraded,
 };
 
+use crate::net::children::end_if_child;
 use crate::reply::{Part, Slot};
 use crate::service::{ConnectionInfo, Deferred, Exchange, Outcome, Service};
 use crate::shard::driver::Advance;
@@ -260,6 +261,7 @@ impl HttpDriver {
                 deferred: &mut deferred,
             };
             let outcome = bench.service.call(&mut exchange);
+            end_if_child();
             (outcome, exchange.response.is_finished())
         }));
         match result {
