@@ -68,9 +68,13 @@ def test_worker_finds_what_one_process_would(start_workers) -> None:
     assert "" not in said["path"], "the working directory is nobody's business"
 
 
-def test_supervisor_has_one_thread_and_neither_app_nor_asyncio(start_workers) -> None:
+def test_supervisor_has_one_thread_beside_the_log_s_and_neither_app_nor_asyncio(
+    start_workers,
+) -> None:
     server = start_workers()
-    assert len(os.listdir(f"/proc/{server.pid}/task")) == 1
+    threads = [task.read_text().strip() for task in Path(f"/proc/{server.pid}/task").glob("*/comm")]
+    assert len(threads) == 2
+    assert "log" in threads
     maps = Path(f"/proc/{server.pid}/maps").read_text()
     # Extension modules that asyncio, which its workers have imported, brings along.
     assert "_asyncio" not in maps

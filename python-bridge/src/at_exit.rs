@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use turbo_shard_runtime::ServerHandle;
+use turbo_shard_runtime::{ServerHandle, is_child};
 
 use crate::life::Life;
 use crate::logging::install_if_none;
@@ -54,8 +54,8 @@ impl AtExit {
 #[pymethods]
 impl AtExit {
     fn __call__(&self, py: Python<'_>) {
-        if GIVEN_UP.load(Ordering::Acquire) {
-            return;
+        if is_child() || GIVEN_UP.load(Ordering::Acquire) {
+            return; // of a child the server is its parent's
         }
         self.handle.stop_now();
         py.detach(|| {

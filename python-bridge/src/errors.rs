@@ -43,12 +43,8 @@ fn try_log_exception(py: Python<'_>, error: &PyErr, what: &str) -> PyResult<()> 
     // `logging` is imported with the first error: an app that has none does without.
     static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let logger = LOGGER.get_or_try_init(py, || {
-        let logging = py.import("logging")?;
-        Ok::<_, PyErr>(
-            logging
-                .call_method1("getLogger", ("turbo_shard.error",))?
-                .unbind(),
-        )
+        let error_log = py.import("turbo_shard.error_log")?;
+        Ok::<_, PyErr>(error_log.getattr("LOGGER")?.unbind())
     })?;
     let exc_info = (error.get_type(py), error.value(py), error.traceback(py));
     let options = PyDict::new(py);

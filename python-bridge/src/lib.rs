@@ -9,6 +9,7 @@ mod hosted_loop;
 mod json;
 mod life;
 mod load_generator;
+mod log_writer;
 mod logging;
 mod python_app;
 mod python_thread;
@@ -38,6 +39,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(logging::log_line, module)?)?;
     module.add_function(wrap_pyfunction!(at_exit::threads_left, module)?)?;
     module.add_function(wrap_pyfunction!(at_exit::end_process_in, module)?)?;
+    module.add_function(wrap_pyfunction!(log_writer::write_stderr, module)?)?;
+    module.add_function(wrap_pyfunction!(log_writer::flush_stderr, module)?)?;
     module.add_function(wrap_pyfunction!(server_object::stats, module)?)?;
     module.add_function(wrap_pyfunction!(report_rows::probe_engines, module)?)?;
     module.add_function(wrap_pyfunction!(report_rows::allowed_cores, module)?)?;

@@ -1,12 +1,16 @@
 //! Log lines of the Rust side, on stderr: `turbo-shard WARN shard 1: …`. One line per record, written in one piece.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
+use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+
+use crate::log_writer;
 
 /// Where our own records come from; of other crates only warnings and errors are of interest.
 const OWN_TARGETS: [&str; 2] = ["turbo_shard", "_native"];
@@ -26,7 +30,9 @@ pub(crate) fn install(level: LevelFilter) {
         coloured: wants_colour(),
     });
     // Err: there is one already, ours or somebody else's.
-    let _ = log::set_logger(log);
+    if log::set_logger(log).is_ok() {
+        std::panic::set_hook(Box::new(write_panic));
+    }
     log::set_max_level(level);
 }
 
@@ -53,6 +59,17 @@ pub(crate) fn log_line(level: &str, text: &str) -> PyResult<()> {
     Ok(())
 }
 
+/// What Rust's own hook writes, but for the waiting.
+fn write_panic(panic: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let mut text = format!("thread '{}' {panic}\n", thread.name().unwrap_or("unnamed"));
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        let _ = writeln!(text, "{backtrace}");
+    }
+    log_writer::write(text.into_bytes());
+}
+
 impl Log for StderrLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.level() <= Level::Warn
@@ -65,12 +82,13 @@ impl Log for StderrLog {
         if self.enabled(record.metadata()) {
             let thread = std::thread::current();
             let line = line(record, thread.name(), self.coloured);
-            // Nobody to tell if stderr is gone.
-            let _ = std::io::stderr().write_all(line.as_bytes());
+            log_writer::write(line.into_bytes());
         }
     }
 
-    fn flush(&self) {}
+    fn flush(&self) {
+        log_writer::flush();
+    }
 }
 
 fn line(record: &Record<'_>, thread: Option<&str>, coloured: bool) -> String {

@@ -19,6 +19,7 @@ use pyo3::prelude::*;
 use turbo_shard_runtime::{Inheritance, ServerHandle};
 
 use crate::at_exit::{give_up, wind_up};
+use crate::log_writer;
 use crate::logging;
 use crate::python_thread::attached;
 
@@ -180,6 +181,7 @@ impl Line {
                     matches!(state, LineState::Starting)
                 });
                 if waited.is_ok_and(|(_, timeout)| timeout.timed_out()) {
+                    log_writer::flush();
                     // SAFETY: ends the process; nothing runs after it.
                     unsafe { libc::_exit(STATUS_INTERRUPTED) }
                 }
@@ -215,6 +217,7 @@ pub(crate) fn leave_without_main_thread() -> ! {
     if words.is_ok() {
         let _ = told.recv_timeout(WIND_UP_SECONDS);
     }
+    log_writer::flush();
     // SAFETY: ends the process; nothing runs after it.
     unsafe { libc::_exit(0) }
 }

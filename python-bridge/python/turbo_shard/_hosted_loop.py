@@ -4,7 +4,6 @@ Imported with the first coroutine: an app without any does without asyncio.
 """
 
 import asyncio
-import logging
 import os
 import select
 import selectors
@@ -17,8 +16,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from ._loop_threads import LoopThreads
-
-_log = logging.getLogger("turbo_shard.error")
+from .error_log import LOGGER as _log
 
 # Rounds of ready callbacks that one turn may run. A timer that ends a coroutine takes three (the future's result, the
 # task's step, the task's done callbacks); the shard's connections wait meanwhile.

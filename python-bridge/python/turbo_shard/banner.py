@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from . import error_stream
 from .gil_watch import is_free_threaded, is_gil_on
 
 # Beyond this many shards their cores are listed as ranges.
@@ -136,16 +137,15 @@ def in_ranges(numbers: Sequence[int]) -> str:
     return ",".join("-".join(map(str, part)) for part in parts)
 
 
-def is_coloured(out: TextIO) -> bool:
-    return out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+def is_coloured(out: TextIO | None) -> bool:
+    return (
+        out is not None
+        and out.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") != "dumb"
+    )
 
 
 def write(out: TextIO | None, text: str) -> None:
-    """Writes a line; a reader that has gone must not stop a server."""
-    if out is None:
-        return
-    try:
-        out.write(text + "\n")
-        out.flush()
-    except (OSError, ValueError):
-        pass
+    """Writes a line; a reader that has gone, or does not read, must not stop a server."""
+    error_stream.write(out, text + "\n")

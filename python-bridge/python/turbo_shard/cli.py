@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .cli_options import OPTIONS, PLACEHOLDER, Kind, Option
 from .command_line import HELP_FLAGS, Split, UsageError, help_lines, say, split
 from .commands import COMMANDS, function_of, summary_lines, usage_lines
+from .error_stream import open_standard_streams
 from .native import NativeMissing, native_module
 from .settings import AppSettings, Settings, SettingsError, app_settings_from, read, settings_from
 
@@ -49,6 +50,7 @@ An option that is not given is taken from its environment variable, if that is s
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
+    open_standard_streams()
     is_own_process = arguments is None
     arguments = sys.argv[1:] if arguments is None else arguments
     try:

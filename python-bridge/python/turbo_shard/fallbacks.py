@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 
+from . import error_stream
 from .banner import write
 from .settings import AppSettings, Settings
 from .user_code import AppError
@@ -57,6 +58,7 @@ def start_over() -> None:
     arguments = list(sys.orig_argv[1:])
     place = arguments.index("--") if "--" in arguments else len(arguments)
     arguments[place:place] = ["--mode", "process"]
+    error_stream.flush()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any, cast
 
+from . import error_stream
+
 # What the app's threads have where no time is left: a second signal, or a start that failed and owes nobody anything.
 THREADS_SECONDS_MIN = 0.5
 # What the app's `atexit` functions and the interpreter's own end may take after that. With the two seconds of a cut
@@ -141,6 +143,7 @@ def wind_up() -> None:
                 stream.flush()
         except (OSError, ValueError):
             pass
+    error_stream.flush()
 
 
 # After `serve()` the script goes on; how it ends is its own, but not what an app has left behind.

@@ -7,14 +7,12 @@ It knows no more of either.
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import banner
-
-_log = logging.getLogger("turbo_shard.error")
+from .error_log import LOGGER as _log
 
 type Hook = Callable[[], Any]
 

@@ -11,6 +11,7 @@ from typing import Any
 from . import banner, channel_layers
 from .app_instances import Instances
 from .app_loader import LoadedApp, given_app, load
+from .error_stream import open_standard_streams
 from .fallbacks import NoSecondInstance, with_processes
 from .gc_pauses import GcPauses
 from .gil_watch import refuse_gil
@@ -66,6 +67,7 @@ def serve(
     thread, which is where signals arrive. Raises SettingsError for a setting that cannot be used, TypeError for what is
     no app, and StartError where the server cannot start.
     """
+    open_standard_streams()
     settings = settings_from(
         {
             "host": host,

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, Self
 
+from . import error_stream
+
 
 class Readable(Protocol):
     """All that a file needs to be sent."""
@@ -17,14 +19,14 @@ class ErrorStream:
     """`wsgi.errors`: whatever sys.stderr is when it is written to. One per thread, so that no count is shared."""
 
     def write(self, text: str) -> int:
-        return sys.stderr.write(text) if sys.stderr is not None else len(text)
+        error_stream.write(sys.stderr, text)
+        return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        if sys.stderr is not None:
-            sys.stderr.writelines(lines)
+        error_stream.write(sys.stderr, "".join(lines))
 
     def flush(self) -> None:
-        if sys.stderr is not None:
+        if sys.stderr is not None and not error_stream.is_stderr(sys.stderr):
             sys.stderr.flush()
 
     def __getattr__(self, name: str) -> Any:

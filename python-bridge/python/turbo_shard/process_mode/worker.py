@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
+from ..error_stream import open_standard_streams
 from ..leaving import Ending, leave
 from .messages import (
     APP_FAILED,
@@ -33,6 +34,7 @@ EXIT_INTERRUPTED = 130
 
 def main(link_fd: int) -> int:
     """Serves until the supervisor, or SIGTERM, stops this worker; returns the exit status."""
+    open_standard_streams()
     order = Order.read(os.read(link_fd, PACKET_BYTES_MAX))
     # The app finds what it would find in one process.
     sys.path[:] = order.path

@@ -1,0 +1,64 @@
+"""The logger `turbo_shard.error`: what goes wrong in an app and in the server's Python half. Knows no requests.
+
+Its records go to whatever handlers the app has set up. Where those write to stderr, or where there are none, the line
+is put into the native side's queue instead: a shard must not wait for somebody to read it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+from .error_stream import is_stderr, write
+
+
+class _Dispatch:
+    """Takes the place of one logger's `callHandlers`."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self.logger = logger
+
+    def __call__(self, record: logging.LogRecord) -> None:
+        has_handlers = False
+        place: logging.Logger | None = self.logger
+        while place is not None:
+            for handler in place.handlers:
+                has_handlers = True
+                if record.levelno >= handler.level:
+                    emit(handler, record)
+            place = place.parent if place.propagate else None
+        last = logging.lastResort
+        if not has_handlers and last is not None and record.levelno >= last.level:
+            emit(last, record)
+
+
+def emit(handler: logging.Handler, record: logging.LogRecord) -> None:
+    stream: Any = getattr(handler, "stream", None)
+    # What a class of its own does with a record is its own.
+    is_plain = type(handler) in (logging.StreamHandler, type(logging.lastResort))
+    if not is_plain or not is_stderr(stream):
+        handler.handle(record)
+        return
+    # As Handler.handle() and StreamHandler.emit() do it, but for the writing.
+    kept = handler.filter(record)
+    if not kept:
+        return
+    if isinstance(kept, logging.LogRecord):
+        record = kept
+    try:
+        terminator = getattr(handler, "terminator", "\n")
+        write(stream, handler.format(record) + terminator)
+    except Exception:
+        if sys.stderr is not None:
+            handler.handleError(record)
+
+
+def logger_named(name: str) -> logging.Logger:
+    logger = logging.getLogger(name)
+    if not isinstance(logger.__dict__.get("callHandlers"), _Dispatch):
+        logger.callHandlers = _Dispatch(logger)  # type: ignore[method-assign]
+    return logger
+
+
+LOGGER = logger_named("turbo_shard.error")
