@@ -222,7 +222,13 @@ impl PythonApp {
 impl App for PythonApp {
     type Service = PythonService;
 
+    fn starts_side_by_side(&self, index: usize) -> bool {
+        // The second instance shows whether there can be several.
+        self.served.side_by_side && index > 2
+    }
+
     fn thread_starts(&self) -> Result<(), StartError> {
+        // Makes Python's thread states one after another by itself.
         python_thread::thread_starts();
         self.life.thread_starts();
         Ok(())

@@ -27,6 +27,8 @@ pub(crate) struct ServedApp {
     pub(crate) object: Owned<PyAny>,
     /// Makes the instance of a shard (of an asyncio thread in work-stealing mode) from its number.
     pub(crate) of_shard: Option<Owned<PyAny>>,
+    /// Whether `of_shard` may be called for several shards at the same time, once it has been for the first two.
+    pub(crate) side_by_side: bool,
     /// Path below which the app is mounted (ASGI's `root_path`, WSGI's `SCRIPT_NAME`).
     pub(crate) root_path: String,
     /// Whether ASGI's lifespan is used: `auto`, `on`, `off`.

@@ -173,8 +173,8 @@ impl NativeServer {
 
     /// Serves `app` until the server is stopped, and returns how many seconds of the stop's time are left. `on_ready` is called once every shard serves; what it raises stops
     /// the server and is raised from here.
-    #[pyo3(signature = (app, *, interface = "native", app_of_shard = None, lifespan = "auto", root_path = "",
-        handle_signals, on_ready = None, link = None))]
+    #[pyo3(signature = (app, *, interface = "native", app_of_shard = None, side_by_side = false,
+        lifespan = "auto", root_path = "", handle_signals, on_ready = None, link = None))]
     #[allow(clippy::too_many_arguments)]
     fn run(
         &self,
@@ -182,6 +182,7 @@ impl NativeServer {
         app: Py<PyAny>,
         interface: &str,
         app_of_shard: Option<Py<PyAny>>,
+        side_by_side: bool,
         lifespan: &str,
         root_path: &str,
         handle_signals: bool,
@@ -201,6 +202,7 @@ impl NativeServer {
             interface,
             object: Owned::new(app),
             of_shard: app_of_shard.map(Owned::new),
+            side_by_side,
             root_path: String::from(root_path),
             lifespan: String::from(lifespan),
         };

@@ -19,7 +19,13 @@ pub trait App: Send + Sync + 'static {
     /// The per-thread service.
     type Service: Service;
 
-    /// A thread that will run a service has started. Threads are started one after another, never side by side.
+    /// Whether shard `index` may start while those before it still make their services. Otherwise it starts when they serve.
+    fn starts_side_by_side(&self, _index: usize) -> bool {
+        false
+    }
+
+    /// A thread that will run a service has started. Threads are started one after another, unless the app has
+    /// [said otherwise](App::starts_side_by_side).
     fn thread_starts(&self) -> Result<(), StartError> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Keeps shards running: starts them one after another, starts anew what dies, and sees them to the end of their drain.
+//! Keeps shards running: starts them, starts anew what dies, and sees them to the end of their drain.
 
 use std::time::Instant;
 
@@ -19,21 +19,16 @@ pub(crate) struct Supervisor<A: App> {
 
 impl<A: App> Supervisor<A> {
     pub(crate) fn run(mut self, on_ready: impl FnOnce()) -> Result<(), StartError> {
-        for index in 0..self.shards.len() {
-            // One after another; see `App`.
-            self.shards.start(index)?;
-            if let Err(error) = self.until_ready(index) {
-                // A stop that was asked for: nothing is started anew, and who does not end is given up.
-                self.asked(StopRequest::Now);
-                self.until_ended();
-                return Err(error);
-            }
-            if self.stop.is_asked() {
-                // It was never announced as ready, so nobody is owed the graceful time; and the app that is starting may
-                // never come to the end of its start.
-                self.asked(StopRequest::Now);
-                break;
-            }
+        if let Err(error) = self.start_all() {
+            // A stop that was asked for: nothing is started anew, and who does not end is given up.
+            self.asked(StopRequest::Now);
+            self.until_ended();
+            return Err(error);
+        }
+        if self.stop.is_asked() {
+            // It was never announced as ready, so nobody is owed the graceful time; and the app that is starting may
+            // never come to the end of its start.
+            self.asked(StopRequest::Now);
         }
         if !self.stop.is_asked() {
             on_ready();
@@ -42,16 +37,35 @@ impl<A: App> Supervisor<A> {
         Ok(())
     }
 
-    /// Waits for a shard's first readiness. One that ends before it is a start that failed. A stop that is asked for
-    /// meanwhile is not held up by an app that does not come to the end of its start.
-    fn until_ready(&mut self, index: usize) -> Result<(), StartError> {
-        while !self.stop.is_asked() {
+    /// Starts every shard, one after another where the app does not say otherwise, and waits until all serve. Starts no
+    /// more once a stop is asked for.
+    fn start_all(&mut self) -> Result<(), StartError> {
+        let mut starting = Vec::new();
+        for index in 0..self.shards.len() {
+            if !self.shards.starts_side_by_side(index) {
+                self.until_ready(&mut starting)?;
+            }
+            if self.stop.is_asked() {
+                return Ok(());
+            }
+            self.shards.start(index)?;
+            starting.push(index);
+        }
+        self.until_ready(&mut starting)
+    }
+
+    /// Waits for the first readiness of these shards. One that ends before it is a start that failed. A stop that is asked
+    /// for meanwhile is not held up by an app that does not come to the end of its start.
+    fn until_ready(&mut self, starting: &mut Vec<usize>) -> Result<(), StartError> {
+        while !starting.is_empty() && !self.stop.is_asked() {
             crossbeam_channel::select_biased! {
                 recv(self.requests) -> request => self.asked(request.unwrap_or(StopRequest::Now)),
                 recv(self.events) -> event => match event {
-                    Ok(ShardEvent::Ready(ready)) if ready == index => return Ok(()),
-                    Ok(ShardEvent::Ended(ended, result)) if ended == index => {
-                        self.shards.ended(index);
+                    Ok(ShardEvent::Ready(ready)) if starting.contains(&ready) => {
+                        starting.retain(|&index| index != ready);
+                    }
+                    Ok(ShardEvent::Ended(ended, result)) if starting.contains(&ended) => {
+                        self.shards.ended(ended);
                         let reason = result.err().map_or_else(|| "it ended".into(), |error| error.to_string());
                         return Err(StartError::new(reason));
                     }

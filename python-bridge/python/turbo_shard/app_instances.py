@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
 
 from .app_loader import LoadedApp
 from .banner import write
@@ -13,6 +14,44 @@ from .fallbacks import NoSecondInstance
 from .fresh_import import Another
 from .gil_watch import GilOn
 from .user_code import AppError
+
+# Imports that take longer are done side by side; for others it would be no gain.
+SIDE_BY_SIDE_S = 1.0
+# From here on it is said what is being waited for.
+PROGRESS_S = 2.0
+
+
+class Turns:
+    """Imports take turns: one alone, or several side by side while nobody wants to be alone."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.side_by_side = 0
+        self.is_taken = False
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        with self.changed:
+            self.changed.wait_for(lambda: not self.is_taken and not self.side_by_side)
+            self.is_taken = True
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.is_taken = False
+                self.changed.notify_all()
+
+    @contextlib.contextmanager
+    def beside_others(self) -> Iterator[None]:
+        with self.changed:
+            self.changed.wait_for(lambda: not self.is_taken)
+            self.side_by_side += 1
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.side_by_side -= 1
+                self.changed.notify_all()
 
 
 class Instances:
@@ -28,15 +67,16 @@ class Instances:
         flag: str = "--app-per-shard",
     ) -> None:
         self.loaded = loaded
-        self.another: Callable[[], object] | None = None
+        self.another: Another | None = None
         # Why there is one although each loop might want its own.
         self.why_shared = ""
         self.failure: AppError | None = None
         # How many have been handed out: the app's own start is that of the last one.
         self.count = 0
-        self.turn = threading.Lock()
+        self.turns = Turns()
         self.seen: set[int] = set()
         self.shards = shards
+        self.mode = mode
         if shards == 1 and loaded.another is None:
             return
         if wanted == "never" or (wanted == "auto" and loaded.interface != "asgi"):
@@ -55,20 +95,38 @@ class Instances:
     def is_per_shard(self) -> bool:
         return self.another is not None
 
+    @property
+    def is_side_by_side(self) -> bool:
+        """Whether the shards after the first two may ask at the same time. To be asked after `prepare`."""
+        return (
+            self.another is not None
+            and self.mode == "shard"
+            and self.another.may_be_side_by_side
+            and self.loaded.import_s >= SIDE_BY_SIDE_S
+        )
+
     def prepare(self) -> None:
         """To be called before the shards start."""
-        if isinstance(self.another, Another) and self.shards > 1:
+        if self.another is not None and self.shards > 1:
             self.another.prepare()
 
     def of_shard(self, index: int) -> object:
         """The instance for this shard, which calls from its own thread; a new one when the shard starts anew."""
-        # One after another: what the user's modules do when they are imported was written for one thread.
-        with self.turn:
-            is_new_start = index in self.seen
-            self.seen.add(index)
-            self.count += 1
-            if index == 0 and not is_new_start:
-                return self.loaded.instance
+        is_new_start = index in self.seen
+        self.seen.add(index)
+        self.count += 1
+        if index == 0 and not is_new_start:
+            return self.loaded.instance
+        if not is_new_start:
+            self.say_progress(index)
+        if index > 1 and not is_new_start and self.is_side_by_side:
+            try:
+                with self.turns.beside_others():
+                    return self.make(index, side_by_side=True)
+            except AppError:
+                # It may fail for being beside others. Alone it is told why it fails.
+                pass
+        with self.turns.alone():
             try:
                 instance = self.make(index)
             except AppError as error:
@@ -78,11 +136,22 @@ class Instances:
                 let_go_of_the_dead()
             return instance
 
-    def make(self, index: int) -> object:
+    def say_progress(self, index: int) -> None:
+        """What takes so long, where it does."""
+        if self.loaded.import_s < PROGRESS_S:
+            return
+        beside = " beside others" if index > 1 and self.is_side_by_side and self.shards > 3 else ""
+        write(
+            sys.stderr,
+            f"turbo-shard: importing {self.loaded.name} for shard {index} of 0 to {self.shards - 1}{beside}; "
+            f"the first import took {self.loaded.import_s:.1f} s",
+        )
+
+    def make(self, index: int, *, side_by_side: bool = False) -> object:
         if self.another is None:
             return self.loaded.instance
         try:
-            instance = self.another()
+            instance = self.another.attempt(side_by_side=True) if side_by_side else self.another()
         except AppError as error:
             words = f"no instance of {self.loaded.name} for shard {index}: {error}"
             if isinstance(error, GilOn):

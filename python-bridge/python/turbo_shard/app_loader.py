@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
 from types import BuiltinFunctionType, FunctionType, ModuleType
@@ -36,6 +37,8 @@ class LoadedApp(NamedTuple):
     why_one: str = ""
     # Whether one instance can serve several event loops; known of some apps only.
     is_shareable: bool = True
+    # How long the first import took, in seconds.
+    import_s: float = 0.0
 
 
 def load(
@@ -53,10 +56,12 @@ def load(
     """
     module_name, attributes = split_reference(reference)
     directory = put_on_path(app_dir)
+    started = time.monotonic()
     with GilWatch() as watch:
         module = import_module(module_name, directory)
         found, name = look_up(module, module_name, attributes, directory)
         app = call_factory(found, name) if factory else found
+    import_s = time.monotonic() - started
     refuse_gil(watch.culprit, allow_gil=allow_gil)
     chosen = choose(app, name, wanted=interface, from_factory=factory)
     instance = for_server(app, chosen, name)
@@ -72,7 +77,7 @@ def load(
     another = Another(
         find_again, name, allow_gil=allow_gil, module=module, directory=directory, own=own
     )
-    return LoadedApp(name, chosen, instance, another)
+    return LoadedApp(name, chosen, instance, another, import_s=import_s)
 
 
 def given_app(app: object, settings: AppSettings) -> LoadedApp:

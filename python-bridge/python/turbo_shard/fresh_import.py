@@ -47,6 +47,8 @@ class Another:
         self.asked_for = tuple(own)
         # Packages that were made the shard's own because they refused, each with what it said.
         self.refused: dict[str, str] = {}
+        # Whether several threads may make theirs at the same time; known once it is prepared.
+        self.may_be_side_by_side = False
 
     @functools.cached_property
     def modules(self) -> ShardModules:
@@ -62,7 +64,7 @@ class Another:
         """Best done while no other thread imports anything. AppError for a package that cannot be the shard's own."""
         if self.modules.is_active:
             return
-        from . import own_packages
+        from . import import_locks, own_packages
         from .process_wide import follow_sets
 
         if self.module is not None:
@@ -72,6 +74,7 @@ class Another:
             self.add_holders()
         self.modules.activate()
         follow_sets(self.modules)
+        self.may_be_side_by_side = import_locks.is_safe() and import_locks.lock_by_set(self.modules)
 
     def add_holders(self) -> None:
         """What holds something of an own package has to be own as well, and so on."""
@@ -93,10 +96,12 @@ class Another:
                 if not self.make_refuser_own(error):
                     raise
 
-    def attempt(self) -> object:
+    def attempt(self, *, side_by_side: bool = False) -> object:
+        """One import. The watch for what switches the GIL on cannot be kept by several threads at the same time."""
         self.modules.join_new_set()
+        watch = GilWatch()
         try:
-            with GilWatch() as watch, being_made(self.modules):
+            with contextlib.nullcontext() if side_by_side else watch, being_made(self.modules):
                 instance = self.find()
                 self.modules.adopt(self.modules.current())
             refuse_gil(watch.culprit, allow_gil=self.allow_gil)

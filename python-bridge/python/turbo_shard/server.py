@@ -236,6 +236,7 @@ def run_bound(
             loaded.instance,
             interface="native" if loaded.interface == "turboapi" else loaded.interface,
             app_of_shard=instances.of_shard if instances.is_per_shard else None,
+            side_by_side=instances.is_side_by_side,
             lifespan=app_settings.lifespan,
             root_path=app_settings.root_path,
             handle_signals=True,

@@ -93,6 +93,8 @@ class ShardModules:
         self.owners: dict[int, ModuleSet] = {}
         # Compiled modules have one state per process: each set refers to the same one.
         self.extensions: dict[str, tuple[ModuleType, ModuleSpec | None]] = {}
+        # The names of all that a set has had of its own, but for compiled modules.
+        self.known: set[str] = set()
         self.sets_alive: weakref.WeakSet[ModuleSet] = weakref.WeakSet()
         # Called with a set once its first import is done.
         self.when_completed: list[Callable[[ModuleSet], None]] = []
@@ -177,6 +179,7 @@ class ShardModules:
         if is_extension(getattr(module, "__file__", None)):
             self.extensions.setdefault(name, (module, module.__spec__))
             return
+        self.known.add(name)
         owner.modules[id(module.__dict__)] = module
         self.owners[id(module.__dict__)] = owner
 

@@ -1,4 +1,4 @@
-//! Shards on threads of their own, pinned, started one after another, and started anew when one dies.
+//! Shards on threads of their own, pinned, and started anew when one dies.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -116,7 +116,13 @@ impl<A: App> PerCore<A> {
         self.shards.len()
     }
 
-    /// Starts shard `index`; the next one may be started after its [`ShardEvent::Ready`].
+    /// Whether shard `index` may be started before the one before it is ready.
+    pub(crate) fn starts_side_by_side(&self, index: usize) -> bool {
+        self.app.starts_side_by_side(index)
+    }
+
+    /// Starts shard `index`. The next one may be started after its [`ShardEvent::Ready`], or
+    /// [side by side](PerCore::starts_side_by_side).
     pub(crate) fn start(&mut self, index: usize) -> Result<(), StartError> {
         let shard = &mut self.shards[index];
         let cannot = |error: std::io::Error| {
