@@ -14,6 +14,7 @@ from .gil_watch import is_free_threaded, is_gil_on
 SHARDS_LISTED_MAX = 8
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 PYTHON_NAMES = {"cpython": "CPython", "pypy": "PyPy"}
+OWN_VARIABLES = "each instance has its own variables; what all clients share wants --shards 1, a database or a broker"
 STOP_HINT = "Ctrl-C stops and lets exchanges in flight finish; a second Ctrl-C stops at once"
 
 
@@ -22,16 +23,19 @@ def show(
     *,
     app: str,
     version: str,
+    state: str = "",
     python: str = "",
     worker_pids: Sequence[int] = (),
     out: TextIO | None = None,
 ) -> None:
     """Says what is about to serve, and how it was chosen.
 
-    `python` is the workers' Python where it is not this process that runs the app.
+    `python` is the workers' Python where it is not this process that runs the app; `state` is said of the app's
+    variables.
     """
     rows = [
         ("app", app),
+        *([("state", state)] if state else []),
         ("python", python or python_line()),
         ("mode", MODE_IN_WORDS.get(report["mode"], report["mode"])),
         ("engine", f"{report['engine']} ({report['engine_reason']})"),

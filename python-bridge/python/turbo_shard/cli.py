@@ -9,16 +9,17 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from .cli_options import OPTIONS, PLACEHOLDER, Kind, Option
-from .command_line import HELP_FLAGS, Split, UsageError, help_lines, say, split
+from .command_line import HELP_FLAGS, UsageError, help_lines, say, split
 from .commands import COMMANDS, function_of, summary_lines, usage_lines
 from .error_stream import open_standard_streams
+from .given_options import SWITCH_FLAGS, TEXT_FLAGS, chosen_values
 from .native import NativeMissing, native_module
-from .settings import AppSettings, Settings, SettingsError, app_settings_from, read, settings_from
+from .settings import AppSettings, Settings, SettingsError, app_settings_from, settings_from
 
 if TYPE_CHECKING:
     from .leaving import Ending
@@ -66,13 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def serve_command(arguments: Sequence[str], *, is_own_process: bool = False) -> int:
     given = split(
         arguments,
-        texts=[option.flag for option in OPTIONS if option.kind is not Kind.SWITCH],
-        switches=[
-            *(option.flag for option in OPTIONS if option.kind is Kind.SWITCH),
-            *(option.positive_flag for option in OPTIONS if option.paired),
-            *HELP_FLAGS,
-            "--version",
-        ],
+        texts=TEXT_FLAGS,
+        switches=[*SWITCH_FLAGS, *HELP_FLAGS, "--version"],
     )
     if set(HELP_FLAGS).intersection(given.switches):
         texts = {"usages": usage_lines(), "summaries": summary_lines()}
@@ -177,31 +173,6 @@ def serve_reference(
     if may_start_over:
         fallbacks.start_over()
     serve_reference(reference, settings, app_settings, native, ending, may_start_over=False)
-
-
-def chosen_values(
-    given: Split, environment: Mapping[str, str]
-) -> tuple[dict[str, object], dict[str, str]]:
-    """The options that were given, checked, and how each was given: the command line beats the environment."""
-    values: dict[str, object] = {}
-    labels: dict[str, str] = {}
-    for option in OPTIONS:
-        if flags := [f for f in given.switches if f in (option.flag, option.positive_flag)]:
-            values[option.name] = not option.negative or flags[-1] == option.positive_flag
-            labels[option.name] = flags[-1]
-        elif option.flag in given.texts:
-            # Of one that may be given several times every one counts, of another the last.
-            several = option.kind is Kind.NAMES
-            every = given.every(option.flag)
-            values[option.name] = read(
-                option, ",".join(every) if several else every[-1], option.flag
-            )
-            labels[option.name] = option.flag
-        elif text := environment.get(option.variable):
-            value = read(option, text, option.variable)
-            values[option.name] = (not value) if option.negative else value
-            labels[option.name] = option.variable
-    return values, labels
 
 
 def option_rows() -> Iterator[tuple[str, str]]:

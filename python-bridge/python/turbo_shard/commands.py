@@ -28,7 +28,9 @@ COMMANDS: dict[str, Command] = {
         "compares the modes with an app of yours, on this machine",
     ),
     "doctor": Command(
-        "doctor:command", "doctor [--json]", "examines this machine and says what to improve"
+        "doctor:command",
+        "doctor [APP] [--json]",
+        "examines this machine, and how an app would start, and says what to improve",
     ),
     "simulate": Command(
         "lab.simulation.simulate:command",

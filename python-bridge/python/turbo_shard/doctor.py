@@ -6,6 +6,7 @@ native module, which is what decides when a server starts.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import resource
@@ -15,8 +16,9 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from . import banner
-from .command_line import HELP_FLAGS, UsageError, help_lines, say, split
+from .command_line import HELP_FLAGS, Split, UsageError, help_lines, say, split
 from .gil_watch import is_free_threaded, is_gil_on
+from .given_options import SWITCH_FLAGS, TEXT_FLAGS, chosen_values
 from .native import NativeMissing, native_module
 
 # Files a shard needs before it has a single connection, with room for what the app opens.
@@ -39,10 +41,13 @@ SOMAXCONN_WANTED = 1024
 EXIT_CANNOT_SERVE = 1
 
 HELP = """\
-usage: turbo-shard doctor [--json]
+usage: turbo-shard doctor [APP] [--json] [options of a start]
 
-Examines whether and how well this machine can serve, and says what would help.
-Exits with 0 if it can, with 1 if something makes it impossible.
+Examines whether and how well this machine can serve, and says what would help. With APP
+also what would happen to that app at its start: how it is called, how many instances
+there would be, which packages are each shard's own, and what would be done where it
+cannot be had twice. It is imported, and not served.
+Exits with 0 if it can be served, with 1 if something makes it impossible.
 
 options:
 {options}"""
@@ -65,20 +70,40 @@ class Finding(NamedTuple):
 
 def command(arguments: Sequence[str]) -> int:
     """Runs `turbo-shard doctor` and returns its exit status."""
-    given = split(arguments, texts=[], switches=["--json", *HELP_FLAGS])
+    given = split(arguments, texts=TEXT_FLAGS, switches=["--json", *SWITCH_FLAGS, *HELP_FLAGS])
     if set(HELP_FLAGS).intersection(given.switches):
         rows = [("--json", "print JSON for scripts"), ("-h, --help", "print this and stop")]
         return say(HELP.format(options=help_lines(rows)))
-    if given.rest:
-        raise UsageError(f"{given.rest[0]!r} is one argument too many")
-    text, can_serve = report(as_json="--json" in given.switches)
+    if len(given.rest) > 1:
+        raise UsageError(f"{given.rest[1]!r} is one argument too many")
+    text, can_serve = report(
+        as_json="--json" in given.switches, app=of_app(given) if given.rest else []
+    )
     say(text)
     return 0 if can_serve else EXIT_CANNOT_SERVE
 
 
-def report(*, as_json: bool = False) -> tuple[str, bool]:
+def of_app(given: Split) -> list[Finding]:
+    """The same options as for a start say how the app is found, and how it would be served."""
+    from .app_doctor import examine_app
+    from .settings import app_settings_from, settings_from
+
+    values, labels = chosen_values(given, os.environ)
+    settings, app_settings = settings_from(values, labels), app_settings_from(values, labels)
+    shards = settings.shards
+    if shards is None:
+        try:
+            shards = native_module().allowed_cores()["default_shards"]
+        except NativeMissing:
+            return []
+    # What the app prints is not the answer.
+    with contextlib.redirect_stdout(sys.stderr):
+        return examine_app(given.rest[0], settings, app_settings, shards=shards)
+
+
+def report(*, as_json: bool = False, app: Sequence[Finding] = ()) -> tuple[str, bool]:
     """All findings as text, and whether this machine can serve."""
-    findings = examine()
+    findings = [*examine(), *app]
     can_serve = all(finding.verdict is not Verdict.FAIL for finding in findings)
     return (json_text if as_json else person_text)(findings, can_serve), can_serve
 

@@ -34,17 +34,26 @@ def why_not_processes(settings: Settings, app_settings: AppSettings) -> str:
     return "--rebalance is for shards" if settings.rebalance else ""
 
 
+def check_processes(
+    error: NoSecondInstance, settings: Settings, app_settings: AppSettings, *, why: str = ""
+) -> None:
+    """Raises where processes are not possible either, in words that name what is."""
+    why = why or why_not_processes(settings, app_settings)
+    if not why:
+        return
+    words = f"{error}; {BOTH_WAYS} ({why})"
+    cause = error.__cause__
+    if cause is not None and not isinstance(cause, AppError):
+        # What a start that failed is told by, with its exit status.
+        raise type(cause)(words) from None
+    raise AppError(words, error.report) from (cause and cause.__cause__)
+
+
 def with_processes(
     error: NoSecondInstance, settings: Settings, app_settings: AppSettings, *, why: str = ""
 ) -> Settings:
     """Settings with which every shard has its instance after all; raises where there are none."""
-    if why := why or why_not_processes(settings, app_settings):
-        words = f"{error}; {BOTH_WAYS} ({why})"
-        cause = error.__cause__
-        if cause is not None and not isinstance(cause, AppError):
-            # What a start that failed is told by, with its exit status.
-            raise type(cause)(words) from None
-        raise AppError(words, error.report) from (cause and cause.__cause__)
+    check_processes(error, settings, app_settings, why=why)
     write(
         sys.stderr,
         f"turbo-shard: serving with --mode process, since there is {error}; --shards 1 would serve it in one process",

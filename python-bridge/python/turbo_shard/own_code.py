@@ -54,6 +54,11 @@ class OwnCode:
         """Makes installed packages like the user's own, by name, with all that is in them."""
         self.packages += tuple(name for name in packages if name not in self.packages)
 
+    def is_installed(self, package: str) -> bool:
+        """Whether it would not be the user's own but for its name."""
+        origin = getattr(sys.modules.get(package), "__file__", None)
+        return origin is not None and not self.holds_directory(os.path.dirname(origin))
+
     def holds(self, name: str, module: object) -> bool:
         """Whether what stands under this name in sys.modules is the user's."""
         if not isinstance(module, ModuleType):

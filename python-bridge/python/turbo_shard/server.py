@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from . import banner, channel_layers
+from . import banner, channel_layers, sessions
 from .app_instances import Instances
 from .app_loader import LoadedApp, given_app, load
 from .error_stream import open_standard_streams
@@ -220,9 +220,13 @@ def run_bound(
         shards=len(report["shard_cores"]),
     )
     instances.prepare()
-    if len(report["shard_cores"]) > 1:
+    is_several = len(report["shard_cores"]) > 1
+    if is_several:
         channel_layers.follow_loops()
-    banner.show(report, app=shown, version=native.__version__)
+    state = banner.OWN_VARIABLES if instances.is_per_shard and is_several else ""
+    banner.show(report, app=shown, state=state, version=native.__version__)
+    if is_several:
+        sessions.say()
 
     def on_ready() -> None:
         ending.was_ready = True

@@ -287,6 +287,7 @@ class Supervisor:
         banner.show(
             self.report,
             app=f"{loaded.message} ({loaded.interface}){several}",
+            state=banner.OWN_VARIABLES if several else "",
             version=self.native.__version__,
             python=loaded.python,
             worker_pids=pids,

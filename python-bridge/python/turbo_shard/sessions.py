@@ -1,0 +1,50 @@
+"""Libraries whose clients' sessions live in the memory of one shard, and what such an app needs on several.
+
+Knows only which modules have been imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .banner import write
+from .cli_options import OPTION_BY_NAME
+
+
+class Session(NamedTuple):
+    """`module` is imported by what serves such sessions, and not by their clients."""
+
+    module: str
+    kept: str
+
+
+SESSIONS: tuple[Session, ...] = (
+    Session(
+        "engineio.async_server",
+        "python-socketio keeps a client's session in one shard's memory; a client that polls has several connections",
+    ),
+    Session(
+        "mcp.server.streamable_http_manager",
+        "MCP keeps a client's session in one shard's memory, unless it is served stateless",
+    ),
+)
+
+
+def found() -> Iterator[tuple[str, str]]:
+    """What is kept by which of the modules that have been imported, and which options lead a client back to it."""
+    for session in SESSIONS:
+        if session.module in sys.modules:
+            yield session.kept, f"such clients need {ways()}"
+
+
+def ways() -> str:
+    by_address = "address" in OPTION_BY_NAME["steer"].choices
+    return "--shards 1" + (", or --steer address" if by_address else "")
+
+
+def say() -> None:
+    """One line for each, at the start of a server with several shards."""
+    for kept, advice in found():
+        write(sys.stderr, f"turbo-shard: note: {kept}; {advice}")
