@@ -92,7 +92,11 @@ impl NativeServer {
             steering: one_of(
                 "steer",
                 steer,
-                &[("hash", Steering::Hash), ("cpu", Steering::Cpu)],
+                &[
+                    ("hash", Steering::Hash),
+                    ("cpu", Steering::Cpu),
+                    ("address", Steering::Address),
+                ],
             )?,
             rebalance,
             host,

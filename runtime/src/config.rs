@@ -114,6 +114,8 @@ pub enum Steering {
     Hash,
     /// The shard that is pinned to the CPU on which the connection's first packet was dealt with.
     Cpu,
+    /// Always the same shard for the same address of a client.
+    Address,
 }
 
 /// How WebSocket connections are kept.
@@ -248,17 +250,28 @@ impl ServerConfig {
                 "mode steal runs on tokio only: what {engine} serves stays on its shard"
             )));
         }
-        if self.mode != Mode::Shard
-            && (self.balance, self.steering, self.rebalance)
-                != (Balance::Hash, Steering::Hash, false)
+        let by_address = self.steering == Steering::Address;
+        let is_steered = match self.mode {
+            Mode::Shard => false,
+            // The kernel chooses among processes as it does among shards.
+            Mode::Process => self.steering == Steering::Cpu,
+            Mode::Steal => self.steering != Steering::Hash,
+        };
+        if is_steered
+            || self.mode != Mode::Shard && (self.balance, self.rebalance) != (Balance::Hash, false)
         {
             return Err(StartError::new(
                 "balance, steer and rebalance are for mode shard: elsewhere no shard could take another one's connections",
             ));
         }
-        if self.steering == Steering::Cpu && self.balance == Balance::Least {
+        if self.steering != Steering::Hash && self.balance == Balance::Least {
             return Err(StartError::new(
-                "steer cpu and balance least contradict each other: choose one",
+                "steer and balance least contradict each other: choose one",
+            ));
+        }
+        if by_address && self.rebalance {
+            return Err(StartError::new(
+                "steer address and rebalance contradict each other: choose one",
             ));
         }
         self.limits
@@ -311,6 +324,22 @@ mod tests {
         let error = |config: ServerConfig| config.check().unwrap_err().to_string();
         assert!(error(stealing).contains("for mode shard"));
         assert!(error(steered).contains("contradict"));
+        let by_address = ServerConfig {
+            steering: Steering::Address,
+            ..ServerConfig::default()
+        };
+        let at = |mode| ServerConfig {
+            mode,
+            ..by_address.clone()
+        };
+        at(Mode::Shard).check().unwrap();
+        at(Mode::Process).check().unwrap();
+        assert!(error(at(Mode::Steal)).contains("for mode shard"));
+        let rebalanced = ServerConfig {
+            rebalance: true,
+            ..by_address.clone()
+        };
+        assert!(error(rebalanced).contains("contradict"));
     }
 
     #[test]

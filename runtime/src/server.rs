@@ -65,8 +65,10 @@ impl BoundServer {
         let shard_cores: Vec<Option<usize>> = (0..shards)
             .map(|index| if pinned { cores.core_of(index) } else { None })
             .collect();
-        if config.steering == Steering::Cpu {
-            steering::steer_to_shards(&listeners, &shard_cores)?;
+        match config.steering {
+            Steering::Hash => {}
+            Steering::Cpu => steering::steer_to_shards(&listeners, &shard_cores)?,
+            Steering::Address => steering::steer_by_address(&listeners)?,
         }
         BoundServer::new(config, chosen, listeners, shard_cores, None)
     }

@@ -184,8 +184,8 @@ OPTIONS: tuple[Option, ...] = (
         Kind.CHOICE,
         "hash",
         "how the kernel chooses a shard for a new connection; cpu: the shard pinned to the CPU that took "
-        "its first packet",
-        choices=("hash", "cpu"),
+        "its first packet; address: always the same one for the same address of a client",
+        choices=("hash", "cpu", "address"),
     ),
     Option(
         "rebalance",

@@ -29,7 +29,7 @@ def why_not_processes(settings: Settings, app_settings: AppSettings) -> str:
     if app_settings.app_per_shard == "always":
         return "--app-per-shard always was asked for"
     for name in ("balance", "steer"):
-        if (value := getattr(settings, name)) != "hash":
+        if (value := getattr(settings, name)) not in ("hash", "address"):
             return f"--{name} {value} is for shards"
     return "--rebalance is for shards" if settings.rebalance else ""
 

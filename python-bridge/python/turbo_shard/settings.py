@@ -125,15 +125,24 @@ def refuse_balance(settings: Settings, labels: Mapping[str, str]) -> None:
         "steer": settings.steer != "hash",
         "rebalance": settings.rebalance,
     }
+    by_address = settings.steer == "address"
     for name in (name for name, is_chosen in chosen.items() if is_chosen):
+        if name == "steer" and by_address and settings.mode == "process":
+            # The kernel chooses among processes as it does among shards.
+            continue
         if reason := NOT_BALANCED.get(settings.mode):
             raise SettingsError(f"{labels.get(name, name)} is for mode shard: {reason}")
     if chosen["balance"] and chosen["steer"]:
         raise SettingsError(
-            f"{labels.get('balance', 'balance')} least and {labels.get('steer', 'steer')} cpu contradict each other; "
-            "choose one"
+            f"{labels.get('balance', 'balance')} least and {labels.get('steer', 'steer')} {settings.steer} "
+            "contradict each other; choose one"
         )
-    if chosen["steer"] and not settings.pin:
+    if by_address and settings.rebalance:
+        raise SettingsError(
+            f"{labels.get('rebalance', 'rebalance')} sends clients to other shards, to which "
+            f"{labels.get('steer', 'steer')} address does not let them; choose one"
+        )
+    if settings.steer == "cpu" and not settings.pin:
         raise SettingsError(
             f"{labels.get('steer', 'steer')}: cpu needs shards that are pinned to cores; "
             f"leave out {labels.get('pin', 'pin=False')}"
