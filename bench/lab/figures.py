@@ -150,12 +150,12 @@ def idle_figures(results: Sequence[Idleness]) -> list[Figure]:
                 f"in {result.seconds:g} s: {result.cpu_us:.0f} µs of CPU time and {result.wake_ups} wake-ups "
                 f"of {result.threads} threads"
             )
-        rss = Figure(f"{name}_rss", f"{name}: resident memory, two shards", "MB", Goal("<", 30))
+        rss = Figure(f"{name}_rss", f"{name}: resident memory, two shards", "MB", Goal("≤", 28))
         rss.digits, rss.error = 1, error
         if result.rss is not None:
             rss.values, rss.note = [result.rss / 1e6], f"PSS {result.pss / 1e6:.1f} MB"
         label = f"{name}: process memory per idle connection"
-        each = Figure(f"{name}_connection", label, "bytes", Goal("≤", 2048), digits=0, error=error)
+        each = Figure(f"{name}_connection", label, "bytes", Goal("≤", 700), digits=0, error=error)
         if (bytes_each := result.bytes_per_connection) is not None:
             each.values = [bytes_each]
             each.note = (
