@@ -14,8 +14,9 @@ const LINES_BYTES_INITIAL: usize = 256;
 /// - `content-length` is remembered, not stored: the server writes it, once. It must be 1*DIGIT and single.
 /// - `transfer-encoding: chunked` is dropped: the server chooses the framing. Any other coding is a misuse.
 /// - `connection: close` closes the connection after the answer. Every other option in it is dropped, as are the
-///   other hop-by-hop fields (`keep-alive`, `proxy-connection`, `upgrade`, `trailer`): an app that relays another
-///   server's answer need not filter them, and none of them would be true here.
+///   other hop-by-hop fields (`keep-alive`, `proxy-connection`, `te`, `upgrade`, `trailer`, and those that `connection`
+///   names: RFC 9110 section 7.6.1): an app that relays another server's answer need not filter them, and none of them
+///   would be true here.
 /// - `date` replaces the server's own; a `server` line is passed on (the server adds none).
 #[derive(Default, Clone, Debug)]
 pub struct HeaderLines {
@@ -24,6 +25,8 @@ pub struct HeaderLines {
     has_content_type: bool,
     has_date: bool,
     wants_close: bool,
+    /// Fields that a `connection` has named. Almost always none.
+    nominated: Vec<Vec<u8>>,
 }
 
 impl HeaderLines {
@@ -107,16 +110,47 @@ impl HeaderLines {
                 };
             }
             10 if is(b"connection") => {
-                self.wants_close |=
-                    list_elements(value).any(|option| option.eq_ignore_ascii_case(b"close"));
+                list_elements(value).for_each(|option| self.note_option(option));
                 return Ok(false);
             }
-            10 if is(b"keep-alive") => return Ok(false),
-            16 if is(b"proxy-connection") => return Ok(false),
-            7 if is(b"upgrade") || is(b"trailer") => return Ok(false),
+            _ if is_hop_by_hop(name) => return Ok(false),
             _ => {}
         }
-        Ok(true)
+        Ok(self.nominated.is_empty() || !self.is_nominated(name))
+    }
+
+    /// An option of `connection`: a wish, or the name of a field that is meant for the next hop alone.
+    fn note_option(&mut self, option: &[u8]) {
+        if option.eq_ignore_ascii_case(b"close") {
+            self.wants_close = true;
+        } else if is_token(option)
+            && !is_hop_by_hop(option)
+            && !is_end_to_end(option)
+            && !self.is_nominated(option)
+        {
+            self.remove(option);
+            self.nominated.push(option.to_vec());
+        }
+    }
+
+    fn is_nominated(&self, name: &[u8]) -> bool {
+        self.nominated
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
+    }
+
+    /// Removes the stored lines with this name.
+    fn remove(&mut self, name: &[u8]) {
+        let mut kept = Vec::with_capacity(self.bytes.len());
+        for line in self.bytes.split_inclusive(|&byte| byte == b'\n') {
+            let is_named = line.len() > name.len()
+                && line[name.len()] == b':'
+                && line[..name.len()].eq_ignore_ascii_case(name);
+            if !is_named {
+                kept.extend_from_slice(line);
+            }
+        }
+        self.bytes = kept;
     }
 
     /// The lines as they go out, without those that the server writes itself.
@@ -161,6 +195,28 @@ impl HeaderLines {
     pub(crate) fn wants_close(&self) -> bool {
         self.wants_close
     }
+}
+
+/// Whether a field speaks to the next hop alone, so that it is the server's and no app's (RFC 9110 section 7.6.1; `trailer`
+/// announces what only this hop's framing carries).
+pub fn is_hop_by_hop(name: &[u8]) -> bool {
+    let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+    match name.len() {
+        2 => is(b"te"),
+        7 => is(b"upgrade") || is(b"trailer"),
+        10 => is(b"connection") || is(b"keep-alive"),
+        16 => is(b"proxy-connection"),
+        17 => is(b"transfer-encoding"),
+        _ => false,
+    }
+}
+
+/// Fields that no `connection` may take away: what an answer is worth nothing without.
+fn is_end_to_end(name: &[u8]) -> bool {
+    let starts = |prefix: &[u8]| {
+        name.len() >= prefix.len() && name[..prefix.len()].eq_ignore_ascii_case(prefix)
+    };
+    starts(b"content-") || starts(b"set-cookie") || name.eq_ignore_ascii_case(b"date")
 }
 
 #[cfg(test)]
@@ -267,6 +323,26 @@ mod tests {
         let lines = lines_of(&[(b"connection", b"x, Close")]).unwrap();
         assert!(lines.wants_close());
         assert!(!lines.is_empty());
+    }
+
+    #[test]
+    fn what_speaks_to_the_next_hop_is_dropped() {
+        let lines = lines_of(&[
+            (b"X-Hop", b"1"),
+            (b"X-Hop-Not", b"2"),
+            (b"TE", b"trailers"),
+            (b"Trailer", b"x-sum"),
+            (b"Content-Type", b"a/b"),
+            (
+                b"Connection",
+                b"keep-alive, x-hop, Content-Type, TE, date, X-Later",
+            ),
+            (b"x-later", b"3"),
+            (b"Proxy-Connection", b"close"),
+        ])
+        .unwrap();
+        assert_eq!(lines.as_bytes(), b"X-Hop-Not: 2\r\nContent-Type: a/b\r\n");
+        assert!(lines.has_content_type() && !lines.wants_close());
     }
 
     #[test]

@@ -55,7 +55,7 @@ mod workspace;
 pub use body_framing::BodyFraming;
 pub use connection::{Connection, Upgraded};
 pub use event::{BodyMode, Closing, Event, Expiry};
-pub use header_list::HeaderLines;
+pub use header_list::{HeaderLines, is_hop_by_hop};
 pub use limits::*;
 pub use misuse::{AnswerStage, AnswerStep, Misuse};
 pub use request_head::{Headers, Method, RequestHead, Version};
