@@ -5,7 +5,7 @@ use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::PyType;
 
 create_exception!(
     turbo_shard._native,
@@ -21,7 +21,8 @@ create_exception!(
     "The app's own startup failed; the message is the app's."
 );
 
-/// Logs `error` with its traceback on the logger `turbo_shard.error`; `what` says what was going on.
+/// Logs `error` with its traceback on the logger `turbo_shard.error`, or among the server's own lines where the app's
+/// configuration of logging would lose it; `what` says what was going on.
 ///
 /// Never fails: if logging itself raises, the error is written as an unraisable one.
 pub(crate) fn log_exception(py: Python<'_>, error: &PyErr, what: &str) {
@@ -41,16 +42,8 @@ pub(crate) fn is_cancelled(py: Python<'_>, error: &PyErr) -> bool {
 
 fn try_log_exception(py: Python<'_>, error: &PyErr, what: &str) -> PyResult<()> {
     // `logging` is imported with the first error: an app that has none does without.
-    static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let logger = LOGGER.get_or_try_init(py, || {
-        let error_log = py.import("turbo_shard.error_log")?;
-        Ok::<_, PyErr>(error_log.getattr("LOGGER")?.unbind())
-    })?;
-    let exc_info = (error.get_type(py), error.value(py), error.traceback(py));
-    let options = PyDict::new(py);
-    options.set_item("exc_info", exc_info)?;
-    logger
-        .bind(py)
-        .call_method("error", ("%s", what), Some(&options))?;
-    Ok(())
+    static TELL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    TELL.import(py, "turbo_shard.app_errors", "tell")?
+        .call1((what, error.value(py)))
+        .map(drop)
 }

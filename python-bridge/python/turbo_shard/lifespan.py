@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import banner
+from .app_errors import tell
 from .error_log import LOGGER as _log
 
 type Hook = Callable[[], Any]
@@ -79,7 +80,7 @@ class AsgiLifespan:
             _note_once(error)
             return
         if error is not None:
-            _log.error("the app's lifespan startup raised", exc_info=error)
+            tell("the app's lifespan startup raised", error)
             raise LifespanFailed(f"the app's lifespan startup failed: {_in_one_line(error)}")
         raise LifespanFailed("--lifespan on, but the app returned before its startup was complete")
 
@@ -98,7 +99,7 @@ class AsgiLifespan:
                 return
         error = _error_of(self._task)
         if error is not None and not self._stopped.done():
-            _log.error("the app's lifespan shutdown raised", exc_info=error)
+            tell("the app's lifespan shutdown raised", error)
 
     async def _run(self) -> None:
         scope = {
@@ -144,7 +145,7 @@ class HookLifespan:
             try:
                 await _called(hook)
             except (Exception, SystemExit) as error:
-                _log.error("startup handler %s raised", _name(hook), exc_info=error)
+                tell(f"startup handler {_name(hook)} raised", error)
                 raise LifespanFailed(
                     f"startup handler {_name(hook)} failed: {_in_one_line(error)}"
                 ) from None
@@ -155,7 +156,7 @@ class HookLifespan:
             try:
                 await _called(hook)
             except (Exception, SystemExit) as error:
-                _log.error("shutdown handler %s raised", _name(hook), exc_info=error)
+                tell(f"shutdown handler {_name(hook)} raised", error)
 
 
 _noted: set[str] = set()
