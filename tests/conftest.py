@@ -105,10 +105,18 @@ def asgi(arm: Arm) -> Iterator[ServerProcess]:
         yield server
 
 
+@pytest.fixture(scope="module", params=["auto", "always"])
+def wsgi_server(arm: Arm, gates: Path, request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
+    """tests/apps/wsgi_app.py on one shard, called by the pool (so soon after the start) and on the shard itself."""
+    options = ("--interface", "wsgi", *arm.options, "--shards", "1", "--wsgi-inline", request.param)
+    with ServerProcess("wsgi_app:app", *options, variables={"GATE_DIR": str(gates)}) as server:
+        yield server
+
+
 @pytest.fixture(scope="module")
-def wsgi_server(arm: Arm, gates: Path) -> Iterator[ServerProcess]:
-    """tests/apps/wsgi_app.py on one shard."""
-    options = ("--interface", "wsgi", *arm.options, "--shards", "1")
+def wsgi_pool(arm: Arm, gates: Path) -> Iterator[ServerProcess]:
+    """The same, called by the pool whatever comes: for paths that wait."""
+    options = ("--interface", "wsgi", *arm.options, "--shards", "1", "--wsgi-inline", "never")
     with ServerProcess("wsgi_app:app", *options, variables={"GATE_DIR": str(gates)}) as server:
         yield server
 

@@ -34,11 +34,11 @@ def test_no_thread_is_taken_before_the_body_is_there(arm: Arm, start_server) -> 
         assert slow.answer().body == b"abcd"
 
 
-def test_requests_run_side_by_side(wsgi_server: ServerProcess, gates: Path) -> None:
-    name = f"wsgi-aside-{wsgi_server.pid}"
-    with RawClient(wsgi_server) as blocked:
+def test_requests_run_side_by_side(wsgi_pool: ServerProcess, gates: Path) -> None:
+    name = f"wsgi-aside-{wsgi_pool.pid}"
+    with RawClient(wsgi_pool) as blocked:
         blocked.get(f"/blocking?{name}")
-        wait_until(lambda: f"blocking/{name}" in counts(wsgi_server), "the app to be called")
+        wait_until(lambda: f"blocking/{name}" in counts(wsgi_pool), "the app to be called")
         (gates / name).touch()
         assert blocked.answer().body == b"opened"
 
@@ -114,13 +114,13 @@ def test_slow_reader_of_a_whole_body_holds_no_thread(arm: Arm, start_server) -> 
         assert slow.take(len(body)) == body
 
 
-def test_clients_that_leave_early_harm_nobody(wsgi_server: ServerProcess, gates: Path) -> None:
-    name = f"wsgi-leavers-{wsgi_server.pid}"
+def test_clients_that_leave_early_harm_nobody(wsgi_pool: ServerProcess, gates: Path) -> None:
+    name = f"wsgi-leavers-{wsgi_pool.pid}"
     for _ in range(4):
-        with RawClient(wsgi_server) as leaver:
+        with RawClient(wsgi_pool) as leaver:
             leaver.get(f"/gated?{name}").head()
     (gates / name).touch()
-    wait_until(lambda: counts(wsgi_server).get("gated/closed", 0) >= 4, "close() to be called")
+    wait_until(lambda: counts(wsgi_pool).get("gated/closed", 0) >= 4, "close() to be called")
 
 
 def test_stop_waits_for_the_app(arm: Arm, gates: Path, start_server) -> None:
@@ -139,6 +139,7 @@ def test_stop_waits_for_the_app(arm: Arm, gates: Path, start_server) -> None:
 
 def test_instance_of_a_shard_is_called_by_its_pool_alone(start_server) -> None:
     options = ("--factory", "--app-per-shard", "always", "--shards", "2", "--mode", "shard")
+    options = (*options, "--wsgi-inline", "never")
     server = start_server("wsgi_app:make_app", *WSGI, *options)
     pools: dict[int, set[str]] = {}
 

@@ -7,10 +7,13 @@ mod dispatch;
 mod errors;
 mod hosted_loop;
 mod json;
+mod large_blocks;
+mod large_objects;
 mod life;
 mod load_generator;
 mod log_writer;
 mod logging;
+mod pool_threads;
 mod python_app;
 mod python_thread;
 mod reply_reader;
@@ -24,6 +27,9 @@ mod task_context;
 mod worker_link;
 
 use pyo3::prelude::*;
+
+#[global_allocator]
+static ALLOCATOR: large_blocks::LargeBlocks = large_blocks::LargeBlocks;
 
 /// The native half of `turbo_shard`.
 #[pymodule(gil_used = false)]

@@ -11,15 +11,17 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use turbo_shard_runtime::protocol::websocket::is_upgrade;
 use turbo_shard_runtime::{
-    App, BlockingPool, Exchange, HostedLoop, Mode, Outcome, Place, Service, StartError, ThreadHooks,
+    App, BlockingPool, Exchange, HostedLoop, Mode, Outcome, Place, Service, StartError,
 };
 
 use crate::coroutines::Coroutines;
 use crate::dispatch::{
-    AsgiService, NativeService, WsgiService, let_pool_run, native_service, wsgi_thread_stops,
+    AsgiService, InlineRule, NativeService, WsgiOptions, WsgiService, let_pool_run, native_service,
 };
 use crate::hosted_loop::{AsyncioThreads, CoroutineHost, ShardLoop};
+use crate::large_objects::{give_back, gives_back_after};
 use crate::life::{Counted, Life, Shared};
+use crate::pool_threads::PoolThreads;
 use crate::python_thread::{self, Owned, attached, thread_parks};
 use crate::served_app::{Interface, ServedApp, Started};
 use crate::worker_link::{self, Line};
@@ -29,12 +31,18 @@ use crate::worker_link::{self, Line};
 pub(crate) struct BridgeSettings {
     pub(crate) blocking_threads: NonZeroUsize,
     pub(crate) blocking_queue_max: usize,
+    /// In the place of `blocking_threads` for WSGI apps.
+    pub(crate) wsgi_threads: Option<NonZeroUsize>,
+    pub(crate) wsgi_inline: InlineRule,
 }
 
 /// The app that a server runs.
 pub(crate) struct PythonApp {
     served: Arc<ServedApp>,
     settings: BridgeSettings,
+    mode: Mode,
+    /// Shards, or the workers of work-stealing mode.
+    threads: usize,
     life: Arc<Life>,
     /// Process mode: the line to the supervisor.
     line: Option<Arc<Line>>,
@@ -51,6 +59,8 @@ impl PythonApp {
         let app = PythonApp {
             served: Arc::new(served),
             settings,
+            mode,
+            threads,
             life: Arc::default(),
             line,
         };
@@ -69,16 +79,38 @@ impl PythonApp {
     }
 
     fn pool(&self, name: &str) -> Arc<BlockingPool> {
-        let BridgeSettings {
-            blocking_threads,
-            blocking_queue_max,
-        } = self.settings;
         Arc::new(BlockingPool::new(
             name,
-            blocking_threads,
-            blocking_queue_max,
+            self.pool_threads(),
+            self.settings.blocking_queue_max,
             Arc::new(PoolThreads),
         ))
+    }
+
+    fn pool_threads(&self) -> NonZeroUsize {
+        let BridgeSettings {
+            blocking_threads,
+            wsgi_threads,
+            ..
+        } = self.settings;
+        match self.served.interface {
+            Interface::Wsgi => wsgi_threads.unwrap_or(blocking_threads),
+            Interface::Native | Interface::Asgi => blocking_threads,
+        }
+    }
+
+    fn wsgi(&self, object: &Bound<'_, PyAny>, pool: &Arc<BlockingPool>) -> PyResult<WsgiService> {
+        let inline = self.settings.wsgi_inline;
+        let is_shared = self.threads > 1 && self.served.of_shard.is_none();
+        let options = WsgiOptions {
+            root_path: &self.served.root_path,
+            inline,
+            // The shard's thread calls it beside the pool's.
+            multithread: inline != InlineRule::Never || self.pool_threads().get() > 1 || is_shared,
+            // A worker that is told to stop serves beside its successor, so that one is not alone either.
+            multiprocess: self.mode == Mode::Process,
+        };
+        WsgiService::new(object, options, Arc::clone(pool))
     }
 
     fn make(&self, py: Python<'_>, place: Place) -> PyResult<PythonService> {
@@ -134,11 +166,7 @@ impl PythonApp {
                     Arc::clone(&pool),
                 )?)
             }
-            Interface::Wsgi => AppService::Wsgi(WsgiService::new(
-                &object,
-                &served.root_path,
-                Arc::clone(&pool),
-            )?),
+            Interface::Wsgi => AppService::Wsgi(self.wsgi(&object, &pool)?),
         };
         // A shared app's hooks run on the first shard, and its shutdown waits for the others.
         let is_last_out = shard == 0 && served.of_shard.is_none();
@@ -204,11 +232,7 @@ impl PythonApp {
                 )?)
             }
             // One pool calls the app, so that there is one instance.
-            Interface::Wsgi => AppService::Wsgi(WsgiService::new(
-                served.object.bind(py),
-                &served.root_path,
-                Arc::clone(&pool),
-            )?),
+            Interface::Wsgi => AppService::Wsgi(self.wsgi(served.object.bind(py), &pool)?),
         };
         Ok(Parts {
             app,
@@ -253,6 +277,10 @@ impl App for PythonApp {
 
     fn thread_parks(&self) {
         thread_parks();
+        if gives_back_after().is_some() {
+            // Nobody wakes a shard for that, so that it looks each time until it has looked often enough.
+            give_back();
+        }
         let_pool_run();
     }
 
@@ -394,23 +422,5 @@ impl Drop for PythonService {
     /// A shard that died comes here without `stop`.
     fn drop(&mut self) {
         self.end();
-    }
-}
-
-/// Python's part in the life of a blocking pool's thread.
-struct PoolThreads;
-
-impl ThreadHooks for PoolThreads {
-    fn starts(&self) {
-        python_thread::blocking_thread_starts();
-    }
-
-    fn parks(&self) {
-        thread_parks();
-    }
-
-    fn stops(&self) {
-        wsgi_thread_stops();
-        python_thread::thread_stops();
     }
 }

@@ -14,6 +14,7 @@ use turbo_shard_runtime::{ConnectionInfo, Params};
 
 use crate::byte_pieces::{Pieces, latin1};
 use crate::dispatch::{cookie_pairs, decode_path_text, decode_query_text, query_pairs};
+use crate::large_objects::note_object;
 
 /// What a handler knows of its request.
 ///
@@ -68,6 +69,7 @@ impl Request {
             text.push(name.as_bytes());
             text.push(value);
         }
+        note_object(body.len());
         let request = Request {
             text,
             header_count,

@@ -16,6 +16,7 @@ use turbo_shard_runtime::{
 };
 
 use crate::at_exit::{AtExit, note_end};
+use crate::dispatch::InlineRule;
 use crate::errors::{LifespanError, StartError};
 use crate::logging;
 use crate::python_app::{BridgeSettings, PythonApp};
@@ -41,7 +42,7 @@ impl NativeServer {
     #[new]
     #[pyo3(signature = (*, mode, engine, shards, pin, balance = "hash", steer = "hash", rebalance = false, host, port, backlog, connections_max, graceful_timeout, body_max,
         keep_alive_timeout, head_timeout, body_timeout, write_timeout, blocking_threads, blocking_queue_max, ws_ping_interval = 20.0,
-        ws_ping_timeout = 20.0, ws_message_max = 16 * 1024 * 1024, ws_deflate = true, log_level = "info",
+        ws_ping_timeout = 20.0, ws_message_max = 16 * 1024 * 1024, ws_deflate = true, wsgi_threads = None, wsgi_inline = "auto", log_level = "info",
         inherits = None))]
     #[allow(clippy::too_many_arguments)]
     fn new(
@@ -69,6 +70,8 @@ impl NativeServer {
         ws_ping_timeout: f64,
         ws_message_max: usize,
         ws_deflate: bool,
+        wsgi_threads: Option<usize>,
+        wsgi_inline: &str,
         log_level: &str,
         inherits: Option<Inherits>,
     ) -> PyResult<NativeServer> {
@@ -125,6 +128,18 @@ impl NativeServer {
         let bridge = BridgeSettings {
             blocking_threads: at_least_one("blocking_threads", blocking_threads)?,
             blocking_queue_max,
+            wsgi_threads: wsgi_threads
+                .map(|threads| at_least_one("wsgi_threads", threads))
+                .transpose()?,
+            wsgi_inline: one_of(
+                "wsgi_inline",
+                wsgi_inline,
+                &[
+                    ("auto", InlineRule::Auto),
+                    ("always", InlineRule::Always),
+                    ("never", InlineRule::Never),
+                ],
+            )?,
         };
         logging::install(
             log_level

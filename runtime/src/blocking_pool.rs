@@ -1,15 +1,18 @@
 //! A small pool of threads for calls that block, behind a bounded queue. Knows neither HTTP nor Python: threads are
 //! prepared and ended by hooks.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use std::time::Duration;
 
 use crate::config::THREAD_STACK_BYTES;
 use crate::net::children::end_if_child;
+
+/// A thread without a job for so long ends: what it keeps (a heap, connections of the app's) is worth more than its start.
+const IDLE_MAX: Duration = Duration::from_secs(10);
 
 /// What is to be run.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -20,6 +23,12 @@ pub trait ThreadHooks: Send + Sync + 'static {
     fn starts(&self);
     /// A job is done and the thread may wait for the next one.
     fn parks(&self) {}
+    /// How long the thread may be idle before it has something to tidy up. Asked before each wait.
+    fn tidies_after(&self) -> Option<Duration> {
+        None
+    }
+    /// The thread has been idle for that long.
+    fn tidies(&self) {}
     /// The thread is about to end.
     fn stops(&self);
 }
@@ -28,21 +37,28 @@ pub trait ThreadHooks: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueFull;
 
-/// Threads start when they are needed first, one after another, up to the number allowed.
+/// Threads start when they are needed first, one after another, up to the number allowed. A job goes to the thread that
+/// became idle last: its memory is warm, and the others may end.
 pub struct BlockingPool {
     name: String,
     threads_max: usize,
-    sender: Option<Sender<Job>>,
-    receiver: Receiver<Job>,
+    queue_max: usize,
     hooks: Arc<dyn ThreadHooks>,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
 struct State {
-    threads: Vec<JoinHandle<()>>,
+    /// By number.
+    threads: BTreeMap<usize, JoinHandle<()>>,
+    /// Threads that have nothing more to do here, to be joined.
+    ended: Vec<JoinHandle<()>>,
+    queue: VecDeque<Job>,
+    /// The bells of threads that wait, the last one on top.
+    idle: Vec<Arc<Condvar>>,
     /// Jobs that are queued or running.
     jobs: usize,
+    closed: bool,
 }
 
 impl BlockingPool {
@@ -53,15 +69,10 @@ impl BlockingPool {
         queue_max: usize,
         hooks: Arc<dyn ThreadHooks>,
     ) -> BlockingPool {
-        // The channel has room for all jobs there can be; `jobs` keeps the bound, so that a job that an idle thread is
-        // about to take does not count as waiting.
-        let (sender, receiver) =
-            crossbeam_channel::bounded(queue_max.saturating_add(threads.get()));
         BlockingPool {
             name: name.to_owned(),
             threads_max: threads.get(),
-            sender: Some(sender),
-            receiver,
+            queue_max,
             hooks,
             state: Arc::default(),
         }
@@ -69,54 +80,56 @@ impl BlockingPool {
 
     /// Queues a job, or hands it back as refused when the queue is full.
     pub fn try_run(&self, job: Job) -> Result<(), QueueFull> {
-        let Some(sender) = &self.sender else {
-            return Err(QueueFull);
-        };
         let mut state = lock(&self.state);
-        let queue_max = sender.capacity().unwrap_or(usize::MAX) - self.threads_max;
-        if state.jobs >= queue_max.saturating_add(self.threads_max) {
+        if state.closed || state.jobs >= self.queue_max.saturating_add(self.threads_max) {
             return Err(QueueFull);
         }
-        if state.threads.len() < self.threads_max && state.jobs >= state.threads.len() {
+        let bell = state.idle.pop();
+        if bell.is_none() && state.threads.len() < self.threads_max {
             self.start_thread(&mut state);
         }
         if state.threads.is_empty() {
             return Err(QueueFull);
         }
-        match sender.try_send(job) {
-            Ok(()) => {
-                state.jobs += 1;
-                Ok(())
-            }
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(QueueFull),
+        state.queue.push_back(job);
+        state.jobs += 1;
+        drop(state);
+        if let Some(bell) = bell {
+            bell.notify_one();
         }
+        Ok(())
     }
 
     /// Finishes what is queued and ends the threads.
     pub fn close(&mut self) {
-        self.sender = None;
-        let threads = std::mem::take(&mut lock(&self.state).threads);
+        let mut state = lock(&self.state);
+        state.closed = true;
+        state.idle.drain(..).for_each(|bell| bell.notify_one());
+        let mut threads = std::mem::take(&mut state.ended);
+        threads.extend(std::mem::take(&mut state.threads).into_values());
+        drop(state);
         for thread in threads {
             let _ = thread.join();
         }
     }
 
     fn start_thread(&self, state: &mut State) {
-        let name = format!("{}-{}", self.name, state.threads.len());
-        let (receiver, hooks, shared) = (
-            self.receiver.clone(),
-            Arc::clone(&self.hooks),
-            Arc::clone(&self.state),
-        );
+        for thread in state.ended.drain(..) {
+            let _ = thread.join();
+        }
+        let number = (0..).find(|number| !state.threads.contains_key(number));
+        let number = number.unwrap_or_default();
+        let (hooks, shared) = (Arc::clone(&self.hooks), Arc::clone(&self.state));
         // One after another: the next may start only when this one has been prepared.
         let (prepared, until_prepared) = crossbeam_channel::bounded::<()>(0);
         let thread = std::thread::Builder::new()
-            .name(name)
+            .name(format!("{}-{number}", self.name))
             .stack_size(THREAD_STACK_BYTES)
             .spawn(move || {
                 hooks.starts();
                 drop(prepared);
-                for job in receiver {
+                let bell = Arc::new(Condvar::new());
+                while let Some(job) = next_job(&shared, &*hooks, &bell) {
                     if catch_unwind(AssertUnwindSafe(job)).is_err() {
                         log::error!("a blocking call panicked");
                     }
@@ -125,16 +138,52 @@ impl BlockingPool {
                     lock(&shared).jobs -= 1;
                 }
                 hooks.stops();
+                // Whoever joins it now waits for nothing but its end.
+                let mut state = lock(&shared);
+                if let Some(own) = state.threads.remove(&number) {
+                    state.ended.push(own);
+                }
             });
         match thread {
             Ok(thread) => {
                 let _ = until_prepared.recv();
-                state.threads.push(thread);
+                state.threads.insert(number, thread);
             }
             Err(error) => {
                 log::error!("a thread of the blocking pool could not be started: {error}")
             }
         }
+    }
+}
+
+/// Waits for a job; None when the thread is to end.
+fn next_job(shared: &Mutex<State>, hooks: &dyn ThreadHooks, bell: &Arc<Condvar>) -> Option<Job> {
+    let mut state = lock(shared);
+    loop {
+        if let Some(job) = state.queue.pop_front() {
+            return Some(job);
+        }
+        if state.closed {
+            return None;
+        }
+        let tidies_after = hooks.tidies_after();
+        state.idle.push(Arc::clone(bell));
+        let waited = bell.wait_timeout(state, tidies_after.unwrap_or(IDLE_MAX));
+        let timeout;
+        (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        // It is still there unless a job has rung it.
+        let place = state.idle.iter().position(|idle| Arc::ptr_eq(idle, bell));
+        let Some(place) = place else { continue };
+        state.idle.remove(place);
+        if !timeout.timed_out() || !state.queue.is_empty() {
+            continue;
+        }
+        if tidies_after.is_none() {
+            return None;
+        }
+        drop(state);
+        hooks.tidies();
+        state = lock(shared);
     }
 }
 
@@ -208,6 +257,59 @@ mod tests {
         pool.close();
         assert_eq!(hooks.started.load(Ordering::SeqCst), 1);
         assert_eq!(hooks.stopped.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn calls_one_after_another_stay_with_the_thread_that_is_warm() {
+        let (pool, hooks) = pool(4, 100);
+        let (ran, until_ran) = crossbeam_channel::unbounded();
+        let call = || {
+            let ran = ran.clone();
+            let job = move || ran.send(std::thread::current().id()).unwrap();
+            pool.try_run(Box::new(job)).unwrap();
+            let thread = until_ran.recv().unwrap();
+            while lock(&pool.state).idle.len() < lock(&pool.state).threads.len() {
+                std::thread::yield_now();
+            }
+            thread
+        };
+        let first = call();
+        assert!((0..50).all(|_| call() == first));
+        assert_eq!(hooks.started.load(Ordering::SeqCst), 1);
+    }
+
+    struct Tidy {
+        wanted: AtomicUsize,
+        stopped: crossbeam_channel::Sender<usize>,
+    }
+
+    impl ThreadHooks for Tidy {
+        fn starts(&self) {}
+        fn tidies_after(&self) -> Option<Duration> {
+            (self.wanted.load(Ordering::SeqCst) > 0).then_some(Duration::from_millis(1))
+        }
+        fn tidies(&self) {
+            let left = self.wanted.fetch_sub(1, Ordering::SeqCst) - 1;
+            let _ = self.stopped.send(left);
+        }
+        fn stops(&self) {}
+    }
+
+    #[test]
+    fn an_idle_thread_tidies_up_and_runs_the_next_job_all_the_same() {
+        let (told, tidied) = crossbeam_channel::unbounded();
+        let hooks = Arc::new(Tidy {
+            wanted: AtomicUsize::new(3),
+            stopped: told,
+        });
+        let pool = BlockingPool::new("test", NonZeroUsize::new(1).unwrap(), 1, hooks);
+        pool.try_run(Box::new(|| {})).unwrap();
+        let order: Vec<usize> = (0..3).map(|_| tidied.recv().unwrap()).collect();
+        assert_eq!(order, [2, 1, 0]);
+        let (ran, until_ran) = crossbeam_channel::unbounded();
+        pool.try_run(Box::new(move || ran.send(()).unwrap()))
+            .unwrap();
+        until_ran.recv().unwrap();
     }
 
     #[test]

@@ -131,9 +131,34 @@ def known_length(_environ: Environ, start: Start) -> Iterable[bytes]:
     return Pieces("known-length", [b"", b"whole", b""])
 
 
-def too_long(_environ: Environ, start: Start) -> Iterable[bytes]:
-    start("200 OK", [*TEXT, ("Content-Length", "5")])
+def too_long(environ: Environ, start: Start) -> Iterable[bytes]:
+    """More than its length says, in the way that the query names."""
+    send = start("206 Partial Content", [*TEXT, ("Content-Length", "5")])
+    match environ["QUERY_STRING"]:
+        case "list":
+            return [b"whol", b"e and more"]
+        case "at-once":
+            return Pieces("too-long/at-once", [b"whole and more"])
+        case "late":
+            return Pieces("too-long/late", [b"wh", b"ol", b"e and", b" more"])
+        case "file":
+            return environ["wsgi.file_wrapper"](io.BytesIO(b"whole file" * 100_000))  # type: ignore[no-any-return]
+        case "write":
+            send(b"who")
+            send(b"le and more")
     return Pieces("too-long", [b"whole", b" and more"])
+
+
+def hop(environ: Environ, start: Start) -> Iterable[bytes]:
+    """Relays a header that was meant for itself."""
+    start("200 OK", [*TEXT, (environ["QUERY_STRING"], "a, b"), ("Content-Length", "7")])
+    return [b"relayed"]
+
+
+def nominated(_environ: Environ, start: Start) -> Iterable[bytes]:
+    own = [("X-Hop", "1"), ("Connection", "X-Hop, Content-Type"), ("X-End", "kept")]
+    start("200 OK", [*TEXT, *own])
+    return [b"relayed"]
 
 
 def too_short(_environ: Environ, start: Start) -> Iterable[bytes]:
@@ -293,8 +318,6 @@ def wrong(environ: Environ, start: Start) -> Any:
             start("200 OK", [("x-probe", "\u20ac")])
         case "split":
             start("200 OK", [("x-probe", "a\r\nx-evil: b")])
-        case "hop-by-hop":
-            start("200 OK", [("Connection", "close")])
         case "exc-info":
             start("200 OK", TEXT)(b"begun")
             start("200 OK", TEXT, "no tuple")
@@ -311,6 +334,8 @@ PATHS: dict[str, Callable[[Environ, Start], Iterable[bytes]]] = {
     "/generator": generator,
     "/known-length": known_length,
     "/too-long": too_long,
+    "/hop": hop,
+    "/nominated": nominated,
     "/too-short": too_short,
     "/gated": gated,
     "/blocking": blocking,

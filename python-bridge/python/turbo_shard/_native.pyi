@@ -88,6 +88,8 @@ class NativeServer:
         body_timeout: float,
         write_timeout: float,
         blocking_threads: int,
+        wsgi_threads: int | None = ...,
+        wsgi_inline: str = ...,
         blocking_queue_max: int,
         ws_ping_interval: float = 20.0,
         ws_ping_timeout: float = 20.0,

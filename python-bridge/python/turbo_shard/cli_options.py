@@ -274,6 +274,24 @@ OPTIONS: tuple[Option, ...] = (
         maximum=1024,
     ),
     Option(
+        "wsgi_threads",
+        Kind.WHOLE,
+        None,
+        "threads that call a WSGI app, of each shard",
+        unit="threads",
+        minimum=1,
+        maximum=1024,
+        default_text="as many as --blocking-threads",
+    ),
+    Option(
+        "wsgi_inline",
+        Kind.CHOICE,
+        "auto",
+        "whether a WSGI app is called on the shard's own thread, without a hand-over; "
+        "auto: for routes whose calls have been short and waited for nothing",
+        choices=("auto", "always", "never"),
+    ),
+    Option(
         "blocking_queue_max",
         Kind.WHOLE,
         1024,

@@ -62,6 +62,8 @@ class Settings(NamedTuple):
     write_timeout: float
     body_max: int
     blocking_threads: int
+    wsgi_threads: int | None
+    wsgi_inline: str
     blocking_queue_max: int
     ws_ping_interval: float
     ws_ping_timeout: float

@@ -13,6 +13,7 @@ use super::binder_scalars::{plain_bool, plain_float, plain_int};
 use super::endpoint::{Argument, Endpoint, Kind, Source};
 use super::faults::Faults;
 use super::request_text::{cookie_pairs, decode_query_into, query_values};
+use crate::large_objects::note_object;
 use crate::request_view::Request;
 
 /// One request, as far as it has been read.
@@ -253,6 +254,7 @@ impl<'py> Bind<'_, 'py> {
 
     fn body(&mut self, incoming: &Incoming<'_>) -> PyResult<Found<'py>> {
         let (py, body) = (self.py, incoming.body);
+        note_object(body.len());
         match self.argument.kind {
             _ if body.is_empty() && self.argument.default.is_some() => Ok(Found::Absent),
             Kind::Bytes => Ok(Found::Value(PyBytes::new(py, body).into_any())),

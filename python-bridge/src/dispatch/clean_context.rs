@@ -26,6 +26,29 @@ impl CleanContext {
         *entered = Some(enter(py)?);
         Ok(())
     }
+
+    /// Leaves the context and gives it away, for what goes on in it elsewhere.
+    pub(super) fn take(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let context = self.entered.borrow_mut().take()?;
+        leave(py, &context);
+        Some(context)
+    }
+}
+
+/// Runs `call` in a context that no thread is in.
+pub(super) fn in_context<T>(
+    py: Python<'_>,
+    context: &Py<PyAny>,
+    call: impl FnOnce() -> PyResult<T>,
+) -> PyResult<T> {
+    // SAFETY: `py` shows that this thread is attached, and `context` is a context: it comes from a `CleanContext`. One
+    // that a thread is in is refused with an exception.
+    if unsafe { ffi::PyContext_Enter(context.as_ptr()) } != 0 {
+        return Err(PyErr::fetch(py));
+    }
+    let result = call();
+    leave(py, context);
+    result
 }
 
 /// Runs `call` in a context of its own.

@@ -2,8 +2,8 @@
 //!
 //! `native` finds the route and chooses how its handler is called, `endpoint` is one route as one thread serves it,
 //! `binder` makes the handler's arguments of the request, `clean_context` the context that it is called in, `settle`
-//! makes an answer of what came of it, and `deferred` does so where that comes later. `wsgi` hands requests to the blocking
-//! pool, where `wsgi_environ` says to the app what was asked and `wsgi_response` hears what it answers.
+//! makes an answer of what came of it, and `deferred` does so where that comes later. `asgi` and `wsgi` are the services of the
+//! other interfaces.
 
 mod argument_list;
 mod asgi;
@@ -19,12 +19,8 @@ mod request_text;
 mod settle;
 mod slow_calls;
 mod wsgi;
-mod wsgi_environ;
-mod wsgi_head;
-mod wsgi_keys;
-mod wsgi_response;
 
 pub(crate) use asgi::AsgiService;
 pub(crate) use native::{NativeService, native_service};
 pub(crate) use request_text::{cookie_pairs, decode_path_text, decode_query_text, query_pairs};
-pub(crate) use wsgi::{WsgiService, let_pool_run, wsgi_thread_stops};
+pub(crate) use wsgi::{InlineRule, WsgiOptions, WsgiService, let_pool_run, wsgi_thread_stops};

@@ -1,111 +1,21 @@
-//! A request as WSGI apps are told of it: copied on the connection's thread, made a dict on the pool's. Knows no answers.
-//!
-//! No Python object is made before the thread that uses it has the request: on free-threaded Python an object that
-//! another thread drops goes back to its maker, who would have to run Python to be rid of it.
+//! A request as WSGI apps are told of it: a dict. Knows no answers.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use turbo_shard_runtime::ConnectionInfo;
-use turbo_shard_runtime::protocol::{BodyFraming, Method, RequestHead, Version};
+use turbo_shard_runtime::protocol::{Method, Version};
 
-use super::request_text::decode_path_text;
-use super::wsgi_keys::{FieldKeys, key_text};
-use crate::byte_pieces::{Pieces, latin1};
+use super::keys::{FieldKeys, key_text};
+use super::request::RequestText;
+use crate::byte_pieces::latin1;
+use crate::dispatch::request_text::decode_path_text;
+use crate::large_objects::note_object;
 use crate::python_thread::Owned;
-
-const METHOD: usize = 0;
-const TARGET: usize = 1;
-const PATH: usize = 2;
-const QUERY: usize = 3;
-/// Names and values of the fields from here on.
-const FIELDS: usize = 4;
-
-/// One request. Owns what it needs.
-pub(super) struct WsgiRequest {
-    text: Pieces,
-    method: Method,
-    version: Version,
-    connection: ConnectionInfo,
-    /// Whether the peer sent a body, be it an empty one.
-    has_body: bool,
-    body: Vec<u8>,
-}
-
-impl WsgiRequest {
-    pub(super) fn of(
-        head: RequestHead<'_>,
-        body: &[u8],
-        connection: &ConnectionInfo,
-    ) -> WsgiRequest {
-        let fields = head.headers();
-        let mut text = Pieces::with_capacity(
-            2 * head.target().len() + 48 * fields.len() + 32,
-            FIELDS + 2 * fields.len(),
-        );
-        for piece in [
-            head.method_bytes(),
-            head.target(),
-            head.path(),
-            head.query(),
-        ] {
-            text.push(piece);
-        }
-        for (name, value) in fields.filter(|(name, _)| !is_kept_back(name)) {
-            text.push(name);
-            text.push(value);
-        }
-        WsgiRequest {
-            text,
-            method: head.method(),
-            version: head.version(),
-            connection: *connection,
-            has_body: head.framing() != BodyFraming::None,
-            body: body.to_vec(),
-        }
-    }
-
-    pub(super) fn is_head(&self) -> bool {
-        self.method == Method::Head
-    }
-
-    fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.text.pairs(FIELDS, usize::MAX)
-    }
-}
-
-/// Names the request, for logs: `GET /users/7`. The query stays out, it may hold what does not belong into logs.
-impl fmt::Display for WsgiRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {}",
-            self.text.piece(METHOD).escape_ascii(),
-            self.text.piece(PATH).escape_ascii()
-        )
-    }
-}
-
-/// Fields that the app is not told of:
-///
-/// - names with an underscore, because `X_User` and `X-User` have the same key: who sends the one could pass for a proxy
-///   that sends the other (nginx and gunicorn drop them, too);
-/// - `Proxy`, which nothing legitimate sends, and which becomes the `HTTP_PROXY` that many programs obey once an app
-///   hands its environ to one (httpoxy, CVE-2016-1000110);
-/// - what described the body on the wire: `CONTENT_LENGTH` says how long it is, once the chunks are put together.
-fn is_kept_back(name: &[u8]) -> bool {
-    match name.len() {
-        5 if name.eq_ignore_ascii_case(b"proxy") => true,
-        14 if name.eq_ignore_ascii_case(b"content-length") => true,
-        17 if name.eq_ignore_ascii_case(b"transfer-encoding") => true,
-        _ => name.contains(&b'_'),
-    }
-}
 
 /// What environs are made of, besides the request. Shared by the pool's threads.
 pub(super) struct EnvironParts {
@@ -114,16 +24,26 @@ pub(super) struct EnvironParts {
     file_wrapper: Owned<PyAny>,
     /// Path below which the app is mounted, without a slash at its end; empty at the root.
     script_name: String,
+    /// Whether other threads, other processes may call the app at the same time.
+    multithread: bool,
+    multiprocess: bool,
 }
 
 impl EnvironParts {
-    pub(super) fn import(py: Python<'_>, root_path: &str) -> PyResult<EnvironParts> {
+    pub(super) fn import(
+        py: Python<'_>,
+        root_path: &str,
+        multithread: bool,
+        multiprocess: bool,
+    ) -> PyResult<EnvironParts> {
         let module = py.import("turbo_shard.wsgi")?;
         Ok(EnvironParts {
             bytes_io: Owned::new(py.import("io")?.getattr("BytesIO")?.unbind()),
             error_stream: Owned::new(module.getattr("ErrorStream")?.unbind()),
             file_wrapper: Owned::new(module.getattr("FileWrapper")?.unbind()),
             script_name: root_path.trim_end_matches('/').to_owned(),
+            multithread,
+            multiprocess,
         })
     }
 
@@ -136,39 +56,53 @@ impl EnvironParts {
     }
 }
 
-/// One pool thread's maker of environs. A pool serves one app, so nothing here depends on the app.
-#[derive(Default)]
+/// Ports of peers whose text is kept. Connections ask again and again.
+const PORTS_KEPT: usize = 64;
+
+/// One thread's maker of environs. A thread serves one app, so nothing here depends on the app.
 pub(super) struct EnvironMaker {
     /// What is the same in every environ of a listening address, with room for what is not.
     template: Option<(SocketAddr, Py<PyDict>)>,
     /// Many requests in a row come from one proxy or client.
     last_peer: Option<(IpAddr, Py<PyString>)>,
+    ports: [Option<(u16, Py<PyString>)>; PORTS_KEPT],
+}
+
+impl Default for EnvironMaker {
+    fn default() -> EnvironMaker {
+        EnvironMaker {
+            template: None,
+            last_peer: None,
+            ports: [const { None }; PORTS_KEPT],
+        }
+    }
 }
 
 impl EnvironMaker {
     pub(super) fn environ<'py>(
         &mut self,
         py: Python<'py>,
-        request: &mut WsgiRequest,
+        request: &impl RequestText,
         parts: &EnvironParts,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let ConnectionInfo { peer, local } = request.connection;
+        let ConnectionInfo { peer, local } = *request.connection();
         let environ = self.template(py, local, parts)?.copy()?;
         environ.set_item(intern!(py, "REQUEST_METHOD"), method_text(py, request)?)?;
         set_target(&environ, request, parts)?;
-        let version = match request.version {
+        let version = match request.version() {
             Version::Http11 => intern!(py, "HTTP/1.1"),
             Version::Http10 => intern!(py, "HTTP/1.0"),
         };
         environ.set_item(intern!(py, "SERVER_PROTOCOL"), version)?;
         environ.set_item(intern!(py, "REMOTE_ADDR"), self.peer_text(py, peer.ip())?)?;
-        environ.set_item(intern!(py, "REMOTE_PORT"), number_text(py, peer.port())?)?;
+        environ.set_item(intern!(py, "REMOTE_PORT"), self.port_text(py, peer.port())?)?;
         set_fields(&environ, request)?;
         set_body(&environ, request, parts)?;
         Ok(environ)
     }
 
-    /// Keys of which each request has its own value are in it as well: a copy then has room for all of them.
+    /// Keys of which each request has its own value are in it as well: a copy then has room for all of them, and for as
+    /// many fields as most requests have.
     fn template<'py>(
         &mut self,
         py: Python<'py>,
@@ -212,12 +146,20 @@ impl EnvironMaker {
         set("wsgi.errors", parts.error_stream.bind(py).call0()?)?;
         set("wsgi.file_wrapper", parts.file_wrapper.bind(py).clone())?;
         for (key, value) in [
-            ("wsgi.multithread", true),
-            ("wsgi.multiprocess", false),
+            ("wsgi.multithread", parts.multithread),
+            ("wsgi.multiprocess", parts.multiprocess),
             ("wsgi.run_once", false),
             ("wsgi.input_terminated", true),
         ] {
             set(key, value.into_pyobject(py)?.to_owned().into_any())?;
+        }
+        // A dict grows when it is full and keeps what it has grown to, and so does its copy.
+        let one_too_many = 22_usize.saturating_sub(template.len());
+        for number in 0..one_too_many {
+            template.set_item(number, py.None())?;
+        }
+        for number in 0..one_too_many {
+            template.del_item(number)?;
         }
         self.template = Some((local, template.clone().unbind()));
         Ok(template)
@@ -233,10 +175,22 @@ impl EnvironMaker {
         self.last_peer = Some((ip, text.clone().unbind()));
         Ok(text)
     }
+
+    fn port_text<'py>(&mut self, py: Python<'py>, port: u16) -> PyResult<Bound<'py, PyString>> {
+        let kept = &mut self.ports[usize::from(port) % PORTS_KEPT];
+        match kept {
+            Some((known, text)) if *known == port => Ok(text.bind(py).clone()),
+            _ => {
+                let text = latin1(py, itoa::Buffer::new().format(port).as_bytes())?;
+                *kept = Some((port, text.clone().unbind()));
+                Ok(text)
+            }
+        }
+    }
 }
 
-fn method_text<'py>(py: Python<'py>, request: &WsgiRequest) -> PyResult<Bound<'py, PyString>> {
-    let known = match request.method {
+fn method_text<'py>(py: Python<'py>, request: &impl RequestText) -> PyResult<Bound<'py, PyString>> {
+    let known = match request.method() {
         Method::Get => intern!(py, "GET"),
         Method::Head => intern!(py, "HEAD"),
         Method::Post => intern!(py, "POST"),
@@ -245,24 +199,20 @@ fn method_text<'py>(py: Python<'py>, request: &WsgiRequest) -> PyResult<Bound<'p
         Method::Delete => intern!(py, "DELETE"),
         Method::Options => intern!(py, "OPTIONS"),
         Method::Trace | Method::Connect | Method::Other => {
-            return latin1(py, request.text.piece(METHOD));
+            return latin1(py, request.method_bytes());
         }
     };
     Ok(known.clone())
 }
 
-fn number_text(py: Python<'_>, number: u16) -> PyResult<Bound<'_, PyString>> {
-    latin1(py, itoa::Buffer::new().format(number).as_bytes())
-}
-
 /// The target as it was sent, and its parts.
 fn set_target(
     environ: &Bound<'_, PyDict>,
-    request: &WsgiRequest,
+    request: &impl RequestText,
     parts: &EnvironParts,
 ) -> PyResult<()> {
     let py = environ.py();
-    let (target, raw_path) = (request.text.piece(TARGET), request.text.piece(PATH));
+    let (target, raw_path) = (request.target(), request.path());
     let path = match raw_path.contains(&b'%') {
         true => Cow::Owned(decode_path_text(raw_path)),
         false => Cow::Borrowed(raw_path),
@@ -274,15 +224,12 @@ fn set_target(
     } else {
         environ.set_item(intern!(py, "PATH_INFO"), latin1(py, path_info)?)?;
     }
-    environ.set_item(
-        intern!(py, "QUERY_STRING"),
-        latin1(py, request.text.piece(QUERY))?,
-    )?;
+    environ.set_item(intern!(py, "QUERY_STRING"), latin1(py, request.query())?)?;
     environ.set_item(intern!(py, "RAW_URI"), &raw_uri)?;
     environ.set_item(intern!(py, "REQUEST_URI"), &raw_uri)
 }
 
-fn set_fields(environ: &Bound<'_, PyDict>, request: &WsgiRequest) -> PyResult<()> {
+fn set_fields(environ: &Bound<'_, PyDict>, request: &impl RequestText) -> PyResult<()> {
     let py = environ.py();
     let keys = FieldKeys::get(py);
     let mut entries = environ.len();
@@ -304,7 +251,7 @@ fn set_fields(environ: &Bound<'_, PyDict>, request: &WsgiRequest) -> PyResult<()
 /// Fields that came more than once have one value: theirs in order with commas between (RFC 9110 section 5.3), of
 /// cookies with semicolons (RFC 9113 section 8.2.3).
 #[cold]
-fn join_repeated(environ: &Bound<'_, PyDict>, request: &WsgiRequest) -> PyResult<()> {
+fn join_repeated(environ: &Bound<'_, PyDict>, request: &impl RequestText) -> PyResult<()> {
     let mut values: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     for (name, value) in request.fields() {
         let key = match is_content_type(name) {
@@ -334,19 +281,20 @@ fn is_content_type(name: &[u8]) -> bool {
 /// The body has been read: its length is known, and `wsgi.input` ends where it does.
 fn set_body(
     environ: &Bound<'_, PyDict>,
-    request: &mut WsgiRequest,
+    request: &impl RequestText,
     parts: &EnvironParts,
 ) -> PyResult<()> {
     let py = environ.py();
-    let body = std::mem::take(&mut request.body);
-    if request.has_body {
+    let body = request.body();
+    if request.has_body() {
         let length = latin1(py, itoa::Buffer::new().format(body.len()).as_bytes())?;
         environ.set_item(intern!(py, "CONTENT_LENGTH"), length)?;
     }
+    note_object(body.len());
     let bytes_io = parts.bytes_io.bind(py);
     let input = match body.is_empty() {
         true => bytes_io.call0()?,
-        false => bytes_io.call1((PyBytes::new(py, &body),))?,
+        false => bytes_io.call1((PyBytes::new(py, body),))?,
     };
     environ.set_item(intern!(py, "wsgi.input"), input)
 }

@@ -1,27 +1,15 @@
 //! Reads what a WSGI app gives to `start_response`: a status and header lines. Knows not what becomes of them.
 
 use std::borrow::Cow;
+use std::sync::Once;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
-use turbo_shard_runtime::protocol::HeaderLines;
+use turbo_shard_runtime::protocol::{HeaderLines, is_hop_by_hop};
 
 /// Room for the header lines of most answers.
 const LINES_BYTES: usize = 256;
-
-/// HTTP's connection headers (RFC 2616 section 13.5.1, which PEP 3333 refers to): the server's alone.
-const HOP_BY_HOP: [&str; 9] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "trailers",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// What the app has said last about its head.
 pub(super) struct Head {
@@ -84,19 +72,38 @@ fn push(
 ) -> PyResult<()> {
     let name = header_bytes(name, || String::from("a WSGI header's name"))?;
     let quoted = || format!("{:?}", String::from_utf8_lossy(&name));
-    if HOP_BY_HOP
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-    {
-        return Err(PyValueError::new_err(format!(
-            "a WSGI app must not send the hop-by-hop header {}: the connection is the server's",
-            quoted()
-        )));
+    if is_hop_by_hop(&name) || is_for_proxies(&name) {
+        say_dropped(&name);
+        if is_for_proxies(&name) {
+            return Ok(());
+        }
     }
     let value = header_bytes(value, || format!("the value of header {}", quoted()))?;
     lines
         .push(&name, &value)
         .map_err(|misuse| PyValueError::new_err(format!("header {}: {misuse}", quoted())))
+}
+
+/// What RFC 2616 called hop-by-hop besides, and PEP 3333 so keeps from apps.
+fn is_for_proxies(name: &[u8]) -> bool {
+    match name.len() {
+        8 => name.eq_ignore_ascii_case(b"trailers"),
+        18 => name.eq_ignore_ascii_case(b"proxy-authenticate"),
+        19 => name.eq_ignore_ascii_case(b"proxy-authorization"),
+        _ => false,
+    }
+}
+
+/// An app that relays another server's answer sends them with each one: said once.
+#[cold]
+fn say_dropped(name: &[u8]) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        log::warn!(
+            "the app sends the hop-by-hop header {}, which is dropped, as others are: the connection is the server's",
+            name.escape_ascii()
+        );
+    });
 }
 
 /// The bytes that a str of PEP 3333 stands for: one per character.

@@ -1,0 +1,21 @@
+//! The service of WSGI apps (PEP 3333). Re-exports only.
+//!
+//! `service` decides which thread calls the app, by what `pace` has measured: `shard_call` is a call on the shard's own
+//! thread, `pool_call` one on a thread of the blocking pool. `environ` (of `request` and `keys`) says to the app what was
+//! asked, `response` hears what it answers (`head` reads it), `body` judges what it returns, and `delivery` sends that in the pool.
+
+mod body;
+mod delivery;
+mod environ;
+mod head;
+mod keys;
+mod pace;
+mod pool_call;
+mod request;
+mod response;
+mod service;
+mod shard_call;
+
+pub(crate) use pace::InlineRule;
+pub(crate) use pool_call::wsgi_thread_stops;
+pub(crate) use service::{WsgiOptions, WsgiService, let_pool_run};

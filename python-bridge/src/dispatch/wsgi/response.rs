@@ -1,0 +1,417 @@
+//! An answer of a WSGI app: what `start_response` was told, and how far it has gone out. Knows no environ.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::{PyAssertionError, PyBrokenPipeError};
+use pyo3::prelude::*;
+use turbo_shard_runtime::protocol::BodyLength;
+use turbo_shard_runtime::{Flow, ReplyHandle};
+
+use super::body::{Left, body_bytes, ended, not_called, raised, too_long};
+use super::head::Head;
+use crate::streaming::{Gate, Gone};
+
+/// Why an answer ends before its time.
+pub(super) enum Broken {
+    /// There is nobody left to send to.
+    PeerLeft,
+    /// The app raised this, or did what it must not.
+    App(PyErr),
+}
+
+impl From<PyErr> for Broken {
+    fn from(error: PyErr) -> Broken {
+        Broken::App(error)
+    }
+}
+
+/// Whether an answer wants more pieces of its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    MayGoOn,
+    /// It has no body, however long the app's is.
+    HasNoBody,
+}
+
+/// How far the answer has come.
+enum Stage {
+    /// Nothing has gone out.
+    Due { head: Option<Head>, outlet: Outlet },
+    /// The head has, and the body is on its way.
+    Body {
+        handle: ReplyHandle,
+        gate: Arc<Gate>,
+        left: Left,
+    },
+    /// Everything has gone out, but the app may not know it yet.
+    Sent { has_body: bool },
+    /// The request is over.
+    Ended,
+}
+
+/// Where the answer goes.
+enum Outlet {
+    Handle(ReplyHandle),
+    /// The call is on the connection's own thread, which cannot write before it has returned: what `write` was given.
+    Held(Vec<u8>),
+}
+
+/// PEP 3333's `start_response`, and the answer that begins with it.
+///
+/// Frozen: an app may call it from threads of its own. What changes is behind a lock, which is held while nothing waits
+/// and no Python runs.
+#[pyclass(frozen, module = "turbo_shard._native")]
+pub(crate) struct StartResponse {
+    answers_head: bool,
+    /// `write` was used, which a call on the shard has to hold back.
+    is_written: AtomicBool,
+    stage: Mutex<Stage>,
+}
+
+/// PEP 3333's `write`.
+#[pyclass(frozen, module = "turbo_shard._native")]
+pub(crate) struct Write {
+    response: Py<StartResponse>,
+}
+
+#[pymethods]
+impl StartResponse {
+    #[pyo3(signature = (status, headers, /, exc_info = None))]
+    fn __call__(
+        slf: &Bound<'_, StartResponse>,
+        status: &Bound<'_, PyAny>,
+        headers: &Bound<'_, PyAny>,
+        exc_info: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Write> {
+        let response = slf.get();
+        if let Some(exc_info) = exc_info
+            && response.is_started()
+        {
+            return Err(raised(exc_info)?);
+        }
+        let said = Head::read(status, headers)?;
+        match &mut *response.stage() {
+            Stage::Due { head, .. } if head.is_none() || exc_info.is_some() => *head = Some(said),
+            Stage::Due { .. } => {
+                return Err(PyAssertionError::new_err(
+                    "start_response was called a second time without exc_info",
+                ));
+            }
+            Stage::Body { .. } | Stage::Sent { .. } => {
+                return Err(PyAssertionError::new_err(
+                    "start_response was called after the headers had been sent",
+                ));
+            }
+            Stage::Ended => return Err(ended()),
+        }
+        Ok(Write {
+            response: slf.clone().unbind(),
+        })
+    }
+}
+
+#[pymethods]
+impl Write {
+    fn __call__(&self, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        let data = body_bytes(data)?;
+        self.response
+            .get()
+            .is_written
+            .store(true, Ordering::Relaxed);
+        if data.as_bytes().is_empty() {
+            return Ok(());
+        }
+        match self.response.get().send(data.py(), data.as_bytes()) {
+            Ok(_) => Ok(()),
+            Err(Broken::PeerLeft) => Err(PyBrokenPipeError::new_err("the client has left")),
+            Err(Broken::App(error)) => Err(error),
+        }
+    }
+}
+
+impl StartResponse {
+    /// Sends its answer by itself, from whichever thread.
+    pub(super) fn through(handle: ReplyHandle, answers_head: bool) -> StartResponse {
+        StartResponse::new(Outlet::Handle(handle), answers_head)
+    }
+
+    /// Keeps what it is told, for the connection's thread to send.
+    pub(super) fn held(answers_head: bool) -> StartResponse {
+        StartResponse::new(Outlet::Held(Vec::new()), answers_head)
+    }
+
+    fn new(outlet: Outlet, answers_head: bool) -> StartResponse {
+        StartResponse {
+            answers_head,
+            is_written: AtomicBool::new(false),
+            stage: Mutex::new(Stage::Due { head: None, outlet }),
+        }
+    }
+
+    /// Takes the head of a held answer, which is then the caller's to send; an error if there is none.
+    pub(super) fn take_head(&self) -> Result<Head, Broken> {
+        match &mut *self.stage() {
+            Stage::Due { head, .. } => head.take().ok_or_else(|| Broken::App(not_called())),
+            _ => Err(Broken::App(ended())),
+        }
+    }
+
+    /// `write` was used.
+    pub(super) fn is_written(&self) -> bool {
+        self.is_written.load(Ordering::Relaxed)
+    }
+
+    /// The caller has sent so much of a held answer that the app has nothing left to say about its head.
+    pub(super) fn note_sent(&self, has_body: bool) {
+        *self.stage() = Stage::Sent { has_body };
+    }
+
+    /// A held answer is over.
+    pub(super) fn note_end(&self) {
+        *self.stage() = Stage::Ended;
+    }
+
+    /// Gives up a held answer: what `write` was given still goes out, and ends in the middle.
+    pub(super) fn break_off(&self, handle: ReplyHandle) {
+        if let Stage::Due {
+            head: Some(Head { status, lines }),
+            outlet: Outlet::Held(written),
+        } = std::mem::replace(&mut *self.stage(), Stage::Ended)
+            && !written.is_empty()
+        {
+            handle.start(status, lines, BodyLength::Unknown);
+            handle.chunk(written);
+        }
+        handle.fail();
+    }
+
+    /// From here on the answer goes out by itself; what `write` was given goes first.
+    pub(super) fn release(&self, py: Python<'_>, handle: ReplyHandle) -> Result<(), Broken> {
+        let mut stage = self.stage();
+        let written = match &mut *stage {
+            Stage::Due { outlet, .. } => match std::mem::replace(outlet, Outlet::Handle(handle)) {
+                Outlet::Held(written) => written,
+                Outlet::Handle(_) => Vec::new(),
+            },
+            _ => return Err(Broken::App(ended())),
+        };
+        drop(stage);
+        if written.is_empty() {
+            return Ok(());
+        }
+        self.send(py, &written).map(|_| ())
+    }
+
+    /// From here on the rest of a body goes out by itself; its head, and all but what is `left`, has gone.
+    pub(super) fn release_rest(&self, handle: ReplyHandle, left: Left) {
+        let gate = Gate::of(&handle);
+        *self.stage() = Stage::Body { handle, gate, left };
+    }
+
+    /// Sends a piece of the body, and the head before it. Waits for room, detached.
+    pub(super) fn send(&self, py: Python<'_>, data: &[u8]) -> Result<Progress, Broken> {
+        let mut stage = self.stage();
+        let (sent, next) = match std::mem::replace(&mut *stage, Stage::Ended) {
+            due @ Stage::Due { head: None, .. } => (Err(Broken::App(not_called())), due),
+            Stage::Due {
+                head,
+                outlet: Outlet::Held(mut written),
+            } => {
+                written.extend_from_slice(data);
+                let outlet = Outlet::Held(written);
+                (Ok(Sent::There), Stage::Due { head, outlet })
+            }
+            Stage::Due {
+                head: Some(head),
+                outlet: Outlet::Handle(handle),
+            } => self.begin(head, handle, data),
+            Stage::Body { handle, gate, left } => go_on(handle, gate, left, data),
+            Stage::Sent { has_body: false } => (Ok(Sent::Nobody), Stage::Sent { has_body: false }),
+            Stage::Sent { has_body: true } => {
+                (Err(Broken::App(too_long())), Stage::Sent { has_body: true })
+            }
+            Stage::Ended => (Err(Broken::App(ended())), Stage::Ended),
+        };
+        *stage = next;
+        drop(stage);
+        match sent? {
+            Sent::There => Ok(Progress::MayGoOn),
+            Sent::Nobody => Ok(Progress::HasNoBody),
+            Sent::Wait(gate) if py.detach(|| gate.wait()) == Gone::No => Ok(Progress::MayGoOn),
+            Sent::Wait(_) => Err(Broken::PeerLeft),
+        }
+    }
+
+    /// Sends the head and the first piece of the body.
+    fn begin(&self, head: Head, handle: ReplyHandle, data: &[u8]) -> (Result<Sent, Broken>, Stage) {
+        let mut left = Left::of(&head);
+        let Head { status, lines } = head;
+        if self.has_no_body(status) {
+            handle.whole(status, lines, Vec::new());
+            return (Ok(Sent::Nobody), Stage::Sent { has_body: false });
+        }
+        let (fits, is_cut) = left.cut(data);
+        if left.is_nothing() {
+            // Nothing may follow, so that this is not to be kept waiting for what comes after it.
+            handle.whole(status, lines, fits.to_vec());
+            let sent = match is_cut {
+                true => Err(Broken::App(too_long())),
+                false => Ok(Sent::There),
+            };
+            return (sent, Stage::Sent { has_body: true });
+        }
+        let gate = Gate::of(&handle);
+        handle.start(status, lines, BodyLength::Unknown);
+        let flow = handle.chunk(fits.to_vec());
+        (after(flow, &gate), Stage::Body { handle, gate, left })
+    }
+
+    /// Sends a body that is complete, and ends the answer.
+    pub(super) fn finish_with(&self, py: Python<'_>, body: Vec<u8>) -> Result<(), Broken> {
+        let mut stage = self.stage();
+        match std::mem::replace(&mut *stage, Stage::Ended) {
+            Stage::Due {
+                head: Some(head),
+                outlet: Outlet::Handle(handle),
+            } => {
+                let mut body = body;
+                let (fits, is_cut) = Left::of(&head).cut(&body);
+                let is_cut = is_cut && !self.has_no_body(head.status);
+                let length = fits.len();
+                if is_cut {
+                    body.truncate(length);
+                }
+                handle.whole(head.status, head.lines, body);
+                match is_cut {
+                    true => Err(Broken::App(too_long())),
+                    false => Ok(()),
+                }
+            }
+            // `write` was used before.
+            other => {
+                *stage = other;
+                drop(stage);
+                if !body.is_empty() {
+                    self.send(py, &body)?;
+                }
+                self.finish()
+            }
+        }
+    }
+
+    /// The app has nothing more to say.
+    pub(super) fn finish(&self) -> Result<(), Broken> {
+        let mut stage = self.stage();
+        match std::mem::replace(&mut *stage, Stage::Ended) {
+            Stage::Due {
+                head: Some(Head { status, lines }),
+                outlet: Outlet::Handle(handle),
+            } => {
+                handle.whole(status, lines, Vec::new());
+                Ok(())
+            }
+            due @ Stage::Due { .. } => {
+                *stage = due;
+                Err(Broken::App(not_called()))
+            }
+            Stage::Body { handle, .. } => {
+                handle.end();
+                Ok(())
+            }
+            Stage::Sent { .. } | Stage::Ended => Ok(()),
+        }
+    }
+
+    /// Gives up: 500 while nothing has gone out, a cut connection in the middle of the body.
+    pub(super) fn fail(&self) {
+        match std::mem::replace(&mut *self.stage(), Stage::Ended) {
+            Stage::Due {
+                outlet: Outlet::Handle(handle),
+                ..
+            }
+            | Stage::Body { handle, .. } => handle.fail(),
+            Stage::Due { .. } | Stage::Sent { .. } | Stage::Ended => {}
+        }
+    }
+
+    /// It is known that no body will go out, so that the app need not make one.
+    pub(super) fn wants_no_body(&self) -> bool {
+        match &*self.stage() {
+            Stage::Due {
+                head: Some(head), ..
+            } => self.has_no_body(head.status),
+            Stage::Sent { has_body } => !has_body,
+            _ => false,
+        }
+    }
+
+    /// Whether the connection is known to be gone.
+    pub(super) fn peer_left(&self) -> bool {
+        match &*self.stage() {
+            Stage::Due {
+                outlet: Outlet::Handle(handle),
+                ..
+            }
+            | Stage::Body { handle, .. } => handle.peer_left(),
+            Stage::Due { .. } | Stage::Sent { .. } | Stage::Ended => false,
+        }
+    }
+
+    pub(super) fn has_no_body(&self, status: u16) -> bool {
+        self.answers_head || matches!(status, 204 | 205 | 304)
+    }
+
+    fn is_started(&self) -> bool {
+        match &*self.stage() {
+            Stage::Body { .. } | Stage::Sent { .. } => true,
+            // For the app, what it has written has gone.
+            Stage::Due {
+                outlet: Outlet::Held(written),
+                ..
+            } => !written.is_empty(),
+            Stage::Due { .. } | Stage::Ended => false,
+        }
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What has become of a piece.
+enum Sent {
+    There,
+    /// Nobody gets a body.
+    Nobody,
+    /// It is there, and there is room for no other.
+    Wait(Arc<Gate>),
+}
+
+/// Sends a further piece.
+fn go_on(
+    handle: ReplyHandle,
+    gate: Arc<Gate>,
+    mut left: Left,
+    data: &[u8],
+) -> (Result<Sent, Broken>, Stage) {
+    let (fits, is_cut) = left.cut(data);
+    let flow = match fits.is_empty() {
+        true => Flow::Ready,
+        false => handle.chunk(fits.to_vec()),
+    };
+    if is_cut && flow != Flow::PeerLeft {
+        // The client has got what it was promised.
+        handle.end();
+        return (Err(Broken::App(too_long())), Stage::Sent { has_body: true });
+    }
+    (after(flow, &gate), Stage::Body { handle, gate, left })
+}
+
+fn after(flow: Flow, gate: &Arc<Gate>) -> Result<Sent, Broken> {
+    match flow {
+        Flow::Ready => Ok(Sent::There),
+        Flow::Wait => Ok(Sent::Wait(Arc::clone(gate))),
+        Flow::PeerLeft => Err(Broken::PeerLeft),
+    }
+}
