@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import suppress
 
 import pytest
 
@@ -123,6 +124,17 @@ def test_rule_is_kept_to(arm: Arm, start_server: StartServer, rule: str, is_pool
     server = start_server("wsgi_places_app:app", *WSGI, *arm.options, "--wsgi-inline", rule)
     with RawClient(server) as raw:
         assert all(is_of_pool(thread_of(raw, "/thread")) == is_pool for _ in range(MANY))
+
+
+def test_write_without_end_does_not_fill_the_memory(arm: Arm, start_server: StartServer) -> None:
+    server = start_server("wsgi_places_app:app", *WSGI, *arm.options, "--wsgi-inline", "always")
+    with RawClient(server) as raw:
+        raw.get("/endless-write")
+        wait_until(lambda: "write() was given over 64 MiB" in server.log, "the error")
+        # What it was given is on its way, and then the end.
+        with suppress(ConnectionResetError):
+            while raw.socket.recv(1024**2):
+                pass
 
 
 @pytest.mark.parametrize(

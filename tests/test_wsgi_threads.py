@@ -75,10 +75,10 @@ def test_full_queue_is_answered_503_with_when_to_return(
 
 @pytest.mark.parametrize("kind", ["iterable", "write"])
 def test_answer_waits_for_its_reader_and_ends_when_he_leaves(
-    wsgi_server: ServerProcess, kind: str
+    wsgi_pool: ServerProcess, kind: str
 ) -> None:
     target = "/endless-write" if kind == "write" else f"/endless?{kind}"
-    raw = RawClient(wsgi_server)
+    raw = RawClient(wsgi_pool)
     # A small window, so that the server meets it soon.
     raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     raw.get(target).head()
@@ -86,19 +86,19 @@ def test_answer_waits_for_its_reader_and_ends_when_he_leaves(
 
     def stands_still() -> bool:
         nonlocal yielded
-        before, yielded = yielded, counts(wsgi_server).get(f"endless/{kind}/yielded", 0)
+        before, yielded = yielded, counts(wsgi_pool).get(f"endless/{kind}/yielded", 0)
         return before == yielded > 0
 
     # Endless pieces of 64 KiB: only a sender that waits for its reader ever stands still.
     wait_until(stands_still, "the answer to wait for its reader")
     assert yielded < 1000
-    lines = len(wsgi_server.lines)
+    lines = len(wsgi_pool.lines)
     raw.socket.close()
     wait_until(
-        lambda: counts(wsgi_server).get(f"endless/{kind}/closed") == 1, "the end of the answer"
+        lambda: counts(wsgi_pool).get(f"endless/{kind}/closed") == 1, "the end of the answer"
     )
-    assert counts(wsgi_server)
-    assert "Traceback" not in "".join(wsgi_server.lines[lines:]), "a client may leave"
+    assert counts(wsgi_pool)
+    assert "Traceback" not in "".join(wsgi_pool.lines[lines:]), "a client may leave"
 
 
 def test_slow_reader_of_a_whole_body_holds_no_thread(arm: Arm, start_server) -> None:

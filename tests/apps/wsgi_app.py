@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextvars
 import io
-import itertools
 import json
 import os
 import sys
@@ -376,13 +375,8 @@ def conforming(environ: Environ, start: Start) -> Iterable[bytes]:
 
 validated = validator(conforming)  # type: ignore[arg-type]
 
-numbers = itertools.count()
-
-
 def make_app() -> Callable[[Environ, Start], Iterable[bytes]]:
-    number = next(numbers)
+    def named(_environ: Environ, start: Start) -> Iterable[bytes]:
+        return as_json(start, [id(named), threading.current_thread().name])
 
-    def numbered(_environ: Environ, start: Start) -> Iterable[bytes]:
-        return as_json(start, [number, threading.current_thread().name])
-
-    return numbered
+    return named

@@ -42,6 +42,22 @@ impl Left {
     }
 }
 
+/// What `write` may be given by a call on the shard, which sends nothing before it has returned.
+/// Worst case per shard: this much, because calls there run one after another.
+const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Keeps what `write` was given.
+pub(super) fn hold(held: &mut Vec<u8>, data: &[u8]) -> PyResult<()> {
+    if held.len() + data.len() > HELD_BYTES_MAX {
+        return Err(PyRuntimeError::new_err(
+            "write() was given over 64 MiB by a call on the shard's own thread, which can send nothing before it has \
+             returned; return an iterable, or serve the app with --wsgi-inline never",
+        ));
+    }
+    held.extend_from_slice(data);
+    Ok(())
+}
+
 /// A body that is there already.
 pub(super) enum Ready<'py> {
     One(Bound<'py, PyBytes>),

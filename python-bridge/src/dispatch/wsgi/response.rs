@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use turbo_shard_runtime::protocol::BodyLength;
 use turbo_shard_runtime::{Flow, ReplyHandle};
 
-use super::body::{Left, body_bytes, ended, not_called, raised, too_long};
+use super::body::{Left, body_bytes, ended, hold, not_called, raised, too_long};
 use super::head::Head;
 use crate::streaming::{Gate, Gone};
 
@@ -218,9 +218,11 @@ impl StartResponse {
                 head,
                 outlet: Outlet::Held(mut written),
             } => {
-                written.extend_from_slice(data);
+                let sent = hold(&mut written, data)
+                    .map(|()| Sent::There)
+                    .map_err(Broken::App);
                 let outlet = Outlet::Held(written);
-                (Ok(Sent::There), Stage::Due { head, outlet })
+                (sent, Stage::Due { head, outlet })
             }
             Stage::Due {
                 head: Some(head),
