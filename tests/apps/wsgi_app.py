@@ -375,6 +375,7 @@ def conforming(environ: Environ, start: Start) -> Iterable[bytes]:
 
 validated = validator(conforming)  # type: ignore[arg-type]
 
+
 def make_app() -> Callable[[Environ, Start], Iterable[bytes]]:
     def named(_environ: Environ, start: Start) -> Iterable[bytes]:
         return as_json(start, [id(named), threading.current_thread().name])
