@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from lab import framework_report, peers
@@ -28,7 +29,7 @@ from lab.machine import cores_for_servers
 from lab.places import RESULTS, ROOT
 from lab.scaling import scaling
 from lab.scenario_plan import OURS_S, PEERS_S
-from lab.scenarios import WORKS, Scenario, against_peers
+from lab.scenarios import WORKS, Scenario, against_peers, with_earlier
 
 from turbo_shard.lab.generator import Load
 from turbo_shard.lab.progress import duration
@@ -53,6 +54,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     add(
         "--engines", choices=ENGINES, nargs="+", default=list(DEFAULT_ENGINES), help="[uring tokio]"
     )
+    add("--earlier", help="a folder with another build of ours (pip install --target): an arm more")
     add("--no-peers", action="store_true", help="compare with nobody else")
     add("--rounds", type=int, default=7, help="[7]")
     add("--seconds", type=float, default=0.6, help="counted per run [0.6]")
@@ -80,6 +82,8 @@ def main() -> int:
 def measure(chosen: argparse.Namespace, ground: Ground, kept: Kept) -> dict[str, Any]:
     if min(chosen.rounds, chosen.connections) < 1:
         raise SystemExit("bench: rounds and connections are 1 or more")
+    if chosen.earlier and not Path(chosen.earlier, "turbo_shard").is_dir():
+        raise SystemExit(f"bench: --earlier: there is no turbo_shard in {chosen.earlier}")
     known = peers.catalogue()
     warnings, missing = put_in_place(chosen, ground, known)
     here = prepare([], "bench-frameworks", with_peers=False)
@@ -125,6 +129,7 @@ def settings_of(chosen: argparse.Namespace, ground: Ground, here: Surroundings) 
         "interpreter": ground.label,
         "engines": chosen.engines,
         "peers": not chosen.no_peers,
+        "earlier": bool(chosen.earlier),
         "rounds": chosen.rounds,
         "seconds": chosen.seconds,
         "warm_up_seconds": chosen.warm_up_seconds,
@@ -140,10 +145,10 @@ def wanted(
     known: dict[str, peers.Peer],
     missing: dict[str, str],
 ) -> list[Scenario]:
-    every = [
-        *against_peers(ground, chosen.engines, known, missing),
-        *scaling(ground, chosen.engines[0]),
-    ]
+    works = against_peers(ground, chosen.engines, known, missing)
+    if chosen.earlier:
+        works = [with_earlier(one, chosen.earlier) for one in works]
+    every = [*works, *scaling(ground, chosen.engines[0])]
     scenarios = [scenario for scenario in every if scenario.key in chosen.only]
     return [one.without_peers() for one in scenarios] if chosen.no_peers else scenarios
 

@@ -129,7 +129,7 @@ def figures_of(scenario: Scenario, results: Sequence[ArmRuns]) -> list[Figure]:
     if scenario.rivals:
         rivals = [by_key[key] for key in scenario.rivals]
         for result in results:
-            if not result.arm.is_peer:
+            if not (result.arm.is_peer or result.arm.key.endswith("_earlier")):
                 key = f"{result.arm.key}_over_best"
                 figures.append(over_the_best(key, scenario.title, result, rivals, scenario.goal))
     for one in scenario.comparisons:

@@ -153,6 +153,22 @@ def scenario(
     )
 
 
+def with_earlier(scenario: Scenario, folder: str) -> Scenario:
+    """With an arm more: our first one as an earlier build serves it, which is installed in `folder`."""
+    ours = scenario.arms[0]
+    earlier = replace(
+        ours,
+        key=f"{scenario.key}_earlier",
+        label=f"{ours.label}, earlier build",
+        command=("env", f"PYTHONPATH={folder}", *ours.command),
+    )
+    return replace(
+        scenario,
+        arms=(ours, earlier, *scenario.arms[1:]),
+        comparisons=(*scenario.comparisons, Comparison(ours.key, earlier.key)),
+    )
+
+
 def our_arm(work: Work, ground: Ground, engine: str) -> Arm:
     program = ground.program(framework=work.framework)
     options = ("--interface", work.interface, *ground.options)

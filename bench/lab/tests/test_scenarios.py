@@ -13,13 +13,14 @@ from lab.arms import ENGINES, USER, Arm
 from lab.commands import PEER_APPS
 from lab.cost_steps import EXTRAS, STEPS, Step, cost_arms, cost_of
 from lab.figures import ratio
+from lab.framework_results import figures_of
 from lab.grounds import Ground
 from lab.machine import cores_for_servers
 from lab.peers import catalogue
 from lab.places import PEERS, ROOT
 from lab.rounds import ArmRuns, Run, run_once
 from lab.scaling import REPORT, capacity, scaling, work
-from lab.scenarios import FLASK_USER, Scenario, against_peers
+from lab.scenarios import FLASK_USER, Scenario, against_peers, with_earlier
 from turbo_shard.lab.generator import Load, Question, WrongAnswer
 
 KNOWN = catalogue()
@@ -110,6 +111,15 @@ def test_a_peer_that_cannot_be_had_is_listed_and_not_started() -> None:
     result = ArmRuns(weft, cores=[0])
     assert run_once(result, 0, Load(1, 1, 0, cores=(0,))) == "could not be installed: no wheel"
     assert result.excused and not result.runs
+
+
+def test_an_earlier_build_is_an_arm_more() -> None:
+    raw = with_earlier(against_peers(OURS, ["tokio"], KNOWN)[0], "target/earlier")
+    ours, earlier = raw.arms[:2]
+    assert earlier.command == ("env", "PYTHONPATH=target/earlier", *ours.command)
+    assert (raw.comparisons[-1].over, raw.comparisons[-1].under) == (ours.key, earlier.key)
+    figures = figures_of(raw, [ArmRuns(arm, runs=[run()]) for arm in raw.arms])
+    assert [one.key for one in figures if one.key.endswith("_best")] == ["raw_tokio_over_best"]
 
 
 class ServerThatAnswersWrong:
