@@ -41,6 +41,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<server_object::NativeServer>()?;
     module.add_class::<worker_link::WorkerLink>()?;
     module.add_class::<request_view::Request>()?;
+    module.add_class::<hosted_loop::CallQueue>()?;
     module.add_function(wrap_pyfunction!(json::json_encode, module)?)?;
     module.add_function(wrap_pyfunction!(logging::log_line, module)?)?;
     module.add_function(wrap_pyfunction!(at_exit::threads_left, module)?)?;

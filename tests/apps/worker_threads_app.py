@@ -7,11 +7,14 @@ import contextvars
 import itertools
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import BackgroundTasks, Depends, FastAPI
+from anyio import CapacityLimiter, create_task_group, from_thread, move_on_after, to_thread
+from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException
 from fastapi.responses import FileResponse, StreamingResponse
 
 app = FastAPI()
@@ -130,3 +133,107 @@ async def debug(enabled: bool) -> bool:
     loop = asyncio.get_running_loop()
     loop.set_debug(enabled)
     return loop.get_debug()
+
+
+@app.get("/raises/{kind}")
+def raises(kind: str) -> None:
+    if kind == "http":
+        raise HTTPException(418, "a teapot")
+    raise LookupError("not an answer")
+
+
+@app.get("/from-thread")
+def from_thread_to_loop() -> dict[str, Any]:
+    """A plain function that has the loop do something."""
+
+    async def on_loop() -> str:
+        await asyncio.sleep(0)
+        return threading.current_thread().name
+
+    return {
+        "coroutine": from_thread.run(on_loop),
+        "function": from_thread.run_sync(threading.current_thread).name,
+        "here": threading.current_thread().name,
+    }
+
+
+@app.get("/cancel/{way}")
+async def cancel(way: str) -> dict[str, Any]:
+    """What becomes of a call whose caller is cancelled while it lasts."""
+    release = threading.Event()
+    ended = threading.Event()
+
+    def wait_for_release() -> str:
+        try:
+            while not release.wait(0.005):
+                if way == "asks":
+                    from_thread.check_cancelled()
+            return "released"
+        finally:
+            ended.set()
+
+    outcome = "cancelled"
+    if way == "native":
+        call = asyncio.ensure_future(to_thread.run_sync(wait_for_release))
+        await asyncio.sleep(0.02)
+        call.cancel()
+        await asyncio.wait([call])
+        outcome = "cancelled" if call.cancelled() else "finished"
+    else:
+        if way == "shielded":
+            asyncio.get_running_loop().call_later(0.1, release.set)
+        with move_on_after(0.02):
+            outcome = await to_thread.run_sync(
+                wait_for_release, abandon_on_cancel=way == "abandons"
+            )
+    still_runs = not ended.is_set()
+    release.set()
+    await to_thread.run_sync(ended.wait, 20)
+    return {"outcome": outcome, "still_runs": still_runs}
+
+
+@app.get("/limited")
+async def limited() -> dict[str, Any]:
+    """Six calls under a limiter of two tokens, and what is left of the default one's."""
+    limiter = CapacityLimiter(2)
+    lock = threading.Lock()
+    running = most = 0
+
+    def one() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.01)
+        with lock:
+            running -= 1
+
+    async with create_task_group() as group:
+        for _ in range(6):
+            group.start_soon(partial(to_thread.run_sync, one, limiter=limiter))
+    default = to_thread.current_default_thread_limiter()
+    return {
+        "most": most,
+        "borrowed": limiter.borrowed_tokens,
+        "default": [default.borrowed_tokens, default.total_tokens],
+    }
+
+
+@app.get("/stop-iteration")
+async def stop_iteration() -> str:
+    try:
+        await to_thread.run_sync(next, iter(()))
+    except RuntimeError as error:
+        return type(error.__cause__).__name__
+    return "nothing"
+
+
+@app.get("/stuck")
+def stuck() -> None:
+    time.sleep(3600)
+
+
+@app.get("/way")
+async def way() -> dict[str, Any]:
+    """Whether anyio's calls go our way here."""
+    return {"ours": getattr(asyncio.get_running_loop(), "anyio_calls", None) is not None}

@@ -81,14 +81,16 @@ class HostedLoop(LoopThreads, asyncio.SelectorEventLoop):
         def _run_once(self) -> None: ...
         def _run_forever_cleanup(self) -> None: ...
 
-    def __init__(self, epoll_fd: int) -> None:
+    def __init__(self, epoll_fd: int, wake: Callable[[], None]) -> None:
         super().__init__(HostedSelector(epoll_fd))
+        self._wake = wake
         # What signals wake while no handler is the loop's own.
         self._shards_wakeup_fd = -1
         # What the thread's running loop is between turns.
         self._between_turns: HostedLoop | None = None
         self._run_forever_setup()
         self.start_root()
+        self.adopt_anyio()
         events._set_running_loop(None)
         # Each task that starts asks twice; Python's own methods would take a tenth of a short request's time.
         self.is_running = True.__bool__  # type: ignore[method-assign]
@@ -96,6 +98,13 @@ class HostedLoop(LoopThreads, asyncio.SelectorEventLoop):
     def set_debug(self, enabled: bool) -> None:
         super().set_debug(enabled)
         self.get_debug = bool(enabled).__bool__  # type: ignore[method-assign]
+
+    def _write_to_self(self) -> None:
+        # From any thread. The self-pipe would cost a system call for each call, and two more to empty it.
+        if self._selector.waits:
+            super()._write_to_self()  # type: ignore[misc]
+        else:
+            self._wake()
 
     def keep_running(self) -> None:
         """Be the thread's running loop between turns as well: where nothing but coroutines runs on the thread."""
@@ -130,6 +139,7 @@ class HostedLoop(LoopThreads, asyncio.SelectorEventLoop):
                 self._run_once()
         finally:
             self.remove_reader(bell_fd)
+            self.adopt_anyio()
             selector.waits = False
             events._set_running_loop(self._between_turns)
         return task.result()
@@ -176,6 +186,7 @@ class ThreadLoop(LoopThreads, asyncio.SelectorEventLoop):
         super().__init__()
         self.serves = True
         self.start_root()
+        self.adopt_anyio()
 
     def stop(self) -> None:
         """End nothing while requests are served: on a shard it has no effect either."""
@@ -195,6 +206,7 @@ class ThreadLoop(LoopThreads, asyncio.SelectorEventLoop):
         finally:
             if not serves:
                 self.remove_reader(bell_fd)
+            self.adopt_anyio()
             self.serves = serves
 
     def add_signal_handler(  # type: ignore[override]
@@ -246,7 +258,7 @@ async def cancel(tasks: list[asyncio.Task[Any]], seconds: float) -> None:
 def close(loop: HostedLoop | ThreadLoop, seconds: float) -> None:
     """End the loop's tasks, its async generators and its executor, in `seconds` altogether, and close it.
 
-    Threads of the executor that are still busy cannot be ended.
+    Threads of the executor and of anyio's calls that are still busy cannot be ended.
     """
     deadline = time.monotonic() + seconds
     loop.end_root()
@@ -258,6 +270,7 @@ def close(loop: HostedLoop | ThreadLoop, seconds: float) -> None:
         _log.exception("the event loop did not end cleanly")
     finally:
         _end_executor(loop, max(deadline, time.monotonic() + SECONDS_MIN))
+        loop.end_calls(max(deadline, time.monotonic() + SECONDS_MIN))
         loop.close()
 
 

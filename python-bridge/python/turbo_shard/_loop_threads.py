@@ -14,6 +14,8 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ._anyio_calls import AnyioCalls, adopt
+
 # asyncio marks the task that `run_until_complete` runs with this done callback. A loop that is driven from outside has
 # no such task, so a library that needs a task as long-lived as the loop (anyio, for its worker threads) finds none.
 _ROOT_MARK: Callable[[asyncio.Task[Any]], object] | None = getattr(
@@ -92,6 +94,7 @@ class LoopThreads(asyncio.BaseEventLoop):
         _default_executor: ThreadPoolExecutor | None
 
     _root: RootTask | None = None
+    anyio_calls: AnyioCalls | None = None
 
     def start_root(self) -> None:
         """Start the loop's root task. For the loop's thread, as soon as the loop can have tasks."""
@@ -103,6 +106,16 @@ class LoopThreads(asyncio.BaseEventLoop):
             self._root.end()
             self._root = None
 
+    def adopt_anyio(self) -> None:
+        """Have anyio's calls on threads go the short way, where the app uses anyio. May be called again."""
+        if self.anyio_calls is None and (backend := adopt(_calls_of)) is not None:
+            self.anyio_calls = AnyioCalls(self, backend)
+
+    def end_calls(self, deadline: float) -> None:
+        """End the threads of anyio's calls; those that are busy are waited for until `deadline`."""
+        if self.anyio_calls is not None:
+            self.anyio_calls.threads.end(deadline)
+
     def run_in_executor[*Ts, T](
         self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
     ) -> asyncio.Future[T]:
@@ -110,3 +123,7 @@ class LoopThreads(asyncio.BaseEventLoop):
         if executor is None and self._default_executor is None and not self.is_closed():
             self.set_default_executor(CallContexts(thread_name_prefix="asyncio"))
         return super().run_in_executor(executor, func, *args)
+
+
+def _calls_of(loop: object) -> AnyioCalls | None:
+    return loop.anyio_calls if isinstance(loop, LoopThreads) else None

@@ -137,6 +137,25 @@ class WorkerLink:
         """Whether the supervisor heard."""
     def is_stop_asked(self) -> bool: ...
 
+class CallQueue:
+    """Calls of one event loop on their way to threads beside it, and back."""
+
+    def __init__(self, idle_seconds: float) -> None:
+        """A thread ends that has waited so long for a call."""
+    def put(self, call: object, start_thread: Callable[[], None]) -> None:
+        """Hands in a call; `start_thread` starts a thread that calls `work`."""
+    def work[C](
+        self,
+        run: Callable[[C], None],
+        tell: Callable[[], None],
+        start_thread: Callable[[], None],
+    ) -> None:
+        """The life of a thread. `tell` lets the loop know that it may `fetch`."""
+    def fetch(self) -> list[Any]:
+        """Calls that are done since the last time."""
+    def end(self) -> None:
+        """Ends the threads, each after the calls that wait."""
+
 def log_line(level: str, text: str) -> None:
     """Writes a line to stderr as the native side does, if the server's log level asks for it."""
 

@@ -1,7 +1,7 @@
 //! One asyncio loop as Rust sees it: starts coroutines on it, gives it its turns, keeps its timer. Knows no jobs.
 
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
@@ -9,7 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use super::descriptors::{Descriptors, now};
+use super::descriptors::{Bell, Descriptors, now};
 use crate::errors::log_exception;
 use crate::python_thread::Owned;
 
@@ -47,7 +47,8 @@ impl AsyncioLoop {
         descriptors: &Descriptors,
         name: &str,
     ) -> PyResult<AsyncioLoop> {
-        let event_loop = module(py)?.call_method1("HostedLoop", (descriptors.set_fd(),))?;
+        let wake = Bound::new(py, Wake(Arc::clone(descriptors.bell())))?;
+        let event_loop = module(py)?.call_method1("HostedLoop", (descriptors.set_fd(), wake))?;
         AsyncioLoop::new(py, event_loop, name, false)
     }
 
@@ -246,6 +247,17 @@ impl AsyncioLoop {
         if let Err(error) = self.timer.keep(self.event_loop.bind(py), descriptors) {
             log_exception(py, &error, "the event loop's timers could not be read");
         }
+    }
+}
+
+/// What a hosted loop calls when another thread has given it something to run.
+#[pyclass(frozen, module = "turbo_shard._native")]
+struct Wake(Arc<Bell>);
+
+#[pymethods]
+impl Wake {
+    fn __call__(&self) {
+        self.0.ring_if_asleep();
     }
 }
 

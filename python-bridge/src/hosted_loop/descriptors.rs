@@ -2,8 +2,8 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Arc, OnceLock};
 
 /// Furthest that the timer is set, in seconds (asyncio's own most); it is set again when it fires.
 const TIMER_SECONDS_MAX: f64 = 24.0 * 3600.0;
@@ -12,7 +12,7 @@ const TIMER_SECONDS_MAX: f64 = 24.0 * 3600.0;
 pub(crate) struct Descriptors {
     set: OwnedFd,
     timer: OwnedFd,
-    bell: Bell,
+    bell: Arc<Bell>,
     /// A descriptor of somebody else's that wakes the loop's thread as well.
     also: OnceLock<RawFd>,
 }
@@ -32,7 +32,7 @@ impl Descriptors {
         let descriptors = Descriptors {
             set,
             timer,
-            bell: Bell::new()?,
+            bell: Arc::new(Bell::new()?),
             also: OnceLock::new(),
         };
         for fd in descriptors.foreign_to_asyncio() {
@@ -54,7 +54,7 @@ impl Descriptors {
         self.set.as_raw_fd()
     }
 
-    pub(crate) fn bell(&self) -> &Bell {
+    pub(crate) fn bell(&self) -> &Arc<Bell> {
         &self.bell
     }
 
@@ -156,6 +156,8 @@ pub(crate) struct Bell {
     begun: AtomicU64,
     /// Rings that were read off the descriptor, by the thread that is woken.
     heard: AtomicU64,
+    /// The thread may be about to wait, or waits already, and nobody has rung for it by `ring_if_asleep` since.
+    is_asleep: AtomicBool,
 }
 
 impl Bell {
@@ -166,6 +168,7 @@ impl Bell {
             event,
             begun: AtomicU64::new(0),
             heard: AtomicU64::new(0),
+            is_asleep: AtomicBool::new(true),
         })
     }
 
@@ -180,6 +183,26 @@ impl Bell {
         // SAFETY: the descriptor is open and eight bytes are there to be read. It could only fail by being full, which
         // takes 2^64 rings.
         unsafe { libc::write(self.fd(), one.as_ptr().cast(), one.len()) };
+    }
+
+    /// As [`ring`](Bell::ring), if the thread would not look by itself at what the caller has just left for it.
+    pub(crate) fn ring_if_asleep(&self) {
+        // Either this sees the flag, or the thread sees what was left: it sets the flag first and looks then.
+        fence(Ordering::SeqCst);
+        if self.is_asleep.swap(false, Ordering::Relaxed) {
+            self.ring();
+        }
+    }
+
+    /// The thread is about to look for the last time before it waits.
+    pub(crate) fn falls_asleep(&self) {
+        self.is_asleep.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// The thread will look again before it waits.
+    pub(crate) fn wakes_up(&self) {
+        self.is_asleep.store(false, Ordering::Relaxed);
     }
 
     /// Makes the descriptor quiet again. To be called on each turn; costs a system call only after a ring.

@@ -24,6 +24,8 @@ impl HostedLoop for ShardLoop {
 
     fn is_ready(&self) -> bool {
         let host = &*self.0;
+        // The engine may wait after this.
+        host.descriptors().bell().falls_asleep();
         if host.has_work() {
             return true;
         }
@@ -39,6 +41,7 @@ impl HostedLoop for ShardLoop {
 
     fn turn(&self) -> bool {
         let host = &self.0;
+        host.descriptors().bell().wakes_up();
         attached(|py| {
             let had_work = host.has_work();
             host.work(py);
