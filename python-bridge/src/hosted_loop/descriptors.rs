@@ -275,6 +275,46 @@ mod tests {
     }
 
     #[test]
+    fn one_that_may_wait_is_rung_for_once_and_one_that_will_look_is_not() {
+        let descriptors = Descriptors::new().unwrap();
+        let bell = descriptors.bell();
+        bell.wakes_up();
+        bell.ring_if_asleep();
+        assert!(!descriptors.readable());
+        bell.falls_asleep();
+        bell.ring_if_asleep();
+        bell.ring_if_asleep();
+        assert!(descriptors.readable());
+        assert_eq!(bell.begun.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn nothing_that_is_left_for_a_sleeper_is_missed() {
+        let descriptors = Descriptors::new().unwrap();
+        let bell = descriptors.bell();
+        let (left, items) = (AtomicU64::new(0), 20_000);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..items {
+                    left.fetch_add(1, Ordering::Relaxed);
+                    bell.ring_if_asleep();
+                }
+            });
+            let mut seen = 0;
+            while seen < items {
+                bell.wakes_up();
+                bell.silence();
+                seen += left.swap(0, Ordering::Relaxed);
+                bell.falls_asleep();
+                if left.load(Ordering::Relaxed) == 0 && seen < items {
+                    // A ring that is missing makes this endless.
+                    while !descriptors.readable() {}
+                }
+            }
+        });
+    }
+
+    #[test]
     fn no_ring_is_overheard_whenever_it_comes() {
         let descriptors = Descriptors::new().unwrap();
         let rings = 10_000;
