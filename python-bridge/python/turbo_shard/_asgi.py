@@ -1,9 +1,6 @@
-"""What ASGI apps await where something has to be waited for; what is there at once the native side answers itself."""
+"""What `send()` of an ASGI app raises once its client is gone, and how that is found again behind what an app made of it."""
 
 from __future__ import annotations
-
-from asyncio import Future
-from typing import Any, Protocol
 
 # Errors that are followed to what caused them.
 CHAIN_STEPS_MAX = 16
@@ -25,24 +22,3 @@ def is_disconnect(error: BaseException | None) -> bool:
             return all(map(is_disconnect, error.exceptions))
         error = error.__cause__ or error.__context__
     return isinstance(error, ClientDisconnected)
-
-
-class Channel(Protocol):
-    """The native side of one request."""
-
-    def poll_message(self) -> dict[str, Any] | None: ...
-    def must_wait(self) -> bool: ...
-    def new_waiter(self) -> Future[None]: ...
-
-
-async def await_message(channel: Channel) -> dict[str, Any]:
-    """The next message for the app."""
-    while (message := channel.poll_message()) is None:
-        await channel.new_waiter()
-    return message
-
-
-async def await_room(channel: Channel) -> None:
-    """Until the app may send more."""
-    while channel.must_wait():
-        await channel.new_waiter()

@@ -1,19 +1,157 @@
-//! What `receive()` and `send()` return where nothing has to be waited for: awaitables that are done already. An app that
-//! never waits is then finished before its call returns, without a turn of the loop. Knows no requests.
+//! What `receive()` and `send()` return: coroutines of the server's own. One that has nothing to wait for ends with its first
+//! step, so that an app that never waits is finished before its call returns, without a turn of the loop. Knows no requests.
 //!
-//! They have the methods of a coroutine, because apps also wrap them into tasks (`asyncio.create_task(receive())`).
+//! As any coroutine, it does nothing until it is stepped: one that is cancelled, closed or dropped before that takes no
+//! message and sends none.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
+use pyo3::exceptions::{
+    PyBaseException, PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError, PyValueError,
+};
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyIterator, PyTraceback, PyTuple, PyType};
 
-/// Done, with None. It has no state, so that all `send()`s of a thread share one.
+use super::channel::Channel;
+
+/// A `receive()` or a `send(message)`.
 #[pyclass(frozen, module = "turbo_shard._native")]
-pub(super) struct Done;
+pub(super) struct ChannelCall {
+    channel: Py<Channel>,
+    asks: Asks,
+    /// A lock for the compiler's sake: a coroutine is stepped by one thread. Never held while Python runs.
+    stage: Mutex<Stage>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    /// The next message for the app.
+    ForMessage,
+    /// That the app's message is taken, and that there is room for another.
+    ForRoom,
+}
+
+/// How far a call is.
+enum Stage {
+    /// Not stepped yet. A `send()` has its message.
+    Fresh(Option<Py<PyAny>>),
+    /// It waits for the future whose iterator this is.
+    Waiting(Py<PyIterator>),
+    /// One of its steps is under way.
+    Running,
+    Over,
+}
+
+/// What a step comes to.
+enum Step<'py> {
+    Yields(Bound<'py, PyAny>),
+    Returns(Option<Bound<'py, PyAny>>),
+}
+
+impl ChannelCall {
+    #[inline]
+    pub(super) fn to_receive(channel: Py<Channel>) -> ChannelCall {
+        ChannelCall {
+            channel,
+            asks: Asks::ForMessage,
+            stage: Mutex::new(Stage::Fresh(None)),
+        }
+    }
+
+    #[inline]
+    pub(super) fn to_send(channel: Py<Channel>, message: Py<PyAny>) -> ChannelCall {
+        ChannelCall {
+            channel,
+            asks: Asks::ForRoom,
+            stage: Mutex::new(Stage::Fresh(Some(message))),
+        }
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn name(&self) -> &'static str {
+        match self.asks {
+            Asks::ForMessage => "receive",
+            Asks::ForRoom => "send",
+        }
+    }
+
+    /// Goes on until there is something to wait for, or a result.
+    #[inline]
+    fn step<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
+        let before = std::mem::replace(&mut *self.stage(), Stage::Running);
+        let stepped = match before {
+            Stage::Fresh(message) => self.begin(py, message),
+            Stage::Waiting(future) => self.go_on(future.into_bound(py)),
+            Stage::Running => return Err(already_executing()),
+            Stage::Over => Err(already_over()),
+        };
+        if !matches!(stepped, Ok(Step::Yields(_))) {
+            *self.stage() = Stage::Over;
+        }
+        stepped
+    }
+
+    #[inline]
+    fn begin<'py>(&self, py: Python<'py>, message: Option<Py<PyAny>>) -> PyResult<Step<'py>> {
+        if let Some(message) = message
+            && !self.channel.get().0.take_message(message.bind(py))?
+        {
+            return Ok(Step::Returns(None));
+        }
+        self.look(py)
+    }
+
+    fn go_on<'py>(&self, mut future: Bound<'py, PyIterator>) -> PyResult<Step<'py>> {
+        match future.next() {
+            // Stepped before the future is done: asyncio has something to say about it.
+            Some(yielded) => self.wait(yielded?, future),
+            None => self.look(future.py()),
+        }
+    }
+
+    /// Ends if it can, and waits for whatever happens next if not.
+    #[inline]
+    fn look<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
+        let cycle = &self.channel.get().0;
+        loop {
+            match self.asks {
+                Asks::ForMessage => {
+                    if let Some(message) = cycle.poll_message(py)? {
+                        return Ok(Step::Returns(Some(message)));
+                    }
+                }
+                Asks::ForRoom => {
+                    if !cycle.must_wait(py)? {
+                        return Ok(Step::Returns(None));
+                    }
+                }
+            }
+            let future = cycle
+                .new_waiter(py)?
+                .call_method0(intern!(py, "__await__"))?;
+            let mut future = future.cast_into::<PyIterator>()?;
+            if let Some(yielded) = future.next() {
+                return self.wait(yielded?, future);
+            }
+        }
+    }
+
+    fn wait<'py>(
+        &self,
+        yielded: Bound<'py, PyAny>,
+        future: Bound<'py, PyIterator>,
+    ) -> PyResult<Step<'py>> {
+        *self.stage() = Stage::Waiting(future.unbind());
+        Ok(Step::Yields(yielded))
+    }
+}
 
 #[pymethods]
-impl Done {
+impl ChannelCall {
     fn __await__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
         slf
     }
@@ -22,92 +160,184 @@ impl Done {
         slf
     }
 
-    /// The end of the iteration is the result None.
-    fn __next__(&self) -> Option<Py<PyAny>> {
-        None
+    /// None is the end of the iteration, with the result None.
+    #[inline]
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self.step(py)? {
+            Step::Yields(yielded) => Ok(Some(yielded)),
+            Step::Returns(None) => Ok(None),
+            Step::Returns(Some(message)) => Err(PyStopIteration::new_err((message.unbind(),))),
+        }
     }
 
-    fn send(&self, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Err(PyStopIteration::new_err(()))
+    fn send<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        if !value.is_none() && matches!(*self.stage(), Stage::Fresh(_)) {
+            return Err(PyTypeError::new_err(
+                "can't send non-None value to a just-started coroutine",
+            ));
+        }
+        match self.step(value.py())? {
+            Step::Yields(yielded) => Ok(yielded),
+            Step::Returns(None) => Err(PyStopIteration::new_err(())),
+            Step::Returns(Some(message)) => Err(PyStopIteration::new_err((message.unbind(),))),
+        }
     }
 
-    #[pyo3(signature = (kind, value = None, traceback = None))]
+    /// Raises what it is given where the coroutine stands, which ends it: it catches nothing.
+    #[pyo3(signature = (kind, value = None, traceback = None, /))]
     fn throw(
         &self,
         kind: &Bound<'_, PyAny>,
         value: Option<&Bound<'_, PyAny>>,
         traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyErr {
-        let _ = traceback;
-        thrown(kind, value)
+    ) -> PyResult<Py<PyAny>> {
+        let thrown = thrown(
+            kind,
+            value.filter(|value| !value.is_none()),
+            traceback.filter(|traceback| !traceback.is_none()),
+        )?;
+        self.end()?;
+        Err(thrown)
     }
 
-    fn close(&self) {}
-}
-
-/// Done, with a message.
-#[pyclass(frozen, module = "turbo_shard._native")]
-pub(super) struct DoneWith {
-    /// Taken when it is awaited.
-    message: Mutex<Option<Py<PyAny>>>,
-}
-
-impl DoneWith {
-    pub(super) fn make<'py>(message: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let py = message.py();
-        let message = Mutex::new(Some(message.unbind()));
-        Ok(Bound::new(py, DoneWith { message })?.into_any())
+    /// Ends it, wherever it stands.
+    fn close(&self) -> PyResult<()> {
+        match matches!(*self.stage(), Stage::Over) {
+            true => Ok(()),
+            false => self.end(),
+        }
     }
 
-    fn finish(&self) -> PyErr {
-        let message = self
-            .message
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        match message {
-            Some(message) => PyStopIteration::new_err((message,)),
-            None => PyRuntimeError::new_err("cannot reuse already awaited coroutine"),
+    #[getter]
+    fn __name__(&self) -> &'static str {
+        self.name()
+    }
+
+    #[getter]
+    fn __qualname__(&self) -> &'static str {
+        self.name()
+    }
+
+    // What `inspect.getcoroutinestate` looks at: anyio asks it of the tasks that it cancels.
+
+    #[getter]
+    fn cr_running(&self) -> bool {
+        matches!(*self.stage(), Stage::Running)
+    }
+
+    #[getter]
+    fn cr_suspended(&self) -> bool {
+        matches!(*self.stage(), Stage::Waiting(_))
+    }
+
+    /// There is no frame of Python.
+    #[getter]
+    fn cr_frame(&self) -> Option<Py<PyAny>> {
+        None
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> String {
+        format!("<coroutine {} at {:p}>", slf.get().name(), slf.as_ptr())
+    }
+}
+
+impl ChannelCall {
+    fn end(&self) -> PyResult<()> {
+        let mut stage = self.stage();
+        match *stage {
+            Stage::Running => Err(already_executing()),
+            Stage::Over => Err(already_over()),
+            Stage::Fresh(_) | Stage::Waiting(_) => {
+                let before = std::mem::replace(&mut *stage, Stage::Over);
+                drop(stage);
+                drop(before);
+                Ok(())
+            }
         }
     }
 }
 
-#[pymethods]
-impl DoneWith {
-    fn __await__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
-        slf
+impl Drop for ChannelCall {
+    fn drop(&mut self) {
+        let stage = self.stage.get_mut();
+        if matches!(
+            stage.unwrap_or_else(PoisonError::into_inner),
+            Stage::Fresh(_)
+        ) {
+            warn_of_unawaited(self);
+        }
     }
-
-    fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
-        slf
-    }
-
-    fn __next__(&self) -> PyResult<Py<PyAny>> {
-        Err(self.finish())
-    }
-
-    fn send(&self, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Err(self.finish())
-    }
-
-    #[pyo3(signature = (kind, value = None, traceback = None))]
-    fn throw(
-        &self,
-        kind: &Bound<'_, PyAny>,
-        value: Option<&Bound<'_, PyAny>>,
-        traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyErr {
-        let _ = traceback;
-        thrown(kind, value)
-    }
-
-    fn close(&self) {}
 }
 
-/// The error that `throw` of a coroutine that never waits raises: the one it was given, an instance or a class.
-fn thrown(kind: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) -> PyErr {
-    match value {
-        Some(value) if !value.is_none() => PyErr::from_value(value.clone()),
-        _ => PyErr::from_value(kind.clone()),
+/// Tells the app's author, as Python does of its own coroutines; the line is the app's.
+#[cold]
+fn warn_of_unawaited(call: &ChannelCall) {
+    if call.asks == Asks::ForRoom {
+        call.channel.get().0.note_unawaited_send();
     }
+    // The interpreter drops it: attached, and perhaps while an exception is on its way.
+    Python::attach(|py| {
+        let under_way = PyErr::take(py);
+        let text = match call.asks {
+            Asks::ForMessage => c"coroutine 'receive' was never awaited",
+            Asks::ForRoom => {
+                c"coroutine 'send' was never awaited, so its message was not sent: write `await send(...)`"
+            }
+        };
+        let category = py.get_type::<PyRuntimeWarning>();
+        if let Err(error) = PyErr::warn(py, &category, text, 1) {
+            error.write_unraisable(py, None);
+        }
+        if let Some(under_way) = under_way {
+            under_way.restore(py);
+        }
+    });
+}
+
+/// What `throw` raises: an instance, or what a class makes of the value.
+fn thrown(
+    kind: &Bound<'_, PyAny>,
+    value: Option<&Bound<'_, PyAny>>,
+    traceback: Option<&Bound<'_, PyAny>>,
+) -> PyResult<PyErr> {
+    let traceback = traceback
+        .map(|traceback| traceback.cast::<PyTraceback>())
+        .transpose()
+        .map_err(|_| PyTypeError::new_err("throw() third argument must be a traceback object"))?;
+    let raised = if kind.is_instance_of::<PyBaseException>() {
+        if value.is_some() {
+            return Err(PyTypeError::new_err(
+                "instance exception may not have a separate value",
+            ));
+        }
+        kind.clone()
+    } else if let Ok(class) = kind.cast::<PyType>()
+        && class.is_subclass_of::<PyBaseException>()?
+    {
+        match value {
+            None => class.call0()?,
+            Some(value) if value.is_instance(class)? => value.clone(),
+            Some(value) => match value.cast::<PyTuple>() {
+                Ok(arguments) => class.call1(arguments.clone())?,
+                Err(_) => class.call1((value,))?,
+            },
+        }
+    } else {
+        return Err(PyTypeError::new_err(format!(
+            "exceptions must be classes or instances deriving from BaseException, not {}",
+            kind.get_type().name()?
+        )));
+    };
+    if let Some(traceback) = traceback {
+        raised.setattr(intern!(kind.py(), "__traceback__"), traceback)?;
+    }
+    Ok(PyErr::from_value(raised))
+}
+
+fn already_executing() -> PyErr {
+    PyValueError::new_err("coroutine already executing")
+}
+
+fn already_over() -> PyErr {
+    PyRuntimeError::new_err("cannot reuse already awaited coroutine")
 }

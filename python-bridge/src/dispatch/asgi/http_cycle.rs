@@ -1,6 +1,7 @@
 //! One HTTP request as an ASGI app sees it: what `receive` and `send` lead to. Belongs to the thread of its loop; what the
 //! connection tells comes there as jobs.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
@@ -24,6 +25,18 @@ pub(super) struct Surroundings {
     pub(super) host: Arc<CoroutineHost>,
     pub(super) words: Arc<Words>,
     pub(super) pool: Arc<BlockingPool>,
+    /// A `send()` was dropped before it began.
+    pub(super) has_unawaited_send: AtomicBool,
+}
+
+impl Surroundings {
+    /// For the log, where an answer is not complete: why, if that is known.
+    pub(super) fn reason(&self) -> &'static str {
+        match self.has_unawaited_send.load(Ordering::Relaxed) {
+            true => " (a send() was not awaited: `await send(...)`)",
+            false => "",
+        }
+    }
 }
 
 /// The request's body as the app reads it.
@@ -222,9 +235,15 @@ impl HttpCycle {
             Err(error) => log_exception(py, error, name),
             Ok(_) if is_complete || peer_left => {}
             Ok(_) if is_started => {
-                log::error!("{name}: the ASGI app returned before its response was complete");
+                log::error!(
+                    "{name}: the ASGI app returned before its response was complete{}",
+                    self.around.reason()
+                );
             }
-            Ok(_) => log::error!("{name}: the ASGI app returned without a response"),
+            Ok(_) => log::error!(
+                "{name}: the ASGI app returned without a response{}",
+                self.around.reason()
+            ),
         }
     }
 

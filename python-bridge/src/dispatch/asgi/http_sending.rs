@@ -15,7 +15,7 @@ use crate::hosted_loop::Job;
 
 impl HttpCycle {
     /// Takes a message of the app. Returns whether it has to wait before it goes on.
-    pub(super) fn take_message(self: &Arc<Self>, message: &Bound<'_, PyAny>) -> PyResult<Waits> {
+    pub(super) fn take_message(self: &Arc<Self>, message: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = message.py();
         let words = &*self.around.words;
         let message = &Message::read(message, words);
@@ -78,17 +78,14 @@ impl HttpCycle {
         py: Python<'_>,
         kind: &Bound<'_, PyString>,
         step: impl FnOnce(&mut HttpAnswer) -> Result<(), Refused>,
-    ) -> PyResult<Waits> {
+    ) -> PyResult<bool> {
         let mut state = self.state();
         if state.has_peer_left() {
             drop(state);
             return Err(self.words().client_disconnected(py));
         }
         let told = step(&mut state.answer);
-        let waits = match state.answer.lacks_room() {
-            true => Waits::ForRoom,
-            false => Waits::No,
-        };
+        let waits = state.answer.lacks_room();
         // A `receive()` that waits hears `http.disconnect` once the answer is complete.
         let is_complete = state.answer.is_complete();
         drop(state);
@@ -104,7 +101,7 @@ impl HttpCycle {
         py: Python<'_>,
         kind: &Bound<'_, PyString>,
         path: String,
-    ) -> PyResult<Waits> {
+    ) -> PyResult<bool> {
         let mut state = self.state();
         if state.peer_left {
             drop(state);
@@ -122,7 +119,7 @@ impl HttpCycle {
             }
             None => state.file = FileState::Asked(path),
         }
-        Ok(Waits::ForFile)
+        Ok(true)
     }
 
     pub(super) fn send_file(self: &Arc<Self>, lent: Lent, path: String) {
@@ -150,14 +147,6 @@ impl HttpCycle {
         drop(state);
         self.waiters.wake(py);
     }
-}
-
-/// What a `send()` waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Waits {
-    No,
-    ForRoom,
-    ForFile,
 }
 
 /// A refused step as the exception that the app gets.

@@ -2,6 +2,7 @@
 //! returns, or on one of the asyncio threads of the work-stealing mode.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -10,10 +11,9 @@ use turbo_shard_runtime::protocol::websocket::{Handshake, HandshakeFault, is_upg
 use turbo_shard_runtime::protocol::{BodyFraming, HeaderLines, Method};
 use turbo_shard_runtime::{BlockingPool, Exchange, Outcome, ReplyHandle};
 
-use super::http_channel::HttpChannel;
+use super::channel::{Channel, Cycle};
 use super::http_cycle::{HttpCycle, Incoming, Surroundings};
 use super::scope::ScopeMaker;
-use super::websocket_channel::WebSocketChannel;
 use super::websocket_cycle::WebSocketCycle;
 use super::words::Words;
 use crate::dispatch::clean_context::CleanContext;
@@ -258,6 +258,7 @@ impl AsgiService {
             host: Arc::clone(host),
             words: Arc::clone(&self.words),
             pool: Arc::clone(&self.pool),
+            has_unawaited_send: AtomicBool::new(false),
         }
     }
 
@@ -349,7 +350,7 @@ fn begin_websocket(
     name: String,
 ) {
     let started = host.tenant(py).and_then(|tenant| {
-        let channel = Bound::new(py, WebSocketChannel(Arc::clone(cycle)))?;
+        let channel = Bound::new(py, Channel(Cycle::WebSocket(Arc::clone(cycle))))?;
         let receive = channel.getattr(intern!(py, "receive"))?;
         let send = channel.getattr(intern!(py, "send"))?;
         host.start_call(py, || tenant.object.bind(py).call1((scope, receive, send)))
@@ -385,7 +386,7 @@ fn start<'py>(
     scope: Bound<'py, PyDict>,
     cycle: &Arc<HttpCycle>,
 ) -> PyResult<Eager<'py>> {
-    let channel = Bound::new(py, HttpChannel(Arc::clone(cycle)))?;
+    let channel = Bound::new(py, Channel(Cycle::Http(Arc::clone(cycle))))?;
     let receive = channel.getattr(intern!(py, "receive"))?;
     let send = channel.getattr(intern!(py, "send"))?;
     host.start_call(py, || app.bind(py).call1((scope, receive, send)))

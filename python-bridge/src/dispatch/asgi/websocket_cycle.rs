@@ -147,7 +147,10 @@ impl WebSocketCycle {
             }
             Err(error) => log_exception(py, error, name),
             Ok(_) if was_connecting && !is_closed => {
-                log::error!("{name}: the app returned without accepting or closing");
+                log::error!(
+                    "{name}: the app returned without accepting or closing{}",
+                    self.around.reason()
+                );
             }
             Ok(_) => {}
         }

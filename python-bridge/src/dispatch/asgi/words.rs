@@ -4,7 +4,6 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use super::awaitables::Done;
 use crate::errors::is_cancelled;
 use crate::python_thread::Owned;
 
@@ -13,12 +12,7 @@ macro_rules! words {
         /// Interned names and shared objects of one thread.
         pub(super) struct Words {
             $(pub(super) $name: Owned<PyString>,)*
-            /// What `send()` returns where there is room.
-            pub(super) done: Owned<Done>,
             pub(super) no_bytes: Owned<PyBytes>,
-            /// `turbo_shard._asgi`: the coroutines for what has to be waited for.
-            pub(super) await_message: Owned<PyAny>,
-            pub(super) await_room: Owned<PyAny>,
             client_disconnected: Owned<PyAny>,
             is_disconnect: Owned<PyAny>,
         }
@@ -62,10 +56,7 @@ macro_rules! words {
                 let module = py.import("turbo_shard._asgi")?;
                 Ok(Words {
                     $($name: Owned::new(PyString::intern(py, $text).unbind()),)*
-                    done: Owned::new(Py::new(py, Done)?),
                     no_bytes: Owned::new(PyBytes::new(py, b"").unbind()),
-                    await_message: Owned::new(module.getattr("await_message")?.unbind()),
-                    await_room: Owned::new(module.getattr("await_room")?.unbind()),
                     client_disconnected: Owned::new(module.getattr("ClientDisconnected")?.unbind()),
                     is_disconnect: Owned::new(module.getattr("is_disconnect")?.unbind()),
                 })

@@ -1,0 +1,82 @@
+//! The Python face of an HTTP or WebSocket cycle: the object whose `receive` and `send` the app calls. Neither does a
+//! thing when it is called: what happens, happens when the coroutine is stepped.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use pyo3::prelude::*;
+
+use super::awaitables::ChannelCall;
+use super::http_cycle::{HttpCycle, Surroundings};
+use super::websocket_cycle::WebSocketCycle;
+
+/// `receive` and `send` are its bound methods.
+#[pyclass(frozen, module = "turbo_shard._native")]
+pub(super) struct Channel(pub(super) Cycle);
+
+/// What they lead to.
+pub(super) enum Cycle {
+    Http(Arc<HttpCycle>),
+    WebSocket(Arc<WebSocketCycle>),
+}
+
+#[pymethods]
+impl Channel {
+    fn receive<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, ChannelCall>> {
+        Bound::new(slf.py(), ChannelCall::to_receive(slf.clone().unbind()))
+    }
+
+    fn send<'py>(
+        slf: &Bound<'py, Self>,
+        message: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, ChannelCall>> {
+        let call = ChannelCall::to_send(slf.clone().unbind(), message.unbind());
+        Bound::new(slf.py(), call)
+    }
+}
+
+impl Cycle {
+    /// What `receive()` returns now; None if it has to wait.
+    #[inline]
+    pub(super) fn poll_message<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self {
+            Cycle::Http(cycle) => cycle.poll_message(py),
+            Cycle::WebSocket(cycle) => cycle.poll_message(py),
+        }
+    }
+
+    /// Takes a message of the app. Returns whether its `send()` has to wait.
+    #[inline]
+    pub(super) fn take_message(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
+        match self {
+            Cycle::Http(cycle) => cycle.take_message(message),
+            Cycle::WebSocket(cycle) => cycle.take_message(message),
+        }
+    }
+
+    /// Whether the last message still waits. Raises what became of it.
+    pub(super) fn must_wait(&self, py: Python<'_>) -> PyResult<bool> {
+        match self {
+            Cycle::Http(cycle) => cycle.must_wait(py),
+            Cycle::WebSocket(cycle) => Ok(cycle.must_wait()),
+        }
+    }
+
+    /// A future that is resolved by whatever happens next.
+    pub(super) fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Cycle::Http(cycle) => cycle.new_waiter(py),
+            Cycle::WebSocket(cycle) => cycle.new_waiter(py),
+        }
+    }
+
+    /// A `send()` was thrown away before it began: what it should have sent is missing, and the app's author is told so
+    /// where the answer ends.
+    pub(super) fn note_unawaited_send(&self) {
+        let around: &Surroundings = match self {
+            Cycle::Http(cycle) => &cycle.around,
+            Cycle::WebSocket(cycle) => &cycle.around,
+        };
+        around.has_unawaited_send.store(true, Ordering::Relaxed);
+    }
+}
