@@ -72,7 +72,10 @@ pub(crate) fn parse_head(
         });
         meaning.note(name, field.value)?;
     }
-    check_host(index.version, meaning.host, parts.authority)?;
+    check_host(index.version, meaning.host)?;
+    if let Some(authority) = parts.authority {
+        replace_host(index, head, authority);
+    }
     index.framing = meaning.framing.framing(index.version)?;
     // An HTTP/1.0 peer's expectation is ignored, whatever it is (RFC 9110 section 10.1.1).
     index.expects_continue = match (index.version, meaning.expectation) {
@@ -173,28 +176,24 @@ impl<'h> FieldMeaning<'h> {
     }
 }
 
-/// `Host` against RFC 9112 section 3.2: exactly one on HTTP/1.1, valid, and the same as the authority of an
-/// absolute-form target. RFC 9112 section 3.2.2 lets a server prefer the target's; a peer for which the two differ
-/// violates section 3.2, and whatever sits in front of us may have decided by the other one.
-fn check_host(
-    version: Version,
-    host: Option<&[u8]>,
-    authority: Option<&[u8]>,
-) -> Result<(), Violation> {
-    let Some(host) = host else {
-        return match version {
-            Version::Http11 => Err(Violation::HostMissing),
-            Version::Http10 => Ok(()),
-        };
-    };
-    if !is_host(host) {
-        return Err(Violation::HostInvalid);
+/// `Host` against RFC 9112 section 3.2: exactly one on HTTP/1.1, and valid.
+fn check_host(version: Version, host: Option<&[u8]>) -> Result<(), Violation> {
+    match host {
+        Some(host) if is_host(host) => Ok(()),
+        Some(_) => Err(Violation::HostInvalid),
+        None if version == Version::Http11 => Err(Violation::HostMissing),
+        None => Ok(()),
     }
-    match authority {
-        Some(authority) if !authority.eq_ignore_ascii_case(host) => {
-            Err(Violation::HostDiffersFromTarget)
+}
+
+/// The authority of an absolute-form target is the host, whatever `Host` says (RFC 9112 section 3.2.2): every reader of
+/// the fields finds it there.
+#[cold]
+fn replace_host(index: &mut HeadIndex, head: &[u8], authority: &[u8]) {
+    for field in &mut index.fields {
+        if field.name.of_head(head).eq_ignore_ascii_case(b"host") {
+            field.value = Span::of(authority, head);
         }
-        _ => Ok(()),
     }
 }
 

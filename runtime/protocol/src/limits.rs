@@ -78,8 +78,9 @@ const _: () = assert!(LINGER_BYTES_MAX as u64 >= BODY_BYTES_MAX);
 /// Empty lines tolerated before one request line (RFC 9112 section 2.2 asks for at least one).
 pub const EMPTY_LINES_MAX: u8 = 8;
 
-/// Header lines of one answer, all together; beyond it the app has a bug.
-pub const RESPONSE_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Header lines of one answer, all together; beyond it the app has a bug. What clients take is their own affair: 64 KiB are
+/// not enough for apps that set many cookies or a long policy, and other servers have no bound.
+pub const RESPONSE_HEAD_BYTES_MAX: usize = 1024 * 1024;
 
 /// Ceiling of `head_bytes_max` and `trailer_bytes_max`: offsets into a head are 32 bits wide.
 pub const HEAD_BYTES_CEILING: usize = 16 * 1024 * 1024;

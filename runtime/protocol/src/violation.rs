@@ -40,8 +40,6 @@ pub enum Violation {
     HostRepeated,
     /// A `Host` that is not `uri-host [":" port]` (RFC 9112 section 3.2).
     HostInvalid,
-    /// An absolute-form target whose authority is not what `Host` says (RFC 9112 section 3.2, section 3.2.2).
-    HostDiffersFromTarget,
     /// `Content-Length` is not 1*DIGIT or does not fit 64 bits (RFC 9110 section 8.6).
     ContentLengthInvalid,
     /// More than one `Content-Length` line, even if they agree (RFC 9112 section 6.3).
@@ -111,7 +109,6 @@ impl Violation {
             Violation::HostMissing => "Host is missing",
             Violation::HostRepeated => "more than one Host",
             Violation::HostInvalid => "invalid Host",
-            Violation::HostDiffersFromTarget => "Host differs from the request target",
             Violation::ContentLengthInvalid => "invalid Content-Length",
             Violation::ContentLengthRepeated => "more than one Content-Length",
             Violation::BothLengths => "Content-Length together with Transfer-Encoding",

@@ -87,6 +87,7 @@ prop_compose! {
         path in "/[a-zA-Z0-9/%._~-]{0,30}",
         query in proptest::option::of("[a-z0-9=&?/]{0,20}"),
         absolute in any::<bool>(),
+        other_host in any::<bool>(),
         fields in proptest::collection::vec(("x-[a-zA-Z0-9_-]{1,12}", "[!-~]([ -~]{0,30}[!-~])?"), 0..8),
         white_space in "[ \t]{0,3}",
         empty_lines in 0..3usize,
@@ -106,6 +107,11 @@ prop_compose! {
         let mut text = "\r\n".repeat(empty_lines);
         text.push_str(&format!("{method} {target} HTTP/1.1\r\n"));
         for (name, value) in &headers {
+            // The host of an absolute-form target wins over `Host` (RFC 9112 section 3.2.2).
+            let value = match name.as_str() {
+                "Host" if absolute && other_host => "other.example:81",
+                _ => value.as_str(),
+            };
             text.push_str(&format!("{name}:{white_space}{value}{white_space}\r\n"));
         }
         text.push_str("\r\n");
