@@ -100,7 +100,7 @@ def probe(arm: Arm, gates: Path) -> Iterator[ServerProcess]:
 @pytest.fixture(scope="module")
 def asgi(arm: Arm) -> Iterator[ServerProcess]:
     """tests/apps/asgi_app.py, one instance of it, so that a test finds what another request has left in its journal."""
-    options = (*arm.options, "--shards", "1", "--body-max", "256MiB")
+    options = (*arm.options, "--shards", "1", "--body-max", "256MiB", "--pathsend")
     with ServerProcess("asgi_app:app", *options) as server:
         yield server
 

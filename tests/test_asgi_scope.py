@@ -1,4 +1,4 @@
-"""The scope that an ASGI app is called with: every key of the HTTP specification 2.5, as it came over the wire."""
+"""The scope that an ASGI app is called with: every key of the HTTP specification, as it came over the wire."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_scope_has_every_key_of_the_specification_and_no_other(asgi: ServerProce
         answer = raw.get("/items/7?q=1&r=%20", "X-Mine: yes").answer()
     assert ast.literal_eval(answer.body.decode()) == {
         "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.5"},
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
         "method": "GET",
         "scheme": "http",

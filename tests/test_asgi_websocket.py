@@ -62,7 +62,7 @@ def test_scope_has_every_key_of_the_specification_and_no_other(server: ServerPro
     assert names[-1] == b"x-obs"
     assert scope == {
         "type": "websocket",
-        "asgi": {"version": "3.0", "spec_version": "2.5"},
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
         "scheme": "ws",
         "path": "/ré/x",

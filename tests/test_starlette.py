@@ -195,7 +195,13 @@ def test_app_waits_for_a_reader_that_does_not_read(server: ServerProcess, marks:
     assert counted() < 1024
     assert not marks.is_left("slow-closed")
     raw.socket.close()
-    marks.wait_for("slow-closed")
+
+    def closed() -> bool:
+        with RawClient(server) as other:
+            assert other.get("/collect").answer().status == 200
+        return marks.is_left("slow-closed")
+
+    wait_until(closed, "the stream to be closed")
 
 
 def test_disconnect_is_received(server: ServerProcess, marks: Marks) -> None:

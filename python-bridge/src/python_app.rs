@@ -16,7 +16,8 @@ use turbo_shard_runtime::{
 
 use crate::coroutines::Coroutines;
 use crate::dispatch::{
-    AsgiService, InlineRule, NativeService, WsgiOptions, WsgiService, let_pool_run, native_service,
+    AsgiService, InlineRule, NativeService, ScopeOptions, WsgiOptions, WsgiService, let_pool_run,
+    native_service,
 };
 use crate::hosted_loop::{AsyncioThreads, CoroutineHost, ShardLoop};
 use crate::large_objects::{give_back, gives_back_after};
@@ -147,7 +148,7 @@ impl PythonApp {
                     false => Some(Box::new(AsgiService::of_shard(
                         py,
                         Arc::clone(&host),
-                        "",
+                        ScopeOptions::default(),
                         Arc::clone(&pool),
                     )?)),
                 };
@@ -162,7 +163,7 @@ impl PythonApp {
                 AppService::Asgi(AsgiService::of_shard(
                     py,
                     Arc::clone(&host),
-                    &served.root_path,
+                    served.scope_options(),
                     Arc::clone(&pool),
                 )?)
             }
@@ -207,7 +208,7 @@ impl PythonApp {
                     true => Some(Box::new(AsgiService::of_worker(
                         py,
                         Arc::clone(&asyncio),
-                        "",
+                        ScopeOptions::default(),
                         Arc::clone(&pool),
                     )?)),
                     false => None,
@@ -227,7 +228,7 @@ impl PythonApp {
                 AppService::Asgi(AsgiService::of_worker(
                     py,
                     asyncio,
-                    &served.root_path,
+                    served.scope_options(),
                     Arc::clone(&pool),
                 )?)
             }

@@ -6,6 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::dispatch::ScopeOptions;
 use crate::hosted_loop::{CoroutineHost, Tenant};
 use crate::python_thread::Owned;
 
@@ -31,11 +32,20 @@ pub(crate) struct ServedApp {
     pub(crate) side_by_side: bool,
     /// Path below which the app is mounted (ASGI's `root_path`, WSGI's `SCRIPT_NAME`).
     pub(crate) root_path: String,
+    /// Whether ASGI apps are offered `http.response.pathsend`.
+    pub(crate) has_pathsend: bool,
     /// Whether ASGI's lifespan is used: `auto`, `on`, `off`.
     pub(crate) lifespan: String,
 }
 
 impl ServedApp {
+    pub(crate) fn scope_options(&self) -> ScopeOptions<'_> {
+        ScopeOptions {
+            root_path: &self.root_path,
+            has_pathsend: self.has_pathsend,
+        }
+    }
+
     /// The instance of shard `index`, made now if each has its own. For that shard's thread.
     pub(crate) fn instance<'py>(
         &self,

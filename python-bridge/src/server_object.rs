@@ -193,7 +193,7 @@ impl NativeServer {
     /// Serves `app` until the server is stopped, and returns how many seconds of the stop's time are left. `on_ready` is called once every shard serves; what it raises stops
     /// the server and is raised from here.
     #[pyo3(signature = (app, *, interface = "native", app_of_shard = None, side_by_side = false,
-        lifespan = "auto", root_path = "", handle_signals, on_ready = None, link = None))]
+        lifespan = "auto", root_path = "", pathsend = false, handle_signals, on_ready = None, link = None))]
     #[allow(clippy::too_many_arguments)]
     fn run(
         &self,
@@ -204,6 +204,7 @@ impl NativeServer {
         side_by_side: bool,
         lifespan: &str,
         root_path: &str,
+        pathsend: bool,
         handle_signals: bool,
         on_ready: Option<Py<PyAny>>,
         link: Option<Bound<'_, WorkerLink>>,
@@ -223,6 +224,7 @@ impl NativeServer {
             of_shard: app_of_shard.map(Owned::new),
             side_by_side,
             root_path: String::from(root_path),
+            has_pathsend: pathsend,
             lifespan: String::from(lifespan),
         };
         let taken = lock(&self.bound).take();

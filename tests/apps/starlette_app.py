@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -140,6 +141,12 @@ async def flood(request: Request) -> StreamingResponse:
     return StreamingResponse(pieces())
 
 
+async def collect(request: Request) -> Response:
+    """A generator that has yielded when its stream is cancelled is closed by Python's collector."""
+    gc.collect()
+    return Response()
+
+
 async def counter(request: Request) -> JSONResponse:
     request.session["count"] = request.session.get("count", 0) + 1
     return JSONResponse({"count": request.session["count"]})
@@ -267,6 +274,7 @@ app = Starlette(
         Route("/unread", unread, methods=["POST"]),
         Route("/cut/{mark}", cut_upload, methods=["POST"]),
         Route("/flood/{mark}", flood),
+        Route("/collect", collect),
         Route("/counter", counter),
         Route("/forget", forget),
         Route("/fail/{code:int}", fail),

@@ -1,4 +1,4 @@
-"""What `send()` of an ASGI app raises once its client is gone, and how that is found again behind what an app made of it."""
+"""What `send()` of an ASGI app raises once its client is gone, found again behind what an app made of it."""
 
 from __future__ import annotations
 

@@ -109,6 +109,7 @@ class NativeServer:
         app_of_shard: Callable[[int], object] | None = None,
         lifespan: str = "auto",
         root_path: str = "",
+        pathsend: bool = False,
         handle_signals: bool,
         on_ready: Callable[[], None] | None = None,
         link: WorkerLink | None = None,

@@ -170,6 +170,14 @@ OPTIONS: tuple[Option, ...] = (
         default_text="none",
         of_app=True,
     ),
+    Option(
+        "pathsend",
+        Kind.SWITCH,
+        False,
+        "offer ASGI apps to send files for them (http.response.pathsend), which middleware that reads or changes "
+        "answers has to know",
+        of_app=True,
+    ),
     Option("pin", Kind.SWITCH, True, "leave the shards' threads to the scheduler", negative=True),
     Option(
         "balance",

@@ -31,6 +31,7 @@ def serve(
     own: Sequence[str] = (),
     lifespan: str = "auto",
     root_path: str = "",
+    pathsend: bool = False,
     host: str = "127.0.0.1",
     port: int = 8000,
     shards: int | None = None,
@@ -109,6 +110,7 @@ def serve(
             "own": own,
             "lifespan": lifespan,
             "root_path": root_path,
+            "pathsend": pathsend,
             "allow_gil": allow_gil,
         }
     )
@@ -247,6 +249,7 @@ def run_bound(
             side_by_side=instances.is_side_by_side,
             lifespan=app_settings.lifespan,
             root_path=app_settings.root_path,
+            pathsend=app_settings.pathsend,
             handle_signals=True,
             on_ready=on_ready,
         )

@@ -87,6 +87,7 @@ class AppSettings(NamedTuple):
     own: tuple[str, ...]
     lifespan: str
     root_path: str
+    pathsend: bool
     allow_gil: bool
 
 

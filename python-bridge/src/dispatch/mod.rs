@@ -20,7 +20,7 @@ mod settle;
 mod slow_calls;
 mod wsgi;
 
-pub(crate) use asgi::AsgiService;
+pub(crate) use asgi::{AsgiService, ScopeOptions};
 pub(crate) use native::{NativeService, native_service};
 pub(crate) use request_text::{cookie_pairs, decode_path_text, decode_query_text, query_pairs};
 pub(crate) use wsgi::{InlineRule, WsgiOptions, WsgiService, let_pool_run, wsgi_thread_stops};

@@ -105,6 +105,7 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
             interface="native" if loaded.interface == "turboapi" else loaded.interface,
             lifespan=app_settings.lifespan,
             root_path=app_settings.root_path,
+            pathsend=app_settings.pathsend,
             handle_signals=True,
             on_ready=on_ready,
             link=link,

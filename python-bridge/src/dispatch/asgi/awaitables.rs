@@ -202,10 +202,8 @@ impl ChannelCall {
 
     /// Ends it, wherever it stands.
     fn close(&self) -> PyResult<()> {
-        match matches!(*self.stage(), Stage::Over) {
-            true => Ok(()),
-            false => self.end(),
-        }
+        let is_over = matches!(*self.stage(), Stage::Over);
+        if is_over { Ok(()) } else { self.end() }
     }
 
     #[getter]

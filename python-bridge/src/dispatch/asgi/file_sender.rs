@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use turbo_shard_runtime::protocol::BodyLength;
 use turbo_shard_runtime::{BlockingPool, Flow};
 
-use super::http_answer::Lent;
+use super::http_stage::Lent;
 use crate::streaming::{Gate, Gone};
 
 /// Read and sent at once. What waits for the peer is bounded by the reply's own mark.

@@ -6,45 +6,12 @@ use std::mem;
 use turbo_shard_runtime::protocol::{BodyLength, HeaderLines, Misuse, ResponseWriter};
 use turbo_shard_runtime::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle};
 
-/// Which message may come next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// `http.response.start`
-    Start,
-    /// `http.response.body`, the first one.
-    FirstBody,
-    /// `http.response.body`
-    Body,
-    /// `http.response.trailers`
-    Trailers,
-    /// None: the answer is complete, or given up.
-    Complete,
-}
+use super::http_stage::{Lent, Refused, Stage};
 
-impl Stage {
-    /// What an app must send here, in words.
-    pub(super) fn expected(self) -> &'static str {
-        match self {
-            Stage::Start => "http.response.start",
-            Stage::FirstBody | Stage::Body => "http.response.body",
-            Stage::Trailers => "http.response.trailers",
-            Stage::Complete => "nothing more: the response is complete",
-        }
-    }
-}
-
-/// What is wrong with a message where it stands; the text is for the app's author.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refused {
-    /// Not this message here.
-    OutOfOrder(Stage),
-    /// More body than its `content-length`.
-    TooLong { excess: u64 },
-    /// Less body than its `content-length`.
-    TooShort { missing: u64 },
-    /// What the runtime cannot send.
-    Misuse(Misuse),
-}
+/// Of a body that is never sent, this much is swallowed before its `send()` raises: a short one may come to its end.
+const SWALLOWED_BYTES_MAX: usize = 64 * 1024;
+/// What each piece of it counts for besides.
+const SWALLOWED_PIECE_BYTES: usize = 64;
 
 /// Where the pieces go.
 enum Way {
@@ -58,15 +25,6 @@ enum Way {
     Closed,
 }
 
-/// An answer in the hands of who sends its body.
-pub(super) struct Lent {
-    pub(super) handle: ReplyHandle,
-    pub(super) status: u16,
-    pub(super) lines: HeaderLines,
-    /// It has no body, so that nothing need be read.
-    pub(super) is_bodiless: bool,
-}
-
 /// One answer in the making.
 pub(super) struct HttpAnswer {
     stage: Stage,
@@ -78,10 +36,16 @@ pub(super) struct HttpAnswer {
     owed: Option<u64>,
     /// The answer has no body, whatever the app sends.
     is_bodiless: bool,
+    /// Body bytes, and something for each piece, that were swallowed of a stream that has no body.
+    swallowed_bytes: usize,
     /// A piece of the body has come from the app.
     has_body: bool,
     way: Way,
     lacks_room: bool,
+    /// A large piece of the body is handed over bit by bit; nothing comes behind it before its end.
+    holds_large: bool,
+    /// What is known of the body's length when the head goes out.
+    length: BodyLength,
 }
 
 impl HttpAnswer {
@@ -94,12 +58,15 @@ impl HttpAnswer {
             trailers: HeaderLines::new(),
             owed: None,
             is_bodiless: is_to_head,
+            swallowed_bytes: 0,
             has_body: false,
             way: Way::Gathering {
                 body: Vec::new(),
                 interim: Vec::new(),
             },
             lacks_room: false,
+            holds_large: false,
+            length: BodyLength::Unknown,
         }
     }
 
@@ -118,12 +85,27 @@ impl HttpAnswer {
     }
 
     pub(super) fn is_complete(&self) -> bool {
+        self.stage == Stage::Complete && !self.holds_large
+    }
+
+    /// More is to come of a body that is never sent: the answer to a HEAD, or a status without a body.
+    pub(super) fn is_bodiless_stream(&self) -> bool {
+        self.is_bodiless && self.stage == Stage::Body
+    }
+
+    /// Whether a message of this type may come next.
+    pub(super) fn expects(&self, kind: &str) -> bool {
+        self.stage.allows(kind)
+    }
+
+    /// The app has sent all of it, though a large piece may still be on its way.
+    pub(super) fn is_said(&self) -> bool {
         self.stage == Stage::Complete
     }
 
     /// The app should wait before it sends more.
     pub(super) fn lacks_room(&self) -> bool {
-        self.lacks_room
+        self.lacks_room || self.holds_large
     }
 
     /// The peer has read.
@@ -180,14 +162,13 @@ impl HttpAnswer {
             return Err(Refused::OutOfOrder(self.stage));
         }
         self.pay(data.len() as u64, more)?;
+        if self.is_bodiless_stream() && more {
+            self.swallow(data.len())?;
+        }
         self.has_body = true;
         let is_first = self.stage == Stage::FirstBody;
         let is_whole = is_first && !more && !self.has_trailers;
-        self.stage = match (more, self.has_trailers) {
-            (true, _) => Stage::Body,
-            (false, true) => Stage::Trailers,
-            (false, false) => Stage::Complete,
-        };
+        self.stage = Stage::after_body(more, self.has_trailers);
         match &mut self.way {
             Way::Gathering { body, .. } => {
                 body.extend_from_slice(data);
@@ -198,12 +179,59 @@ impl HttpAnswer {
                 if is_first {
                     self.send_head();
                 }
-                self.send_chunk(data.to_vec());
-                self.end_if_complete();
+                if self.is_bodiless {
+                    // All that the peer gets: its next request need not wait for the end of the app's stream.
+                    self.end();
+                } else {
+                    self.send_chunk(data.to_vec());
+                    self.end_if_complete();
+                }
             }
             Way::Closed => {}
         }
         Ok(())
+    }
+
+    /// A large piece of the body begins. Where it will be sent at all, [`send_bit`](HttpAnswer::send_bit) follows.
+    pub(super) fn begin_large(&mut self, length: usize, more: bool) -> Result<(), Refused> {
+        if self.is_bodiless || !matches!(self.stage, Stage::FirstBody | Stage::Body) {
+            let nothing = [];
+            return self.body(&nothing, more);
+        }
+        self.pay(length as u64, more)?;
+        self.has_body = true;
+        if self.stage == Stage::FirstBody && !more && !self.has_trailers {
+            self.length = BodyLength::Known(length as u64);
+        }
+        let is_first = self.stage == Stage::FirstBody;
+        self.stage = Stage::after_body(more, self.has_trailers);
+        self.holds_large = !matches!(self.way, Way::Closed);
+        if is_first && matches!(self.way, Way::Sending(_)) {
+            self.send_head();
+        }
+        Ok(())
+    }
+
+    pub(super) fn holds_large(&self) -> bool {
+        self.holds_large
+    }
+
+    /// There is room for a bit of the large piece.
+    pub(super) fn takes_bits(&self) -> bool {
+        matches!(self.way, Way::Sending(_)) && !self.lacks_room
+    }
+
+    pub(super) fn send_bit(&mut self, bit: &[u8]) {
+        match &mut self.way {
+            Way::Gathering { body, .. } => body.extend_from_slice(bit),
+            _ => self.send_chunk(bit.to_vec()),
+        }
+    }
+
+    /// All of the large piece has been handed over.
+    pub(super) fn end_large(&mut self) {
+        self.holds_large = false;
+        self.end_if_complete();
     }
 
     /// A file is to be the body: from here on it is the answer's only piece.
@@ -290,14 +318,27 @@ impl HttpAnswer {
             return;
         }
         self.send_head();
-        self.send_chunk(body);
-        self.end_if_complete();
+        if self.is_bodiless {
+            self.end();
+        } else {
+            self.send_chunk(body);
+            self.end_if_complete();
+        }
+    }
+
+    /// The peer has left; what the app may send next is known still. Returns what was sent to.
+    pub(super) fn leave(&mut self) -> Option<ReplyHandle> {
+        let stage = self.stage;
+        let handle = self.give_up();
+        self.stage = stage;
+        handle
     }
 
     /// The app can send no more. Returns the handle, if the answer is not complete.
     pub(super) fn give_up(&mut self) -> Option<ReplyHandle> {
         self.stage = Stage::Complete;
         self.lacks_room = false;
+        self.holds_large = false;
         match mem::replace(&mut self.way, Way::Closed) {
             Way::Sending(handle) => Some(handle),
             Way::Gathering { .. } | Way::Closed => None,
@@ -321,6 +362,18 @@ impl HttpAnswer {
         Ok(())
     }
 
+    /// Counts what is not sent of a stream without a body. Such a stream has no client that could make it wait, so one that
+    /// has no end would run for ever.
+    fn swallow(&mut self, length: usize) -> Result<(), Refused> {
+        self.swallowed_bytes = self
+            .swallowed_bytes
+            .saturating_add(length + SWALLOWED_PIECE_BYTES);
+        match self.swallowed_bytes > SWALLOWED_BYTES_MAX {
+            true => Err(Refused::Unwanted),
+            false => Ok(()),
+        }
+    }
+
     fn send_whole(&mut self, body: Vec<u8>) {
         if let (Way::Sending(handle), Some((status, lines))) =
             (mem::replace(&mut self.way, Way::Closed), self.head.take())
@@ -331,7 +384,7 @@ impl HttpAnswer {
 
     fn send_head(&mut self) {
         if let (Way::Sending(handle), Some((status, lines))) = (&self.way, self.head.take()) {
-            handle.start(status, lines, BodyLength::Unknown);
+            handle.start(status, lines, self.length);
         }
     }
 
@@ -344,9 +397,12 @@ impl HttpAnswer {
     }
 
     fn end_if_complete(&mut self) {
-        if !self.is_complete() {
-            return;
+        if self.is_complete() {
+            self.end();
         }
+    }
+
+    fn end(&mut self) {
         // Nobody tells of room once the handle is gone.
         self.lacks_room = false;
         if let Way::Sending(_) = &self.way

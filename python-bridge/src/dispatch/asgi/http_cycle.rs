@@ -11,6 +11,8 @@ use turbo_shard_runtime::{BlockingPool, BodyPart, ReplyHandle};
 
 use super::file_sender::FileResult;
 use super::http_answer::HttpAnswer;
+use super::http_large_body::LargeBody;
+use super::http_parting::Parting;
 use super::listener::{Hears, Listener, News, tell};
 use super::waiters::Waiters;
 use super::words::Words;
@@ -59,9 +61,9 @@ pub(super) struct HttpCycle {
 pub(super) struct State {
     pub(super) answer: HttpAnswer,
     incoming: Incoming,
-    /// The peer has finished sending, or is gone.
-    has_input_ended: bool,
-    pub(super) peer_left: bool,
+    /// What of its body is held and not copied.
+    pub(super) large: Option<LargeBody>,
+    pub(super) parting: Parting,
     pub(super) file: FileState,
 }
 
@@ -103,8 +105,8 @@ impl HttpCycle {
             state: Mutex::new(State {
                 answer,
                 incoming,
-                has_input_ended: false,
-                peer_left: false,
+                large: None,
+                parting: Parting::default(),
                 file: FileState::None,
             }),
             waiters: Waiters::default(),
@@ -132,7 +134,7 @@ impl HttpCycle {
         }));
         let lent = {
             let mut state = self.state();
-            state.has_input_ended |= handle.input_ended();
+            state.parting.has_input_ended |= handle.input_ended();
             state.answer.attach(handle);
             match std::mem::replace(&mut state.file, FileState::None) {
                 FileState::Asked(path) => {
@@ -158,7 +160,9 @@ impl HttpCycle {
     pub(super) fn poll_message<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let words = &*self.around.words;
         let mut state = self.state();
-        if state.peer_left || (state.answer.is_complete() && !state.is_file_under_way()) {
+        let is_over = state.answer.is_complete() && !state.is_file_under_way();
+        if is_over || state.parting.peer_left || state.answer.is_bodiless_stream() {
+            state.parting.is_told = true;
             drop(state);
             return self.disconnect_message(py).map(Some);
         }
@@ -185,7 +189,8 @@ impl HttpCycle {
                     BodyPart::Nothing => return Ok(None),
                 }
             }
-            Incoming::Read if state.has_input_ended => {
+            Incoming::Read if state.parting.has_input_ended => {
+                state.parting.is_told = true;
                 drop(state);
                 return self.disconnect_message(py).map(Some);
             }
@@ -209,7 +214,18 @@ impl HttpCycle {
     /// The app has come to its end: an answer that is not complete becomes a 500, or is cut.
     pub(super) fn finish(&self, py: Python<'_>, result: &PyResult<Bound<'_, PyAny>>, name: &str) {
         self.note_end(py, result, name);
-        let handle = self.state().answer.give_up();
+        self.unfollow();
+        let handle = {
+            let mut state = self.state();
+            match state.answer.is_said() && state.large.is_some() {
+                // Its rest goes out by itself.
+                true => None,
+                false => {
+                    state.large = None;
+                    state.answer.give_up()
+                }
+            }
+        };
         if let Some(handle) = handle {
             handle.fail();
         }
@@ -219,21 +235,22 @@ impl HttpCycle {
 
     /// Logs what is wrong with the end of the app's call.
     pub(super) fn note_end(&self, py: Python<'_>, result: &PyResult<Bound<'_, PyAny>>, name: &str) {
-        let (is_started, is_complete, peer_left) = {
+        let (is_started, is_complete, is_moot) = {
             let state = self.state();
             let answer = &state.answer;
-            (
-                answer.is_started(),
-                answer.is_complete(),
-                state.has_peer_left(),
-            )
+            (answer.is_started(), answer.is_said(), state.is_moot())
         };
         match result {
-            Err(error) if peer_left && self.words().is_disconnect(py, error) => {
+            Err(error) if is_moot && self.words().is_disconnect(py, error) => {
                 log::debug!("{name}: the client left before its answer was complete");
             }
             Err(error) => log_exception(py, error, name),
-            Ok(_) if is_complete || peer_left => {}
+            Ok(_) if is_complete => {}
+            Ok(_) if is_moot => {
+                log::debug!(
+                    "{name}: the app ended before its answer was complete: the client left"
+                );
+            }
             Ok(_) if is_started => {
                 log::error!(
                     "{name}: the ASGI app returned before its response was complete{}",
@@ -252,7 +269,7 @@ impl HttpCycle {
     }
 
     /// Whether the last message still waits for room, or for the end of its file. Raises what became of it.
-    pub(super) fn must_wait(&self, py: Python<'_>) -> PyResult<bool> {
+    pub(super) fn must_wait(self: &Arc<Self>, py: Python<'_>) -> PyResult<bool> {
         let mut state = self.state();
         match std::mem::replace(&mut state.file, FileState::None) {
             FileState::Done(result) => {
@@ -268,9 +285,9 @@ impl HttpCycle {
         if state.is_file_under_way() {
             return Ok(true);
         }
-        if state.peer_left {
+        if state.is_leave_taken() {
             drop(state);
-            return Err(self.words().client_disconnected(py));
+            return self.part(py);
         }
         Ok(state.answer.lacks_room())
     }
@@ -289,34 +306,32 @@ impl HttpCycle {
 
 impl Hears for HttpCycle {
     /// What the connection tells.
-    fn hear(&self, py: Python<'_>, news: News) {
+    fn hear(self: &Arc<Self>, py: Python<'_>, news: News) {
         let mut state = self.state();
         match news {
             News::Room => state.answer.note_room(),
             News::Input => {}
-            News::InputEnded => state.has_input_ended = true,
+            News::InputEnded => state.parting.has_input_ended = true,
             News::PeerLeft => {
                 state.note_peer_left();
-                drop(state.answer.give_up());
+                state.large = None;
+                drop(state.answer.leave());
             }
+        }
+        state.pump(py);
+        let is_moot = state.is_moot();
+        if news == News::Room && state.answer.lacks_room() {
+            return;
         }
         drop(state);
         self.waiters.wake(py);
+        if is_moot {
+            self.watch_idle_stream(py);
+        }
     }
 }
 
 impl State {
-    /// Whether nothing that is sent arrives any more. The connection is asked as well: where it lives on another thread, an
-    /// app that sends and sends would never let the loop come to the job that tells of it.
-    pub(super) fn has_peer_left(&self) -> bool {
-        self.peer_left || self.answer.has_peer_left()
-    }
-
-    pub(super) fn note_peer_left(&mut self) {
-        self.has_input_ended = true;
-        self.peer_left = true;
-    }
-
     fn is_file_under_way(&self) -> bool {
         matches!(self.file, FileState::Asked(_) | FileState::UnderWay)
     }

@@ -1,6 +1,6 @@
 //! What an HTTP cycle does with the messages that its app sends.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -8,8 +8,10 @@ use pyo3::types::PyString;
 use turbo_shard_runtime::protocol::HeaderLines;
 
 use super::file_sender::{self, FileResult};
-use super::http_answer::{HttpAnswer, Lent, Refused, Stage};
-use super::http_cycle::{FileState, HttpCycle};
+use super::http_answer::HttpAnswer;
+use super::http_cycle::{FileState, HttpCycle, State};
+use super::http_large_body::large;
+use super::http_stage::{Lent, Refused, Stage};
 use super::messages::{self, Message};
 use crate::hosted_loop::Job;
 
@@ -22,7 +24,11 @@ impl HttpCycle {
         let kind = message.kind(&words.kind)?;
         match kind.to_str()? {
             "http.response.body" => {
-                let body = message.field(&words.body)?;
+                let body = message.given(&words.body)?;
+                if let Some(bytes) = large(body.as_ref()) {
+                    let more = message.flag(&words.more_body)?;
+                    return self.send_large(&kind, bytes, more);
+                }
                 let data = match &body {
                     Some(body) => messages::octets("\"body\"", body)?,
                     None => (&[][..]).into(),
@@ -73,27 +79,54 @@ impl HttpCycle {
     }
 
     /// Hands a step to the answer.
-    fn tell(
-        &self,
+    pub(super) fn tell(
+        self: &Arc<Self>,
         py: Python<'_>,
         kind: &Bound<'_, PyString>,
         step: impl FnOnce(&mut HttpAnswer) -> Result<(), Refused>,
     ) -> PyResult<bool> {
         let mut state = self.state();
         if state.has_peer_left() {
-            drop(state);
-            return Err(self.words().client_disconnected(py));
+            return self.send_to_nobody(py, kind, state);
         }
+        state.flush_large(py);
         let told = step(&mut state.answer);
         let waits = state.answer.lacks_room();
         // A `receive()` that waits hears `http.disconnect` once the answer is complete.
         let is_complete = state.answer.is_complete();
+        let is_moot = state.parting.has_input_ended || state.answer.is_bodiless_stream();
         drop(state);
         if is_complete {
             self.waiters.wake(py);
         }
-        told.map_err(|refused| in_words(kind, refused))?;
+        match told {
+            Ok(()) => {}
+            // As elsewhere: an error handler that begins another answer has nobody to send it to.
+            Err(Refused::OutOfOrder(_)) if is_moot => return Ok(false),
+            Err(Refused::Unwanted) => return self.part(py),
+            Err(refused) => return Err(in_words(kind, refused)),
+        }
+        if is_moot {
+            self.note_sent(py);
+        }
         Ok(waits)
+    }
+
+    /// A message for a client that has left: what could have been sent raises, what could not is ignored.
+    #[cold]
+    fn send_to_nobody(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        kind: &Bound<'_, PyString>,
+        mut state: MutexGuard<'_, State>,
+    ) -> PyResult<bool> {
+        let is_expected = state.answer.expects(kind.to_str()?);
+        state.note_peer_left();
+        drop(state);
+        match is_expected {
+            true => self.part(py),
+            false => Ok(false),
+        }
     }
 
     fn begin_file(
@@ -103,9 +136,8 @@ impl HttpCycle {
         path: String,
     ) -> PyResult<bool> {
         let mut state = self.state();
-        if state.peer_left {
-            drop(state);
-            return Err(self.words().client_disconnected(py));
+        if state.has_peer_left() {
+            return self.send_to_nobody(py, kind, state);
         }
         state
             .answer
@@ -160,6 +192,7 @@ pub(super) fn in_words(kind: &Bound<'_, PyString>, refused: Refused) -> PyErr {
                 stage => stage.expected(),
             }
         )),
+        Refused::Unwanted => PyRuntimeError::new_err("nobody wants this answer's body"),
         Refused::TooLong { excess } => PyRuntimeError::new_err(format!(
             "the response's body is {excess} bytes longer than its content-length"
         )),

@@ -21,7 +21,7 @@ pub(super) enum News {
 
 /// Who is told, on the thread of its loop.
 pub(super) trait Hears: Send + Sync + 'static {
-    fn hear(&self, py: Python<'_>, news: News);
+    fn hear(self: &Arc<Self>, py: Python<'_>, news: News);
 }
 
 /// Holds nothing of Python, so it may be dropped anywhere.

@@ -2,8 +2,8 @@
 //!
 //! `service` calls the app for each request, `scope` makes what it is called with. `http_cycle` is what `receive` and
 //! `send` of an HTTP request lead to, `websocket_cycle` those of a WebSocket; `channel` is the Python face of either,
-//! `sending` what becomes of the app's messages, `waiters` who waits in either, `listener` how their connection reaches
-//! them. `http_answer` puts the app's messages together to an answer, `messages` reads those messages, `awaitables` are
+//! `sending` what becomes of the app's messages, `http_large_body` how a large one is sent, `http_parting` what an app hears when nobody wants its answer, `waiters` who waits in either, `listener` how their connection reaches
+//! them. `http_answer` puts the app's messages together to an answer, `http_stage` says in which order, `messages` reads those messages, `awaitables` are
 //! what the app awaits, `file_sender` reads files for `http.response.pathsend`.
 
 mod awaitables;
@@ -12,7 +12,10 @@ mod file_sender;
 mod header_names;
 mod http_answer;
 mod http_cycle;
+mod http_large_body;
+mod http_parting;
 mod http_sending;
+mod http_stage;
 mod listener;
 mod messages;
 mod scope;
@@ -22,4 +25,5 @@ mod websocket_cycle;
 mod websocket_sending;
 mod words;
 
+pub(crate) use scope::ScopeOptions;
 pub(crate) use service::AsgiService;

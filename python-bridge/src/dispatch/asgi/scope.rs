@@ -1,4 +1,4 @@
-//! Makes the scope that an ASGI app is called with (ASGI 3.0, HTTP and WebSocket spec 2.5). Reads requests, knows no answers.
+//! Makes the scope that an ASGI app is called with (ASGI 3.0, HTTP and WebSocket spec 2.5, told as 2.3). Reads requests, knows no answers.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -28,6 +28,16 @@ const METHODS: [Method; 8] = [
     Method::Trace,
 ];
 
+/// What the user has chosen of what all scopes say.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct ScopeOptions<'a> {
+    /// Path below which the app is mounted.
+    pub(crate) root_path: &'a str,
+    /// Whether `http.response.pathsend` is offered. An app that takes it sends no body, which a middleware that reads or
+    /// holds messages has to know.
+    pub(crate) has_pathsend: bool,
+}
+
 /// One thread's way of making scopes.
 pub(super) struct ScopeMaker {
     /// What all scopes have in common; each begins as a copy.
@@ -49,18 +59,22 @@ pub(super) struct ScopeMaker {
 type KeptAddress = (SocketAddr, Owned<PyTuple>);
 
 impl ScopeMaker {
-    pub(super) fn new(py: Python<'_>, words: &Words, root_path: &str) -> PyResult<ScopeMaker> {
+    pub(super) fn new(
+        py: Python<'_>,
+        words: &Words,
+        options: ScopeOptions<'_>,
+    ) -> PyResult<ScopeMaker> {
+        let root_path = options.root_path;
         let asgi = PyDict::new(py);
         asgi.set_item("version", "3.0")?;
-        asgi.set_item("spec_version", "2.5")?;
-        let http_extensions = extensions(
-            py,
-            &[
-                "http.response.trailers",
-                "http.response.early_hint",
-                "http.response.pathsend",
-            ],
-        )?;
+        // Frameworks look at this where they ask who ends a stream: from 2.4 on Starlette waits for `send()` to raise, which
+        // a stream that waits for its next event never calls, and before that it listens for `http.disconnect` itself.
+        asgi.set_item("spec_version", "2.3")?;
+        let mut offered = vec!["http.response.trailers", "http.response.early_hint"];
+        if options.has_pathsend {
+            offered.push("http.response.pathsend");
+        }
+        let http_extensions = extensions(py, &offered)?;
         let template = |kind: &str, scheme: &str, names: &[&Owned<PyString>]| {
             let template = PyDict::new(py);
             template.set_item(words.kind.bind(py), kind)?;

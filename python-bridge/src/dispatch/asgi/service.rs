@@ -13,7 +13,7 @@ use turbo_shard_runtime::{BlockingPool, Exchange, Outcome, ReplyHandle};
 
 use super::channel::{Channel, Cycle};
 use super::http_cycle::{HttpCycle, Incoming, Surroundings};
-use super::scope::ScopeMaker;
+use super::scope::{ScopeMaker, ScopeOptions};
 use super::websocket_cycle::WebSocketCycle;
 use super::words::Words;
 use crate::dispatch::clean_context::CleanContext;
@@ -50,33 +50,33 @@ impl AsgiService {
     pub(crate) fn of_shard(
         py: Python<'_>,
         host: Arc<CoroutineHost>,
-        root_path: &str,
+        scope_options: ScopeOptions<'_>,
         pool: Arc<BlockingPool>,
     ) -> PyResult<AsgiService> {
         host.asyncio(py)?;
-        AsgiService::new(py, Home::Shard(host), root_path, pool)
+        AsgiService::new(py, Home::Shard(host), scope_options, pool)
     }
 
     /// For a worker: an instance of the app has moved in with each of `threads`.
     pub(crate) fn of_worker(
         py: Python<'_>,
         threads: Arc<AsyncioThreads>,
-        root_path: &str,
+        scope_options: ScopeOptions<'_>,
         pool: Arc<BlockingPool>,
     ) -> PyResult<AsgiService> {
-        AsgiService::new(py, Home::Threads(threads), root_path, pool)
+        AsgiService::new(py, Home::Threads(threads), scope_options, pool)
     }
 
     fn new(
         py: Python<'_>,
         home: Home,
-        root_path: &str,
+        scope_options: ScopeOptions<'_>,
         pool: Arc<BlockingPool>,
     ) -> PyResult<AsgiService> {
         let words = Arc::new(Words::new(py)?);
         Ok(AsgiService {
             home,
-            scopes: ScopeMaker::new(py, &words, root_path)?,
+            scopes: ScopeMaker::new(py, &words, scope_options)?,
             words,
             pool,
             context: CleanContext::default(),
@@ -146,6 +146,7 @@ impl AsgiService {
             Ok(Eager::Waiting(task)) => {
                 let name = name.to_string();
                 cycle.attach(exchange.defer_streaming());
+                cycle.follow(&task);
                 host.when_done(
                     &task,
                     Box::new(move |py, result| cycle.finish(py, &result, &name)),
@@ -314,6 +315,7 @@ impl Call {
             .and_then(|tenant| start(py, host, &tenant.object, scope.bind(py).clone(), &cycle));
         let waiting = match started {
             Ok(Eager::Waiting(task)) => {
+                cycle.follow(&task);
                 let (cycle, name, there) = (Arc::clone(&cycle), name.clone(), Arc::clone(host));
                 host.when_done(
                     &task,

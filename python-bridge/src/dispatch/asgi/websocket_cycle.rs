@@ -211,7 +211,7 @@ impl WebSocketCycle {
 
 impl Hears for WebSocketCycle {
     /// What the connection tells.
-    fn hear(&self, py: Python<'_>, news: News) {
+    fn hear(self: &Arc<Self>, py: Python<'_>, news: News) {
         {
             let mut state = self.state();
             match news {

@@ -7,8 +7,9 @@ use turbo_shard_runtime::protocol::HeaderLines;
 use turbo_shard_runtime::protocol::websocket::MessageKind;
 use turbo_shard_runtime::{Flow, ReplyHandle};
 
-use super::http_answer::{HttpAnswer, Refused};
+use super::http_answer::HttpAnswer;
 use super::http_sending::in_words;
+use super::http_stage::Refused;
 use super::messages::{self, Message};
 use super::websocket_cycle::{Stage, WebSocketCycle};
 use crate::dispatch::settle::lines_of;

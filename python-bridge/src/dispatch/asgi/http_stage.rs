@@ -1,0 +1,75 @@
+//! The order in which the messages of an answer may come, and what may be wrong with one. Knows no bytes.
+
+use turbo_shard_runtime::ReplyHandle;
+use turbo_shard_runtime::protocol::{HeaderLines, Misuse};
+
+/// Which message may come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// `http.response.start`
+    Start,
+    /// `http.response.body`, the first one.
+    FirstBody,
+    /// `http.response.body`
+    Body,
+    /// `http.response.trailers`
+    Trailers,
+    /// None: the answer is complete, or given up.
+    Complete,
+}
+
+impl Stage {
+    /// What an app must send here, in words.
+    pub(super) fn expected(self) -> &'static str {
+        match self {
+            Stage::Start => "http.response.start",
+            Stage::FirstBody | Stage::Body => "http.response.body",
+            Stage::Trailers => "http.response.trailers",
+            Stage::Complete => "nothing more: the response is complete",
+        }
+    }
+
+    /// Whether a message of this type may come here.
+    pub(super) fn allows(self, kind: &str) -> bool {
+        match kind {
+            "http.response.start" => self == Stage::Start,
+            "http.response.body" => matches!(self, Stage::FirstBody | Stage::Body),
+            "http.response.trailers" => self == Stage::Trailers,
+            "http.response.early_hint" => matches!(self, Stage::Start | Stage::FirstBody),
+            _ => self == Stage::FirstBody,
+        }
+    }
+
+    /// Where an answer stands after a piece of its body.
+    pub(super) fn after_body(more: bool, has_trailers: bool) -> Stage {
+        match (more, has_trailers) {
+            (true, _) => Stage::Body,
+            (false, true) => Stage::Trailers,
+            (false, false) => Stage::Complete,
+        }
+    }
+}
+
+/// What is wrong with a message where it stands; the text is for the app's author.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// Not this message here.
+    OutOfOrder(Stage),
+    /// More body than its `content-length`.
+    TooLong { excess: u64 },
+    /// Less body than its `content-length`.
+    TooShort { missing: u64 },
+    /// A stream that has no body, beyond what is swallowed in patience.
+    Unwanted,
+    /// What the runtime cannot send.
+    Misuse(Misuse),
+}
+
+/// An answer in the hands of who sends its body.
+pub(super) struct Lent {
+    pub(super) handle: ReplyHandle,
+    pub(super) status: u16,
+    pub(super) lines: HeaderLines,
+    /// It has no body, so that nothing need be read.
+    pub(super) is_bodiless: bool,
+}
