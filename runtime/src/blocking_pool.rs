@@ -268,7 +268,11 @@ mod tests {
             let job = move || ran.send(std::thread::current().id()).unwrap();
             pool.try_run(Box::new(job)).unwrap();
             let thread = until_ran.recv().unwrap();
-            while lock(&pool.state).idle.len() < lock(&pool.state).threads.len() {
+            let is_busy = || {
+                let state = lock(&pool.state);
+                state.idle.len() < state.threads.len()
+            };
+            while is_busy() {
                 std::thread::yield_now();
             }
             thread
