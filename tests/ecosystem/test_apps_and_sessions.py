@@ -13,11 +13,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from library_server import ONE_SHARD, Serve, ask, post, serve
+from library_server import ONE_SHARD, Serve, Way, ask, post, serve
 from websockets.sync.client import connect
 
 from server_process import ServerProcess
 from waiting import TIMEOUT_S
+
+# What leads each connection of a client to the shard that has its session.
+LED_BACK = (ONE_SHARD, Way("by-address", ("--shards", "2", "--steer", "address")))
 
 
 def test_strawberry(serve_app: Serve) -> None:
@@ -83,9 +86,11 @@ def test_socketio_polling_on_one_connection(serve_app: Serve) -> None:
             poll(client)
 
 
-def test_socketio_polling_on_new_connections_needs_one_shard(tmp_path: Path) -> None:
-    with serve("socketio_app:app", ONE_SHARD, tmp_path=tmp_path) as server:
-        poll(NewConnections(server))
+@pytest.mark.parametrize("way", LED_BACK, ids=str)
+def test_socketio_polling_on_new_connections_that_are_led_back(tmp_path: Path, way: Way) -> None:
+    with serve("socketio_app:app", way, tmp_path=tmp_path) as server:
+        for _ in range(4):
+            poll(NewConnections(server))
 
 
 def test_socketio_websocket(serve_app: Serve) -> None:
@@ -139,9 +144,11 @@ def test_mcp_session_on_one_connection(serve_app: Serve) -> None:
 
 
 @with_mcp
-def test_mcp_session_on_new_connections_needs_one_shard(tmp_path: Path) -> None:
-    with serve("mcp_app:app", ONE_SHARD, tmp_path=tmp_path) as server:
-        call_tool(NewConnections(server))
+@pytest.mark.parametrize("way", LED_BACK, ids=str)
+def test_mcp_session_on_new_connections_that_are_led_back(tmp_path: Path, way: Way) -> None:
+    with serve("mcp_app:app", way, tmp_path=tmp_path) as server:
+        for _ in range(4):
+            call_tool(NewConnections(server))
 
 
 @with_mcp
