@@ -160,12 +160,8 @@ impl PythonApp {
                 let lifespan = served.start_lifespan(py, &host, &object)?;
                 host.move_in(lifespan.into_tenant(&object));
                 host.asyncio(py)?.keep_running(py)?;
-                AppService::Asgi(AsgiService::of_shard(
-                    py,
-                    Arc::clone(&host),
-                    served.scope_options(),
-                    Arc::clone(&pool),
-                )?)
+                let (host, options) = (Arc::clone(&host), served.scope_options());
+                AppService::Asgi(AsgiService::of_shard(py, host, options, Arc::clone(&pool))?)
             }
             Interface::Wsgi => AppService::Wsgi(self.wsgi(&object, &pool)?),
         };
@@ -225,12 +221,9 @@ impl PythonApp {
                     host.move_in(lifespan.into_tenant(&object));
                     Ok(())
                 })?;
-                AppService::Asgi(AsgiService::of_worker(
-                    py,
-                    asyncio,
-                    served.scope_options(),
-                    Arc::clone(&pool),
-                )?)
+                let options = served.scope_options();
+                let pool = Arc::clone(&pool);
+                AppService::Asgi(AsgiService::of_worker(py, asyncio, options, pool)?)
             }
             // One pool calls the app, so that there is one instance.
             Interface::Wsgi => AppService::Wsgi(self.wsgi(served.object.bind(py), &pool)?),
