@@ -15,6 +15,7 @@ mod log_writer;
 mod logging;
 mod pool_threads;
 mod python_app;
+mod python_service;
 mod python_thread;
 mod reply_reader;
 mod report_rows;

@@ -1,7 +1,6 @@
 //! A Python app as the runtime sees it: makes each thread's service, and ties Python's threads to the runtime's.
 //! Knows nothing of sockets, and of requests only that the service answers them.
 
-use std::cell::RefCell;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,20 +8,17 @@ use std::time::Instant;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use turbo_shard_runtime::protocol::websocket::is_upgrade;
-use turbo_shard_runtime::{
-    App, BlockingPool, Exchange, HostedLoop, Mode, Outcome, Place, Service, StartError,
-};
+use turbo_shard_runtime::{App, BlockingPool, Mode, Place, StartError};
 
 use crate::coroutines::Coroutines;
 use crate::dispatch::{
-    AsgiService, InlineRule, NativeService, ScopeOptions, WsgiOptions, WsgiService, let_pool_run,
-    native_service,
+    AsgiService, InlineRule, ScopeOptions, WsgiOptions, WsgiService, let_pool_run, native_service,
 };
-use crate::hosted_loop::{AsyncioThreads, CoroutineHost, ShardLoop};
+use crate::hosted_loop::{AsyncioThreads, CoroutineHost};
 use crate::large_objects::{give_back, gives_back_after};
-use crate::life::{Counted, Life, Shared};
+use crate::life::{Life, Shared};
 use crate::pool_threads::PoolThreads;
+use crate::python_service::{AppService, Parts, PythonService};
 use crate::python_thread::{self, Owned, attached, thread_parks};
 use crate::served_app::{Interface, ServedApp, Started};
 use crate::worker_link::{self, Line};
@@ -119,12 +115,7 @@ impl PythonApp {
             Place::Shard(shard) => self.parts_of_shard(py, shard)?,
             Place::Worker => self.parts_of_worker(py)?,
         };
-        let _counted = self.life.enter();
-        Ok(PythonService {
-            parts: RefCell::new(Some(parts)),
-            life: Arc::clone(&self.life),
-            _counted,
-        })
+        Ok(PythonService::new(parts, &self.life))
     }
 
     fn parts_of_shard(&self, py: Python<'_>, shard: usize) -> PyResult<Parts> {
@@ -326,95 +317,4 @@ fn one_line(py: Python<'_>, error: &PyErr) -> String {
         error.to_string()
     };
     text.replace('\n', " ")
-}
-
-/// The service of the app's interface.
-enum AppService {
-    /// The door is for the WebSockets of an app that has some.
-    Native(NativeService, Option<Box<AsgiService>>),
-    Asgi(AsgiService),
-    Wsgi(WsgiService),
-}
-
-impl AppService {
-    #[inline]
-    fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
-        match self {
-            AppService::Native(_, Some(door)) if is_upgrade(&exchange.request) => {
-                door.call(exchange)
-            }
-            AppService::Native(native, _) => native.call(exchange),
-            AppService::Asgi(asgi) => asgi.call(exchange),
-            AppService::Wsgi(wsgi) => wsgi.call(exchange),
-        }
-    }
-}
-
-/// One thread's service.
-pub(crate) struct PythonService {
-    /// Taken when the service stops: an engine may hold on to a stopped service, but not to the app.
-    parts: RefCell<Option<Parts>>,
-    life: Arc<Life>,
-    _counted: Counted,
-}
-
-struct Parts {
-    app: AppService,
-    host: Option<Arc<CoroutineHost>>,
-    pool: Arc<BlockingPool>,
-    /// Its host shuts the app down, which the others use until they have ended.
-    is_last_out: bool,
-}
-
-impl PythonService {
-    fn end(&self) {
-        let Some(Parts {
-            app,
-            host,
-            pool,
-            is_last_out,
-        }) = self.parts.take()
-        else {
-            return;
-        };
-        if is_last_out {
-            thread_parks();
-            self.life.wait_for_others();
-        }
-        attached(|py| {
-            if let Some(host) = &host {
-                host.close(py, &self.life.clock());
-            }
-            drop((app, host));
-        });
-        thread_parks();
-        // Last and detached: the pool's threads are joined here, and they need Python to finish.
-        drop(pool);
-    }
-}
-
-impl Service for PythonService {
-    #[inline]
-    fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
-        match &*self.parts.borrow() {
-            Some(parts) => parts.app.call(exchange),
-            None => unreachable!("nothing is called after `stop`"),
-        }
-    }
-
-    fn hosted_loop(&self) -> Option<Box<dyn HostedLoop>> {
-        let host = self.parts.borrow().as_ref()?.host.clone()?;
-        Some(Box::new(ShardLoop::new(host)))
-    }
-
-    fn stop(&self) {
-        self.end();
-    }
-}
-
-impl Drop for PythonService {
-    /// A shard that died comes here without `stop`.
-    fn drop(&mut self) {
-        self.end();
-    }
 }

@@ -6,12 +6,13 @@ use std::task::Waker;
 
 use turbo_shard_protocol::websocket::{Accepted, DeflateParams};
 use turbo_shard_protocol::{
-    BodyMode, Closing, Connection, Event, Expiry, HeaderLines, Misuse, Tick, Upgraded,
+    BodyMode, Closing, Connection, Event, Expiry, HeaderLines, Tick, Upgraded,
 };
 
 use crate::net::children::end_if_child;
 use crate::reply::{Part, Slot};
 use crate::service::{ConnectionInfo, Deferred, Exchange, Outcome, Service};
+use crate::shard::answer_part::write_part;
 use crate::shard::driver::Advance;
 use crate::shard::refusal_words::{Refusal, Seconds};
 use crate::shard::workbench::Workbench;
@@ -351,28 +352,9 @@ impl HttpDriver {
                 }
                 part => part,
             };
-            let mut response = self.connection.response(&date);
-            let written: Result<bool, Misuse> = match part {
-                Part::Whole {
-                    status,
-                    lines,
-                    body,
-                } => response.whole(status, &lines, &body).map(|()| true),
-                Part::Start {
-                    status,
-                    lines,
-                    length,
-                } => response.start(status, &lines, length).map(|()| false),
-                Part::Chunk(data) => response.chunk(&data).map(|()| false),
-                Part::End { trailers: None } => response.end().map(|()| true),
-                Part::End {
-                    trailers: Some(trailers),
-                } => response.end_with_trailers(&trailers).map(|()| true),
-                Part::Interim { status, lines } => response.interim(status, &lines).map(|()| false),
-                Part::Failed | Part::Message { .. } | Part::Close { .. } | Part::Accept(_) => {
-                    self.fail(bench, now);
-                    return;
-                }
+            let Some(written) = write_part(part, &mut self.connection.response(&date)) else {
+                self.fail(bench, now);
+                return;
             };
             match written {
                 Ok(true) => self.end_exchange(),
