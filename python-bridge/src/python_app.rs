@@ -154,7 +154,7 @@ impl PythonApp {
                 let (host, options) = (Arc::clone(&host), served.scope_options());
                 AppService::Asgi(AsgiService::of_shard(py, host, options, Arc::clone(&pool))?)
             }
-            Interface::Wsgi => AppService::Wsgi(self.wsgi(&object, &pool)?),
+            Interface::Wsgi => AppService::Wsgi(Box::new(self.wsgi(&object, &pool)?)),
         };
         // A shared app's hooks run on the first shard, and its shutdown waits for the others.
         let is_last_out = shard == 0 && served.of_shard.is_none();
@@ -217,7 +217,9 @@ impl PythonApp {
                 AppService::Asgi(AsgiService::of_worker(py, asyncio, options, pool)?)
             }
             // One pool calls the app, so that there is one instance.
-            Interface::Wsgi => AppService::Wsgi(self.wsgi(served.object.bind(py), &pool)?),
+            Interface::Wsgi => {
+                AppService::Wsgi(Box::new(self.wsgi(served.object.bind(py), &pool)?))
+            }
         };
         Ok(Parts {
             app,

@@ -17,7 +17,7 @@ pub(crate) enum AppService {
     /// The door is for the WebSockets of an app that has some.
     Native(NativeService, Option<Box<AsgiService>>),
     Asgi(AsgiService),
-    Wsgi(WsgiService),
+    Wsgi(Box<WsgiService>),
 }
 
 impl AppService {

@@ -178,9 +178,8 @@ fn next_job(shared: &Mutex<State>, hooks: &dyn ThreadHooks, bell: &Arc<Condvar>)
         if !timeout.timed_out() || !state.queue.is_empty() {
             continue;
         }
-        if tidies_after.is_none() {
-            return None;
-        }
+        // It has been idle for all of its time.
+        tidies_after?;
         drop(state);
         hooks.tidies();
         state = lock(shared);
