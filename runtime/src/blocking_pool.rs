@@ -43,14 +43,17 @@ pub struct BlockingPool {
     name: String,
     threads_max: usize,
     queue_max: usize,
+    idle_max: Duration,
     hooks: Arc<dyn ThreadHooks>,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
 struct State {
-    /// By number.
+    /// By number; also those that are about to end.
     threads: BTreeMap<usize, JoinHandle<()>>,
+    /// Threads that will look for another job. One that is about to end does not: what is queued from then on is for others.
+    staying: usize,
     /// Threads that have nothing more to do here, to be joined.
     ended: Vec<JoinHandle<()>>,
     queue: VecDeque<Job>,
@@ -73,6 +76,7 @@ impl BlockingPool {
             name: name.to_owned(),
             threads_max: threads.get(),
             queue_max,
+            idle_max: IDLE_MAX,
             hooks,
             state: Arc::default(),
         }
@@ -85,10 +89,10 @@ impl BlockingPool {
             return Err(QueueFull);
         }
         let bell = state.idle.pop();
-        if bell.is_none() && state.threads.len() < self.threads_max {
+        if bell.is_none() && state.staying < self.threads_max {
             self.start_thread(&mut state);
         }
-        if state.threads.is_empty() {
+        if state.staying == 0 {
             return Err(QueueFull);
         }
         state.queue.push_back(job);
@@ -120,6 +124,7 @@ impl BlockingPool {
         let number = (0..).find(|number| !state.threads.contains_key(number));
         let number = number.unwrap_or_default();
         let (hooks, shared) = (Arc::clone(&self.hooks), Arc::clone(&self.state));
+        let idle_max = self.idle_max;
         // One after another: the next may start only when this one has been prepared.
         let (prepared, until_prepared) = crossbeam_channel::bounded::<()>(0);
         let thread = std::thread::Builder::new()
@@ -129,7 +134,7 @@ impl BlockingPool {
                 hooks.starts();
                 drop(prepared);
                 let bell = Arc::new(Condvar::new());
-                while let Some(job) = next_job(&shared, &*hooks, &bell) {
+                while let Some(job) = next_job(&shared, &*hooks, &bell, idle_max) {
                     if catch_unwind(AssertUnwindSafe(job)).is_err() {
                         log::error!("a blocking call panicked");
                     }
@@ -148,6 +153,7 @@ impl BlockingPool {
             Ok(thread) => {
                 let _ = until_prepared.recv();
                 state.threads.insert(number, thread);
+                state.staying += 1;
             }
             Err(error) => {
                 log::error!("a thread of the blocking pool could not be started: {error}")
@@ -157,18 +163,24 @@ impl BlockingPool {
 }
 
 /// Waits for a job; None when the thread is to end.
-fn next_job(shared: &Mutex<State>, hooks: &dyn ThreadHooks, bell: &Arc<Condvar>) -> Option<Job> {
+fn next_job(
+    shared: &Mutex<State>,
+    hooks: &dyn ThreadHooks,
+    bell: &Arc<Condvar>,
+    idle_max: Duration,
+) -> Option<Job> {
     let mut state = lock(shared);
     loop {
         if let Some(job) = state.queue.pop_front() {
             return Some(job);
         }
         if state.closed {
+            state.staying -= 1;
             return None;
         }
         let tidies_after = hooks.tidies_after();
         state.idle.push(Arc::clone(bell));
-        let waited = bell.wait_timeout(state, tidies_after.unwrap_or(IDLE_MAX));
+        let waited = bell.wait_timeout(state, tidies_after.unwrap_or(idle_max));
         let timeout;
         (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         // It is still there unless a job has rung it.
@@ -178,8 +190,11 @@ fn next_job(shared: &Mutex<State>, hooks: &dyn ThreadHooks, bell: &Arc<Condvar>)
         if !timeout.timed_out() || !state.queue.is_empty() {
             continue;
         }
-        // It has been idle for all of its time.
-        tidies_after?;
+        if tidies_after.is_none() {
+            // It has been idle for all of its time.
+            state.staying -= 1;
+            return None;
+        }
         drop(state);
         hooks.tidies();
         state = lock(shared);
@@ -313,6 +328,37 @@ mod tests {
         pool.try_run(Box::new(move || ran.send(()).unwrap()))
             .unwrap();
         until_ran.recv().unwrap();
+    }
+
+    /// Its first thread does not come to its end before the test lets it.
+    struct SlowEnd {
+        ends: crossbeam_channel::Sender<()>,
+        may_end: crossbeam_channel::Receiver<()>,
+    }
+
+    impl ThreadHooks for SlowEnd {
+        fn starts(&self) {}
+        fn stops(&self) {
+            let _ = self.ends.send(());
+            let _ = self.may_end.recv();
+        }
+    }
+
+    #[test]
+    fn a_job_that_comes_while_the_last_thread_ends_is_run() {
+        let (ends, until_it_ends) = crossbeam_channel::unbounded();
+        let (end, may_end) = crossbeam_channel::unbounded::<()>();
+        let hooks = Arc::new(SlowEnd { ends, may_end });
+        let mut pool = BlockingPool::new("test", NonZeroUsize::MIN, 1, hooks);
+        pool.idle_max = Duration::from_millis(1);
+        pool.try_run(Box::new(|| {})).unwrap();
+        until_it_ends.recv().unwrap();
+        let (ran, until_ran) = crossbeam_channel::unbounded();
+        pool.try_run(Box::new(move || ran.send(()).unwrap()))
+            .unwrap();
+        let has_run = until_ran.recv_timeout(Duration::from_secs(60));
+        drop(end);
+        has_run.unwrap();
     }
 
     #[test]
