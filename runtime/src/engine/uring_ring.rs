@@ -133,8 +133,9 @@ impl Ring {
         into.extend(self.ring.completion());
     }
 
+    /// Also where the kernel has put completions aside, which come back with the next wait.
     pub(crate) fn has_completions(&mut self) -> bool {
-        !self.ring.completion().is_empty()
+        !self.ring.completion().is_empty() || self.ring.submission().cq_overflow()
     }
 
     fn enter(&mut self, want: u32, flags: EnterFlags, timeout: Option<Duration>) -> io::Result<()> {
@@ -218,5 +219,31 @@ impl Drop for Ring {
                 },
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use io_uring::opcode;
+
+    use super::*;
+
+    #[test]
+    fn completions_that_found_no_room_are_known_of_and_come_back() {
+        let mut ring = Ring::new(Features::of_this_kernel().unwrap()).unwrap();
+        let operations = COMPLETIONS as usize + 1;
+        for _ in 0..operations {
+            // SAFETY: it points to nothing.
+            unsafe { ring.push(&opcode::Nop::new().build()) }.unwrap();
+        }
+        ring.submit().unwrap();
+        let mut completed = Vec::new();
+        ring.take_completions(&mut completed);
+        assert_eq!(completed.len(), COMPLETIONS as usize);
+        assert!(ring.has_completions());
+        ring.submit_and_wait(1, None).unwrap();
+        ring.take_completions(&mut completed);
+        assert_eq!(completed.len(), operations);
+        assert!(!ring.has_completions());
     }
 }
