@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use turbo_shard_runtime::ReplyHandle;
 
+use crate::dispatch::copied_context;
 use crate::errors::log_exception;
 use crate::hosted_loop::{AsyncioThreads, CoroutineHost, Eager, Job};
 use crate::python_thread::{Owned, attached};
@@ -88,13 +89,22 @@ impl Coroutines {
                 }
             },
         };
+        let context = match copied_context(py) {
+            Ok(context) => context,
+            Err(error) => {
+                log_exception(py, &error, "a streamed answer has no context");
+                handle.fail();
+                return;
+            }
+        };
         if host.is_here() {
-            host.begin_stream(py, iterator, is_async, handle);
+            host.begin_stream(py, iterator, is_async, handle, context);
         } else {
             host.post(Job::Stream {
                 iterator: Owned::new(iterator.clone().unbind()),
                 is_async,
                 handle,
+                context: Owned::new(context),
             });
         }
     }

@@ -36,19 +36,25 @@ impl CleanContext {
 }
 
 /// Runs `call` in a context that no thread is in.
-pub(super) fn in_context<T>(
+pub(crate) fn in_context<T>(
     py: Python<'_>,
     context: &Py<PyAny>,
     call: impl FnOnce() -> PyResult<T>,
 ) -> PyResult<T> {
-    // SAFETY: `py` shows that this thread is attached, and `context` is a context: it comes from a `CleanContext`. One
-    // that a thread is in is refused with an exception.
+    // SAFETY: `py` shows that this thread is attached, and `context` is a context: it comes from here. One that a
+    // thread is in is refused with an exception.
     if unsafe { ffi::PyContext_Enter(context.as_ptr()) } != 0 {
         return Err(PyErr::fetch(py));
     }
     let result = call();
     leave(py, context);
     result
+}
+
+/// What is set in the present context, for what goes on in it later: nobody else sees what is set there.
+pub(crate) fn copied_context(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    // SAFETY: `py` shows that this thread is attached; a null result comes with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()) }.map(Bound::unbind)
 }
 
 /// Runs `call` in a context of its own.

@@ -147,16 +147,24 @@ impl BlockingCall {
         attached(|py| {
             let endpoint = Arc::clone(&pending.endpoint);
             let keywords = endpoint.keywords.as_ref();
-            let result = in_clean_context(py, || {
-                call_owned(
+            let mut pending = Some(pending);
+            // A stream that the handler returns is pulled in there as well.
+            let entered = in_clean_context(py, || {
+                let result = call_owned(
                     py,
                     &endpoint.handler,
                     arguments,
                     keywords,
                     endpoint.keyword_count,
-                )
+                );
+                if let Some(pending) = pending.take() {
+                    pending.finish(py, result);
+                }
+                Ok(())
             });
-            pending.finish(py, result);
+            if let (Err(error), Some(pending)) = (entered, pending) {
+                pending.finish(py, Err(error));
+            }
         });
     }
 }

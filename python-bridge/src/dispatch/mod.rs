@@ -21,6 +21,7 @@ mod slow_calls;
 mod wsgi;
 
 pub(crate) use asgi::{AsgiService, ScopeOptions};
+pub(crate) use clean_context::{copied_context, in_context};
 pub(crate) use native::{NativeService, native_service};
 pub(crate) use request_text::{cookie_pairs, decode_path_text, decode_query_text, query_pairs};
 pub(crate) use wsgi::{InlineRule, WsgiOptions, WsgiService, let_pool_run, wsgi_thread_stops};

@@ -31,6 +31,8 @@ pub(crate) enum Job {
         iterator: Owned<PyAny>,
         is_async: bool,
         handle: ReplyHandle,
+        /// The request's (contextvars).
+        context: Owned<PyAny>,
     },
     /// A stream that waits may go on.
     Room(StreamId),
@@ -261,9 +263,11 @@ impl CoroutineHost {
         iterator: &Bound<'_, PyAny>,
         is_async: bool,
         handle: ReplyHandle,
+        context: Py<PyAny>,
     ) {
         self.load.fetch_add(1, Ordering::Relaxed);
-        self.streams.begin(py, self, iterator, is_async, handle);
+        self.streams
+            .begin(py, self, iterator, is_async, handle, context);
         if self.driver == Driver::OwnThread && self.streams.has_ready() {
             self.descriptors.bell().ring();
         }
@@ -322,9 +326,11 @@ impl CoroutineHost {
                 iterator,
                 is_async,
                 handle,
+                context,
             } => {
+                let context = context.clone_ref(py);
                 self.streams
-                    .begin(py, self, iterator.bind(py), is_async, handle);
+                    .begin(py, self, iterator.bind(py), is_async, handle, context);
             }
             Job::Call(call) => call(py),
             Job::Room(stream) => self.streams.room(py, stream),

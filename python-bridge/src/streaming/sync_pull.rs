@@ -9,6 +9,7 @@ use turbo_shard_runtime::{Flow, ReplyHandle};
 
 use super::chunk::bytes_of;
 use super::gate::{Gate, Gone};
+use crate::dispatch::in_context;
 use crate::errors::log_exception;
 
 /// Chunks that one stream may send in one turn.
@@ -27,6 +28,8 @@ pub(super) enum Pulled {
 /// A sync iterator and the answer that it feeds.
 pub(super) struct SyncPull {
     iterator: Py<PyIterator>,
+    /// The context (contextvars) that it is pulled in; the present one if there is none.
+    context: Option<Py<PyAny>>,
     /// Taken when the answer ends.
     handle: Option<ReplyHandle>,
 }
@@ -35,6 +38,7 @@ impl SyncPull {
     pub(super) fn new(iterable: &Bound<'_, PyAny>) -> PyResult<SyncPull> {
         Ok(SyncPull {
             iterator: iterable.try_iter()?.unbind(),
+            context: None,
             handle: None,
         })
     }
@@ -44,8 +48,25 @@ impl SyncPull {
         self
     }
 
+    /// From now on it is pulled in this context, which nothing else is called in.
+    pub(super) fn within(mut self, context: Py<PyAny>) -> SyncPull {
+        self.context = Some(context);
+        self
+    }
+
     /// Sends a few chunks.
-    pub(super) fn pull(&mut self, py: Python<'_>) -> Pulled {
+    pub(super) fn pull(&mut self, py: Python<'_>) -> PyResult<Pulled> {
+        match self.context.take() {
+            None => Ok(self.pull_here(py)),
+            Some(context) => {
+                let pulled = in_context(py, &context, || Ok(self.pull_here(py)));
+                self.context = Some(context);
+                pulled
+            }
+        }
+    }
+
+    fn pull_here(&mut self, py: Python<'_>) -> Pulled {
         let began = Instant::now();
         for _ in 0..CHUNKS_PER_TURN_MAX {
             match self.step(py) {
@@ -62,22 +83,20 @@ impl SyncPull {
     /// Tells the iterator that nobody will ask again; an unfinished answer counts as failed.
     pub(super) fn close(self, py: Python<'_>) {
         let iterator = self.iterator.bind(py);
-        match iterator.getattr_opt(intern!(py, "close")) {
-            Ok(Some(close)) => {
-                if let Err(error) = close.call0() {
-                    log_exception(
-                        py,
-                        &error,
-                        "a streamed answer's iterator could not be closed",
-                    );
-                }
-            }
-            Ok(None) => {}
-            Err(error) => log_exception(
+        let close = || match iterator.getattr_opt(intern!(py, "close"))? {
+            Some(close) => close.call0().map(drop),
+            None => Ok(()),
+        };
+        let closed = match &self.context {
+            Some(context) => in_context(py, context, close),
+            None => close(),
+        };
+        if let Err(error) = closed {
+            log_exception(
                 py,
                 &error,
                 "a streamed answer's iterator could not be closed",
-            ),
+            );
         }
     }
 

@@ -9,6 +9,7 @@ use turbo_shard_runtime::{ReplyHandle, ReplyListener};
 
 use super::async_pull::{self, AsyncPull};
 use super::sync_pull::{Pulled, SyncPull};
+use crate::dispatch::in_context;
 use crate::errors::log_exception;
 use crate::hosted_loop::{CoroutineHost, Job};
 
@@ -35,7 +36,7 @@ pub(crate) struct StreamTable {
 }
 
 impl StreamTable {
-    /// Begins to pull `iterator`, the head being sent already.
+    /// Begins to pull `iterator` in `context`, the head being sent already.
     pub(crate) fn begin(
         &self,
         py: Python<'_>,
@@ -43,6 +44,7 @@ impl StreamTable {
         iterator: &Bound<'_, PyAny>,
         is_async: bool,
         handle: ReplyHandle,
+        context: Py<PyAny>,
     ) {
         let id = StreamId(self.next_id.fetch_add(1, Ordering::Relaxed));
         handle.listen(Box::new(Listener {
@@ -52,7 +54,16 @@ impl StreamTable {
         if is_async {
             self.streams()
                 .insert(id, Stream::Async(AsyncPull::default()));
-            async_pull::begin(py, host, id, iterator, handle);
+            // Its task copies the context that it starts in.
+            let begun = in_context(py, &context, || {
+                async_pull::begin(py, host, id, iterator, handle);
+                Ok(())
+            });
+            if let Err(error) = begun {
+                log_exception(py, &error, "a streamed answer could not begin");
+                self.end_async(id);
+                host.stream_ended();
+            }
             return;
         }
         match SyncPull::new(iterator) {
@@ -60,7 +71,7 @@ impl StreamTable {
                 self.streams().insert(
                     id,
                     Stream::Sync {
-                        pull: Some(pull.with(handle)),
+                        pull: Some(pull.with(handle).within(context)),
                         waiting: false,
                     },
                 );
@@ -91,8 +102,8 @@ impl StreamTable {
             let Some(mut taken) = taken else { continue };
             let pulled = match host.known_loop() {
                 // As on a shard, where no loop runs now, the iterator sees none.
-                Some(asyncio) => asyncio.as_running(py, false, || Ok(taken.pull(py))),
-                None => Ok(taken.pull(py)),
+                Some(asyncio) => asyncio.as_running(py, false, || taken.pull(py)),
+                None => taken.pull(py),
             };
             match pulled {
                 Ok(Pulled::Ended) | Err(_) => {

@@ -16,11 +16,12 @@ use super::http_cycle::{HttpCycle, Incoming, Surroundings};
 use super::scope::{ScopeMaker, ScopeOptions};
 use super::websocket_cycle::WebSocketCycle;
 use super::words::Words;
-use crate::dispatch::clean_context::CleanContext;
+use crate::dispatch::clean_context::{CleanContext, in_clean_context};
 use crate::dispatch::deferred::RequestName;
 use crate::dispatch::native::READ_BODY;
 use crate::dispatch::settle::{INTERNAL_ERROR_BODY, lines_of};
 use crate::dispatch::slow_calls::{coarse_ms, watch_app};
+use crate::errors::log_exception;
 use crate::hosted_loop::{AsyncioThreads, CoroutineHost, Eager, Job};
 use crate::python_thread::{Owned, attached};
 use crate::reply_reader::Lines;
@@ -96,7 +97,7 @@ impl AsgiService {
             };
             served.unwrap_or_else(|error| {
                 let name = RequestName(exchange.request).to_string();
-                crate::errors::log_exception(py, &error, &name);
+                log_exception(py, &error, &name);
                 self.internal_error(exchange)
             })
         })
@@ -194,7 +195,7 @@ impl AsgiService {
         };
         host.note_begin();
         let there = Arc::clone(&host);
-        host.post(Job::Call(Box::new(move |py| call.begin(py, &there))));
+        host.post(call_in_clean_context(move |py| call.begin(py, &there)));
         Ok(Outcome::Deferred)
     }
 
@@ -228,9 +229,9 @@ impl AsgiService {
         } else {
             let scope = Owned::new(scope.unbind());
             let there = Arc::clone(&host);
-            host.post(Job::Call(Box::new(move |py| {
+            host.post(call_in_clean_context(move |py| {
                 begin_websocket(py, &there, scope.bind(py).clone(), &cycle, name);
-            })));
+            }));
         }
         Ok(Outcome::Deferred)
     }
@@ -341,6 +342,19 @@ impl Call {
             cycle.finish(py, &Err(error), &name);
         }
     }
+}
+
+/// A call of the app elsewhere: a function that is not async may set something before its task has a context of its own.
+fn call_in_clean_context(call: impl FnOnce(Python<'_>) + Send + 'static) -> Job {
+    Job::Call(Box::new(move |py| {
+        let entered = in_clean_context(py, || {
+            call(py);
+            Ok(())
+        });
+        if let Err(error) = entered {
+            log_exception(py, &error, "an ASGI app could not be called");
+        }
+    }))
 }
 
 /// Calls the app for a WebSocket, on the thread of its loop.
