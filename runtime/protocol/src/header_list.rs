@@ -6,6 +6,9 @@ use crate::syntax::{is_field_value, is_token, list_elements, parse_digits, trim_
 
 /// Room that is made with the first line.
 const LINES_BYTES_INITIAL: usize = 256;
+/// Fields that `connection` may take away from one answer. Each costs a look at all lines, and an app that relays another
+/// server's answer relays the list of a stranger, too.
+const NOMINATED_MAX: usize = 32;
 
 /// Header lines of one answer: `name: value CRLF`, ready to send. [`clear`](HeaderLines::clear) keeps the memory.
 ///
@@ -25,7 +28,7 @@ pub struct HeaderLines {
     has_content_type: bool,
     has_date: bool,
     wants_close: bool,
-    /// Fields that a `connection` has named. Almost always none.
+    /// Fields that a `connection` has named, up to [`NOMINATED_MAX`]. Almost always none.
     nominated: Vec<Vec<u8>>,
 }
 
@@ -126,6 +129,7 @@ impl HeaderLines {
         } else if is_token(option)
             && !is_hop_by_hop(option)
             && !is_end_to_end(option)
+            && self.nominated.len() < NOMINATED_MAX
             && !self.is_nominated(option)
         {
             self.remove(option);
@@ -343,6 +347,20 @@ mod tests {
         .unwrap();
         assert_eq!(lines.as_bytes(), b"X-Hop-Not: 2\r\nContent-Type: a/b\r\n");
         assert!(lines.has_content_type() && !lines.wants_close());
+    }
+
+    #[test]
+    fn no_more_fields_are_taken_away_than_are_worth_looking_for() {
+        let mut lines = HeaderLines::new();
+        let names: Vec<String> = (0..40_000).map(|number| format!("x-{number}")).collect();
+        lines
+            .push(b"connection", names.join(",").as_bytes())
+            .unwrap();
+        assert_eq!(lines.nominated.len(), NOMINATED_MAX);
+        for (index, is_kept) in [(NOMINATED_MAX - 1, false), (NOMINATED_MAX, true)] {
+            lines.push(names[index].as_bytes(), b"1").unwrap();
+            assert_eq!(!lines.is_empty(), is_kept);
+        }
     }
 
     #[test]
