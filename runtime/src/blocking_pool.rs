@@ -143,7 +143,7 @@ impl BlockingPool {
                     lock(&shared).jobs -= 1;
                 }
                 hooks.stops();
-                // Whoever joins it now waits for nothing but its end.
+                // From here on a join waits for nothing but its end.
                 let mut state = lock(&shared);
                 if let Some(own) = state.threads.remove(&number) {
                     state.ended.push(own);

@@ -1,4 +1,4 @@
-//! Keeps shards running: starts them, starts anew what dies, and sees them to the end of their drain.
+//! Keeps shards running: starts them, starts again what dies, and sees them to the end of their drain.
 
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ pub(crate) struct Supervisor<A: App> {
 impl<A: App> Supervisor<A> {
     pub(crate) fn run(mut self, on_ready: impl FnOnce()) -> Result<(), StartError> {
         if let Err(error) = self.start_all() {
-            // A stop that was asked for: nothing is started anew, and who does not end is given up.
+            // A stop that was asked for: nothing is started again, and a shard that does not end is given up.
             self.asked(StopRequest::Now);
             self.until_ended();
             return Err(error);

@@ -203,7 +203,7 @@ impl State {
         }
         if let Some(call) = self.waiting.pop_front() {
             let bring = self.bring();
-            // Whoever is on its way tells what is done: this call may take long.
+            // The thread that is on its way tells what is done: this call may take long.
             let tells = (came == Came::Called || !self.is_called) && self.must_tell();
             return (Next::Run(call, bring), tells);
         }

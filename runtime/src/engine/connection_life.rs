@@ -108,9 +108,9 @@ impl ConnectionLife {
     /// To be asked at the end of a turn that read and wrote what there was to read and to write: acts on the deadline that
     /// has passed, if one has.
     ///
-    /// Whoever looks late, because a handler has held the shard or the process was stopped, must not take for silence what
-    /// it has not read yet. So nobody's time is over before `is_heard_out` says that nothing is left in the socket that is
-    /// wanted, and no room that is needed. `engine_deadline` is the one of [`arm`](ConnectionLife::arm).
+    /// A look that comes late, because a handler has held the shard or the process was stopped, must not take for silence
+    /// what has not been read yet. So nobody's time is over before `is_heard_out` says that nothing is left in the socket
+    /// that is wanted, and no room that is needed. `engine_deadline` is the one of [`arm`](ConnectionLife::arm).
     pub(crate) fn judge<H: Host + ?Sized>(
         &mut self,
         host: &H,

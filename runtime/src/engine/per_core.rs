@@ -1,4 +1,4 @@
-//! Shards on threads of their own, pinned, and started anew when one dies.
+//! Shards on threads of their own, pinned, and started again when one dies.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

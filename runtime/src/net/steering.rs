@@ -35,7 +35,7 @@ pub(crate) fn steer_to_shards(
         .map_err(|error| refused(&format_args!("the kernel refuses the program ({error})")))
 }
 
-/// Has the kernel choose the same shard for all connections of one client address. A shard that is started anew has the
+/// Has the kernel choose the same shard for all connections of one client address. A shard that is started again has the
 /// listener of the one that died, and so its place in the group.
 pub(crate) fn steer_by_address(listeners: &[TcpListener]) -> Result<(), StartError> {
     let refused =

@@ -42,7 +42,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Both sides have said their last: whatever is sent comes too late, whoever ended it.
+    /// Both sides have said their last: whatever is sent comes too late, whichever side ended it.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Closed)
             && (self.closed.is_some() || self.handle.as_ref().is_some_and(ReplyHandle::is_closed))
