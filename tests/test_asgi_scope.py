@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import socket
 from typing import Any
 
 import pytest
@@ -175,6 +176,33 @@ def test_ipv6_pairs(arm: Arm, start_server: StartServer) -> None:
         scope = ast.literal_eval(raw.get("/").answer().body.decode())
         assert scope["client"] == raw.socket.getsockname()[:2]
     assert scope["server"] == ("::1", server.port)
+
+
+def test_server_is_the_address_that_the_client_has_connected_to(
+    arm: Arm, start_server: StartServer
+) -> None:
+    """One listener on several addresses: what a request is told must not be the address of the one before."""
+    server = start_server("asgi_app:app", *arm.options, "--shards", "1", "--host", "0.0.0.0")
+    request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    addresses = ("127.0.0.1", "127.0.0.2")
+    connections = [socket.create_connection((host, server.port)) for host in addresses]
+    try:
+        for _ in range(3):
+            for host, connection in zip(addresses, connections, strict=True):
+                connection.sendall(request)
+                assert f"'server': ('{host}', {server.port})".encode() in whole_answer(connection)
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def whole_answer(connection: socket.socket) -> bytes:
+    received = b""
+    while not received.rstrip().endswith(b"}"):
+        piece = connection.recv(65536)
+        assert piece, received
+        received += piece
+    return received
 
 
 def test_without_lifespan_there_is_no_state(arm: Arm, start_server: StartServer) -> None:

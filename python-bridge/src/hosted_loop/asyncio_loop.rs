@@ -29,6 +29,9 @@ pub(crate) struct AsyncioLoop {
     ready: Owned<PyAny>,
     turn: Owned<PyAny>,
     task_type: Owned<PyAny>,
+    /// Its methods: looking them up costs more than they do.
+    task_done: Owned<PyAny>,
+    task_result: Owned<PyAny>,
     /// `loop=…, eager_start=True, name=…`: the name saves asyncio a counter that all threads would share.
     task_options: Owned<PyDict>,
     set_running_loop: Owned<PyAny>,
@@ -71,6 +74,7 @@ impl AsyncioLoop {
         running: bool,
     ) -> PyResult<AsyncioLoop> {
         let asyncio = py.import("asyncio")?;
+        let task_type = asyncio.getattr("Task")?;
         let options = PyDict::new(py);
         options.set_item("loop", &event_loop)?;
         options.set_item("eager_start", true)?;
@@ -82,7 +86,9 @@ impl AsyncioLoop {
                     .getattr(if running { "run_forever" } else { "turn" })?
                     .unbind(),
             ),
-            task_type: Owned::new(asyncio.getattr("Task")?.unbind()),
+            task_done: Owned::new(task_type.getattr("done")?.unbind()),
+            task_result: Owned::new(task_type.getattr("result")?.unbind()),
+            task_type: Owned::new(task_type.unbind()),
             task_options: Owned::new(options.unbind()),
             set_running_loop: Owned::new(asyncio.getattr("_set_running_loop")?.unbind()),
             settle: Owned::new(module(py)?.getattr("settle")?.unbind()),
@@ -119,8 +125,8 @@ impl AsyncioLoop {
                 .bind(py)
                 .call((coroutine,), Some(self.task_options.bind(py)))
         })?;
-        if task.call_method0(intern!(py, "done"))?.is_truthy()? {
-            let result = task.call_method0(intern!(py, "result"));
+        if self.task_done.bind(py).call1((&task,))?.is_truthy()? {
+            let result = self.task_result.bind(py).call1((&task,));
             Ok(Eager::Finished(result, task))
         } else {
             Ok(Eager::Waiting(task))

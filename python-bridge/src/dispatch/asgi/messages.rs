@@ -8,7 +8,9 @@ use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
-use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyInt, PyMemoryView, PyString, PyTuple};
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyDict, PyInt, PyList, PyMemoryView, PyString, PyTuple,
+};
 use turbo_shard_runtime::protocol::HeaderLines;
 
 use super::words::Words;
@@ -143,18 +145,29 @@ pub(super) fn headers(
     let Some(list) = message.field(name)? else {
         return Ok(());
     };
-    for pair in list.try_iter()? {
-        let pair = pair?;
-        let (name, value) = two_of(&pair)?;
-        let (name, value) = (
-            octets("a header's name", &name)?,
-            octets("a header's value", &value)?,
-        );
-        lines.push(&name, &value).map_err(|misuse| {
-            PyValueError::new_err(format!("header {}: {misuse}", name.escape_ascii()))
-        })?;
+    // Nearly always a list, which is read without an iterator.
+    if let Ok(list) = list.cast_exact::<PyList>() {
+        let mut at = 0;
+        while at < list.len() {
+            push_pair(&list.get_item(at)?, lines)?;
+            at += 1;
+        }
+        return Ok(());
     }
-    Ok(())
+    list.try_iter()?
+        .try_for_each(|pair| push_pair(&pair?, lines))
+}
+
+#[inline]
+fn push_pair(pair: &Bound<'_, PyAny>, lines: &mut HeaderLines) -> PyResult<()> {
+    let (name, value) = two_of(pair)?;
+    let (name, value) = (
+        octets("a header's name", &name)?,
+        octets("a header's value", &value)?,
+    );
+    lines.push(&name, &value).map_err(|misuse| {
+        PyValueError::new_err(format!("header {}: {misuse}", name.escape_ascii()))
+    })
 }
 
 /// The two items of a pair: a tuple or a list, most often.

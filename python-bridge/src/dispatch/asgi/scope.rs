@@ -1,6 +1,6 @@
 //! Makes the scope that an ASGI app is called with (ASGI 3.0, HTTP and WebSocket spec 2.5, told as 2.3). Reads requests, knows no answers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 
 use percent_encoding::percent_decode;
@@ -40,7 +40,7 @@ pub(crate) struct ScopeOptions<'a> {
 
 /// One thread's way of making scopes.
 pub(super) struct ScopeMaker {
-    /// What all scopes have in common; each begins as a copy.
+    /// What all scopes have in common, and what most have; each begins as a copy, and what differs is set.
     http: Owned<PyDict>,
     websocket: Owned<PyDict>,
     asgi: Owned<PyDict>,
@@ -49,7 +49,8 @@ pub(super) struct ScopeMaker {
     names: HeaderNames,
     methods: Vec<(Method, Owned<PyString>)>,
     http_10: Owned<PyString>,
-    http_11: Owned<PyString>,
+    /// Whose tuple the templates have as `server`.
+    server: Cell<Option<SocketAddr>>,
     /// As it stands before the path.
     root_path: String,
     addresses: RefCell<Vec<Option<KeptAddress>>>,
@@ -75,6 +76,7 @@ impl ScopeMaker {
             offered.push("http.response.pathsend");
         }
         let http_extensions = extensions(py, &offered)?;
+        let http_11 = PyString::intern(py, "1.1");
         let template = |kind: &str, scheme: &str, names: &[&Owned<PyString>]| {
             let template = PyDict::new(py);
             template.set_item(words.kind.bind(py), kind)?;
@@ -84,25 +86,29 @@ impl ScopeMaker {
             for name in names {
                 template.set_item(name.bind(py), py.None())?;
             }
+            template.set_item(words.http_version.bind(py), &http_11)?;
             Ok::<_, PyErr>(Owned::new(template.unbind()))
         };
+        let http = template(
+            "http",
+            "http",
+            &[
+                &words.asgi,
+                &words.http_version,
+                &words.method,
+                &words.path,
+                &words.raw_path,
+                &words.query_string,
+                &words.headers,
+                &words.client,
+                &words.server,
+                &words.extensions,
+            ],
+        )?;
+        http.bind(py)
+            .set_item(words.method.bind(py), PyString::intern(py, "GET"))?;
         Ok(ScopeMaker {
-            http: template(
-                "http",
-                "http",
-                &[
-                    &words.asgi,
-                    &words.http_version,
-                    &words.method,
-                    &words.path,
-                    &words.raw_path,
-                    &words.query_string,
-                    &words.headers,
-                    &words.client,
-                    &words.server,
-                    &words.extensions,
-                ],
-            )?,
+            http,
             websocket: template(
                 "websocket",
                 "ws",
@@ -131,7 +137,7 @@ impl ScopeMaker {
                 })
                 .collect(),
             http_10: Owned::new(PyString::intern(py, "1.0").unbind()),
-            http_11: Owned::new(PyString::intern(py, "1.1").unbind()),
+            server: Cell::new(None),
             root_path: String::from(root_path),
             addresses: RefCell::new((0..ADDRESSES_KEPT).map(|_| None).collect()),
         })
@@ -146,8 +152,11 @@ impl ScopeMaker {
         connection: &ConnectionInfo,
         state: Option<&Owned<PyDict>>,
     ) -> PyResult<Bound<'py, PyDict>> {
+        self.keep_server(py, words, connection.local)?;
         let scope = self.http.bind(py).copy()?;
-        scope.set_item(words.method.bind(py), self.method(py, head))?;
+        if head.method() != Method::Get {
+            scope.set_item(words.method.bind(py), self.method(py, head))?;
+        }
         let extensions = self.http_extensions.bind(py).copy()?;
         scope.set_item(words.extensions.bind(py), extensions)?;
         self.fill(py, words, &scope, head, connection, state)?;
@@ -164,6 +173,7 @@ impl ScopeMaker {
         subprotocols: &[String],
         state: Option<&Owned<PyDict>>,
     ) -> PyResult<Bound<'py, PyDict>> {
+        self.keep_server(py, words, connection.local)?;
         let scope = self.websocket.bind(py).copy()?;
         scope.set_item(words.subprotocols.bind(py), PyList::new(py, subprotocols)?)?;
         let extensions = self.websocket_extensions.bind(py).copy()?;
@@ -184,11 +194,9 @@ impl ScopeMaker {
     ) -> PyResult<()> {
         // A copy, as all that an app might write to: the next request must not see it.
         scope.set_item(words.asgi.bind(py), self.asgi.bind(py).copy()?)?;
-        let version = match head.version() {
-            Version::Http10 => &self.http_10,
-            Version::Http11 => &self.http_11,
-        };
-        scope.set_item(words.http_version.bind(py), version.bind(py))?;
+        if head.version() == Version::Http10 {
+            scope.set_item(words.http_version.bind(py), self.http_10.bind(py))?;
+        }
         scope.set_item(words.path.bind(py), self.path(py, head.path()))?;
         scope.set_item(words.raw_path.bind(py), self.raw_path(py, head.path()))?;
         let query = match head.query() {
@@ -198,9 +206,22 @@ impl ScopeMaker {
         scope.set_item(words.query_string.bind(py), query)?;
         scope.set_item(words.headers.bind(py), self.headers(py, head)?)?;
         scope.set_item(words.client.bind(py), self.address(py, connection.peer)?)?;
-        scope.set_item(words.server.bind(py), self.address(py, connection.local)?)?;
         if let Some(state) = state {
             scope.set_item(words.state.bind(py), state.bind(py).copy()?)?;
+        }
+        Ok(())
+    }
+
+    /// Has the templates tell of this server: connections that come one after the other have mostly come to the same one.
+    fn keep_server(&self, py: Python<'_>, words: &Words, local: SocketAddr) -> PyResult<()> {
+        if self.server.get() != Some(local) {
+            let address = self.address(py, local)?;
+            for template in [&self.http, &self.websocket] {
+                template
+                    .bind(py)
+                    .set_item(words.server.bind(py), &address)?;
+            }
+            self.server.set(Some(local));
         }
         Ok(())
     }
