@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from refused_apps import write
 from server_process import ServerProcess, run_command
 from shard_apps import SHARDS, app_of
@@ -90,9 +92,27 @@ def test_sessions_in_memory_are_told_by_the_doctor_and_at_the_start(tmp_path: Pa
     assert detail.startswith("python-socketio keeps a client's session in one shard's memory")
     with ServerProcess("app:app", *SHARDS, app_dir=tmp_path) as server:
         (note,) = [line for line in server.lines if line.startswith("turbo-shard: note: python-")]
-    assert "--shards 1" in note
-    with ServerProcess("app:app", "--shards", "1", app_dir=tmp_path) as server:
-        assert "python-socketio" not in server.log
+    assert note.endswith("such clients need --shards 1, or --steer address")
+    with ServerProcess("app:app", *SHARDS, "--mode", "steal", app_dir=tmp_path) as server:
+        (note,) = [line for line in server.lines if line.startswith("turbo-shard: note: python-")]
+    assert note.endswith("such clients need --shards 1")
+    for options in (("--shards", "1"), (*SHARDS, "--steer", "address")):
+        assert "sessions" not in findings(tmp_path, "app:app", *options)
+        with ServerProcess("app:app", *options, app_dir=tmp_path) as server:
+            assert "python-socketio" not in server.log
+
+
+@pytest.mark.parametrize(("options", "status"), [((), 0), (("--app-per-shard", "always"), 1)])
+def test_doctor_ends_though_a_thread_of_the_app_goes_on(
+    tmp_path: Path, options: tuple[str, ...], status: int
+) -> None:
+    app_of(
+        tmp_path,
+        "threading.Thread(target=threading.Event().wait, name='of the app').start()\n"
+        "if threading.current_thread() is not threading.main_thread():\n"
+        "    raise ValueError('once only')\ndef answer(path): ...\n",
+    )
+    assert "instances" in findings(tmp_path, "app:app", *SHARDS, *options, status=status)
 
 
 def test_banner_says_that_variables_are_each_instances_own(tmp_path: Path) -> None:

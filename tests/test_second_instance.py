@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -65,6 +66,37 @@ def test_what_the_first_import_began_is_gone(tmp_path: Path) -> None:
         assert len([name for name in names if name != "log"]) == 1, names
     # Twice before it starts over (the second import failed), and once in each worker.
     assert server.log.count("import in") == 4
+
+
+def test_it_starts_over_as_it_was_started(tmp_path: Path) -> None:
+    """In the same directory and with the same variables; what the import has left to its process's end is done."""
+    app_of(
+        tmp_path,
+        "import atexit\nis_first = 'SEEN' not in os.environ\nos.environ['SEEN'] = 'yes'\n"
+        f"lock = '{tmp_path}/lock-' + str(os.getpid())\n"
+        + ONCE.replace("os.getpid()", "is_first")
+        + "open(lock, 'x').close()\natexit.register(os.unlink, lock)\nos.chdir('/')\n",
+    )
+    here = Path(".")
+    with ServerProcess(
+        "app:app", *SHARDS, app_dir=here, prepare=lambda: os.chdir(tmp_path)
+    ) as server:
+        with server.client() as client:
+            assert json.loads(client.get("/").text)[1] is True
+        locks = {path.name for path in tmp_path.glob("lock-*")}
+        assert len(locks) == 2 and f"lock-{server.pid}" not in locks
+    assert "serving with --mode process" in server.log
+
+
+def test_another_kind_of_app_is_told_as_what_it_is(tmp_path: Path) -> None:
+    app_of(
+        tmp_path,
+        "def answer(path): return os.getpid()\n"
+        "if threading.current_thread() is not threading.main_thread():\n    app = None\n",
+    )
+    with ServerProcess("app:app", *SHARDS, app_dir=tmp_path) as server:
+        assert pid_and_mode(server)[1] == "process"
+    assert "for shard 1: app:app is None this time, and was ASGI the first time;" in server.log
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def examine_app(
         return [*findings, Finding("instances", Verdict.OK, "one, for the one shard")]
     findings += examine_instances(loaded, settings, app_settings, shards=shards)
     findings += [
-        Finding("sessions", Verdict.WARN, kept, advice) for kept, advice in sessions.found()
+        Finding("sessions", Verdict.WARN, kept, advice) for kept, advice in sessions.found(settings)
     ]
     return findings
 

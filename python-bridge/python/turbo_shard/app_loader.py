@@ -16,7 +16,7 @@ from typing import NamedTuple
 from .app_hints import factory_hint, install_hint, project_hint
 from .fresh_import import Another
 from .gil_watch import GilWatch, refuse_gil
-from .interfaces import Interface, choose, interfaces_of, router_hint
+from .interfaces import IN_WORDS, Interface, choose, interfaces_of, router_hint
 from .settings import AppSettings
 from .user_code import AppError, description, run_user_code, user_frames
 
@@ -103,7 +103,11 @@ def given_app(app: object, settings: AppSettings) -> LoadedApp:
 
 
 def same_interface(app: object, name: str, chosen: Interface) -> object:
-    choose(app, name, wanted=chosen)
+    """`app`, which is another instance of one that was served by `chosen`."""
+    if chosen not in interfaces_of(app):
+        raise AppError(
+            f"{name} is {description(app)} this time, and was {IN_WORDS[chosen]} the first time"
+        )
     return app
 
 

@@ -56,12 +56,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if arguments and (command := COMMANDS.get(arguments[0])):
-            return function_of(command)(arguments[1:])
+            status = function_of(command)(arguments[1:])
+            return end(status) if is_own_process else status
         return serve_command(arguments, is_own_process=is_own_process)
     except (SettingsError, UsageError, NativeMissing) as error:
         return refuse(str(error))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+
+
+def end(status: int) -> int:
+    """What an app has started at its import, for the doctor to see, must not hold the process."""
+    native = sys.modules.get(f"{__package__}._native")
+    if native is None:
+        return status
+    from .leaving import leave
+
+    return leave(status, 0.0, native)
 
 
 def serve_command(arguments: Sequence[str], *, is_own_process: bool = False) -> int:
@@ -157,6 +168,7 @@ def serve_reference(
         return
     from . import app_loader, fallbacks, server
 
+    beginning = fallbacks.Beginning()
     loaded = app_loader.load(
         reference,
         app_dir=app_settings.app_dir,
@@ -171,7 +183,7 @@ def serve_reference(
     except fallbacks.NoSecondInstance as error:
         settings = fallbacks.with_processes(error, settings, app_settings)
     if may_start_over:
-        fallbacks.start_over()
+        fallbacks.start_over(beginning)
     serve_reference(reference, settings, app_settings, native, ending, may_start_over=False)
 
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 
-from . import error_stream
 from .banner import write
+from .leaving import EXIT_SECONDS_MAX, wind_up
 from .settings import AppSettings, Settings
 from .user_code import AppError
 
@@ -61,14 +62,23 @@ def with_processes(
     return settings._replace(mode="process")
 
 
-def start_over() -> None:
+class Beginning:
+    """What the command was started with. To be made before the app's import, which may change it."""
+
+    def __init__(self) -> None:
+        self.variables = os.environ.copy()
+        self.directory = os.getcwd()
+
+
+def start_over(beginning: Beginning) -> None:
     """Becomes the same command with `--mode process`: nothing stays of what the app's import has begun here, neither
     threads nor what it registered, and the supervisor is as small as when it was asked for."""
     arguments = list(sys.orig_argv[1:])
     place = arguments.index("--") if "--" in arguments else len(arguments)
     arguments[place:place] = ["--mode", "process"]
-    error_stream.flush()
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
-    os.execv(sys.executable, [sys.executable, *arguments])
+    # As at the end of a process: what the import has registered with `atexit` removes its lock files, say.
+    end = threading.Thread(target=wind_up, daemon=True)
+    end.start()
+    end.join(EXIT_SECONDS_MAX)
+    os.chdir(beginning.directory)
+    os.execve(sys.executable, [sys.executable, *arguments], beginning.variables)

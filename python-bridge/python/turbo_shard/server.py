@@ -232,7 +232,7 @@ def run_bound(
     state = banner.OWN_VARIABLES if instances.is_per_shard and is_several else ""
     banner.show(report, app=shown, state=state, version=native.__version__)
     if is_several:
-        sessions.say()
+        sessions.say(settings)
 
     def on_ready() -> None:
         ending.was_ready = True

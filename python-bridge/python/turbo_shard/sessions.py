@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .banner import write
-from .cli_options import OPTION_BY_NAME
+from .settings import Settings
 
 
 class Session(NamedTuple):
@@ -32,19 +32,20 @@ SESSIONS: tuple[Session, ...] = (
 )
 
 
-def found() -> Iterator[tuple[str, str]]:
-    """What is kept by which of the modules that have been imported, and which options lead a client back to it."""
+def found(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What is kept by which of the modules that have been imported, and which options lead a client back to it.
+
+    For a server with several shards; nothing where its own options do.
+    """
+    if settings.steer == "address":
+        return
+    ways = "--shards 1" if settings.mode == "steal" else "--shards 1, or --steer address"
     for session in SESSIONS:
         if session.module in sys.modules:
-            yield session.kept, f"such clients need {ways()}"
+            yield session.kept, f"such clients need {ways}"
 
 
-def ways() -> str:
-    by_address = "address" in OPTION_BY_NAME["steer"].choices
-    return "--shards 1" + (", or --steer address" if by_address else "")
-
-
-def say() -> None:
-    """One line for each, at the start of a server with several shards."""
-    for kept, advice in found():
+def say(settings: Settings) -> None:
+    """One line for each, at the start."""
+    for kept, advice in found(settings):
         write(sys.stderr, f"turbo-shard: note: {kept}; {advice}")
