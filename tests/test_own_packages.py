@@ -126,7 +126,11 @@ def test_package_with_modules_and_objects_that_are_not_what_they_seem(tmp_path: 
         odd="class Proxy:\n"
         "    def __getattribute__(self, name):\n"
         "        raise RuntimeError('not set up')\n"
-        "proxy = Proxy()\n",
+        "proxy = Proxy()\n"
+        # A class without __module__, as C code may make them.
+        "bare = {}\n"
+        "exec('made = type(\"Made\", (), {})', bare)\n"
+        "made = bare['made']\n",
     )
     with ServerProcess("app:app", *SHARDS, "--own", "keeper", app_dir=tmp_path) as server:
         first, second = of_each_shard(server)

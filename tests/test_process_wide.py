@@ -249,3 +249,19 @@ serve(create_app, factory=True, port=0, shards=2, lifespan="off")
 
         wait_until(is_written, "a line of each request")
         assert server.log.count("line of mine") == second
+
+
+def test_libraries_that_are_not_as_they_are_known_are_left_alone(tmp_path: Path) -> None:
+    """Another version of prometheus_client, and a module of the user's that is called as Django Channels is."""
+    app_of(
+        tmp_path,
+        "import channels, prometheus_client.registry\n"
+        "prometheus_client.registry.CollectorRegistry().register(answer := lambda path: channels.ROOMS)\n",
+    )
+    write(tmp_path, "channels.py", "ROOMS = ['lobby']\n")
+    write(tmp_path, "prometheus_client/__init__.py", "")
+    registry = "class CollectorRegistry:\n    def register(self, collector): ...\n"
+    write(tmp_path, "prometheus_client/registry.py", registry)
+    for options in (SHARDS, (*SHARDS, "--app-per-shard", "never")):
+        with ServerProcess("app:app", *options, app_dir=tmp_path) as server:
+            assert of_each_shard(server) == [["lobby"], ["lobby"]]

@@ -17,11 +17,14 @@ PLACE = "_turbo_shard_channel_layers"
 
 def follow_loops() -> None:
     """For a process with several event loops whose app has been imported. Without Channels it does nothing."""
-    if "channels" not in sys.modules:
+    # A module of the user's may have that name too.
+    if not hasattr(sys.modules.get("channels"), "DEFAULT_CHANNEL_LAYER"):
         return
     layers = importlib.import_module("channels.layers")
-    of_loop = OfLoop(layers.channel_layers)
-    layers.ChannelLayerManager.backends = of_loop
+    manager: Any = getattr(layers, "channel_layers", None)
+    # Where it is not as this module knows it, the layers are shared, as without us.
+    if "backends" in getattr(manager, "__dict__", ()):
+        type(manager).backends = OfLoop(manager)
 
 
 class OfLoop:

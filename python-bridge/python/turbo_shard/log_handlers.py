@@ -77,6 +77,8 @@ def follow_config(config: ModuleType, modules: ShardModules) -> None:
     def is_first() -> bool:
         return (modules.here.owner or modules.current()) is modules.first
 
+    if not hasattr(config, "_handle_existing_loggers"):
+        return
     handle_existing: Callable[..., None] = config._handle_existing_loggers
 
     def clear_own_handlers() -> None:

@@ -102,7 +102,11 @@ def module_behind(value: object) -> str:
         name = value.__module__
     else:
         holder = value if issubclass(kind, type) else kind
-        name = type.__getattribute__(holder, "__module__")
+        try:
+            name = type.__getattribute__(holder, "__module__")
+        except AttributeError:
+            # Some classes that C code makes have none.
+            name = ""
     return name if isinstance(name, str) else ""
 
 

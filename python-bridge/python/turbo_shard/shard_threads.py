@@ -25,5 +25,6 @@ def inherit(joined: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
 
     # What threading.Thread.start calls: of its own methods a subclass may replace any.
     name = "_start_joinable_thread"
-    setattr(threading, name, handed_on(getattr(threading, name)))
+    if start := getattr(threading, name, None):
+        setattr(threading, name, handed_on(start))
     _thread.start_new_thread = handed_on(_thread.start_new_thread)

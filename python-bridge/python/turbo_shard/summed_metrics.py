@@ -29,8 +29,8 @@ class Book:
 
 def follow(module: ModuleType, modules: ShardModules) -> None:
     """Has the registries of this module ask whose set registers."""
-    registry: Any = module.CollectorRegistry
-    if hasattr(registry, "register_once"):
+    registry: Any = getattr(module, "CollectorRegistry", None)
+    if hasattr(registry, "register_once") or not is_as_known(registry):
         return
     turn = threading.RLock()
     register, unregister = registry.register, registry.unregister
@@ -78,6 +78,14 @@ def follow(module: ModuleType, modules: ShardModules) -> None:
     registry.register, registry.unregister = register_for_set, unregister_for_set
     registry.register_once = register
     modules.when_completed.append(lambda owner: pair_registries(owner, modules, registry, turn))
+
+
+def is_as_known(registry: Any) -> bool:
+    """Whether it keeps what is looked at here. Where it does not, a second registration is refused, as without us."""
+    if not callable(getattr(registry, "_get_names", None)):
+        return False
+    kept: dict[str, object] = vars(registry())
+    return kept.keys() >= {"_collector_to_names", "_names_to_collectors"}
 
 
 def registered_by_others(
