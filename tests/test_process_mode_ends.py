@@ -8,7 +8,8 @@ import socket
 from pathlib import Path
 
 from raw_http import RawClient
-from server_process import ServerProcess
+from refused_apps import write
+from server_process import APPS, ServerProcess
 from waiting import wait_until
 from worker_processes import ended, is_alive
 
@@ -145,3 +146,15 @@ def test_port_in_use_is_refused() -> None:
         server = ServerProcess("process_app:app", *PROCESS, port=taken.getsockname()[1])
         assert ended(server) == 2
     assert "is in use by another process" in server.lines[-1]
+
+
+def test_second_worker_that_has_no_app_is_told_as_such(tmp_path: Path) -> None:
+    """What takes a lock, or a port, at its import is had once."""
+    source = f"from process_app import app\nopen({str(tmp_path / 'lock')!r}, 'x').close()\n"
+    write(tmp_path, "app.py", f"import sys\nsys.path.append({str(APPS)!r})\n{source}")
+    server = ServerProcess("app:app", *PROCESS, "--shards", "2", app_dir=tmp_path)
+    assert ended(server) == 2
+    assert server.lines[-1] == (
+        "turbo-shard: error: worker 1, beside worker 0: importing 'app' failed: FileExistsError: "
+        f"[Errno 17] File exists: '{tmp_path / 'lock'}'; --shards 1 would serve it"
+    )

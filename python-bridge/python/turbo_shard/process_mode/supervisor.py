@@ -356,7 +356,10 @@ class Supervisor:
             ended = worker.end_in_words()
             raise self.native.StartError(f"worker {worker.number} ended while it started ({ended})")
         if failure.event == APP_FAILED:
-            raise AppError(failure.message, failure.report)
+            # The first worker has the app, so that it is the second import that fails.
+            again = f"worker {worker.number}, beside worker 0: " if worker.number else ""
+            remedy = "; --shards 1 would serve it" if worker.number else ""
+            raise AppError(f"{again}{failure.message}{remedy}", failure.report)
         if failure.event == LIFESPAN_FAILED:
             raise self.native.LifespanError(failure.message)
         raise self.native.StartError(failure.message)
