@@ -297,3 +297,15 @@ def test_reader_that_leaves_early_gets_no_traceback_after_it() -> None:
         timeout=30,
     )
     assert piped.stderr == ""
+
+
+def test_server_imports_none_of_what_an_app_may_do_without() -> None:
+    """asyncio alone takes as long as all the rest."""
+    source = (
+        "import sys, turbo_shard.cli, turbo_shard.server\n"
+        "sys.exit(str({'asyncio', 'concurrent.futures', 'inspect', 'logging'} & sys.modules.keys()))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", source], env=environment(), capture_output=True, text=True
+    )
+    assert run.stderr.strip() == "set()"

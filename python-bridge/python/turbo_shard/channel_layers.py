@@ -6,10 +6,12 @@ a second loop that receives (the client sees code 1011). Worker processes have o
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
 
 # Where a loop keeps its layers, by alias: they end with it.
 PLACE = "_turbo_shard_channel_layers"
@@ -48,8 +50,11 @@ class OfLoop:
 
 def loop_here() -> asyncio.AbstractEventLoop | None:
     """The running loop; on a thread that works for one, as a view does, the loop that waits for it."""
+    # Every server imports this module, and asyncio takes as long as all the rest of it.
+    from asyncio import get_running_loop
+
     try:
-        return asyncio.get_running_loop()
+        return get_running_loop()
     except RuntimeError:
         sync: Any = importlib.import_module("asgiref.sync")
         loop: asyncio.AbstractEventLoop | None
