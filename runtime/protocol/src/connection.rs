@@ -61,7 +61,7 @@ pub struct Connection {
 }
 
 /// An idle connection is this struct and an entry in a table; a shard may hold many.
-const _: () = assert!(size_of::<Connection>() <= 256);
+const _: () = assert!(size_of::<Connection>() <= 176);
 
 /// A connection moves to its shard once, and into a task in work-stealing mode.
 const _: () = {
