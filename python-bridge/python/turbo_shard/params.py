@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_orig
 from ._native import Request
 from .errors import RegistrationError
 from .structures import (
+    LATE_SCALARS,
     SCALARS,
     Reader,
     UnknownAnnotation,
@@ -280,7 +281,7 @@ def _check(parameter: Parameter, path: set[str], where: str) -> None:
         try:
             parameter.reader()
         except UnknownAnnotation as unknown:
-            known = ", ".join(kind.__name__ for kind in SCALARS)
+            known = ", ".join((*(kind.__name__ for kind in SCALARS), *LATE_SCALARS))
             raise RegistrationError(
                 f"{where} is annotated as {unknown}, which cannot be bound; there are {known}, Enum, Literal, lists of "
                 "these, dict, bytes, dataclasses and Request"

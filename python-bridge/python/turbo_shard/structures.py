@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
 from enum import Enum
 from typing import (
     Annotated,
@@ -20,12 +19,10 @@ from typing import (
     get_origin,
     get_type_hints,
 )
-from uuid import UUID
 
 from .errors import FAULTS_MAX, InputError, fault
 from .models import is_model, model_reader
 from .scalars import read_bool, read_float, read_int, read_str, read_uuid
-from .timestamps import read_date, read_datetime
 
 type Reader = Callable[[Any], Any]
 
@@ -34,15 +31,31 @@ SCALARS: dict[Any, Reader] = {
     int: read_int,
     float: read_float,
     bool: read_bool,
-    UUID: read_uuid,
-    datetime: read_datetime,
-    date: read_date,
 }
+LATE_SCALARS = ("UUID", "datetime", "date")
+"""Scalars whose modules most apps do without: they are imported for an annotation that names one."""
+
 CONTAINERS = (list, tuple, set, frozenset, dict)
 
 
 class UnknownAnnotation(Exception):
     """There is no rule by which such a value could be read; the text names the annotation."""
+
+
+def scalar_reader(annotation: Any) -> Reader | None:
+    """The function that reads such a scalar. TypeError where the annotation is not hashable, and so no type."""
+    if (reader := SCALARS.get(annotation)) is not None:
+        return reader
+    module = getattr(annotation, "__module__", None)
+    if module == "uuid":
+        from uuid import UUID
+
+        return read_uuid if annotation is UUID else None
+    if module == "datetime":
+        from . import timestamps
+
+        return timestamps.READERS.get(annotation)
+    return None
 
 
 def bare(annotation: Any) -> Any:
@@ -108,10 +121,11 @@ class _Readers:
         if annotation in (None, types.NoneType):
             return _read_none
         try:
-            if annotation in SCALARS:
-                return SCALARS[annotation]
+            scalar = scalar_reader(annotation)
         except TypeError:  # not hashable, so no type
             raise UnknownAnnotation(repr(annotation)) from None
+        if scalar is not None:
+            return scalar
         origin = get_origin(annotation) or annotation
         if origin is Literal:
             known = {word: word for word in get_args(annotation)}
@@ -134,7 +148,7 @@ class _Readers:
         exact = {
             other: read
             for other, (_, read) in zip(others, readers, strict=True)
-            if other in SCALARS
+            if scalar_reader(other) is not None
         }
 
         def read(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 
 from .errors import InputError, fault
@@ -140,3 +141,6 @@ def _digits(text: str, what: str) -> int:
 def _dash(character: str) -> None:
     if character != "-":
         raise _Refused("invalid date separator, expected `-`")
+
+
+READERS: dict[type, Callable[[object], date]] = {datetime: read_datetime, date: read_date}
