@@ -45,8 +45,6 @@ pub struct Connection {
     head_scan: LineScan,
     /// Empty lines before that head.
     empty_lines: u8,
-    /// The peer has finished sending.
-    has_eof: bool,
     /// No further exchange may begin after this one.
     is_draining: bool,
     intake: BodyIntake,
@@ -54,7 +52,7 @@ pub struct Connection {
     answer: Answer,
     /// Since when the peer has taken no output, as far as we know.
     write_since: Option<Tick>,
-    /// Since when the peer, which has finished sending, was not sent anything.
+    /// The peer has finished sending, and was not sent anything since then.
     half_closed_since: Option<Tick>,
     /// Bytes swallowed while lingering.
     lingered_bytes: u32,
@@ -79,7 +77,6 @@ impl Connection {
             phase_since: now,
             head_scan: LineScan::default(),
             empty_lines: 0,
-            has_eof: false,
             is_draining: false,
             intake: BodyIntake::none(),
             body_clock: BodyClock::default(),
@@ -148,7 +145,6 @@ impl Connection {
     /// [`next_event`](Connection::next_event) for the others.
     pub fn receive_eof(&mut self, now: Tick) {
         self.note_time(now);
-        self.has_eof = true;
         self.half_closed_since = Some(now);
         if self.is_between_requests() {
             self.take(Step::Finished { linger: false }, now);
@@ -261,7 +257,7 @@ impl Connection {
     /// true while lingering, so that the peer's last bytes are swallowed.
     pub fn wants_read(&self) -> bool {
         let Some(workspace) = &self.workspace else {
-            return !self.has_eof && self.is_read_wanted_without_buffers();
+            return !self.has_received_eof() && self.is_read_wanted_without_buffers();
         };
         let limits = &*self.limits;
         let input = &workspace.input;
@@ -278,7 +274,7 @@ impl Connection {
                 self.is_read_wanted_without_buffers()
             }
         };
-        is_wanted && !self.has_eof
+        is_wanted && !self.has_received_eof()
     }
 
     /// What comes next is a request's head, or the rest of one.
@@ -295,7 +291,7 @@ impl Connection {
     /// The peer has finished sending.
     #[inline]
     pub fn has_received_eof(&self) -> bool {
-        self.has_eof
+        self.half_closed_since.is_some()
     }
 
     /// Between requests, with nothing buffered in either direction.
@@ -307,7 +303,8 @@ impl Connection {
     pub fn closing(&self) -> Closing {
         match self.phase {
             Phase::Closing { linger } => {
-                let linger = linger && !self.has_eof && self.lingered_bytes < LINGER_BYTES_MAX;
+                let linger =
+                    linger && !self.has_received_eof() && self.lingered_bytes < LINGER_BYTES_MAX;
                 match linger || !self.output().is_empty() {
                     true => Closing::AfterOutput { linger },
                     false => Closing::Now,

@@ -50,18 +50,29 @@ struct Overdue {
     turns: u32,
 }
 
+/// What few connections have, and only towards their end.
+#[derive(Debug, Default)]
+struct Rare {
+    overdue: Option<Overdue>,
+    /// Since when the connection knows of the drain.
+    drain_seen: Option<Tick>,
+}
+
 /// A connection's driver and how far its life has come.
 pub(crate) struct ConnectionLife {
     pub(crate) driver: Driver,
     id: ConnectionId,
     is_write_shut: bool,
+    /// The table has the waker of the connection's task.
+    pub(crate) is_known_to_table: bool,
     /// The earliest moment at which the table will wake the connection.
     armed: Option<Tick>,
-    overdue: Option<Overdue>,
-    /// Since when the connection knows of the drain.
-    drain_seen: Option<Tick>,
+    rare: Option<Box<Rare>>,
     is_drain_told: bool,
 }
+
+/// All but buffers and the engine's own that an idle connection is.
+const _: () = assert!(size_of::<ConnectionLife>() <= 240);
 
 impl ConnectionLife {
     pub(crate) fn new<H: Host + ?Sized>(
@@ -79,9 +90,9 @@ impl ConnectionLife {
             driver,
             id: admission.id(),
             is_write_shut: false,
+            is_known_to_table: false,
             armed: None,
-            overdue: None,
-            drain_seen: None,
+            rare: None,
             is_drain_told: false,
         }
     }
@@ -95,7 +106,7 @@ impl ConnectionLife {
         match host.stage() {
             Stage::Serving => {}
             Stage::Draining => {
-                let seen = *self.drain_seen.get_or_insert(now);
+                let seen = *self.rare().drain_seen.get_or_insert(now);
                 if now.since_ms(seen) >= DRAIN_UNTOLD_MS_MAX {
                     self.tell_drain(now);
                 }
@@ -124,10 +135,10 @@ impl ConnectionLife {
                 .deadline(engine_deadline)
                 .is_some_and(|deadline| now >= deadline);
         if !is_late {
-            self.overdue = None;
+            self.forget_overdue();
             return Verdict::InTime;
         }
-        let overdue = self.overdue.get_or_insert(Overdue {
+        let overdue = self.rare().overdue.get_or_insert(Overdue {
             noticed: now,
             turns: 0,
         });
@@ -137,7 +148,7 @@ impl ConnectionLife {
         if !is_hearing_over && !is_heard_out(&self.driver) {
             return Verdict::HearFirst;
         }
-        self.overdue = None;
+        self.forget_overdue();
         let is_stuck = engine_deadline.is_some_and(|deadline| now >= deadline);
         match is_stuck || self.driver.expire(host.bench(), now) {
             true => Verdict::End,
@@ -182,7 +193,7 @@ impl ConnectionLife {
         let Some(deadline) = self.deadline(engine_deadline) else {
             return;
         };
-        if self.overdue.is_some() {
+        if self.is_overdue() {
             return; // it has another turn anyway
         }
         if self
@@ -193,6 +204,22 @@ impl ConnectionLife {
             if host.with_table(|table| table.arm(self.id, deadline)) {
                 host.deadline_moved();
             }
+        }
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.rare
+            .as_ref()
+            .is_some_and(|rare| rare.overdue.is_some())
+    }
+
+    fn forget_overdue(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.overdue = None;
         }
     }
 

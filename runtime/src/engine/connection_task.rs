@@ -42,7 +42,6 @@ where
     stream: B,
     life: ConnectionLife,
     host: P,
-    known_to_table: bool,
 }
 
 impl<B, P> ConnectionTask<B, P>
@@ -61,16 +60,15 @@ where
             stream,
             life: ConnectionLife::new(&*host, info, admission),
             host,
-            known_to_table: false,
         }
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = self.host.bench().clock.now();
-        if !self.known_to_table {
+        if !self.life.is_known_to_table {
             self.host
                 .with_table(|table| table.set_waker(self.life.id(), cx.waker()));
-            self.known_to_table = true;
+            self.life.is_known_to_table = true;
         }
         if !self.life.goes_on(&*self.host, now) {
             return Poll::Ready(());

@@ -203,6 +203,12 @@ fn serve<A: App>(stream: TcpStream, peer: SocketAddr, host: &Rc<LocalHost<A>>) {
         return;
     };
     let info = ConnectionInfo { peer, local };
+    // With tokio's stream (32 bytes), what it adds to a task (104), and its steps of 128. A debug build's stream is larger.
+    const {
+        let ours =
+            size_of::<ConnectionTask<TcpStream, Rc<LocalHost<A>>>>() - size_of::<TcpStream>();
+        assert!(ours <= 384 - 104 - 32);
+    }
     spawn_local(ConnectionTask::new(
         stream,
         info,

@@ -71,7 +71,7 @@ impl Driver {
         if let Driver::Http(http) = self
             && let Some((switch, upgraded)) = http.take_switch(bench)
         {
-            let mut websocket = Box::new(WebSocketDriver::new(bench, now, switch, upgraded));
+            let mut websocket = Box::new(WebSocketDriver::new(bench, now, *switch, upgraded));
             let advance = websocket.advance(bench, now, waker);
             *self = Driver::WebSocket(websocket);
             return advance;

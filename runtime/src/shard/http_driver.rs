@@ -13,6 +13,7 @@ use crate::net::children::end_if_child;
 use crate::reply::{Part, Slot};
 use crate::service::{ConnectionInfo, Deferred, Exchange, Outcome, Service};
 use crate::shard::answer_part::write_part;
+use crate::shard::both_ends::BothEnds;
 use crate::shard::driver::Advance;
 use crate::shard::refusal_words::{Refusal, Seconds};
 use crate::shard::workbench::Workbench;
@@ -23,7 +24,7 @@ const REQUESTS_PER_TURN_MAX: u32 = 64;
 
 pub(crate) struct HttpDriver {
     connection: Connection,
-    info: ConnectionInfo,
+    ends: BothEnds,
     /// The tag of a call that waits for its body.
     tag: u32,
     slot: Option<Slot>,
@@ -31,7 +32,7 @@ pub(crate) struct HttpDriver {
     /// Between a request's head and the end of its answer.
     in_flight: bool,
     /// The 101 has been written: whoever calls `advance` takes this and goes on with it.
-    switch: Option<Switch>,
+    switch: Option<Box<Switch>>,
 }
 
 /// What a connection that has left HTTP takes along.
@@ -60,7 +61,7 @@ impl HttpDriver {
     ) -> HttpDriver {
         HttpDriver {
             connection: Connection::new(bench.limits.clone(), now),
-            info,
+            ends: BothEnds::new(info),
             tag: 0,
             slot: None,
             body: BodyFlow::None,
@@ -73,7 +74,7 @@ impl HttpDriver {
     pub(crate) fn take_switch<S: Service>(
         &mut self,
         bench: &Workbench<S>,
-    ) -> Option<(Switch, Upgraded)> {
+    ) -> Option<(Box<Switch>, Upgraded)> {
         let switch = self.switch.take()?;
         let (upgraded, workspace) = self.connection.leave_http();
         if let Some(workspace) = workspace {
@@ -149,7 +150,7 @@ impl HttpDriver {
                     if bench.peer_log.pass(now) {
                         let limits = &*bench.limits;
                         let refusal = Refusal { violation, limits };
-                        log::info!("{} was refused: {refusal}", self.info.peer);
+                        log::info!("{} was refused: {refusal}", self.ends.peer());
                     }
                     self.end_exchange();
                     self.connection.answer_refusal(&bench.date(now));
@@ -210,7 +211,7 @@ impl HttpDriver {
                 if bench.peer_log.pass(now) {
                     log::info!(
                         "{} did not read its answer in time and was cut off; --write-timeout is {}",
-                        self.info.peer,
+                        self.ends.peer(),
                         Seconds(bench.limits.write_timeout_ms)
                     );
                 }
@@ -246,6 +247,7 @@ impl HttpDriver {
     ) {
         let date = bench.date(now);
         let tag = if with_body { self.tag } else { 0 };
+        let info = self.ends.info();
         let mut deferred = None;
         let is_body_at_hand = !with_body && self.connection.is_body_at_hand();
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -257,7 +259,7 @@ impl HttpDriver {
                 is_body_at_hand,
                 response,
                 websocket_limits: &bench.websocket_limits,
-                connection: &self.info,
+                connection: &info,
                 waker,
                 deferred: &mut deferred,
             };
@@ -286,7 +288,7 @@ impl HttpDriver {
             Err(_panic) => {
                 // The panic hook has printed where; the connection ends, the shard lives on.
                 bench.counters.handler_panics.add(1);
-                log::error!("a handler panicked while it answered {}", self.info.peer);
+                log::error!("a handler panicked while it answered {}", self.ends.peer());
                 self.fail(bench, now);
                 self.connection.drain();
             }
@@ -362,7 +364,7 @@ impl HttpDriver {
                 Err(misuse) => {
                     log::error!(
                         "the answer to {} could not be sent: {misuse}",
-                        self.info.peer
+                        self.ends.peer()
                     );
                     self.fail(bench, now);
                 }
@@ -376,7 +378,7 @@ impl HttpDriver {
         match self.connection.switch_protocols(now, &accepted.head) {
             Ok(()) => {
                 let deflate = accepted.deflate;
-                self.switch = Some(Switch { slot, deflate });
+                self.switch = Some(Box::new(Switch { slot, deflate }));
             }
             Err(misuse) => {
                 log::error!("a WebSocket could not be accepted: {misuse}");

@@ -1,6 +1,7 @@
 //! One core's life: its connections, their exchanges, its clock, buffers and counters. Knows no engine and no Python.
 
 pub(crate) mod answer_part;
+pub(crate) mod both_ends;
 pub(crate) mod busy_time;
 pub(crate) mod choice;
 pub(crate) mod clock;

@@ -92,7 +92,7 @@ impl Connection {
             && self.answer.peer_persists
             && self.may_persist()
             && self.intake.has_ended()
-            && !self.has_eof
+            && !self.has_received_eof()
             && lent(&mut self.workspace).input.unread().is_empty();
         self.answer.is_last |= is_last;
         is_last

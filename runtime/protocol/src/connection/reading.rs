@@ -106,8 +106,8 @@ impl Connection {
     /// The head is incomplete: wait for the rest, unless it will never come.
     fn wait_for_head(&mut self, now: Tick) -> Event {
         let is_expected = match self.phase {
-            Phase::Head => !self.has_eof,
-            _ => !self.has_eof && !self.is_draining,
+            Phase::Head => !self.has_received_eof(),
+            _ => !self.has_received_eof() && !self.is_draining,
         };
         if is_expected {
             return Event::NeedMore;
@@ -161,7 +161,7 @@ impl Connection {
         }
         match self.intake.stage() {
             // Somebody waits for a body that will never be complete.
-            IntakeStage::Whole | IntakeStage::Stream if self.has_eof => {
+            IntakeStage::Whole | IntakeStage::Stream if self.has_received_eof() => {
                 self.answer.stage = AnswerStage::Cut;
                 self.take(Step::Finished { linger: false }, now);
                 Event::Close
@@ -177,7 +177,7 @@ impl Connection {
         if !self.intake.has_ended() {
             self.intake.discard(&mut workspace.input, limits);
             let advanced = self.intake.advance(&mut workspace.input, limits);
-            let is_truncated = self.has_eof && !self.intake.has_ended();
+            let is_truncated = self.has_received_eof() && !self.intake.has_ended();
             // A violation in it cannot be answered any more, only not be followed by anything.
             if advanced.is_err() || is_truncated {
                 self.intake.abandon();

@@ -42,7 +42,7 @@ impl Connection {
     /// Hands over what belongs to the protocol that was switched to, and gives the workspace back.
     pub fn leave_http(&mut self) -> (Upgraded, Option<Box<Workspace>>) {
         let mut upgraded = Upgraded {
-            has_eof: self.has_eof,
+            has_eof: self.has_received_eof(),
             is_draining: self.is_draining,
             ..Upgraded::default()
         };
