@@ -387,3 +387,16 @@ def test_import_of_the_package_is_light() -> None:
     ).stdout.split()
     heavy = {"asyncio", "inspect", "dataclasses", "logging", "json", "http", "email", "uuid"}
     assert heavy.isdisjoint(loaded)
+
+
+def test_types_that_no_route_names_are_not_imported() -> None:
+    script = (
+        "import sys, turbo_shard; app = turbo_shard.App()\n"
+        "def shown(n: int, body: dict): ...\n"
+        "app.post('/{n}')(shown); print(*sys.modules)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "turbo_shard.structures" in loaded
+    assert {"uuid", "datetime", "turbo_shard.timestamps"}.isdisjoint(loaded)
