@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,7 +87,10 @@ def test_what_is_wrong_before_the_body_is_answered_without_it(server: ServerProc
         (b"", 422, '"msg":"Field required","input":null'),
         (b"[1,", 422, '"type":"json_invalid","loc":["body",3]'),
         (b"\xff", 400, '{"detail":"There was an error parsing the body"}'),
-        (b"[" * 100_000, 400, '{"detail":"There was an error parsing the body"}'),
+        # 3.14 goes as deep as its stack allows, and so finds that the end is missing.
+        (b"[" * 100_000, 422, '"type":"json_invalid"')
+        if sys.version_info >= (3, 14)
+        else (b"[" * 100_000, 400, '{"detail":"There was an error parsing the body"}'),
         # What JSON cannot say back is left out, not answered 500.
         (b'["\\ud800"]', 422, '"input":null'),
         (b"[" * 400 + b"]" * 400, 422, '"input":null'),
