@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,10 +86,6 @@ def test_what_is_wrong_before_the_body_is_answered_without_it(server: ServerProc
         (b"", 422, '"msg":"Field required","input":null'),
         (b"[1,", 422, '"type":"json_invalid","loc":["body",3]'),
         (b"\xff", 400, '{"detail":"There was an error parsing the body"}'),
-        # 3.14 goes as deep as its stack allows, and so finds that the end is missing.
-        (b"[" * 100_000, 422, '"type":"json_invalid"')
-        if sys.version_info >= (3, 14)
-        else (b"[" * 100_000, 400, '{"detail":"There was an error parsing the body"}'),
         # What JSON cannot say back is left out, not answered 500.
         (b'["\\ud800"]', 422, '"input":null'),
         (b"[" * 400 + b"]" * 400, 422, '"input":null'),
@@ -101,6 +96,17 @@ def test_json_bodies_are_checked(client: httpx.Client, body: bytes, status: int,
     answer = client.post("/numbers?limit=2", content=body, headers=headers)
     assert answer.status_code == status
     assert part in answer.text
+
+
+def test_body_without_end_is_the_clients_fault_however_deep_it_is(client: httpx.Client) -> None:
+    headers = {"content-type": "application/json"}
+    answer = client.post("/numbers?limit=2", content=b"[" * 100_000, headers=headers)
+    # 3.13 gives up on the way. 3.14 goes as deep as the thread's stack allows, and may find that the end is missing.
+    told = (answer.status_code, answer.text[:60])
+    assert told in [
+        (400, '{"detail":"There was an error parsing the body"}'),
+        (422, '{"detail":[{"type":"json_invalid","loc":["body",100000],"msg'),
+    ]
 
 
 def test_text_bodies_are_given_as_they_are(client: httpx.Client) -> None:
