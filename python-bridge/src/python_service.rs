@@ -10,7 +10,7 @@ use turbo_shard_runtime::{BlockingPool, Exchange, HostedLoop, Outcome, Service};
 use crate::dispatch::{AsgiService, NativeService, WsgiService};
 use crate::hosted_loop::{CoroutineHost, ShardLoop};
 use crate::life::{Counted, Life};
-use crate::python_thread::{attached, thread_parks};
+use crate::python_thread::{attached, detached, thread_parks};
 
 /// The service of the app's interface.
 pub(crate) enum AppService {
@@ -81,9 +81,9 @@ impl PythonService {
             }
             drop((app, host));
         });
-        thread_parks();
-        // Last and detached: the pool's threads are joined here, and they need Python to finish.
-        drop(pool);
+        // Last and detached: the pool's threads are joined here, and they need Python to finish. The last to let go of
+        // a service may be a thread of that pool, in the midst of a call.
+        detached(|| drop(pool));
     }
 }
 

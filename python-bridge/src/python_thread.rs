@@ -145,6 +145,15 @@ pub(crate) fn thread_parks() {
     OWN.with(park);
 }
 
+/// Runs `f` without Python, also inside of [`attached`]: for what waits for threads that need Python.
+pub(crate) fn detached(f: impl FnOnce() + Send) {
+    thread_parks();
+    match OWN.try_with(|own| own.attached.get()) {
+        Ok(true) => Python::attach(|py| py.detach(f)),
+        _ => f(),
+    }
+}
+
 /// Destroys this thread's state. Nothing happens on a thread that has none of ours.
 pub(crate) fn thread_stops() {
     OWN.with(destroy);

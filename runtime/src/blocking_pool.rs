@@ -104,7 +104,7 @@ impl BlockingPool {
         Ok(())
     }
 
-    /// Finishes what is queued and ends the threads.
+    /// Finishes what is queued and ends the threads. A thread of the pool may call it too: it ends after its job.
     pub fn close(&mut self) {
         let mut state = lock(&self.state);
         state.closed = true;
@@ -112,8 +112,11 @@ impl BlockingPool {
         let mut threads = std::mem::take(&mut state.ended);
         threads.extend(std::mem::take(&mut state.threads).into_values());
         drop(state);
+        let own = std::thread::current().id();
         for thread in threads {
-            let _ = thread.join();
+            if thread.thread().id() != own {
+                let _ = thread.join();
+            }
         }
     }
 
@@ -271,6 +274,27 @@ mod tests {
         pool.close();
         assert_eq!(hooks.started.load(Ordering::SeqCst), 1);
         assert_eq!(hooks.stopped.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn the_last_to_let_go_may_be_a_thread_of_the_pool() {
+        let (pool, hooks) = pool(2, 10);
+        let pool = Arc::new(pool);
+        let (go, gate) = crossbeam_channel::bounded::<()>(0);
+        let (done, finished) = crossbeam_channel::bounded::<()>(0);
+        let last = Arc::clone(&pool);
+        let job = move || {
+            gate.recv().unwrap();
+            drop(last);
+            done.send(()).unwrap();
+        };
+        pool.try_run(Box::new(job)).unwrap();
+        drop(pool);
+        go.send(()).unwrap();
+        finished.recv().unwrap();
+        while hooks.stopped.load(Ordering::SeqCst) < 1 {
+            std::thread::yield_now();
+        }
     }
 
     #[test]

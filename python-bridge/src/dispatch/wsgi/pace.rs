@@ -340,6 +340,7 @@ mod tests {
             pace.note_pooled(SHORT, false);
         }
         assert!(!pace.is_inline());
+        let pace = Pace::default();
         for _ in 0..1000 {
             for _ in 0..TRIAL_CALLS_MIN - 1 {
                 pace.note_pooled(SHORT, false);
