@@ -20,7 +20,9 @@ _kept: list[asyncio.Task[None]] = []
 
 
 def say(text: str) -> None:
-    print(f"app: {text}", file=sys.stderr, flush=True)
+    # In one piece: the server writes lines of its own meanwhile.
+    sys.stderr.write(f"app: {text}\n")
+    sys.stderr.flush()
 
 
 async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:

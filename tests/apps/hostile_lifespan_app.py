@@ -11,7 +11,9 @@ ACT = os.environ.get("LIFESPAN_ACT", "")
 
 
 def say(text: str) -> None:
-    print(f"app: {text}", file=sys.stderr, flush=True)
+    # In one piece: the server writes lines of its own meanwhile.
+    sys.stderr.write(f"app: {text}\n")
+    sys.stderr.flush()
 
 
 async def wait_for_ever() -> None:
