@@ -10,11 +10,10 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, RawFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -57,38 +56,7 @@ const NEXT_TURN: Duration = Duration::from_micros(10);
 /// glommio on one core. The thread is pinned already.
 pub(crate) struct Glommio;
 
-/// Whether so many shards can each have an executor at the same time: the limit is one for all that a user locks. glommio
-/// asks for it once and in words of its own; [`probe`](crate::engine::io_uring_probe::probe) must have passed.
-pub(crate) fn fits(shards: usize) -> Result<(), String> {
-    let (all_made, made) = (Barrier::new(shards), AtomicUsize::new(0));
-    let make = || {
-        let executor = catch_unwind(|| executor("probe").map_err(|error| error.to_string()));
-        made.fetch_add(
-            usize::from(matches!(executor, Ok(Ok(_)))),
-            Ordering::Relaxed,
-        );
-        all_made.wait();
-        executor
-            .unwrap_or_else(|_panic| Err(String::from("it panicked")))
-            .map(drop)
-    };
-    let results: Vec<Result<(), String>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..shards).map(|_| scope.spawn(make)).collect();
-        let joined = threads.into_iter().map(|thread| thread.join());
-        joined
-            .map(|result| result.unwrap_or_else(|_panic| Err(String::from("it panicked"))))
-            .collect()
-    });
-    let made = made.into_inner();
-    results
-        .into_iter()
-        .collect::<Result<(), String>>()
-        .map_err(|error| {
-            format!("RLIMIT_MEMLOCK has room for {made} of {shards} shards (ulimit -l; {error})")
-        })
-}
-
-fn executor(name: &str) -> Result<LocalExecutor, glommio::GlommioError<()>> {
+pub(super) fn executor(name: &str) -> Result<LocalExecutor, glommio::GlommioError<()>> {
     LocalExecutorBuilder::new(Placement::Unbound)
         .name(name)
         .io_memory(IO_MEMORY_BYTES)
