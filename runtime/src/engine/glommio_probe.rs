@@ -1,38 +1,93 @@
 //! Whether so many shards can run on glommio here. Knows nothing of what they do.
 
+use std::convert::Infallible;
 use std::panic::catch_unwind;
-use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::Builder;
 
 use crate::engine::glommio::executor;
 
 /// Whether so many shards can each have an executor at the same time: the limit is one for all that a user locks. glommio
 /// asks for it once and in words of its own; [`probe`](crate::engine::io_uring_probe::probe) must have passed.
 pub(crate) fn fits(shards: usize) -> Result<(), String> {
-    let (all_made, made) = (Barrier::new(shards), AtomicUsize::new(0));
-    let make = || {
-        let executor = catch_unwind(|| executor("probe").map_err(|error| error.to_string()));
-        made.fetch_add(
-            usize::from(matches!(executor, Ok(Ok(_)))),
-            Ordering::Relaxed,
-        );
-        all_made.wait();
-        executor
-            .unwrap_or_else(|_panic| Err(String::from("it panicked")))
-            .map(drop)
-    };
-    let results: Vec<Result<(), String>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..shards).map(|_| scope.spawn(make)).collect();
-        let joined = threads.into_iter().map(|thread| thread.join());
-        joined
-            .map(|result| result.unwrap_or_else(|_panic| Err(String::from("it panicked"))))
-            .collect()
-    });
-    let made = made.into_inner();
-    results
+    let make = || executor("probe").map_err(|error| error.to_string());
+    let tried = held_at_once(shards, make, |_shard| Builder::new())?;
+    let made = tried.iter().filter(|result| result.is_ok()).count();
+    tried
         .into_iter()
         .collect::<Result<(), String>>()
         .map_err(|error| {
             format!("RLIMIT_MEMLOCK has room for {made} of {shards} shards (ulimit -l; {error})")
         })
+}
+
+/// What came of `make` on each of so many threads, where whatever it makes is kept until all have tried; or why a thread
+/// could not be started, in which case those that were do not wait for it.
+fn held_at_once<T>(
+    threads: usize,
+    make: impl Fn() -> Result<T, String> + std::panic::RefUnwindSafe + Sync,
+    builder: impl Fn(usize) -> Builder,
+) -> Result<Vec<Result<(), String>>, String> {
+    let (tell, told) = crossbeam_channel::bounded(threads);
+    let (all_tried, until_all_tried) = crossbeam_channel::bounded::<Infallible>(0);
+    let attempt = || {
+        let made = catch_unwind(&make).unwrap_or_else(|_panic| Err(String::from("it panicked")));
+        let _ = tell.send(made.as_ref().map(drop).map_err(String::clone));
+        let _ = until_all_tried.recv();
+    };
+    std::thread::scope(|scope| {
+        // Dropped before the scope joins its threads, on whichever way out.
+        let _all_tried = all_tried;
+        for number in 0..threads {
+            let started = builder(number).spawn_scoped(scope, attempt);
+            started.map_err(|error| {
+                format!("only {number} of {threads} threads could be started: {error}")
+            })?;
+        }
+        Ok(told.iter().take(threads).collect())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn what_is_made_is_kept_until_all_have_tried() {
+        let left = AtomicUsize::new(2);
+        let take = || {
+            let taken = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            });
+            taken.map(|_| ()).map_err(|_| String::from("none left"))
+        };
+        let mut tried = held_at_once(3, take, |_| Builder::new()).unwrap();
+        tried.sort();
+        assert_eq!(tried, [Ok(()), Ok(()), Err(String::from("none left"))]);
+    }
+
+    #[test]
+    fn a_thread_that_is_refused_amid_the_probe_is_its_answer() {
+        // No machine has room for such a stack.
+        let builder = |number| match number {
+            1 => Builder::new().stack_size(1 << 60),
+            _ => Builder::new(),
+        };
+        let error = held_at_once(3, || Ok(()), builder).unwrap_err();
+        assert!(
+            error.starts_with("only 1 of 3 threads could be started: "),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_panic_is_what_came_of_it() {
+        let tried = held_at_once(
+            2,
+            || -> Result<(), String> { panic!("on purpose") },
+            |_| Builder::new(),
+        );
+        assert_eq!(tried.unwrap(), vec![Err(String::from("it panicked")); 2]);
+    }
 }
