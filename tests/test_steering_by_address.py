@@ -92,7 +92,10 @@ def test_worker_that_is_started_anew_has_the_place_of_the_old_one(stats_path: Pa
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (("--mode", "steal"), "--steer is for mode shard: mode steal has one listener"),
+        (
+            ("--mode", "steal"),
+            "--steer address is for modes shard and process: mode steal has one listener",
+        ),
         (("--balance", "least"), "--balance least and --steer address contradict each other"),
         (("--rebalance",), "--rebalance sends clients to other shards"),
     ],

@@ -130,11 +130,14 @@ def refuse_balance(settings: Settings, labels: Mapping[str, str]) -> None:
     }
     by_address = settings.steer == "address"
     for name in (name for name, is_chosen in chosen.items() if is_chosen):
-        if name == "steer" and by_address and settings.mode == "process":
-            # The kernel chooses among processes as it does among shards.
-            continue
+        what, modes = labels.get(name, name), "mode shard"
+        if name == "steer" and by_address:
+            if settings.mode == "process":
+                # The kernel chooses among processes as it does among shards.
+                continue
+            what, modes = f"{what} address", "modes shard and process"
         if reason := NOT_BALANCED.get(settings.mode):
-            raise SettingsError(f"{labels.get(name, name)} is for mode shard: {reason}")
+            raise SettingsError(f"{what} is for {modes}: {reason}")
     if chosen["balance"] and chosen["steer"]:
         raise SettingsError(
             f"{labels.get('balance', 'balance')} least and {labels.get('steer', 'steer')} {settings.steer} "
