@@ -2,7 +2,7 @@
 four minutes.
 
     bench/validate_simulation.py                 measures, simulates the same, writes bench/results/simulation/
-    bench/validate_simulation.py --write-docs    puts the last run's tables into docs/simulation.md
+    bench/validate_simulation.py --write-docs    writes report.md there and the short tables of docs/simulation.md
 
 Costs are those of the last calibration (`turbo-shard simulate --calibrate`), except what one request costs besides its
 handler, which is measured at the start with the app that is used here. Runs on .venv/bin/python.
@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from lab.entry import own_command, prepare, run, say, write_docs
+from lab.entry import own_command, prepare, run, say, write_docs, write_report
 from lab.places import RESULTS, ROOT, TURBO_LOAD, TURBO_SHARD
 from lab.simulation_cases import CORES, OUTLOOKS, Case, as_json, cases
-from lab.simulation_report import METRICS, document, outlook, parameters, validation
+from lab.simulation_report import METRICS, calibration_json, document, loads_of, outlook, validation
 
 from turbo_shard.lab import procfs
 from turbo_shard.lab.generator import BrokenRun, Load, Question, run_load
@@ -67,11 +67,11 @@ def main() -> int:
     folder = ROOT / RESULTS / chosen.name
     if chosen.write_docs:
         page = "docs/simulation.md"
-        parts = {"parameters": parameters, "validation": validation, "outlook": outlook}
+        parts = {"validation": validation, "outlook": outlook}
         found = [
             write_docs(folder, f"simulation-{part}", [(page, make)]) for part, make in parts.items()
         ]
-        return max(found)
+        return max(*found, write_report(folder, document))
     return run(folder, lambda: measure(chosen), document, validation)
 
 
@@ -96,7 +96,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
             "command": own_command("bench/validate_simulation.py"),
             "server_core": cores[0],
             "load_core": cores[1],
-            "calibration": {"date": found.date, "commit": found.commit, "machine": found.machine},
+            "calibration": calibration_json(found),
             "costs": costs,
         },
         "cases": rows,
@@ -218,9 +218,15 @@ def outlooks() -> list[dict[str, Any]]:
         if not isinstance(chosen, SimulateOptions):
             raise TypeError(f"{arguments} do not simulate")
         say(f"predicting: {one.title}")
-        text = prediction_text.markdown_of(simulate(chosen))
-        command = " ".join(["turbo-shard simulate", *one.arguments])
-        found.append({"title": one.title, "command": command, "text": text})
+        cells = simulate(chosen)
+        found.append(
+            {
+                "title": one.title,
+                "command": " ".join(["turbo-shard simulate", *one.arguments]),
+                "loads": loads_of(cells),
+                "text": prediction_text.markdown_of(cells),
+            }
+        )
     return found
 
 

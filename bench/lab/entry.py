@@ -94,12 +94,27 @@ def run(
 def keep(folder: Path, results: Results, document: Callable[[Results], str]) -> None:
     """Writes the results and what is to be read of them; what is there already is replaced in one step."""
     folder.mkdir(parents=True, exist_ok=True)
-    whole = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-    text = f"# {results['settings']['command']}\n\n{document(results)}\n"
-    for name, content in (("results.json", whole), ("report.md", text)):
-        new = folder / f"{name}.new"
-        new.write_text(content)
-        new.replace(folder / name)
+    replace(folder / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    replace(folder / "report.md", report_text(results, document))
+
+
+def report_text(results: Results, document: Callable[[Results], str]) -> str:
+    return f"# {results['settings']['command']}\n\n{document(results)}\n"
+
+
+def replace(file: Path, content: str) -> None:
+    new = file.with_name(f"{file.name}.new")
+    new.write_text(content)
+    new.replace(file)
+
+
+def write_report(folder: Path, document: Callable[[Results], str]) -> int:
+    """Writes report.md from the last results."""
+    source = folder / "results.json"
+    if not source.exists():
+        return refuse(f"there is no {source.relative_to(ROOT)}; run the benchmark first", 1)
+    replace(folder / "report.md", report_text(json.loads(source.read_text()), document))
+    return 0
 
 
 def write_docs(
