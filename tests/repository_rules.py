@@ -47,6 +47,7 @@ ENGINE_SHARED = {
     "connection_task",
     "local_tasks",
     "busy_time",
+    "held_at_once",
     "io_uring_probe",
 }
 

@@ -15,6 +15,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use futures_lite::FutureExt as _;
@@ -28,6 +29,7 @@ use glommio::{
 use tokio::sync::Notify;
 
 use crate::engine::connection_task::{ByteStream, ConnectionTask};
+use crate::engine::held_at_once::held_at_once;
 use crate::engine::local_tasks::{drive_hosted_loop, keep_time, take_arrivals};
 use crate::engine::plan::{ACCEPT_PAUSE, Engine, EngineError, ShardPlan};
 use crate::mailbox::Control;
@@ -56,7 +58,21 @@ const NEXT_TURN: Duration = Duration::from_micros(10);
 /// glommio on one core. The thread is pinned already.
 pub(crate) struct Glommio;
 
-pub(super) fn executor(name: &str) -> Result<LocalExecutor, glommio::GlommioError<()>> {
+/// Whether so many shards can each have an executor at the same time: the limit is one for all that a user locks. glommio
+/// asks for it once and in words of its own; [`probe`](crate::engine::io_uring_probe::probe) must have passed.
+pub(crate) fn fits(shards: usize) -> Result<(), String> {
+    let make = || executor("probe").map_err(|error| error.to_string());
+    let tried = held_at_once(shards, make, |_shard| Builder::new())?;
+    let made = tried.iter().filter(|result| result.is_ok()).count();
+    tried
+        .into_iter()
+        .collect::<Result<(), String>>()
+        .map_err(|error| {
+            format!("RLIMIT_MEMLOCK has room for {made} of {shards} shards (ulimit -l; {error})")
+        })
+}
+
+fn executor(name: &str) -> Result<LocalExecutor, glommio::GlommioError<()>> {
     LocalExecutorBuilder::new(Placement::Unbound)
         .name(name)
         .io_memory(IO_MEMORY_BYTES)

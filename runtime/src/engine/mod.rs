@@ -3,7 +3,7 @@
 pub(crate) mod connection_life;
 pub(crate) mod connection_task;
 pub(crate) mod glommio;
-pub(crate) mod glommio_probe;
+pub(crate) mod held_at_once;
 pub(crate) mod io_uring_probe;
 pub(crate) mod local_tasks;
 pub(crate) mod per_core;

@@ -2,7 +2,6 @@
 
 use crate::config::{EngineChoice, EngineName, Mode};
 use crate::engine::glommio::{self, Glommio};
-use crate::engine::glommio_probe;
 use crate::engine::io_uring_probe::{self, is_short_of_memory};
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
 use crate::engine::tokio_local::TokioLocal;
@@ -107,7 +106,7 @@ fn probe(name: EngineName, shards: usize) -> Result<(), String> {
     match name {
         EngineName::Tokio => Ok(()),
         EngineName::Glommio => {
-            on_own_thread(io_uring_probe::probe).and_then(|()| glommio_probe::fits(shards))
+            on_own_thread(io_uring_probe::probe).and_then(|()| glommio::fits(shards))
         }
         EngineName::Uring => {
             Features::of_this_kernel().and_then(|features| uring_features::fits(features, shards))

@@ -1,30 +1,15 @@
-//! Whether so many shards can run on glommio here. Knows nothing of what they do.
+//! Has several threads make something that each keeps until all have tried: what a limit of the machine has room for.
+//! Knows nothing of what is made.
 
 use std::convert::Infallible;
-use std::panic::catch_unwind;
+use std::panic::{RefUnwindSafe, catch_unwind};
 use std::thread::Builder;
-
-use crate::engine::glommio::executor;
-
-/// Whether so many shards can each have an executor at the same time: the limit is one for all that a user locks. glommio
-/// asks for it once and in words of its own; [`probe`](crate::engine::io_uring_probe::probe) must have passed.
-pub(crate) fn fits(shards: usize) -> Result<(), String> {
-    let make = || executor("probe").map_err(|error| error.to_string());
-    let tried = held_at_once(shards, make, |_shard| Builder::new())?;
-    let made = tried.iter().filter(|result| result.is_ok()).count();
-    tried
-        .into_iter()
-        .collect::<Result<(), String>>()
-        .map_err(|error| {
-            format!("RLIMIT_MEMLOCK has room for {made} of {shards} shards (ulimit -l; {error})")
-        })
-}
 
 /// What came of `make` on each of so many threads, where whatever it makes is kept until all have tried; or why a thread
 /// could not be started, in which case those that were do not wait for it.
-fn held_at_once<T>(
+pub(crate) fn held_at_once<T>(
     threads: usize,
-    make: impl Fn() -> Result<T, String> + std::panic::RefUnwindSafe + Sync,
+    make: impl Fn() -> Result<T, String> + RefUnwindSafe + Sync,
     builder: impl Fn(usize) -> Builder,
 ) -> Result<Vec<Result<(), String>>, String> {
     let (tell, told) = crossbeam_channel::bounded(threads);
