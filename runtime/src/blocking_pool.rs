@@ -17,7 +17,8 @@ const IDLE_MAX: Duration = Duration::from_secs(10);
 /// What is to be run.
 pub type Job = Box<dyn FnOnce() + Send>;
 
-/// Called on each of the pool's threads, at its start and at its end.
+/// Called on each of the pool's threads, at its start and at its end. One that panics is logged; after `starts` the thread
+/// is given up, after any other it goes on.
 pub trait ThreadHooks: Send + Sync + 'static {
     /// The thread has started; it runs jobs next.
     fn starts(&self);
@@ -134,18 +135,20 @@ impl BlockingPool {
             .name(format!("{}-{number}", self.name))
             .stack_size(THREAD_STACK_BYTES)
             .spawn(move || {
-                hooks.starts();
-                drop(prepared);
+                if hook("starts", || hooks.starts()).is_none() {
+                    return;
+                }
+                let _ = prepared.send(());
                 let bell = Arc::new(Condvar::new());
                 while let Some(job) = next_job(&shared, &*hooks, &bell, idle_max) {
                     if catch_unwind(AssertUnwindSafe(job)).is_err() {
                         log::error!("a blocking call panicked");
                     }
                     end_if_child();
-                    hooks.parks();
+                    hook("parks", || hooks.parks());
                     lock(&shared).jobs -= 1;
                 }
-                hooks.stops();
+                hook("stops", || hooks.stops());
                 // From here on a join waits for nothing but its end.
                 let mut state = lock(&shared);
                 if let Some(own) = state.threads.remove(&number) {
@@ -153,11 +156,12 @@ impl BlockingPool {
                 }
             });
         match thread {
-            Ok(thread) => {
-                let _ = until_prepared.recv();
+            Ok(thread) if until_prepared.recv().is_ok() => {
                 state.threads.insert(number, thread);
                 state.staying += 1;
             }
+            // What prepares it has panicked: it runs nothing, and the next job has another one started.
+            Ok(thread) => state.ended.push(thread),
             Err(error) => {
                 log::error!("a thread of the blocking pool could not be started: {error}")
             }
@@ -181,7 +185,7 @@ fn next_job(
             state.staying -= 1;
             return None;
         }
-        let tidies_after = hooks.tidies_after();
+        let tidies_after = hook("tidies_after", || hooks.tidies_after()).flatten();
         state.idle.push(Arc::clone(bell));
         let waited = bell.wait_timeout(state, tidies_after.unwrap_or(idle_max));
         let timeout;
@@ -199,9 +203,18 @@ fn next_job(
             return None;
         }
         drop(state);
-        hooks.tidies();
+        hook("tidies", || hooks.tidies());
         state = lock(shared);
     }
+}
+
+/// What the hook returns; None where it panics, which is logged and costs the pool no thread.
+fn hook<R>(name: &str, call: impl FnOnce() -> R) -> Option<R> {
+    let called = catch_unwind(AssertUnwindSafe(call)).ok();
+    if called.is_none() {
+        log::error!("a thread of the blocking pool: its hook `{name}` panicked");
+    }
+    called
 }
 
 impl Drop for BlockingPool {

@@ -1,7 +1,9 @@
 //! The pool's threads: when they start and end, which of them a job goes to, what becomes of panics.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
 use super::*;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[derive(Default)]
 struct Counted {
@@ -192,4 +194,65 @@ fn a_job_that_panics_does_not_take_its_thread_along() {
         .unwrap();
     pool.close();
     assert_eq!(ran.load(Ordering::SeqCst), 1);
+}
+
+/// Panics in the hook of that name, once.
+struct Panics {
+    hook: &'static str,
+    has_panicked: AtomicBool,
+}
+
+impl Panics {
+    fn called(&self, hook: &str) {
+        if self.hook == hook && !self.has_panicked.swap(true, Ordering::SeqCst) {
+            panic!("on purpose, in {hook}");
+        }
+    }
+}
+
+impl ThreadHooks for Panics {
+    fn starts(&self) {
+        self.called("starts");
+    }
+    fn parks(&self) {
+        self.called("parks");
+    }
+    fn tidies_after(&self) -> Option<Duration> {
+        self.called("tidies_after");
+        let is_wanted = self.hook == "tidies" && !self.has_panicked.load(Ordering::SeqCst);
+        is_wanted.then_some(Duration::from_millis(1))
+    }
+    fn tidies(&self) {
+        self.called("tidies");
+    }
+    fn stops(&self) {
+        self.called("stops");
+    }
+}
+
+#[test]
+fn a_hook_that_panics_costs_the_pool_no_thread() {
+    for hook in ["starts", "parks", "tidies_after", "tidies", "stops"] {
+        let hooks = Arc::new(Panics {
+            hook,
+            has_panicked: AtomicBool::new(false),
+        });
+        let mut pool = BlockingPool::new("test", NonZeroUsize::MIN, 1, hooks.clone());
+        pool.idle_max = Duration::from_millis(1);
+        let first = pool.try_run(Box::new(|| {}));
+        assert_eq!(first.is_ok(), hook != "starts", "{hook}");
+        while !hooks.has_panicked.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        let (ran, until_ran) = crossbeam_channel::unbounded();
+        pool.try_run(Box::new(move || ran.send(()).unwrap()))
+            .unwrap();
+        let has_run = until_ran.recv_timeout(Duration::from_secs(60));
+        assert_eq!(has_run, Ok(()), "{hook}");
+        let give_up = Instant::now() + Duration::from_secs(60);
+        while !lock(&pool.state).threads.is_empty() {
+            assert!(Instant::now() < give_up, "{hook}: a thread stays for ever");
+            std::thread::yield_now();
+        }
+    }
 }
