@@ -15,6 +15,7 @@ import pytest
 from conftest import Arm
 from raw_http import RawClient
 from server_process import APPS, READY_LINE, ServerProcess, environment
+from shard_apps import SHARDS, app_of
 from waiting import wait_until
 
 # More than a test waits.
@@ -164,6 +165,29 @@ def test_signal_while_a_shard_starts_has_its_status(
     server.signal(number)
     assert server.wait() == status, server.log
     assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize(("number", "status"), STATUSES)
+@pytest.mark.parametrize("mode", ["shard", "steal"])
+@pytest.mark.parametrize("step_s", [0.01, 3600])
+def test_signal_amid_another_import_ends_it_like_the_first(
+    tmp_path: Path, step_s: float, mode: str, number: signal.Signals, status: int
+) -> None:
+    """Where the import never comes back to Python code, the server ends without it."""
+    app_of(
+        tmp_path,
+        "import time\n"
+        "if threading.current_thread() is not threading.main_thread():\n"
+        "    print('app: imports again', file=sys.stderr, flush=True)\n"
+        f"    while True:\n        time.sleep({step_s})\n",
+    )
+    server = ServerProcess("app:app", *SHARDS, "--mode", mode, app_dir=tmp_path)
+    server.launch()
+    wait_until(lambda: "app: imports again" in server.lines, "the second import")
+    server.signal(number)
+    assert server.wait() == status, server.log
+    after = server.lines[server.lines.index("app: imports again") + 1 :]
+    assert after == ["turbo-shard INFO stopping: nothing is in flight", "turbo-shard INFO stopped"]
 
 
 @pytest.mark.parametrize(("act", "status"), [("import-fails", 2), ("start-fails", 3)])

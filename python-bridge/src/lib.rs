@@ -1,6 +1,7 @@
 //! turbo-shard's Python side: `turbo_shard._native`. Re-exports and registers; whatever it does lives in its modules.
 
 mod at_exit;
+mod being_made;
 mod byte_pieces;
 mod coroutines;
 mod dispatch;

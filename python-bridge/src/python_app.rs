@@ -282,6 +282,9 @@ impl App for PythonApp {
 
     fn stops_by(&self, deadline: Instant) {
         self.life.stops_by(deadline);
+        if deadline <= Instant::now() && !self.served.being_made.is_empty() {
+            attached(|py| self.served.being_made.interrupt(py));
+        }
     }
 
     fn retires(&self) {

@@ -6,6 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::being_made::BeingMade;
 use crate::dispatch::ScopeOptions;
 use crate::hosted_loop::{CoroutineHost, Tenant};
 use crate::python_thread::Owned;
@@ -28,6 +29,8 @@ pub(crate) struct ServedApp {
     pub(crate) object: Owned<PyAny>,
     /// Makes the instance of a shard (of an asyncio thread in work-stealing mode) from its number.
     pub(crate) of_shard: Option<Owned<PyAny>>,
+    /// Threads that are in `of_shard`.
+    pub(crate) being_made: BeingMade,
     /// Whether `of_shard` may be called for several shards at the same time, once it has been for the first two.
     pub(crate) side_by_side: bool,
     /// Path below which the app is mounted (ASGI's `root_path`, WSGI's `SCRIPT_NAME`).
@@ -53,7 +56,9 @@ impl ServedApp {
         index: usize,
     ) -> PyResult<Bound<'py, PyAny>> {
         match &self.of_shard {
-            Some(of_shard) => of_shard.bind(py).call1((index,)),
+            Some(of_shard) => self
+                .being_made
+                .run(py, || of_shard.bind(py).call1((index,))),
             None => Ok(self.object.bind(py).clone()),
         }
     }

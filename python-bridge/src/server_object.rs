@@ -16,6 +16,7 @@ use turbo_shard_runtime::{
 };
 
 use crate::at_exit::{AtExit, note_end};
+use crate::being_made::BeingMade;
 use crate::dispatch::InlineRule;
 use crate::errors::{LifespanError, StartError};
 use crate::logging;
@@ -222,6 +223,7 @@ impl NativeServer {
             interface,
             object: Owned::new(app),
             of_shard: app_of_shard.map(Owned::new),
+            being_made: BeingMade::default(),
             side_by_side,
             root_path: String::from(root_path),
             has_pathsend: pathsend,

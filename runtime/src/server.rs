@@ -263,6 +263,7 @@ impl BoundServer {
             events,
             requests: self.requests,
             stop: Stop::new(self.config.graceful_timeout_ms, in_flight(self.handle)),
+            starting: Vec::new(),
         }
         .run(on_ready)
     }
@@ -304,6 +305,7 @@ impl BoundServer {
             .spawn(move || drop(tell.send(work_stealing::run(plan))))
             .map_err(cannot)?;
         let mut on_ready = Some(on_ready);
+        let mut start_failed = false;
         let mut stop = Stop::new(
             self.config.graceful_timeout_ms,
             in_flight(self.handle.clone()),
@@ -321,6 +323,11 @@ impl BoundServer {
                 recv(ended) -> result => {
                     let _ = thread.join();
                     return match result {
+                        Ok(Err(error)) if stop.amid_start() && !start_failed => {
+                            // The stop has interrupted the start, or it might have failed anyway.
+                            log::debug!("the server has not come to the end of its start ({error})");
+                            Ok(())
+                        }
                         Ok(result) => result.map_err(|error| StartError::new(error.to_string())),
                         Err(_) => Err(StartError::new("the work-stealing runtime panicked")),
                     };
@@ -328,8 +335,12 @@ impl BoundServer {
                 recv(ready) -> told => {
                     // A server that was told to stop while it started never was ready, nor is one whose start has failed:
                     // its end of this channel is gone, and why is about to be told.
+                    start_failed = told.is_err() && !stop.is_asked();
                     let on_ready = on_ready.take().filter(|_| told.is_ok() && !stop.is_asked());
-                    on_ready.into_iter().for_each(|on_ready| on_ready());
+                    if let Some(on_ready) = on_ready {
+                        stop.ready();
+                        on_ready();
+                    }
                 }
                 recv(self.requests) -> request => {
                     let mut control = stop.request(request.unwrap_or(StopRequest::Now));

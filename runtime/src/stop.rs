@@ -28,6 +28,7 @@ pub(crate) struct Stop {
     /// Alone; that the others stop as well changes nothing then.
     retires: bool,
     is_quiet: bool,
+    was_ready: bool,
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -49,6 +50,7 @@ impl Stop {
             stage: StopStage::Running,
             retires: false,
             is_quiet: false,
+            was_ready: false,
             deadline: None,
         }
     }
@@ -64,6 +66,11 @@ impl Stop {
         }
     }
 
+    /// The server serves from here on.
+    pub(crate) fn ready(&mut self) {
+        self.was_ready = true;
+    }
+
     /// How many requests are in flight.
     pub(crate) fn in_flight(&self) -> u64 {
         (self.in_flight)()
@@ -71,6 +78,11 @@ impl Stop {
 
     pub(crate) fn is_asked(&self) -> bool {
         self.stage != StopStage::Running
+    }
+
+    /// Whether it was asked for before the server was ready.
+    pub(crate) fn amid_start(&self) -> bool {
+        self.is_asked() && !self.was_ready
     }
 
     pub(crate) fn request(&mut self, request: StopRequest) -> Option<Control> {
@@ -123,7 +135,12 @@ impl Stop {
                 Some(self.cut())
             }
             StopStage::Cutting => {
-                log::error!("the app does not return; the server ends without it");
+                // One that never served owes nobody an explanation: its app was asked to start, and then not to.
+                let level = match self.amid_start() {
+                    true => log::Level::Debug,
+                    false => log::Level::Error,
+                };
+                log::log!(level, "the app does not return; the server ends without it");
                 None
             }
         }

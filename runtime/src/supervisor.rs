@@ -15,6 +15,8 @@ pub(crate) struct Supervisor<A: App> {
     pub(crate) events: Receiver<ShardEvent>,
     pub(crate) requests: Receiver<StopRequest>,
     pub(crate) stop: Stop,
+    /// Shards that have not come to the end of their first start.
+    pub(crate) starting: Vec<usize>,
 }
 
 impl<A: App> Supervisor<A> {
@@ -31,6 +33,7 @@ impl<A: App> Supervisor<A> {
             self.asked(StopRequest::Now);
         }
         if !self.stop.is_asked() {
+            self.stop.ready();
             on_ready();
         }
         self.until_ended();
@@ -40,31 +43,30 @@ impl<A: App> Supervisor<A> {
     /// Starts every shard, one after another where the app does not say otherwise, and waits until all serve. Starts no
     /// more once a stop is asked for.
     fn start_all(&mut self) -> Result<(), StartError> {
-        let mut starting = Vec::new();
         for index in 0..self.shards.len() {
             if !self.shards.starts_side_by_side(index) {
-                self.until_ready(&mut starting)?;
+                self.until_ready()?;
             }
             if self.stop.is_asked() {
                 return Ok(());
             }
             self.shards.start(index)?;
-            starting.push(index);
+            self.starting.push(index);
         }
-        self.until_ready(&mut starting)
+        self.until_ready()
     }
 
     /// Waits for the first readiness of these shards. One that ends before it is a start that failed. A stop that is asked
     /// for meanwhile is not held up by an app that does not come to the end of its start.
-    fn until_ready(&mut self, starting: &mut Vec<usize>) -> Result<(), StartError> {
-        while !starting.is_empty() && !self.stop.is_asked() {
+    fn until_ready(&mut self) -> Result<(), StartError> {
+        while !self.starting.is_empty() && !self.stop.is_asked() {
             crossbeam_channel::select_biased! {
                 recv(self.requests) -> request => self.asked(request.unwrap_or(StopRequest::Now)),
                 recv(self.events) -> event => match event {
-                    Ok(ShardEvent::Ready(ready)) if starting.contains(&ready) => {
-                        starting.retain(|&index| index != ready);
+                    Ok(ShardEvent::Ready(ready)) if self.starting.contains(&ready) => {
+                        self.starting.retain(|&index| index != ready);
                     }
-                    Ok(ShardEvent::Ended(ended, result)) if starting.contains(&ended) => {
+                    Ok(ShardEvent::Ended(ended, result)) if self.starting.contains(&ended) => {
                         self.shards.ended(ended);
                         let reason = result.err().map_or_else(|| "it ended".into(), |error| error.to_string());
                         return Err(StartError::new(reason));
@@ -115,6 +117,13 @@ impl<A: App> Supervisor<A> {
         match event {
             ShardEvent::Ready(index) => log::info!("shard {index} serves"),
             ShardEvent::Ended(index, Ok(())) => self.shards.ended(index),
+            ShardEvent::Ended(index, Err(error))
+                if self.stop.is_asked() && self.starting.contains(&index) =>
+            {
+                // The stop has interrupted it, or it might have failed anyway.
+                log::debug!("shard {index} has not come to the end of its start ({error})");
+                self.shards.ended(index);
+            }
             ShardEvent::Ended(index, Err(error)) if self.stop.is_asked() => {
                 log::error!("shard {index} died while it drained ({error})");
                 self.shards.ended(index);

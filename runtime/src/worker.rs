@@ -115,7 +115,10 @@ impl<A: App> ControlThread<A> {
                 recv(ready) -> told => {
                     // A worker that was told to stop while it started never was ready, nor is one whose start has failed.
                     let on_ready = on_ready.take().filter(|_| told.is_ok() && !self.stop.is_asked());
-                    on_ready.into_iter().for_each(|on_ready| on_ready());
+                    if let Some(on_ready) = on_ready {
+                        self.stop.ready();
+                        on_ready();
+                    }
                 }
                 recv(self.requests) -> request => {
                     let mut control = self.stop.request(request.unwrap_or(StopRequest::Now));

@@ -111,7 +111,10 @@ class Instances:
             self.another.prepare()
 
     def of_shard(self, index: int) -> object:
-        """The instance for this shard, which calls from its own thread; a new one when the shard starts anew."""
+        """The instance for this shard, which calls from its own thread; a new one when the shard starts anew.
+
+        The native side raises KeyboardInterrupt in it when a stop is to be waited for no longer.
+        """
         is_new_start = index in self.seen
         self.seen.add(index)
         self.count += 1

@@ -104,7 +104,8 @@ def serve_command(arguments: Sequence[str], *, is_own_process: bool = False) -> 
     if not is_own_process:
         return status
     # Also where it could not be served: what the app has started at its import must not hold the process.
-    return leave(status, 0.0 if ending.is_hurried else ending.seconds_left, native)
+    seconds = 0.0 if ending.is_hurried else ending.seconds_left
+    return leave(status, seconds, native, was_ready=ending.was_ready)
 
 
 class Terminated(KeyboardInterrupt):

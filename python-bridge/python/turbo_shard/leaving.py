@@ -47,11 +47,17 @@ class Ending:
 
 
 def leave(
-    status: int, seconds: float, native: Any, *, apart: Iterable[threading.Thread] = ()
+    status: int,
+    seconds: float,
+    native: Any,
+    *,
+    apart: Iterable[threading.Thread] = (),
+    was_ready: bool = True,
 ) -> int:
     """Ends the process with `status`, or returns it where the interpreter may end as usual.
 
-    `seconds` are left of the stop's time; threads `apart` are not the app's. For the main thread.
+    `seconds` are left of the stop's time; threads `apart` are not the app's. A server that never was ready says nothing of
+    the app's calls: they are a start that was given up. For the main thread.
     """
     others = set(apart)
     news = threading.Event()
@@ -65,10 +71,11 @@ def leave(
         # It may wait for ever, and is no thread that anybody waits for.
         threading.Thread(target=end_threads, args=(news, others), daemon=True).start()
         news.wait(min(seconds, threading.TIMEOUT_MAX))
-    left = names_of(threads_of_app(others), native.threads_left())
-    if not left:
+    threads, calls = threads_of_app(others), native.threads_left()
+    if not threads and not calls:
         return status
-    native.log_line("error", f"the process ends without waiting for {left}")
+    if left := names_of(threads, calls if was_ready else 0):
+        native.log_line("error", f"the process ends without waiting for {left}")
     wind_up()
     os._exit(status)
 

@@ -1,0 +1,61 @@
+//! Threads that make an instance of the app, so that a stop can interrupt them as Ctrl-C interrupts the main thread's first
+//! import. Knows neither who makes what nor when a stop comes.
+
+use std::ffi::c_long;
+use std::ptr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+/// The threads that make an instance now, as Python numbers them.
+#[derive(Default)]
+pub(crate) struct BeingMade(Mutex<Vec<c_long>>);
+
+impl BeingMade {
+    /// Runs `make`, which [`interrupt`](BeingMade::interrupt) ends with a KeyboardInterrupt.
+    pub(crate) fn run<'py, T>(
+        &self,
+        py: Python<'py>,
+        make: impl FnOnce() -> PyResult<T>,
+    ) -> PyResult<T> {
+        let thread: c_long = py
+            .import("_thread")?
+            .call_method0("get_ident")?
+            .extract::<u64>()?
+            .cast_signed();
+        self.threads().push(thread);
+        let made = make();
+        let mut threads = self.threads();
+        threads.retain(|&one| one != thread);
+        // What has come too late to be raised in `make` is not to be raised in what follows.
+        raise_in(py, thread, ptr::null_mut());
+        made
+    }
+
+    /// Raises KeyboardInterrupt on each of the threads as soon as it runs Python code.
+    pub(crate) fn interrupt(&self, py: Python<'_>) {
+        // Held while they are told: one that has ended its work meanwhile is not on the list any more.
+        let threads = self.threads();
+        for &thread in &*threads {
+            raise_in(py, thread, py.get_type::<PyKeyboardInterrupt>().as_ptr());
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.threads().is_empty()
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<c_long>> {
+        // Nothing here panics between lock and unlock; what a poisoned lock holds is whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `exception` is a class, borrowed; null takes back one that has not been raised yet.
+fn raise_in(_py: Python<'_>, thread: c_long, exception: *mut ffi::PyObject) {
+    // SAFETY: the caller is attached, as `_py` shows; a number that no thread has is ignored, and Python takes a reference
+    // of its own to the class.
+    unsafe { ffi::PyThreadState_SetAsyncExc(thread, exception) };
+}
