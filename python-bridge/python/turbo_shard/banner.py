@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from . import error_stream
 from .gil_watch import is_free_threaded, is_gil_on
 
+# A start that takes longer is said to be under way.
+SLOW_S = 2.0
 # Beyond this many shards their cores are listed as ranges.
 SHARDS_LISTED_MAX = 8
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -60,6 +63,20 @@ def show_ready(report: dict[str, Any], out: TextIO | None = None) -> None:
     """The line that tests and scripts wait for; its form does not change."""
     host, port = report["addresses"][0]
     write(out or sys.stderr, f"turbo-shard ready on {url(host, port)} (pid {os.getpid()})")
+
+
+def said_if_slow(text: str, *, is_stopping: Callable[[], bool]) -> threading.Timer:
+    """Says it after `SLOW_S`, of a start that says nothing else until its end. To be cancelled then."""
+
+    def say() -> None:
+        if not is_stopping():
+            write(sys.stderr, f"turbo-shard: {text} (pid {os.getpid()})")
+
+    timer = threading.Timer(SLOW_S, say)
+    timer.daemon = True
+    if text:
+        timer.start()
+    return timer
 
 
 MODE_IN_WORDS = {

@@ -56,8 +56,8 @@ def leave(
 ) -> int:
     """Ends the process with `status`, or returns it where the interpreter may end as usual.
 
-    `seconds` are left of the stop's time; threads `apart` are not the app's. A server that never was ready says nothing of
-    the app's calls: they are a start that was given up. For the main thread.
+    `seconds` are left of the stop's time; threads `apart` are not the app's. Of a server that never was ready the app's
+    calls are a start that was given up, of which nothing is said. For the main thread.
     """
     others = set(apart)
     news = threading.Event()

@@ -229,13 +229,28 @@ def run_bound(
     is_several = len(report["shard_cores"]) > 1
     if is_several:
         channel_layers.follow_loops()
-    state = banner.OWN_VARIABLES if instances.is_per_shard and is_several else ""
-    banner.show(report, app=shown, state=state, version=native.__version__)
-    if is_several:
-        sessions.say(settings)
+    # Only the others' starts show whether there is an instance for each; where there is none, the workers' supervisor
+    # says who serves.
+    is_decided = not (instances.is_per_shard and is_several)
+    slow = banner.said_if_slow(
+        "" if is_decided else f"{loaded.name} starts on {len(report['shard_cores'])} shards",
+        is_stopping=lambda: server.stopped_by() is not None,
+    )
+
+    def say_who_serves() -> None:
+        state = "" if is_decided else banner.OWN_VARIABLES
+        banner.show(report, app=shown, state=state, version=native.__version__)
+        if is_several:
+            sessions.say(settings)
+
+    if is_decided:
+        say_who_serves()
 
     def on_ready() -> None:
         ending.was_ready = True
+        slow.cancel()
+        if not is_decided:
+            say_who_serves()
         # What has been imported stays: the collector, which stops every shard, need not look at it again and again.
         gc.freeze()
         banner.show_ready(report)
@@ -261,5 +276,6 @@ def run_bound(
             raise NoSecondInstance(f"no second start of {loaded.name}: {error}") from error
         raise
     finally:
+        slow.cancel()
         ending.signal = server.stopped_by()
         gc.unfreeze()
