@@ -61,7 +61,7 @@ impl<A: App> Supervisor<A> {
     fn until_ready(&mut self) -> Result<(), StartError> {
         while !self.starting.is_empty() && !self.stop.is_asked() {
             crossbeam_channel::select_biased! {
-                recv(self.requests) -> request => self.asked(request.unwrap_or(StopRequest::Now)),
+                // Before stops: a shard that has said it is ready may have answered a client before the stop came.
                 recv(self.events) -> event => match event {
                     Ok(ShardEvent::Ready(ready)) if self.starting.contains(&ready) => {
                         self.starting.retain(|&index| index != ready);
@@ -74,6 +74,7 @@ impl<A: App> Supervisor<A> {
                     Ok(event) => self.heard(event),
                     Err(_) => return Err(StartError::new("the shards are gone")),
                 },
+                recv(self.requests) -> request => self.asked(request.unwrap_or(StopRequest::Now)),
             }
         }
         Ok(())

@@ -54,6 +54,7 @@ class Slot:
         self.restarts = 0
         self.pause_s = RESTART_PAUSE_MIN_S
         self.restart_at: float | None = None
+        self.has_served = False
 
 
 def run(
@@ -79,7 +80,7 @@ def run(
                 supervisor.run()
             finally:
                 supervisor.end_all()
-                ending.was_ready = supervisor.is_ready
+                ending.was_ready = supervisor.has_served
                 ending.signal = signals.first
     finally:
         server.close()
@@ -133,6 +134,12 @@ class Supervisor:
     def is_stopping(self) -> bool:
         return self.stops_heard > 0 or self.start_failure is not None
 
+    @property
+    def has_served(self) -> bool:
+        """Whether every worker was ready before it heard of a stop. A client may have been answered by then, though the
+        stop came before the last of them was heard and the server was announced."""
+        return all(slot.has_served for slot in self.slots)
+
     def run(self) -> None:
         if self.stats is not None:
             self.stats.start(self.stats_paths)
@@ -140,9 +147,10 @@ class Supervisor:
         self.start(self.slots[0])
         while self.workers or self.next_restart() is not None:
             self.wait()
-            self.hear_signals()
+            # Workers first: one that has said it is ready was so before the signal.
             for worker in list(self.workers):
                 self.hear(worker)
+            self.hear_signals()
             self.say_stopping()
             self.restart_due()
             self.kill_due()
@@ -258,7 +266,7 @@ class Supervisor:
                 if worker.number == 0 and len(self.workers) == 1 and not self.is_ready:
                     self.start_others(news)
             case event if event == READY:
-                worker.is_ready = True
+                worker.is_ready = slot.has_served = True
                 if self.is_ready:
                     self.log("info", f"worker {worker.number} serves (pid {worker.pid})")
                 elif not self.is_stopping and self.all_ready():
