@@ -111,6 +111,11 @@ impl ProvidedBuffers {
         })
     }
 
+    /// These bytes end where their buffer ends: what came with them and had no room is in the next.
+    pub(crate) fn is_cut(&self, chunk: &Chunk) -> bool {
+        chunk.offset + chunk.len == self.plan.buffer_bytes
+    }
+
     pub(crate) fn bytes(&self, chunk: &Chunk) -> &[u8] {
         let start = usize::from(chunk.buffer) * self.plan.buffer_bytes + chunk.offset;
         debug_assert!(start + chunk.len <= self.memory.layout.size());

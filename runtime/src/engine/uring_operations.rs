@@ -229,6 +229,10 @@ impl Operations {
         self.memory.received.bytes(chunk)
     }
 
+    pub(crate) fn is_cut(&self, chunk: &Chunk) -> bool {
+        self.memory.received.is_cut(chunk)
+    }
+
     pub(crate) fn recycle(&mut self, chunk: Chunk) {
         self.memory.received.recycle(chunk);
     }

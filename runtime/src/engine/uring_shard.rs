@@ -302,6 +302,8 @@ impl<'a, A: App> Shard<'a, A> {
             Err(error) => (Err(error), None),
         };
         let bytes = result.map(|()| chunk.as_ref().map(|chunk| operations.bytes(chunk)));
+        // The rest is the next completion, as a rule: half a body must not become a stream for want of it.
+        let is_cut = more && chunk.as_ref().is_some_and(|chunk| operations.is_cut(chunk));
         let received = catch_unwind(AssertUnwindSafe(|| slot.received(host, now, bytes)));
         if let Some(chunk) = chunk {
             operations.recycle(chunk);
@@ -311,6 +313,10 @@ impl<'a, A: App> Shard<'a, A> {
             return Ok(());
         }
         match received {
+            Ok(true) if is_cut => {
+                slot.wake();
+                Ok(())
+            }
             Ok(true) => self.turn(number),
             Ok(false) => self.end(number),
             Err(_panic) => self.end_after_panic(number),

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use test_app::{FLOOD_CHUNK_BYTES, FLOOD_CHUNKS};
 use test_server::{ARMS, Arm, TestServer};
 use turbo_shard_runtime::protocol::HeaderLines;
-use turbo_shard_runtime::{BoundServer, Mode, ServerConfig};
+use turbo_shard_runtime::{BoundServer, Mode, ServerConfig, UringFeature};
 use wire::{get, read_answer};
 
 /// Runs a test on every arm; the arm's name is in the panic message of the server's start or of the assertion.
@@ -105,6 +105,33 @@ fn bodies_come_whole_whether_counted_or_chunked() {
             .write_all(b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
             .unwrap();
         assert_eq!(read_answer(&mut stream).body, b"hello world");
+    });
+}
+
+#[test]
+fn a_body_that_came_with_its_head_is_at_hand_wherever_a_buffer_ends() {
+    const REQUESTS: usize = 60;
+    on_every_arm(|arm| {
+        // There each receive is asked for by itself, and brings a buffer at most.
+        let is_asked_singly = arm.without.contains(&UringFeature::MultishotReceive);
+        let server = TestServer::start(arm, 1);
+        let mut stream = server.connect();
+        // No divisor of what buffers hold, so that some of them end amid a body.
+        let body = vec![b'x'; 10_007];
+        let mut request = format!(
+            "POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        request.extend_from_slice(&body);
+        for _ in 0..REQUESTS {
+            stream.write_all(&request).unwrap();
+            assert_eq!(read_answer(&mut stream).body, body);
+        }
+        // The kernel itself may cut what was written at once; on loopback it hardly ever does.
+        let early = server.seen.calls_before_body.load(Ordering::SeqCst);
+        let is_fine = is_asked_singly || early <= REQUESTS / 10;
+        assert!(is_fine, "{early} calls on {arm:?}");
     });
 }
 

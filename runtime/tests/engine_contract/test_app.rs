@@ -31,6 +31,8 @@ pub(crate) struct Seen {
     pub(crate) rooms: AtomicUsize,
     pub(crate) inputs: AtomicUsize,
     pub(crate) turns: AtomicUsize,
+    /// Calls of `/echo` that came before the whole body had.
+    pub(crate) calls_before_body: AtomicUsize,
     /// Bytes that `/flood` has got rid of.
     pub(crate) flooded: AtomicUsize,
     /// Replies that a test holds back: `/held` waits for them.
@@ -131,6 +133,9 @@ impl Service for TestService {
             }
             b"/echo" => match exchange.body {
                 None => {
+                    if !exchange.is_body_at_hand {
+                        self.seen.calls_before_body.fetch_add(1, Ordering::SeqCst);
+                    }
                     return Outcome::ReadBody {
                         bytes_max: 1 << 20,
                         tag: 7,
