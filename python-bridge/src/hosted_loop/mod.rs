@@ -21,6 +21,7 @@ mod inbox;
 mod shard_loop;
 mod signal_pipe;
 
+pub(crate) use asyncio_loop::AsyncioLoop;
 pub(crate) use asyncio_threads::{AsyncioThreads, TimeLeft};
 pub(crate) use call_queue::CallQueue;
 pub(crate) use coroutine_host::{CoroutineHost, Eager, Job, Tenant};

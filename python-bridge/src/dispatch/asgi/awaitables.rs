@@ -11,9 +11,10 @@ use pyo3::exceptions::{
 };
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyIterator, PyTraceback, PyTuple, PyType};
+use pyo3::types::{PyTraceback, PyTuple, PyType};
 
 use super::channel::Channel;
+use super::waiter::{Waiter, stepped_too_early};
 
 /// A `receive()` or a `send(message)`.
 #[pyclass(frozen, module = "turbo_shard._native")]
@@ -36,8 +37,7 @@ enum Asks {
 enum Stage {
     /// Not stepped yet. A `send()` has its message.
     Fresh(Option<Py<PyAny>>),
-    /// It waits for the future whose iterator this is.
-    Waiting(Py<PyIterator>),
+    Waiting(Py<Waiter>),
     /// One of its steps is under way.
     Running,
     Over,
@@ -85,7 +85,7 @@ impl ChannelCall {
         let before = std::mem::replace(&mut *self.stage(), Stage::Running);
         let stepped = match before {
             Stage::Fresh(message) => self.begin(py, message),
-            Stage::Waiting(future) => self.go_on(future.into_bound(py)),
+            Stage::Waiting(waiter) => self.go_on(py, waiter.get()),
             Stage::Running => return Err(already_executing()),
             Stage::Over => Err(already_over()),
         };
@@ -105,48 +105,33 @@ impl ChannelCall {
         self.look(py)
     }
 
-    fn go_on<'py>(&self, mut future: Bound<'py, PyIterator>) -> PyResult<Step<'py>> {
-        match future.next() {
-            // Stepped before the future is done: asyncio has something to say about it.
-            Some(yielded) => self.wait(yielded?, future),
-            None => self.look(future.py()),
+    fn go_on<'py>(&self, py: Python<'py>, waiter: &Waiter) -> PyResult<Step<'py>> {
+        if !waiter.is_done() {
+            return Err(stepped_too_early());
         }
+        waiter.check(py)?;
+        self.look(py)
     }
 
     /// Ends if it can, and waits for whatever happens next if not.
     #[inline]
     fn look<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
         let cycle = &self.channel.get().0;
-        loop {
-            match self.asks {
-                Asks::ForMessage => {
-                    if let Some(message) = cycle.poll_message(py)? {
-                        return Ok(Step::Returns(Some(message)));
-                    }
-                }
-                Asks::ForRoom => {
-                    if !cycle.must_wait(py)? {
-                        return Ok(Step::Returns(None));
-                    }
+        match self.asks {
+            Asks::ForMessage => {
+                if let Some(message) = cycle.poll_message(py)? {
+                    return Ok(Step::Returns(Some(message)));
                 }
             }
-            let future = cycle
-                .new_waiter(py)?
-                .call_method0(intern!(py, "__await__"))?;
-            let mut future = future.cast_into::<PyIterator>()?;
-            if let Some(yielded) = future.next() {
-                return self.wait(yielded?, future);
+            Asks::ForRoom => {
+                if !cycle.must_wait(py)? {
+                    return Ok(Step::Returns(None));
+                }
             }
         }
-    }
-
-    fn wait<'py>(
-        &self,
-        yielded: Bound<'py, PyAny>,
-        future: Bound<'py, PyIterator>,
-    ) -> PyResult<Step<'py>> {
-        *self.stage() = Stage::Waiting(future.unbind());
-        Ok(Step::Yields(yielded))
+        let waiter = cycle.new_waiter(py)?;
+        *self.stage() = Stage::Waiting(waiter.clone().unbind());
+        Ok(Step::Yields(waiter.into_any()))
     }
 }
 

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 
 use super::awaitables::ChannelCall;
 use super::http_cycle::{HttpCycle, Surroundings};
+use super::waiter::Waiter;
 use super::websocket_cycle::WebSocketCycle;
 
 /// `receive` and `send` are its bound methods.
@@ -62,8 +63,8 @@ impl Cycle {
         }
     }
 
-    /// A future that is resolved by whatever happens next.
-    pub(super) fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    /// To be yielded to the task that waits; whatever happens next wakes it.
+    pub(super) fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Waiter>> {
         match self {
             Cycle::Http(cycle) => cycle.new_waiter(py),
             Cycle::WebSocket(cycle) => cycle.new_waiter(py),

@@ -14,6 +14,7 @@ use super::http_answer::HttpAnswer;
 use super::http_large_body::LargeBody;
 use super::http_parting::Parting;
 use super::listener::{Hears, Listener, News, tell};
+use super::waiter::Waiter;
 use super::waiters::Waiters;
 use super::words::Words;
 use crate::errors::log_exception;
@@ -37,6 +38,14 @@ impl Surroundings {
         match self.has_unawaited_send.load(Ordering::Relaxed) {
             true => " (a send() was not awaited: `await send(...)`)",
             false => "",
+        }
+    }
+
+    /// Lets those who wait go on at once. For news of the connection, which come while no task is running.
+    pub(super) fn wake_now(&self, py: Python<'_>, waiters: &Waiters) {
+        // Without a loop nobody waits.
+        if let Some(asyncio) = self.host.known_loop() {
+            waiters.wake_now(py, asyncio);
         }
     }
 }
@@ -292,10 +301,9 @@ impl HttpCycle {
         Ok(state.answer.lacks_room())
     }
 
-    /// A future that is resolved by whatever happens next.
-    pub(super) fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.waiters
-            .add(self.around.host.asyncio(py)?.event_loop(py))
+    /// To be yielded to the task that waits; whatever happens next wakes it.
+    pub(super) fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Waiter>> {
+        self.waiters.add(py, self.around.host.asyncio(py)?)
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -324,7 +332,7 @@ impl Hears for HttpCycle {
             return;
         }
         drop(state);
-        self.waiters.wake(py);
+        self.around.wake_now(py, &self.waiters);
         if is_moot {
             self.watch_idle_stream(py);
         }

@@ -1,59 +1,70 @@
-//! Futures of `receive()`s and `send()`s that wait. Whatever happens wakes all of them, and each looks for itself.
+//! `receive()`s and `send()`s that wait. Whatever happens wakes all of them, and each looks for itself.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pyo3::intern;
 use pyo3::prelude::*;
 
+use super::waiter::Waiter;
 use crate::errors::log_exception;
+use crate::hosted_loop::AsyncioLoop;
 
-/// The futures of one request. Used on the thread of its loop.
+/// Those of one request. Used on the thread of its loop.
 #[derive(Default)]
-pub(super) struct Waiters(Mutex<Vec<Py<PyAny>>>);
+pub(super) struct Waiters(Mutex<Vec<Py<Waiter>>>);
 
 impl Waiters {
     /// A new one, of this loop.
-    pub(super) fn add<'py>(&self, event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let py = event_loop.py();
-        let waiter = event_loop.call_method0(intern!(py, "create_future"))?;
-        let before = std::mem::take(&mut *self.futures());
-        let mut waiting = Vec::with_capacity(before.len() + 1);
-        for future in before {
-            // Those whose awaiter was cancelled: an app that polls with a timeout must not make them pile up.
-            if !is_done(future.bind(py))? {
-                waiting.push(future);
-            }
-        }
+    pub(super) fn add<'py>(
+        &self,
+        py: Python<'py>,
+        asyncio: &AsyncioLoop,
+    ) -> PyResult<Bound<'py, Waiter>> {
+        let waiter = Bound::new(py, Waiter::of(asyncio.event_loop(py)))?;
+        let mut waiting = self.waiting();
+        // An app that polls with a timeout must not make those pile up whose task was cancelled.
+        let (gone, kept) = std::mem::take(&mut *waiting)
+            .into_iter()
+            .partition(|waiter| waiter.get().is_done());
+        *waiting = kept;
         waiting.push(waiter.clone().unbind());
-        self.futures().extend(waiting);
+        drop(waiting);
+        drop::<Vec<_>>(gone);
         Ok(waiter)
     }
 
-    /// Wakes all of them.
+    /// Wakes all of them: their tasks go on in the loop's next round.
     pub(super) fn wake(&self, py: Python<'_>) {
-        let woken = std::mem::take(&mut *self.futures());
-        for future in woken {
-            let future = future.bind(py);
-            let resolved = is_done(future).and_then(|is_done| {
-                if !is_done {
-                    future.call_method1(intern!(py, "set_result"), (py.None(),))?;
-                }
-                Ok(())
-            });
-            if let Err(error) = resolved {
+        for waiter in self.take() {
+            if let Err(error) = Waiter::wake_soon(waiter.bind(py)) {
                 log_exception(py, &error, "an ASGI app that waits could not be woken");
             }
         }
     }
 
-    fn futures(&self) -> MutexGuard<'_, Vec<Py<PyAny>>> {
+    /// Wakes all of them, and their tasks go on before this returns: it spares each a way through the loop's queue. To be
+    /// called where no task is running.
+    pub(super) fn wake_now(&self, py: Python<'_>, asyncio: &AsyncioLoop) {
+        let woken = self.take();
+        if woken.is_empty() {
+            return;
+        }
+        let ran = asyncio.as_running(py, true, || {
+            for waiter in woken {
+                Waiter::wake_now(waiter.bind(py))?;
+            }
+            Ok(())
+        });
+        if let Err(error) = ran {
+            log_exception(py, &error, "an ASGI app that waits could not be woken");
+        }
+    }
+
+    fn take(&self) -> Vec<Py<Waiter>> {
+        std::mem::take(&mut *self.waiting())
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Py<Waiter>>> {
         // Never held while Python runs.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn is_done(future: &Bound<'_, PyAny>) -> PyResult<bool> {
-    future
-        .call_method0(intern!(future.py(), "done"))?
-        .is_truthy()
 }

@@ -12,6 +12,7 @@ use turbo_shard_runtime::{Received, ReplyHandle};
 use super::http_answer::HttpAnswer;
 use super::http_cycle::Surroundings;
 use super::listener::{Hears, Listener, News};
+use super::waiter::Waiter;
 use super::waiters::Waiters;
 use super::websocket_sending::refuse;
 use super::words::Words;
@@ -197,10 +198,9 @@ impl WebSocketCycle {
         self.state().lacks_room
     }
 
-    /// A future that is resolved by whatever happens next.
-    pub(super) fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.waiters
-            .add(self.around.host.asyncio(py)?.event_loop(py))
+    /// To be yielded to the task that waits; whatever happens next wakes it.
+    pub(super) fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Waiter>> {
+        self.waiters.add(py, self.around.host.asyncio(py)?)
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -237,7 +237,7 @@ impl Hears for WebSocketCycle {
                 }
             }
         }
-        self.waiters.wake(py);
+        self.around.wake_now(py, &self.waiters);
     }
 }
 
