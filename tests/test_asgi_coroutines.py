@@ -38,6 +38,22 @@ def test_every_step_does_what_it_does_to_a_coroutine_of_python(server: ServerPro
                 assert other == one, kind
 
 
+def test_what_it_waits_for_is_a_future_as_asyncio_knows_them(server: ServerProcess) -> None:
+    expected, own = ask(server, "/do/future")
+    assert len(expected) == 15
+    assert own == expected
+
+
+def test_loop_in_debug_mode_wakes_its_tasks_too(server: ServerProcess) -> None:
+    with RawClient(server) as raw:
+        raw.request("POST", "/do/debug", "Content-Length: 5", body=b"he")
+        # Its first part lies with the app before the rest comes.
+        other = ask(server, "/do/names")
+        assert other
+        raw.send(b"llo")
+        assert raw.answer().body == b"hello"
+
+
 def test_it_says_what_it_is(server: ServerProcess) -> None:
     closed = "CORO_CLOSED"
     assert ask(server, "/do/names") == [True, "receive", "send", closed, closed]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import random
 import warnings
@@ -111,6 +112,62 @@ async def likeness(call: Call) -> None:
         waiting = probe(reference_that_waits, True)
         seen.append(("receive that waits", waiting, probe(call.receive, True)))  # type: ignore[arg-type]
     await call.answer_literal(seen)
+
+
+async def steps_of_future(future: Any) -> list[object]:
+    """What asyncio asks of a future that has not ended, and what it is told when it is cancelled."""
+    called: list[object] = []
+    number: contextvars.ContextVar[int] = contextvars.ContextVar("number", default=0)
+    context = contextvars.copy_context()
+    context.run(number.set, 7)
+
+    def note(ended: object) -> None:
+        called.append((ended is future, number.get()))
+
+    def other(ended: object) -> None:
+        called.append("removed")
+
+    seen: list[object] = [
+        asyncio.isfuture(future),
+        future.get_loop() is asyncio.get_running_loop(),
+        (future.done(), future.cancelled()),
+        outcome(future.result),
+        outcome(future.exception),
+        future.add_done_callback(note, context=context),
+        [future.add_done_callback(other), future.add_done_callback(other)],
+        future.remove_done_callback(other),
+        future.cancel("why"),
+        future.cancel(),
+        (future.done(), future.cancelled()),
+        outcome(future.result),
+        outcome(future.exception),
+        list(called),
+    ]
+    future.add_done_callback(note)
+    await asyncio.sleep(0)
+    return [*seen, called]
+
+
+@act
+async def future(call: Call) -> None:
+    """What a `receive()` waits for, and a future of asyncio's own."""
+    await call.receive()
+    receive: Any = call.receive()
+    own = await steps_of_future(receive.send(None))
+    receive.close()
+    expected = await steps_of_future(asyncio.get_running_loop().create_future())
+    await call.answer_literal((expected, own))
+
+
+@act
+async def debug(call: Call) -> None:
+    """Waits for a body on a loop that measures what it runs."""
+    loop = asyncio.get_running_loop()
+    loop.set_debug(True)
+    try:
+        await call.answer(await call.body())
+    finally:
+        loop.set_debug(False)
 
 
 @act

@@ -109,7 +109,7 @@ impl ChannelCall {
         if !waiter.is_done() {
             return Err(stepped_too_early());
         }
-        waiter.check(py)?;
+        waiter.result(py)?;
         self.look(py)
     }
 

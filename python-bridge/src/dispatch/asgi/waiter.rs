@@ -118,11 +118,11 @@ impl Waiter {
         Some(std::mem::take(&mut state.callbacks))
     }
 
-    /// That it was woken. Raises what else has become of it.
-    pub(super) fn check(&self, py: Python<'_>) -> PyResult<()> {
+    /// That it was woken. Raises what else has become of it; `not_done` is said where it has not ended.
+    fn check(&self, py: Python<'_>, not_done: &'static str) -> PyResult<()> {
         let message = match &self.state().end {
             Some(End::Woken) => return Ok(()),
-            None => return Err(not_done(py)),
+            None => return Err(invalid_state(py, not_done)),
             Some(End::Cancelled(message)) => message.as_ref().map(|message| message.clone_ref(py)),
         };
         Err(cancelled_error(py, message))
@@ -199,21 +199,20 @@ impl Waiter {
         self.is_done()
     }
 
-    fn result(&self, py: Python<'_>) -> PyResult<()> {
-        self.check(py)
+    pub(super) fn result(&self, py: Python<'_>) -> PyResult<()> {
+        self.check(py, "Result is not set.")
     }
 
     /// It never ends with one.
     fn exception(&self, py: Python<'_>) -> PyResult<()> {
-        self.check(py)
+        self.check(py, "Exception is not set.")
     }
 }
 
-/// As a future says it that is stepped too early.
-fn not_done(py: Python<'_>) -> PyErr {
+fn invalid_state(py: Python<'_>, text: &'static str) -> PyErr {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     match CLASS.import(py, "asyncio", "InvalidStateError") {
-        Ok(class) => PyErr::from_type(class.clone(), "Result is not set."),
+        Ok(class) => PyErr::from_type(class.clone(), text),
         Err(error) => error,
     }
 }
