@@ -193,8 +193,7 @@ def look_up(
         for attribute in DEFAULT_ATTRIBUTES:
             if hasattr(module, attribute):
                 return getattr(module, attribute), f"{module_name}:{attribute}"
-        hint = taken_name(module, module_name, directory) or named_apps(module, module_name)
-        hint = hint or factory_hint(module, module_name) or project_hint(module, module_name)
+        hint = hint_for_module(module, module_name, directory)
         raise AppError(
             f"module {module_name!r} has neither {' nor '.join(DEFAULT_ATTRIBUTES)}"
             f"{hint or f'; name the attribute: {module_name}:NAME'}"
@@ -203,11 +202,10 @@ def look_up(
     name = module_name
     for separator, attribute in zip([":", *"." * len(attributes)], attributes, strict=False):
         if not run_user_code(lambda: hasattr(found, attribute), f"looking up {name}"):  # noqa: B023
-            hint = taken_name(module, module_name, directory) if found is module else ""
-            hint = hint or did_you_mean(attribute, public_names(found))
             if found is module:
-                hint = hint or named_apps(module, module_name) or factory_hint(module, module_name)
-                hint = hint or project_hint(module, module_name)
+                hint = hint_for_module(module, module_name, directory, wrong=attribute)
+            else:
+                hint = did_you_mean(attribute, public_names(found))
             what = f"module {name!r}" if found is module else name
             raise AppError(f"{what} has no attribute {attribute!r}{hint}")
         found = getattr(found, attribute)
@@ -238,6 +236,19 @@ def call_factory(factory: object, name: str) -> object:
 
 
 # What may have been meant.
+
+
+def hint_for_module(
+    module: ModuleType, module_name: str, directory: str, *, wrong: str = ""
+) -> str:
+    """Where a module has no app of the name that was given, or of the usual names."""
+    return (
+        taken_name(module, module_name, directory)
+        or (did_you_mean(wrong, public_names(module)) if wrong else "")
+        or named_apps(module, module_name)
+        or factory_hint(module, module_name)
+        or project_hint(module, module_name)
+    )
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
