@@ -15,7 +15,8 @@ import pytest
 
 from conftest import engine_faults
 from raw_http import RawClient
-from server_process import APPS, environment
+from server_process import APPS, ServerProcess, environment
+from shard_apps import SHARDS, app_of, of_each_shard
 from turbo_shard import App, SettingsError, serve
 from waiting import wait_until
 from worker_processes import ask, every_worker, is_alive, successor
@@ -47,6 +48,15 @@ def test_each_worker_is_a_pinned_process_whose_main_thread_serves(
     assert pids == set(server.serving_pids)
     banner = rf"workers 2 workers: worker 0 on core \d+ \(pid {workers[0]['pid']}\), worker 1"
     assert re.search(banner, server.log)
+
+
+def test_what_every_worker_notes_is_said_once(tmp_path: Path) -> None:
+    app_of(tmp_path, "def answer(path): return os.getpid()\n")
+    with ServerProcess("app:app", *PROCESS, *SHARDS, app_dir=tmp_path) as server:
+        pids = of_each_shard(server)
+    assert len(set(pids)) == 2
+    note = "turbo-shard: note: served without lifespan, in which the app raised RuntimeError"
+    assert len([line for line in server.lines if line.startswith(note)]) == 1, server.log
 
 
 def test_workers_may_be_left_to_the_scheduler(start_workers) -> None:

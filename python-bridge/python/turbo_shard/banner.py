@@ -65,6 +65,15 @@ def show_ready(report: dict[str, Any], out: TextIO | None = None) -> None:
     write(out or sys.stderr, f"turbo-shard ready on {url(host, port)} (pid {os.getpid()})")
 
 
+def note(text: str) -> None:
+    """What the app's author may want to know."""
+    write(sys.stderr, f"turbo-shard: note: {text}")
+
+
+# Where a note goes. A worker of process mode tells its supervisor, which hears the same from the others.
+tell_note: Callable[[str], object] = note
+
+
 def said_if_slow(text: str, *, is_stopping: Callable[[], bool]) -> threading.Timer:
     """Says it after `SLOW_S`, of a start that says nothing else until its end. To be cancelled then."""
 

@@ -7,7 +7,6 @@ It knows no more of either.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -167,10 +166,9 @@ def _note_once(error: BaseException | None) -> None:
     if error is None or _noted:
         return
     _noted.add("lifespan")
-    banner.write(
-        sys.stderr,
-        f"turbo-shard: note: served without lifespan, in which the app raised {_in_one_line(error)}; "
-        "--lifespan on makes that an error, off does not ask",
+    banner.tell_note(
+        f"served without lifespan, in which the app raised {_in_one_line(error)}; "
+        "--lifespan on makes that an error, off does not ask"
     )
 
 

@@ -26,6 +26,8 @@ DIED = "died"
 # The app is imported (and how it is served); connections are accepted; no more of them are, and a successor may.
 LOADED = "loaded"
 READY = "ready"
+# What is to be said once for the server.
+NOTE = "note"
 RETIRES = "retires"
 # All were told to stop; how many requests the worker has in flight.
 DRAINS = "drains"

@@ -20,6 +20,7 @@ from .messages import (
     DRAINS,
     LIFESPAN_FAILED,
     LOADED,
+    NOTE,
     READY,
     RETIRES,
     STOP_NOW,
@@ -122,6 +123,7 @@ class Supervisor:
         self.workers: list[WorkerProcess] = []
         self.stops_heard = 0
         self.is_ready = False
+        self.noted: set[str] = set()
         # After the first stop: workers that have not said what they have in flight, until when they are waited for, and
         # how much it is.
         self.uncounted: list[WorkerProcess] = []
@@ -272,6 +274,10 @@ class Supervisor:
                 elif not self.is_stopping and self.all_ready():
                     self.is_ready = True
                     banner.show_ready(self.report)
+            case event if event == NOTE:
+                if news.message not in self.noted:
+                    self.noted.add(news.message)
+                    banner.note(news.message)
             case event if event == DRAINS:
                 if worker in self.uncounted:
                     self.uncounted.remove(worker)

@@ -20,6 +20,7 @@ from .messages import (
     DIED,
     LIFESPAN_FAILED,
     LOADED,
+    NOTE,
     PACKET_BYTES_MAX,
     READY,
     START_FAILED,
@@ -65,8 +66,7 @@ def main(link_fd: int) -> int:
 def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
     import gc
 
-    from .. import app_loader
-    from ..banner import python_line
+    from .. import app_loader, banner
     from ..interfaces import IN_WORDS
     from ..settings import AppSettings, Settings
     from ..user_code import AppError
@@ -83,6 +83,7 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
         link.tell(News(event, str(error), report).packet())
         return EXIT_CANNOT_START
 
+    banner.tell_note = lambda text: link.tell(News(NOTE, text).packet())
     ends = ExitStack()
     try:
         loaded = app_loader.load(
@@ -99,7 +100,7 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
         )
         if settings.stats_socket is not None:
             ends.enter_context(answering(settings.stats_socket, server))
-        link.tell(News(LOADED, loaded.name, "", IN_WORDS[loaded.interface], python_line()).packet())
+        link.tell(News(LOADED, loaded.name, "", IN_WORDS[loaded.interface], banner.python_line()).packet())
         ending.seconds_left = server.run(
             loaded.instance,
             interface="native" if loaded.interface == "turboapi" else loaded.interface,
