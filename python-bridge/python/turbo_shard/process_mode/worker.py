@@ -100,7 +100,9 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
         )
         if settings.stats_socket is not None:
             ends.enter_context(answering(settings.stats_socket, server))
-        link.tell(News(LOADED, loaded.name, "", IN_WORDS[loaded.interface], banner.python_line()).packet())
+        link.tell(
+            News(LOADED, loaded.name, "", IN_WORDS[loaded.interface], banner.python_line()).packet()
+        )
         ending.seconds_left = server.run(
             loaded.instance,
             interface="native" if loaded.interface == "turboapi" else loaded.interface,
