@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -32,7 +34,8 @@ def pools(arm: Arm) -> Iterator[ServerProcess]:
 
 @pytest.mark.parametrize("start", ["fork", "spawn", "forkserver"])
 def test_every_shard_hands_work_to_processes(pools: ServerProcess, arm: Arm, start: str) -> None:
-    """One at a time: a child that is forked while another thread forks may wait for a lock that nobody gives back."""
+    """One at a time: a child that is forked while another thread uses a ProcessPoolExecutor may never end, also without
+    us: `_python_exit` of concurrent/futures/process.py wants the locks of executors that are the other thread's."""
     seen = set()
 
     def all_have_answered() -> bool:
@@ -44,3 +47,38 @@ def test_every_shard_hands_work_to_processes(pools: ServerProcess, arm: Arm, sta
         return len(seen) == (1 if arm.mode == "steal" else 2)
 
     wait_until(all_have_answered, "an answer of each shard")
+
+
+# Threads that ask as shards do, and children whose parent is yet another thread. An alarm ends a child that waits.
+ASKING = """
+import os, signal, threading, types
+from turbo_shard.own_code import OwnCode
+from turbo_shard.shard_modules import ShardModules
+
+sets = ShardModules(OwnCode(None))
+sets.register(sets.first, "mine", types.ModuleType("mine"))
+
+def ask():
+    while True:
+        sets.current()
+
+for _ in range(4):
+    threading.Thread(target=ask, daemon=True).start()
+signal.signal(signal.SIGALRM, signal.SIG_DFL)
+for number in range(1200):
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)
+        os._exit(7 if sets.current() is sets.first else 8)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status != 7:
+        print(f"child {number} ended with {status}")
+        break
+os._exit(0)
+"""
+
+
+def test_children_that_are_forked_while_shards_look_their_modules_up_do_so_too() -> None:
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", ASKING]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (run.stdout, run.stderr) == ("", "")

@@ -42,14 +42,15 @@ class OfSet:
         if logger is None:
             return self
         owner = self.modules.here.owner or self.modules.current()
+        # Without `get` and `setdefault`, for the same reasons as in `ShardModules.current`.
         if owner is self.modules.first:
-            return vars(logger).setdefault(self.name, [])
-        lists = owner.lists
-        found = lists.get((logger, self.name))
-        if found is None:
-            start = self.at_first.get(logger, ()) if owner.is_complete else ()
-            found = lists.setdefault((logger, self.name), list(start))
-        return found
+            own: dict[str, Any] = vars(logger)
+            return own[self.name] if self.name in own else own.setdefault(self.name, [])
+        lists, key = owner.lists, (logger, self.name)
+        if key in lists:
+            return lists[key]
+        start = self.at_first.get(logger, ()) if owner.is_complete else ()
+        return lists.setdefault(key, list(start))
 
     def __set__(self, logger: logging.Logger, value: list[Any]) -> None:
         owner = self.modules.here.owner or self.modules.current()

@@ -13,6 +13,7 @@ Knows importlib, and nothing of apps or of serving.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sys
 import threading
@@ -106,11 +107,15 @@ class ShardModules:
         """The set of whoever is asking."""
         if self.here.owner is self.nobody:
             return self.nobody
+        owners = self.owners
         frame = sys._getframe(1)
         while frame is not None:
-            owner = self.owners.get(id(frame.f_globals))
-            if owner is not None:
-                return owner
+            identity = id(frame.f_globals)
+            # Not `get`, which takes the dict's lock on 3.13t: shards would wait for each other, and a child that is
+            # forked while the lock is on its way to another thread would wait for ever.
+            if identity in owners:
+                with contextlib.suppress(KeyError):
+                    return owners[identity]
             frame = frame.f_back  # type: ignore[assignment]
         return self.here.owner or self.first
 
