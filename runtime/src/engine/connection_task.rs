@@ -1,4 +1,4 @@
-//! Runs one connection over a stream that says when it is ready (tokio and glommio): reads, lets the driver answer,
+//! Runs one connection over a stream that says when it is ready (all engines but uring): reads, lets the driver answer,
 //! writes. Knows nothing of HTTP beyond what the driver says.
 
 use std::future::Future;
@@ -26,10 +26,6 @@ pub(crate) trait ByteStream: Unpin + AsRawFd {
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
     /// Tells the peer that nothing more will come.
     fn shutdown_write(&mut self);
-    /// Wakes the caller's task again once the others had their turn, and new input was looked for.
-    fn yield_turn(&mut self, cx: &mut Context<'_>) {
-        cx.waker().wake_by_ref();
-    }
 }
 
 /// A connection's whole life as a future; it ends when the connection has.
@@ -61,6 +57,10 @@ where
             life: ConnectionLife::new(&*host, info, admission),
             host,
         }
+    }
+
+    pub(crate) fn stream(&mut self) -> &mut B {
+        &mut self.stream
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -122,7 +122,7 @@ where
         match self.life.judge(&*self.host, now, None, |_| false) {
             Verdict::End => Poll::Ready(()),
             Verdict::InTime | Verdict::HearFirst | Verdict::Met => {
-                self.stream.yield_turn(cx);
+                cx.waker().wake_by_ref();
                 Poll::Pending
             }
         }

@@ -8,18 +8,16 @@
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd};
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use futures_lite::FutureExt as _;
-use futures_lite::io::{AsyncRead, AsyncWrite};
+use futures_lite::io::AsyncRead;
 use glommio::net::TcpStream;
 use glommio::timer::Timer;
 use glommio::{
@@ -28,16 +26,16 @@ use glommio::{
 };
 use tokio::sync::Notify;
 
-use crate::engine::connection_task::{ByteStream, ConnectionTask};
+use crate::engine::connection_set::ConnectionSet;
 use crate::engine::held_at_once::held_at_once;
-use crate::engine::local_tasks::{drive_hosted_loop, keep_time, take_arrivals};
-use crate::engine::plan::{ACCEPT_PAUSE, Engine, EngineError, ShardPlan};
+use crate::engine::local_tasks::{
+    accept, accept_rest, drive_hosted_loop, keep_time, take_arrivals,
+};
+use crate::engine::plan::{Engine, EngineError, ShardPlan};
 use crate::mailbox::Control;
-use crate::net::listener;
-use crate::service::{App, ConnectionInfo, Service};
+use crate::service::{App, Service};
 use crate::shard::counters::Counters;
-use crate::shard::hand_off::{Fresh, Intake};
-use crate::shard::host::{Host, LocalHost, Stage};
+use crate::shard::host::LocalHost;
 
 /// What one executor locks in memory, about: three rings of 128 entries, and its registered memory.
 pub(crate) const LOCKED_BYTES: u64 = 3 * 16 * 1024 + IO_MEMORY_BYTES as u64;
@@ -47,7 +45,7 @@ const IO_MEMORY_BYTES: usize = 64 * 1024;
 /// When glommio interrupts a queue to look at its rings. It must not come to that: a timer that fires before the first
 /// task of a turn has run (another process had the core meanwhile) makes `run_task_queues` report that there was nothing
 /// to do, and the executor parks with tasks that are ready; with 1 ms that held shards for seconds on a busy machine. So
-/// the timer is out of reach, and whatever goes on for long yields through the reactor instead ([`next_turn`]).
+/// the timer is out of reach, and whatever goes on for long yields through the reactor instead ([`pause`]).
 const PREEMPT_TIMER: Duration = Duration::from_secs(1);
 /// Between two looks at a hosted loop that cannot be watched, for want of a descriptor.
 const UNWATCHED_PAUSE: Duration = Duration::from_millis(2);
@@ -110,13 +108,12 @@ async fn live_in_own_queue<A: App>(
     let latency = Latency::Matters(PREEMPT_TIMER);
     let queue = glommio::executor().create_task_queue(Shares::default(), latency, &name);
     let shard = Rc::new(Shard {
-        host,
         queue,
         lost: Notify::new(),
         lost_task: Cell::new(""),
         tasks: RefCell::default(),
     });
-    let living = AssertUnwindSafe(live(plan, Rc::clone(&shard))).catch_unwind();
+    let living = AssertUnwindSafe(live(plan, host, Rc::clone(&shard))).catch_unwind();
     let lived = match glommio::spawn_local_into(living, queue) {
         Ok(task) => task.await.unwrap_or(Err(EngineError::TaskLost("main"))),
         Err(error) => Err(setup_error("glommio's queue is gone", &error)),
@@ -129,27 +126,44 @@ async fn live_in_own_queue<A: App>(
     lived
 }
 
-async fn live<A: App>(plan: ShardPlan<A>, shard: Rc<Shard<A>>) -> Result<(), EngineError> {
+async fn live<A: App>(
+    plan: ShardPlan<A>,
+    host: Rc<LocalHost<A>>,
+    shard: Rc<Shard>,
+) -> Result<(), EngineError> {
+    let connections = ConnectionSet::new(Rc::clone(&host)).map(Rc::new);
+    let connections =
+        connections.map_err(|error| setup_error("the connections could not be watched", &error))?;
     let (listener, intake) = (Rc::new(plan.listener), Rc::new(plan.intake));
-    let accepting = accept(Rc::clone(&listener), Rc::clone(&shard), Rc::clone(&intake));
-    shard.spawn("accept", accepting);
+    shard.spawn("connections", serve(Rc::clone(&connections)));
+    shard.spawn("accept", {
+        let (connections, intake) = (Rc::clone(&connections), Rc::clone(&intake));
+        let listener = Rc::clone(&listener);
+        async move {
+            let until_readable = || readable(listener.as_fd());
+            let sleep = async |pause| _ = Timer::new(pause).await;
+            accept(&connections, &listener, &intake, until_readable, sleep).await;
+        }
+    });
     if intake.is_in_use() {
-        shard.spawn("arrivals", take_in(Rc::clone(&shard), Rc::clone(&intake)));
+        let (connections, intake) = (Rc::clone(&connections), Rc::clone(&intake));
+        shard.spawn("arrivals", async move {
+            take_arrivals(&connections, &intake).await;
+        });
     }
-    let host = Rc::clone(&shard.host);
-    shard.spawn("time", async move {
-        let sleep_until = async |at: Instant| {
-            Timer::new(at.saturating_duration_since(Instant::now())).await;
-        };
-        keep_time(&host, sleep_until).await;
+    shard.spawn("time", {
+        let host = Rc::clone(&host);
+        async move {
+            let sleep_until = async |at: Instant| {
+                Timer::new(at.saturating_duration_since(Instant::now())).await;
+            };
+            keep_time(&host, sleep_until).await;
+        }
     });
     let (app, counters) = (Arc::clone(&plan.app), Arc::clone(&plan.counters));
-    shard.spawn(
-        "batch end",
-        end_batches(Rc::clone(&shard.host), app, counters),
-    );
-    if shard.host.host_loop().is_some() {
-        shard.spawn("hosted loop", run_hosted_loop(Rc::clone(&shard.host)));
+    shard.spawn("batch end", end_batches(Rc::clone(&host), app, counters));
+    if host.host_loop().is_some() {
+        shard.spawn("hosted loop", run_hosted_loop(Rc::clone(&host)));
     }
     plan.app.thread_parks();
     (plan.ready)();
@@ -159,43 +173,36 @@ async fn live<A: App>(plan: ShardPlan<A>, shard: Rc<Shard<A>>) -> Result<(), Eng
         tokio::select! {
             biased;
             () = shard.lost.notified() => {
-                // The executor would not drop what waits in it: connections have to end by themselves.
-                shard.host.start_cut();
-                shard.host.until_empty().await;
+                connections.clear();
                 return Err(EngineError::TaskLost(shard.lost_task.get()));
             }
             control = plan.mailbox.next() => {
-                intake.close(|stream, peer| shard.serve(stream, peer));
+                intake.close(|stream, peer| connections.serve(stream, peer));
                 match control {
                     Control::Drain | Control::Retire if draining => {}
-                    Control::Retire => shard.host.start_drain(),
+                    Control::Retire => host.start_drain(),
                     Control::Drain => {
-                        let serve = |stream, peer| shard.serve(stream, peer);
-                        if let Err(error) = listener::accept_waiting(&*listener, serve) {
-                            log::warn!("connections that waited could not be accepted: {error}");
-                        }
-                        listener::leave_group(&*listener);
-                        shard.host.start_drain();
+                        accept_rest(&connections, &listener);
+                        host.start_drain();
                     }
-                    Control::Stop => shard.host.start_cut(),
+                    Control::Stop => host.start_cut(),
                 }
                 draining = true;
             }
-            () = shard.host.until_empty(), if draining => return Ok(()),
+            () = host.until_empty(), if draining => return Ok(()),
         }
     }
 }
 
 /// A shard's things as its tasks need them.
-struct Shard<A: App> {
-    host: Rc<LocalHost<A>>,
+struct Shard {
     queue: TaskQueueHandle,
     lost: Notify,
     lost_task: Cell<&'static str>,
     tasks: RefCell<Vec<Task<()>>>,
 }
 
-impl<A: App> Shard<A> {
+impl Shard {
     /// Starts one of the shard's own tasks. None of them may end: if one panics the shard does.
     fn spawn(self: &Rc<Self>, name: &'static str, task: impl Future<Output = ()> + 'static) {
         let shard = Rc::clone(self);
@@ -209,59 +216,6 @@ impl<A: App> Shard<A> {
             Err(error) => panic!("the shard's own queue is gone: {error}"),
         }
     }
-
-    fn serve(&self, stream: std::net::TcpStream, peer: SocketAddr) {
-        let Ok(local) = stream.local_addr() else {
-            return;
-        };
-        let Some(admission) = self.host.admit() else {
-            return;
-        };
-        // SAFETY: the descriptor is taken out of its owner here and has no other.
-        let stream = unsafe { TcpStream::from_raw_fd(stream.into_raw_fd()) };
-        let stream = PolledStream {
-            stream,
-            next_turn: None,
-        };
-        let info = ConnectionInfo { peer, local };
-        let task = ConnectionTask::new(stream, info, Rc::clone(&self.host), admission);
-        match glommio::spawn_local_into(task, self.queue) {
-            Ok(task) => drop(task.detach()),
-            Err(error) => log::error!("a connection could not be started: {error}"),
-        }
-    }
-}
-
-async fn accept<A: App>(
-    listener: Rc<std::net::TcpListener>,
-    shard: Rc<Shard<A>>,
-    intake: Rc<Intake>,
-) {
-    loop {
-        let waited = readable(listener.as_fd()).await;
-        let accepted = waited.and_then(|()| {
-            listener::accept_waiting(&*listener, |stream, peer| {
-                if let Some(Fresh { stream, peer }) = intake.place(stream, peer) {
-                    shard.serve(stream, peer);
-                }
-            })
-        });
-        if shard.host.stage() != Stage::Serving {
-            // The listener has left its group and says "readable" for ever. None of the shard's tasks may end.
-            return std::future::pending().await;
-        }
-        if let Err(error) = accepted {
-            shard.host.bench.warn_of_accept(&error);
-            Timer::new(ACCEPT_PAUSE).await;
-        }
-    }
-}
-
-async fn take_in<A: App>(shard: Rc<Shard<A>>, intake: Rc<Intake>) {
-    take_arrivals(&shard.host, &intake, |stream, peer| {
-        shard.serve(stream, peer)
-    })
-    .await;
 }
 
 /// Lets go of the interpreter after each batch of connections: this task stands behind them in the queue.
@@ -277,21 +231,26 @@ async fn end_batches<A: App>(host: Rc<LocalHost<A>>, app: Arc<A>, counters: Arc<
     }
 }
 
+async fn serve<A: App>(connections: Rc<ConnectionSet<A>>) {
+    // SAFETY: the set keeps its descriptor open for as long as it lives, which is longer than this borrow.
+    let fd = unsafe { BorrowedFd::borrow_raw(connections.as_raw_fd()) };
+    connections.run(|| news(fd), pause).await;
+}
+
 async fn run_hosted_loop<A: App>(host: Rc<LocalHost<A>>) {
     let Some(hosted) = host.hosted() else { return };
-    let until_readable = async || {
-        // SAFETY: the hosted loop keeps its descriptor open for as long as it is hosted, and `host` owns the loop.
-        let fd = unsafe { BorrowedFd::borrow_raw(hosted.fd()) };
-        if readable(fd).await.is_err() {
-            // Peers may have taken the last descriptor, which is no reason to die: look again soon.
-            Timer::new(UNWATCHED_PAUSE).await;
-        }
-        Ok(())
-    };
-    drive_hosted_loop(&host, hosted, until_readable, async || {
-        _ = next_turn().await
-    })
-    .await;
+    // SAFETY: the hosted loop keeps its descriptor open for as long as it is hosted, and `host` owns the loop.
+    let fd = unsafe { BorrowedFd::borrow_raw(hosted.fd()) };
+    drive_hosted_loop(&host, hosted, || news(fd), pause).await;
+}
+
+/// Returns once the epoll set `fd` may have news.
+async fn news(fd: BorrowedFd<'_>) -> io::Result<()> {
+    if readable(fd).await.is_err() {
+        // Peers may have taken the last descriptor, which is no reason to die: look again soon.
+        Timer::new(UNWATCHED_PAUSE).await;
+    }
+    Ok(())
 }
 
 /// Returns once `fd` polls readable. glommio waits for its own streams only, so a duplicate of the descriptor is
@@ -307,48 +266,8 @@ async fn readable(fd: BorrowedFd<'_>) -> io::Result<()> {
 
 /// Comes back when the tasks that are ready have run and the rings have been looked at. A task that only woke itself
 /// would be run again before that.
-fn next_turn() -> Timer {
-    Timer::new(NEXT_TURN)
-}
-
-/// A connection's stream, and the timer that brings its task back when it yields.
-struct PolledStream {
-    stream: TcpStream,
-    next_turn: Option<Timer>,
-}
-
-impl AsRawFd for PolledStream {
-    fn as_raw_fd(&self) -> RawFd {
-        self.stream.as_raw_fd()
-    }
-}
-
-impl ByteStream for PolledStream {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        AsyncRead::poll_read(Pin::new(&mut self.stream), cx, buffer)
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write(Pin::new(&mut self.stream), cx, bytes)
-    }
-
-    fn shutdown_write(&mut self) {
-        // glommio shuts down at once: ready at the first poll.
-        let mut closing = pin!(poll_fn(|cx| AsyncWrite::poll_close(
-            Pin::new(&mut self.stream),
-            cx
-        )));
-        let _ = closing
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()));
-    }
-
-    fn yield_turn(&mut self, cx: &mut Context<'_>) {
-        let timer = self.next_turn.insert(next_turn());
-        if Pin::new(timer).poll(cx).is_ready() {
-            cx.waker().wake_by_ref();
-        }
-    }
+async fn pause() {
+    Timer::new(NEXT_TURN).await;
 }
 
 fn setup_error(what: &'static str, error: &dyn std::fmt::Display) -> EngineError {

@@ -1,15 +1,18 @@
-//! The tasks that every shard has besides its connections: time, arrivals from other shards and the hosted loop. They are executor-neutral; the
+//! The tasks that every shard has besides its connections: accepting, time, arrivals from other shards and the hosted loop. They are executor-neutral; the
 //! engine hands them its way of sleeping and of watching a descriptor.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpListener;
 use std::os::fd::RawFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::engine::connection_set::ConnectionSet;
+use crate::engine::plan::ACCEPT_PAUSE;
 use crate::net::children::end_if_child;
+use crate::net::listener;
 use crate::service::{App, HostedLoop};
 use crate::shard::hand_off::{Arrival, Fresh, Intake};
-use crate::shard::host::{Host, LocalHost};
+use crate::shard::host::{Host, LocalHost, Stage};
 
 /// Wakes connections whose deadline has come. Sleeps until the earliest of them and not a moment otherwise: an idle
 /// shard without connections never wakes.
@@ -29,21 +32,55 @@ pub(crate) async fn keep_time<A: App>(host: &LocalHost<A>, sleep_until: impl Asy
     }
 }
 
+/// Accepts connections, and serves those that are not for another shard.
+pub(crate) async fn accept<A: App>(
+    connections: &ConnectionSet<A>,
+    listener: &TcpListener,
+    intake: &Intake,
+    until_readable: impl AsyncFn() -> io::Result<()>,
+    sleep: impl AsyncFn(Duration),
+) {
+    let host = connections.host();
+    loop {
+        let waited = until_readable().await;
+        let accepted = waited.and_then(|()| {
+            listener::accept_waiting(listener, |stream, peer| {
+                if let Some(Fresh { stream, peer }) = intake.place(stream, peer) {
+                    connections.serve(stream, peer);
+                }
+            })
+        });
+        if host.stage() != Stage::Serving {
+            // The listener has left its group and says "readable" for ever. None of the shard's tasks may end.
+            return std::future::pending().await;
+        }
+        if let Err(error) = accepted {
+            host.bench.warn_of_accept(&error);
+            sleep(ACCEPT_PAUSE).await;
+        }
+    }
+}
+
+/// Takes the connections that wait in the queue of a listener that is about to close: closing would reset them.
+pub(crate) fn accept_rest<A: App>(connections: &ConnectionSet<A>, listener: &TcpListener) {
+    let serve = |stream, peer| connections.serve(stream, peer);
+    if let Err(error) = listener::accept_waiting(listener, serve) {
+        log::warn!("connections that waited could not be accepted: {error}");
+    }
+    listener::leave_group(listener);
+}
+
 /// Serves what other shards hand over, and hears how many clients to send away. From the first poll on others may hand
 /// connections over; an engine that takes no more says so with [`Intake::close`].
-pub(crate) async fn take_arrivals<A: App>(
-    host: &LocalHost<A>,
-    intake: &Intake,
-    serve: impl Fn(TcpStream, SocketAddr),
-) {
+pub(crate) async fn take_arrivals<A: App>(connections: &ConnectionSet<A>, intake: &Intake) {
     intake.open();
     loop {
         match intake.next().await {
             Arrival::Connection(Fresh { stream, peer }) => {
                 let _taking_in = intake.taking_in();
-                serve(stream, peer);
+                connections.serve(stream, peer);
             }
-            Arrival::SendAway(clients) => host.bench.send_away.set(clients),
+            Arrival::SendAway(clients) => connections.host().bench.send_away.set(clients),
         }
     }
 }

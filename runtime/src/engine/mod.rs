@@ -1,6 +1,7 @@
 //! Engines: each runs one shard's whole life on the calling thread. How bytes and timers move is theirs alone.
 
 pub(crate) mod connection_life;
+pub(crate) mod connection_set;
 pub(crate) mod connection_task;
 pub(crate) mod glommio;
 pub(crate) mod held_at_once;

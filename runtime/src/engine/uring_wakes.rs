@@ -3,11 +3,12 @@
 
 use std::cell::RefCell;
 use std::fs::File;
+use std::future::poll_fn;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::task::{Wake, Waker};
+use std::task::{Poll, Wake, Waker};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
@@ -35,13 +36,25 @@ pub(crate) struct WakeTarget {
 
 thread_local! {
     /// The numbers that this thread has woken for itself.
-    static OWN: RefCell<Own> = const { RefCell::new(Own { of: 0, woken: Vec::new() }) };
+    static OWN: RefCell<Own> = const { RefCell::new(Own::of(0)) };
 }
 
 struct Own {
     /// The address of the [`Shared`] that this thread serves; 0 for none.
     of: usize,
     woken: Vec<u32>,
+    /// The task that collects the wakes, where an executor's others run between two of its turns.
+    collector: Option<Waker>,
+}
+
+impl Own {
+    const fn of(shared: usize) -> Own {
+        Own {
+            of: shared,
+            woken: Vec::new(),
+            collector: None,
+        }
+    }
 }
 
 impl Wakes {
@@ -60,12 +73,7 @@ impl Wakes {
             is_asleep: AtomicBool::new(false),
             bell,
         });
-        OWN.with_borrow_mut(|own| {
-            *own = Own {
-                of: Arc::as_ptr(&shared) as usize,
-                woken: Vec::new(),
-            }
-        });
+        OWN.with_borrow_mut(|own| *own = Own::of(Arc::as_ptr(&shared) as usize));
         Ok(Wakes {
             shared,
             from_elsewhere,
@@ -93,6 +101,21 @@ impl Wakes {
         self.shared.bell.as_raw_fd()
     }
 
+    /// Returns when the thread has woken somebody itself. Of several callers only one is told; there is to be one.
+    pub(crate) async fn own(&self) {
+        let _end = Collecting;
+        poll_fn(|cx| {
+            OWN.with_borrow_mut(|own| {
+                if !own.woken.is_empty() {
+                    return Poll::Ready(());
+                }
+                own.collector = Some(cx.waker().clone());
+                Poll::Pending
+            })
+        })
+        .await;
+    }
+
     /// Announces a wait. Returns false if somebody was woken meanwhile; then there is nothing to wait for.
     pub(crate) fn goes_to_sleep(&self) -> bool {
         self.shared.is_asleep.store(true, Ordering::SeqCst);
@@ -111,15 +134,21 @@ impl Wakes {
     }
 }
 
+/// Whoever has stopped waiting for wakes collects them anyway, and need not be woken.
+struct Collecting;
+
+impl Drop for Collecting {
+    fn drop(&mut self) {
+        let _ = OWN.try_with(|own| own.borrow_mut().collector = None);
+    }
+}
+
 impl Drop for Wakes {
     fn drop(&mut self) {
         let ours = Arc::as_ptr(&self.shared) as usize;
         OWN.with_borrow_mut(|own| {
             if own.of == ours {
-                *own = Own {
-                    of: 0,
-                    woken: Vec::new(),
-                };
+                *own = Own::of(0);
             }
         });
     }
@@ -143,14 +172,17 @@ impl WakeTarget {
         }
         let here = &raw const *self.shared as usize;
         // A destructor of the thread may wake after the thread's own list is gone; nobody collects any more then.
-        let is_own = OWN.try_with(|own| {
+        let collector = OWN.try_with(|own| {
             let mut own = own.borrow_mut();
-            if own.of == here {
+            (own.of == here).then(|| {
                 own.woken.push(self.number);
-            }
-            own.of == here
+                own.collector.take()
+            })
         });
-        if is_own.unwrap_or(false) {
+        if let Ok(Some(collector)) = collector {
+            if let Some(collector) = collector {
+                collector.wake();
+            }
             return;
         }
         if self.shared.sender.send(self.number).is_err() {
@@ -177,6 +209,7 @@ impl Wake for WakeTarget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::task::Context;
 
     fn collected(wakes: &Wakes) -> Vec<u32> {
         let mut woken = Vec::new();
@@ -218,6 +251,33 @@ mod tests {
             .unwrap();
         assert_eq!(rings(), 1);
         assert_eq!(collected(&wakes), [2]);
+    }
+
+    #[test]
+    fn the_task_that_collects_is_woken_while_it_waits_and_not_otherwise() {
+        struct Collector(AtomicBool);
+        impl Wake for Collector {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let collector = Arc::new(Collector(AtomicBool::new(false)));
+        let waker = Waker::from(Arc::clone(&collector));
+        let wakes = Wakes::new().unwrap();
+        let mut own = Box::pin(wakes.own());
+        let mut poll = || own.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(poll().is_pending());
+        wakes.target(7).wake_by_ref();
+        assert!(collector.0.swap(false, Ordering::Relaxed));
+        assert!(poll().is_ready());
+        assert_eq!(collected(&wakes), [7]);
+
+        let mut given_up = Box::pin(wakes.own());
+        let poll = given_up.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(poll.is_pending());
+        drop(given_up);
+        wakes.target(8).wake_by_ref();
+        assert!(!collector.0.load(Ordering::Relaxed));
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! The work-stealing mode: one tokio multi-thread runtime, one listener, one I/O driver, tasks that move between
 //! workers. The usual design, for comparison: the same drivers, the same service, the same answers.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 
 use crate::config::{ServerConfig, THREAD_STACK_BYTES};
-use crate::engine::connection_task::ConnectionTask;
+use crate::engine::connection_task::{ByteStream, ConnectionTask};
 use crate::engine::plan::{ACCEPT_PAUSE, EngineError};
 use crate::mailbox::{Control, Mailbox};
 use crate::net::listener;
@@ -195,6 +199,22 @@ async fn keep_time<A: App>(host: Arc<SharedHost<A>>) {
         }
         let now = host.clock().now();
         host.with_table(|table| table.wake_due(now));
+    }
+}
+
+impl ByteStream for TcpStream {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        std::task::ready!(AsyncRead::poll_read(Pin::new(self), cx, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        AsyncWrite::poll_write(Pin::new(self), cx, bytes)
+    }
+
+    fn shutdown_write(&mut self) {
+        let _ = socket2::SockRef::from(&*self).shutdown(std::net::Shutdown::Write);
     }
 }
 
