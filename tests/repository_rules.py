@@ -43,12 +43,14 @@ ENGINE_SHARED = {
     "registry",
     "plan",
     "per_core",
+    "connection_set",
     "connection_life",
     "connection_task",
     "local_tasks",
     "busy_time",
     "held_at_once",
     "io_uring_probe",
+    "wakes",
 }
 
 

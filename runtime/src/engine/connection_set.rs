@@ -26,7 +26,7 @@ use mio::{Events, Interest, Token};
 use slab::Slab;
 
 use crate::engine::connection_task::{ByteStream, ConnectionTask};
-use crate::engine::uring_wakes::{WakeTarget, Wakes};
+use crate::engine::wakes::{WakeTarget, Wakes};
 use crate::service::{App, ConnectionInfo};
 use crate::shard::host::LocalHost;
 

@@ -20,5 +20,5 @@ pub(crate) mod uring_features;
 pub(crate) mod uring_operations;
 pub(crate) mod uring_ring;
 pub(crate) mod uring_shard;
-pub(crate) mod uring_wakes;
+pub(crate) mod wakes;
 pub(crate) mod work_stealing;

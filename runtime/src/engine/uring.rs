@@ -19,7 +19,7 @@ use crate::engine::uring_arrivals::fetch;
 use crate::engine::uring_features::{Features, UringFeature};
 use crate::engine::uring_operations::Operations;
 use crate::engine::uring_shard::{ARRIVALS, BELL, HOSTED, Listening, MAILBOX, Shard, ring_failed};
-use crate::engine::uring_wakes::Wakes;
+use crate::engine::wakes::Wakes;
 use crate::mailbox::{Control, Mailbox};
 use crate::service::{App, Service, StartError};
 use crate::shard::busy_time::BusyTime;

@@ -25,7 +25,7 @@ use crate::engine::connection_life::{ConnectionLife, Ending, Verdict};
 use crate::engine::local_tasks::end_conversation;
 use crate::engine::uring_completion::SendId;
 use crate::engine::uring_operations::Operations;
-use crate::engine::uring_wakes::WakeTarget;
+use crate::engine::wakes::WakeTarget;
 use crate::shard::driver::Advance;
 use crate::shard::host::Host;
 

@@ -17,7 +17,7 @@ use crate::engine::uring_buffers::Chunk;
 use crate::engine::uring_completion::Completion;
 use crate::engine::uring_connection::{Connection, Turned};
 use crate::engine::uring_operations::Operations;
-use crate::engine::uring_wakes::Wakes;
+use crate::engine::wakes::Wakes;
 use crate::mailbox::Control;
 use crate::net::children::end_if_child;
 use crate::net::listener;

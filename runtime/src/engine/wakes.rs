@@ -1,4 +1,4 @@
-//! Who is to have a turn: wakers that the connections of a `uring` shard hand out, called on its thread or on others. Knows
+//! Who is to have a turn: wakers that the connections of a shard hand out, called on its thread or on others. Knows
 //! neither operations nor connections, only their numbers.
 
 use std::cell::RefCell;
