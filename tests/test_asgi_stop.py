@@ -48,6 +48,21 @@ STUBBORN = """
         await asyncio.sleep(3600)
 """
 
+# As sse-starlette looks for the end of uvicorn.
+LOOKS = """
+    import asyncio, signal
+
+
+    async def app(scope, receive, send):
+        if scope["type"] != "http":
+            raise RuntimeError("no lifespan here")
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not signal.getsignal(signal.SIGTERM).__self__.should_exit:
+            await send({"type": "http.response.body", "body": b"tick", "more_body": True})
+            await asyncio.sleep(0.01)
+        await send({"type": "http.response.body", "body": b"bye"})
+"""
+
 FAILS_AND_RAISES = """
     async def app(scope, receive, send):
         await receive()
@@ -101,3 +116,17 @@ def test_failed_startup_is_told_in_the_last_line(tmp_path: Path) -> None:
     assert run.stderr.splitlines()[-1] == (
         "turbo-shard: error: the app's lifespan startup failed: no database"
     )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stream_without_end_can_see_that_the_server_stops(
+    arm: Arm, tmp_path: Path, number: signal.Signals
+) -> None:
+    options = (*arm.options, "--shards", "2", "--graceful-timeout", "3600")
+    with ServerProcess("app:app", *options, app_dir=written(tmp_path, LOOKS)) as server:
+        with server.client() as client, client.stream("GET", "/") as answer:
+            pieces = answer.iter_raw()
+            assert next(pieces).startswith(b"tick")
+            server.signal(number)
+            assert b"".join(pieces).endswith(b"bye")
+        assert server.wait() == 0, server.log

@@ -282,10 +282,12 @@ def test_serve_blocks_until_stopped_and_may_be_called_again(tmp_path: Path) -> N
         "app = App()\n"
         "@app.get('/')\n"
         "def index(): return 'hello'\n"
-        "before = signal.getsignal(signal.SIGINT)\n"
+        "def had():\n"
+        "    return [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]\n"
+        "before = had()\n"
         "for _ in range(2):\n"
         "    serve(app, port=0, shards=1)\n"
-        "    assert signal.getsignal(signal.SIGINT) is before\n"
+        "    assert had() == before\n"
         "print('the end', flush=True)\n"
     )
     process = subprocess.Popen(

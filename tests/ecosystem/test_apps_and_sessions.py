@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -35,6 +36,16 @@ def test_sanic(serve_app: Serve) -> None:
     for number, answer in enumerate(ask(server, "/{}")):
         assert answer.json() == {"name": "shop", "last": number}
     assert post(server, "/echo", json={"a": [1]}).json() == {"a": [1]}
+
+
+def test_sse_starlette_ends_its_streams_when_the_server_stops(serve_app: Serve) -> None:
+    server = serve_app("sse_app:app", "--graceful-timeout", "3600")
+    with server.client() as client, client.stream("GET", "/") as answer:
+        lines = answer.iter_lines()
+        assert next(lines) == "data: tick"
+        server.signal(signal.SIGTERM)
+        assert set(lines) <= {"data: tick", ""}
+    assert server.wait() == 0, server.log
 
 
 # python-socketio, by the packets of Engine.IO 4 and Socket.IO 5.

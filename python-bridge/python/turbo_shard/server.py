@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from . import banner, channel_layers, sessions
+from . import banner, channel_layers, sessions, stop_flag
 from .app_instances import Instances
 from .app_loader import LoadedApp, given_app, load
 from .error_stream import open_standard_streams
@@ -211,6 +211,10 @@ def run_bound(
 ) -> None:
     """Serves on sockets that are bound."""
     report = server.report()
+
+    def is_stopping() -> bool:
+        return server.stopped_by() is not None
+
     instances = Instances(
         loaded,
         wanted=app_settings.app_per_shard,
@@ -234,7 +238,7 @@ def run_bound(
     is_decided = not (instances.is_per_shard and is_several)
     slow = banner.said_if_slow(
         "" if is_decided else f"{loaded.name} starts on {len(report['shard_cores'])} shards",
-        is_stopping=lambda: server.stopped_by() is not None,
+        is_stopping=is_stopping,
     )
 
     def say_who_serves() -> None:
@@ -257,17 +261,18 @@ def run_bound(
 
     try:
         # SIGINT and SIGTERM are the native server's while it runs; whoever had them before has them again after it.
-        ending.seconds_left = server.run(
-            loaded.instance,
-            interface="native" if loaded.interface == "turboapi" else loaded.interface,
-            app_of_shard=instances.of_shard if instances.is_per_shard else None,
-            side_by_side=instances.is_side_by_side,
-            lifespan=app_settings.lifespan,
-            root_path=app_settings.root_path,
-            pathsend=app_settings.pathsend,
-            handle_signals=True,
-            on_ready=on_ready,
-        )
+        with stop_flag.offered(is_stopping):
+            ending.seconds_left = server.run(
+                loaded.instance,
+                interface="native" if loaded.interface == "turboapi" else loaded.interface,
+                app_of_shard=instances.of_shard if instances.is_per_shard else None,
+                side_by_side=instances.is_side_by_side,
+                lifespan=app_settings.lifespan,
+                root_path=app_settings.root_path,
+                pathsend=app_settings.pathsend,
+                handle_signals=True,
+                on_ready=on_ready,
+            )
     except native.StartError as error:
         if instances.failure is not None and not ending.was_ready:
             raise instances.failure from instances.failure.__cause__

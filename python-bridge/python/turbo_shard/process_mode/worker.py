@@ -66,7 +66,7 @@ def main(link_fd: int) -> int:
 def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
     import gc
 
-    from .. import app_loader, banner
+    from .. import app_loader, banner, stop_flag
     from ..interfaces import IN_WORDS
     from ..settings import AppSettings, Settings
     from ..user_code import AppError
@@ -100,19 +100,25 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
         )
         if settings.stats_socket is not None:
             ends.enter_context(answering(settings.stats_socket, server))
+
+        def is_stopping() -> bool:
+            # By the supervisor, or by a signal to this worker alone.
+            return link.is_stop_asked() or server.stopped_by() is not None
+
         link.tell(
             News(LOADED, loaded.name, "", IN_WORDS[loaded.interface], banner.python_line()).packet()
         )
-        ending.seconds_left = server.run(
-            loaded.instance,
-            interface="native" if loaded.interface == "turboapi" else loaded.interface,
-            lifespan=app_settings.lifespan,
-            root_path=app_settings.root_path,
-            pathsend=app_settings.pathsend,
-            handle_signals=True,
-            on_ready=on_ready,
-            link=link,
-        )
+        with stop_flag.offered(is_stopping):
+            ending.seconds_left = server.run(
+                loaded.instance,
+                interface="native" if loaded.interface == "turboapi" else loaded.interface,
+                lifespan=app_settings.lifespan,
+                root_path=app_settings.root_path,
+                pathsend=app_settings.pathsend,
+                handle_signals=True,
+                on_ready=on_ready,
+                link=link,
+            )
     except AppError as error:
         return tell_failure(APP_FAILED, error, error.report)
     except native.LifespanError as error:
