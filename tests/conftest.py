@@ -27,7 +27,7 @@ class Arm(NamedTuple):
     @property
     def loop_thread(self) -> str:
         """Name of the thread that the first event loop runs on."""
-        return {"shard": "shard-0", "process": "MainThread"}.get(self.mode, "asyncio-0")
+        return "asyncio-0" if self.mode == "steal" else "MainThread"
 
     def shards_in_one_process(self, count: int) -> tuple[str, str]:
         """So many shards, for an app whose memory tells a test what all of them do: worker processes share none."""

@@ -87,6 +87,19 @@ def test_second_signal_waits_for_no_thread(start) -> None:
     assert "killed" not in server.log
 
 
+def test_call_that_holds_its_loop_is_left_when_the_time_is_over(arm: Arm, start) -> None:
+    server = start(0.2)
+    with RawClient(server) as raw:
+        raw.get("/hold")
+        wait_until(lambda: "app: works" in server.lines, "the call")
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    if arm.mode != "process":
+        assert "the process ends without waiting for 1 call of the app" in server.log
+    assert server.lines.count("app: exits") == 1
+    assert "app: has worked" not in server.log
+
+
 def test_shutdown_that_hangs_is_left(start) -> None:
     server = start(0.2, "stop-hangs")
     server.signal(signal.SIGTERM)

@@ -14,6 +14,7 @@ import pytest
 from conftest import Arm
 from raw_http import CutShort, RawClient
 from server_process import EXAMPLES, READY_LINE, ServerProcess, environment
+from shard_apps import app_of
 from turbo_shard import App, serve
 from waiting import wait_until
 
@@ -273,6 +274,25 @@ def test_ctrl_c_while_shards_start_leaves_nothing_behind(arm: Arm, tmp_path: Pat
     assert server.wait() == 130
     assert "ready on" not in server.log
     assert "Traceback" not in server.log
+
+
+def test_app_s_own_signal_handlers_run_while_it_serves(
+    arm: Arm, tmp_path: Path, start_server
+) -> None:
+    if arm.mode == "steal":
+        return  # nothing of Python runs on its main thread, which is where handlers do
+    app_of(
+        tmp_path,
+        "import signal\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: print('app: heard', file=sys.stderr, flush=True))\n"
+        "def answer(path): os.kill(os.getpid(), signal.SIGUSR1)\n",
+    )
+    server = start_server("app:app", *arm.options, "--shards", "1", app_dir=tmp_path)
+    for times in (1, 2):
+        with RawClient(server) as raw:
+            assert raw.get("/").answer().status == 200
+        wait_until(lambda times=times: server.lines.count("app: heard") == times, "the handler")
+    assert server.stop() == 0
 
 
 def test_serve_blocks_until_stopped_and_may_be_called_again(tmp_path: Path) -> None:

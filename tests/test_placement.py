@@ -29,8 +29,13 @@ def threads(server: ServerProcess) -> dict[str, str]:
 
 
 def shard_threads(server: ServerProcess) -> dict[int, str]:
-    named = {re.fullmatch(r"shard-(\d+)", name): cores for name, cores in threads(server).items()}
-    return {int(match[1]): cores for match, cores in named.items() if match}
+    named = threads(server)
+    found = {re.fullmatch(r"shard-(\d+)", name): cores for name, cores in named.items()}
+    shards = {int(match[1]): cores for match, cores in found.items() if match}
+    if "supervisor" in named:
+        # The first one is on the main thread, which has the process's name.
+        shards[0] = named["turbo-shard"]
+    return shards
 
 
 def listeners(server: ServerProcess) -> int:

@@ -131,18 +131,20 @@ def test_options_that_processes_do_not_have_are_named(
     assert "in <module>" in run.stderr
 
 
-STARTS_ONCE = """
+# A process has its first instance on its main thread.
+ON_ANOTHER_THREAD = " and threading.current_thread() is not threading.main_thread()"
+STARTS_ONCE = f"""
 started = os.environ["STARTED"]
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         await receive()
-        if os.path.exists(started) and threading.current_thread() is not threading.main_thread():
-            await send({"type": "lifespan.startup.failed", "message": "started already"})
+        if os.path.exists(started){ON_ANOTHER_THREAD}:
+            await send({{"type": "lifespan.startup.failed", "message": "started already"}})
             return
         open(started, "w").close()
-        await send({"type": "lifespan.startup.complete"})
+        await send({{"type": "lifespan.startup.complete"}})
         await receive()
-        await send({"type": "lifespan.shutdown.complete"})
+        await send({{"type": "lifespan.shutdown.complete"}})
         return
     await respond(scope, receive, send)
 def answer(path): return os.getpid()
@@ -170,7 +172,8 @@ def test_slow_start_that_may_come_to_processes_says_that_it_is_under_way() -> No
 
 
 def test_first_start_that_fails_is_told_as_it_is(tmp_path: Path) -> None:
-    write(tmp_path, "app.py", SERVE.replace("def app(", "def respond(") + STARTS_ONCE)
+    starts_never = STARTS_ONCE.replace(ON_ANOTHER_THREAD, "")
+    write(tmp_path, "app.py", SERVE.replace("def app(", "def respond(") + starts_never)
     write(tmp_path, "started", "")
     from server_process import run_command
 

@@ -1,6 +1,7 @@
 //! The interpreter's exit while a server runs, or while threads are left in the app's code. Knows nothing of requests.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,11 +9,15 @@ use pyo3::prelude::*;
 use turbo_shard_runtime::{ServerHandle, is_child};
 
 use crate::life::Life;
+use crate::log_writer;
 use crate::logging::install_if_none;
-use crate::python_thread::left_behind;
+use crate::python_thread::{attached, left_behind};
 
 /// Stack of a thread that sleeps and writes one line.
 const STACK_BYTES: usize = 128 * 1024;
+
+/// How long the app's last words may take where its main thread does not come back.
+const WIND_UP_SECONDS: Duration = Duration::from_secs(1);
 
 /// How long the interpreter's exit waits for a server that still runs on another thread.
 const EXIT_WAIT: Duration = Duration::from_secs(5);
@@ -106,12 +111,25 @@ pub(crate) fn end_process_in(seconds: f64, status: i32, line: String) -> PyResul
 /// The server that runs does not come to its end: nothing waits for it.
 static GIVEN_UP: AtomicBool = AtomicBool::new(false);
 
-pub(crate) fn give_up() {
+/// Ends a process whose main thread is in the app's code for good.
+pub(crate) fn leave_without_main_thread(status: i32) -> ! {
     GIVEN_UP.store(true, Ordering::Release);
+    let (tell, told) = mpsc::channel();
+    // It may be that thread that holds the GIL.
+    let words = std::thread::Builder::new().spawn(move || {
+        attached(wind_up);
+        let _ = tell.send(());
+    });
+    if words.is_ok() {
+        let _ = told.recv_timeout(WIND_UP_SECONDS);
+    }
+    log_writer::flush();
+    // SAFETY: ends the process; nothing runs after it.
+    unsafe { libc::_exit(status) }
 }
 
 /// What others see of an interpreter's exit: the app's `atexit` functions, and what it has printed.
-pub(crate) fn wind_up(py: Python<'_>) {
+fn wind_up(py: Python<'_>) {
     let _ = py
         .import("atexit")
         .and_then(|atexit| atexit.call_method0("_run_exitfuncs"));

@@ -23,6 +23,7 @@ pub(crate) struct Life {
     service_ended: Condvar,
     hooks_started: AtomicBool,
     lifespan_failed: AtomicBool,
+    was_ready: AtomicBool,
 }
 
 /// What the workers of the work-stealing mode share.
@@ -103,6 +104,15 @@ impl Life {
     /// True once: for who starts the hooks of an app that all shards share.
     pub(crate) fn starts_hooks(&self) -> bool {
         !self.hooks_started.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn note_ready(&self) {
+        self.was_ready.store(true, Ordering::Release);
+    }
+
+    /// Every shard has served.
+    pub(crate) fn was_ready(&self) -> bool {
+        self.was_ready.load(Ordering::Acquire)
     }
 
     pub(crate) fn note_lifespan_failure(&self) {

@@ -8,8 +8,9 @@ use std::time::Instant;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use turbo_shard_runtime::{App, BlockingPool, Mode, Place, StartError};
+use turbo_shard_runtime::{App, BlockingPool, Mode, Place, ServerHandle, StartError};
 
+use crate::at_exit;
 use crate::coroutines::Coroutines;
 use crate::dispatch::{
     AsgiService, InlineRule, ScopeOptions, WsgiOptions, WsgiService, let_pool_run, native_service,
@@ -21,7 +22,7 @@ use crate::pool_threads::PoolThreads;
 use crate::python_service::{AppService, Parts, PythonService};
 use crate::python_thread::{self, Owned, attached, thread_parks};
 use crate::served_app::{Interface, ServedApp, Started};
-use crate::worker_link::{self, Line};
+use crate::worker_link::Line;
 
 /// What the bridge itself is told; the rest of the settings are the runtime's.
 #[derive(Clone, Debug)]
@@ -43,6 +44,7 @@ pub(crate) struct PythonApp {
     life: Arc<Life>,
     /// Process mode: the line to the supervisor.
     line: Option<Arc<Line>>,
+    handle: ServerHandle,
 }
 
 impl PythonApp {
@@ -52,6 +54,7 @@ impl PythonApp {
         mode: Mode,
         threads: usize,
         line: Option<Arc<Line>>,
+        handle: ServerHandle,
     ) -> PythonApp {
         let app = PythonApp {
             served: Arc::new(served),
@@ -60,6 +63,7 @@ impl PythonApp {
             threads,
             life: Arc::default(),
             line,
+            handle,
         };
         if mode == Mode::Steal {
             let time_left = app.life.clock();
@@ -300,7 +304,22 @@ impl App for PythonApp {
     }
 
     fn given_up(&self) {
-        worker_link::leave_without_main_thread()
+        let mut status = 0;
+        // Of a worker its supervisor says what was to be said, and looks at no status.
+        if self.mode != Mode::Process {
+            // As `leaving.py`, where the main thread comes back.
+            match self.life.was_ready() {
+                true => {
+                    let calls = self.life.threads_left();
+                    let several = if calls == 1 { "" } else { "s" };
+                    log::error!(
+                        "the process ends without waiting for {calls} call{several} of the app"
+                    );
+                }
+                false => status = 128 + self.handle.stopped_by().unwrap_or(libc::SIGINT),
+            }
+        }
+        at_exit::leave_without_main_thread(status)
     }
 }
 

@@ -11,8 +11,8 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use turbo_shard_runtime::{
-    self as runtime, Balance, BoundServer, EngineChoice, EngineName, Mode, Report, ServerConfig,
-    ServerHandle, Steering, WebSocketConfig,
+    self as runtime, Balance, BoundServer, Caller, EngineChoice, EngineName, Mode, Report,
+    ServerConfig, ServerHandle, Steering, WebSocketConfig,
 };
 
 use crate::at_exit::{AtExit, note_end};
@@ -191,10 +191,13 @@ impl NativeServer {
         drop(lock(&self.bound).take());
     }
 
-    /// Serves `app` until the server is stopped, and returns how many seconds of the stop's time are left. `on_ready` is called once every shard serves; what it raises stops
-    /// the server and is raised from here.
+    /// Serves `app` until the server is stopped, and returns how many seconds of the stop's time are left. `on_ready` is
+    /// called once every shard serves; what it raises stops the server and is raised from here. With `is_first_shard` (mode
+    /// shard) the calling thread is the first shard: what the app has made here while it was imported is then used by the
+    /// thread that owns it. The process ends if the app does not give the thread back.
     #[pyo3(signature = (app, *, interface = "native", app_of_shard = None, side_by_side = false,
-        lifespan = "auto", root_path = "", pathsend = false, handle_signals, on_ready = None, link = None))]
+        lifespan = "auto", root_path = "", pathsend = false, is_first_shard = false, handle_signals, on_ready = None,
+        link = None))]
     #[allow(clippy::too_many_arguments)]
     fn run(
         &self,
@@ -206,6 +209,7 @@ impl NativeServer {
         lifespan: &str,
         root_path: &str,
         pathsend: bool,
+        is_first_shard: bool,
         handle_signals: bool,
         on_ready: Option<Py<PyAny>>,
         link: Option<Bound<'_, WorkerLink>>,
@@ -239,18 +243,24 @@ impl NativeServer {
             self.report.mode,
             self.report.shard_cores.len(),
             line.clone(),
+            self.handle.clone(),
         );
         let life = app.life();
         let at_exit = AtExit::register(py, self.handle.clone())?;
         let run = next_run();
         lock(&RUNNING).insert(run, self.handle.clone());
 
+        let caller = match is_first_shard {
+            true => Caller::IsFirstShard,
+            false => Caller::Supervises,
+        };
         let mut not_ready = None;
         // Dropped while this thread is detached; so is the app.
         let on_ready = on_ready.map(Owned::new);
         let result = py.detach(|| {
             let _connected = line.map(|line| line.connect(self.handle.clone()));
-            let result = bound.run(app, handle_signals, || {
+            let result = bound.run(app, caller, handle_signals, || {
+                life.note_ready();
                 if let Some(on_ready) = on_ready
                     && let Err(error) = attached(|py| on_ready.call0(py).map(|_| ()))
                 {

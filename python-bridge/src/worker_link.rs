@@ -10,7 +10,6 @@ use std::net::TcpListener;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,10 +17,8 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use turbo_shard_runtime::{Inheritance, ServerHandle};
 
-use crate::at_exit::{give_up, wind_up};
 use crate::log_writer;
 use crate::logging;
-use crate::python_thread::attached;
 
 /// What `NativeServer` is told of an inheritance: the listener's descriptor, the worker's number, its core and how often
 /// it was started anew.
@@ -33,9 +30,6 @@ const STOP_NOW: &[u8] = b"stop now";
 
 /// How long a worker that does not serve may take to end: its app may be amid its import.
 const LEAVE_SECONDS: Duration = Duration::from_secs(2);
-
-/// How long the app's last words may take where its main thread does not come back.
-const WIND_UP_SECONDS: Duration = Duration::from_secs(1);
 
 /// Exit status of a worker that was stopped before it served.
 const STATUS_INTERRUPTED: i32 = 130;
@@ -203,21 +197,4 @@ impl Drop for Connected {
         *self.0.state() = LineState::Ending;
         self.0.left.notify_all();
     }
-}
-
-/// Ends a worker whose main thread is in the app's code for good.
-pub(crate) fn leave_without_main_thread() -> ! {
-    give_up();
-    let (tell, told) = mpsc::channel();
-    // It may be that thread that holds the GIL.
-    let words = std::thread::Builder::new().spawn(move || {
-        attached(wind_up);
-        let _ = tell.send(());
-    });
-    if words.is_ok() {
-        let _ = told.recv_timeout(WIND_UP_SECONDS);
-    }
-    log_writer::flush();
-    // SAFETY: ends the process; nothing runs after it.
-    unsafe { libc::_exit(0) }
 }

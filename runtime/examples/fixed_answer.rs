@@ -10,8 +10,8 @@ use std::process::ExitCode;
 
 use turbo_shard_runtime::protocol::HeaderLines;
 use turbo_shard_runtime::{
-    App, BoundServer, EngineChoice, EngineName, Exchange, Mode, Outcome, Place, ServerConfig,
-    Service, StartError, URING_FEATURES, UringFeature,
+    App, BoundServer, Caller, EngineChoice, EngineName, Exchange, Mode, Outcome, Place,
+    ServerConfig, Service, StartError, URING_FEATURES, UringFeature,
 };
 
 const USAGE: &str = "fixed_answer [--engine auto|tokio|glommio|uring] [--mode shard|steal] [--shards N] [--host ADDRESS] \
@@ -67,7 +67,7 @@ fn serve((config, app): (ServerConfig, FixedApp)) -> Result<(), StartError> {
     let server = BoundServer::bind(config)?;
     let report = server.report().clone();
     let address = report.addresses[0];
-    server.run(app, true, || {
+    server.run(app, Caller::Supervises, true, || {
         let (mode, engine, pid) = (report.mode, report.engine, std::process::id());
         eprintln!(
             "fixed_answer: mode {mode}, engine {engine}, cores {:?}",

@@ -36,7 +36,7 @@ pub use net::placement::{AllowedCores, allowed_cores};
 pub use reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};
 pub use request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
 pub use route_table::*;
-pub use server::{BoundServer, Report};
+pub use server::{BoundServer, Caller, Report};
 pub use server_handle::ServerHandle;
 pub use service::{App, ConnectionInfo, Exchange, HostedLoop, Outcome, Place, Service, StartError};
 pub use shard::counters::{ShardCounts, WorkerCounts};

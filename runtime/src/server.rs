@@ -37,6 +37,17 @@ pub struct Report {
     pub shard_cores: Vec<Option<usize>>,
 }
 
+/// What the thread that runs a server of mode shard does meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// It supervises, and every shard has a thread of its own.
+    Supervises,
+    /// It is the first shard, for an app that was made on it: on the thread that made an object a free-threaded Python counts
+    /// its references without atomic operations (PEP 703). Where the app does not give the thread back in time,
+    /// [`App::given_up`] ends the process.
+    IsFirstShard,
+}
+
 /// A server whose port is its own, and that does not serve yet.
 pub struct BoundServer {
     config: Arc<ServerConfig>,
@@ -143,13 +154,14 @@ impl BoundServer {
         self.handle.clone()
     }
 
-    /// Serves until it is stopped. The calling thread becomes the supervisor, or in a worker of the process mode the
-    /// shard itself. With `handle_signals`, SIGINT and SIGTERM stop gracefully and a second one at once; a worker is
+    /// Serves until it is stopped. What the calling thread becomes is `caller`'s to say in mode shard; in a worker of the
+    /// process mode it becomes the shard, in mode steal it waits. With `handle_signals`, SIGINT and SIGTERM stop gracefully and a second one at once; a worker is
     /// told by SIGTERM alone, since Ctrl-C reaches it as well as its supervisor. `on_ready` is called when all shards
     /// serve.
     pub fn run<A: App>(
         self,
         app: A,
+        caller: Caller,
         handle_signals: bool,
         on_ready: impl FnOnce() + Send,
     ) -> Result<(), StartError> {
@@ -161,7 +173,7 @@ impl BoundServer {
         let counts = Arc::clone(&self.handle.counts);
         let is_worker = self.worker.is_some();
         let result = match (self.config.mode, self.worker) {
-            (Mode::Shard, _) => self.run_shards(Arc::new(app), on_ready),
+            (Mode::Shard, _) => self.run_shards(Arc::new(app), caller, on_ready),
             (Mode::Steal, _) => self.run_workers(Arc::new(app), on_ready),
             (Mode::Process, Some(worker)) => self.run_here(Arc::new(app), worker, on_ready),
             (Mode::Process, None) => Err(StartError::new(
@@ -231,7 +243,12 @@ impl BoundServer {
         worker.run(on_ready)
     }
 
-    fn run_shards<A: App>(self, app: Arc<A>, on_ready: impl FnOnce()) -> Result<(), StartError> {
+    fn run_shards<A: App>(
+        self,
+        app: Arc<A>,
+        caller: Caller,
+        on_ready: impl FnOnce() + Send,
+    ) -> Result<(), StartError> {
         let record = |core: &Option<usize>| ShardRecord {
             core: *core,
             counters: Arc::default(),
@@ -258,14 +275,17 @@ impl BoundServer {
             records,
             sender,
         );
-        Supervisor {
+        let mut supervisor = Supervisor {
             shards,
             events,
             requests: self.requests,
             stop: Stop::new(self.config.graceful_timeout_ms, in_flight(self.handle)),
             starting: Vec::new(),
+        };
+        match caller {
+            Caller::Supervises => supervisor.run(on_ready),
+            Caller::IsFirstShard => supervisor.run_beside_first_shard(on_ready),
         }
-        .run(on_ready)
     }
 
     fn run_workers<A: App>(

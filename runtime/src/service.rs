@@ -50,8 +50,9 @@ pub trait App: Send + Sync + 'static {
     /// Process mode: all workers were told to stop, and this one has so many requests in flight.
     fn drains(&self, _in_flight: u64) {}
 
-    /// Process mode: the shard does not come back from the app's code, though everything has been cut. Its thread is the
-    /// process's own, so the process is all that can end. Called on a thread of its own.
+    /// The shard does not come back from the app's code, though everything has been cut, and its thread is the one that runs
+    /// the server (process mode, [`Caller::IsFirstShard`](crate::Caller)): the process is all that can end. Called on another
+    /// thread.
     fn given_up(&self) {
         std::process::exit(1)
     }

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, after, never};
 
-use crate::engine::per_core::{PerCore, ShardEvent};
+use crate::engine::per_core::{PerCore, ShardEvent, ShardLife};
 use crate::mailbox::Control;
+use crate::net::placement::Affinity;
 use crate::service::{App, StartError};
 use crate::stop::{Stop, StopRequest};
 
@@ -20,7 +21,42 @@ pub(crate) struct Supervisor<A: App> {
 }
 
 impl<A: App> Supervisor<A> {
-    pub(crate) fn run(mut self, on_ready: impl FnOnce()) -> Result<(), StartError> {
+    /// As [`run`](Supervisor::run), with the first shard on the calling thread and the supervisor on another.
+    pub(crate) fn run_beside_first_shard(
+        mut self,
+        on_ready: impl FnOnce() + Send,
+    ) -> Result<(), StartError> {
+        let (lend, lent) = crossbeam_channel::bounded::<ShardLife>(1);
+        self.shards.lend_first_thread(lend);
+        std::thread::scope(|scope| {
+            let supervise = move || {
+                let result = self.run(on_ready);
+                if self.shards.holds_lent_thread() {
+                    self.shards.app.given_up();
+                }
+                result
+            };
+            let supervisor = std::thread::Builder::new()
+                .name("supervisor".into())
+                .spawn_scoped(scope, supervise)
+                .map_err(|error| {
+                    StartError::new(format!(
+                        "the supervisor's thread cannot be started: {error}"
+                    ))
+                })?;
+            if let Ok(live) = lent.recv() {
+                // Whoever called is not to stay where the shard was pinned.
+                let before = Affinity::of_this_thread();
+                live();
+                before.restore();
+            }
+            supervisor
+                .join()
+                .unwrap_or_else(|_| Err(StartError::new("the supervisor panicked")))
+        })
+    }
+
+    pub(crate) fn run(&mut self, on_ready: impl FnOnce()) -> Result<(), StartError> {
         if let Err(error) = self.start_all() {
             // A stop that was asked for: nothing is started again, and a shard that does not end is given up.
             self.asked(StopRequest::Now);

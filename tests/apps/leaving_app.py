@@ -51,6 +51,8 @@ async def app(scope, receive, send):
             ThreadPoolExecutor(1, "own-pool").submit(work_until_gate)
         case "/thread":
             threading.Thread(target=work_until_gate, name="own-thread").start()
+        case "/hold":
+            work_until_gate()
         case "/wait":
             note("app: waits")
             while not (GATES / "work").exists():

@@ -147,12 +147,12 @@ class HostedLoop(LoopThreads, asyncio.SelectorEventLoop):
     def add_signal_handler(  # type: ignore[override]
         self, sig: int, callback: Callable[..., object], *args: Any
     ) -> None:
-        """Works on the main thread, that is, in mode process; refused with the reason where signals do not arrive."""
+        """Works on the main thread, which is the first shard; refused with the reason where signals do not arrive."""
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError(
-                "add_signal_handler: a shard's event loop is not on the main thread, where signals arrive, and "
+                "add_signal_handler: this shard's event loop is not on the main thread, where signals arrive, and "
                 "SIGINT and SIGTERM are the server's; stop things in the app's lifespan shutdown instead, "
-                "or serve with --mode process for other signals"
+                "or serve with --shards 1 or --mode process for other signals"
             )
         if sig in (signal.SIGINT, signal.SIGTERM):
             raise RuntimeError(

@@ -110,6 +110,7 @@ class NativeServer:
         lifespan: str = "auto",
         root_path: str = "",
         pathsend: bool = False,
+        is_first_shard: bool = False,
         handle_signals: bool,
         on_ready: Callable[[], None] | None = None,
         link: WorkerLink | None = None,

@@ -136,7 +136,7 @@ def serve_to_the_end(
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, on_signal)
         serve_reference(
-            reference, settings, app_settings, native, ending, may_start_over=is_own_process
+            reference, settings, app_settings, native, ending, is_own_process=is_own_process
         )
     except Terminated:
         return EXIT_TERMINATED
@@ -158,7 +158,7 @@ def serve_reference(
     native: Any,
     ending: Ending,
     *,
-    may_start_over: bool,
+    is_own_process: bool,
 ) -> None:
     """Serves the app that `reference` names, until it is stopped."""
     if settings.mode == "process":
@@ -179,13 +179,20 @@ def serve_reference(
         own=app_settings.own,
     )
     try:
-        server.run(loaded, settings, app_settings, native=native, ending=ending)
+        server.run(
+            loaded,
+            settings,
+            app_settings,
+            native=native,
+            ending=ending,
+            is_own_process=is_own_process,
+        )
         return
     except fallbacks.NoSecondInstance as error:
         settings = fallbacks.with_processes(error, settings, app_settings)
-    if may_start_over:
+    if is_own_process:
         fallbacks.start_over(beginning)
-    serve_reference(reference, settings, app_settings, native, ending, may_start_over=False)
+    serve_reference(reference, settings, app_settings, native, ending, is_own_process=False)
 
 
 def option_rows() -> Iterator[tuple[str, str]]:

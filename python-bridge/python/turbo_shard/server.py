@@ -180,8 +180,12 @@ def run(
     *,
     native: Any,
     ending: Ending,
+    is_own_process: bool = False,
 ) -> None:
-    """Serves until it is stopped; how it ended is in `ending`, also where it raises."""
+    """Serves until it is stopped; how it ended is in `ending`, also where it raises.
+
+    `is_own_process`: nobody needs this thread after it, nor the process.
+    """
     stats_socket = None
     if settings.stats_socket is not None:
         from .stats_socket import StatsSocket
@@ -194,7 +198,15 @@ def run(
                 from .stats_answer import Reader
 
                 stats_socket.start(Reader(server, pauses).answer)
-            run_bound(server, loaded, settings, app_settings, native=native, ending=ending)
+            run_bound(
+                server,
+                loaded,
+                settings,
+                app_settings,
+                native=native,
+                ending=ending,
+                is_own_process=is_own_process,
+            )
     finally:
         if stats_socket is not None:
             stats_socket.close()
@@ -208,6 +220,7 @@ def run_bound(
     *,
     native: Any,
     ending: Ending,
+    is_own_process: bool,
 ) -> None:
     """Serves on sockets that are bound."""
     report = server.report()
@@ -270,6 +283,8 @@ def run_bound(
                 lifespan=app_settings.lifespan,
                 root_path=app_settings.root_path,
                 pathsend=app_settings.pathsend,
+                # It has imported the app.
+                is_first_shard=is_own_process,
                 handle_signals=True,
                 on_ready=on_ready,
             )

@@ -59,16 +59,28 @@ pub(crate) struct PerCore<A: App> {
     pub(crate) records: Arc<Vec<ShardRecord>>,
     pub(crate) events: Sender<ShardEvent>,
     shards: Vec<Running>,
+    /// Takes the first start of shard 0, where that has a thread already.
+    first_thread: Option<Sender<ShardLife>>,
     /// Where shards hand connections to each other, if they do.
     desks: Option<Arc<Desks>>,
     rebalance: Option<Rebalance>,
+}
+
+/// What a shard's thread has to do.
+pub(crate) type ShardLife = Box<dyn FnOnce() + Send>;
+
+/// The thread that a shard lives on.
+enum Home {
+    Own(JoinHandle<()>),
+    /// One that was there before the shard, and goes on after it.
+    Lent,
 }
 
 struct Running {
     /// Kept until the drain, so that a shard that dies leaves its queue of connections to its successor.
     listener: Option<std::net::TcpListener>,
     mailbox: Option<MailboxSender>,
-    thread: Option<JoinHandle<()>>,
+    home: Option<Home>,
     started: Instant,
     pause: Duration,
     restart_at: Option<Instant>,
@@ -86,7 +98,7 @@ impl<A: App> PerCore<A> {
         let shards = listeners.into_iter().map(|listener| Running {
             listener: Some(listener),
             mailbox: None,
-            thread: None,
+            home: None,
             started: Instant::now(),
             pause: RESTART_PAUSE_MIN,
             restart_at: None,
@@ -107,9 +119,22 @@ impl<A: App> PerCore<A> {
             records,
             events,
             shards,
+            first_thread: None,
             desks,
             rebalance,
         }
+    }
+
+    /// Shard 0 starts on the thread that takes from this; where it dies, it starts anew on one of its own.
+    pub(crate) fn lend_first_thread(&mut self, thread: Sender<ShardLife>) {
+        self.first_thread = Some(thread);
+    }
+
+    /// A shard holds the thread that was lent to it.
+    pub(crate) fn holds_lent_thread(&self) -> bool {
+        self.shards
+            .iter()
+            .any(|shard| matches!(shard.home, Some(Home::Lent)))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -146,14 +171,24 @@ impl<A: App> PerCore<A> {
             ready: Box::new(move || drop(ready.send(ShardEvent::Ready(index)))),
         };
         let (engine, core, events) = (self.engine, self.records[index].core, self.events.clone());
-        let builder = std::thread::Builder::new()
-            .name(format!("shard-{index}"))
-            .stack_size(THREAD_STACK_BYTES);
-        let thread = builder.spawn(move || {
+        let live = move || {
             let result = live(engine, core, plan);
             let _ = events.send(ShardEvent::Ended(index, result));
+        };
+        let lent = self.first_thread.take_if(|_| index == 0);
+        shard.home = Some(match lent {
+            Some(thread) => {
+                // Whoever lends it waits for this.
+                let _ = thread.send(Box::new(live));
+                Home::Lent
+            }
+            None => {
+                let builder = std::thread::Builder::new()
+                    .name(format!("shard-{index}"))
+                    .stack_size(THREAD_STACK_BYTES);
+                Home::Own(builder.spawn(live).map_err(cannot)?)
+            }
         });
-        shard.thread = Some(thread.map_err(cannot)?);
         shard.mailbox = Some(sender);
         shard.started = Instant::now();
         shard.restart_at = None;
@@ -163,7 +198,7 @@ impl<A: App> PerCore<A> {
     /// A shard has died: it is counted and will be started anew, at once the first time.
     pub(crate) fn died(&mut self, index: usize, error: &dyn std::fmt::Display) {
         let shard = &mut self.shards[index];
-        join(shard.thread.take());
+        join(shard.home.take());
         if let Some(desks) = &self.desks {
             desks.abandon(index);
         }
@@ -206,7 +241,7 @@ impl<A: App> PerCore<A> {
 
     /// A shard has ended as it was told to.
     pub(crate) fn ended(&mut self, index: usize) {
-        join(self.shards[index].thread.take());
+        join(self.shards[index].home.take());
         if let Some(desks) = &self.desks {
             desks.abandon(index);
         }
@@ -250,7 +285,7 @@ impl<A: App> PerCore<A> {
     }
 
     pub(crate) fn is_running(&self, index: usize) -> bool {
-        self.shards[index].thread.is_some()
+        self.shards[index].home.is_some()
     }
 }
 
@@ -277,8 +312,8 @@ pub(crate) fn live<A: App>(
     result.unwrap_or(Err(EngineError::TaskLost("engine")))
 }
 
-fn join(thread: Option<JoinHandle<()>>) {
-    if let Some(thread) = thread {
+fn join(home: Option<Home>) {
+    if let Some(Home::Own(thread)) = home {
         // `live` catches panics; there is nothing in the result.
         let _ = thread.join();
     }

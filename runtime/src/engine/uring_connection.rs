@@ -35,6 +35,10 @@ use crate::shard::host::Host;
 /// its buffers back while they are warm; the engine sees to it that the peer takes it in time.
 const COPIED_BYTES_MAX: usize = 8 * 1024;
 
+/// Received bytes of up to this many may wait for more of them, where a buffer's end has cut what came.
+/// Worst case per connection: twice this beyond the input that makes its peer wait.
+const UNTURNED_BYTES_MAX: usize = 32 * 1024;
+
 /// What a connection needs after a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turned {
@@ -78,8 +82,8 @@ pub(crate) struct Connection {
     receiving: Receiving,
     /// When bytes came last.
     received_at: Option<Tick>,
-    /// Bytes have come since the last turn.
-    has_received: bool,
+    /// How many bytes have come since the last turn.
+    fresh_bytes: usize,
     sending: Option<Sending>,
     /// Operations whose last completion is due.
     in_flight: u32,
@@ -101,7 +105,7 @@ impl Connection {
             waker,
             receiving: Receiving::No,
             received_at: None,
-            has_received: false,
+            fresh_bytes: 0,
             sending: None,
             in_flight: 0,
         }
@@ -118,6 +122,11 @@ impl Connection {
 
     pub(crate) fn is_serving(&self) -> bool {
         self.life.is_some()
+    }
+
+    /// Little enough has come since its last turn. A peer that sends without a pause must have turns that bid it wait.
+    pub(crate) fn may_wait_for_more(&self) -> bool {
+        self.fresh_bytes <= UNTURNED_BYTES_MAX
     }
 
     /// Asks for another turn.
@@ -146,7 +155,7 @@ impl Connection {
         match result {
             Ok(Some(bytes)) => {
                 life.driver.receive(host.bench(), now, bytes);
-                self.has_received = true;
+                self.fresh_bytes += bytes.len();
                 self.received_at = Some(now);
                 true
             }
@@ -273,12 +282,12 @@ impl Connection {
             if turned == Turned::Waits && has_drain_to_hear {
                 turned = self.hear_of_drain(operations, now);
             }
-        } else if self.has_received && self.receiving == Receiving::Yes {
+        } else if self.fresh_bytes > 0 && self.receiving == Receiving::Yes {
             // The driver has enough and more came: from here on it stays with the peer. What waits for nothing that
             // comes needs no cancelling.
             self.cancel_receive(operations)?;
         }
-        self.has_received = false;
+        self.fresh_bytes = 0;
         let is_settled = advance == Advance::Settled;
         let engine_deadline = self.told_send_deadline(host.bench().limits.write_timeout_ms);
         match self.judge(

@@ -313,7 +313,7 @@ impl<'a, A: App> Shard<'a, A> {
             return Ok(());
         }
         match received {
-            Ok(true) if is_cut => {
+            Ok(true) if is_cut && slot.may_wait_for_more() => {
                 slot.wake();
                 Ok(())
             }

@@ -50,6 +50,39 @@ pub(crate) fn pin_current_thread(core: usize) -> bool {
     core_affinity::set_for_current(core_affinity::CoreId { id: core })
 }
 
+/// The cores that a thread may run on.
+pub(crate) struct Affinity(Option<Mask>);
+
+#[cfg(target_os = "linux")]
+type Mask = libc::cpu_set_t;
+/// Elsewhere a thread is not bound for good.
+#[cfg(not(target_os = "linux"))]
+type Mask = std::convert::Infallible;
+
+impl Affinity {
+    pub(crate) fn of_this_thread() -> Affinity {
+        #[cfg(target_os = "linux")]
+        {
+            let mut mask = std::mem::MaybeUninit::<Mask>::zeroed();
+            // SAFETY: 0 is the calling thread, and the kernel writes no more than the size that it is told.
+            let read = unsafe { libc::sched_getaffinity(0, size_of::<Mask>(), mask.as_mut_ptr()) };
+            // SAFETY: a mask of zeros is one as well.
+            Affinity((read == 0).then(|| unsafe { mask.assume_init() }))
+        }
+        #[cfg(not(target_os = "linux"))]
+        Affinity(None)
+    }
+
+    /// Puts the calling thread where it was. Does nothing where that is not known.
+    pub(crate) fn restore(&self) {
+        #[cfg(target_os = "linux")]
+        if let Some(mask) = &self.0 {
+            // SAFETY: 0 is the calling thread, and the kernel reads what is there.
+            unsafe { libc::sched_setaffinity(0, size_of::<Mask>(), mask) };
+        }
+    }
+}
+
 fn cgroup_quota() -> Option<f64> {
     let membership = fs::read_to_string("/proc/self/cgroup").ok()?;
     let mounted = Path::new("/sys/fs/cgroup");
@@ -110,6 +143,17 @@ mod tests {
             cores: cores.to_vec(),
             quota,
         }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_thread_that_was_pinned_goes_back_to_where_it_was() {
+        let before = Affinity::of_this_thread();
+        let all = allowed_cores().cores;
+        assert!(pin_current_thread(all[0]));
+        assert_eq!(allowed_cores().cores, all[..1]);
+        before.restore();
+        assert_eq!(allowed_cores().cores, all);
     }
 
     #[test]

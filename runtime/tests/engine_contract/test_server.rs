@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use turbo_shard_runtime::{
-    BoundServer, EngineChoice, EngineName, Inheritance, Mode, ReplyHandle, ServerConfig,
+    BoundServer, Caller, EngineChoice, EngineName, Inheritance, Mode, ReplyHandle, ServerConfig,
     ServerHandle, StartError, UringFeature,
 };
 
@@ -21,6 +21,7 @@ pub(crate) const HANG: Duration = Duration::from_secs(20);
 pub(crate) struct Arm {
     pub(crate) mode: Mode,
     pub(crate) engine: EngineName,
+    pub(crate) caller: Caller,
     /// What the `uring` engine has to do without.
     pub(crate) without: &'static [UringFeature],
 }
@@ -29,14 +30,19 @@ const fn shard(engine: EngineName, without: &'static [UringFeature]) -> Arm {
     Arm {
         mode: Mode::Shard,
         engine,
+        caller: Caller::Supervises,
         without,
     }
 }
 
 /// The `uring` engine comes four times: as this kernel has it, as Linux 6.1 has it, as 5.19 has it, and with
 /// completions that come whenever they like.
-pub(crate) const ARMS: [Arm; 10] = [
+pub(crate) const ARMS: [Arm; 11] = [
     shard(EngineName::Tokio, &[]),
+    Arm {
+        caller: Caller::IsFirstShard,
+        ..shard(EngineName::Tokio, &[])
+    },
     shard(EngineName::Glommio, &[]),
     shard(EngineName::Uring, &[]),
     shard(
@@ -63,21 +69,25 @@ pub(crate) const ARMS: [Arm; 10] = [
     Arm {
         mode: Mode::Steal,
         engine: EngineName::Tokio,
+        caller: Caller::Supervises,
         without: &[],
     },
     Arm {
         mode: Mode::Process,
         engine: EngineName::Tokio,
+        caller: Caller::Supervises,
         without: &[],
     },
     Arm {
         mode: Mode::Process,
         engine: EngineName::Glommio,
+        caller: Caller::Supervises,
         without: &[],
     },
     Arm {
         mode: Mode::Process,
         engine: EngineName::Uring,
+        caller: Caller::Supervises,
         without: &[],
     },
 ];
@@ -130,8 +140,8 @@ impl TestServer {
             seen: Arc::clone(&seen),
         };
         let (tell, ready) = crossbeam_channel::bounded(1);
-        let thread =
-            std::thread::spawn(move || server.run(app, false, move || tell.send(()).unwrap()));
+        let run = move || server.run(app, arm.caller, false, move || tell.send(()).unwrap());
+        let thread = std::thread::spawn(run);
         ready
             .recv_timeout(HANG)
             .unwrap_or_else(|_| panic!("{arm:?} is not ready"));
