@@ -39,7 +39,9 @@ if ACT == "import-fails":
     raise ValueError("on purpose")
 if ACT == "import-hangs":
     note("app: imports")
-    threading.Event().wait()
+    # Not one long wait: Python does not wake from it for a signal that came just before it began.
+    while True:
+        sleep(0.005)
 
 
 async def app(scope, receive, send):
