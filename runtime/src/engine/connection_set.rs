@@ -136,9 +136,11 @@ impl<A: App> ConnectionSet<A> {
 
     /// Wakes the connections whose sockets have news.
     fn hear(&self, events: &mut Events) -> io::Result<()> {
-        match self.epoll.borrow_mut().poll(events, Some(Duration::ZERO)) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            polled => polled?,
+        loop {
+            match self.epoll.borrow_mut().poll(events, Some(Duration::ZERO)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                polled => break polled?,
+            }
         }
         let mut slots = self.slots.borrow_mut();
         for event in events.iter() {

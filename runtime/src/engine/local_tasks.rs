@@ -42,19 +42,21 @@ pub(crate) async fn accept<A: App>(
 ) {
     let host = connections.host();
     loop {
-        let waited = until_readable().await;
-        let accepted = waited.and_then(|()| {
-            listener::accept_waiting(listener, |stream, peer| {
-                if let Some(Fresh { stream, peer }) = intake.place(stream, peer) {
-                    connections.serve(stream, peer);
-                }
-            })
+        let accepted = listener::accept_waiting(listener, |stream, peer| {
+            if let Some(Fresh { stream, peer }) = intake.place(stream, peer) {
+                connections.serve(stream, peer);
+            }
         });
         if host.stage() != Stage::Serving {
             // The listener has left its group and says "readable" for ever. None of the shard's tasks may end.
             return std::future::pending().await;
         }
-        if let Err(error) = accepted {
+        // Only an empty queue is waited for: an edge-triggered watch says nothing again of what a failure has left there.
+        let waited = match accepted {
+            Ok(()) => until_readable().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = waited {
             host.bench.warn_of_accept(&error);
             sleep(ACCEPT_PAUSE).await;
         }
