@@ -410,8 +410,8 @@ fn a_shard_that_is_never_done_is_seen_to_be_busy() {
         stream
             .write_all(b"GET /loop HTTP/1.1\r\nHost: test\r\n\r\n")
             .unwrap();
-        server.until("half a second of work is counted", |server| {
-            server.handle.counts()[0].busy_us > 500_000
+        server.until("work is counted", |server| {
+            server.handle.counts()[0].busy_us > 50_000
         });
         server.seen.idle_turns_ready.store(0, Ordering::SeqCst);
         assert_eq!(read_answer(&mut stream).body, b"from the loop", "{arm:?}");
