@@ -1,7 +1,7 @@
 """make bench-asgi-cost: where does the time of a raw ASGI request go? A table of µs, from apps that differ in one step.
 
     bench/asgi_cost.py                 measures, prints the table, writes bench/results/asgi-cost/
-    bench/asgi_cost.py --write-docs    puts the figures of the last run into docs/benchmarks.md
+    bench/asgi_cost.py --write-docs    puts the table of the last run into docs/benchmarks.md
 
 Takes about two minutes. Runs on .venv/bin/python.
 """
@@ -12,7 +12,7 @@ import argparse
 import sys
 from typing import Any
 
-from lab import cost_report
+from lab import cost_report, page
 from lab.arms import ENGINES
 from lab.cost_steps import EXTRAS, FIXED, STEPS, cost_arms, cost_of
 from lab.doubts import doubts, is_broken
@@ -43,7 +43,7 @@ def main() -> int:
     chosen = options(sys.argv[1:])
     folder = ROOT / RESULTS / chosen.name
     if chosen.write_docs:
-        pages = (("docs/benchmarks.md", cost_report.documentation),)
+        pages = (("docs/benchmarks.md", page.asgi_cost),)
         return write_docs(folder, "asgi-cost", pages)
     return run(folder, lambda: measure(chosen), cost_report.documentation, cost_report.terminal)
 

@@ -6,7 +6,7 @@
     bench/frameworks.py --python PATH   the same on that interpreter, such as python3.14t: our wheel and the peers are
                                         built and installed for it; writes bench/results/frameworks-3.14t/
     ... --continue                      leaves out what the last run with these sources and settings has measured
-    ... --write-docs                    puts the figures of the last run into docs/benchmarks.md
+    ... --write-docs                    puts the table of the last run into docs/benchmarks.md
 
 Results are kept after each scenario; --only measures some of them again and leaves the others as they are. It ends
 with status 0 whatever the figures are, and with 1 if an answer was wrong or a server of ours broke. What a peer cannot
@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lab import framework_report, peers
+from lab import framework_report, page, peers
 from lab.arms import ENGINES
 from lab.entry import Surroundings, install_peers, keep, own_command, prepare, run, say, write_docs
 from lab.framework_results import Kept, measured_scenario, servers, sources
@@ -68,7 +68,7 @@ def main() -> int:
     ground = ground_of(chosen.python)
     folder = ROOT / RESULTS / (chosen.name or ground.name)
     if chosen.write_docs:
-        pages = (("docs/benchmarks.md", framework_report.documentation),)
+        pages = (("docs/benchmarks.md", page.frameworks),)
         return write_docs(folder, folder.name, pages)
     kept = Kept(folder)
     return run(

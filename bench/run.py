@@ -3,7 +3,7 @@
     bench/run.py                    measures, writes bench/results/scenarios/: results.json, report.md, report.html
     bench/run.py --list             what there is and how long it takes; measures nothing
     bench/run.py --only bimodal     only that one; --quick for a first look
-    bench/run.py --write-docs       puts the figures of the last run into docs/benchmarks.md
+    bench/run.py --write-docs       puts a table of the last run into docs/benchmarks.md
 
 It ends with status 0 whatever the figures are, and with 1 if an answer was wrong or a server of ours broke. What a peer
 cannot do is listed with its error. Runs on .venv/bin/python.
@@ -207,7 +207,7 @@ def write(found: Results, folder: Path) -> None:
 
 
 def write_docs(folder: Path) -> int:
-    """Puts the last results between the markers."""
+    """Puts the short tables of the last results between the markers."""
     found = results.read(folder / "results.json")
     if not write_between_markers(ROOT / DOCS, folder.name, scenario_docs.documentation(found)):
         return refuse(f"{DOCS} does not have the markers of {folder.name}", 1)

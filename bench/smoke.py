@@ -1,7 +1,7 @@
 """make bench-smoke: are the goals of README.md met on this machine? Under two minutes, every answer checked.
 
-    bench/smoke.py                 measures, prints a table, writes bench/results/smoke/
-    bench/smoke.py --write-docs    puts the figures of the last run into docs/benchmarks.md and README.md
+    bench/smoke.py                 measures, prints tables, writes bench/results/smoke/
+    bench/smoke.py --write-docs    puts the table of the last run into docs/benchmarks.md and README.md
 
 It ends with status 0 whatever the figures are, and with 1 if an answer was wrong or a server of ours broke. Anything
 that a peer cannot do is listed with its error. Runs on .venv/bin/python.
@@ -13,7 +13,7 @@ import argparse
 import sys
 from typing import Any
 
-from lab import report
+from lab import page, report
 from lab.arms import ENGINES, USER, throughput_arms
 from lab.doubts import doubts, is_broken
 from lab.entry import own_command, prepare, run, say, write_docs
@@ -53,7 +53,7 @@ def main() -> int:
     chosen = options(sys.argv[1:])
     folder = ROOT / RESULTS / chosen.name
     if chosen.write_docs:
-        pages = (("docs/benchmarks.md", report.documentation), ("README.md", report.summary))
+        pages = (("docs/benchmarks.md", page.smoke), ("README.md", report.summary))
         return write_docs(folder, "smoke", pages)
     return run(folder, lambda: measure(chosen), report.documentation, report.terminal)
 

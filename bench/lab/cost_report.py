@@ -37,7 +37,7 @@ def terminal(results: dict[str, Any]) -> str:
 
 
 def documentation(results: dict[str, Any]) -> str:
-    """The part of docs/benchmarks.md that is made from the results."""
+    """What report.md has of the results: everything."""
     settings = results["settings"]
     parts = [
         (

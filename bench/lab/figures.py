@@ -20,6 +20,8 @@ from lab.idleness import Idleness
 from lab.rounds import ArmRuns, Run
 from lab.start import Starts
 
+# Before the name of a peer in a label.
+BEST_PEER = "the best peer, "
 COMPARE = {"≥": operator.ge, "≤": operator.le, "<": operator.lt}
 
 
@@ -112,7 +114,7 @@ def over_the_best(
     best = max(
         able, key=lambda one: median(run.requests_per_second for run in one.runs), default=None
     )
-    name = f"the best peer, {best.arm.label}" if best else "the best peer"
+    name = f"{BEST_PEER}{best.arm.label}" if best else "the best peer"
     label = f"{title}: {ours.arm.label} relative to {name}"
     figure = ratio(key, label, ours, best, goal)
     if rivals and best is None:

@@ -93,7 +93,7 @@ def all_remarks(results: dict[str, Any]) -> list[str]:
 
 
 def documentation(results: dict[str, Any]) -> str:
-    """The part of docs/benchmarks.md that is made from the results."""
+    """What report.md has of the results: everything."""
     settings = results["settings"]
     best, others = by_kind(results)
     parts = [

@@ -119,7 +119,7 @@ def remarks(results: dict[str, Any]) -> list[str]:
 
 
 def documentation(results: dict[str, Any]) -> str:
-    """The part of docs/benchmarks.md that is made from the results."""
+    """What report.md has of the results: everything."""
     settings = results["settings"]
     rate_intro = (
         f"`/users/{{user_id}}`, {settings['connections']} keep-alive connections, one server process on core "

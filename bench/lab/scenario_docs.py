@@ -1,130 +1,144 @@
-"""The part of docs/benchmarks.md that is made from a run of the scenarios: for each a table and sentences."""
+"""What docs/benchmarks.md has of a run of the scenarios: a row for each, and a sentence on other servers.
+
+The rest of what was measured, and each difference with its interval, is in the report.md of the run.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 
-from lab.report import markdown_table, number
-from turbo_shard.lab.report.levels import levels
+from lab.arms import ENGINES
+from lab.page import INEXACT, source
+from lab.report import Row, markdown_table, number
 from turbo_shard.lab.results import ArmResult, Results, Run, ScenarioResult
 
-HEADER = (
-    *("arm", "offered/s", "answered/s", "p50 µs", "p99 µs", "p99.9 µs"),
-    *("CPU µs each", "RSS MB", "busiest shard"),
+MODES = ("shard", "steal", "process")
+FREE_THREADED, GIL = "free-threaded CPython", "GIL CPython"
+# What a load has that asks each arm for shares of its own limit: one figure for all shares would say nothing.
+SHARES = "shares_of_own_saturation"
+
+METRICS: Sequence[tuple[str, Callable[[Run], float | None], int]] = (
+    ("p50 µs", lambda run: run.latency_us.p50 if run.latency_us else None, 0),
+    ("p99 µs", lambda run: run.latency_us.p99 if run.latency_us else None, 0),
+    ("CPU µs each", lambda run: run.cpu_us_per_request, 1),
+    ("RSS MB", lambda run: run.rss_mb, 0),
 )
+# How a comparison's metric is called in the last column.
+WORDS = {
+    "p50_us": "p50",
+    "p99_us": "p99",
+    "p99_9_us": "p99.9",
+    "requests_per_second": "rate",
+    "cpu_us_per_request": "CPU",
+    "rss_mb": "RSS",
+}
+
+Cells = dict[str, ArmResult]
 
 
 def documentation(results: Results) -> str:
-    parts = [intro(results)]
-    for scenario in results.scenarios:
-        parts += section(scenario)
-    parts += ["### What it was measured with", "\n".join(f"- {line}" for line in notes(results))]
-    return "\n\n".join(parts)
-
-
-def intro(results: Results) -> str:
-    return (
-        f"{len(results.scenarios)} scenarios in {results.duration_s / 60:.0f} minutes, medians of the rounds, every "
-        "answer checked; latency of an open loop counts from when a request was meant to be sent. The busiest shard is "
-        "its share of the requests over that of the average shard: 1 is even. Charts, percentiles and every run are in "
-        f"bench/results/{results.name}/."
+    """A table of our arms, what other servers answered if there were any, and where the rest is."""
+    by_engine = all(len(engines_of(one)) > 1 for one in results.scenarios)
+    columns = (*ENGINES, "steal") if by_engine else MODES
+    header = (
+        *("scenario", "answers/s", *(name for name, _, _ in METRICS)),
+        f"shown against {columns[1]}",
     )
+    rows = [row for one in results.scenarios for row in rows_of(one, columns)]
+    intro = (
+        f"In each cell {' / '.join(columns)}, medians of the rounds. The last column has {columns[0]} divided by "
+        f"{columns[1]} where the 95 % interval excludes 1:"
+    )
+    parts = [intro, markdown_table(header, rows)]
+    parts += [text for one in results.scenarios if (text := servers(one))]
+    return "\n\n".join([*parts, source_of(results)])
 
 
-def section(scenario: ScenarioResult) -> list[str]:
-    parts = [f"### {scenario.title}", f"*{scenario.question}* {load_text(scenario)}"]
-    rows = [row for arm in scenario.arms for row in rows_of(arm)]
-    if rows:
-        parts.append(markdown_table(HEADER, rows))
-    lines = [f"{arm.label}: {error_text(arm)}" for arm in scenario.arms if arm.error]
-    lines += [one.text for one in scenario.comparisons if one.shown]
-    lines += hidden(scenario)
-    lines += scenario.doubts
-    if lines:
-        parts.append("\n".join(f"- {line}" for line in lines))
-    return parts
-
-
-def error_text(arm: ArmResult) -> str:
-    return f"ended early: {arm.error}" if arm.runs else f"did not run: {arm.error}"
-
-
-def hidden(scenario: ScenarioResult) -> list[str]:
-    """In one sentence what no difference was shown in: a list of all would bury what was."""
-    labels = {arm.key: arm.label for arm in scenario.arms}
-    pairs: dict[tuple[str, str], list[str]] = {}
-    for one in scenario.comparisons:
-        if not one.shown:
-            name = one.metric.removesuffix("_us").replace("99_9", "99.9").replace("_", " ")
-            pairs.setdefault((one.arm, one.baseline), []).append(name)
-    return [
-        f"no difference shown between {labels[arm]} and {labels[baseline]} in {', '.join(names)}"
-        for (arm, baseline), names in pairs.items()
-    ]
-
-
-def load_text(scenario: ScenarioResult) -> str:
-    load = scenario.load
-    cores = ", ".join(map(str, scenario.server_cores))
-    loads = ", ".join(map(str, scenario.load_cores))
-    text = f"Server on core {cores}, load on core {loads}: {load.get('connections')} connections"
-    if "shares_of_own_saturation" in load:
-        shares = ", ".join(f"{share:.0%}" for share in load["shares_of_own_saturation"])
-        text += f", open loop at {shares} of what each arm serves at most"
-    elif load.get("loop") == "open":
-        text += f", open loop at {load['rate']:,.0f} requests/s"
-    else:
-        text += ", closed loop"
-    if load.get("load_goes_first"):
-        text += ", the generator in real time on the core that both have"
-    if load.get("pipeline"):
-        text += f", {load['pipeline']} in flight on each"
-    if load.get("idle_connections"):
-        text += f", {load['idle_connections']:,} idle ones beside them"
-    if beside := load.get("beside"):
-        text += (
-            f"; beside them {beside['connections']} connections to {', '.join(beside['routes'])}"
-        )
-    return f"{text}."
-
-
-def rows_of(arm: ArmResult) -> Iterable[list[str]]:
-    for level in levels(arm):
-        runs = level.runs
-        yield [
-            arm.label,
-            "–" if level.offered is None else number(level.offered, 0),
-            *(
-                middle(runs, of, digits)
-                for of, digits in (
-                    (lambda run: run.requests_per_second, 0),
-                    (lambda run: run.latency_us and run.latency_us.p50, 0),
-                    (lambda run: run.latency_us and run.latency_us.p99, 0),
-                    (lambda run: run.latency_us and run.latency_us.p99_9, 0),
-                    (lambda run: run.cpu_us_per_request, 1),
-                    (lambda run: run.rss_mb, 1),
-                    (lambda run: run.balance_max_over_mean, 2),
-                )
-            ),
-        ]
-
-
-def middle(runs: Sequence[Run], of: Callable[[Run], float | None], digits: int) -> str:
-    values = [value for value in map(of, runs) if value is not None]
-    return number(median(values), digits) if values else "–"
-
-
-def notes(results: Results) -> list[str]:
-    machine, versions = results.machine, results.versions
-    virtual = " (virtual machine)" if machine.get("virtual") else ""
+def source_of(results: Results) -> str:
     commit = results.commit or "unknown"
-    exact = ", with changes that are not committed" if commit.endswith("+") else ""
-    cores = f"{len(machine.get('cores_allowed', []))} cores, {machine.get('memory_gib')} GiB"
-    lines = [
-        f"{results.date}, commit {commit.rstrip('+')[:12]}{exact}, seed {results.seed}",
-        f"{machine.get('cpu')}{virtual}, {cores}, governor {machine.get('governor')}",
-        f"Linux {machine.get('kernel')}; turbo-shard {versions.get('turbo_shard')} on {versions.get('python')}",
+    exact = INEXACT if commit.endswith("+") else ""
+    at = commit.rstrip("+")[:12] + exact
+    return source(results.name, results.date, at, results.machine, results.command)
+
+
+def engines_of(scenario: ScenarioResult) -> set[str]:
+    return {arm.key.split("-")[1] for arm in scenario.arms if arm.key.startswith("shard-")}
+
+
+def rows_of(scenario: ScenarioResult, columns: Sequence[str]) -> Iterable[Row]:
+    """One for each variant of the arms, such as `balanced by least`; the plain one first.
+
+    A variant that only one column has, beside its plain form, is left to the report.
+    """
+    variants: dict[str, Cells] = {"": {}}
+    for arm in scenario.arms:
+        if not arm.is_peer:
+            column, variant = place_of(arm, columns)
+            variants.setdefault(variant, {}).setdefault(column, arm)
+    plain = variants[""]
+    for variant, cells in variants.items():
+        if cells and (cells is plain or len(cells) > 1 or not plain.keys() & cells.keys()):
+            yield row_of(scenario, variant, cells, columns)
+
+
+def place_of(arm: ArmResult, columns: Sequence[str]) -> tuple[str, str]:
+    """Its column, and its variant as the label has it. Modes have the engine that stands first."""
+    mode, *rest = arm.key.split("-")
+    engine = rest[0] if mode == "shard" and rest else mode
+    return engine if engine in columns else mode, arm.label.partition(", ")[2]
+
+
+def row_of(
+    scenario: ScenarioResult, variant: str, cells: Cells, columns: Sequence[str]
+) -> list[str]:
+    title = f"{scenario.title}, {variant}" if variant else scenario.title
+    rate = cells_text(cells, columns, lambda run: run.requests_per_second, 0)
+    if SHARES in scenario.load:
+        most = scenario.load.get("saturation_per_second", {})
+        texts = [number(most.get(cells[one].key) if one in cells else None, 0) for one in columns]
+        return [title, f"at most {' / '.join(texts)}", *["–"] * (len(METRICS) + 1)]
+    if scenario.load.get("loop") == "open":
+        rate = f"{scenario.load['rate']:,.0f} offered"
+    return [
+        title,
+        rate,
+        *(cells_text(cells, columns, of, digits) for _, of, digits in METRICS),
+        shown(scenario, cells, columns),
     ]
-    lines += [f"{key}: {text}" for key, text in versions.get("peers", {}).items()]
-    return [*lines, *results.warnings]
+
+
+def cells_text(
+    cells: Cells, columns: Sequence[str], of: Callable[[Run], float | None], digits: int
+) -> str:
+    texts = []
+    for column in columns:
+        runs = cells[column].runs if column in cells else []
+        values = [value for value in map(of, runs) if value is not None]
+        texts.append(number(median(values), digits) if values else "–")
+    return " / ".join(texts)
+
+
+def shown(scenario: ScenarioResult, cells: Cells, columns: Sequence[str]) -> str:
+    pair = [cells[column].key for column in columns[:2] if column in cells]
+    texts = [
+        f"{WORDS.get(one.metric, one.metric)} {one.ratio:.2f}"
+        for one in scenario.comparisons
+        if one.shown and [one.arm, one.baseline] == pair
+    ]
+    return ", ".join(texts) or "–"
+
+
+def servers(scenario: ScenarioResult) -> str:
+    """What the peers answered, those of both interpreters side by side; nothing unless one ran."""
+    found: dict[str, dict[str, str]] = {}
+    for arm in scenario.arms:
+        if arm.is_peer and arm.runs:
+            name, _, interpreter = arm.label.rpartition(", on ")
+            rate = number(median(run.requests_per_second for run in arm.runs), 0)
+            found.setdefault(name, {})[interpreter] = rate
+    texts = [
+        f"{name} {of.get(GIL, '–')} / {of.get(FREE_THREADED, '–')}" for name, of in found.items()
+    ]
+    intro = f"{scenario.title}, answers/s on {GIL} / on {FREE_THREADED}:"
+    return f"{intro} {'; '.join(texts)}." if texts else ""

@@ -14,6 +14,7 @@ from lab.scenario_run import ScenarioRun
 from turbo_shard.lab.arms import Arm
 from turbo_shard.lab.generator import BrokenRun, WrongAnswer
 from turbo_shard.lab.progress import Progress
+from turbo_shard.lab.report import markdown
 from turbo_shard.lab.results import ContextSwitches, Latency, Results, Run
 from turbo_shard.lab.rounds import RunTrial
 from turbo_shard.lab.trial import Outcome, Trial
@@ -151,8 +152,8 @@ def test_what_is_not_installed_is_listed_and_not_started() -> None:
     assert "robyn-gil" not in started
     assert one.result.arms[1].error == "could not be installed: no wheel"
     assert not one.is_broken
-    text = documentation(results_of(one))
-    assert "robyn, on GIL CPython: did not run: could not be installed: no wheel" in text
+    assert "could not be installed: no wheel" in markdown(results_of(one))
+    assert "robyn" not in documentation(results_of(one))
 
 
 def test_an_arm_of_ours_that_breaks_is_told_by_the_status() -> None:
@@ -166,18 +167,46 @@ def test_an_arm_of_ours_that_breaks_is_told_by_the_status() -> None:
     assert one.result.arms[1].error == "round 1: connection reset"
 
 
-def test_the_docs_have_a_table_for_each_scenario() -> None:
+def test_the_docs_have_a_row_for_each_scenario() -> None:
     one = measured(replace(SHIPPED["hot-connection"], arms=("shard", "steal")))
+    row = "1,000 offered | 100 / 100 / – | 500 / 500 / – | 10.0 / 10.0 / – | 30 / 30 / – | – |"
     text = documentation(results_of(one))
-    assert "### One hot pipelined connection beside calm ones" in text
-    assert "beside them 1 connections to GET /burn/{n}" in text
-    assert "| shard mode | 1,000 | 1,000 | 100 | 500 | 600 | 10.0 | 30.0 | – |" in text
-    assert "no difference shown between shard mode and steal mode in p50, p99" in text
+    assert f"| One hot pipelined connection beside calm ones | {row}" in text
+    assert "](../bench/results/scenarios/report.md)" in text
 
 
-def test_the_docs_name_a_metric_as_people_do() -> None:
-    one = measured(replace(SHIPPED["engines-half-load"], arms=("shard", "steal")))
-    assert "p50, p99, p99.9" in documentation(results_of(one))
+def test_the_docs_say_which_differences_are_shown() -> None:
+    def run(arm: Arm, trial: Trial, number: int) -> Outcome:
+        p99 = 250 + number if arm.key == "steal" else 500 + 2 * number
+        return Outcome(a_run(number, trial.load.rate, p99), 0, False)
+
+    one = measured(replace(SHIPPED["short"], arms=("shard", "steal")), run)
+    assert "| p99 2.00 |" in documentation(results_of(one))
+
+
+def test_a_form_that_one_mode_has_alone_is_left_to_the_report() -> None:
+    arms = ("shard", "shard-least", "steal")
+    text = documentation(results_of(measured(replace(SHIPPED["few-connections"], arms=arms))))
+    assert "Few connections: two for each shard |" in text
+    assert "balanced by least" not in text
+
+
+def test_what_all_modes_have_in_several_forms_has_a_row_for_each() -> None:
+    text = documentation(results_of(measured(SHIPPED["shared-objects"])))
+    for form in ("", ", one app for all shards", ", an app for each shard"):
+        assert f"| A handler that uses shared objects 256 times{form} |" in text
+
+
+def test_engines_have_a_column_each() -> None:
+    arms = ("shard-uring", "shard-tokio", "steal")
+    one = measured(replace(SHIPPED["engines-half-load"], arms=arms))
+    text = documentation(results_of(one))
+    assert "| shown against tokio |" in text and "| 100 / 100 / – / 100 |" in text
+
+
+def test_other_servers_are_told_in_one_sentence() -> None:
+    one = measured(replace(SHIPPED["peers"], peers=("uvicorn-gil", "uvicorn-free-threaded")))
+    assert "free-threaded CPython: uvicorn, ASGI 1,000 / 1,000." in documentation(results_of(one))
 
 
 def results_of(one: ScenarioRun) -> Results:
