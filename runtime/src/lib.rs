@@ -9,6 +9,7 @@ mod message_feed;
 mod net;
 mod rebalance;
 mod reply;
+mod reply_part;
 mod request_body;
 mod route_table;
 mod server;

@@ -9,6 +9,7 @@ use turbo_shard_protocol::websocket::{Accepted, MessageKind};
 use turbo_shard_protocol::{BodyLength, HeaderLines};
 
 use crate::message_feed::{MessageFeed, Received};
+use crate::reply_part::Part;
 use crate::request_body::{BodyPart, Feed};
 
 /// A streamed answer waits for room once this many bytes are queued in its slot.
@@ -37,59 +38,6 @@ pub enum Flow {
     /// Dropped: the connection is gone.
     PeerLeft,
 }
-
-/// One piece of an answer.
-#[derive(Debug)]
-pub(crate) enum Part {
-    Whole {
-        status: u16,
-        lines: HeaderLines,
-        body: Vec<u8>,
-    },
-    Start {
-        status: u16,
-        lines: HeaderLines,
-        length: BodyLength,
-    },
-    Chunk(Vec<u8>),
-    End {
-        trailers: Option<HeaderLines>,
-    },
-    /// An interim answer, before the head.
-    Interim {
-        status: u16,
-        lines: HeaderLines,
-    },
-    /// The request becomes a WebSocket: its 101.
-    Accept(Accepted),
-    /// A WebSocket's message.
-    Message {
-        kind: MessageKind,
-        payload: Vec<u8>,
-    },
-    /// A WebSocket's end.
-    Close {
-        code: u16,
-        reason: String,
-    },
-    /// The answering side gave up: 500 if nothing was sent, else the connection is cut.
-    Failed,
-}
-
-impl Part {
-    /// What it counts for in the slot.
-    fn queued_bytes(&self) -> usize {
-        match self {
-            Part::Chunk(data) => data.len(),
-            // An empty message takes its place in the queue as well.
-            Part::Message { payload, .. } => payload.len() + MESSAGE_OVERHEAD_BYTES,
-            _ => 0,
-        }
-    }
-}
-
-/// What a queued message costs beside its payload.
-const MESSAGE_OVERHEAD_BYTES: usize = 64;
 
 #[derive(Default)]
 struct State {

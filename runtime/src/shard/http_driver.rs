@@ -10,7 +10,8 @@ use turbo_shard_protocol::{
 };
 
 use crate::net::children::end_if_child;
-use crate::reply::{Part, Slot};
+use crate::reply::Slot;
+use crate::reply_part::Part;
 use crate::service::{ConnectionInfo, Deferred, Exchange, Outcome, Service};
 use crate::shard::answer_part::write_part;
 use crate::shard::both_ends::BothEnds;
