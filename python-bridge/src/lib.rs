@@ -6,6 +6,7 @@ mod byte_pieces;
 mod coroutines;
 mod dispatch;
 mod errors;
+mod held_object;
 mod hosted_loop;
 mod json;
 mod large_blocks;

@@ -35,6 +35,7 @@ pub use message_feed::{MESSAGES_QUEUED_BYTES_HIGH, MESSAGES_QUEUED_MAX, Received
 pub use net::children::{end_if_child, is_child};
 pub use net::placement::{AllowedCores, allowed_cores};
 pub use reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};
+pub use reply_part::HeldBytes;
 pub use request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
 pub use route_table::*;
 pub use server::{BoundServer, Caller, Report};

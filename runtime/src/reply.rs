@@ -2,6 +2,7 @@
 //! Knows nothing of sockets; an engine is only ever a [`Waker`] here.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -9,7 +10,7 @@ use turbo_shard_protocol::websocket::{Accepted, MessageKind};
 use turbo_shard_protocol::{BodyLength, HeaderLines};
 
 use crate::message_feed::{MessageFeed, Received};
-use crate::reply_part::Part;
+use crate::reply_part::{HeldBytes, Part};
 use crate::request_body::{BodyPart, Feed};
 
 /// A streamed answer waits for room once this many bytes are queued in its slot.
@@ -48,6 +49,23 @@ struct State {
     finished: bool,
     peer_left: bool,
     waker: Option<Waker>,
+}
+
+impl State {
+    /// The next part, and what was held if that was its last bit.
+    fn next_part(&mut self) -> (Option<Part>, Option<Part>) {
+        match self.parts.front_mut() {
+            Some(Part::Held(bytes)) => {
+                let bit = Part::Chunk(bytes.take());
+                let given_back = match bytes.rest().is_empty() {
+                    true => self.parts.pop_front(),
+                    false => None,
+                };
+                (Some(bit), given_back)
+            }
+            _ => (self.parts.pop_front(), None),
+        }
+    }
 }
 
 struct Shared {
@@ -150,6 +168,12 @@ impl ReplyHandle {
     /// Sends a piece of the body.
     pub fn chunk(&self, data: Vec<u8>) -> Flow {
         self.put(Part::Chunk(data), false)
+    }
+
+    /// Sends a large piece of the body, which is not copied as a whole. With [`Flow::Wait`], room comes when little of it is
+    /// left.
+    pub fn held(&self, bytes: HeldBytes) -> Flow {
+        self.put(Part::Held(bytes), false)
     }
 
     /// Ends the body.
@@ -319,16 +343,17 @@ impl Slot {
     /// Takes the next piece. With none there, `waker` is called when one comes. A sender that waited hears of room once
     /// half of what it had queued is taken: a connection that does not read is not asked, so its sender goes on waiting.
     pub(crate) fn take(&self, waker: &Waker) -> Option<Part> {
-        let (part, room) = {
+        // Dropped at the end: who owns what was held may take locks of its own for that.
+        let (part, _given_back, room) = {
             let mut state = self.shared.state();
-            let part = state.parts.pop_front();
+            let (part, given_back) = state.next_part();
             match &part {
                 Some(part) => state.queued_bytes -= part.queued_bytes(),
                 None => state.waker = Some(waker.clone()),
             }
             let room = state.waiting && state.queued_bytes <= REPLY_QUEUED_BYTES_HIGH / 2;
             state.waiting &= !room;
-            (part, room)
+            (part, given_back, room)
         };
         if room {
             self.shared.tell(|listener| listener.room());
@@ -345,13 +370,13 @@ impl Slot {
 impl Drop for Slot {
     /// The connection is gone, or the exchange is over.
     fn drop(&mut self) {
-        let left_early = {
+        let (left_early, parts) = {
             let mut state = self.shared.state();
             state.peer_left = true;
             state.waker = None;
-            state.parts.clear();
-            !state.finished
+            (!state.finished, mem::take(&mut state.parts))
         };
+        drop(parts);
         if left_early {
             self.shared.tell(|listener| listener.peer_left());
         }

@@ -28,6 +28,10 @@ pub(crate) fn write_part(
             trailers: Some(trailers),
         } => response.end_with_trailers(&trailers).map(|()| true),
         Part::Interim { status, lines } => response.interim(status, &lines).map(|()| false),
-        Part::Failed | Part::Message { .. } | Part::Close { .. } | Part::Accept(_) => return None,
+        Part::Failed
+        | Part::Held(_)
+        | Part::Message { .. }
+        | Part::Close { .. }
+        | Part::Accept(_) => return None,
     })
 }

@@ -114,6 +114,7 @@ impl WebSocketDriver {
                 Part::Whole { .. }
                 | Part::Start { .. }
                 | Part::Chunk(_)
+                | Part::Held(_)
                 | Part::Interim { .. }
                 | Part::Accept(_) => {
                     log::error!("an answer was sent to a WebSocket, which takes messages only");

@@ -4,20 +4,17 @@
 use std::mem;
 
 use turbo_shard_runtime::protocol::{BodyLength, HeaderLines, Misuse, ResponseWriter};
-use turbo_shard_runtime::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle};
+use turbo_shard_runtime::{Flow, HeldBytes, REPLY_QUEUED_BYTES_HIGH, ReplyHandle};
 
-use super::http_stage::{Lent, Refused, Stage};
-
-/// Of a body that is never sent, this much is swallowed before its `send()` raises: a short one may come to its end.
-const SWALLOWED_BYTES_MAX: usize = 64 * 1024;
-/// What each piece of it counts for besides.
-const SWALLOWED_PIECE_BYTES: usize = 64;
+use super::http_stage::{Lent, Refused, Stage, Swallowed};
 
 /// Where the pieces go.
 enum Way {
     /// The app's first call lasts: they are kept for its end.
     Gathering {
         body: Vec<u8>,
+        /// Behind that: a large piece that is not copied.
+        held: Option<HeldBytes>,
         interim: Vec<(u16, HeaderLines)>,
     },
     Sending(ReplyHandle),
@@ -36,14 +33,11 @@ pub(super) struct HttpAnswer {
     owed: Option<u64>,
     /// The answer has no body, whatever the app sends.
     is_bodiless: bool,
-    /// Body bytes, and something for each piece, that were swallowed of a stream that has no body.
-    swallowed_bytes: usize,
+    swallowed: Swallowed,
     /// A piece of the body has come from the app.
     has_body: bool,
     way: Way,
     lacks_room: bool,
-    /// A large piece of the body is handed over bit by bit; nothing comes behind it before its end.
-    holds_large: bool,
     /// What is known of the body's length when the head goes out.
     length: BodyLength,
 }
@@ -58,14 +52,14 @@ impl HttpAnswer {
             trailers: HeaderLines::new(),
             owed: None,
             is_bodiless: is_to_head,
-            swallowed_bytes: 0,
+            swallowed: Swallowed::default(),
             has_body: false,
             way: Way::Gathering {
                 body: Vec::new(),
+                held: None,
                 interim: Vec::new(),
             },
             lacks_room: false,
-            holds_large: false,
             length: BodyLength::Unknown,
         }
     }
@@ -84,8 +78,14 @@ impl HttpAnswer {
         self.is_started() && self.head.is_none()
     }
 
+    /// The app has sent all of it.
     pub(super) fn is_complete(&self) -> bool {
-        self.stage == Stage::Complete && !self.holds_large
+        self.stage == Stage::Complete
+    }
+
+    /// It was gathered as a whole, to be written at once.
+    pub(super) fn is_gathered(&self) -> bool {
+        self.is_complete() && !matches!(self.way, Way::Gathering { held: Some(_), .. })
     }
 
     /// More is to come of a body that is never sent: the answer to a HEAD, or a status without a body.
@@ -98,14 +98,9 @@ impl HttpAnswer {
         self.stage.allows(kind)
     }
 
-    /// The app has sent all of it, though a large piece may still be on its way.
-    pub(super) fn is_said(&self) -> bool {
-        self.stage == Stage::Complete
-    }
-
     /// The app should wait before it sends more.
     pub(super) fn lacks_room(&self) -> bool {
-        self.lacks_room || self.holds_large
+        self.lacks_room
     }
 
     /// The peer has read.
@@ -163,14 +158,18 @@ impl HttpAnswer {
         }
         self.pay(data.len() as u64, more)?;
         if self.is_bodiless_stream() && more {
-            self.swallow(data.len())?;
+            self.swallowed.add(data.len())?;
         }
         self.has_body = true;
         let is_first = self.stage == Stage::FirstBody;
         let is_whole = is_first && !more && !self.has_trailers;
         self.stage = Stage::after_body(more, self.has_trailers);
         match &mut self.way {
-            Way::Gathering { body, .. } => {
+            Way::Gathering { body, held, .. } => {
+                // Something comes behind it after all.
+                held.take()
+                    .into_iter()
+                    .for_each(|held| body.extend_from_slice(held.rest()));
                 body.extend_from_slice(data);
                 self.lacks_room = body.len() >= REPLY_QUEUED_BYTES_HIGH && more;
             }
@@ -192,46 +191,37 @@ impl HttpAnswer {
         Ok(())
     }
 
-    /// A large piece of the body begins. Where it will be sent at all, [`send_bit`](HttpAnswer::send_bit) follows.
-    pub(super) fn begin_large(&mut self, length: usize, more: bool) -> Result<(), Refused> {
+    /// A large piece of the body, which is copied only as the peer reads.
+    pub(super) fn body_held(&mut self, data: HeldBytes, more: bool) -> Result<(), Refused> {
         if self.is_bodiless || !matches!(self.stage, Stage::FirstBody | Stage::Body) {
             let nothing = [];
             return self.body(&nothing, more);
         }
-        self.pay(length as u64, more)?;
+        let length = data.rest().len() as u64;
+        self.pay(length, more)?;
         self.has_body = true;
-        if self.stage == Stage::FirstBody && !more && !self.has_trailers {
-            self.length = BodyLength::Known(length as u64);
-        }
         let is_first = self.stage == Stage::FirstBody;
+        if is_first && !more && !self.has_trailers {
+            self.length = BodyLength::Known(length);
+        }
         self.stage = Stage::after_body(more, self.has_trailers);
-        self.holds_large = !matches!(self.way, Way::Closed);
-        if is_first && matches!(self.way, Way::Sending(_)) {
-            self.send_head();
+        match &mut self.way {
+            Way::Gathering { body, held, .. } => {
+                if let Some(before) = held.replace(data) {
+                    body.extend_from_slice(before.rest());
+                }
+                self.lacks_room = more;
+            }
+            Way::Sending(_) => {
+                if is_first {
+                    self.send_head();
+                }
+                self.send_held(data);
+                self.end_if_complete();
+            }
+            Way::Closed => {}
         }
         Ok(())
-    }
-
-    pub(super) fn holds_large(&self) -> bool {
-        self.holds_large
-    }
-
-    /// There is room for a bit of the large piece.
-    pub(super) fn takes_bits(&self) -> bool {
-        matches!(self.way, Way::Sending(_)) && !self.lacks_room
-    }
-
-    pub(super) fn send_bit(&mut self, bit: &[u8]) {
-        match &mut self.way {
-            Way::Gathering { body, .. } => body.extend_from_slice(bit),
-            _ => self.send_chunk(bit.to_vec()),
-        }
-    }
-
-    /// All of the large piece has been handed over.
-    pub(super) fn end_large(&mut self) {
-        self.holds_large = false;
-        self.end_if_complete();
     }
 
     /// A file is to be the body: from here on it is the answer's only piece.
@@ -282,7 +272,7 @@ impl HttpAnswer {
 
     /// What was gathered, written at once. For a complete answer.
     pub(super) fn write(&mut self, response: &mut ResponseWriter<'_>) -> Result<(), Misuse> {
-        let Way::Gathering { body, interim } = mem::replace(&mut self.way, Way::Closed) else {
+        let Way::Gathering { body, interim, .. } = mem::replace(&mut self.way, Way::Closed) else {
             return Ok(());
         };
         let Some((status, lines)) = self.head.take() else {
@@ -303,7 +293,12 @@ impl HttpAnswer {
     /// What was gathered goes out through `handle`, and so does all that follows.
     pub(super) fn attach(&mut self, handle: ReplyHandle) {
         let way = mem::replace(&mut self.way, Way::Sending(handle));
-        let Way::Gathering { body, interim } = way else {
+        let Way::Gathering {
+            body,
+            held,
+            interim,
+        } = way
+        else {
             return;
         };
         if let Way::Sending(handle) = &self.way {
@@ -322,6 +317,9 @@ impl HttpAnswer {
             self.end();
         } else {
             self.send_chunk(body);
+            if let Some(held) = held {
+                self.send_held(held);
+            }
             self.end_if_complete();
         }
     }
@@ -338,7 +336,6 @@ impl HttpAnswer {
     pub(super) fn give_up(&mut self) -> Option<ReplyHandle> {
         self.stage = Stage::Complete;
         self.lacks_room = false;
-        self.holds_large = false;
         match mem::replace(&mut self.way, Way::Closed) {
             Way::Sending(handle) => Some(handle),
             Way::Gathering { .. } | Way::Closed => None,
@@ -362,18 +359,6 @@ impl HttpAnswer {
         Ok(())
     }
 
-    /// Counts what is not sent of a stream without a body. Such a stream has no client that could make it wait, so one that
-    /// has no end would run for ever.
-    fn swallow(&mut self, length: usize) -> Result<(), Refused> {
-        self.swallowed_bytes = self
-            .swallowed_bytes
-            .saturating_add(length + SWALLOWED_PIECE_BYTES);
-        match self.swallowed_bytes > SWALLOWED_BYTES_MAX {
-            true => Err(Refused::Unwanted),
-            false => Ok(()),
-        }
-    }
-
     fn send_whole(&mut self, body: Vec<u8>) {
         if let (Way::Sending(handle), Some((status, lines))) =
             (mem::replace(&mut self.way, Way::Closed), self.head.take())
@@ -393,6 +378,12 @@ impl HttpAnswer {
             && !data.is_empty()
         {
             self.lacks_room = handle.chunk(data) == Flow::Wait;
+        }
+    }
+
+    fn send_held(&mut self, data: HeldBytes) {
+        if let Way::Sending(handle) = &self.way {
+            self.lacks_room = handle.held(data) == Flow::Wait;
         }
     }
 

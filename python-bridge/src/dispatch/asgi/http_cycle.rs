@@ -11,7 +11,6 @@ use turbo_shard_runtime::{BlockingPool, BodyPart, ReplyHandle};
 
 use super::file_sender::FileResult;
 use super::http_answer::HttpAnswer;
-use super::http_large_body::LargeBody;
 use super::http_parting::Parting;
 use super::listener::{Hears, Listener, News, tell};
 use super::waiter::Waiter;
@@ -70,8 +69,6 @@ pub(super) struct HttpCycle {
 pub(super) struct State {
     pub(super) answer: HttpAnswer,
     incoming: Incoming,
-    /// What of its body is held and not copied.
-    pub(super) large: Option<LargeBody>,
     pub(super) parting: Parting,
     pub(super) file: FileState,
 }
@@ -114,7 +111,6 @@ impl HttpCycle {
             state: Mutex::new(State {
                 answer,
                 incoming,
-                large: None,
                 parting: Parting::default(),
                 file: FileState::None,
             }),
@@ -122,9 +118,10 @@ impl HttpCycle {
         }
     }
 
-    pub(super) fn is_complete(&self) -> bool {
+    /// The answer is there, to be written at once.
+    pub(super) fn is_gathered(&self) -> bool {
         let state = self.state();
-        state.answer.is_complete() && matches!(state.file, FileState::None)
+        state.answer.is_gathered() && matches!(state.file, FileState::None)
     }
 
     /// Writes the complete answer of a call that is over, or of an app that goes on in the background.
@@ -224,17 +221,7 @@ impl HttpCycle {
     pub(super) fn finish(&self, py: Python<'_>, result: &PyResult<Bound<'_, PyAny>>, name: &str) {
         self.note_end(py, result, name);
         self.unfollow();
-        let handle = {
-            let mut state = self.state();
-            match state.answer.is_said() && state.large.is_some() {
-                // Its rest goes out by itself.
-                true => None,
-                false => {
-                    state.large = None;
-                    state.answer.give_up()
-                }
-            }
-        };
+        let handle = self.state().answer.give_up();
         if let Some(handle) = handle {
             handle.fail();
         }
@@ -247,7 +234,7 @@ impl HttpCycle {
         let (is_started, is_complete, is_moot) = {
             let state = self.state();
             let answer = &state.answer;
-            (answer.is_started(), answer.is_said(), state.is_moot())
+            (answer.is_started(), answer.is_complete(), state.is_moot())
         };
         match result {
             Err(error) if is_moot && self.words().is_disconnect(py, error) => {
@@ -322,11 +309,9 @@ impl Hears for HttpCycle {
             News::InputEnded => state.parting.has_input_ended = true,
             News::PeerLeft => {
                 state.note_peer_left();
-                state.large = None;
                 drop(state.answer.leave());
             }
         }
-        state.pump(py);
         let is_moot = state.is_moot();
         if news == News::Room && state.answer.lacks_room() {
             return;

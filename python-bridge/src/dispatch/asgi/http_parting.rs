@@ -185,7 +185,7 @@ impl State {
     fn is_deaf_stream(&self) -> bool {
         let answer: &HttpAnswer = &self.answer;
         answer.is_started()
-            && !answer.is_said()
+            && !answer.is_complete()
             && !self.parting.is_told
             && self.parting.task.is_some()
     }

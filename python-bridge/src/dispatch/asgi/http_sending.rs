@@ -10,9 +10,9 @@ use turbo_shard_runtime::protocol::HeaderLines;
 use super::file_sender::{self, FileResult};
 use super::http_answer::HttpAnswer;
 use super::http_cycle::{FileState, HttpCycle, State};
-use super::http_large_body::large;
 use super::http_stage::{Lent, Refused, Stage};
 use super::messages::{self, Message};
+use crate::held_object::{hold, worth_holding};
 use crate::hosted_loop::Job;
 
 impl HttpCycle {
@@ -25,9 +25,9 @@ impl HttpCycle {
         match kind.to_str()? {
             "http.response.body" => {
                 let body = message.given(&words.body)?;
-                if let Some(bytes) = large(body.as_ref()) {
+                if let Some(bytes) = body.as_ref().and_then(worth_holding) {
                     let more = message.flag(&words.more_body)?;
-                    return self.send_large(&kind, bytes, more);
+                    return self.tell(py, &kind, |answer| answer.body_held(hold(bytes), more));
                 }
                 let data = match &body {
                     Some(body) => messages::octets("\"body\"", body)?,
@@ -89,7 +89,6 @@ impl HttpCycle {
         if state.has_peer_left() {
             return self.send_to_nobody(py, kind, state);
         }
-        state.flush_large(py);
         let told = step(&mut state.answer);
         let waits = state.answer.lacks_room();
         // A `receive()` that waits hears `http.disconnect` once the answer is complete.

@@ -65,6 +65,26 @@ pub(super) enum Refused {
     Misuse(Misuse),
 }
 
+/// Of a body that is never sent, this much is swallowed before its `send()` raises: a short one may come to its end.
+const SWALLOWED_BYTES_MAX: usize = 64 * 1024;
+/// What each piece of it counts for besides.
+const SWALLOWED_PIECE_BYTES: usize = 64;
+
+/// What is not sent of a stream without a body, in bytes and something for each piece. Such a stream has no client that
+/// could make it wait, so one that has no end would run for ever.
+#[derive(Default)]
+pub(super) struct Swallowed(usize);
+
+impl Swallowed {
+    pub(super) fn add(&mut self, length: usize) -> Result<(), Refused> {
+        self.0 = self.0.saturating_add(length + SWALLOWED_PIECE_BYTES);
+        match self.0 > SWALLOWED_BYTES_MAX {
+            true => Err(Refused::Unwanted),
+            false => Ok(()),
+        }
+    }
+}
+
 /// An answer in the hands of who sends its body.
 pub(super) struct Lent {
     pub(super) handle: ReplyHandle,

@@ -2,7 +2,7 @@
 //!
 //! `service` calls the app for each request, `scope` makes what it is called with. `http_cycle` is what `receive` and
 //! `send` of an HTTP request lead to, `websocket_cycle` those of a WebSocket; `channel` is the Python face of either,
-//! `sending` what becomes of the app's messages, `http_large_body` how a large one is sent, `http_parting` what an app hears when nobody wants its answer, `waiters` who waits in either and `waiter` for what, `listener` how their connection reaches
+//! `sending` what becomes of the app's messages, `http_parting` what an app hears when nobody wants its answer, `waiters` who waits in either and `waiter` for what, `listener` how their connection reaches
 //! them. `http_answer` puts the app's messages together to an answer, `http_stage` says in which order, `messages` reads those messages, `awaitables` are
 //! what the app awaits, `file_sender` reads files for `http.response.pathsend`.
 
@@ -12,7 +12,6 @@ mod file_sender;
 mod header_names;
 mod http_answer;
 mod http_cycle;
-mod http_large_body;
 mod http_parting;
 mod http_sending;
 mod http_stage;

@@ -128,13 +128,13 @@ impl AsgiService {
         let name = RequestName(exchange.request);
         watch_app("the ASGI app", &name, began_ms, ADVICE);
         match started {
-            Ok(Eager::Finished(result, task)) if cycle.is_complete() => {
+            Ok(Eager::Finished(result, task)) if cycle.is_gathered() => {
                 if result.is_err() {
                     in_context_of(&task, || cycle.note_end(py, &result, &name.to_string()));
                 }
                 Ok(self.write(&cycle, exchange))
             }
-            Ok(Eager::Waiting(task)) if cycle.is_complete() => {
+            Ok(Eager::Waiting(task)) if cycle.is_gathered() => {
                 // Answered, and still at work: a background task.
                 let name = name.to_string();
                 let background = Arc::clone(&cycle);

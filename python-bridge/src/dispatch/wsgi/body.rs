@@ -4,8 +4,11 @@ use pyo3::exceptions::{PyAssertionError, PyRuntimeError, PyTypeError, PyValueErr
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyList, PyString, PyTuple};
+use turbo_shard_runtime::ReplyHandle;
+use turbo_shard_runtime::protocol::BodyLength;
 
 use super::head::{Head, type_name};
+use crate::held_object::{hold as hold_bytes, worth_holding};
 use crate::large_objects::note_object;
 
 /// A body in several pieces that are all there is sent as one up to this size; beyond it, it is not worth a second copy.
@@ -36,6 +39,11 @@ impl Left {
         self.0.is_some_and(|left| left <= data.len() as u64)
     }
 
+    /// `data` is all that was announced, or nothing was.
+    pub(super) fn is_met_by(self, data: &[u8]) -> bool {
+        self.0.is_none_or(|left| left == data.len() as u64)
+    }
+
     /// All of it has come, so that the answer is complete.
     pub(super) fn is_nothing(self) -> bool {
         self.0 == Some(0)
@@ -58,13 +66,36 @@ pub(super) fn hold(held: &mut Vec<u8>, data: &[u8]) -> PyResult<()> {
     Ok(())
 }
 
+/// Sends a body from where it is; to a HEAD its length alone. For one that is as long as its head says, or says nothing.
+pub(super) fn send_held(
+    handle: ReplyHandle,
+    head: Head,
+    bytes: &Bound<'_, PyBytes>,
+    answers_head: bool,
+) {
+    let length = BodyLength::Known(bytes.as_bytes().len() as u64);
+    handle.start(head.status, head.lines, length);
+    if !answers_head {
+        handle.held(hold_bytes(bytes));
+    }
+    handle.end();
+}
+
 /// A body that is there already.
 pub(super) enum Ready<'py> {
     One(Bound<'py, PyBytes>),
     Joined(Vec<u8>),
 }
 
-impl Ready<'_> {
+impl<'py> Ready<'py> {
+    /// The bytes, if they are to be held rather than copied.
+    pub(super) fn worth_holding(&self) -> Option<&Bound<'py, PyBytes>> {
+        match self {
+            Ready::One(bytes) => worth_holding(bytes),
+            Ready::Joined(_) => None,
+        }
+    }
+
     pub(super) fn as_bytes(&self) -> &[u8] {
         match self {
             Ready::One(bytes) => bytes.as_bytes(),

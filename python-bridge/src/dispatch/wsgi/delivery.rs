@@ -16,6 +16,11 @@ use crate::errors::log_exception;
 pub(super) fn deliver(iterable: &Bound<'_, PyAny>, response: &StartResponse) -> Result<(), Broken> {
     let py = iterable.py();
     if let Some(body) = ready_body(iterable)? {
+        if let Some(bytes) = body.worth_holding()
+            && response.finish_with_held(bytes)
+        {
+            return Ok(());
+        }
         let body = match body {
             Ready::One(bytes) => bytes.as_bytes().to_vec(),
             Ready::Joined(body) => body,

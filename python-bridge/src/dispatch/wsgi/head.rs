@@ -135,3 +135,7 @@ pub(super) fn type_name(object: &Bound<'_, PyAny>) -> String {
         Err(_) => String::from("an object"),
     }
 }
+/// Whether an answer of this status never has a body (RFC 9110 section 6.4.1).
+pub(super) fn is_bodiless(status: u16) -> bool {
+    matches!(status, 204 | 205 | 304)
+}

@@ -2,7 +2,8 @@
 //!
 //! `service` decides which thread calls the app, by what `pace` has measured: `shard_call` is a call on the shard's own
 //! thread, `pool_call` one on a thread of the blocking pool. `environ` (of `request` and `keys`) says to the app what was
-//! asked, `response` hears what it answers (`head` reads it), `body` judges what it returns, and `delivery` sends that in the pool.
+//! asked, `response` hears what it answers (`head` reads it), `body` judges what it returns,
+//! `delivery` sends that in the pool, and `write` is for apps that do not return it.
 
 mod body;
 mod delivery;
@@ -15,6 +16,7 @@ mod request;
 mod response;
 mod service;
 mod shard_call;
+mod write;
 
 pub(crate) use pace::InlineRule;
 pub(crate) use pool_call::wsgi_thread_stops;

@@ -3,13 +3,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pyo3::exceptions::{PyAssertionError, PyBrokenPipeError};
+use pyo3::exceptions::PyAssertionError;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use turbo_shard_runtime::protocol::BodyLength;
 use turbo_shard_runtime::{Flow, ReplyHandle};
 
-use super::body::{Left, body_bytes, ended, hold, not_called, raised, too_long};
-use super::head::Head;
+use super::body::{Left, ended, hold, not_called, raised, send_held, too_long};
+use super::head::{Head, is_bodiless};
+use super::write::Write;
 use crate::streaming::{Gate, Gone};
 
 /// Why an answer ends before its time.
@@ -69,12 +71,6 @@ pub(crate) struct StartResponse {
     stage: Mutex<Stage>,
 }
 
-/// PEP 3333's `write`.
-#[pyclass(frozen, module = "turbo_shard._native")]
-pub(crate) struct Write {
-    response: Py<StartResponse>,
-}
-
 #[pymethods]
 impl StartResponse {
     #[pyo3(signature = (status, headers, /, exc_info = None))]
@@ -105,28 +101,7 @@ impl StartResponse {
             }
             Stage::Ended => return Err(ended()),
         }
-        Ok(Write {
-            response: slf.clone().unbind(),
-        })
-    }
-}
-
-#[pymethods]
-impl Write {
-    fn __call__(&self, data: &Bound<'_, PyAny>) -> PyResult<()> {
-        let data = body_bytes(data)?;
-        self.response
-            .get()
-            .is_written
-            .store(true, Ordering::Relaxed);
-        if data.as_bytes().is_empty() {
-            return Ok(());
-        }
-        match self.response.get().send(data.py(), data.as_bytes()) {
-            Ok(_) => Ok(()),
-            Err(Broken::PeerLeft) => Err(PyBrokenPipeError::new_err("the client has left")),
-            Err(Broken::App(error)) => Err(error),
-        }
+        Ok(Write::to(slf))
     }
 }
 
@@ -155,6 +130,11 @@ impl StartResponse {
             Stage::Due { head, .. } => head.take().ok_or_else(|| Broken::App(not_called())),
             _ => Err(Broken::App(ended())),
         }
+    }
+
+    /// Notes that `write` was used.
+    pub(super) fn note_written(&self) {
+        self.is_written.store(true, Ordering::Relaxed);
     }
 
     /// `write` was used.
@@ -302,6 +282,24 @@ impl StartResponse {
         }
     }
 
+    /// The same for a body that is not copied. Returns false where it has to be: more or less of it is to be sent.
+    pub(super) fn finish_with_held(&self, bytes: &Bound<'_, PyBytes>) -> bool {
+        let mut stage = self.stage();
+        match std::mem::replace(&mut *stage, Stage::Ended) {
+            Stage::Due {
+                head: Some(head),
+                outlet: Outlet::Handle(handle),
+            } if !is_bodiless(head.status) && Left::of(&head).is_met_by(bytes.as_bytes()) => {
+                send_held(handle, head, bytes, self.answers_head);
+                true
+            }
+            other => {
+                *stage = other;
+                false
+            }
+        }
+    }
+
     /// The app has nothing more to say.
     pub(super) fn finish(&self) -> Result<(), Broken> {
         let mut stage = self.stage();
@@ -361,7 +359,7 @@ impl StartResponse {
     }
 
     pub(super) fn has_no_body(&self, status: u16) -> bool {
-        self.answers_head || matches!(status, 204 | 205 | 304)
+        self.answers_head || is_bodiless(status)
     }
 
     fn is_started(&self) -> bool {

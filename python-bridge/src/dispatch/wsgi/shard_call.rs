@@ -8,7 +8,7 @@ use pyo3::types::PyIterator;
 use turbo_shard_runtime::protocol::{BodyLength, Misuse};
 use turbo_shard_runtime::{Exchange, Outcome};
 
-use super::body::{Left, body_bytes, pieces_of, ready_body, too_long};
+use super::body::{Left, body_bytes, pieces_of, ready_body, send_held, too_long};
 use super::delivery::close;
 use super::head::Head;
 use super::pace::Pace;
@@ -60,6 +60,8 @@ pub(super) fn call(
 /// What has become of the answer on this thread.
 enum Delivered<'py> {
     Whole,
+    /// It goes out by itself, and needs no thread.
+    Held,
     /// A thread of the pool goes on.
     Rest {
         /// The iteration, if it has begun.
@@ -107,6 +109,11 @@ fn serve(
             response.get().note_end();
             close(&iterable, request);
             (Outcome::Answered, false)
+        }
+        Ok(Delivered::Held) => {
+            response.get().note_end();
+            close(&iterable, request);
+            (Outcome::Deferred, false)
         }
         Ok(Delivered::Rest { pieces, left }) => {
             let handle = exchange.defer();
@@ -162,6 +169,13 @@ impl Answer<'_, '_> {
         }
         if let Some(body) = ready_body(iterable)? {
             let head = self.response.take_head()?;
+            if let Some(bytes) = body.worth_holding()
+                && !self.response.has_no_body(head.status)
+                && Left::of(&head).is_met_by(bytes.as_bytes())
+            {
+                send_held(self.exchange.defer(), head, bytes, false);
+                return Ok(Delivered::Held);
+            }
             self.whole(&head, body.as_bytes())?;
             return Ok(Delivered::Whole);
         }
