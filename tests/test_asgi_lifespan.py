@@ -57,10 +57,8 @@ def test_startup_comes_first_and_shutdown_last(arm: Arm) -> None:
 def test_each_instance_has_a_lifespan_of_its_own(arm: Arm) -> None:
     with serve(arm, "plain", "--app-per-shard", "always", shards=3) as server:
         assert len(told(server.log, "startup")) == 3
-    prefix = "shard" if arm.mode == "shard" else "asyncio"
-    threads = [f"{prefix}-{number}" for number in range(3)]
-    if arm.mode == "process":
-        threads = [arm.loop_thread] * 3
+    others = {"shard": ["shard-1", "shard-2"], "process": [arm.loop_thread] * 2}
+    threads = [arm.loop_thread, *others.get(arm.mode, ["asyncio-1", "asyncio-2"])]
     assert (told(server.log, "startup"), told(server.log, "shutdown")) == (threads, threads)
 
 

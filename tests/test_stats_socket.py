@@ -153,14 +153,14 @@ def test_collections_and_their_pauses_are_counted(arm: Arm, directory: Path) -> 
 
 
 def other_threads(server: ServerProcess) -> dict[str, int]:
-    """How often each thread that is neither the main one, a shard's, the signals' nor the log's has gone to sleep."""
+    """How often each thread that is none of the server without a socket has gone to sleep."""
     found = {}
     for status in Path(f"/proc/{server.pid}/task").glob("*/status"):
         fields = dict(
             line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line
         )
         if fields["Pid"] != str(server.pid) and not fields["Name"].startswith(
-            ("shard-", "signals", "log")
+            ("shard-", "supervisor", "signals", "log")
         ):
             found[fields["Pid"]] = int(fields["voluntary_ctxt_switches"])
     return found

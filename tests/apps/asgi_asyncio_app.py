@@ -64,7 +64,9 @@ async def task_group(call: Call) -> None:
     results: list[int] = []
 
     async def child(number: int) -> None:
-        await asyncio.sleep(0.001 * number)
+        # Rounds of the loop and no time: a busy machine may take longer to start the next child than this one sleeps.
+        for _ in range(number):
+            await asyncio.sleep(0)
         results.append(number)
 
     async with asyncio.TaskGroup() as group:
@@ -142,7 +144,8 @@ async def with_anyio(call: Call) -> None:
 
     async def child(number: int, *, task_status: Any = anyio.TASK_STATUS_IGNORED) -> None:
         task_status.started(number)
-        await anyio.sleep(0.001 * number)
+        for _ in range(number):
+            await anyio.sleep(0)
         seen.append(number)
 
     async with anyio.create_task_group() as group:

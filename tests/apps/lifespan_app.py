@@ -107,6 +107,6 @@ async def stop(send: Send) -> None:
 
 def is_later() -> bool:
     """Whether this is not the first shard, or the first worker process."""
-    # The kernel's name of the thread; Python calls every main thread the same.
+    # The kernel's name of the thread; Python calls every main thread the same. The server's own is the first shard.
     name = Path("/proc/thread-self/comm").read_text().strip()
-    return name not in ("shard-0", "asyncio-0")
+    return name not in ("turbo-shard", "shard-0", "asyncio-0")
