@@ -22,6 +22,9 @@ use dice::Dice;
 use test_server::{ARMS, Arm, TestServer};
 use turbo_shard_runtime::{EngineName, Mode};
 
+const SHARDS: usize = 2;
+/// The connections, the listener and the hosted loop.
+const GLOMMIO_WATCHES: usize = 3;
 /// Clients at once.
 const CLIENTS: usize = 48;
 /// Acts between two deaths of a shard, on average.
@@ -59,7 +62,7 @@ fn a_storm_leaves_nothing_behind() {
 
 /// Returns what happened, in a line.
 fn storm(arm: Arm, seed: u64, length: Duration) -> String {
-    let server = TestServer::with(arm, 2, |config| {
+    let server = TestServer::with(arm, SHARDS, |config| {
         config.graceful_timeout_ms = 1000;
         // A client that the machine does not let run is not slow: what is cut off is wrong.
         let limits = &mut config.limits;
@@ -130,9 +133,10 @@ fn storm(arm: Arm, seed: u64, length: Duration) -> String {
     until("every death that was ordered is counted", seed, || {
         server.restarts() == deaths.ordered()
     });
-    // glommio 0.9 leaves an eventfd behind with each executor that ends.
+    // glommio 0.9 leaves an eventfd behind with each executor that ends. What a shard on it waits for is a duplicate,
+    // which may have been there or not when they were counted.
     let left_behind = match arm.engine {
-        EngineName::Glommio => deaths.ordered() as usize,
+        EngineName::Glommio => deaths.ordered() as usize + SHARDS * GLOMMIO_WATCHES,
         _ => 0,
     };
     until("the storm's descriptors are closed", seed, || {
