@@ -1,5 +1,5 @@
 //! A WebSocket echo server with nothing but the protocol crate and blocking sockets: one thread per connection. It
-//! shows how a driver uses the crate, and the Autobahn cases are run against it. Not a server for anything else.
+//! shows how a driver uses the crate, and the Autobahn cases run against it. It serves no other purpose.
 //!
 //! `cargo run --release -p turbo-shard-protocol --example websocket_echo -- [--port 9001] [--context-takeover]
 //! [--compress-from BYTES]`
@@ -85,7 +85,7 @@ impl Peer {
             self.send(&mut socket)?;
             match socket.closing() {
                 Closing::Open => {}
-                // Fails if the peer is gone, which the next read will tell.
+                // Fails if the peer is gone; the next read will show it.
                 Closing::AfterOutput { linger: true } => {
                     let _ = self.stream.shutdown(Shutdown::Write);
                 }

@@ -14,9 +14,9 @@ pub(crate) struct Answer {
     pub(crate) version: Version,
     /// The peer is ready for another request.
     pub(crate) peer_persists: bool,
-    /// The peer is to come back on another connection.
+    /// The peer should come back on another connection.
     pub(crate) is_last: bool,
-    /// The answer's head has promised one: the connection lives on.
+    /// The answer's head has promised another request: the connection lives on.
     pub(crate) persists: bool,
 }
 

@@ -1,8 +1,8 @@
 //! Chooses how a request body is delimited. Knows nothing of sockets or handlers.
 //!
 //! Request smuggling lives on two parsers that disagree about where a body ends. There is no room for disagreement
-//! here: whatever is not one plain `Content-Length` or one plain `Transfer-Encoding: chunked` is refused, never
-//! repaired (RFC 9112 section 6.3 allows a recipient to repair some of it; the leniency is not worth the risk).
+//! here: anything but one plain `Content-Length` or one plain `Transfer-Encoding: chunked` is refused, never repaired
+//! (RFC 9112 section 6.3 allows a recipient to repair some of it; the leniency is not worth the risk).
 
 use crate::request_head::Version;
 use crate::syntax::parse_digits;

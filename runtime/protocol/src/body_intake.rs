@@ -82,7 +82,7 @@ impl BodyIntake {
         }
     }
 
-    /// The body is announced with its length, nobody has chosen what to do with it, and all of it has arrived.
+    /// The body is announced with its length, the driver has not chosen what to do with it, and all of it has arrived.
     #[inline]
     pub(crate) fn is_at_hand(&self, input: &ReceiveBuffer, limits: &Limits) -> bool {
         match (self.stage, &self.decoder) {
@@ -128,7 +128,7 @@ impl BodyIntake {
         is_continue_wanted
     }
 
-    /// From here on the body is swallowed, whatever was chosen before; or given up, if that is cheaper.
+    /// From here on the body is swallowed, whatever the driver chose before; or given up, if that is cheaper.
     pub(crate) fn discard(&mut self, input: &mut ReceiveBuffer, limits: &Limits) {
         self.stage = self.stage.after_choice(BodyMode::Discard);
         if self.stage == IntakeStage::Discard {
@@ -144,7 +144,7 @@ impl BodyIntake {
         self.stage = IntakeStage::Abandoned;
     }
 
-    /// Works on whatever input there is.
+    /// Works on the input that is there.
     pub(crate) fn advance(
         &mut self,
         input: &mut ReceiveBuffer,
@@ -232,7 +232,7 @@ impl BodyIntake {
         Ok(())
     }
 
-    /// What was kept and what the framing has announced go beyond the bound.
+    /// What was kept and what the framing has announced exceed the bound.
     fn is_announced_too_large(&self) -> bool {
         let announced = match &self.decoder {
             BodyDecoder::Length(remaining) => *remaining,

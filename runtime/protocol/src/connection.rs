@@ -50,9 +50,9 @@ pub struct Connection {
     intake: BodyIntake,
     body_clock: BodyClock,
     answer: Answer,
-    /// Since when the peer has taken no output, as far as we know.
+    /// When the peer stopped taking output, as far as we know.
     write_since: Option<Tick>,
-    /// The peer has finished sending, and was not sent anything since then.
+    /// When the peer, which has finished sending, was last sent something.
     half_closed_since: Option<Tick>,
     /// Bytes swallowed while lingering.
     lingered_bytes: u32,
@@ -68,7 +68,8 @@ const _: () = {
 };
 
 impl Connection {
-    /// A connection that was accepted at `now`. A peer that stays silent for `head_timeout_ms` is closed without a word.
+    /// A connection that was accepted at `now`. It closes without an answer if the peer stays silent for
+    /// `head_timeout_ms`.
     pub fn new(limits: Arc<Limits>, now: Tick) -> Connection {
         Connection {
             limits,
@@ -169,9 +170,9 @@ impl Connection {
     /// Says how the body is wanted, once per exchange after [`Event::Head`](crate::Event::Head); later only
     /// [`BodyMode::Discard`] may be said. Without a choice the body is discarded when the answer is complete.
     ///
-    /// A peer that waits for `100 Continue` is told to go on, if the body is wanted and not too large as announced and
-    /// none of it has come; if it is not wanted, the connection ends after the answer, because nobody can know whether
-    /// the peer will send it (RFC 9110 section 10.1.1).
+    /// A peer that waits for `100 Continue` is told to go on if the body is wanted, its announced length is allowed and
+    /// none of it has come. If it is not wanted, the connection ends after the answer, because the peer may send it or
+    /// not (RFC 9110 section 10.1.1).
     ///
     /// # Panics
     /// Outside an exchange, or when a body that is being read is asked for in another way.
@@ -188,8 +189,8 @@ impl Connection {
         self.note_time(now);
     }
 
-    /// The body bytes at hand: all of them after [`BodyReady`](crate::Event::BodyReady), those that were not consumed
-    /// after [`BodyChunk`](crate::Event::BodyChunk).
+    /// The body bytes that are here: all of them after [`BodyReady`](crate::Event::BodyReady), those that were not
+    /// consumed after [`BodyChunk`](crate::Event::BodyChunk).
     pub fn body(&self) -> &[u8] {
         match &self.workspace {
             Some(workspace) if self.in_exchange() => workspace.input.body(),
@@ -197,7 +198,7 @@ impl Connection {
         }
     }
 
-    /// [`BodyMode::Stream`]: the first `n` bytes of [`body`](Connection::body) are dealt with. Call
+    /// [`BodyMode::Stream`]: the app is done with the first `n` bytes of [`body`](Connection::body). Call
     /// [`next_event`](Connection::next_event) afterwards: it also restarts the clock of a peer that had to wait.
     ///
     /// # Panics
@@ -217,7 +218,7 @@ impl Connection {
         }
     }
 
-    /// Request, body at hand and the writer of the answer, side by side.
+    /// The request, the body bytes that are here and the writer of the answer, side by side.
     ///
     /// # Panics
     /// Outside an exchange.
@@ -326,7 +327,7 @@ impl Connection {
                 .is_none_or(|workspace| workspace.input.is_empty())
     }
 
-    /// What is wanted of a socket whose bytes need no buffer.
+    /// What we want of a socket whose bytes need no buffer.
     fn is_read_wanted_without_buffers(&self) -> bool {
         match self.phase {
             Phase::Fresh | Phase::Idle => true,
@@ -348,7 +349,7 @@ impl Connection {
         !self.is_draining && !self.answer.is_last && !self.intake.prevents_reuse(&self.limits)
     }
 
-    /// Keeps the clocks that the app's side can start or stop, which is not told the time.
+    /// Keeps the clocks that the app's side, which is not told the time, can start or stop.
     #[inline]
     fn note_time(&mut self, now: Tick) {
         self.write_since = match self.output().is_empty() {
@@ -358,7 +359,7 @@ impl Connection {
         self.body_clock.run(now, self.is_waiting_for_body());
     }
 
-    /// The peer owes body bytes, and we are not the ones who keep it waiting.
+    /// The peer owes body bytes, and we do not keep it waiting.
     #[inline]
     fn is_waiting_for_body(&self) -> bool {
         if self.phase != Phase::Exchange || self.intake.has_ended() {
@@ -383,8 +384,7 @@ impl Connection {
     }
 }
 
-/// The workspace, which whoever asks for work has lent. A function of the field alone, so that the other fields stay
-/// free to be borrowed.
+/// The workspace, which the caller has lent. A function of the field alone leaves the other fields free to be borrowed.
 #[inline]
 fn lent(workspace: &mut Option<Box<Workspace>>) -> &mut Workspace {
     match workspace {

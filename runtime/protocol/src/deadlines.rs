@@ -21,7 +21,7 @@ pub(crate) enum Wait {
     Linger,
 }
 
-/// All that deadlines depend on.
+/// Everything that deadlines depend on.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Waits<'a> {
     pub(crate) limits: &'a Limits,
@@ -29,9 +29,9 @@ pub(crate) struct Waits<'a> {
     /// When the phase began; while closing, when the last output was sent.
     pub(crate) phase_since: Tick,
     pub(crate) has_unsent_output: bool,
-    /// Since when the peer has taken no output, as far as we know.
+    /// When the peer stopped taking output, as far as we know.
     pub(crate) write_since: Option<Tick>,
-    /// Since when the peer, which has finished sending, was not sent anything.
+    /// When the peer, which has finished sending, was last sent something.
     pub(crate) half_closed_since: Option<Tick>,
     pub(crate) body: BodyClock,
 }
@@ -79,7 +79,7 @@ impl Waits<'_> {
     }
 }
 
-/// A look that comes this much later than the deadline of a wait: not the peer was slow, but the looking one was held up.
+/// If we look this much later than the deadline of a wait, we were held up; the peer was not slow.
 const HELD_UP_MS_MIN: u64 = 20;
 
 /// Measures how long we have waited for a body, and for how many bytes: a peer must neither stall nor trickle.
@@ -87,7 +87,7 @@ const HELD_UP_MS_MIN: u64 = 20;
 /// The clock stops while an app has body bytes that it has not consumed: then the peer waits for us.
 #[derive(Copy, Clone, Debug, Default)]
 pub(crate) struct BodyClock {
-    /// Since when we wait, or since the last progress.
+    /// When the wait began, or the last progress.
     since: Option<Tick>,
     /// Time waited before `since`.
     waited_ms: u64,
@@ -110,8 +110,8 @@ impl BodyClock {
 
     /// Bytes came; the other two as for [`deadline`](BodyClock::deadline).
     ///
-    /// Bytes that are found after the deadline may have lain there all the time. What the wait lasted beyond it is not the
-    /// peer's, and nothing of the wait is where that is more than a timer's inaccuracy.
+    /// Bytes that are found after the deadline may have lain there all the time. The peer is not charged for the wait
+    /// beyond the deadline, nor for any of the wait where that excess is more than a timer's inaccuracy.
     pub(crate) fn progress(
         &mut self,
         now: Tick,
@@ -253,7 +253,7 @@ mod tests {
         let mut clock = BodyClock::default();
         clock.run(at(0), true);
         progress(&mut clock, at(95_000), 1, &limits);
-        // All of its time, and what the byte has earned.
+        // All of its time, and the time that the byte has earned.
         assert_eq!(deadline(&clock, &limits), Some(at(125_000)));
         progress(&mut clock, at(124_000), 1, &limits);
         assert_eq!(deadline(&clock, &limits), Some(at(127_000)));

@@ -34,7 +34,7 @@ pub enum BodyMode {
     },
     /// Hand over bytes as they come: [`Event::BodyChunk`] and at last [`Event::BodyEnd`].
     Stream,
-    /// Nobody wants it: swallow up to `discard_bytes_max` without an event, beyond it give the connection up.
+    /// Not wanted: swallow up to `discard_bytes_max` without an event, beyond it give the connection up.
     Discard,
 }
 
@@ -46,7 +46,7 @@ pub enum Expiry {
     /// The peer was too slow with its request: `next_event` now yields [`Event::Refused`] with a 408.
     Refused,
     /// The connection was idle, or had its answer and lingered or owed the rest of an unwanted body long enough: close
-    /// now, without a word.
+    /// now, without an answer.
     Close,
     /// The peer does not read, or stalled in the middle of an exchange that is already being answered: close now; what
     /// was not sent is dropped.

@@ -90,7 +90,7 @@ pub(crate) fn parse_head(
     Ok(())
 }
 
-/// Checks a complete trailer section, empty line included; its fields are then dropped: nobody here needs them, and an
+/// Checks a complete trailer section, empty line included; its fields are then dropped: nothing here needs them, and an
 /// app must not take them for header fields (RFC 9112 section 7.1.2).
 pub(crate) fn check_trailers(section: &[u8], limits: &Limits) -> Result<(), Violation> {
     if section == b"\r\n" {
@@ -115,7 +115,7 @@ pub(crate) fn check_trailers(section: &[u8], limits: &Limits) -> Result<(), Viol
     }
 }
 
-/// What the fields that concern the protocol say, all together.
+/// What all fields that concern the protocol say together.
 #[derive(Default)]
 struct FieldMeaning<'h> {
     host: Option<&'h [u8]>,

@@ -188,7 +188,7 @@ fn host_of_an_absolute_target_wins_over_the_field() {
         let seen: Vec<_> = RequestHead::new(head, &index).headers().collect();
         assert_eq!(seen, fields, "{}", head.escape_ascii());
     }
-    // It must be a valid one all the same.
+    // It must be valid all the same.
     assert_eq!(
         parse(b"GET http://a/ HTTP/1.1\r\nHost: b/c\r\n\r\n").unwrap_err(),
         Violation::HostInvalid

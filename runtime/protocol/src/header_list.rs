@@ -6,8 +6,8 @@ use crate::syntax::{is_field_value, is_token, list_elements, parse_digits, trim_
 
 /// Room that is made with the first line.
 const LINES_BYTES_INITIAL: usize = 256;
-/// Fields that `connection` may take away from one answer. Each costs a look at all lines, and an app that relays another
-/// server's answer relays the list of a stranger, too.
+/// Fields that `connection` may take away from one answer. Each costs a look at all lines, and an app that relays
+/// another server's answer relays a stranger's list.
 const NOMINATED_MAX: usize = 32;
 
 /// Header lines of one answer: `name: value CRLF`, ready to send. [`clear`](HeaderLines::clear) keeps the memory.
@@ -201,8 +201,8 @@ impl HeaderLines {
     }
 }
 
-/// Whether a field speaks to the next hop alone, so that it is the server's and no app's (RFC 9110 section 7.6.1; `trailer`
-/// announces what only this hop's framing carries).
+/// Whether a field is for the next hop alone: then it belongs to the server, not to an app (RFC 9110 section 7.6.1;
+/// `trailer` announces what only this hop's framing carries).
 pub fn is_hop_by_hop(name: &[u8]) -> bool {
     let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
     match name.len() {
@@ -215,7 +215,7 @@ pub fn is_hop_by_hop(name: &[u8]) -> bool {
     }
 }
 
-/// Fields that no `connection` may take away: what an answer is worth nothing without.
+/// Fields that no `connection` may take away: an answer is worth nothing without them.
 fn is_end_to_end(name: &[u8]) -> bool {
     let starts = |prefix: &[u8]| {
         name.len() >= prefix.len() && name[..prefix.len()].eq_ignore_ascii_case(prefix)

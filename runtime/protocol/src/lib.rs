@@ -1,7 +1,7 @@
 //! The HTTP/1.1 server protocol of turbo-shard, without I/O.
 //!
 //! A [`Connection`] is handed bytes and the time; it gives back [`Event`]s and the bytes to send. It owns no socket,
-//! reads no clock, starts no thread, and no byte that a peer sends can make it panic or grow without bound.
+//! reads no clock and starts no thread. No byte that a peer sends can make it panic or grow without bound.
 //!
 //! ```
 //! use std::sync::Arc;

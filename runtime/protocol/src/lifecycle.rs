@@ -19,8 +19,8 @@
 //! ```
 //!
 //! An exchange is over when its answer is `Complete` and its intake is `Complete` or `Abandoned`. The peer drives the
-//! connection and the intake, so that an impossible step there is our own bug and panics; the app drives the answer, so
-//! that an impossible step there is a [`Misuse`].
+//! connection and the intake: an impossible step there is our own bug and panics. The app drives the answer: an
+//! impossible step there is a [`Misuse`].
 
 use crate::event::BodyMode;
 use crate::misuse::{AnswerStage, AnswerStep, Misuse};
@@ -49,7 +49,7 @@ pub(crate) enum Phase {
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) violation: Violation,
-    /// No answer to this request had begun, so that there is room for ours.
+    /// No answer to this request had begun, so there is room for ours.
     pub(crate) is_answerable: bool,
     /// The driver has been told.
     pub(crate) is_announced: bool,
@@ -101,7 +101,7 @@ pub(crate) enum IntakeStage {
     Stream,
     /// It is swallowed.
     Discard,
-    /// All of it has been read, and announced if somebody wants it.
+    /// All of it has been read, and announced if it is wanted.
     Complete,
     /// The rest is not worth reading, or will never come.
     Abandoned,

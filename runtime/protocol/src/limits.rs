@@ -22,7 +22,7 @@ pub const TARGET_BYTES_MAX: usize = 8 * 1024;
 /// one that is handed over whole (WSGI, native handlers), this much input per connection that uploads.
 pub const BODY_BYTES_MAX: u64 = 100 * 1024 * 1024;
 
-/// Most bytes of an unwanted body that are read and thrown away to keep a connection alive; one more, and closing is
+/// Most bytes of an unwanted body that are read and thrown away to keep a connection alive; beyond it closing is
 /// cheaper for both sides. Costs time, no memory.
 pub const DISCARD_BYTES_MAX: u64 = 64 * 1024;
 
@@ -32,12 +32,12 @@ pub const TRAILER_BYTES_MAX: usize = 8 * 1024;
 /// Longest chunk size line with its extensions and without CRLF. Signed chunks of object stores need about 100 bytes.
 pub const CHUNK_LINE_BYTES_MAX: usize = 1024;
 
-/// Framing bytes of chunks that may run ahead of the allowance of 16 bytes per chunk plus 2 per data byte, so that a
-/// body of one-byte chunks with long extensions is refused while one of plain one-byte chunks is not.
+/// Framing bytes of chunks that may run ahead of the allowance of 16 bytes per chunk plus 2 per data byte, so a body of
+/// one-byte chunks with long extensions is refused while one of plain one-byte chunks is not.
 pub const CHUNK_OVERHEAD_BYTES_MAX: u64 = 16 * 1024;
 
-/// Unread input (a pipelined request, a stream body that nobody consumes) at which reading pauses.
-/// Worst case: this plus one read of the engine.
+/// Unread input (a pipelined request, a stream body that the app does not consume) at which reading pauses. Worst case:
+/// this plus one read of the engine.
 pub const INPUT_BYTES_HIGH: usize = 64 * 1024;
 
 /// Unsent output at which no further pipelined request is started and streaming senders wait.
@@ -55,31 +55,31 @@ pub const BODY_TIMEOUT_MS: u64 = 30_000;
 /// otherwise one byte per 29 s would hold a buffer for ever. Slower than any modem; Kestrel asks for 240.
 pub const BODY_RATE_MIN_BYTES_PER_S: u64 = 240;
 
-/// Idle between two requests; then closed without a word, as nginx does.
+/// Idle between two requests; then closed without an answer, as nginx does.
 pub const KEEP_ALIVE_TIMEOUT_MS: u64 = 75_000;
 
 /// Unsent output without progress; then cut.
 pub const WRITE_TIMEOUT_MS: u64 = 30_000;
 
-/// A peer that has finished sending may still read (`nc -N` does), or be gone: a close looks the same to us. It gets its
-/// answer as long as that makes progress; one that nothing is sent to for this long is cut, so that a stream that has
-/// nothing to say does not keep the dead connection for ever.
+/// A peer that has finished sending may still read (`nc -N` does), or be gone: a close looks the same to us. It gets
+/// its answer as long as that makes progress. If nothing is sent to it for this long, it is cut: a silent stream must
+/// not keep a dead connection for ever.
 pub const HALF_CLOSE_TIMEOUT_MS: u64 = 30_000;
 
-/// After the last byte was sent to a peer that may still be sending, we read and throw away this long.
+/// How long we read and throw away after the last byte was sent to a peer that may still be sending.
 pub const LINGER_TIMEOUT_MS: u64 = 5_000;
 
-/// Bytes swallowed while lingering: twice the largest body that is taken and more, so that a client that sends all of its
-/// upload before it reads still finds the 413. They are thrown away as they are read; a peer that sends more than this
-/// after its last answer is cut off, answer or not.
+/// Bytes swallowed while lingering: more than twice the largest body that is accepted, so a client that sends all of
+/// its upload before it reads still finds the 413. They are thrown away as they are read; a peer that sends more than
+/// this after its last answer is cut off, answer or not.
 pub const LINGER_BYTES_MAX: u32 = 256 * 1024 * 1024;
 const _: () = assert!(LINGER_BYTES_MAX as u64 >= BODY_BYTES_MAX);
 
 /// Empty lines tolerated before one request line (RFC 9112 section 2.2 asks for at least one).
 pub const EMPTY_LINES_MAX: u8 = 8;
 
-/// Header lines of one answer, all together; beyond it the app has a bug. What clients take is their own affair: 64 KiB are
-/// not enough for apps that set many cookies or a long policy, and other servers have no bound.
+/// Header lines of one answer, all together; beyond it the app has a bug. Clients have their own bounds: 64 KiB are not
+/// enough for apps that set many cookies or a long policy, and other servers have no bound.
 pub const RESPONSE_HEAD_BYTES_MAX: usize = 1024 * 1024;
 
 /// Ceiling of `head_bytes_max` and `trailer_bytes_max`: offsets into a head are 32 bits wide.

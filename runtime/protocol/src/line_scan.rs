@@ -22,8 +22,8 @@ pub(crate) enum Scan {
 
 /// Remembers how far a section has been searched: a peer that drips single bytes must not make the search quadratic.
 ///
-/// It also is the place where bare line feeds are refused: the parser behind it (httparse) takes them for line ends,
-/// which is how a request hides inside another one (RFC 9112 section 2.2).
+/// It also refuses bare line feeds: the parser behind it (httparse) takes them for line ends, which is how a request
+/// hides inside another one (RFC 9112 section 2.2).
 #[derive(Copy, Clone, Debug, Default)]
 pub(crate) struct LineScan {
     searched: u32,

@@ -9,8 +9,8 @@
 /// ```
 ///
 /// A body is decoded in place: its bytes move from `unread` to the end of `body`, over the chunk framing that lay
-/// between them (the gap). Pipelined requests stay where they arrived; whatever is spent is reclaimed when the buffer
-/// runs empty, or when room is short and the spent part is worth the copy.
+/// between them (the gap). Pipelined requests stay where they arrived. Spent bytes are reclaimed when the buffer runs
+/// empty, or when room is short and the spent part is worth the copy.
 #[derive(Debug, Default)]
 pub(crate) struct ReceiveBuffer {
     bytes: Vec<u8>,
@@ -38,7 +38,7 @@ impl ReceiveBuffer {
         self.bytes.extend_from_slice(chunk);
     }
 
-    /// The bytes that nobody has interpreted yet.
+    /// The bytes that have not been interpreted yet.
     #[inline]
     pub(crate) fn unread(&self) -> &[u8] {
         &self.bytes[self.unread..]
@@ -105,7 +105,7 @@ impl ReceiveBuffer {
         self.consume_body(self.body_end - self.body);
     }
 
-    /// Reclaims what costs nothing to reclaim: the place of a consumed body, and the gap when nothing lies behind it.
+    /// Reclaims what is free to reclaim: the place of a consumed body, and the gap when nothing lies behind it.
     #[inline]
     pub(crate) fn settle(&mut self) {
         if self.body == self.body_end {

@@ -124,7 +124,7 @@ impl<'a> RequestHead<'a> {
     }
 
     /// All fields in the order and spelling of the peer; values without surrounding white space. A value may be empty
-    /// and may hold bytes from 0x80 to 0xFF (obs-text), which are nobody's encoding in particular.
+    /// and may hold bytes from 0x80 to 0xFF (obs-text), whose encoding is unknown.
     #[inline]
     pub fn headers(&self) -> Headers<'a> {
         Headers {

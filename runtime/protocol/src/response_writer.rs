@@ -12,7 +12,7 @@ use crate::response_head::{DateLine, write_content_length, write_status_line};
 pub enum BodyLength {
     /// Exactly this many bytes will follow.
     Known(u64),
-    /// Nobody knows: what the app's `content-length` says, else chunked on HTTP/1.1, until the connection closes on
+    /// Unknown: what the app's `content-length` says, else chunked on HTTP/1.1, until the connection closes on
     /// HTTP/1.0.
     Unknown,
 }
@@ -20,8 +20,8 @@ pub enum BodyLength {
 /// Writes the answer of the exchange in flight. Every method either writes everything or returns a [`Misuse`] and
 /// writes nothing.
 ///
-/// Statuses without a body (RFC 9110 section 15.3.5, 15.3.6, 15.4.5) are kept without one: whatever an app gives as the
-/// body of a 204, a 205, a 304 or an answer to `HEAD` is swallowed, because frameworks give one and the peer would take
+/// Statuses without a body (RFC 9110 section 15.3.5, 15.3.6, 15.4.5) stay without one: the writer swallows what an app
+/// gives as the body of a 204, a 205, a 304 or an answer to `HEAD`, because frameworks give one and the peer would take
 /// it for the next answer.
 pub struct ResponseWriter<'a> {
     answer: &'a mut Answer,
@@ -90,8 +90,8 @@ impl<'a> ResponseWriter<'a> {
         self.answer.encoder.write(data, self.output)
     }
 
-    /// The end of the body. After [`Misuse::BodyTooShort`] the peer waits for bytes that will never come, so that the
-    /// answer is cut and the connection ends.
+    /// The end of the body. After [`Misuse::BodyTooShort`] the peer waits for bytes that will never come: the answer is
+    /// cut and the connection ends.
     pub fn end(&mut self) -> Result<(), Misuse> {
         self.end_with(&[])
     }
@@ -113,7 +113,7 @@ impl<'a> ResponseWriter<'a> {
     }
 
     /// An interim answer, 102 to 199 but not 101 (RFC 9110 section 15.2); `100 Continue` is the server's. Silently
-    /// skipped for an HTTP/1.0 peer, who cannot read it.
+    /// skipped for an HTTP/1.0 peer, which cannot read it.
     pub fn interim(&mut self, status: u16, lines: &HeaderLines) -> Result<(), Misuse> {
         self.answer.stage = self.answer.stage.after(AnswerStep::Interim)?;
         if !(102..=199).contains(&status) {

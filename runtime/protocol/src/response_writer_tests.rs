@@ -7,7 +7,7 @@ use crate::request_head::{Method, RequestHead};
 
 const DATE: &str = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
 
-/// One answer to a request of this method and version from a peer that wants to go on.
+/// One answer to a request of this method and version from a peer that keeps the connection alive.
 struct Case {
     answer: Answer,
     output: Vec<u8>,

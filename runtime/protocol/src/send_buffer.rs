@@ -1,6 +1,6 @@
 //! The bytes of a connection on their way to the socket. Knows no messages.
 
-/// Spent bytes in front of unsent ones that are worth a copy.
+/// So many spent bytes in front of unsent ones are worth a copy.
 pub(crate) const SPENT_BYTES_MAX: usize = 32 * 1024;
 
 /// Output of one connection: written at the end, sent from the front.
@@ -45,7 +45,7 @@ impl SendBuffer {
         }
     }
 
-    /// Exchanges its memory for an empty one. Returns where what is still to be sent begins in it.
+    /// Exchanges its memory for `other`, which is empty. Returns where the unsent bytes begin in it.
     pub(crate) fn swap(&mut self, other: &mut Vec<u8>) -> usize {
         debug_assert!(other.is_empty(), "what lies in it would be sent");
         std::mem::swap(&mut self.bytes, other);

@@ -5,11 +5,11 @@ use crate::limits::WORKSPACE_BYTES_KEPT_MAX;
 use crate::receive_buffer::ReceiveBuffer;
 use crate::send_buffer::SendBuffer;
 
-/// Room for an ordinary request and its answer before anything has to grow.
+/// Room for an ordinary request and its answer before anything must grow.
 const BUFFER_BYTES_INITIAL: usize = 4 * 1024;
 
-/// Everything that a connection needs while it works: input, output, the index of a head. An idle connection has none,
-/// so that ten thousand idle connections cost ten thousand small structs and no buffers.
+/// Everything that a connection needs while it works: input, output, the index of a head. An idle connection has none:
+/// ten thousand idle connections cost ten thousand small structs and no buffers.
 #[derive(Debug)]
 pub struct Workspace {
     pub(crate) input: ReceiveBuffer,

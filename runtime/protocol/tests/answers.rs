@@ -1,4 +1,4 @@
-//! Whatever an app answers, an independent client reads the same back.
+//! An independent client reads back exactly what an app answers.
 
 #[path = "driver/driver.rs"]
 mod driver;

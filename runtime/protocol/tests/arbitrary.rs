@@ -26,7 +26,7 @@ fn small() -> Limits {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
-    /// Whatever arrives and whatever the driver does, nothing panics and deadlines do not lie in the past for ever.
+    /// Nothing panics and deadlines do not lie in the past for ever, whatever arrives and whatever the driver does.
     #[test]
     fn arbitrary_bytes_and_drivers_never_panic(
         steps in proptest::collection::vec(steps(), 1..40),

@@ -31,7 +31,7 @@ fn leftovers_of_an_early_answer() {
     }
 }
 
-/// A leftover that is longer than we care to swallow ends the connection, and the answer has said so.
+/// A leftover that is too long to swallow ends the connection, and the answer has said so.
 #[test]
 fn a_long_leftover_of_an_early_answer() {
     let limits = Arc::new(Limits::default());

@@ -21,7 +21,7 @@ fn small() -> Limits {
     }
 }
 
-/// What comes first out of a new connection, whole and dripping.
+/// The first event of a new connection, whole and dripping.
 #[track_caller]
 fn assert_first_event(limits: &Limits, input: &[u8], expected: Event) {
     let mut whole = connection(limits.clone());
@@ -107,7 +107,7 @@ fn empty_lines_before_a_request_are_bounded() {
     );
 }
 
-/// The event after the head when the body is read, whole and dripping.
+/// The event after the head when the app wants the body, whole and dripping.
 #[track_caller]
 fn assert_body_event(mode: BodyMode, head: &str, body: &str, expected: Event) {
     let input = format!("POST / HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n{body}");

@@ -348,7 +348,7 @@ fn unknown_expectations() {
     );
 }
 
-/// We never switch protocols, so that what follows an `Upgrade` is the next HTTP request (RFC 9110 section 7.8).
+/// We never switch protocols, so what follows an `Upgrade` is the next HTTP request (RFC 9110 section 7.8).
 #[test]
 fn bytes_after_an_upgrade_are_http() {
     assert_accepted(

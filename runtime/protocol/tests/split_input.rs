@@ -1,4 +1,4 @@
-//! However a stream of requests is cut into pieces, the same things happen.
+//! The same things happen however a stream of requests is cut into pieces.
 
 #[path = "driver/driver.rs"]
 mod driver;
@@ -185,8 +185,8 @@ proptest! {
         prop_assert_eq!(&run_dripping(&limits, Reading::Never, &input), &whole);
     }
 
-    /// Valid requests with a few bytes changed, within limits that some of them pass: nobody knows what comes out, but
-    /// it does not depend on the split.
+    /// Valid requests with a few bytes changed, within limits that some of them exceed: the outcome is open, but it
+    /// does not depend on the split.
     #[test]
     fn any_split_of_damaged_requests_gives_the_same_events(
         requests in proptest::collection::vec(requests(), 1..4),
@@ -206,7 +206,7 @@ proptest! {
     }
 }
 
-/// Limits that an ordinary generated request may pass.
+/// Limits that an ordinary generated request may exceed.
 fn tight() -> Limits {
     Limits {
         head_bytes_max: 220,

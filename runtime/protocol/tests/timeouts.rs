@@ -1,4 +1,4 @@
-//! Everything that a peer can make last: every deadline, to the millisecond.
+//! Everything that a peer can drag out: every deadline, to the millisecond.
 
 #[path = "driver/driver.rs"]
 mod driver;
@@ -216,7 +216,7 @@ fn an_answer_that_was_taken_away_and_leaves_late_moves_the_waits_behind_it() {
     assert_eq!(connection.next_deadline(), Some(at(75_000)));
     connection.output_leaves_late(at(60_000));
     assert_eq!(connection.next_deadline(), Some(at(135_000)));
-    // The next answer waits behind it: nobody has refused that yet.
+    // The next answer waits behind it: the peer has not refused that yet.
     connection.receive(at(61_000), GET);
     assert_eq!(connection.next_event(at(61_000)), Event::Head);
     answer_with(&mut connection, b"");

@@ -1,4 +1,4 @@
-//! How a connection leaves HTTP with all of its bytes, and when a body is at hand: before a call that would wait for it.
+//! How a connection leaves HTTP with all of its bytes, and when a body is there before a call that would wait for it.
 
 #[path = "driver/driver.rs"]
 mod driver;
@@ -46,7 +46,7 @@ fn run(pieces: &[&[u8]]) -> (Upgraded, usize) {
                     connection.switch_protocols(at(0), HEAD_101).unwrap();
                     let (upgraded, workspace) = connection.leave_http();
                     assert!(workspace.is_some_and(|workspace| {
-                        // It goes to another connection, which must find nothing in it.
+                        // The workspace goes to another connection, which must find nothing in it.
                         let mut next = Connection::new(Arc::default(), at(0));
                         next.lend(workspace);
                         next.next_event(at(0)) == Event::NeedMore && next.output().is_empty()
@@ -85,7 +85,7 @@ proptest! {
         let (upgraded, answers) = run(&pieces);
         prop_assert_eq!(answers, before);
         prop_assert_eq!(upgraded.input, behind);
-        // Nothing was sent meanwhile, so that the answers before it are there too, in order.
+        // Nothing was sent meanwhile, so the answers before it are there too, in order.
         prop_assert!(upgraded.output.ends_with(HEAD_101));
         let plain = upgraded.output.windows(9).filter(|bytes| bytes == b"\r\n\r\nplain");
         prop_assert_eq!(plain.count(), before);

@@ -104,8 +104,8 @@ fn deflate() -> impl Strategy<Value = Option<DeflateParams>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
-    /// Whatever arrives and whatever the driver does, nothing panics, messages keep their limit, the end is told once,
-    /// and deadlines do not lie in the past for ever.
+    /// Nothing panics, messages keep their limit, the end is reported once, and deadlines do not lie in the past for
+    /// ever, whatever arrives and whatever the driver does.
     #[test]
     fn arbitrary_peers_and_drivers_never_panic(
         deflate in deflate(),
@@ -152,7 +152,7 @@ proptest! {
             }
         }
         prop_assert!(farewells <= 1);
-        // However it stands, it can be brought to its end.
+        // It can be brought to its end from any state.
         socket.cut(at(now));
         while socket.next_event(at(now)) != WsEvent::NeedMore {
             farewells += 1;
@@ -161,7 +161,7 @@ proptest! {
         prop_assert_eq!(socket.closing(), Closing::Now);
     }
 
-    /// However a stream is cut into pieces, the same things happen.
+    /// The same things happen however a stream is cut into pieces.
     #[test]
     fn pieces_do_not_matter(
         deflate in deflate(),

@@ -118,7 +118,7 @@ fn what_came_before_a_violation_is_delivered() {
 fn text_that_is_not_utf8_gets_1007() {
     run(&frame(TEXT, b"\xff")).assert_refused(1007);
     run(&frame(TEXT, "é".as_bytes().split_last().unwrap().1)).assert_refused(1007);
-    // The same bytes are no problem where they are just bytes.
+    // The same bytes are fine in a binary message.
     assert_eq!(run(&frame(BINARY, b"\xff")).seen, [binary(b"\xff")]);
 }
 
@@ -138,7 +138,7 @@ fn characters_may_be_cut_by_fragments() {
 
 #[test]
 fn text_is_refused_as_soon_as_it_cannot_become_utf8() {
-    // In the middle of a frame of which 90 bytes have not come.
+    // In the middle of a frame that lacks 90 bytes.
     let mut bytes = frame(TEXT, &[b"ok \xf4\x90".as_slice(), &[b'a'; 90]].concat());
     bytes.truncate(6 + 5);
     run(&bytes).assert_refused(1007);

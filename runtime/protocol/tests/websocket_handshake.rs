@@ -34,7 +34,7 @@ fn check(lines: &[&[u8]]) -> Result<Handshake, HandshakeFault> {
     with_request(lines, Handshake::check)
 }
 
-/// The handshake with `line` in the place of the line that begins like it, or at the end.
+/// The handshake with `line` in place of the line that begins like it, or at the end.
 fn with_line(line: &'static [u8]) -> Vec<&'static [u8]> {
     let name = |line: &[u8]| {
         line.split(|byte| b" :".contains(byte))

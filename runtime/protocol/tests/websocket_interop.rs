@@ -15,7 +15,7 @@ use turbo_shard_protocol::websocket::{
 };
 use turbo_shard_protocol::{Connection, Event, HeaderLines, Limits, Tick, Workspace};
 
-/// Both directions of a connection; what the client reads before it is there would block.
+/// Both directions of a connection; a client that reads too early would block.
 #[derive(Clone, Debug, Default)]
 struct Pipes {
     to_server: Rc<RefCell<Vec<u8>>>,

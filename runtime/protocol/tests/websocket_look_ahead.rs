@@ -1,5 +1,5 @@
-//! A WebSocket whose app takes no message: pings and the close frame behind it are found all the same, whatever the pieces that
-//! the bytes come in.
+//! A WebSocket whose app takes no message: pings and the close frame behind it are still found, however the bytes are
+//! cut.
 
 #[path = "driver/websocket_peer.rs"]
 mod websocket_peer;
@@ -81,7 +81,7 @@ fn conversation() -> impl Strategy<Value = Vec<Vec<u8>>> {
 }
 
 proptest! {
-    /// Whenever and however often it is looked ahead, the app sees the same, and the same pings are answered.
+    /// The app sees the same, and the same pings are answered, however often and whenever the driver looks ahead.
     #[test]
     fn looking_ahead_changes_nothing_but_the_time(
         pieces in conversation(),

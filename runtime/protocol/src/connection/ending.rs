@@ -15,8 +15,8 @@ impl Connection {
     /// Writes the answer to the violation of the last [`Event::Refused`]: its status, its rule as text,
     /// `connection: close`. Does nothing if the app's answer had already begun, or if nothing was refused.
     ///
-    /// The date is why the driver has to call this: a 4xx carries one (RFC 9110 section 6.6.1) and there is no clock here.
-    /// A driver that goes on to the next event instead gets the same answer without a date.
+    /// The driver must call this because of the date: a 4xx carries one (RFC 9110 section 6.6.1) and there is no clock
+    /// here. A driver that goes on to the next event instead gets the same answer without a date.
     pub fn answer_refusal(&mut self, date: &DateLine) {
         if let Phase::Refusing(refusal) = self.phase {
             self.write_answer_to(refusal, Some(date));
@@ -42,7 +42,7 @@ impl Connection {
         self.finish(is_answerable);
     }
 
-    /// When [`expire`](Connection::expire) wants to be called; it may change with every other call.
+    /// When to call [`expire`](Connection::expire); any other call may change it.
     pub fn next_deadline(&self) -> Option<Tick> {
         self.waits().next().map(|(deadline, _)| deadline)
     }
@@ -74,7 +74,7 @@ impl Connection {
     }
 
     /// Finish what has begun, then close: the answer in flight says `connection: close` if its head is not yet written,
-    /// a head in the middle of its way is still answered. An idle connection closes at once.
+    /// a head that has partly arrived is still answered. An idle connection closes at once.
     pub fn drain(&mut self) {
         self.is_draining = true;
         self.answer.persists = false;
@@ -84,8 +84,8 @@ impl Connection {
     }
 
     /// Asks the peer to come back on another connection, by `connection: close` in the answer that is due. Only where that
-    /// loses nothing: the request is whole, and no other has come behind it. Returns whether the peer will be asked; one
-    /// that closes after this answer anyway, or has left HTTP by then, is not.
+    /// loses nothing: the request is whole, and no other has come behind it. Returns whether the peer will be asked; a
+    /// connection that closes after this answer anyway, or has left HTTP by then, does not ask.
     pub fn send_away(&mut self) -> bool {
         let is_last = self.in_exchange()
             && self.answer.stage == AnswerStage::Due
@@ -98,8 +98,8 @@ impl Connection {
         is_last
     }
 
-    /// The app failed after the start of its answer. What was written is still sent, but the body gets no proper end, so
-    /// that the peer sees a broken answer and not a short one. (A peer on HTTP/1.0 that reads until the connection closes
+    /// The app failed after the start of its answer. What was written is still sent, but the body gets no proper end:
+    /// the peer sees a broken answer and not a short one. (A peer on HTTP/1.0 that reads until the connection closes
     /// cannot tell the difference: RFC 9112 section 8.)
     pub fn cut(&mut self) {
         self.finish(false);
@@ -123,7 +123,7 @@ impl Connection {
         self.refuse(now, refusal.violation)
     }
 
-    /// From here on nothing of the input is parsed, and nothing that the app writes goes out.
+    /// From here on no input is parsed, and nothing that the app writes goes out.
     fn refuse_for(&mut self, now: Tick, violation: Violation, is_announced: bool) {
         let is_answerable = match self.phase {
             Phase::Refusing(refusal) => refusal.is_answerable,
@@ -152,8 +152,8 @@ impl Connection {
         self.finish(refusal.is_answerable);
     }
 
-    /// No more input, no more answers; what is written is sent. Keeps `phase_since`, because who calls does not know the
-    /// time: the clock of lingering starts when the last output is sent.
+    /// No more input, no more answers; what is written is sent. Keeps `phase_since`, because the caller does not know
+    /// the time: the clock of lingering starts when the last output is sent.
     pub(super) fn finish(&mut self, linger: bool) {
         self.phase = self.phase.after(Step::Finished { linger });
         self.answer = Answer::NONE;

@@ -1,4 +1,4 @@
-//! Whatever a peer sends and however little it reads, the buffers of a connection stay small.
+//! The buffers of a connection stay small, whatever a peer sends and however little it reads.
 
 use std::sync::Arc;
 

@@ -14,8 +14,8 @@ impl Connection {
         }
     }
 
-    /// The socket took `n` bytes of [`output`](Connection::output). Tell 0 as well: it starts the clock of a peer that
-    /// does not read.
+    /// The socket took `n` bytes of [`output`](Connection::output). Report 0 as well: it starts the clock of a peer
+    /// that does not read.
     ///
     /// # Panics
     /// If there are fewer than `n` bytes.
@@ -27,8 +27,8 @@ impl Connection {
         self.note_time(now);
     }
 
-    /// Takes all output away, memory and all, and leaves an empty buffer for it: whoever sends it without a copy counts it
-    /// as sent. Returns where it begins in the buffer.
+    /// Takes all output away with its memory, and leaves an empty buffer: a caller that sends without a copy counts it
+    /// as sent. Returns where the output begins in the buffer.
     ///
     /// # Panics
     /// Without a workspace.
@@ -39,8 +39,8 @@ impl Connection {
         start
     }
 
-    /// Output that was counted as sent before is leaving only now: a peer that is silent meanwhile is not idle but reading,
-    /// and what is to be sent next has not been refused yet.
+    /// Output that was counted as sent before is leaving only now: a peer that is silent meanwhile is not idle but
+    /// reading, and it has not refused the next output yet.
     pub fn output_leaves_late(&mut self, now: Tick) {
         self.note_sent(now);
         self.note_time(now);

@@ -24,8 +24,8 @@ enum HeadStart {
 }
 
 impl Connection {
-    /// Drives the connection: what happened next. Requests are taken up one after another: the next head is looked at
-    /// when the exchange before it is complete (RFC 9112 section 9.3.2).
+    /// Drives the connection: what happened next. Requests are taken up one after another: the next head waits until
+    /// the exchange before it is complete (RFC 9112 section 9.3.2).
     pub fn next_event(&mut self, now: Tick) -> Event {
         let event = match self.phase {
             Phase::Fresh | Phase::Idle | Phase::Head => self.next_head(now),
@@ -77,8 +77,8 @@ impl Connection {
         self.refuse(now, refused)
     }
 
-    /// Drops empty lines before a request line (RFC 9112 section 2.2), so that a connection on which only those came
-    /// stays idle, and looks at the first byte that follows.
+    /// Drops empty lines before a request line (RFC 9112 section 2.2), and looks at the first byte that follows. A
+    /// connection that received only empty lines stays idle.
     fn skip_empty_lines(&mut self) -> Result<HeadStart, Violation> {
         let Some(workspace) = &mut self.workspace else {
             return Ok(HeadStart::Nothing);
@@ -160,7 +160,7 @@ impl Connection {
             Err(violation) => return self.refuse(now, violation),
         }
         match self.intake.stage() {
-            // Somebody waits for a body that will never be complete.
+            // The driver waits for a body that will never be complete.
             IntakeStage::Whole | IntakeStage::Stream if self.has_received_eof() => {
                 self.answer.stage = AnswerStage::Cut;
                 self.take(Step::Finished { linger: false }, now);
@@ -170,7 +170,7 @@ impl Connection {
         }
     }
 
-    /// The answer is complete: what is left of the body is nobody's.
+    /// The answer is complete: the rest of the body is not wanted.
     fn next_after_answer(&mut self, now: Tick) -> Event {
         let limits = &*self.limits;
         let workspace = lent(&mut self.workspace);
@@ -178,7 +178,7 @@ impl Connection {
             self.intake.discard(&mut workspace.input, limits);
             let advanced = self.intake.advance(&mut workspace.input, limits);
             let is_truncated = self.has_received_eof() && !self.intake.has_ended();
-            // A violation in it cannot be answered any more, only not be followed by anything.
+            // A violation in it can no longer be answered; nothing more is parsed after it.
             if advanced.is_err() || is_truncated {
                 self.intake.abandon();
             }

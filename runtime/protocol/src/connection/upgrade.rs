@@ -20,8 +20,8 @@ pub struct Upgraded {
 
 impl Connection {
     /// Answers the request in flight with `head`, a complete 101, and ends HTTP on this connection:
-    /// [`leave_http`](Connection::leave_http) is all that may follow. The request must have no body, and no part of an
-    /// answer may have been written.
+    /// only [`leave_http`](Connection::leave_http) may follow. The request must have no body, and no part of an answer
+    /// may have been written.
     pub fn switch_protocols(&mut self, now: Tick, head: &[u8]) -> Result<(), Misuse> {
         let stage = self.answer.stage.after(AnswerStep::Whole)?;
         if !self.in_exchange() || !self.intake.has_ended() {
@@ -39,7 +39,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Hands over what belongs to the protocol that was switched to, and gives the workspace back.
+    /// Hands over what belongs to the new protocol, and gives the workspace back.
     pub fn leave_http(&mut self) -> (Upgraded, Option<Box<Workspace>>) {
         let mut upgraded = Upgraded {
             has_eof: self.has_received_eof(),

@@ -3,10 +3,10 @@
 use super::limits::CONTROL_BYTES_MAX;
 use super::violation::WsViolation;
 
-/// What stands for a close frame without a code; never sent.
+/// Stands for a close frame without a code; never sent.
 pub(super) const CLOSE_NO_CODE: u16 = 1005;
 
-/// What stands for a connection that ended without a close frame; never sent.
+/// Stands for a connection that ended without a close frame; never sent.
 pub(super) const CLOSE_ABNORMAL: u16 = 1006;
 
 /// The server is about to restart; the client may come back (registered with IANA).

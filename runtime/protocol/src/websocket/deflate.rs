@@ -33,8 +33,8 @@ impl Deflate {
         }
     }
 
-    /// Appends `message`, which is not empty, to `output` as the payload of one compressed message, even if that is a few
-    /// bytes longer. False if the compressor failed, of which there is no known case; `output` is then as before.
+    /// Appends `message`, which is not empty, to `output` as the payload of one compressed message, even if that is a
+    /// few bytes longer. False if the compressor failed (no case is known); `output` is then as before.
     pub(super) fn compress(&mut self, message: &[u8], output: &mut Vec<u8>) -> bool {
         let start = output.len();
         let compressor = self.compressor.get_or_insert_with(|| {
@@ -50,7 +50,7 @@ impl Deflate {
             true => output.len() - FLUSH_TAIL.len(),
             false => start,
         });
-        // A message of which the client sees nothing must not become something that later ones refer to.
+        // Later messages must not refer to a message that the client never sees.
         if !is_done || self.params.server_no_context_takeover {
             self.compressor = None;
         }
@@ -76,7 +76,7 @@ impl Deflate {
         message: &mut Vec<u8>,
         bytes_max: usize,
     ) -> Result<(), WsViolation> {
-        // After a block that was marked as the last, the client may have left nothing open (RFC 7692 section 7.2.3.4).
+        // A client may leave nothing open after a block that is marked as the last (RFC 7692 section 7.2.3.4).
         if let Some(decompressor) = &mut self.decompressor
             && decompressor.total_in() > 0
         {
@@ -95,7 +95,7 @@ impl Deflate {
     }
 }
 
-/// Compresses all of `message` and flushes. False if the compressor failed, of which there is no known case.
+/// Compresses all of `message` and flushes. False if the compressor failed (no case is known).
 fn compress_flushed(compressor: &mut Compress, message: &[u8], output: &mut Vec<u8>) -> bool {
     let mut rest = message;
     loop {

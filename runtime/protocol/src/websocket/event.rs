@@ -10,14 +10,14 @@ pub enum WsEvent {
     /// The conversation is over; comes once, after every message that came before it. No message is sent or received
     /// any more; [`closing`](super::WebSocket::closing) says how to part.
     Closed {
-        /// The peer's code, 1005 if it gave none, 1006 if it left without a word, or ours if we gave it up.
+        /// The peer's code, 1005 if it gave none, 1006 if it left without a close frame, or ours if we gave it up.
         code: u16,
         /// The peer's reason, or ours if we gave it up; often empty.
         reason: String,
     },
 }
 
-/// How a message is meant (RFC 6455 section 5.6).
+/// The kind of a message (RFC 6455 section 5.6).
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum MessageKind {
     /// UTF-8, which has been checked.

@@ -32,7 +32,7 @@ impl DeflateOffer {
     /// parameters that we do not know or cannot honour are skipped (RFC 7692 section 7.1); other extensions as well.
     pub(super) fn first_of(value: &[u8]) -> Result<Option<DeflateOffer>, Malformed> {
         let mut first = None;
-        // Every element is looked at, so that a malformed one does not depend on what stands before it.
+        // Looks at every element, so that a malformed one is refused whatever stands before it.
         for element in split_outside_quotes(value, b',') {
             let element = trim_ows(element);
             if !element.is_empty() {

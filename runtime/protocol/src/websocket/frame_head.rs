@@ -32,7 +32,7 @@ pub(super) fn read_frame_head(
     let (header, payload_bytes) = match FrameHeader::parse(&mut cursor) {
         Ok(Some(parsed)) => parsed,
         Ok(None) => return Ok(None),
-        // The parser's only complaint about bytes in memory.
+        // The parser's only error about bytes in memory.
         Err(_) => return Err(WsViolation::OpcodeReserved),
     };
     let Some(mask) = header.mask else {

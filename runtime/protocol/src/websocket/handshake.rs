@@ -44,7 +44,7 @@ pub struct Accepted {
 }
 
 impl Handshake {
-    /// Checks the rules of RFC 6455 section 4.2.1. That there is one valid `Host` has been checked with the head.
+    /// Checks the rules of RFC 6455 section 4.2.1. The head's own check has found one valid `Host`.
     pub fn check(request: &RequestHead<'_>) -> Result<Handshake, HandshakeFault> {
         if request.method() != Method::Get {
             return Err(HandshakeFault::MethodNotGet);
@@ -83,8 +83,8 @@ impl Handshake {
         &self.subprotocols
     }
 
-    /// Writes the 101: `subprotocol` is one of those offered, `lines` are the app's own (cookies, for example). What the
-    /// handshake itself says must not be among them, and `content-length`, which means nothing in a 101, is left out.
+    /// Writes the 101: `subprotocol` is one of those offered, `lines` are the app's own (cookies, for example). They
+    /// must hold none of the handshake's own; `content-length`, which means nothing in a 101, is left out.
     pub fn accept(
         &self,
         compression: &Compression,
@@ -147,8 +147,8 @@ fn lists(request: &RequestHead<'_>, name: &'static [u8], wanted: &[u8]) -> bool 
         .any(|element| element.eq_ignore_ascii_case(wanted))
 }
 
-/// `key` has the form of 16 bytes in base64: 22 letters and two fillers. The bits that the last letter has too many are
-/// not looked at: some clients make keys of 22 random letters.
+/// `key` has the form of 16 bytes in base64: 22 letters and two fillers. The surplus bits of the last letter are
+/// ignored: some clients make keys of 22 random letters.
 fn is_key(key: &[u8]) -> bool {
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     key.len() == KEY_BYTES && key.ends_with(b"==") && key[..KEY_BYTES - 2].iter().all(is_letter)

@@ -9,7 +9,7 @@ use crate::limits::{
 };
 
 /// Largest message, after decompression; beyond it 1009. Autobahn's largest is 16 MiB. Worst case: this much memory per
-/// connection that receives a message, whatever it looks like on the wire: decompression stops here.
+/// connection that receives a message, whatever its size on the wire: decompression stops here.
 pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Largest payload of one frame as it comes over the wire; beyond it 1009 as soon as the head of the frame is read.
@@ -25,8 +25,8 @@ pub const DEFLATE_OVERHEAD_BYTES_MAX: usize = 64 * 1024;
 /// anything else. A real sender has at most one, at the end.
 pub const EMPTY_FRAGMENTS_MAX: u16 = 1024;
 
-/// Largest capacity of a buffer that an idle WebSocket keeps. Small messages then need no allocation; what large ones
-/// needed is given back. Worst case: two of these per idle connection.
+/// Largest capacity of a buffer that an idle WebSocket keeps. Small messages then need no allocation; the memory of
+/// large ones is given back. Worst case: two of these per idle connection.
 pub const IDLE_BUFFER_BYTES_MAX: usize = 1024;
 
 /// From one sign of life to the next ping; 0 switches pings off. As `websockets` and uvicorn.
@@ -38,9 +38,9 @@ pub const PING_TIMEOUT_MS: u64 = 20_000;
 /// From our close frame to the peer's; then the connection is closed without it. As `websockets`.
 pub const CLOSE_TIMEOUT_MS: u64 = 10_000;
 
-/// Messages smaller than this are not compressed; empty ones never are. As `websockets` and uvicorn, which compress all. A
-/// compressor that starts afresh takes about 10 microseconds for a short message, so that a server that sends many short
-/// ones to clients on a fast network is better off with about 1024.
+/// Messages smaller than this are not compressed; empty ones never are. As `websockets` and uvicorn, which compress
+/// all. A fresh compressor takes about 10 microseconds for a short message: a server that sends many short ones to
+/// clients on a fast network is better off with about 1024.
 pub const COMPRESSED_BYTES_MIN: usize = 0;
 
 /// Effort of compression, 1 to 9. 3 takes twice the time of 1 and makes JSON a third to a half smaller; 6 gains 6 % more.

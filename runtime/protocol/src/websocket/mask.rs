@@ -1,6 +1,6 @@
 //! The mask that every client lays over its payloads (RFC 6455 section 5.3). Knows no frames.
 
-/// Takes `mask` off `bytes`, of which the first was masked with `mask[0]`, and returns the mask of the byte that follows.
+/// Takes `mask` off `bytes`, whose first was masked with `mask[0]`, and returns the mask of the byte that follows.
 ///
 /// Eight bytes at a time, which the compiler turns into vectors.
 pub(super) fn unmask(bytes: &mut [u8], mask: [u8; 4]) -> [u8; 4] {

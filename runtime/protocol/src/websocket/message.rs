@@ -28,7 +28,7 @@ struct OpenMessage {
 }
 
 impl MessageIntake {
-    /// A data frame begins. Refuses what is out of order, and what would be too large before any of it is read.
+    /// A data frame begins. Refuses one that is out of order or too large before any of it is read.
     pub(super) fn begin_frame(
         &mut self,
         head: &FrameHead,
@@ -73,8 +73,8 @@ impl MessageIntake {
         Ok(())
     }
 
-    /// A message that is all of one frame and came uncompressed needs no copy: checks `payload` where it lies. `None` if
-    /// the message that is open is not of that kind.
+    /// A message that is one uncompressed frame needs no copy: checks `payload` where it lies. `None` if the open
+    /// message is not of that kind.
     pub(super) fn take_whole(
         &mut self,
         payload: &[u8],
@@ -109,7 +109,7 @@ impl MessageIntake {
                 Ok(())
             }
         };
-        // What came before a fault is looked at first, so that it does not matter how the bytes were cut.
+        // Looks first at what came before a fault, so that it does not matter how the bytes were cut.
         match open.kind == MessageKind::Binary || open.scan.accepts(&self.bytes, false) {
             true => added,
             false => Err(WsViolation::TextNotUtf8),
@@ -125,7 +125,7 @@ impl MessageIntake {
         let Some(mut open) = self.open.take() else {
             return Err(WsViolation::ContinuationUnexpected);
         };
-        // Nothing on the wire is no compressed message, not even an empty one, but clear enough.
+        // No bytes on the wire are not a valid compressed message, not even an empty one, but the meaning is clear.
         if let Some(deflate) = deflate.filter(|_| open.is_compressed && open.wire_bytes > 0) {
             deflate.finish_inflating(&mut self.bytes, limits.message_bytes_max)?;
         }

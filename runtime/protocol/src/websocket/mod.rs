@@ -5,10 +5,10 @@
 //! handshake, deadlines). Below it: `frame_head.rs`, `mask.rs`, `message.rs`, `utf8.rs`, `deflate.rs`, `close.rs`.
 //!
 //! What stands underneath, and why. No crate has all of it without sockets: `tungstenite` has no compression and reads
-//! from a stream, so that only its frame header and opcodes are used here (well-kept, widely tested; default features
-//! off). `shiguredo_websocket` is sans-IO and compresses, but its windows are fixed at 32 KiB (no
-//! `server_max_window_bits`), it collects whole frames before it looks at them, and it brings a second HTTP parser and a
-//! C library for SHA-1. `flate2` with `zlib-rs` is pure Rust, honours window sizes and is as fast as zlib-ng.
+//! from a stream: only its frame header and opcodes are used here (well-kept, widely tested; default features off).
+//! `shiguredo_websocket` is sans-IO and compresses, but its windows are fixed at 32 KiB (no `server_max_window_bits`),
+//! it collects whole frames before it looks at them, and it brings a second HTTP parser and a C library for SHA-1.
+//! `flate2` with `zlib-rs` is pure Rust, honours window sizes and is as fast as zlib-ng.
 
 mod close;
 mod deflate;

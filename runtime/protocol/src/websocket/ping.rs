@@ -17,14 +17,14 @@ enum PingWait {
     Off,
     /// The next ping is due then, unless something comes before.
     Due(Tick),
-    /// A ping was sent and a sign of life must come by then.
+    /// A ping was sent; a sign of life must come by then.
     Awaited(Tick),
 }
 
 /// What a deadline of the clock means.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(super) enum PingStep {
-    /// Nothing; the clock has been set anew.
+    /// Nothing; the clock has been set again.
     Rest,
     /// Send a ping now.
     Send,
@@ -45,7 +45,7 @@ impl PingClock {
         self.heard = Some(now);
     }
 
-    /// When to ask [`expire`](PingClock::expire). Not moved by signs of life, so that a busy connection sets no timers.
+    /// When to ask [`expire`](PingClock::expire). Signs of life do not move it, so a busy connection sets no timers.
     pub(super) fn deadline(&self) -> Option<Tick> {
         match self.wait {
             PingWait::Off => None,
@@ -53,8 +53,8 @@ impl PingClock {
         }
     }
 
-    /// The deadline has passed. `is_heard_out`: we have read what the peer sent, so that its silence is its own, and it
-    /// has read what we sent, so that a ping would reach it.
+    /// The deadline has passed. `is_heard_out`: we have read all that the peer sent, so it is really silent, and it has
+    /// read all that we sent, so a ping would reach it.
     pub(super) fn expire(
         &mut self,
         now: Tick,

@@ -31,10 +31,10 @@ use crate::tick::Tick;
 /// app has taken it and the next call is made, or [`NeedMore`](WsEvent::NeedMore); send [`output`](WebSocket::output);
 /// ask [`next_deadline`](WebSocket::next_deadline) and [`closing`](WebSocket::closing).
 ///
-/// An app that takes no message holds everything behind it up, and at `input_bytes_high` the peer itself; pings and the
-/// peer's close frame are found by [`look_ahead`](WebSocket::look_ahead) nevertheless. Our own [`close`](WebSocket::close) and [`drain`](WebSocket::drain), and an
-/// [`expire`](WebSocket::expire) that ended the conversation, make messages pointless: call `next_event` after them
-/// whether or not the app has taken its message.
+/// An app that takes no message holds up everything behind it, and at `input_bytes_high` the peer itself;
+/// [`look_ahead`](WebSocket::look_ahead) still finds pings and the peer's close frame. Our own
+/// [`close`](WebSocket::close) and [`drain`](WebSocket::drain), and an [`expire`](WebSocket::expire) that ended the
+/// conversation, make messages pointless: call `next_event` after them whether or not the app has taken its message.
 #[derive(Debug)]
 pub struct WebSocket {
     limits: Arc<WebSocketLimits>,
@@ -60,7 +60,7 @@ pub struct WebSocket {
     has_eof: bool,
     ping: PingClock,
     frame_clock: BodyClock,
-    /// Since when the peer has taken no output, as far as we know.
+    /// When the peer stopped taking output, as far as we know.
     write_since: Option<Tick>,
     /// Bytes swallowed while lingering.
     lingered_bytes: u32,
@@ -157,7 +157,7 @@ impl WebSocket {
         self.input.extend_from_slice(chunk);
     }
 
-    /// The peer has finished sending. Without a close frame before it the conversation has failed: nobody sends
+    /// The peer has finished sending. Without a close frame before it the conversation has failed: it is no use to send
     /// messages to a peer that cannot answer a ping.
     pub fn receive_eof(&mut self, now: Tick) {
         self.has_eof = true;
@@ -203,7 +203,7 @@ impl WebSocket {
         self.send(Data::Binary, bytes)
     }
 
-    /// So much output is unsent that whoever wants to send should wait.
+    /// So much output is unsent that senders should wait.
     pub fn has_backlog(&self) -> bool {
         self.output().len() >= self.limits.output_bytes_high
     }
@@ -214,7 +214,7 @@ impl WebSocket {
         self.output.unsent()
     }
 
-    /// The socket took `n` bytes of [`output`](WebSocket::output). Tell 0 as well: it starts the clock of a peer that
+    /// The socket took `n` bytes of [`output`](WebSocket::output). Report 0 as well: it starts the clock of a peer that
     /// does not read.
     ///
     /// # Panics
@@ -235,7 +235,7 @@ impl WebSocket {
         self.note_time(now);
     }
 
-    /// Output that was counted as sent before is leaving only now: what is to be sent next has not been refused yet.
+    /// Output that was counted as sent before is leaving only now: the peer has not refused the next output yet.
     pub fn output_leaves_late(&mut self, now: Tick) {
         self.write_since = None;
         if matches!(self.phase, Phase::Ending { .. }) && self.output().is_empty() {
@@ -244,8 +244,8 @@ impl WebSocket {
         self.note_time(now);
     }
 
-    /// Messages go both ways. False from our own close or drain on: then [`next_event`](WebSocket::next_event) yields no
-    /// message any more, and has to be called whether or not the app has room for one, to hear of the peer's close.
+    /// Messages go both ways. False from our own close or drain on: then [`next_event`](WebSocket::next_event) yields
+    /// no more messages. Call it whether or not the app has room for one, to hear of the peer's close.
     pub fn is_open(&self) -> bool {
         self.phase == Phase::Open
     }
@@ -270,7 +270,7 @@ impl WebSocket {
         if let Some(deflate) = &mut self.deflate
             && payload.len() >= self.limits.compression.message_bytes_min.max(1)
         {
-            // The head says how long the payload is, which is known when it is there.
+            // The head says how long the payload is, so it is clear when all of it is there.
             let start = output.len();
             let payload_at = start + MessageHead::BYTES_MAX;
             output.resize(payload_at, 0);
@@ -303,7 +303,7 @@ impl WebSocket {
         self.release_input();
     }
 
-    /// Gives the input's memory back if it is empty and large, or of no use any more.
+    /// Gives the input's memory back if it is empty and large, or no longer of use.
     fn release_input(&mut self) {
         if self.announced != Announced::None {
             return;
@@ -320,7 +320,7 @@ impl WebSocket {
         }
     }
 
-    /// Keeps the clocks that the app's side can start or stop, which is not told the time, and sends a pong that had to
+    /// Keeps the clocks that the app's side, which is not told the time, can start or stop; sends a pong that had to
     /// wait for room.
     fn note_time(&mut self, now: Tick) {
         if self.phase == Phase::Open

@@ -1,6 +1,6 @@
 //! UTF-8 that arrives in pieces, found wrong as soon as it is wrong (RFC 6455 section 8.1). Knows no frames.
 
-/// Text of which the first `checked` bytes are known to be whole characters.
+/// Text whose first `checked` bytes are known to be whole characters.
 #[derive(Copy, Clone, Debug, Default)]
 pub(super) struct Utf8Scan {
     checked: usize,

@@ -33,7 +33,7 @@ pub(crate) fn chunked(body: &str) -> Vec<u8> {
 pub(crate) enum Reading {
     Whole,
     Stream,
-    /// It answers without having looked.
+    /// It answers without reading.
     Never,
 }
 

@@ -15,7 +15,7 @@ pub(crate) const BINARY: u8 = 0x82;
 pub(crate) const CLOSE: u8 = 0x88;
 pub(crate) const PING: u8 = 0x89;
 pub(crate) const PONG: u8 = 0x8a;
-/// The first byte of a frame without this is that of a fragment.
+/// Without it, the first byte of a frame is that of a fragment.
 pub(crate) const FINAL: u8 = 0x80;
 pub(crate) const COMPRESSED: u8 = 0x40;
 

@@ -54,7 +54,7 @@ impl WebSocket {
         Ok(())
     }
 
-    /// The server stops: says goodbye with 1012, if nobody has done so.
+    /// The server stops: says goodbye with 1012, if neither side has done so.
     pub fn drain(&mut self, now: Tick) {
         // Fails only if the conversation is already over.
         let _ = self.close(now, CLOSE_SERVICE_RESTART, "service restart");
@@ -87,13 +87,13 @@ impl WebSocket {
         self.next_wait().map(|(deadline, _)| deadline)
     }
 
-    /// Acts on a deadline that has passed. Look at [`output`](WebSocket::output) afterwards, whatever it returns: it may
-    /// hold a ping or a close frame. After all but [`Expiry::NotYet`],
-    /// [`next_event`](WebSocket::next_event) says [`Closed`](crate::websocket::WsEvent::Closed) if it has not yet.
+    /// Acts on a deadline that has passed. Look at [`output`](WebSocket::output) afterwards in any case: it may hold a
+    /// ping or a close frame. After all but [`Expiry::NotYet`], [`next_event`](WebSocket::next_event) says
+    /// [`Closed`](crate::websocket::WsEvent::Closed) if it has not yet.
     ///
     /// [`Expiry::Refused`]: the peer was too slow or did not answer a ping; its close frame is in the output.
     pub fn expire(&mut self, now: Tick) -> Expiry {
-        // A ping that is due does not hide what is due as well.
+        // A ping that is due does not hide another deadline that is due.
         while let Some((_, wait)) = self.next_wait().filter(|(deadline, _)| *deadline <= now) {
             match wait {
                 Wait::Ping => self.take_ping_deadline(now),
@@ -141,7 +141,7 @@ impl WebSocket {
         if self.phase == Phase::Open {
             self.write_close(violation.code(), violation.text());
         }
-        // A peer that shows no sign of life sends nothing that we would have to wait for.
+        // A peer that shows no sign of life sends nothing worth waiting for.
         let linger = violation != WsViolation::PingTimeout;
         self.end(now, linger, violation.code(), violation.text().to_owned());
     }
@@ -173,7 +173,7 @@ impl WebSocket {
         }
     }
 
-    /// The last phase begins; what is no longer needed is given back.
+    /// The last phase begins; memory that is no longer needed is given back.
     fn end(&mut self, now: Tick, linger: bool, code: u16, reason: String) {
         if matches!(self.phase, Phase::Ending { .. }) {
             return;

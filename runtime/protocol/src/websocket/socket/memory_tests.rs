@@ -40,7 +40,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     [&head[..], &[0; 4], payload].concat()
 }
 
-/// Receives `bytes` in pieces as an engine reads them and echoes what they are. The most that was held meanwhile.
+/// Receives `bytes` in pieces as an engine reads them and echoes the messages. Returns the most memory held meanwhile.
 fn echo(socket: &mut WebSocket, bytes: &[u8]) -> usize {
     let mut held = 0;
     for piece in bytes.chunks(16 * 1024) {

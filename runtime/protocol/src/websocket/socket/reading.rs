@@ -50,9 +50,9 @@ impl WebSocket {
         }
     }
 
-    /// Looks past the messages that the app has no room for: a ping among what has come is answered without waiting for the
-    /// app. Returns whether the peer's close frame has come; after it nothing else does, and
-    /// [`next_event`](WebSocket::next_event) leads there.
+    /// Looks past the messages that the app has no room for: answers a ping among the input without waiting for the
+    /// app. Returns whether the peer's close frame has come; nothing comes after it, and
+    /// [`next_event`](WebSocket::next_event) leads to it.
     pub fn look_ahead(&mut self, now: Tick) -> bool {
         if self.phase != Phase::Open {
             return false;
@@ -87,7 +87,7 @@ impl WebSocket {
         has_close
     }
 
-    /// Only the latest ping needs an answer (RFC 6455 section 5.5.3), so that those that wait for room need no more than one.
+    /// Only the latest ping needs an answer (RFC 6455 section 5.5.3), so all that wait for room need only one.
     fn answer_ping(&mut self, payload: &[u8]) {
         if self.has_backlog() {
             self.pong = Some(payload.into());
