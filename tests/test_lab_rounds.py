@@ -1,4 +1,4 @@
-"""Rounds are interleaved, failures stay with their arm, and whatever makes figures doubtful is said."""
+"""Rounds are interleaved, failures stay with their arm, and everything that makes figures doubtful is reported."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_the_gil_restarts_and_odd_ends_are_told() -> None:
     measured(arms, 5, lambda key, number: Outcome(run_with(number), 1, True, restarts=1))
     text = "\n".join(doubts(arms, PLACEMENT))
     assert "the GIL was on" in text
-    assert "started anew 5 times" in text
+    assert "restarted 5 times" in text
     assert "ended with status 1" in text
 
 
@@ -148,7 +148,7 @@ def test_few_rounds_are_told() -> None:
 
 
 def test_chance_is_no_saturation() -> None:
-    # Poisson arrivals of few requests are rarely as many as was asked for.
+    # Poisson arrivals of few requests are rarely exactly as many as asked for.
     few = run_with(0, rate=90.0, offered_per_second=100.0, answers_checked=90)
     many = run_with(0, rate=90_000.0, offered_per_second=100_000.0, answers_checked=90_000)
     assert not is_saturated(few)

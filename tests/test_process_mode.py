@@ -86,7 +86,7 @@ def test_supervisor_has_one_thread_beside_the_log_s_and_neither_app_nor_asyncio(
     assert len(threads) == 2
     assert "log" in threads
     maps = Path(f"/proc/{server.pid}/maps").read_text()
-    # Extension modules that asyncio, which its workers have imported, brings along.
+    # Extension modules that come with asyncio, which its workers have imported.
     assert "_asyncio" not in maps
     assert "_ssl" not in maps
 
@@ -129,7 +129,7 @@ def test_pauses_before_a_restart_double(start_workers) -> None:
         wait_until(
             lambda deaths=deaths: server.log.count("worker 0 serves") == deaths, "the successor"
         )
-    assert re.findall(r"started anew in (\d+) ms", server.log) == ["100", "200", "400"]
+    assert re.findall(r"restarts in (\d+) ms", server.log) == ["100", "200", "400"]
 
 
 def test_other_workers_go_on_while_one_is_replaced(start_workers) -> None:
@@ -186,7 +186,7 @@ def test_worker_that_retires_does_not_hold_up_the_end_of_all(start_workers, gate
         successor(server, old)
         server.signal(signal.SIGTERM)
         wait_until(server.refuses_connections, "the stop")
-        # That the others stop too does not cut what it had promised to finish.
+        # A stop of the others too does not cut what it had promised to finish.
         (gates / "slow").touch()
         assert raw.answer().status == 200
     assert server.wait() == 0

@@ -149,7 +149,7 @@ def test_merged_answer_of_nobody_is_empty() -> None:
 def test_pauses_are_counted_from_the_start_of_a_collection_to_its_end() -> None:
     pauses = GcPauses()
     pauses("stop", {})
-    assert pauses.row()["collections"] == 0, "its start was before anybody counted"
+    assert pauses.row()["collections"] == 0, "it began before the counting"
     pauses("start", {})
     pauses("stop", {})
     assert pauses.collections == 1

@@ -212,7 +212,7 @@ def test_exc_info_replaces_headers_until_they_have_gone(
     with pytest.raises((CutShort, ConnectionResetError)):
         raw.chunk()
     wait_until(
-        lambda: "ValueError: what exc_info tells of" in wsgi_server.log, "the error, raised anew"
+        lambda: "ValueError: what exc_info tells of" in wsgi_server.log, "the error, raised again"
     )
 
 

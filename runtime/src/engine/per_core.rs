@@ -19,7 +19,7 @@ use crate::shard::clock::Clock;
 use crate::shard::counters::{Counters, ShardCounts};
 use crate::shard::hand_off::{Desks, Intake};
 
-/// A shard that dies again within this time of its start is started anew only after a pause, which doubles.
+/// A shard that dies again within this time of its start restarts only after a pause, which doubles.
 const STEADY: Duration = Duration::from_secs(10);
 const RESTART_PAUSE_MIN: Duration = Duration::from_millis(100);
 const RESTART_PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -59,14 +59,14 @@ pub(crate) struct PerCore<A: App> {
     pub(crate) records: Arc<Vec<ShardRecord>>,
     pub(crate) events: Sender<ShardEvent>,
     shards: Vec<Running>,
-    /// Takes the first start of shard 0, where that has a thread already.
+    /// Takes the first start of shard 0, where that shard already has a thread.
     first_thread: Option<Sender<ShardLife>>,
     /// Where shards hand connections to each other, if they do.
     desks: Option<Arc<Desks>>,
     rebalance: Option<Rebalance>,
 }
 
-/// What a shard's thread has to do.
+/// What a shard's thread does.
 pub(crate) type ShardLife = Box<dyn FnOnce() + Send>;
 
 /// The thread that a shard lives on.
@@ -125,7 +125,7 @@ impl<A: App> PerCore<A> {
         }
     }
 
-    /// Shard 0 starts on the thread that takes from this; where it dies, it starts anew on one of its own.
+    /// Shard 0 starts on the thread that takes from this; if it dies, it restarts on a thread of its own.
     pub(crate) fn lend_first_thread(&mut self, thread: Sender<ShardLife>) {
         self.first_thread = Some(thread);
     }
@@ -178,7 +178,7 @@ impl<A: App> PerCore<A> {
         let lent = self.first_thread.take_if(|_| index == 0);
         shard.home = Some(match lent {
             Some(thread) => {
-                // Whoever lends it waits for this.
+                // The thread's lender waits for this.
                 let _ = thread.send(Box::new(live));
                 Home::Lent
             }
@@ -195,7 +195,7 @@ impl<A: App> PerCore<A> {
         Ok(())
     }
 
-    /// A shard has died: it is counted and will be started anew, at once the first time.
+    /// A shard has died: it is counted and will restart, at once the first time.
     pub(crate) fn died(&mut self, index: usize, error: &dyn std::fmt::Display) {
         let shard = &mut self.shards[index];
         join(shard.home.take());
@@ -210,14 +210,14 @@ impl<A: App> PerCore<A> {
             shard.pause
         };
         log::error!(
-            "shard {index} died ({error}); it is started anew in {} ms",
+            "shard {index} died ({error}); it restarts in {} ms",
             shard.pause.as_millis()
         );
         shard.restart_at = Some(Instant::now() + shard.pause);
         shard.pause = (shard.pause * 2).min(RESTART_PAUSE_MAX);
     }
 
-    /// When the next dead shard is to be started.
+    /// When to start the next dead shard.
     pub(crate) fn next_restart(&self) -> Option<Instant> {
         self.shards
             .iter()
@@ -248,12 +248,12 @@ impl<A: App> PerCore<A> {
         self.shards[index].mailbox = None;
     }
 
-    /// When the shards' loads are to be compared next.
+    /// When to compare the shards' loads next.
     pub(crate) fn next_look(&self) -> Option<Instant> {
         self.rebalance.as_ref().map(Rebalance::next_look)
     }
 
-    /// Has shards that are busier than the others send clients away, if it is time for a look.
+    /// If it is time for a look, makes shards that are busier than the others send clients away.
     pub(crate) fn look_at_loads(&mut self) {
         let (Some(rebalance), Some(desks)) = (&mut self.rebalance, &self.desks) else {
             return;
@@ -275,7 +275,7 @@ impl<A: App> PerCore<A> {
     pub(crate) fn tell_all(&mut self, control: Control) {
         self.rebalance = None;
         for shard in &mut self.shards {
-            // From here on no shard is started anew, and a listener that only we hold would go on taking connections.
+            // From here on no shard restarts, and a listener that only we hold would go on taking connections.
             shard.listener = None;
             shard.restart_at = None;
             if let Some(mailbox) = &shard.mailbox {

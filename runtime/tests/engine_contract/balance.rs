@@ -1,4 +1,4 @@
-//! How connections are spread over shards, on every engine that has shards: by least connections, by CPU, and anew.
+//! How connections are spread over shards, on every engine with shards: by least connections, by CPU, and rebalanced.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -127,7 +127,7 @@ fn a_storm_of_connections_loses_none_while_shards_die_and_start_anew() {
                 stream
                     .write_all(b"GET /loop HTTP/1.1\r\nHost: test\r\n\r\n")
                     .unwrap();
-                server.until("the shard to be started anew", |server| {
+                server.until("the shard to restart", |server| {
                     server.seen.services.load(SeqCst) == 3 + death
                 });
                 let before = answered.load(SeqCst);
@@ -138,7 +138,7 @@ fn a_storm_of_connections_loses_none_while_shards_die_and_start_anew() {
             over.store(true, SeqCst);
         });
         server.seen.held.lock().unwrap().clear();
-        // A shard that dies takes along what it serves at that moment, and nothing of what is on its way to it.
+        // A shard that dies takes along what it serves at that moment, but nothing that is on its way to it.
         let cut = cut.load(SeqCst);
         assert!(
             cut <= DEATHS * CLIENTS,

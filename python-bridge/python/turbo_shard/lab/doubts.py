@@ -12,7 +12,7 @@ from .statistics import ROUNDS_MIN
 
 OTHER_CPU_SHARE_MAX = 0.1
 STOLEN_SHARE_MAX = 0.02
-# Of its core, the generator's busiest thread.
+# Share of its core that the generator's busiest thread may use.
 SATURATED_SHARE = 0.95
 # An arm that achieves less of the offered rate than this could not serve it, chance aside.
 ACHIEVED_SHARE_MIN = 0.98
@@ -69,7 +69,7 @@ def doubts_of(one: ArmRuns) -> list[str]:
     if one.gil_enabled:
         lines.append(f"{label}: the GIL was on, so that Python ran on one core at a time")
     if one.restarts:
-        lines.append(f"{label}: shards ended and were started anew {one.restarts} times")
+        lines.append(f"{label}: shards ended and restarted {one.restarts} times")
     if one.broken and runs:
         lines.append(f"{label}: {len(one.broken)} runs do not count: {one.broken[0]}")
     if (status := one.odd_exit_status) is not None:

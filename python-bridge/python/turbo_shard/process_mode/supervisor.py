@@ -1,5 +1,5 @@
-"""The supervisor of `--mode process`: opens the sockets, starts a worker for each, starts anew what dies, and sees them
-to their end. Imports neither the app nor asyncio: it is to stay small.
+"""The supervisor of `--mode process`: opens the sockets, starts a worker for each, restarts those that die, and sees
+them to their end. Imports neither the app nor asyncio, to stay small.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from .worker_process import WorkerProcess
 if TYPE_CHECKING:
     from .worker_stats import WorkerStats
 
-# As for the shards of one process (runtime/src/engine/per_core.rs): who dies again within STEADY_S of its start is
-# started anew only after a pause, which doubles.
+# As for the shards of one process (runtime/src/engine/per_core.rs): a worker that dies again within STEADY_S of its
+# start restarts only after a pause, which doubles.
 STEADY_S = 10.0
 RESTART_PAUSE_MIN_S = 0.1
 RESTART_PAUSE_MAX_S = 5.0
 # What a worker takes to end after the graceful time: it cuts (2 s), its interpreter ends. Then it is killed.
 KILL_GRACE_S = 5.0
-# How long the line about a stop waits for what workers say they have in flight: one that is held up may say nothing.
+# How long the line about a stop waits for workers to report what is in flight: one that is held up may stay silent.
 COUNT_WAIT_S = 0.25
 
 
 class Slot:
-    """A listener, and the worker that accepts from it at present."""
+    """A listener, and the worker that now accepts from it."""
 
     def __init__(self, number: int, core: int | None, listener_fd: int) -> None:
         self.number = number
@@ -68,7 +68,7 @@ def run(
 ) -> None:
     """Serves until it is stopped; how it ended is in `ending`, also where it raises.
 
-    Raises what the first worker that could not start has told: AppError, LifespanError or StartError.
+    Raises the error of the first worker that could not start: AppError, LifespanError or StartError.
     """
     # Bound once: a worker that dies leaves its queue of connections to its successor.
     server = native.NativeServer(**settings.of_native())
@@ -90,7 +90,7 @@ def run(
 def stats_of(settings: Settings, server: Any) -> AbstractContextManager[WorkerStats | None]:
     if settings.stats_socket is None:
         return nullcontext()
-    # Imported where it is asked for: the supervisor is to stay small.
+    # Imported only where it is asked for: the supervisor stays small.
     from .worker_stats import WorkerStats
 
     return WorkerStats(settings.stats_socket, server.report()["engine"])
@@ -119,17 +119,17 @@ class Supervisor:
         self.report: dict[str, Any] = server.report()
         placed = zip(self.report["shard_cores"], server.listeners(), strict=True)
         self.slots = [Slot(number, core, fd) for number, (core, fd) in enumerate(placed)]
-        # Every process that has not ended, those that retire among them.
+        # Every process that has not ended, including those that retire.
         self.workers: list[WorkerProcess] = []
         self.stops_heard = 0
         self.is_ready = False
         self.noted: set[str] = set()
-        # After the first stop: workers that have not said what they have in flight, until when they are waited for, and
-        # how much it is.
+        # After the first stop: workers that have not reported what they have in flight, how long to wait for them, and
+        # the sum so far.
         self.uncounted: list[WorkerProcess] = []
         self.count_by: float | None = None
         self.in_flight = 0
-        # Has never served, and takes the server along.
+        # A worker that has never served, and takes the server down with it.
         self.start_failure: WorkerProcess | None = None
 
     @property
@@ -145,11 +145,11 @@ class Supervisor:
     def run(self) -> None:
         if self.stats is not None:
             self.stats.start(self.stats_paths)
-        # What the app says of itself, or why it cannot be had, is heard from the first one.
+        # The first worker reports what the app says of itself, or why it cannot be loaded.
         self.start(self.slots[0])
         while self.workers or self.next_restart() is not None:
             self.wait()
-            # Workers first: one that has said it is ready was so before the signal.
+            # Workers first: one that has said it is ready was ready before the signal.
             for worker in list(self.workers):
                 self.hear(worker)
             self.hear_signals()
@@ -162,7 +162,7 @@ class Supervisor:
         self.log("info", "stopped")
 
     def wait(self) -> None:
-        """Until a worker says something or ends, a signal comes, or something is due."""
+        """Waits until a worker says something or ends, a signal comes, or something is due."""
         poll = select.poll()
         poll.register(self.signals.fd, select.POLLIN)
         for worker in self.workers:
@@ -183,11 +183,11 @@ class Supervisor:
                 self.count_by = time.monotonic() + COUNT_WAIT_S
                 self.stop(DRAIN, self.settings.graceful_timeout)
             if self.stops_heard == 2 or not self.is_ready:
-                # One that was never announced as ready owes nobody the graceful time.
+                # A server that was never announced as ready owes no graceful time.
                 self.stop(STOP_NOW, 0.0)
 
     def say_stopping(self) -> None:
-        """Says once how much is in flight, when the workers have said it or are late."""
+        """Logs once how much is in flight, when the workers have reported it or are late."""
         if self.count_by is None:
             return
         waits = [worker for worker in self.uncounted if worker in self.workers]
@@ -203,7 +203,7 @@ class Supervisor:
         self.log("info", f"stopping: {line}")
 
     def stop(self, word: bytes, seconds: float) -> None:
-        """Tells all workers; from here on none is started anew."""
+        """Tells all workers; from here on none restarts."""
         for slot in self.slots:
             slot.restart_at = None
         for worker in self.workers:
@@ -223,7 +223,7 @@ class Supervisor:
             restarts=slot.restarts,
             settings={
                 **self.settings._asdict(),
-                # One that finds no memory for its ring any more serves on tokio, if that was left to us.
+                # A worker that finds no more memory for its ring serves on tokio, if the choice was left to us.
                 "engine": ("auto" if self.settings.engine == "auto" else self.report["engine"]),
                 "shards": 1,
                 "stats_socket": self.stats_path(slot),
@@ -248,11 +248,11 @@ class Supervisor:
         return None if self.stats is None else self.stats.path_of(slot.number, slot.restarts)
 
     def stats_paths(self) -> list[str | None]:
-        """Of the workers that run now. Called on the stats socket's thread; nothing is changed."""
+        """The workers that run now. Called on the stats socket's thread; changes nothing."""
         return [self.stats_path(slot) if slot.worker else None for slot in self.slots]
 
     def hear(self, worker: WorkerProcess) -> None:
-        # In this order: what it said before it ended has arrived by then.
+        # In this order: what a worker said before it ended has arrived by then.
         has_ended = worker.has_ended()
         for news in worker.news():
             self.take_in(worker, news)
@@ -336,7 +336,7 @@ class Supervisor:
             self.log(
                 "error",
                 f"worker {worker.number} {what} ({worker.end_in_words()}); "
-                f"it is started anew in {pause_s * 1000:.0f} ms",
+                f"it restarts in {pause_s * 1000:.0f} ms",
             )
 
     def plan_restart(self, slot: Slot, age_s: float) -> float:
@@ -360,7 +360,7 @@ class Supervisor:
     # Failures and ends.
 
     def give_up_start(self, worker: WorkerProcess) -> None:
-        """The server does not start; those that have started end first."""
+        """The server does not start; workers that have started end first."""
         self.start_failure = worker
         self.stop(STOP_NOW, 0.0)
 
@@ -370,7 +370,7 @@ class Supervisor:
             ended = worker.end_in_words()
             raise self.native.StartError(f"worker {worker.number} ended while it started ({ended})")
         if failure.event == APP_FAILED:
-            # The first worker has the app, so that it is the second import that fails.
+            # The first worker has the app, so the second import failed.
             again = f"worker {worker.number}, beside worker 0: " if worker.number else ""
             remedy = "; --shards 1 would serve it" if worker.number else ""
             raise AppError(f"{again}{failure.message}{remedy}", failure.report)
@@ -386,7 +386,7 @@ class Supervisor:
                 worker.kill()
 
     def end_all(self) -> None:
-        """Whatever has come in between, no process is left behind."""
+        """Leaves no process behind, whatever came in between."""
         for worker in self.workers:
             worker.end()
 
