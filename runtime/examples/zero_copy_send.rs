@@ -1,7 +1,7 @@
 //! Does zero-copy send pay here? Sends the same bytes with io_uring's SEND and SEND_ZC over loopback, in turns, and prints
 //! what each cost and how many of the zero-copy sends the kernel copied all the same.
 //!
-//! `docs/architecture.md` has what came of it. Without a network card, or with one that cannot gather, the kernel copies.
+//! `docs/architecture.md` has the outcome. Without a network card, or with one that cannot gather, the kernel copies.
 //!
 //!     cargo run --release -p turbo-shard-runtime --example zero_copy_send
 
@@ -21,7 +21,7 @@ const BYTES_PER_ROUND: usize = 32 * 1024 * 1024;
 const REPORT_USAGE: u16 = 1 << 3;
 const COPIED: i32 = i32::MIN;
 
-/// What a round has cost.
+/// The cost of a round.
 struct Cost {
     cpu_us_per_mib: f64,
     mib_per_second: f64,
@@ -30,7 +30,7 @@ struct Cost {
 }
 
 fn main() -> io::Result<()> {
-    // The sender has the first core, the receiver the last, as a server and its load have.
+    // The sender has the first core, the receiver the last, like a server and its load.
     let cores = core_affinity::get_core_ids().unwrap_or_default();
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let sender = TcpStream::connect(listener.local_addr()?)?;
@@ -68,7 +68,7 @@ fn main() -> io::Result<()> {
     draining.join().expect("the receiver only reads")
 }
 
-/// Sends one round's bytes, one send after another, each of which has ended when the next begins.
+/// Sends one round's bytes; each send has ended when the next begins.
 fn round(
     ring: &mut IoUring,
     socket: &TcpStream,

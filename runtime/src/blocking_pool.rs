@@ -14,11 +14,11 @@ use crate::net::children::end_if_child;
 /// A thread without a job for so long ends: what it keeps (a heap, connections of the app's) is worth more than its start.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
-/// What is to be run.
+/// A call to run.
 pub type Job = Box<dyn FnOnce() + Send>;
 
-/// Called on each of the pool's threads, at its start and at its end. One that panics is logged; after `starts` the thread
-/// is given up, after any other it goes on.
+/// Called on each of the pool's threads, at its start and at its end. A panic in one is logged; after `starts` the
+/// thread is given up, after any other it goes on.
 pub trait ThreadHooks: Send + Sync + 'static {
     /// The thread has started; it runs jobs next.
     fn starts(&self);
@@ -38,7 +38,7 @@ pub trait ThreadHooks: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueFull;
 
-/// Threads start when they are needed first, one after another, up to the number allowed. A job goes to the thread that
+/// Threads start when they are first needed, one after another, up to the number allowed. A job goes to the thread that
 /// became idle last: its memory is warm, and the others may end.
 pub struct BlockingPool {
     name: String,
@@ -55,7 +55,7 @@ struct State {
     threads: BTreeMap<usize, JoinHandle<()>>,
     /// Threads that will look for another job. One that is about to end does not: what is queued from then on is for others.
     staying: usize,
-    /// Threads that have nothing more to do here, to be joined.
+    /// Threads that have nothing more to do here and wait to be joined.
     ended: Vec<JoinHandle<()>>,
     queue: VecDeque<Job>,
     /// The bells of threads that wait, the last one on top.
@@ -149,7 +149,7 @@ impl BlockingPool {
                     lock(&shared).jobs -= 1;
                 }
                 hook("stops", || hooks.stops());
-                // From here on a join waits for nothing but its end.
+                // From here on a join waits only for the thread's end.
                 let mut state = lock(&shared);
                 if let Some(own) = state.threads.remove(&number) {
                     state.ended.push(own);
@@ -160,7 +160,7 @@ impl BlockingPool {
                 state.threads.insert(number, thread);
                 state.staying += 1;
             }
-            // What prepares it has panicked: it runs nothing, and the next job has another one started.
+            // Its `starts` hook panicked: it runs nothing, and the next job starts another thread.
             Ok(thread) => state.ended.push(thread),
             Err(error) => {
                 log::error!("a thread of the blocking pool could not be started: {error}")
@@ -169,7 +169,7 @@ impl BlockingPool {
     }
 }
 
-/// Waits for a job; None when the thread is to end.
+/// Waits for a job; None when the thread should end.
 fn next_job(
     shared: &Mutex<State>,
     hooks: &dyn ThreadHooks,

@@ -140,7 +140,7 @@ fn an_idle_thread_tidies_up_and_runs_the_next_job_all_the_same() {
     until_ran.recv().unwrap();
 }
 
-/// Its first thread does not come to its end before the test lets it.
+/// Its first thread does not end before the test lets it.
 struct SlowEnd {
     ends: crossbeam_channel::Sender<()>,
     may_end: crossbeam_channel::Receiver<()>,
@@ -196,7 +196,7 @@ fn a_job_that_panics_does_not_take_its_thread_along() {
     assert_eq!(ran.load(Ordering::SeqCst), 1);
 }
 
-/// Panics in the hook of that name, once.
+/// Panics once, in the hook of that name.
 struct Panics {
     hook: &'static str,
     has_panicked: AtomicBool,

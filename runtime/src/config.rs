@@ -30,7 +30,7 @@ pub enum Mode {
     Shard,
     /// One tokio multi-thread runtime whose workers steal tasks from each other.
     Steal,
-    /// One shard per process, on the process's main thread; somebody else starts the processes.
+    /// One shard per process, on the process's main thread; a supervisor outside of this crate starts the processes.
     Process,
 }
 
@@ -96,7 +96,7 @@ pub enum EngineChoice {
     Named(EngineName),
 }
 
-/// Which shard a fresh connection is served by.
+/// Which shard serves a fresh connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Balance {
     /// The one that the kernel chose, by a hash of the addresses.
@@ -153,7 +153,7 @@ pub struct ServerConfig {
     pub shards: NonZeroUsize,
     /// Whether each shard is pinned to one of the allowed cores.
     pub pin: bool,
-    /// Which shard a fresh connection is served by.
+    /// Which shard serves a fresh connection.
     pub balance: Balance,
     /// How the kernel chooses among the shards' listeners.
     pub steering: Steering,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use tokio::sync::Notify;
 
-/// Control messages are few; a full mailbox means a shard that no longer looks.
+/// Control messages are few; a full mailbox means that its shard no longer looks.
 const MESSAGES_MAX: usize = 64;
 
 /// What the supervisor tells a shard.
@@ -62,7 +62,7 @@ impl Drop for MailboxSender {
 pub(crate) struct Mailbox {
     receiver: Receiver<Control>,
     wake: Arc<Notify>,
-    /// The loss of the supervisor has been told.
+    /// The loss of the supervisor has been reported.
     stopped: Cell<bool>,
 }
 
@@ -73,7 +73,7 @@ impl Mailbox {
             match self.receiver.try_recv() {
                 Ok(message) => return message,
                 Err(TryRecvError::Disconnected) if self.stopped.replace(true) => {
-                    // Said once: a shard that still waits for a handler must not hear it without end.
+                    // Reported once: a shard that still waits for a handler must not hear it again and again.
                     std::future::pending().await
                 }
                 Err(TryRecvError::Disconnected) => return Control::Stop,

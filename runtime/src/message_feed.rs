@@ -5,8 +5,8 @@ use std::mem;
 
 use turbo_shard_protocol::websocket::MessageKind;
 
-/// Bytes of messages that may wait for the app; at this mark no further message is handed over, and the peer is made to
-/// wait. Worst case per connection: this and one message of `message_bytes_max`.
+/// Bytes of messages that may wait for the app; at this mark no further message is handed over, and the peer waits.
+/// Worst case per connection: this and one message of `message_bytes_max`.
 pub const MESSAGES_QUEUED_BYTES_HIGH: usize = 64 * 1024;
 
 /// Messages that may wait for the app: empty ones are not free either.
@@ -38,7 +38,7 @@ pub(crate) struct MessageFeed {
 }
 
 impl MessageFeed {
-    /// The app takes; returns whether the connection is to be woken as well.
+    /// The app takes; returns whether to wake the connection as well.
     pub(crate) fn take(&mut self) -> (Received, bool) {
         let Some((kind, payload)) = self.messages.pop_front() else {
             return match &self.closed {
@@ -60,26 +60,26 @@ impl MessageFeed {
         self.has_room()
     }
 
-    /// The same for the last messages, behind which nothing but the close comes: there are no more of them than one input
-    /// holds, but compressed ones are larger than that.
+    /// The same for the last messages before the close: there are no more of them than one input holds, but compressed
+    /// ones are larger than that.
     pub(crate) fn accepts_last(&self) -> bool {
         self.queued_bytes < LAST_MESSAGES_BYTES_MAX
     }
 
-    /// The connection hands over; returns whether the app is to be told.
+    /// The connection hands over; returns whether to tell the app.
     pub(crate) fn push(&mut self, kind: MessageKind, payload: Vec<u8>) -> bool {
         self.queued_bytes += payload.len();
         self.messages.push_back((kind, payload));
         mem::take(&mut self.is_app_waiting)
     }
 
-    /// The conversation is over; returns whether the app is to be told.
+    /// The conversation is over; returns whether to tell the app.
     pub(crate) fn close(&mut self, code: u16, reason: String) -> bool {
         self.closed.get_or_insert((code, reason));
         mem::take(&mut self.is_app_waiting)
     }
 
-    /// How it ended, if it has ended.
+    /// How it ended, if it has.
     pub(crate) fn closed(&self) -> bool {
         self.closed.is_some()
     }

@@ -9,19 +9,19 @@ use crate::shard::counters::ShardCounts;
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Busier than this much of the mean is too busy.
 const OVERLOAD_FACTOR: f64 = 1.25;
-/// A shard that sleeps for three quarters of its time helps nobody by having fewer connections.
+/// A shard that sleeps for three quarters of its time would gain nothing from fewer connections.
 const BUSY_SHARE_MIN: f64 = 0.25;
-/// A shard has to be found too busy this often in a row: one burst is no imbalance, and clients that were sent away are
-/// given the time to come back.
+/// A shard must be found too busy this often in a row: one burst is no imbalance, and clients that were sent away get
+/// the time to come back.
 const LOOKS_IN_A_ROW: u32 = 2;
-/// Clients that one shard sends away after one look; so it is half as many per second at most.
+/// Most clients that one shard sends away after one look: at most half as many per second.
 const SENT_AWAY_MAX: u32 = 32;
 
-/// What is to be done about one shard.
+/// What to do about one shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) is_overloaded: bool,
-    /// How many of its clients are to come back elsewhere.
+    /// How many of its clients should come back elsewhere.
     pub(crate) send_away: u32,
 }
 

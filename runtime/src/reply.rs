@@ -1,5 +1,5 @@
-//! The answer that comes later: a slot between a connection and whoever answers it, on this thread or another.
-//! Knows nothing of sockets; an engine is only ever a [`Waker`] here.
+//! The answer that comes later: a slot between a connection and its answering side, on this thread or another. Knows
+//! nothing of sockets; an engine is only ever a [`Waker`] here.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -19,7 +19,7 @@ pub const REPLY_QUEUED_BYTES_HIGH: usize = 64 * 1024;
 
 /// What the answering side wants to hear. Called on the connection's thread, outside of any lock.
 pub trait ReplyListener: Send {
-    /// After [`Flow::Wait`]: the peer has read, more may be sent. May come without need.
+    /// After [`Flow::Wait`]: the peer has read, more may be sent. May come when it is not needed.
     fn room(&self);
     /// The connection is gone; nothing sent from now on will arrive. Comes once, or twice if it left while `listen` ran.
     fn peer_left(&self);
@@ -129,7 +129,7 @@ impl ReplyHandle {
         )
     }
 
-    /// Says who wants to hear of room and of the peer's leaving; told at once if the peer has left already.
+    /// Sets the listener that hears of room and of the peer's leaving; it hears at once if the peer has left already.
     pub fn listen(&self, listener: Box<dyn ReplyListener>) {
         *self
             .shared
@@ -170,8 +170,8 @@ impl ReplyHandle {
         self.put(Part::Chunk(data), false)
     }
 
-    /// Sends a large piece of the body, which is not copied as a whole. With [`Flow::Wait`], room comes when little of it is
-    /// left.
+    /// Sends a large piece of the body, which is never copied as a whole. With [`Flow::Wait`], room comes when little
+    /// of it is left.
     pub fn held(&self, bytes: HeldBytes) -> Flow {
         self.put(Part::Held(bytes), false)
     }
@@ -330,7 +330,7 @@ impl Slot {
     /// Tells the app that the conversation is over.
     pub(crate) fn push_close(&self, code: u16, reason: String) {
         let _ = self.shared.messages().close(code, reason);
-        // Also for a sender that waits for room, which will never come.
+        // A sender that waits for room, which will never come, is told too.
         self.shared.tell(|listener| listener.input_ready());
     }
 
@@ -343,7 +343,7 @@ impl Slot {
     /// Takes the next piece. With none there, `waker` is called when one comes. A sender that waited hears of room once
     /// half of what it had queued is taken: a connection that does not read is not asked, so its sender goes on waiting.
     pub(crate) fn take(&self, waker: &Waker) -> Option<Part> {
-        // Dropped at the end: who owns what was held may take locks of its own for that.
+        // Dropped at the end: the owner of the held bytes may take locks of its own for that.
         let (part, _given_back, room) = {
             let mut state = self.shared.state();
             let (part, given_back) = state.next_part();

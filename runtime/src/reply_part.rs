@@ -1,4 +1,4 @@
-//! The pieces that an answer is sent in. Knows not who sends them, nor who takes them.
+//! The pieces that an answer is sent in. Knows neither their sender nor their receiver.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ const MESSAGE_OVERHEAD_BYTES: usize = 64;
 /// What is copied of [`HeldBytes`] at a time.
 const BIT_BYTES: usize = 64 * 1024;
 
-/// A large piece of a body that stays where it is and is copied bit by bit, as the peer reads: it takes no second place in
-/// memory, and nobody has to wait for the peer. May be dropped on any thread, outside of any lock.
+/// A large piece of a body that stays where it is and is copied bit by bit, as the peer reads: it exists in memory only
+/// once, and no thread waits for the peer. May be dropped on any thread, outside of any lock.
 pub struct HeldBytes {
     owner: Box<dyn AsRef<[u8]> + Send>,
     taken: usize,
@@ -88,7 +88,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    /// What it counts for in the slot.
+    /// What it counts in the slot.
     pub(crate) fn queued_bytes(&self) -> usize {
         match self {
             Part::Chunk(data) => data.len(),

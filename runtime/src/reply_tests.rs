@@ -1,4 +1,4 @@
-//! Tests of the slot between a connection and whoever answers it.
+//! Tests of the slot between a connection and its answering side.
 
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -80,7 +80,7 @@ fn a_sender_waits_above_the_mark_and_hears_of_room_once() {
     handle.end();
 }
 
-/// Bytes of a caller, who looks at the answer when he has them back.
+/// Bytes of a caller that looks at the answer when it has them back.
 struct Lender {
     bytes: Vec<u8>,
     given_back: Arc<AtomicUsize>,

@@ -2,8 +2,8 @@
 
 use std::mem;
 
-/// Bytes that may wait for the app; at this mark the connection hands over no more, its input fills up, and the peer is
-/// made to wait. Worst case per connection: this, beside the protocol's input buffer.
+/// Bytes that may wait for the app; at this mark the connection hands over no more, its input fills up, and the peer
+/// waits. Worst case per connection: this, beside the protocol's input buffer.
 pub const BODY_QUEUED_BYTES_HIGH: usize = 64 * 1024;
 
 /// What [`ReplyHandle::take_body`](crate::ReplyHandle::take_body) found.
@@ -23,7 +23,7 @@ pub(crate) struct Feed {
     bytes: Vec<u8>,
     is_wanted: bool,
     has_ended: bool,
-    /// The peer will send nothing more, on this exchange or after it.
+    /// The peer will send nothing more, in this exchange or after it.
     pub(crate) input_ended: bool,
     /// The app found nothing, and waits to be told.
     is_app_waiting: bool,
@@ -37,7 +37,7 @@ impl Feed {
         self.is_wanted
     }
 
-    /// The app takes; returns whether the connection is to be woken as well.
+    /// The app takes; returns whether to wake the connection as well.
     pub(crate) fn take(&mut self, bytes_max: usize) -> (BodyPart, bool) {
         self.is_wanted = true;
         let bytes = if self.bytes.len() <= bytes_max {
@@ -58,7 +58,7 @@ impl Feed {
         (part, wakes)
     }
 
-    /// The connection hands over; returns how many bytes there was room for, and whether the app is to be told.
+    /// The connection hands over; returns how many bytes there was room for, and whether to tell the app.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> (usize, bool) {
         let room = BODY_QUEUED_BYTES_HIGH.saturating_sub(self.bytes.len());
         let taken = bytes.len().min(room);
@@ -68,7 +68,7 @@ impl Feed {
         (taken, tells)
     }
 
-    /// The connection has handed over everything; returns whether the app is to be told.
+    /// The connection has handed over everything; returns whether to tell the app.
     pub(crate) fn end(&mut self) -> bool {
         self.has_ended = true;
         mem::take(&mut self.is_app_waiting)

@@ -1,10 +1,10 @@
 //! Finds what serves a method and a path. Knows nothing of handlers, connections or Python.
 //!
-//! What is compared is the path as the peer meant it: percent-decoded once, and cut into segments *before* decoding, so
-//! that `%2F` is a slash within a segment and never one between two. Broken escapes (`%`, `%zz`) stand for themselves.
-//! A path is taken as it is otherwise: no dot segments are resolved, no slashes are added, removed or merged.
+//! It compares the path as the peer meant it: percent-decoded once, and cut into segments *before* decoding, so that
+//! `%2F` is a slash within a segment and never one between two. Broken escapes (`%`, `%zz`) stand for themselves.
+//! Otherwise a path stays as it is: no dot segments are resolved, no slashes are added, removed or merged.
 //!
-//! There is one tree per method. `PUT /users/me` thus reaches `PUT /users/{id}` even where `GET /users/me` exists.
+//! There is one tree per method, so `PUT /users/me` reaches `PUT /users/{id}` even where `GET /users/me` exists.
 
 mod found;
 mod template;
@@ -44,18 +44,18 @@ struct Route<T> {
     template: String,
     parameters: Box<[Parameter]>,
     value: T,
-    /// Was not asked for: it stands for an empty catch-all, and gives way to a route of that very path.
+    /// Made by us: it stands for an empty catch-all, and gives way to a route of that very path.
     implied: bool,
 }
 
-/// Why a route cannot be added: the fault of whoever wrote it.
+/// Why a route cannot be added: a fault in the route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RouteError {
     /// The method is no token.
     Method(String),
     /// There are more than [`METHODS_MAX`] methods.
     Methods,
-    /// The template says something that cannot be meant.
+    /// The template makes no sense.
     Template {
         /// What was written.
         template: String,
@@ -128,8 +128,8 @@ impl<T: Copy> RouteTable<T> {
         self.method_table(method)?.add(template, parsed, value)
     }
 
-    /// Finds the route of a request. `path` is percent-encoded and without query; `scratch` holds what had to be
-    /// decoded or is to be said, and grows no more once it is large enough. `GET` serves `HEAD` where nothing else does.
+    /// Finds the route of a request. `path` is percent-encoded and without query; `scratch` holds decoded text and the
+    /// `Allow` value, and stops growing once it is large enough. `GET` serves `HEAD` where nothing else does.
     ///
     /// ```
     /// use turbo_shard_runtime::{Found, RouteTable};
@@ -314,11 +314,11 @@ impl<T: Copy> MethodTable<T> {
     }
 }
 
-/// Writes what the tree is asked for: the path, decoded, with [`UNMATCHABLE`] for what no template can contain.
+/// Writes what the tree looks up: the path, decoded, with [`UNMATCHABLE`] for what no template can contain.
 fn write_key(path: &[u8], key: &mut Vec<u8>) {
     let mut unmatchable = [0; 4];
     let unmatchable = UNMATCHABLE.encode_utf8(&mut unmatchable).as_bytes();
-    // Cut into the pieces between escaped slashes; they stay within their segment.
+    // Cut into the pieces between escaped slashes, which stay within their segment.
     let mut rest = path;
     while let Some(at) = rest
         .windows(3)

@@ -42,20 +42,20 @@ pub struct Report {
 pub enum Caller {
     /// It supervises, and every shard has a thread of its own.
     Supervises,
-    /// It is the first shard, for an app that was made on it: on the thread that made an object a free-threaded Python counts
-    /// its references without atomic operations (PEP 703). Where the app does not give the thread back in time,
-    /// [`App::given_up`] ends the process.
+    /// It is the first shard, for an app that was made on it: a free-threaded Python counts an object's references
+    /// without atomic operations on the thread that made it (PEP 703). Where the app does not give the thread back in
+    /// time, [`App::given_up`] ends the process.
     IsFirstShard,
 }
 
-/// A server whose port is its own, and that does not serve yet.
+/// A server that has its port and does not serve yet.
 pub struct BoundServer {
     config: Arc<ServerConfig>,
     report: Report,
     listeners: Vec<std::net::TcpListener>,
-    /// What a forked child must not keep; until the server has ended.
+    /// What a forked child must not keep; held until the server has ended.
     _port: OwnPort,
-    /// Process mode: this is the worker with that number, started anew so many times.
+    /// Process mode: this is the worker with that number, restarted so many times.
     worker: Option<(usize, u64)>,
     handle: ServerHandle,
     requests: Receiver<StopRequest>,
@@ -154,10 +154,10 @@ impl BoundServer {
         self.handle.clone()
     }
 
-    /// Serves until it is stopped. What the calling thread becomes is `caller`'s to say in mode shard; in a worker of the
-    /// process mode it becomes the shard, in mode steal it waits. With `handle_signals`, SIGINT and SIGTERM stop gracefully and a second one at once; a worker is
-    /// told by SIGTERM alone, since Ctrl-C reaches it as well as its supervisor. `on_ready` is called when all shards
-    /// serve.
+    /// Serves until it is stopped. In mode shard, `caller` says what the calling thread becomes; in a worker of the
+    /// process mode it becomes the shard, in mode steal it waits. With `handle_signals`, SIGINT and SIGTERM stop
+    /// gracefully and a second one at once; a worker is told by SIGTERM alone, since Ctrl-C reaches it as well as its
+    /// supervisor. `on_ready` is called when all shards serve.
     pub fn run<A: App>(
         self,
         app: A,
@@ -344,7 +344,7 @@ impl BoundServer {
                     let _ = thread.join();
                     return match result {
                         Ok(Err(error)) if stop.amid_start() && !start_failed => {
-                            // The stop has interrupted the start, or it might have failed anyway.
+                            // The stop interrupted the start, or it failed by itself.
                             log::debug!("the server has not come to the end of its start ({error})");
                             Ok(())
                         }
@@ -353,8 +353,8 @@ impl BoundServer {
                     };
                 }
                 recv(ready) -> told => {
-                    // A server that was told to stop while it started never was ready, nor is one whose start has failed:
-                    // its end of this channel is gone, and why is about to be told.
+                    // A server that was told to stop while it started was never ready, nor is one that failed to start:
+                    // its end of this channel is gone, and the reason is about to come.
                     start_failed = told.is_err() && !stop.is_asked();
                     let on_ready = on_ready.take().filter(|_| told.is_ok() && !stop.is_asked());
                     if let Some(on_ready) = on_ready {
@@ -365,7 +365,7 @@ impl BoundServer {
                 recv(self.requests) -> request => {
                     let mut control = stop.request(request.unwrap_or(StopRequest::Now));
                     if on_ready.is_some() {
-                        // It was never announced as ready, so nobody is owed the graceful time.
+                        // It was never announced as ready, so it owes no graceful time.
                         control = stop.request(StopRequest::Now).or(control);
                     }
                     if let Some(control) = control {

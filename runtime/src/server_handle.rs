@@ -1,4 +1,4 @@
-//! A running server as other threads hold it: it can be stopped, and its counters be read. Knows nothing of how it runs.
+//! A running server as other threads hold it: they can stop it and read its counters. Knows nothing of how it runs.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,8 +32,8 @@ pub(crate) enum CountSource {
 }
 
 impl ServerHandle {
-    /// Stops accepting, lets exchanges in flight finish within the graceful time, then ends. Asked for a second time it
-    /// is [`ServerHandle::stop_now`].
+    /// Stops accepting, lets exchanges in flight finish within the graceful time, then ends. A second call is
+    /// [`ServerHandle::stop_now`].
     pub fn stop(&self) {
         let _ = self.requests.send(StopRequest::Gracefully);
     }
@@ -73,7 +73,7 @@ impl ServerHandle {
         count.sum::<i64>() as u64
     }
 
-    /// Whether the server was told to end at once, be it when nothing of it was left to hear that.
+    /// Whether the server was told to end at once, even when nothing of it was left to hear that.
     pub fn is_cut(&self) -> bool {
         self.is_cut.load(Relaxed)
     }

@@ -1,4 +1,4 @@
-//! What the runtime asks of an application, and what it hands to it. Knows nothing of Python, sockets or engines.
+//! What the runtime asks of an application, and what it gives it. Knows nothing of Python, sockets or engines.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use crate::reply::{ReplyHandle, Slot};
 /// What the user wrote, as the runtime sees it: shared by all threads, it makes one [`Service`] for each of them.
 ///
 /// The hooks let an interpreter keep one thread state for each thread's whole life (invariant I4). They are called on
-/// the thread they speak of, in the order `thread_starts`, `service`, any number of `thread_parks`, `thread_stops`.
+/// the thread that they concern, in the order `thread_starts`, `service`, any number of `thread_parks`, `thread_stops`.
 pub trait App: Send + Sync + 'static {
     /// The per-thread service.
     type Service: Service;
@@ -41,7 +41,7 @@ pub trait App: Send + Sync + 'static {
     fn thread_stops(&self) {}
 
     /// A stop was asked for: what is in flight may finish until `deadline`, after which it is cut. Comes again, with an
-    /// earlier time, when it is cut before that. Called on the supervisor's thread.
+    /// earlier time, if the cut comes before that. Called on the supervisor's thread.
     fn stops_by(&self, _deadline: Instant) {}
 
     /// Process mode: this worker alone was told to stop. It accepts no more, so its successor is wanted now.
@@ -50,9 +50,8 @@ pub trait App: Send + Sync + 'static {
     /// Process mode: all workers were told to stop, and this one has so many requests in flight.
     fn drains(&self, _in_flight: u64) {}
 
-    /// The shard does not come back from the app's code, though everything has been cut, and its thread is the one that runs
-    /// the server (process mode, [`Caller::IsFirstShard`](crate::Caller)): the process is all that can end. Called on another
-    /// thread.
+    /// The shard does not come back from the app's code, though everything has been cut, and its thread runs the server
+    /// (process mode, [`Caller::IsFirstShard`](crate::Caller)): only the process can end. Called on another thread.
     fn given_up(&self) {
         std::process::exit(1)
     }
@@ -80,7 +79,7 @@ pub trait Service: Send + 'static {
     /// and answered 500.
     fn call(&self, exchange: &mut Exchange<'_>) -> Outcome;
 
-    /// The event loop that wants to live on this shard's thread, if there is one. Asked for once, on a shard's thread;
+    /// The event loop that should live on this shard's thread, if there is one. Asked for once, on a shard's thread;
     /// never in work-stealing mode.
     fn hosted_loop(&self) -> Option<Box<dyn HostedLoop>> {
         None
@@ -99,7 +98,7 @@ pub enum Outcome {
     ReadBody {
         /// Largest body in bytes that the service takes.
         bytes_max: u64,
-        /// Anything that saves the service from finding its route a second time.
+        /// A value that saves the service from finding its route a second time.
         tag: u32,
     },
     /// The answer comes through the [`ReplyHandle`] that [`Exchange::defer`] or [`Exchange::defer_streaming`] gave.
@@ -120,7 +119,7 @@ pub struct Exchange<'a> {
     pub response: ResponseWriter<'a>,
     /// What [`Handshake::accept`](turbo_shard_protocol::websocket::Handshake::accept) needs to know.
     pub websocket_limits: &'a WebSocketLimits,
-    /// Who is talking to whom.
+    /// The two ends of the connection.
     pub connection: &'a ConnectionInfo,
     pub(crate) waker: &'a Waker,
     pub(crate) deferred: &'a mut Option<Deferred>,
@@ -140,7 +139,7 @@ impl Exchange<'_> {
         self.defer_as(false)
     }
 
-    /// As [`defer`](Exchange::defer), for who reads the request's body while it comes
+    /// As [`defer`](Exchange::defer), for a service that reads the request's body while it comes
     /// ([`ReplyHandle::take_body`]). Not after the body was read whole.
     pub fn defer_streaming(&mut self) -> ReplyHandle {
         self.defer_as(self.body.is_none())

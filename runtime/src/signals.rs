@@ -1,8 +1,8 @@
 //! Unix signals as calls on a thread of their own, for as long as a server runs.
 //!
 //! The handlers that were there before (Python's, for one) are put back exactly as they were, and a later server in the
-//! same process installs ours again; signal-handling crates keep theirs for ever once installed and take it ill when
-//! somebody else's comes and goes.
+//! same process installs ours again; signal-handling crates keep theirs for ever once installed and do not cope with
+//! another handler that comes and goes.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -79,7 +79,7 @@ impl Drop for SignalThread {
     }
 }
 
-/// The pipe's reading end, and its writing end where the handler finds it.
+/// Makes the pipe: returns its reading end, and puts its writing end where the handler finds it.
 fn pipe() -> io::Result<(&'static File, &'static File)> {
     if PIPE.get().is_none() {
         let mut ends = [-1; 2];
@@ -87,7 +87,7 @@ fn pipe() -> io::Result<(&'static File, &'static File)> {
         if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: both are fresh from the kernel and nobody else's.
+        // SAFETY: both are fresh from the kernel and nothing else has them.
         let [reader, writer] = ends.map(|end| File::from(unsafe { OwnedFd::from_raw_fd(end) }));
         // `IN_USE` lets one thread in here at a time.
         let _ = PIPE.set((reader, writer));

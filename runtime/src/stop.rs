@@ -1,4 +1,4 @@
-//! The steps of a stop: drain, then cut, then give up. Knows time and what to say to shards, nothing of the shards.
+//! The steps of a stop: drain, then cut, then give up. Knows the time and what to tell shards, but not the shards.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ pub(crate) struct Stop {
     /// How many requests are in flight.
     in_flight: Box<dyn Fn() -> u64 + Send>,
     stage: StopStage,
-    /// Alone; that the others stop as well changes nothing then.
+    /// Alone; if the others stop as well, that changes nothing.
     retires: bool,
     is_quiet: bool,
     was_ready: bool,
@@ -55,7 +55,7 @@ impl Stop {
         }
     }
 
-    /// As [`new`](Stop::new), where somebody else says that everything stops.
+    /// As [`new`](Stop::new), where another process says that everything stops.
     pub(crate) fn quiet(
         graceful_timeout_ms: u64,
         in_flight: impl Fn() -> u64 + Send + 'static,
@@ -135,7 +135,7 @@ impl Stop {
                 Some(self.cut())
             }
             StopStage::Cutting => {
-                // One that never served owes nobody an explanation: its app was asked to start, and then not to.
+                // A server that never served needs no error line: its app was asked to start, and then not to.
                 let level = match self.amid_start() {
                     true => log::Level::Debug,
                     false => log::Level::Error,
@@ -146,7 +146,7 @@ impl Stop {
         }
     }
 
-    /// Until when what is in flight may finish.
+    /// The time until which what is in flight may finish.
     pub(crate) fn finishes_by(&self) -> Instant {
         match (self.stage, self.deadline) {
             (StopStage::Draining, Some(deadline)) => deadline,

@@ -16,7 +16,7 @@ pub(crate) struct Supervisor<A: App> {
     pub(crate) events: Receiver<ShardEvent>,
     pub(crate) requests: Receiver<StopRequest>,
     pub(crate) stop: Stop,
-    /// Shards that have not come to the end of their first start.
+    /// Shards that have not finished their first start.
     pub(crate) starting: Vec<usize>,
 }
 
@@ -45,7 +45,7 @@ impl<A: App> Supervisor<A> {
                     ))
                 })?;
             if let Ok(live) = lent.recv() {
-                // Whoever called is not to stay where the shard was pinned.
+                // The calling thread must not stay where the shard was pinned.
                 let before = Affinity::of_this_thread();
                 live();
                 before.restore();
@@ -58,14 +58,14 @@ impl<A: App> Supervisor<A> {
 
     pub(crate) fn run(&mut self, on_ready: impl FnOnce()) -> Result<(), StartError> {
         if let Err(error) = self.start_all() {
-            // A stop that was asked for: nothing is started again, and a shard that does not end is given up.
+            // A stop was asked for: nothing is started again, and a shard that does not end is given up.
             self.asked(StopRequest::Now);
             self.until_ended();
             return Err(error);
         }
         if self.stop.is_asked() {
-            // It was never announced as ready, so nobody is owed the graceful time; and the app that is starting may
-            // never come to the end of its start.
+            // It was never announced as ready, so it owes no graceful time; and the app that is starting may never
+            // finish its start.
             self.asked(StopRequest::Now);
         }
         if !self.stop.is_asked() {
@@ -92,12 +92,12 @@ impl<A: App> Supervisor<A> {
         self.until_ready()
     }
 
-    /// Waits for the first readiness of these shards. One that ends before it is a start that failed. A stop that is asked
-    /// for meanwhile is not held up by an app that does not come to the end of its start.
+    /// Waits for the first readiness of these shards. A shard that ends before it has failed to start. An app that does
+    /// not finish its start holds up no stop that is asked for meanwhile.
     fn until_ready(&mut self) -> Result<(), StartError> {
         while !self.starting.is_empty() && !self.stop.is_asked() {
             crossbeam_channel::select_biased! {
-                // Before stops: a shard that has said it is ready may have answered a client before the stop came.
+                // Before stops: a shard that said it is ready may have answered a client before the stop came.
                 recv(self.events) -> event => match event {
                     Ok(ShardEvent::Ready(ready)) if self.starting.contains(&ready) => {
                         self.starting.retain(|&index| index != ready);
@@ -157,7 +157,7 @@ impl<A: App> Supervisor<A> {
             ShardEvent::Ended(index, Err(error))
                 if self.stop.is_asked() && self.starting.contains(&index) =>
             {
-                // The stop has interrupted it, or it might have failed anyway.
+                // The stop interrupted it, or it failed by itself.
                 log::debug!("shard {index} has not come to the end of its start ({error})");
                 self.shards.ended(index);
             }

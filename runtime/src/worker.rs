@@ -1,5 +1,5 @@
-//! A worker of the process mode: one shard on the calling thread, which is the process's main one, and a thread beside it
-//! that hears what it is told. Knows nothing of the other workers, nor of who starts them.
+//! A worker of the process mode: one shard on the calling thread, which is the process's main one, and a thread beside
+//! it that receives its orders. Knows neither the other workers nor the supervisor.
 
 use std::ffi::CString;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::shard::counters::Counters;
 use crate::shard::hand_off::Intake;
 use crate::stop::{Stop, StopRequest};
 
-/// What a worker of the process mode has from whoever started it.
+/// What a worker of the process mode gets from its supervisor.
 #[derive(Debug)]
 pub struct Inheritance {
     /// Bound and listening; the worker's successor will inherit the same socket.
@@ -26,7 +26,7 @@ pub struct Inheritance {
     pub worker: usize,
     /// The core to stay on.
     pub core: Option<usize>,
-    /// How often it was started anew.
+    /// How often it was restarted.
     pub restarts: u64,
 }
 
@@ -73,7 +73,7 @@ impl<A: App> Worker<A> {
             }),
         };
         std::thread::scope(|scope| {
-            // Started before this thread is pinned: a shard that is busy must not hold up what is to stop it.
+            // Started before this thread is pinned: a busy shard must not hold up the thread that stops it.
             let started = std::thread::Builder::new()
                 .name("control".into())
                 .spawn_scoped(scope, move || control.run(on_ready));
@@ -113,7 +113,7 @@ impl<A: App> ControlThread<A> {
             crossbeam_channel::select_biased! {
                 recv(self.ended) -> _ => return,
                 recv(ready) -> told => {
-                    // A worker that was told to stop while it started never was ready, nor is one whose start has failed.
+                    // A worker that was told to stop while it started was never ready, nor is one that failed to start.
                     let on_ready = on_ready.take().filter(|_| told.is_ok() && !self.stop.is_asked());
                     if let Some(on_ready) = on_ready {
                         self.stop.ready();
@@ -123,7 +123,7 @@ impl<A: App> ControlThread<A> {
                 recv(self.requests) -> request => {
                     let mut control = self.stop.request(request.unwrap_or(StopRequest::Now));
                     if on_ready.is_some() {
-                        // It was never announced as ready, so nobody is owed the graceful time.
+                        // It was never announced as ready, so it owes no graceful time.
                         control = self.stop.request(StopRequest::Now).or(control);
                     }
                     control.into_iter().for_each(|control| self.tell(control));
@@ -147,7 +147,7 @@ impl<A: App> ControlThread<A> {
     }
 }
 
-/// So that `top` and `ps` say which worker it is, as they do of the shards of one process.
+/// Lets `top` and `ps` say which worker it is, as they do for the shards of one process.
 fn name_this_thread(number: usize) {
     if let Ok(name) = CString::new(format!("shard-{number}")) {
         // SAFETY: PR_SET_NAME reads a terminated string, which `name` is; it keeps the first 15 bytes.

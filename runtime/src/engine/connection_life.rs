@@ -17,7 +17,7 @@ const DRAIN_UNTOLD_MS_MAX: u64 = 500;
 const HEARING_MS_MAX: u64 = 500;
 const HEARING_TURNS_MIN: u32 = 64;
 
-/// What the owner of a connection's socket has to do about its end.
+/// What the owner of a connection's socket must do about its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// Nothing: it goes on.
@@ -50,7 +50,7 @@ struct Overdue {
     turns: u32,
 }
 
-/// What few connections have, and only towards their end.
+/// What few connections need, and only towards their end.
 #[derive(Debug, Default)]
 struct Rare {
     overdue: Option<Overdue>,
@@ -71,7 +71,7 @@ pub(crate) struct ConnectionLife {
     is_drain_told: bool,
 }
 
-/// All but buffers and the engine's own that an idle connection is.
+/// An idle connection is this, its buffers and what its engine adds.
 const _: () = assert!(size_of::<ConnectionLife>() <= 240);
 
 impl ConnectionLife {
@@ -101,7 +101,7 @@ impl ConnectionLife {
         self.id
     }
 
-    /// To be asked at the begin of a turn: whether the connection may go on. It may not when its host cuts.
+    /// Call at the beginning of a turn: whether the connection may go on. It may not when its host cuts.
     pub(crate) fn goes_on<H: Host + ?Sized>(&mut self, host: &H, now: Tick) -> bool {
         match host.stage() {
             Stage::Serving => {}
@@ -116,12 +116,11 @@ impl ConnectionLife {
         true
     }
 
-    /// To be asked at the end of a turn that read and wrote what there was to read and to write: acts on the deadline that
-    /// has passed, if one has.
+    /// Call at the end of a turn that read and wrote all there was: acts on the deadline that has passed, if one has.
     ///
-    /// A look that comes late, because a handler has held the shard or the process was stopped, must not take for silence
-    /// what has not been read yet. So nobody's time is over before `is_heard_out` says that nothing is left in the socket
-    /// that is wanted, and no room that is needed. `engine_deadline` is the one of [`arm`](ConnectionLife::arm).
+    /// A look may come late, because a handler has held the shard or the process was stopped; it must not take what has
+    /// not been read yet for silence. So no peer's time is over before `is_heard_out` says that the socket has nothing
+    /// left that we want and no room that we need. `engine_deadline` is the one of [`arm`](ConnectionLife::arm).
     pub(crate) fn judge<H: Host + ?Sized>(
         &mut self,
         host: &H,
@@ -156,7 +155,7 @@ impl ConnectionLife {
         }
     }
 
-    /// What is to be done about the end, with `is_sent` when the socket has taken all output.
+    /// What to do about the end, with `is_sent` when the socket has taken all output.
     pub(crate) fn ending(&mut self, is_sent: bool) -> Ending {
         match self.driver.closing() {
             Closing::Now => Ending::Now,
@@ -182,8 +181,8 @@ impl ConnectionLife {
         }
     }
 
-    /// To be called at the end of a turn: asks the host's table to wake the connection in time for its driver, and for
-    /// what its engine waits for besides.
+    /// Call at the end of a turn: asks the host's table to wake the connection in time for its driver, and for what
+    /// else its engine waits for.
     pub(crate) fn arm<H: Host + ?Sized>(
         &mut self,
         host: &H,

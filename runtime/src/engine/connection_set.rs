@@ -167,7 +167,7 @@ impl<A: App> ConnectionSet<A> {
             }
         }
         if slots.is_empty() {
-            // 10,000 connections that came and went must not be paid for ever after.
+            // 10,000 connections that came and went must not cost memory for ever.
             slots.shrink_to_fit();
         }
     }
@@ -200,7 +200,7 @@ impl<A: App> AsRawFd for ConnectionSet<A> {
     }
 }
 
-/// A socket of which an edge-triggered set tells changes: what it last said holds until a call finds otherwise.
+/// A socket in an edge-triggered set, which reports changes only: the last report holds until a call finds otherwise.
 struct ReadyStream {
     socket: TcpStream,
     is_readable: bool,

@@ -118,7 +118,7 @@ where
                 Verdict::End => return Poll::Ready(()),
             }
         }
-        // There is more to do, or the peer sends as fast as we read: the others first.
+        // There is more to do, or the peer sends as fast as we read: the others go first.
         match self.life.judge(&*self.host, now, None, |_| false) {
             Verdict::End => Poll::Ready(()),
             Verdict::InTime | Verdict::HearFirst | Verdict::Met => {
@@ -142,8 +142,8 @@ where
             return Poll::Pending;
         }
         if self.life.has_drain_to_hear(&*self.host) && !polls_readable(self.stream.as_raw_fd()) {
-            // Only now: a request that had arrived before the drain has been read, and gets its answer. The socket is
-            // asked itself, because an engine may not have heard yet of what its stream has received.
+            // Not earlier: a request that had arrived before the drain has been read by now, and gets its answer. The
+            // socket is asked itself, because an engine may not have heard yet of what its stream has received.
             self.life.tell_drain(now);
             if self.life.driver.closing() == Closing::Now {
                 return Poll::Ready(());
@@ -181,7 +181,7 @@ where
                 }
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => {
-                    // Nothing could leave: from here on the peer is waited for.
+                    // Nothing could leave: from here on we wait for the peer.
                     self.life.driver.consume_output(now, 0);
                     break;
                 }

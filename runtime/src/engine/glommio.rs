@@ -42,10 +42,10 @@ pub(crate) const LOCKED_BYTES: u64 = 3 * 16 * 1024 + IO_MEMORY_BYTES as u64;
 
 /// Registered I/O memory that glommio sets aside; sockets do not use it. Its least is 64 KiB.
 const IO_MEMORY_BYTES: usize = 64 * 1024;
-/// When glommio interrupts a queue to look at its rings. It must not come to that: a timer that fires before the first
-/// task of a turn has run (another process had the core meanwhile) makes `run_task_queues` report that there was nothing
-/// to do, and the executor parks with tasks that are ready; with 1 ms that held shards for seconds on a busy machine. So
-/// the timer is out of reach, and whatever goes on for long yields through the reactor instead ([`pause`]).
+/// When glommio interrupts a queue to look at its rings. That must never happen: a timer that fires before the first
+/// task of a turn has run (another process had the core meanwhile) makes `run_task_queues` report that there was
+/// nothing to do, and the executor parks with tasks that are ready; with 1 ms that held shards for seconds on a busy
+/// machine. So the timer is out of reach, and whatever goes on for long yields through the reactor instead ([`pause`]).
 const PREEMPT_TIMER: Duration = Duration::from_secs(1);
 /// Between two looks at a hosted loop that cannot be watched, for want of a descriptor.
 const UNWATCHED_PAUSE: Duration = Duration::from_millis(2);
@@ -56,7 +56,7 @@ const NEXT_TURN: Duration = Duration::from_micros(10);
 /// glommio on one core. The thread is pinned already.
 pub(crate) struct Glommio;
 
-/// Whether so many shards can each have an executor at the same time: the limit is one for all that a user locks. glommio
+/// Whether so many shards can each have an executor at the same time: one limit covers all that a user locks. glommio
 /// asks for it once and in words of its own; [`probe`](crate::engine::io_uring_probe::probe) must have passed.
 pub(crate) fn fits(shards: usize) -> Result<(), String> {
     let make = || executor("probe").map_err(|error| error.to_string());
@@ -253,9 +253,9 @@ async fn news(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns once `fd` polls readable. glommio waits for its own streams only, so a duplicate of the descriptor is
-/// dressed up as one: its first read is preceded by a poll, and what the read then says does not matter, because
-/// neither a listener nor an epoll descriptor can be received from.
+/// Returns once `fd` polls readable. glommio waits for its own streams only, so a duplicate of the descriptor poses as
+/// one: glommio polls before the first read. What the read then says does not matter, because nothing can be received
+/// from a listener or an epoll descriptor.
 async fn readable(fd: BorrowedFd<'_>) -> io::Result<()> {
     let duplicate = fd.try_clone_to_owned()?;
     // SAFETY: the duplicate is taken out of its owner here and has no other.

@@ -1,12 +1,12 @@
-//! Has several threads make something that each keeps until all have tried: what a limit of the machine has room for.
-//! Knows nothing of what is made.
+//! Lets several threads each make something and keep it until all have tried, to learn what a limit of the machine
+//! allows. Knows nothing of what is made.
 
 use std::convert::Infallible;
 use std::panic::{RefUnwindSafe, catch_unwind};
 use std::thread::Builder;
 
-/// What came of `make` on each of so many threads, where whatever it makes is kept until all have tried; or why a thread
-/// could not be started, in which case those that were do not wait for it.
+/// The results of `make` on so many threads, each kept until all have tried; or why a thread could not be started: then
+/// those that were do not wait for it.
 pub(crate) fn held_at_once<T>(
     threads: usize,
     make: impl Fn() -> Result<T, String> + RefUnwindSafe + Sync,
@@ -20,7 +20,7 @@ pub(crate) fn held_at_once<T>(
         let _ = until_all_tried.recv();
     };
     std::thread::scope(|scope| {
-        // Dropped before the scope joins its threads, on whichever way out.
+        // Dropped before the scope joins its threads, on any way out.
         let _all_tried = all_tried;
         for number in 0..threads {
             let started = builder(number).spawn_scoped(scope, attempt);

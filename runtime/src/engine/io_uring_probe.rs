@@ -1,5 +1,5 @@
-//! Asks the kernel for io_uring with raw system calls. glommio must not be the one to ask: where the answer is no it
-//! panics, or ends the process.
+//! Asks the kernel for io_uring with raw system calls. glommio must not ask: where the answer is no it panics, or ends
+//! the process.
 
 use std::fs;
 use std::io;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// glommio locks its rings in memory; below this it refuses to start.
 pub(crate) const MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
-/// How long rings that have ended may take to give back what they had locked, and how often that is looked at.
+/// How long rings that have ended may take to give back what they had locked, and how often we look.
 const PATIENCE: Duration = Duration::from_millis(500);
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
@@ -99,7 +99,7 @@ fn set_up_ring() -> io::Result<OwnedFd> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the kernel has just handed out this descriptor; nobody else has it. Descriptors fit an i32.
+    // SAFETY: the kernel has just handed out this descriptor; nothing else has it. Descriptors fit an i32.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 

@@ -51,7 +51,7 @@ pub(crate) async fn accept<A: App>(
             // The listener has left its group and says "readable" for ever. None of the shard's tasks may end.
             return std::future::pending().await;
         }
-        // Only an empty queue is waited for: an edge-triggered watch says nothing again of what a failure has left there.
+        // We wait only for an empty queue: an edge-triggered watch does not report again what a failure has left there.
         let waited = match accepted {
             Ok(()) => until_readable().await,
             Err(error) => Err(error),
@@ -72,8 +72,8 @@ pub(crate) fn accept_rest<A: App>(connections: &ConnectionSet<A>, listener: &Tcp
     listener::leave_group(listener);
 }
 
-/// Serves what other shards hand over, and hears how many clients to send away. From the first poll on others may hand
-/// connections over; an engine that takes no more says so with [`Intake::close`].
+/// Serves what other shards hand over, and hears how many clients to send away. From the first poll on, other shards
+/// may hand connections over; an engine that takes no more says so with [`Intake::close`].
 pub(crate) async fn take_arrivals<A: App>(connections: &ConnectionSet<A>, intake: &Intake) {
     intake.open();
     loop {
@@ -112,13 +112,13 @@ pub(crate) async fn drive_hosted_loop<A: App>(
     }
 }
 
-/// Whether `fd` is readable now. An edge-triggered watch tells of changes only, so what is left over is asked for.
+/// Whether `fd` is readable now. An edge-triggered watch tells of changes only, so this asks for what is left over.
 pub(crate) fn polls_readable(fd: RawFd) -> bool {
     polls(fd, libc::POLLIN)
 }
 
-/// Whether the peer of `socket` has been heard out: nothing that is wanted is left to read, and nothing that is to be sent
-/// would find room. The socket is asked itself, because an engine may not have heard yet of what it has received.
+/// Whether the peer of `socket` has been heard out: nothing that we want is left to read, and nothing that waits to be
+/// sent would find room. The socket is asked itself, because an engine may not have heard yet of what it has received.
 pub(crate) fn is_heard_out(socket: RawFd, wants_read: bool, wants_room: bool) -> bool {
     let reads = if wants_read { libc::POLLIN } else { 0 };
     let writes = if wants_room { libc::POLLOUT } else { 0 };
@@ -128,7 +128,7 @@ pub(crate) fn is_heard_out(socket: RawFd, wants_read: bool, wants_room: bool) ->
 /// Ends the conversation on a socket that is about to be closed: a child that the app has forked may hold a copy of it, and
 /// would keep the peer waiting for as long as it lives.
 pub(crate) fn end_conversation(socket: RawFd) {
-    // SAFETY: a plain system call on a number. One that has ended already is no news.
+    // SAFETY: a plain system call on a number. A conversation that has ended already is no news.
     unsafe { libc::shutdown(socket, libc::SHUT_RDWR) };
 }
 

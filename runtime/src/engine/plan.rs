@@ -27,7 +27,7 @@ pub(crate) struct ShardPlan<A: App> {
     pub(crate) mailbox: Mailbox,
     /// Connections that other shards accept for this one, and the way to have others serve what this one accepts.
     pub(crate) intake: Intake,
-    /// To be called once, when connections are being served.
+    /// Call once, when connections are being served.
     pub(crate) ready: Box<dyn FnOnce() + Send>,
 }
 
@@ -41,12 +41,12 @@ pub(crate) trait Engine {
 pub(crate) enum EngineError {
     /// The app could not make its service.
     App(StartError),
-    /// The kernel refused something without which a shard cannot run.
+    /// The kernel refused something that a shard needs.
     Setup {
         what: &'static str,
         error: io::Error,
     },
-    /// One of the shard's own tasks ended, which none may.
+    /// One of the shard's own tasks ended; none may.
     TaskLost(&'static str),
 }
 

@@ -149,7 +149,7 @@ async fn readable<T: AsRawFd>(watched: &AsyncFd<T>) -> io::Result<()> {
     Ok(())
 }
 
-/// A descriptor that somebody else owns and closes after the engine has let go of it.
+/// A descriptor that the engine does not own; its owner closes it after the engine has let go of it.
 struct WatchedFd(RawFd);
 
 impl AsRawFd for WatchedFd {

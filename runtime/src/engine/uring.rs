@@ -60,7 +60,7 @@ impl Engine for Uring {
         let mut shard = Shard::new(&host, operations, wakes, listener, &plan.intake);
         let result = shard.live(&*plan.app, &plan.mailbox, plan.ready, busy);
         busy.parks();
-        // Connections that are left end here; only then may the service go.
+        // The connections that are left end here; only then may the service go.
         drop(shard);
         host.bench.service.stop();
         result
@@ -154,7 +154,7 @@ impl<A: App> Shard<'_, A> {
 
     /// Hands over what was asked for; with nothing to hand over and nothing to run it waits for news.
     fn enter(&mut self, busy: &BusyTime) -> io::Result<()> {
-        // Answers complete while they are handed over, so an enter with some returns at once whatever it is told.
+        // Answers complete while they are handed over, so an enter with answers returns at once whatever it is told.
         let waits =
             !self.is_loop_due && !self.operations.has_submissions() && self.wakes.goes_to_sleep();
         if !waits {

@@ -1,5 +1,5 @@
-//! How connections of a `uring` shard come from other shards and go to them. Which shard serves whom is decided elsewhere
-//! (shard/hand_off.rs).
+//! How connections of a `uring` shard come from other shards and go to them. shard/hand_off.rs decides which shard
+//! serves which.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -41,7 +41,7 @@ impl<A: App> Shard<'_, A> {
         }
     }
 
-    /// From here on others keep what they accept; what they have handed over is served.
+    /// From here on other shards keep what they accept; this one serves what they have handed over.
     pub(crate) fn close_intake(&mut self) -> io::Result<()> {
         let mut served = Ok(());
         self.intake.close(|stream, _| {

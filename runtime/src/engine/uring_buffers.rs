@@ -1,5 +1,5 @@
-//! The memory that the kernel receives into: a ring of buffers that it takes from, and that are given back once their
-//! bytes have been looked at. Knows no connections.
+//! The memory that the kernel receives into: a ring of buffers. The kernel takes buffers from it, and gets them back
+//! once their bytes have been looked at. Knows no connections.
 //!
 //! `unsafe` here: a buffer belongs to the kernel from the moment it is published until a completion names it. A
 //! [`Chunk`] is the proof of the latter; it cannot be copied, and `recycle` takes it back.
@@ -27,19 +27,19 @@ struct Plan {
     buffer_bytes: usize,
 }
 
-/// Receives share a buffer: 512 KiB, of which little is touched while requests are small.
+/// Receives share a buffer: 512 KiB; small requests touch little of it.
 const SHARED: Plan = Plan {
     buffers: 16,
     buffer_bytes: 32 * 1024,
 };
-/// Each receive takes a buffer: 1 MiB, of which each small request touches one line.
+/// Each receive takes a buffer: 1 MiB; each small request touches one line of it.
 const WHOLE: Plan = Plan {
     buffers: 256,
     buffer_bytes: 4 * 1024,
 };
 const _: () = assert!(SHARED.buffers.is_power_of_two() && WHOLE.buffers.is_power_of_two());
 
-/// Received bytes that nobody has looked at yet.
+/// Received bytes that have not been looked at yet.
 #[derive(Debug)]
 pub(crate) struct Chunk {
     buffer: u16,
@@ -57,7 +57,7 @@ pub(crate) struct ProvidedBuffers {
     memory: Pages,
     /// How many were ever published, modulo 2^16.
     tail: u16,
-    /// How far each buffer is used up, where receives share it.
+    /// How much of each buffer is used, where receives share it.
     used_bytes: Box<[usize]>,
 }
 
@@ -92,7 +92,7 @@ impl ProvidedBuffers {
         Ok(provided)
     }
 
-    /// The bytes that a completion speaks of, if it used a buffer.
+    /// The bytes that a completion reports, if it used a buffer.
     pub(crate) fn chunk(&mut self, result: i32, flags: u32) -> Option<Chunk> {
         let buffer = cqueue::buffer_select(flags)?;
         let len = usize::try_from(result).unwrap_or(0);
@@ -111,7 +111,7 @@ impl ProvidedBuffers {
         })
     }
 
-    /// These bytes end where their buffer ends: what came with them and had no room is in the next.
+    /// These bytes end where their buffer ends: what came with them and did not fit is in the next one.
     pub(crate) fn is_cut(&self, chunk: &Chunk) -> bool {
         chunk.offset + chunk.len == self.plan.buffer_bytes
     }
@@ -124,9 +124,9 @@ impl ProvidedBuffers {
         unsafe { std::slice::from_raw_parts(self.memory.start.as_ptr().add(start), chunk.len) }
     }
 
-    /// A completion without bytes has named a buffer, which the kernel did not need. Where receives share buffers it has
-    /// kept it, though it may say otherwise at the end of a file (axboe/liburing#1553): published again, it would be
-    /// handed out twice.
+    /// A completion without bytes has named a buffer, which the kernel did not need. Where receives share buffers the
+    /// kernel has kept it, though it may say otherwise at the end of a file (axboe/liburing#1553): publishing it again
+    /// would hand it out twice.
     pub(crate) fn recycle_unused(&mut self, chunk: Chunk) {
         if !self.is_incremental {
             self.recycle(chunk);
@@ -183,7 +183,7 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        // SAFETY: allocated in `new` with this layout, and nobody keeps the address (see `ProvidedBuffers::new`).
+        // SAFETY: allocated in `new` with this layout, and nothing keeps the address (see `ProvidedBuffers::new`).
         unsafe { dealloc(self.start.as_ptr(), self.layout) }
     }
 }

@@ -1,4 +1,4 @@
-//! What has become of an operation: what `uring_operations.rs` makes of the kernel's completions. Knows neither rings nor memory.
+//! What became of an operation, as `uring_operations.rs` reads completions. Knows neither rings nor memory.
 
 use std::io;
 use std::net::TcpStream;
@@ -23,7 +23,7 @@ pub(crate) enum Completion {
         result: io::Result<Option<Chunk>>,
         more: bool,
     },
-    /// How much of what was to be sent the socket has taken. The send waits to be ended or continued.
+    /// How many bytes of the send the socket has taken. The send waits to be ended or continued.
     Sent {
         connection: u32,
         id: SendId,
@@ -34,6 +34,6 @@ pub(crate) enum Completion {
         result: io::Result<()>,
         more: bool,
     },
-    /// A cancellation was carried out, or has not `found` what to cancel: that has ended, or is about to go on.
+    /// A cancellation was carried out, or has not `found` its target, which has ended or is about to go on.
     Cancelled { connection: u32, found: bool },
 }

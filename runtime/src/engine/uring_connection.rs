@@ -29,14 +29,14 @@ use crate::engine::wakes::WakeTarget;
 use crate::shard::driver::Advance;
 use crate::shard::host::Host;
 
-/// Output of up to this size is copied into its send, which is cheaper than to exchange buffers that are in the cache.
+/// Output of up to this size is copied into its send: cheaper than exchanging buffers that are in the cache.
 ///
-/// What was copied or exchanged counts as sent for the driver at once, so that a connection that is idle but for that gives
-/// its buffers back while they are warm; the engine sees to it that the peer takes it in time.
+/// What was copied or exchanged counts as sent for the driver at once: a connection that is otherwise idle then gives
+/// its buffers back while they are warm. The engine sees to it that the peer takes the bytes in time.
 const COPIED_BYTES_MAX: usize = 8 * 1024;
 
-/// Received bytes of up to this many may wait for more of them, where a buffer's end has cut what came.
-/// Worst case per connection: twice this beyond the input that makes its peer wait.
+/// Up to this many received bytes may wait for more, where a buffer's end has cut what came. Worst case per connection:
+/// twice this beyond the input that makes its peer wait.
 const UNTURNED_BYTES_MAX: usize = 32 * 1024;
 
 /// What a connection needs after a turn.
@@ -55,7 +55,7 @@ enum Receiving {
     /// Nothing is asked for.
     No,
     Yes,
-    /// It was asked to end; what comes until it has is taken all the same.
+    /// It was asked to end; what comes until then is taken all the same.
     Cancelled,
 }
 
@@ -63,11 +63,11 @@ struct Sending {
     id: SendId,
     /// The driver counts these bytes as sent already.
     is_told: bool,
-    /// The driver may have held something back for want of room: it has a turn when the bytes are out, not before.
+    /// The driver may have held something back for want of room: its turn comes when the bytes are out, not before.
     is_awaited: bool,
     /// There was as much output as the driver may have.
     was_full: bool,
-    /// When the socket took something last.
+    /// When the socket last took something.
     since: Tick,
 }
 
@@ -80,7 +80,7 @@ pub(crate) struct Connection {
     target: Arc<WakeTarget>,
     waker: Waker,
     receiving: Receiving,
-    /// When bytes came last.
+    /// When bytes last came.
     received_at: Option<Tick>,
     /// How many bytes have come since the last turn.
     fresh_bytes: usize,
@@ -115,7 +115,7 @@ impl Connection {
         &self.waker
     }
 
-    /// The connection has ended, and so have its operations: the socket may be closed.
+    /// The connection and its operations have ended: the socket may be closed.
     pub(crate) fn is_over(&self) -> bool {
         self.life.is_none() && self.in_flight == 0
     }
@@ -124,7 +124,7 @@ impl Connection {
         self.life.is_some()
     }
 
-    /// Little enough has come since its last turn. A peer that sends without a pause must have turns that bid it wait.
+    /// Little enough has come since its last turn. A peer that sends without a pause needs turns that make it wait.
     pub(crate) fn may_wait_for_more(&self) -> bool {
         self.fresh_bytes <= UNTURNED_BYTES_MAX
     }
@@ -134,7 +134,7 @@ impl Connection {
         self.target.wake_by_ref();
     }
 
-    /// A receive has completed, for good unless there is `more` to come.
+    /// A receive has completed; with `more` it goes on.
     pub(crate) fn note_receive(&mut self, more: bool) {
         if !more {
             self.receiving = Receiving::No;
@@ -142,7 +142,7 @@ impl Connection {
         }
     }
 
-    /// Takes in what the peer has sent, None being the end of it. Returns false if the connection has to end.
+    /// Takes in what the peer has sent; None is its end. Returns false if the connection must end.
     pub(crate) fn received<H: Host>(
         &mut self,
         host: &H,
@@ -171,7 +171,7 @@ impl Connection {
         }
     }
 
-    /// A send has completed. Returns whether the connection needs a turn, or an error if it has to end.
+    /// A send has completed. Returns whether the connection needs a turn, or an error if it must end.
     pub(crate) fn sent(
         &mut self,
         operations: &mut Operations,
@@ -187,7 +187,7 @@ impl Connection {
         };
         let sent = match result {
             Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-            // Nothing has left, and nothing speaks against another attempt.
+            // Nothing has left, and another attempt may succeed.
             Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN)) => {
                 operations.continue_send(id, 0)?;
                 self.sending = Some(sending);
@@ -203,7 +203,7 @@ impl Connection {
             life.driver.consume_output(now, sent.min(unsent));
             return Ok(true);
         }
-        // Until now the peer was neither idle nor refusing what comes next.
+        // Until now the peer was neither idle nor unwilling to take what comes next.
         life.driver.output_leaves_late(now);
         if sent < operations.unsent(id) {
             operations.continue_send(id, sent)?;
@@ -213,7 +213,7 @@ impl Connection {
             return Ok(false);
         }
         operations.end_send(id);
-        // The usual case: the answer is out, and nothing more is to be done until the peer sends again.
+        // The usual case: the answer is out, and there is nothing more to do until the peer sends again.
         let has_more = !life.driver.output().is_empty() || life.driver.closing() != Closing::Open;
         Ok(sending.is_awaited || has_more)
     }
@@ -224,7 +224,7 @@ impl Connection {
         if found || self.receiving != Receiving::Cancelled {
             return Ok(());
         }
-        // A receive that brings bytes without a pause is, between two rounds, where no cancellation finds it.
+        // Between two rounds, no cancellation finds a receive that brings bytes without a pause.
         self.receiving = Receiving::Yes;
         if self.life.is_none() {
             self.cancel_receive(operations)?;
@@ -260,7 +260,7 @@ impl Connection {
         match life.ending(is_sent) {
             Ending::NotYet => {}
             Ending::ShutWrite => drop(self.stream.shutdown(Shutdown::Write)),
-            // What was counted as sent has to be: the end waits for it.
+            // What counted as sent must really be sent: the end waits for it.
             Ending::Now if self.sending.as_ref().is_some_and(|sending| sending.is_told) => {}
             Ending::Now => return Ok(Turned::Ends),
         }
@@ -269,8 +269,8 @@ impl Connection {
             Advance::Settled => Turned::Waits,
         };
         let has_drain_to_hear = life.has_drain_to_hear(host);
-        // Who has more to do has enough for its next turn, and so has who stopped between two requests for want of room,
-        // which it has got by now. A body is read though its peer does not read.
+        // A connection that has more to do has enough input for its next turn. So has one that stopped between two
+        // requests for want of room, which it has by now. A body is read even if its peer does not read.
         let was_full = |sending: &Sending| sending.is_told && sending.was_full;
         let has_enough = advance == Advance::MoreToDo
             || life.driver.awaits_request() && self.sending.as_ref().is_some_and(was_full);
@@ -283,8 +283,8 @@ impl Connection {
                 turned = self.hear_of_drain(operations, now);
             }
         } else if self.fresh_bytes > 0 && self.receiving == Receiving::Yes {
-            // The driver has enough and more came: from here on it stays with the peer. What waits for nothing that
-            // comes needs no cancelling.
+            // The driver has enough and more came: from here on it stays with the peer. A receive that no bytes reach
+            // needs no cancelling.
             self.cancel_receive(operations)?;
         }
         self.fresh_bytes = 0;
@@ -309,7 +309,7 @@ impl Connection {
         Ok(turned)
     }
 
-    /// Ends the connection: whatever is in flight is cancelled, and owns its memory until it has completed.
+    /// Ends the connection: its operations are cancelled, and own their memory until they have completed.
     pub(crate) fn end(
         &mut self,
         operations: &mut Operations,
@@ -327,13 +327,13 @@ impl Connection {
         Ok(life)
     }
 
-    /// Gives up the connection with its ring, whose operations have ended.
+    /// Gives up the connection together with its ring, whose operations have ended.
     pub(crate) fn abandon(&mut self) -> Option<ConnectionLife> {
         self.life.take()
     }
 
-    /// Asks for what the peer sends. Who has had some in this turn stands back for those who had none: otherwise a peer that sends
-    /// faster than it is answered would find all the buffers, turn after turn.
+    /// Asks for what the peer sends. A connection that got some in this turn lets those that got none go first:
+    /// otherwise a peer that sends faster than it is answered would take all the buffers, turn after turn.
     fn receive(&mut self, operations: &mut Operations, now: Tick) -> io::Result<()> {
         let socket = self.stream.as_raw_fd();
         if self.received_at == Some(now) {
@@ -368,7 +368,7 @@ impl Connection {
             return Ok(());
         }
         let (socket, driver) = (self.stream.as_raw_fd(), &mut life.driver);
-        // A connection that is about to end has to know when its last bytes have left.
+        // A connection that is about to end must know when its last bytes have left.
         let goes_on = driver.closing() == Closing::Open;
         let swapped = (goes_on && output_len > COPIED_BYTES_MAX)
             .then(|| {
@@ -387,7 +387,7 @@ impl Connection {
         };
         let is_told =
             copied.is_none_or(|len| goes_on && len == output_len && len <= COPIED_BYTES_MAX);
-        // In flight before the driver hears of it, which may panic.
+        // In flight before the driver, which may panic, hears of it.
         self.in_flight += 1;
         self.sending = Some(Sending {
             id,
@@ -397,7 +397,7 @@ impl Connection {
             since: now,
         });
         if let Some(len) = copied {
-            // What does not count as sent starts the driver's clock: from here on the peer is waited for.
+            // What does not count as sent starts the driver's clock: from here on we wait for the peer.
             driver.consume_output(now, if is_told { len } else { 0 });
         }
         Ok(())

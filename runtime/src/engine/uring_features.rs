@@ -23,7 +23,7 @@ pub enum UringFeature {
     SingleIssuer,
     /// Completions are made when they are asked for, never in between (Linux 6.1; needs `SingleIssuer`).
     DeferTaskrun,
-    /// Completions do not interrupt the thread (Linux 5.19). Where it is missing they do.
+    /// Completions do not interrupt the thread (Linux 5.19). Without it they do.
     CoopTaskrun,
     /// No array of indices between the queue and its entries (Linux 6.6).
     NoSqArray,
@@ -65,7 +65,7 @@ pub const URING_FEATURES: [UringFeature; 7] = [
 pub(crate) struct Features(u8);
 
 impl Features {
-    /// What works here; an error says why the engine cannot run. Found out once.
+    /// What works here, found out once; an error says why the engine cannot run.
     pub(crate) fn of_this_kernel() -> Result<Features, String> {
         static FOUND: OnceLock<Result<Features, String>> = OnceLock::new();
         FOUND.get_or_init(|| on_own_thread(probe)).clone()
@@ -103,7 +103,7 @@ impl fmt::Debug for Features {
     }
 }
 
-/// Rings that go interrupt the system calls of the thread that made them for some time after, so this is none that goes on.
+/// A ring that has ended interrupts its thread's system calls for some time: each probe gets a thread of its own.
 pub(crate) fn on_own_thread<T: Send>(
     probe: impl FnOnce() -> Result<T, String> + Send,
 ) -> Result<T, String> {
@@ -118,7 +118,7 @@ pub(crate) fn on_own_thread<T: Send>(
 
 /// Tries one feature after another, each on top of those that were found to work.
 fn probe() -> Result<Features, String> {
-    // The plainest ring there is: what refuses this refuses io_uring.
+    // The plainest ring there is: a kernel that refuses this refuses io_uring.
     let plain = with_patience(|| IoUring::new(4)).map_err(|error| explain(&error))?;
     enter(plain.as_raw_fd()).map_err(|error| explain(&error))?;
     if !plain.params().is_feature_ext_arg() || !plain.params().is_feature_nodrop() {
@@ -141,7 +141,7 @@ fn probe() -> Result<Features, String> {
     Ok(found)
 }
 
-/// Whether so many shards can each have a ring at the same time: the limit is one for all that a user locks.
+/// Whether so many shards can each have a ring at the same time: one limit covers all that a user locks.
 pub(crate) fn fits(features: Features, shards: usize) -> Result<(), String> {
     on_own_thread(|| {
         let mut made = Vec::with_capacity(shards);

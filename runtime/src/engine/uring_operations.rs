@@ -2,8 +2,8 @@
 //! completion has come, whatever happens to the connection that asked for it. Knows neither drivers nor hosts.
 //!
 //! `unsafe` here: this is the one place that pushes operations, so it upholds what [`Ring::push`] asks for. The memory
-//! they point to is a [`SendBuffer`]'s or lies in [`ProvidedBuffers`]; both outlive the operations, because `Drop` waits
-//! for these, and gives the memory away for good if they do not end.
+//! they point to is a [`SendBuffer`]'s or lies in [`ProvidedBuffers`]; both outlive the operations, because `Drop`
+//! waits for these, and leaks the memory if they do not end.
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,24 +21,24 @@ use crate::engine::uring_completion::{Completion, SendId};
 use crate::engine::uring_features::{Features, UringFeature};
 use crate::engine::uring_ring::Ring;
 
-/// Bytes that one send takes along where they are copied; more is sent in several. Also the largest buffer that is kept.
+/// Bytes that one send carries where they are copied; more takes several sends. Also the largest buffer that is kept.
 pub(crate) const SEND_BYTES_MAX: usize = 64 * 1024;
-/// Bytes that one operation is asked for: its length has 32 bits.
+/// Most bytes of one operation: its length has 32 bits.
 const ONE_SEND_BYTES_MAX: usize = 1 << 30;
-/// Bytes to send that wait for the end of the turn. More are handed over before, while the cache still has them.
+/// Bytes to send that wait for the end of the turn. More are handed over earlier, while the cache still has them.
 const QUEUED_BYTES_MAX: usize = 128 * 1024;
-/// Buffers of sends that are kept for the next one: what one turn needs. Worst case per shard: 256 x 64 KiB = 16 MiB,
-/// after a turn of large answers to as many peers.
+/// Send buffers that are kept for later sends: what one turn needs. Worst case per shard: 256 x 64 KiB = 16 MiB, after
+/// a turn of large answers to as many peers.
 const SPARE_BUFFERS_MAX: usize = 256;
 /// Room for an ordinary answer, so that buffers need not grow one by one.
 const SEND_BYTES_INITIAL: usize = 1024;
-/// How long the end of a ring waits for what it has cancelled. A receive or a send ends at once.
+/// How long the end of a ring waits for what it has cancelled. Receives and sends end at once.
 const QUIET_WITHIN: Duration = Duration::from_secs(2);
 
-/// What a cancellation completes for that is no connection's.
+/// The number of a cancellation that belongs to no connection.
 const NOBODY: u32 = u32::MAX;
 
-/// Which operation a completion is of; the upper half of what the kernel hands back, the number being the lower.
+/// Which operation a completion belongs to: the upper half of what the kernel hands back. The lower half is the number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 enum Kind {
@@ -123,13 +123,13 @@ impl Operations {
         self.push(entry, Kind::Receive, connection)
     }
 
-    /// The same, behind the receives that others ask for in this turn: what is asked for first finds buffers.
+    /// The same, behind the receives that other connections ask for in this turn: the first receives find buffers.
     pub(crate) fn receive_last(&mut self, socket: RawFd, connection: u32) {
         self.last.push_back((socket, connection));
     }
 
     pub(crate) fn cancel_receive(&mut self, connection: u32) -> io::Result<()> {
-        // It may be among them, and what is cancelled has to be there.
+        // It may be among them, and the kernel can only cancel what it has.
         self.push_last()?;
         self.cancel_named(user_data(Kind::Receive, connection), connection)
     }
@@ -147,7 +147,7 @@ impl Operations {
         Ok((self.send_buffer(socket, connection, buffer, 0)?, len))
     }
 
-    /// Sends what `swap` puts in the place of an empty buffer, from where it says on.
+    /// Sends what `swap` puts in the place of an empty buffer, from the position that it returns.
     pub(crate) fn swap_and_send(
         &mut self,
         socket: RawFd,
@@ -166,7 +166,7 @@ impl Operations {
         }
     }
 
-    /// The socket took a part: sends the rest.
+    /// The socket took a part; sends the rest.
     pub(crate) fn continue_send(&mut self, id: SendId, sent: usize) -> io::Result<()> {
         self.memory.sends[id.0 as usize].sent += sent;
         self.push_send(id)
@@ -191,13 +191,13 @@ impl Operations {
         self.cancel_named(user_data(Kind::Send, id.0), connection)
     }
 
-    /// Tells whenever `fd` becomes readable.
+    /// Reports each time `fd` becomes readable.
     pub(crate) fn poll(&mut self, fd: RawFd, tag: u32) -> io::Result<()> {
         let poll = opcode::PollAdd::new(Fd(fd), libc::POLLIN as u32).multi(true);
         self.push(poll.build(), Kind::Poll, tag)
     }
 
-    /// Hands over what was asked for, and looks for completions. It waits for one, no longer than `timeout`, if `waits`.
+    /// Hands over what was asked for, and looks for completions. With `waits`, waits for one up to `timeout`.
     pub(crate) fn enter(&mut self, waits: bool, timeout: Option<Duration>) -> io::Result<()> {
         self.push_last()?;
         let timeout = if waits { timeout } else { None };
@@ -220,7 +220,7 @@ impl Operations {
         self.ring.has_submissions() || !self.last.is_empty()
     }
 
-    /// The kernel has completed something that nobody has looked at yet.
+    /// The kernel has completed something that has not been looked at yet.
     pub(crate) fn has_news(&mut self) -> bool {
         self.next < self.completions.len() || self.ring.has_completions()
     }
@@ -340,7 +340,7 @@ impl Operations {
                 }
             }
             kind if kind == Kind::Accept as u32 => {
-                // SAFETY: the kernel has just made this descriptor for us; nobody else has it.
+                // SAFETY: the kernel has just made this descriptor for us; nothing else has it.
                 let result = outcome.map(|fd| unsafe { TcpStream::from_raw_fd(fd) });
                 Completion::Accepted { result, more }
             }
@@ -382,7 +382,7 @@ impl Operations {
 impl Drop for Operations {
     fn drop(&mut self) {
         if self.quieten() {
-            // SAFETY: dropped once, here, and not used afterwards; the kernel uses it no more either.
+            // SAFETY: dropped once, here, and not used afterwards; neither does the kernel use it any more.
             unsafe { ManuallyDrop::drop(&mut self.memory) }
         } else {
             log::error!(

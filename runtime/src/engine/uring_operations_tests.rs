@@ -92,7 +92,7 @@ fn a_ring_may_end_with_everything_in_flight() {
         operations.receive(ours.as_raw_fd(), 3).unwrap();
         operations.accept(listener.as_raw_fd()).unwrap();
         operations.poll(ours.as_raw_fd(), 1).unwrap();
-        // Pushed and never handed over: the end has to do it.
+        // Pushed and never handed over: the end must do it.
         operations.send(ours.as_raw_fd(), 4, b"late").unwrap();
         peer.write_all(b"to be received").unwrap();
         assert!(operations.quieten());
@@ -168,7 +168,7 @@ fn a_receive_that_finds_no_buffer_says_so_and_may_be_asked_for_again() {
 #[test]
 fn completions_beyond_the_queue_are_not_lost() {
     with_all_features(|mut operations| {
-        // More than the submission queue holds, and more than the completion queue: nobody takes any in between.
+        // More than the submission queue holds, and more than the completion queue: none is taken in between.
         let count = 6000;
         for number in 0..count {
             operations.cancel_receive(number).unwrap();

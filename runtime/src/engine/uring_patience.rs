@@ -1,5 +1,5 @@
-//! When a connection of a `uring` shard has had its time, and when it hears that its shard drains: both only once the kernel
-//! has nothing more of its peer. Moves no bytes.
+//! When the time of a connection of a `uring` shard is over, and when it hears that its shard drains: both only once
+//! the kernel has nothing more from its peer. Moves no bytes.
 
 use std::os::fd::AsRawFd;
 
@@ -18,7 +18,7 @@ impl Connection {
         Some(sending.since.after_ms(write_timeout_ms))
     }
 
-    /// Tells the driver of the drain once all that has arrived was read, and gets its answer.
+    /// Tells the driver of the drain once all that has arrived was read and gets its answer.
     pub(super) fn hear_of_drain(&mut self, operations: &mut Operations, now: Tick) -> Turned {
         let Some(life) = &mut self.life else {
             return Turned::Waits;
@@ -42,7 +42,7 @@ impl Connection {
         }
     }
 
-    /// What was to be read and sent has been asked for.
+    /// All reads and sends have been asked for.
     pub(super) fn judge<H: Host>(
         &mut self,
         host: &H,

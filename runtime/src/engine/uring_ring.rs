@@ -1,6 +1,6 @@
 //! The two queues that are shared with the kernel, and the one system call that moves both. Knows no operations.
 //!
-//! `unsafe` here: what is pushed is upheld by `uring_operations.rs`, which owns the memory that operations point to.
+//! `unsafe` here: `uring_operations.rs` upholds what `push` asks for, and owns the memory that operations point to.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -15,7 +15,7 @@ use crate::engine::uring_features::{Features, UringFeature};
 /// RLIMIT_MEMLOCK, whose default has room for few. With 128, 256 and 1024 the CPU time of an answer was the same within
 /// the noise, at 64 connections and at 512 (medians of six interleaved rounds: 6.4, 7.4, 6.9 and 7.7, 8.0, 7.9 µs).
 const SUBMISSIONS: u32 = 128;
-/// Completions that the kernel writes before it has to put them aside; it keeps those as well (`FEAT_NODROP`).
+/// Completions that the kernel writes before it must put some aside; it keeps those as well (`FEAT_NODROP`).
 const COMPLETIONS: u32 = 8 * SUBMISSIONS;
 
 /// What one ring locks in memory, about: the two queues and the entries that are handed over, each in whole pages.
@@ -31,9 +31,9 @@ const SUBMIT_ATTEMPTS_MAX: u32 = 8;
 /// A ring that belongs to the thread that made it.
 pub(crate) struct Ring {
     ring: IoUring,
-    /// How the kernel knows the ring on this thread, where it does not need the descriptor.
+    /// The ring's index on this thread, where the kernel does not need the descriptor.
     registered: Option<u32>,
-    /// Said with each wait: a shard that waits for its peers is idle, and not waiting for a disk.
+    /// Passed with each wait: a shard that waits for its peers is idle, and not waiting for a disk.
     idle: EnterFlags,
 }
 
@@ -96,7 +96,7 @@ impl Ring {
     /// Puts an operation into the queue; a full queue is handed over first.
     ///
     /// # Safety
-    /// What the operation points to stays valid, and is touched by nobody who would mind, until its last completion.
+    /// What the operation points to stays valid until its last completion, without any conflicting access.
     pub(crate) unsafe fn push(&mut self, entry: &squeue::Entry) -> io::Result<()> {
         for _ in 0..SUBMIT_ATTEMPTS_MAX {
             // SAFETY: the caller's promise.
@@ -113,7 +113,7 @@ impl Ring {
         !self.ring.submission().is_empty()
     }
 
-    /// Hands over what was pushed, without a look at what has been completed.
+    /// Hands over what was pushed, without looking at what has completed.
     pub(crate) fn submit(&mut self) -> io::Result<()> {
         self.enter(0, EnterFlags::empty(), None)
     }
@@ -133,7 +133,7 @@ impl Ring {
         into.extend(self.ring.completion());
     }
 
-    /// Also where the kernel has put completions aside, which come back with the next wait.
+    /// Also where the kernel has put completions aside: the next wait brings them back.
     pub(crate) fn has_completions(&mut self) -> bool {
         !self.ring.completion().is_empty() || self.ring.submission().cq_overflow()
     }
@@ -177,7 +177,7 @@ impl Ring {
         }
         let error = io::Error::last_os_error();
         match error.raw_os_error() {
-            // A signal, the timeout, and completions that have to be taken first: whoever enters looks at those anyway.
+            // A signal, the timeout, and completions that must be taken first: the caller looks at those anyway.
             Some(libc::EINTR | libc::ETIME | libc::EBUSY | libc::EAGAIN) => Ok(()),
             _ => Err(error),
         }

@@ -25,7 +25,7 @@ use crate::service::{App, ConnectionInfo, HostedLoop};
 use crate::shard::hand_off::Intake;
 use crate::shard::host::{Host, LocalHost, Stage};
 
-/// What the shard polls besides sockets, and who is woken besides connections: numbers that no connection has.
+/// What the shard polls besides sockets, and what it wakes besides connections: numbers that no connection has.
 pub(crate) const BELL: u32 = u32::MAX;
 pub(crate) const HOSTED: u32 = u32::MAX - 1;
 pub(crate) const MAILBOX: u32 = u32::MAX - 2;
@@ -38,17 +38,17 @@ pub(crate) struct Shard<'a, A: App> {
     connections: Connections<'a, A>,
     pub(crate) wakes: Wakes,
     pub(crate) listener: Listening,
-    /// What other shards accept for this one, and who serves what this one accepts.
+    /// What other shards accept for this one, and which shards serve what this one accepts.
     pub(crate) intake: &'a Intake,
     /// The time of this turn of the loop.
     pub(crate) now: Tick,
     /// The hosted loop has something to run, or may have.
     pub(crate) is_loop_due: bool,
-    /// Numbers that are to have a turn; kept for its memory.
+    /// Numbers that get a turn; kept for its memory.
     pub(crate) woken: Vec<u32>,
 }
 
-/// Those that are open, or whose operations are.
+/// Those that are open, or that have open operations.
 struct Connections<'a, A: App> {
     slots: Slab<Connection>,
     host: &'a LocalHost<A>,
@@ -56,10 +56,10 @@ struct Connections<'a, A: App> {
 
 pub(crate) struct Listening {
     socket: TcpListener,
-    /// What every connection has as its local address, unless the listener has all of the machine's.
+    /// Every connection's local address, unless the listener has all of the machine's.
     local: Option<SocketAddr>,
     is_accepting: bool,
-    /// Accepting has failed: it goes on then.
+    /// Accepting has failed; it goes on at this time.
     pub(crate) resumes: Option<Instant>,
 }
 
@@ -116,12 +116,12 @@ impl<'a, A: App> Shard<'a, A> {
         self.connections.host
     }
 
-    /// Nothing is left to do for a shard that has stopped accepting.
+    /// A shard that has stopped accepting has nothing left to do.
     pub(crate) fn is_empty(&self) -> bool {
         self.connections.slots.is_empty() && !self.listener.is_accepting
     }
 
-    /// Gives a connection its turn, if it is one and still serves.
+    /// Gives a connection its turn, if the number is a connection's that still serves.
     pub(crate) fn turn(&mut self, number: u32) -> io::Result<()> {
         let Some(slot) = self
             .connections
@@ -153,7 +153,7 @@ impl<'a, A: App> Shard<'a, A> {
         if hosted.is_ready() || (self.is_loop_due && polls_readable(hosted.fd())) {
             hosted.turn();
             end_if_child();
-            // An edge-triggered watch tells of changes only, so what is left over is asked for.
+            // An edge-triggered watch tells of changes only, so this asks for what is left over.
             self.is_loop_due = hosted.is_ready() || polls_readable(hosted.fd());
         } else {
             self.is_loop_due = false;
@@ -302,7 +302,7 @@ impl<'a, A: App> Shard<'a, A> {
             Err(error) => (Err(error), None),
         };
         let bytes = result.map(|()| chunk.as_ref().map(|chunk| operations.bytes(chunk)));
-        // The rest is the next completion, as a rule: half a body must not become a stream for want of it.
+        // The rest is usually the next completion: half a body must not become a stream for want of it.
         let is_cut = more && chunk.as_ref().is_some_and(|chunk| operations.is_cut(chunk));
         let received = catch_unwind(AssertUnwindSafe(|| slot.received(host, now, bytes)));
         if let Some(chunk) = chunk {
@@ -341,8 +341,8 @@ impl<'a, A: App> Shard<'a, A> {
         }
     }
 
-    /// Begins a connection's life on a blocking socket: the kernel waits for it, not we. A peer that has left already is
-    /// not worth a word.
+    /// Begins a connection's life on a blocking socket: the kernel waits for it, not we. A peer that has left already
+    /// is not logged.
     pub(crate) fn serve(&mut self, stream: TcpStream) -> io::Result<()> {
         let host = self.connections.host;
         let local = self.listener.local.map_or_else(|| stream.local_addr(), Ok);
@@ -363,7 +363,7 @@ impl<'a, A: App> Shard<'a, A> {
 
     fn end_after_panic(&mut self, number: u32) -> io::Result<()> {
         log::error!("a connection ended in a panic; the shard goes on");
-        // Nobody knows what the driver's buffers are worth now: they are not given back.
+        // The driver's buffers may be in any state now: they are not given back.
         self.end_with(number, |_| {})
     }
 
@@ -378,7 +378,7 @@ impl<'a, A: App> Shard<'a, A> {
         let slot = &mut self.connections.slots[number as usize];
         if let Some(mut life) = slot.end(&mut self.operations)? {
             host.leave(life.id(), life.driver.is_in_flight());
-            // The driver goes, and with it the app's request: what panics there is the connection's end all the same.
+            // The driver goes, and with it the app's request: a panic there ends the connection all the same.
             let parted = catch_unwind(AssertUnwindSafe(move || {
                 last(&mut life);
                 drop(life);
@@ -396,7 +396,7 @@ impl<'a, A: App> Shard<'a, A> {
         if slots[number as usize].is_over() {
             slots.remove(number as usize);
             if slots.is_empty() {
-                // 10,000 connections that came and went must not be paid for ever after.
+                // 10,000 connections that came and went must not cost memory for ever.
                 slots.shrink_to_fit();
             }
         }

@@ -1,5 +1,5 @@
-//! Who is to have a turn: wakers that the connections of a shard hand out, called on its thread or on others. Knows
-//! neither operations nor connections, only their numbers.
+//! Which connections get a turn: wakers that the connections of a shard hand out, called on its thread or on others.
+//! Knows neither operations nor connections, only their numbers.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -15,13 +15,13 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 /// The wakes of one shard's thread.
 pub(crate) struct Wakes {
     shared: Arc<Shared>,
-    /// Each waker is in there once at most, so the wakers bound it.
+    /// Each waker is in there at most once, so the number of wakers bounds it.
     from_elsewhere: Receiver<u32>,
 }
 
 struct Shared {
     sender: Sender<u32>,
-    /// The thread is about to wait in the kernel, or does: it has to be rung.
+    /// The thread waits in the kernel or is about to: it must be rung.
     is_asleep: AtomicBool,
     /// An eventfd.
     bell: File,
@@ -65,7 +65,7 @@ impl Wakes {
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the kernel has just made this descriptor for us; nobody else has it.
+        // SAFETY: the kernel has just made this descriptor for us; nothing else has it.
         let bell = unsafe { File::from_raw_fd(fd) };
         let (sender, from_elsewhere) = unbounded();
         let shared = Arc::new(Shared {
@@ -80,7 +80,7 @@ impl Wakes {
         })
     }
 
-    /// A target whose wakes [`collect`](Wakes::collect) tells by this number.
+    /// A target whose wakes [`collect`](Wakes::collect) reports by this number.
     pub(crate) fn target(&self, number: u32) -> Arc<WakeTarget> {
         Arc::new(WakeTarget {
             shared: Arc::clone(&self.shared),
@@ -89,7 +89,7 @@ impl Wakes {
         })
     }
 
-    /// Takes the numbers that were woken. A connection that is gone may be among them, or who has its number now.
+    /// Takes the numbers that were woken. A number's connection may be gone, and another may have it now.
     pub(crate) fn collect(&self, into: &mut Vec<u32>) {
         OWN.with_borrow_mut(|own| into.append(&mut own.woken));
         into.extend(self.from_elsewhere.try_iter());
@@ -101,7 +101,7 @@ impl Wakes {
         self.shared.bell.as_raw_fd()
     }
 
-    /// Returns when the thread has woken somebody itself. Of several callers only one is told; there is to be one.
+    /// Returns when the thread has woken a target itself. Of several callers only one is told; there should be one.
     pub(crate) async fn own(&self) {
         let _end = Collecting;
         poll_fn(|cx| {
@@ -116,7 +116,7 @@ impl Wakes {
         .await;
     }
 
-    /// Announces a wait. Returns false if somebody was woken meanwhile; then there is nothing to wait for.
+    /// Announces a wait. Returns false if a target was woken meanwhile; then there is nothing to wait for.
     pub(crate) fn goes_to_sleep(&self) -> bool {
         self.shared.is_asleep.store(true, Ordering::SeqCst);
         // Pairs with the fence in `wake`: either it sees that we sleep, or we see its number.
@@ -134,7 +134,7 @@ impl Wakes {
     }
 }
 
-/// Whoever has stopped waiting for wakes collects them anyway, and need not be woken.
+/// A task that has stopped waiting for wakes collects them anyway, and need not be woken.
 struct Collecting;
 
 impl Drop for Collecting {
@@ -155,9 +155,9 @@ impl Drop for Wakes {
 }
 
 impl WakeTarget {
-    /// To be called before a turn: a wake from now on is another one. What was said before it is visible afterwards.
+    /// Call before a turn: a wake from now on is another one. What was written before a wake is visible afterwards.
     pub(crate) fn begins_turn(&self) {
-        // The swap reads what a wake that came to late to queue has released; a plain store would not.
+        // The swap reads what a wake that came too late to queue has released; a plain store would not.
         self.is_queued.swap(false, Ordering::AcqRel);
     }
 
@@ -171,7 +171,7 @@ impl WakeTarget {
             return;
         }
         let here = &raw const *self.shared as usize;
-        // A destructor of the thread may wake after the thread's own list is gone; nobody collects any more then.
+        // A destructor of the thread may wake after the thread's own list is gone; then nothing collects wakes.
         let collector = OWN.try_with(|own| {
             let mut own = own.borrow_mut();
             (own.of == here).then(|| {

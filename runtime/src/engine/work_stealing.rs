@@ -29,7 +29,7 @@ pub(crate) struct StealPlan<A: App> {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) clock: Clock,
     pub(crate) mailbox: Mailbox,
-    /// Called once, with the host whose counters may be read from then on, when connections are being served.
+    /// Called once, when connections are being served, with the host whose counters may be read from then on.
     pub(crate) ready: Box<dyn FnOnce(Arc<SharedHost<A>>) + Send>,
 }
 
@@ -98,7 +98,7 @@ async fn live<A: App>(plan: StealPlan<A>, host: Arc<SharedHost<A>>) -> Result<()
     let listener =
         TcpListener::from_std(plan.listener).map_err(setup("the listener could not be watched"))?;
     let listener = Arc::new(listener);
-    // The first service is made on a worker now, so that an app that cannot make one is an error at start.
+    // A worker makes the first service now: an app that cannot make one is an error at start.
     let first = Arc::clone(&host);
     match tokio::spawn(async move { first.worker().map(drop) }).await {
         Ok(made) => made?,
@@ -174,7 +174,7 @@ fn serve<A: App>(stream: TcpStream, peer: std::net::SocketAddr, host: &Arc<Share
         return;
     };
     let (info, host) = (ConnectionInfo { peer, local }, Arc::clone(host));
-    // The driver is made on the worker that polls it first: it needs that worker's workbench.
+    // The worker that polls first makes the driver: it needs that worker's workbench.
     tokio::spawn(async move {
         // No borrow of the workbench may live on over the await: it is this worker's, and the task may move.
         if let Err(error) = host.worker().map(drop) {

@@ -3,8 +3,8 @@
 //!
 //! A child that an app forks (multiprocessing, `os.fork`) has copies of all descriptors. Its listener would take connections
 //! that nobody accepts, and keep the port when the server has gone. So `/dev/null` takes the place of each in the child:
-//! whatever still believes to own the number can neither reach a client with it nor close somebody else's file. Programs that
-//! are started get none of them anyway (close-on-exec).
+//! code that still believes it owns the number can neither reach a client with it nor close another file. Programs that
+//! the app starts get none of them anyway (close-on-exec).
 //!
 //! The child finds what is ours by the local port of its sockets, so that no connection pays for being remembered.
 //!
@@ -30,7 +30,7 @@ static PORTS: [AtomicU16; PORTS_MAX] = [const { AtomicU16::new(0) }; PORTS_MAX];
 static IS_CHILD: AtomicBool = AtomicBool::new(false);
 static NULL: AtomicI32 = AtomicI32::new(-1);
 
-/// The port of a server of this process, for as long as it has it.
+/// The port of a server of this process, for as long as the server has it.
 #[derive(Debug)]
 pub(crate) struct OwnPort(Option<&'static AtomicU16>);
 
@@ -45,7 +45,7 @@ impl OwnPort {
             }
         });
         if IS_CHILD.swap(false, SeqCst) {
-            // What the parent served is no business of a child that serves.
+            // What the parent served does not concern a child that serves.
             PORTS.iter().for_each(|port| port.store(0, SeqCst));
         }
         let is_taken = |place: &&AtomicU16| place.compare_exchange(0, port, SeqCst, SeqCst).is_ok();
@@ -67,8 +67,8 @@ pub fn is_child() -> bool {
     IS_CHILD.load(std::sync::atomic::Ordering::Relaxed)
 }
 
-/// To be called where an app's code returns to the server. A child in which it does has lost its way: everything that it
-/// could do here is its parent's.
+/// Call where an app's code returns to the server. A child that gets here has lost its way: everything that it could do
+/// here is its parent's.
 #[inline]
 pub fn end_if_child() {
     if is_child() {
@@ -150,7 +150,7 @@ fn number_of(name: &[u8]) -> Option<RawFd> {
 
 fn drop_if_ours(fd: RawFd) {
     if is_ours(fd) {
-        // SAFETY: a number for another file; who owns the number closes that one.
+        // SAFETY: gives the number to another file, which the number's owner then closes.
         unsafe { libc::dup3(NULL.load(SeqCst), fd, libc::O_CLOEXEC) };
     }
 }

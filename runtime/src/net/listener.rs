@@ -20,7 +20,7 @@ pub(crate) fn bind_group(
 ) -> Result<Vec<TcpListener>, StartError> {
     let mut address = resolve(host, port)?;
     if port != 0 {
-        // Without SO_REUSEPORT the kernel says whether anybody listens there. It is closed again before the group binds.
+        // Without SO_REUSEPORT the kernel says whether a socket listens there. Closed again before the group binds.
         bind_one(address, 1, false).map_err(|error| cannot_listen(address, &error))?;
     }
     let mut listeners = Vec::with_capacity(count);
@@ -56,9 +56,9 @@ pub(crate) fn accept_waiting(
 }
 
 /// Takes a listener out of its port's group. Others may hold descriptors of the same socket (the supervisor does, to
-/// start a lost shard anew): closing ours alone would leave it listening, with nobody to accept.
+/// restart a lost shard): closing ours alone would leave it listening, with nothing to accept.
 pub(crate) fn leave_group(listener: &impl AsFd) {
-    // A socket that does not listen any more says so; either way it takes no connection from here on.
+    // A socket that no longer listens is an error; either way it takes no connection from here on.
     let _ = SockRef::from(listener).shutdown(Shutdown::Both);
 }
 
@@ -78,7 +78,7 @@ fn resolve(host: &str, port: u16) -> Result<SocketAddr, StartError> {
             ))
         })?
         .collect();
-    // `localhost` is both: the older family is what clients and scripts expect when they do not say.
+    // `localhost` is both: clients and scripts that do not say expect the older family.
     let first = found
         .iter()
         .find(|address| address.is_ipv4())
@@ -103,7 +103,7 @@ fn bind_one(address: SocketAddr, backlog: u32, shared: bool) -> io::Result<TcpLi
         // `::` serves IPv4 too, as people expect of "all addresses", whatever the system's default is.
         socket.set_only_v6(!v6.ip().is_unspecified())?;
     }
-    // Accepted sockets inherit it: an answer is written whole, there is nothing to wait for.
+    // Accepted sockets inherit it: an answer is written whole, so there is nothing to wait for.
     socket.set_tcp_nodelay(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;

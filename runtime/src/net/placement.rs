@@ -14,7 +14,7 @@ pub struct AllowedCores {
 }
 
 impl AllowedCores {
-    /// One shard per allowed core, but no more than the quota pays for: shards that are throttled in turn make tails.
+    /// One shard per allowed core, but no more than the quota pays for: throttled shards cause slow answers.
     pub fn default_shards(&self) -> NonZeroUsize {
         let cores = self.cores.len().max(1);
         // A quota is at least 1 % of a core, so its ceiling is 1 or more; `as` saturates.

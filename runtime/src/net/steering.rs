@@ -1,5 +1,5 @@
-//! Steers fresh connections to the shard on the CPU that took their first packet, or to always the same shard for the same
-//! client address: a classic BPF program on the port's SO_REUSEPORT group. Knows nothing of shards beyond the core of each.
+//! Steers fresh connections to the shard on the CPU that took their first packet, or always to the same shard for one
+//! client address: a classic BPF program on the port's SO_REUSEPORT group. Of shards it knows only their cores.
 
 use std::io;
 use std::net::TcpListener;
@@ -116,7 +116,7 @@ const IP_HEADER: i32 = libc::SKF_NET_OFF;
 /// Where the client's address is in the header: one word of IPv4, four of IPv6.
 const V4_SOURCE: [i32; 1] = [12];
 const V6_SOURCE: [i32; 4] = [8, 12, 16, 20];
-/// Odd, and far from regular: neighbouring addresses shall be far apart.
+/// Odd, and far from regular: neighbouring addresses must come to lie far apart.
 const SPREAD: u32 = 0x9E37_79B1;
 
 /// `a = 0; for each word of the source address: a = (a ^ word) * SPREAD, its halves folded; return a mod shards`.
@@ -213,7 +213,7 @@ mod tests {
         steer_to_cpus(&group[1], &[0, 1]).unwrap();
     }
 
-    /// The number of the listener in whose queue the connection is that was made last.
+    /// The number of the listener that has the latest connection in its queue.
     fn place_of_next(group: &[TcpListener]) -> usize {
         loop {
             match group.iter().position(|listener| listener.accept().is_ok()) {
@@ -223,7 +223,7 @@ mod tests {
         }
     }
 
-    /// Where connections from `sources` to a group on `host` are accepted, by the number of the listener.
+    /// Which listeners accept connections from `sources` to a group on `host`, by number.
     fn accepted_by(host: &str, sources: &[&str], shards: usize) -> Vec<usize> {
         let group = bind_group(host, 0, shards, 16).unwrap();
         steer_by_address(&group).unwrap();

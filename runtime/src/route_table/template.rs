@@ -33,7 +33,7 @@ impl Parameter {
 /// A template, read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Template {
-    /// What the tree is given. Parameters are numbered: templates that differ in names only have one key.
+    /// The key for the tree. Parameters are numbered: templates that differ only in names have one key.
     pub(super) key: String,
     /// The key of the path whose catch-all is empty.
     pub(super) key_of_empty_rest: Option<String>,

@@ -238,7 +238,7 @@ fn as_many_parameters_as_there_may_be_are_found() {
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'/').add(b'%').add(b'?').add(b'#').add(b' ');
 
 proptest! {
-    /// Whatever a value is, its parameter gets it back.
+    /// A parameter gets back any value unchanged.
     #[test]
     fn a_value_comes_back(first in "\\PC+", second in "\\PC+") {
         let table = table(&[("GET", "/x/{a}/{b}"), ("GET", "/y/{*rest}")]);

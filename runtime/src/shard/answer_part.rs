@@ -4,7 +4,7 @@ use turbo_shard_protocol::{Misuse, ResponseWriter};
 
 use crate::reply_part::Part;
 
-/// Whether the answer is complete with this part; `None` for one that is no part of an HTTP answer, or that says that there
+/// Whether this part completes the answer; `None` for one that is no part of an HTTP answer, or that says that there
 /// will be none.
 #[inline]
 pub(crate) fn write_part(

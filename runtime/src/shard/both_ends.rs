@@ -1,4 +1,4 @@
-//! The addresses of a connection as it keeps them while it lives: small for IPv4, which nearly all of them are.
+//! The addresses of a connection as it keeps them while it lives: small for IPv4, the kind of nearly all.
 
 use std::net::{SocketAddr, SocketAddrV4};
 

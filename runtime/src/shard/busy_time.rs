@@ -1,14 +1,14 @@
-//! How long a thread was busy between its waits. Told by engines whenever their thread parks and unparks; knows none of them.
+//! How long a thread was busy between its waits. Engines report when their thread parks and unparks. Knows no engine.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-/// What all moments are counted from.
+/// The origin of all moments.
 static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// One thread writes it, everyone may read: also in the middle of a stretch, which counts up to then. A thread that has more
-/// to do than it can does not park, and one that a handler holds cannot say so.
+/// One thread writes it, everyone may read it, even in the middle of a busy stretch, which counts up to then: an
+/// overloaded thread does not park, and one that a handler holds cannot report.
 ///
 /// One word, so that no reader sees half of a change. Its lowest bit says whether the thread is busy; the others are
 /// nanoseconds: how long it was busy, or, while it is, the moment since when it would have been busy without a pause.

@@ -1,12 +1,12 @@
 //! Chooses the shard that serves a fresh connection. Pure: knows neither sockets nor threads.
 
-/// Up to this many shards all are looked at: a cache line or two of each, at accept time only. Beyond it the power of
-/// two choices does: of the own shard and two random ones, the least loaded. Two are enough to keep the most loaded
-/// shard close to the mean, and connections that arrive at the same moment do not all choose the same one.
+/// Up to this many shards, all are looked at: a cache line or two of each, at accept time only. Beyond it the power of
+/// two choices is enough: of the own shard and two random ones, the least loaded. Two are enough to keep the most
+/// loaded shard close to the mean, and connections that arrive at the same moment do not all choose the same one.
 const LOOKED_AT_ALL_MAX: usize = 16;
 const RANDOM_CHOICES: usize = 2;
 
-/// How much a shard has to do. What is overloaded comes after whatever is not.
+/// How much a shard has to do. An overloaded shard comes after all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Load {
     pub(crate) is_overloaded: bool,
@@ -31,7 +31,7 @@ pub(crate) fn choose(
     } else {
         RANDOM_CHOICES
     };
-    // From a random one on, so that equals are chosen alike.
+    // Starts at a random one, so that equals are chosen equally often.
     let mut candidate = random(shards);
     let mut best = (own_load, own);
     for _ in 0..looks {

@@ -28,8 +28,8 @@ impl Clock {
         Tick::from_millis(u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// `now`, unless something has taken long since it was read: a handler that held its shard must not date what comes
-    /// after it back. Costs a few nanoseconds.
+    /// `now`, unless something has taken long since it was read: a handler that held its shard must not give what
+    /// follows an old time. Costs a few nanoseconds.
     #[inline]
     pub(crate) fn catch_up(&self, now: Tick) -> Tick {
         let coarse = coarse_ms().saturating_sub(self.coarse_origin_ms);
@@ -88,7 +88,7 @@ impl DateCache {
 }
 
 fn format(wall: SystemTime) -> DateLine {
-    // An HTTP-date cannot be written for years beyond 9999: such a clock is answered with the epoch.
+    // An HTTP-date cannot be written for years beyond 9999: such a clock gives the epoch.
     let wall = wall.min(UNIX_EPOCH + Duration::from_secs(253_402_300_799));
     DateLine::new(&httpdate::fmt_http_date(wall)).expect("httpdate writes IMF-fixdate")
 }

@@ -1,4 +1,4 @@
-//! The connections of a shard as others need to reach them: who to wake, and when. Knows neither bytes nor sockets.
+//! The connections of a shard as others reach them: which to wake, and when. Knows neither bytes nor sockets.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -11,15 +11,16 @@ use turbo_shard_protocol::Tick;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ConnectionId(u32);
 
-/// Entries in the heap beyond two per connection before those that nobody waits for any more are swept out.
+/// Entries that the heap may hold beyond two per connection before the stale ones are swept out.
 const STALE_ENTRIES_MAX: usize = 64;
 
 /// Wakers and deadlines of all open connections.
 ///
 /// A connection that stays busy moves its deadline with every request, so an entry here is only the earliest moment to
-/// look: who is woken compares its own deadline and asks again. That keeps one entry per connection in the heap, two at
-/// times, and costs nothing per request. Entries of connections that have left are swept out before they outnumber the
-/// others: a peer that comes and goes 10,000 times a second would leave one for each time until a keep-alive had passed.
+/// look: a woken connection compares its own deadline and asks again. That keeps one entry per connection in the heap,
+/// two at times, and costs nothing per request. Entries of connections that have left are swept out before they
+/// outnumber the others: a peer that comes and goes 10,000 times a second would leave one for each time until a
+/// keep-alive had passed.
 #[derive(Default)]
 pub(crate) struct ConnectionTable {
     wakers: Slab<Entry>,
@@ -29,7 +30,7 @@ pub(crate) struct ConnectionTable {
 #[derive(Default)]
 struct Entry {
     waker: Option<Waker>,
-    /// What the connection has asked for last; other entries of its number in the heap are stale.
+    /// What the connection asked for last; other entries of its number in the heap are stale.
     armed: Option<Tick>,
 }
 
@@ -46,7 +47,7 @@ impl ConnectionTable {
         self.wakers.try_remove(id.0 as usize);
         if self.wakers.is_empty() {
             self.deadlines.clear();
-            // 10,000 connections that came and went must not be paid for ever after.
+            // 10,000 connections that came and went must not cost memory for ever.
             self.wakers.shrink_to_fit();
             self.deadlines.shrink_to(64);
         }
@@ -107,7 +108,7 @@ impl ConnectionTable {
             .for_each(Waker::wake_by_ref);
     }
 
-    /// Drops the entries that nobody waits for.
+    /// Drops the stale entries.
     fn sweep(&mut self) {
         let wakers = &self.wakers;
         let is_awaited = |at, id: ConnectionId| {

@@ -44,7 +44,7 @@ impl std::ops::Deref for Counters {
 }
 
 impl Counted {
-    /// Connections open now, of a set whose connections all end where they began.
+    /// Connections open now, for a set whose connections all end where they began.
     pub(crate) fn connections_open(&self) -> u64 {
         // `closed` is read first: it can never be seen ahead of `accepted`.
         let closed = self.connections_closed.value();
@@ -71,7 +71,7 @@ pub struct ShardCounts {
     pub busy_us: u64,
     /// Panics that were caught in a call of the service.
     pub handler_panics: u64,
-    /// How often the supervisor started this shard anew.
+    /// How often the supervisor restarted this shard.
     pub restarts: u64,
 }
 

@@ -10,7 +10,7 @@ use crate::shard::http_driver::HttpDriver;
 use crate::shard::websocket_driver::WebSocketDriver;
 use crate::shard::workbench::Workbench;
 
-/// What the connection's owner has to do after the driver has advanced.
+/// What the connection's owner does after the driver has advanced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Advance {
     /// Wait for bytes, room, a reply or the deadline.
@@ -105,12 +105,12 @@ impl Driver {
         either!(self, one => one.wants_read())
     }
 
-    /// Nothing is in flight but what the peer may ask next.
+    /// Nothing is in flight; the peer may ask next.
     pub(crate) fn awaits_request(&self) -> bool {
         matches!(self, Driver::Http(http) if http.awaits_request())
     }
 
-    /// A request that was taken in is not answered to its end, or a WebSocket is open.
+    /// A request that was taken in is not fully answered, or a WebSocket is open.
     pub(crate) fn is_in_flight(&self) -> bool {
         match self {
             Driver::Http(http) => http.is_in_flight(),
@@ -126,7 +126,7 @@ impl Driver {
         either!(self, one => one.next_deadline())
     }
 
-    /// A deadline may have passed. Returns whether the connection has to go at once.
+    /// A deadline may have passed. Returns whether the connection must go at once.
     pub(crate) fn expire<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) -> bool {
         either!(self, one => one.expire(bench, now))
     }

@@ -1,9 +1,9 @@
 //! How a fresh connection gets from the shard that accepted it to the one that serves it, and how a shard is told to send
 //! clients away. Knows no engine: a queue, a wake-up that every executor understands, and counters that others read.
 //!
-//! Each shard has a desk. Who hands a connection over adds it to `on_the_way` first and looks whether the desk is open
-//! then; who closes a desk does the opposite. So either the hand-over is taken back, or the closing side still sees it and
-//! waits for it: no connection is ever left at a closed desk.
+//! Each shard has a desk. The handing side adds the connection to `on_the_way` first and then looks whether the desk is
+//! open. The closing side closes the desk first and then looks at `on_the_way`. So either the hand-over is taken back,
+//! or the closing side sees it and waits for it: no connection is ever left at a closed desk.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use crate::config::Balance;
 use crate::shard::choice::{Load, choose};
 use crate::shard::counters::Counters;
 
-/// Connections that may wait at one desk; who finds it full serves the connection itself. A shard takes in what waits
-/// whenever it looks, so that only one that is held up has as many. Worst case per shard: 256 x 48 bytes.
+/// Connections that may wait at one desk; a shard that finds it full serves the connection itself. A shard takes in
+/// what waits whenever it looks, so only one that is held up has as many. Worst case per shard: 256 x 48 bytes.
 const WAITING_MAX: usize = 256;
 
-/// Instead of a number of clients: the shard has heard the last one.
+/// Stands for a number of clients once the shard has heard it.
 const NOTHING_NEW: u32 = u32::MAX;
 
-/// An accepted, non-blocking socket that nobody serves yet.
+/// An accepted, non-blocking socket that no shard serves yet.
 #[derive(Debug)]
 pub(crate) struct Fresh {
     pub(crate) stream: TcpStream,
@@ -36,13 +36,13 @@ pub(crate) struct Fresh {
 
 /// What comes to a shard's desk.
 pub(crate) enum Arrival {
-    /// To be served here, under [`Intake::taking_in`].
+    /// Serve it here, under [`Intake::taking_in`].
     Connection(Fresh),
-    /// As many clients are to be asked to come back elsewhere, whatever was said before.
+    /// Ask so many clients to come back elsewhere; replaces any number before it.
     SendAway(u32),
 }
 
-/// Everybody's desks. They live as long as the server: a shard that is started anew finds its desk as it was.
+/// The desks of all shards. They live as long as the server: a shard that restarts finds its desk as it was.
 pub(crate) struct Desks {
     desks: Vec<CachePadded<Desk>>,
     balance: Balance,
@@ -52,12 +52,12 @@ struct Desk {
     counters: Arc<Counters>,
     sender: Sender<Fresh>,
     waiting: Receiver<Fresh>,
-    /// Connections that were handed over and are not among the shard's own yet: a burst that arrives faster than the
-    /// shard looks is counted.
+    /// Connections that were handed over and are not among the shard's own yet. They count, for a burst may arrive
+    /// faster than the shard looks.
     on_the_way: AtomicU64,
     is_open: AtomicBool,
     is_overloaded: AtomicBool,
-    /// What the shard is to be told, or [`NOTHING_NEW`].
+    /// How many clients the shard should send away, or [`NOTHING_NEW`].
     send_away: AtomicU32,
     wake: Notify,
 }
@@ -84,15 +84,15 @@ impl Desks {
         }
     }
 
-    /// Has `shard` ask as many clients to come back elsewhere, instead of what it was told before.
+    /// Makes `shard` ask so many clients to come back elsewhere, instead of what it was told before.
     pub(crate) fn send_away(&self, shard: usize, clients: u32) {
         if clients > 0 {
             self.desks[shard].tell(clients);
         }
     }
 
-    /// Whether fresh connections go to `shard` only if there is no other. One that is not overloaded any more keeps the
-    /// clients that it has not sent away yet.
+    /// Whether fresh connections go to `shard` only if there is no other. A shard that is no longer overloaded keeps
+    /// the clients that it has not sent away yet.
     pub(crate) fn set_overloaded(&self, shard: usize, is_overloaded: bool) {
         let desk = &self.desks[shard];
         if desk.is_overloaded.swap(is_overloaded, Relaxed) && !is_overloaded {
@@ -153,7 +153,7 @@ impl Desk {
         self.wake.notify_one();
     }
 
-    /// None while nobody serves there, or no more can wait.
+    /// None while the shard does not serve, or no more can wait.
     fn load(&self) -> Option<Load> {
         (self.is_open.load(Relaxed) && !self.waiting.is_full()).then(|| self.load_if_open())
     }
@@ -165,7 +165,7 @@ impl Desk {
         }
     }
 
-    /// Of a closed desk: what waits, and what somebody is about to put there. None when nothing can come any more.
+    /// Of a closed desk: what waits, and what another thread is about to put there. None when nothing more can come.
     fn take_last(&self) -> Option<Fresh> {
         loop {
             match self.waiting.try_recv() {
@@ -199,7 +199,7 @@ impl Intake {
         self.desks.as_ref().map(|desks| &*desks.desks[self.shard])
     }
 
-    /// From now on others may hand connections over: somebody waits in [`Intake::next`].
+    /// From now on others may hand connections over: a task waits in [`Intake::next`].
     pub(crate) fn open(&self) {
         if let Some(desk) = self.desk() {
             desk.is_open.store(true, SeqCst);
@@ -219,8 +219,8 @@ impl Intake {
         (chosen != self.shard).then_some(chosen)
     }
 
-    /// Hands a connection to the shard that [`Intake::other_target`] has named. What comes back is to be served here: the
-    /// other one ends, or is held up.
+    /// Hands a connection to the shard that [`Intake::other_target`] has named. What comes back must be served here:
+    /// the other shard ends, or is held up.
     pub(crate) fn hand_over(&self, target: usize, fresh: Fresh) -> Result<(), Fresh> {
         match &self.desks {
             Some(desks) => desks.hand_over(target, fresh),
@@ -228,7 +228,7 @@ impl Intake {
         }
     }
 
-    /// For engines that accept plain sockets: what is to be served here.
+    /// For engines that accept plain sockets: what to serve here.
     pub(crate) fn place(&self, stream: TcpStream, peer: SocketAddr) -> Option<Fresh> {
         let fresh = Fresh { stream, peer };
         match self.other_target() {
@@ -237,7 +237,7 @@ impl Intake {
         }
     }
 
-    /// What arrives next. Of several callers only one is woken; there is to be one.
+    /// What arrives next. Of several callers only one is woken; there should be one.
     pub(crate) async fn next(&self) -> Arrival {
         let Some(desk) = self.desk() else {
             return std::future::pending().await;
@@ -259,7 +259,7 @@ impl Intake {
         TakingIn(self.desk())
     }
 
-    /// Takes nothing from others any more. What they have handed over is to be served.
+    /// Takes nothing from others any more. What they have handed over must still be served.
     pub(crate) fn close(&self, mut serve: impl FnMut(TcpStream, SocketAddr)) {
         let Some(desk) = self.desk() else { return };
         desk.is_open.store(false, SeqCst);
@@ -270,7 +270,7 @@ impl Intake {
     }
 }
 
-/// Counts on its end, a panic included: nobody may wait for a connection that is gone.
+/// Counts when it is dropped, by a panic too: nothing may wait for a connection that is gone.
 pub(crate) struct TakingIn<'a>(Option<&'a Desk>);
 
 impl Drop for TakingIn<'_> {

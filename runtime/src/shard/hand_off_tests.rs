@@ -1,4 +1,4 @@
-//! Hand-offs without an engine: where connections go, and that none is lost whatever its target is about to do.
+//! Hand-offs without an engine: where connections go, and that none is lost, whatever its target does next.
 
 use std::net::TcpListener;
 use std::sync::atomic::AtomicUsize;
@@ -124,7 +124,7 @@ fn a_shard_that_is_not_overloaded_any_more_keeps_the_rest_of_its_clients() {
     desks.set_overloaded(0, true);
     desks.send_away(0, 3);
     assert!(matches!(told(), Arrival::SendAway(3)));
-    // Between two looks of which only one sends clients away, what was said holds.
+    // What was said holds until a later look sends clients away again.
     desks.set_overloaded(0, true);
     desks.send_away(0, 0);
     desks.set_overloaded(0, false);
@@ -139,7 +139,7 @@ fn no_connection_is_lost_however_desks_open_and_close() {
     const CONNECTIONS: usize = 2000;
     let (intakes, desks) = desks(3, Balance::Least);
     let sockets = Sockets::new();
-    // A socket each would take descriptors for nothing: copies of one do.
+    // A socket each would waste descriptors: copies of one will do.
     let fresh = sockets.fresh();
     let (served, placed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let over = AtomicBool::new(false);

@@ -16,7 +16,7 @@ use crate::shard::connection_table::{ConnectionId, ConnectionTable};
 use crate::shard::counters::Counters;
 use crate::shard::workbench::Workbench;
 
-/// Connections beyond the configured most that are still taken in to be told 503; beyond these they are just closed.
+/// Connections beyond the configured maximum that are still taken in to be told 503; beyond these they are just closed.
 const REFUSED_AT_ONCE_MAX: usize = 64;
 
 /// How a fresh connection is received.
@@ -37,7 +37,7 @@ impl Admission {
     }
 }
 
-/// How far a host is on its way.
+/// How far a host has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Stage {
@@ -55,7 +55,7 @@ pub(crate) trait Host {
     fn bench(&self) -> &Workbench<Self::Service>;
     fn with_table<R>(&self, f: impl FnOnce(&mut ConnectionTable) -> R) -> R;
     fn stage(&self) -> Stage;
-    /// The earliest deadline has moved forward: whoever waits for it must look again.
+    /// The earliest deadline has moved forward: the task that waits for it must look again.
     fn deadline_moved(&self);
     /// A connection has had its turn.
     fn turn_ended(&self);
@@ -87,7 +87,7 @@ impl<A: App> LocalHost<A> {
         clock: Clock,
     ) -> Result<LocalHost<A>, StartError> {
         let service = app.service(Place::Shard(shard))?;
-        // The limits are copied: a connection's reference count to them stays on this core.
+        // The limits are copied: their reference count stays on this core.
         let bench = Workbench::new(
             service,
             Arc::new(config.limits.clone()),
@@ -108,7 +108,7 @@ impl<A: App> LocalHost<A> {
         })
     }
 
-    /// Asks the service for the loop it wants hosted; to be called once.
+    /// Asks the service for the loop it wants hosted; call once.
     pub(crate) fn host_loop(&self) -> Option<&dyn HostedLoop> {
         if let Some(hosted) = self.bench.service.hosted_loop() {
             let _ = self.hosted.set(hosted);

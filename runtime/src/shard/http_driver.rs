@@ -20,7 +20,7 @@ use crate::shard::refusal_words::{Refusal, Seconds};
 use crate::shard::workbench::Workbench;
 
 /// Requests that one connection may have answered before the others get their turn.
-/// A pipelining peer (64 KiB hold over a thousand short requests) must not hold the shard.
+/// A pipelining peer must not hold the shard: 64 KiB hold over a thousand short requests.
 const REQUESTS_PER_TURN_MAX: u32 = 64;
 
 pub(crate) struct HttpDriver {
@@ -32,7 +32,7 @@ pub(crate) struct HttpDriver {
     body: BodyFlow,
     /// Between a request's head and the end of its answer.
     in_flight: bool,
-    /// The 101 has been written: whoever calls `advance` takes this and goes on with it.
+    /// The 101 has been written: the caller of `advance` takes this and goes on with it.
     switch: Option<Box<Switch>>,
 }
 
@@ -42,15 +42,15 @@ pub(crate) struct Switch {
     pub(crate) deflate: Option<DeflateParams>,
 }
 
-/// How far a body is that the app reads while it comes.
+/// The state of a body that the app reads while it comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BodyFlow {
-    /// Nobody streams one.
+    /// No body is streamed.
     None,
     /// The app has not asked for it: no `100 Continue`, and nothing is decoded.
     Unasked,
     Flowing,
-    /// Nothing comes after what is at hand.
+    /// No more comes than what has arrived.
     Ending,
 }
 
@@ -202,7 +202,7 @@ impl HttpDriver {
         self.connection.next_deadline()
     }
 
-    /// A deadline may have passed. Returns whether the connection has to go at once.
+    /// A deadline may have passed. Returns whether the connection must go at once.
     pub(crate) fn expire<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) -> bool {
         match self.connection.expire(now) {
             // A refusal is found by `advance`, which answers it.
@@ -332,7 +332,7 @@ impl HttpDriver {
         }
     }
 
-    /// Nobody is waited for any more.
+    /// The connection waits for nothing any more.
     fn end_exchange(&mut self) {
         self.slot = None;
         self.body = BodyFlow::None;
@@ -342,8 +342,8 @@ impl HttpDriver {
         let date = bench.date(now);
         while let Some(slot) = &self.slot {
             if self.connection.output().len() >= bench.limits.output_bytes_high {
-                // What waits in the slot makes its sender wait. Its reader must not: it may want more of the request's body
-                // before the peer reads on.
+                // The sender waits for what is in the slot. The slot's reader must not wait: it may want more of the
+                // request's body before the peer reads on.
                 slot.watch(waker);
                 return;
             }

@@ -16,12 +16,12 @@ pub(crate) struct LogGate {
 }
 
 impl LogGate {
-    /// For what single peers cause.
+    /// For lines that single peers cause.
     pub(crate) fn for_peers() -> LogGate {
         LogGate::new(100, 1000)
     }
 
-    /// For accepts that fail: with all descriptors in use that is 20 times a second, for as long as the peers like.
+    /// For accepts that fail: with all descriptors in use they fail 20 times a second, for as long as the peers like.
     pub(crate) fn for_accepts() -> LogGate {
         LogGate::new(1, 10_000)
     }

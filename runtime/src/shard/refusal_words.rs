@@ -1,4 +1,4 @@
-//! Says of a refusal which bound the peer has run into, and with which option a server moves it. Knows no peers.
+//! Says which bound a refusal is about, and which option moves it. Knows no peers.
 
 use std::fmt;
 

@@ -20,12 +20,12 @@ const CLOSE_INTERNAL_ERROR: u16 = 1011;
 
 pub(crate) struct WebSocketDriver {
     websocket: WebSocket,
-    /// The app's side; None once it has said its last.
+    /// The app's side; None once it has sent its last part.
     slot: Option<Slot>,
     /// The 101 and what was unsent before it.
     head: Vec<u8>,
     head_sent: usize,
-    /// When the peer must have taken more of it.
+    /// By when the peer must have taken more of it.
     head_deadline: Tick,
 }
 
@@ -83,8 +83,8 @@ impl WebSocketDriver {
         for _ in 0..MESSAGES_PER_TURN_MAX {
             let Some(slot) = &self.slot else { return true };
             if self.websocket.has_backlog() {
-                // What waits in the slot makes its sender wait. Its reader must not: it may have room for messages that
-                // the peer wants to get rid of before it reads on.
+                // The sender waits for what is in the slot. The slot's reader must not wait: it may have room for
+                // messages that the peer must send before it reads on.
                 slot.watch(waker);
                 return true;
             }
@@ -124,10 +124,10 @@ impl WebSocketDriver {
         false
     }
 
-    /// The app has said its last.
+    /// The app has sent its last part.
     fn end(&mut self, now: Tick, code: u16) {
         self.slot = None;
-        // Fails if somebody has said goodbye already.
+        // Fails if either side has said goodbye already.
         let _ = self.websocket.close(now, code, "");
     }
 
@@ -191,7 +191,7 @@ impl WebSocketDriver {
 
     pub(crate) fn closing(&self) -> Closing {
         match self.websocket.closing() {
-            // The handshake's answer goes out whatever has become of the conversation.
+            // The handshake's answer goes out, whatever became of the conversation.
             Closing::Now if !self.output().is_empty() => Closing::AfterOutput { linger: false },
             closing => closing,
         }

@@ -28,7 +28,7 @@ pub(crate) struct Workbench<S> {
     /// For lines that peers can cause.
     pub(crate) peer_log: LogGate,
     accept_log: LogGate,
-    /// Clients that are still to be asked to come back elsewhere.
+    /// Clients still to ask to come back elsewhere.
     pub(crate) send_away: Cell<u32>,
     date: DateCache,
     #[expect(
@@ -67,8 +67,8 @@ impl<S> Workbench<S> {
         self.date.line(now)
     }
 
-    /// The time after a call of the service that began at `now`: a handler that held the shard must not date back what
-    /// comes after it.
+    /// The time after a call of the service that began at `now`: a handler that held the shard must not give what
+    /// follows an old time.
     pub(crate) fn catch_up(&self, now: Tick) -> Tick {
         let now = self.clock.catch_up(now);
         self.caught_up.set(now);

@@ -148,7 +148,7 @@ fn a_peer_that_reads_slowly_is_not_idle() {
         stream
             .write_all(b"GET /held HTTP/1.1\r\nHost: test\r\n\r\n")
             .unwrap();
-        // More than the sockets hold: the answer is on its way for as long as it is not read.
+        // More than the sockets hold: the answer is on its way until it is read.
         let body = vec![b'x'; 16 << 20];
         server.held().whole(200, HeaderLines::new(), body.clone());
         let start = std::time::Instant::now();

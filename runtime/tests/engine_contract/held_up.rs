@@ -25,8 +25,8 @@ fn impatient(config: &mut ServerConfig) {
     limits.linger_timeout_ms = TIMEOUT_MS;
 }
 
-/// Has a handler hold the server's only thread while `meanwhile` runs and every time-out passes. Returns the connection that
-/// waits for the handler's answer.
+/// Lets a handler hold the server's only thread while `meanwhile` runs and every time-out passes. Returns the
+/// connection that waits for the handler's answer.
 fn hold_up(server: &TestServer, meanwhile: impl FnOnce()) -> TcpStream {
     server.seen.holds_on.store(true, Ordering::SeqCst);
     let mut holder = server.connect();
@@ -141,7 +141,7 @@ fn a_websocket_that_spoke_while_a_shard_was_held_up_stays() {
         stream.write_all(HANDSHAKE).unwrap();
         read_until(&mut stream, b"\r\n\r\n");
         let _reply = server.held();
-        // The ping has come, and its answer leaves while nobody looks.
+        // The ping has come, and its answer leaves while the shard does not look.
         assert_eq!(read_frame(&mut stream), (9, Vec::new()), "{arm:?}");
         let _holder = hold_up(&server, || {
             stream.write_all(&frame(10, b"")).unwrap();

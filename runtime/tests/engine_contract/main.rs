@@ -1,4 +1,4 @@
-//! What every engine and mode has to do alike, shown with a Rust service over real sockets.
+//! What every engine and mode must do alike, shown with a Rust service over real sockets.
 
 mod balance;
 mod endings;
@@ -112,11 +112,11 @@ fn bodies_come_whole_whether_counted_or_chunked() {
 fn a_body_that_came_with_its_head_is_at_hand_wherever_a_buffer_ends() {
     const REQUESTS: usize = 60;
     on_every_arm(|arm| {
-        // There each receive is asked for by itself, and brings a buffer at most.
+        // There each receive is asked for by itself, and brings at most a buffer.
         let is_asked_singly = arm.without.contains(&UringFeature::MultishotReceive);
         let server = TestServer::start(arm, 1);
         let mut stream = server.connect();
-        // No divisor of what buffers hold, so that some of them end amid a body.
+        // Not a divisor of what buffers hold, so some of them end in the middle of a body.
         let body = vec![b'x'; 10_007];
         let mut request = format!(
             "POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n",
@@ -162,7 +162,7 @@ fn a_stream_waits_for_its_reader_and_then_goes_on_to_its_end() {
         stream
             .write_all(b"GET /flood HTTP/1.1\r\nHost: test\r\n\r\n")
             .unwrap();
-        // Nobody reads: the sender comes to a stop long before its end. It stands still when nothing moves for a while.
+        // The client does not read: the sender stops long before its end. It has stopped if nothing moves for long.
         let mut flooded = 0;
         let mut still = 0;
         server.until("the sender stands still", |server| {
@@ -251,7 +251,7 @@ fn a_shard_that_dies_is_started_anew_and_counted() {
         server.until("a second service", |server| {
             server.seen.services.load(Ordering::SeqCst) == 2
         });
-        // The listener outlived its shard: nobody who connects is turned away.
+        // The listener outlived its shard: no client is turned away.
         let mut again = server.connect();
         assert_eq!(get(&mut again, "/hello").status, 200, "{arm:?}");
         let counts = server.handle.counts();
@@ -282,7 +282,7 @@ fn a_stop_finishes_what_is_in_flight_and_ends() {
         reply.whole(200, HeaderLines::new(), b"finished".to_vec());
         let answer = read_answer(&mut busy);
         assert_eq!(answer.body, b"finished");
-        // Its shard may hear of the stop just after the answer: then the end comes without having been announced.
+        // Its shard may hear of the stop just after the answer: then the end comes without an announcement.
         assert_eq!(busy.read(&mut [0]).unwrap(), 0, "the connection ends");
         let (address, seen) = (server.address, server.seen.clone());
         server.join().unwrap();

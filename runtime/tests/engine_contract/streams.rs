@@ -18,7 +18,7 @@ fn post(stream: &mut TcpStream, lines: &str) {
     write!(stream, "POST /body HTTP/1.1\r\nHost: test\r\n{lines}\r\n").unwrap();
 }
 
-/// Takes the whole body, waiting to be told wherever there was nothing.
+/// Takes the whole body; waits to be told wherever there was nothing.
 fn take_all(server: &TestServer, reply: &ReplyHandle, bytes_max: usize) -> Vec<u8> {
     let mut body = Vec::new();
     loop {
@@ -217,7 +217,7 @@ fn interim_answers_and_trailers_surround_an_answer() {
 
 #[test]
 fn peers_that_send_faster_than_they_are_read_leave_turns_to_others() {
-    // Chunks of one byte: to read them takes longer than to send them.
+    // Chunks of one byte: reading them takes longer than sending them.
     let mut upload =
         b"POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     upload.extend(b"1\r\nx\r\n".repeat(1 << 20));
@@ -283,7 +283,7 @@ fn a_pipeline_that_is_never_read_dry_stays_with_its_peer() {
                     while reading.read(&mut answers).is_ok_and(|count| count > 0) {}
                 });
             }
-            // What was sent and is not answered lies in the sockets and, for a small part, in the server.
+            // Unanswered bytes lie in the sockets and, for a small part, in the server.
             let mut most = 0;
             server.until("600,000 requests are served", |server| {
                 let served = server.handle.counts()[0].requests as usize;

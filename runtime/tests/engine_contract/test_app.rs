@@ -27,21 +27,21 @@ pub(crate) struct Seen {
     pub(crate) services: AtomicUsize,
     pub(crate) parks: AtomicUsize,
     pub(crate) peers_left: AtomicUsize,
-    /// How often a handle was told of room, and of something to take.
+    /// How often a handle heard of room, and of something to take.
     pub(crate) rooms: AtomicUsize,
     pub(crate) inputs: AtomicUsize,
     pub(crate) turns: AtomicUsize,
     /// Calls of `/echo` that came before the whole body had.
     pub(crate) calls_before_body: AtomicUsize,
-    /// Bytes that `/flood` has got rid of.
+    /// Bytes that `/flood` has sent.
     pub(crate) flooded: AtomicUsize,
     /// Replies that a test holds back: `/held` waits for them.
     pub(crate) held: Mutex<Vec<ReplyHandle>>,
     pub(crate) break_loop: AtomicBool,
-    /// `/hold` has the thread, for as long as the other says.
+    /// `/hold` has the thread, as long as the other says so.
     pub(crate) is_holding: AtomicBool,
     pub(crate) holds_on: AtomicBool,
-    /// Turns that the hosted loop does nothing in: it says that it is ready, or leaves its descriptor readable.
+    /// Turns in which the hosted loop does nothing: it says that it is ready, or leaves its descriptor readable.
     pub(crate) idle_turns_ready: AtomicUsize,
     pub(crate) idle_turns_readable: AtomicUsize,
     pub(crate) threads: Mutex<Vec<std::thread::ThreadId>>,
@@ -88,13 +88,13 @@ impl ReplyListener for RoomListener {
     fn room(&self) {
         let _ = self.0.send(());
     }
-    /// Whoever waits for room finds out when it sends on.
+    /// A sender that waits for room finds out when it sends on.
     fn peer_left(&self) {
         let _ = self.0.send(());
     }
 }
 
-/// Counts whatever a connection tells.
+/// Counts a connection's news.
 struct Counting(Arc<Seen>);
 
 impl ReplyListener for Counting {

@@ -1,4 +1,4 @@
-//! A server around the test app, on a thread of the test, and the arms that it is run in.
+//! A server around the test app, on a thread of the test, and the arms that it runs in.
 
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroUsize;
@@ -22,7 +22,7 @@ pub(crate) struct Arm {
     pub(crate) mode: Mode,
     pub(crate) engine: EngineName,
     pub(crate) caller: Caller,
-    /// What the `uring` engine has to do without.
+    /// What the `uring` engine must do without.
     pub(crate) without: &'static [UringFeature],
 }
 
@@ -36,7 +36,7 @@ const fn shard(engine: EngineName, without: &'static [UringFeature]) -> Arm {
 }
 
 /// The `uring` engine comes four times: as this kernel has it, as Linux 6.1 has it, as 5.19 has it, and with
-/// completions that come whenever they like.
+/// completions that come at any time.
 pub(crate) const ARMS: [Arm; 11] = [
     shard(EngineName::Tokio, &[]),
     Arm {
@@ -172,7 +172,7 @@ impl TestServer {
         }
     }
 
-    /// The handle of a request that has come and that the test is to answer.
+    /// The handle of a request that has come and that the test must answer.
     pub(crate) fn held(&self) -> ReplyHandle {
         let mut held = None;
         self.until("a request is held", |server| {

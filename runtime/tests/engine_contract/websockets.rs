@@ -81,7 +81,7 @@ fn open(server: &TestServer, behind: &[u8]) -> (TcpStream, ReplyHandle) {
     (stream, server.held())
 }
 
-/// The next message or the close, waiting to be told wherever there was nothing.
+/// The next message or the close; waits to be told wherever there was nothing.
 fn take(server: &TestServer, reply: &ReplyHandle) -> Received {
     loop {
         let told = server.seen.inputs.load(Ordering::SeqCst);

@@ -20,7 +20,7 @@ pub(crate) struct Client<'a> {
     pub(crate) deaths: &'a Deaths,
 }
 
-/// Shards that are made to die: whoever is connected then may be cut off, and nobody else.
+/// Shards that are made to die: clients that are connected then may be cut off, and no others.
 #[derive(Default)]
 pub(crate) struct Deaths {
     ordered: AtomicU64,
@@ -30,7 +30,7 @@ pub(crate) struct Deaths {
 impl Deaths {
     /// The shard whose hosted loop has the next turn dies, unless one is about to already.
     pub(crate) fn order(&self, server: &TestServer) {
-        // Before it may come true, so that nobody is cut off by a death that was not ordered.
+        // Before it may come true, so that no client is cut off by a death that was not ordered.
         self.ordered.fetch_add(1, Ordering::SeqCst);
         if server.seen.break_loop.swap(true, Ordering::SeqCst) {
             self.ordered.fetch_sub(1, Ordering::SeqCst);
@@ -100,7 +100,7 @@ impl Client<'_> {
                 requests.extend_from_slice(&request);
                 expected.push(body);
             }
-            // Written by another thread: a peer that only writes is made to wait before long.
+            // Written by another thread: a peer that only writes must soon wait.
             let mut writer = stream.try_clone()?;
             let mut pieces = Dice::new(dice.below(usize::MAX) as u64);
             std::thread::scope(|scope| {
@@ -193,7 +193,7 @@ impl Client<'_> {
         end(stream, dice)
     }
 
-    /// An answer that the hosted loop gives, or a test that answers whatever is held, or nobody whose shard has died.
+    /// The hosted loop answers, or the test, which answers all that is held; or none comes because the shard has died.
     fn use_the_loop(&self, mut stream: TcpStream, dice: &mut Dice) -> io::Result<()> {
         stream.write_all(&get("/loop"))?;
         stream.set_read_timeout(Some(Duration::from_millis(200)))?;

@@ -34,7 +34,7 @@ pub(crate) fn listen() {
     log::set_max_level(log::LevelFilter::Info);
 }
 
-/// The last lines, with the seconds since.
+/// The last lines, each with its age in seconds.
 pub(crate) fn heard() -> String {
     let lines = LINES.lock().unwrap();
     let mut text = String::new();

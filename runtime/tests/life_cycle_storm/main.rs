@@ -1,5 +1,5 @@
-//! A storm of connections that live and end in every way, on every arm of the engine contract: split writes, half-closes, resets
-//! in each state, answers that nobody reads, shards that die with operations in flight. Nothing may be left behind.
+//! A storm of connections that live and end in every way, on every arm of the engine contract: split writes,
+//! half-closes, resets in each state, unread answers, shards that die with operations in flight. Nothing may remain.
 //!
 //! Each act follows from its seed. TURBO_SHARD_STORM_SEED begins the storm there, TURBO_SHARD_STORM_SECONDS makes it
 //! longer, TURBO_SHARD_STORM_ENGINE keeps it to one engine (`make stress`).
@@ -64,7 +64,7 @@ fn a_storm_leaves_nothing_behind() {
 fn storm(arm: Arm, seed: u64, length: Duration) -> String {
     let server = TestServer::with(arm, SHARDS, |config| {
         config.graceful_timeout_ms = 1000;
-        // A client that the machine does not let run is not slow: what is cut off is wrong.
+        // A client that the machine does not let run is not slow: it is wrong to cut it off.
         let limits = &mut config.limits;
         limits.head_timeout_ms = PATIENCE_MS;
         limits.body_timeout_ms = PATIENCE_MS;
@@ -75,7 +75,7 @@ fn storm(arm: Arm, seed: u64, length: Duration) -> String {
     let (acts, deaths) = (AtomicU64::new(0), Deaths::default());
     let is_over = AtomicBool::new(false);
     let wrongs = Mutex::new(Vec::new());
-    // What is made once, when first needed, is there after the first acts.
+    // What is made once, when it is first needed, is there after the first acts.
     for act in 0..20 {
         let wrong = Client {
             server: &server,
