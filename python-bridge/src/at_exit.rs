@@ -60,7 +60,7 @@ impl AtExit {
 impl AtExit {
     fn __call__(&self, py: Python<'_>) {
         if is_child() || GIVEN_UP.load(Ordering::Acquire) {
-            return; // of a child the server is its parent's
+            return; // in a child, the server is its parent's
         }
         self.handle.stop_now();
         py.detach(|| {
@@ -108,14 +108,14 @@ pub(crate) fn end_process_in(seconds: f64, status: i32, line: String) -> PyResul
     Ok(())
 }
 
-/// The server that runs does not come to its end: nothing waits for it.
+/// The running server does not come to its end: nothing waits for it.
 static GIVEN_UP: AtomicBool = AtomicBool::new(false);
 
 /// Ends a process whose main thread is in the app's code for good.
 pub(crate) fn leave_without_main_thread(status: i32) -> ! {
     GIVEN_UP.store(true, Ordering::Release);
     let (tell, told) = mpsc::channel();
-    // It may be that thread that holds the GIL.
+    // That thread may hold the GIL.
     let words = std::thread::Builder::new().spawn(move || {
         attached(wind_up);
         let _ = tell.send(());
@@ -128,7 +128,7 @@ pub(crate) fn leave_without_main_thread(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// What others see of an interpreter's exit: the app's `atexit` functions, and what it has printed.
+/// The visible part of an interpreter's exit: the app's `atexit` functions, and what it has printed.
 fn wind_up(py: Python<'_>) {
     let _ = py
         .import("atexit")

@@ -1,5 +1,5 @@
 //! Threads that make an instance of the app, so that a stop can interrupt them as Ctrl-C interrupts the main thread's first
-//! import. Knows neither who makes what nor when a stop comes.
+//! import. Knows neither what is made nor when a stop comes.
 
 use std::ffi::c_long;
 use std::ptr;
@@ -29,14 +29,14 @@ impl BeingMade {
         let made = make();
         let mut threads = self.threads();
         threads.retain(|&one| one != thread);
-        // What has come too late to be raised in `make` is not to be raised in what follows.
+        // An interrupt that came too late for `make` must not be raised in what follows.
         raise_in(py, thread, ptr::null_mut());
         made
     }
 
     /// Raises KeyboardInterrupt on each of the threads as soon as it runs Python code.
     pub(crate) fn interrupt(&self, py: Python<'_>) {
-        // Held while they are told: one that has ended its work meanwhile is not on the list any more.
+        // Held while they are told: a thread that has finished meanwhile is no longer on the list.
         let threads = self.threads();
         for &thread in &*threads {
             raise_in(py, thread, py.get_type::<PyKeyboardInterrupt>().as_ptr());

@@ -1,4 +1,4 @@
-//! Copies of a request's byte strings, and how they become Python text. Knows not what the pieces mean.
+//! Copies of a request's byte strings, and how they become Python text. Does not know what the pieces mean.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -33,7 +33,7 @@ impl Pieces {
         &self.bytes[start..self.ends[index] as usize]
     }
 
-    /// Pieces by twos, from `first` on.
+    /// Pieces in pairs, from `first` on.
     pub(crate) fn pairs(&self, first: usize, count: usize) -> impl Iterator<Item = (&[u8], &[u8])> {
         let firsts = (first..self.ends.len()).step_by(2).take(count);
         firsts.map(|index| (self.piece(index), self.piece(index + 1)))

@@ -35,8 +35,8 @@ impl Coroutines {
         Coroutines(Place::Threads(threads))
     }
 
-    /// Makes the shard's event loop now, instead of at the first coroutine. To be called, at start, by a service that
-    /// knows it has coroutine functions: importing asyncio in the middle of a request takes tens of milliseconds.
+    /// Makes the shard's event loop now, instead of at the first coroutine. For a service that knows at start that it
+    /// has coroutine functions: importing asyncio in the middle of a request takes tens of milliseconds.
     pub(crate) fn prepare(&self, py: Python<'_>) -> PyResult<()> {
         match &self.0 {
             Place::Hosted(host) => host.asyncio(py).map(|_| ()),
@@ -118,7 +118,7 @@ pub(crate) enum Started<'py> {
     Running(Running),
 }
 
-/// A coroutine under way. Dropped without [`Running::on_done`], it runs all the same and nobody hears of it.
+/// A coroutine under way. Dropped without [`Running::on_done`], it runs all the same, and its result is lost.
 pub(crate) struct Running(Option<Under>);
 
 enum Under {

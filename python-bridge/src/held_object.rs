@@ -6,10 +6,10 @@ use turbo_shard_runtime::HeldBytes;
 
 use crate::python_thread::Owned;
 
-/// From here on a copy of the whole costs more than the turns that copying it bit by bit takes.
+/// From this size on a copy of the whole costs more than the turns that copying it bit by bit takes.
 const HELD_BYTES_MIN: usize = 256 * 1024;
 
-/// The bytes of a body, if they are to be held rather than copied.
+/// The bytes of a body, if holding them is better than copying.
 #[inline]
 pub(crate) fn worth_holding<'a, 'py>(
     body: &'a Bound<'py, PyAny>,
@@ -31,7 +31,7 @@ pub(crate) fn hold(bytes: &Bound<'_, PyBytes>) -> HeldBytes {
 struct HeldObject {
     start: *const u8,
     length: usize,
-    /// Attaches for its drop, wherever that is.
+    /// Attaches for its drop, on any thread.
     _object: Owned<PyBytes>,
 }
 

@@ -1,5 +1,5 @@
 //! The allocator of our own code: large blocks come from the kernel and go back to it at once; everything else is the
-//! system's. Knows not what is in them.
+//! system's. Does not know what is in them.
 //!
 //! glibc learns from the first large block that is freed to keep the next ones: up to 64 MiB of each thread's arena stayed
 //! after uploads. Here a body of 15 MB is gone when it is dropped, and a buffer that grows is moved by its page tables
@@ -11,7 +11,7 @@ use std::ptr;
 /// From this size on a block is a mapping of its own: a system call and the pages' first touch cost less than what is done
 /// with so many bytes. Below it, buffers come and go often.
 const LARGE_BYTES_MIN: usize = 512 * 1024;
-/// No page is smaller, so that a mapping is aligned at least so.
+/// No page is smaller, so every mapping has at least this alignment.
 const PAGE_BYTES: usize = 4096;
 
 pub(crate) struct LargeBlocks;
@@ -43,7 +43,7 @@ unsafe impl GlobalAlloc for LargeBlocks {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         match is_large(layout) {
-            // SAFETY: `alloc` or `realloc` has mapped this block with this size, and nobody uses it any more.
+            // SAFETY: `alloc` or `realloc` has mapped this block with this size, and nothing uses it any more.
             true => unsafe { _ = libc::munmap(block.cast(), layout.size()) },
             // SAFETY: the block came from the system allocator with this layout.
             false => unsafe { System.dealloc(block, layout) },

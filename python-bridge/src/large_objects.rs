@@ -1,10 +1,10 @@
-//! Has Python's allocator give back what it keeps of large objects. Knows nothing of what they were for.
+//! Makes Python's allocator give back what it keeps of large objects. Does not know what they were for.
 //!
-//! On free-threaded Python each thread has a heap of its own (mimalloc). The pages of an object that was freed wait until no
-//! thread can still be reading them, which is found out when ten more have been freed, and are then unmapped a while later,
-//! when this heap is asked for memory again: a thread of a pool that has read an upload keeps it until it reads others.
-//! With eight threads, uploads of 15 MB left 120 MB behind. So a thread that is idle asks: for objects that are large
-//! enough to have pages of their own, which nobody writes to. 3.13 needs that; 3.14 gives back more by itself.
+//! On free-threaded Python each thread has a heap of its own (mimalloc). The pages of a freed object wait until no
+//! thread can still be reading them. The heap finds that out when ten more have been freed, and unmaps them a while
+//! later, when it is asked for memory again: a thread of a pool that has read an upload keeps it until it reads others.
+//! With eight threads, uploads of 15 MB left 120 MB behind. So an idle thread asks for objects that are large enough to
+//! have pages of their own, and never writes to them. 3.13 needs that; 3.14 gives back more by itself.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -22,7 +22,7 @@ thread_local! {
     static LOOKS_LEFT: Cell<u8> = const { Cell::new(0) };
 }
 
-/// This thread's Python makes or gets an object of so many bytes.
+/// This thread's Python code makes or gets an object of so many bytes.
 #[inline]
 pub(crate) fn note_object(bytes: usize) {
     if bytes >= LARGE_BYTES_MIN {
@@ -30,7 +30,7 @@ pub(crate) fn note_object(bytes: usize) {
     }
 }
 
-/// How long this thread may be idle before [`give_back`] is to be called, if there is anything to give back.
+/// How long this thread may be idle before it calls [`give_back`], if there is anything to give back.
 pub(crate) fn gives_back_after() -> Option<Duration> {
     (LOOKS_LEFT.get() > 0).then_some(LOOK_AFTER)
 }
@@ -49,13 +49,13 @@ fn collect() {
     /// Each has a page of its own; freeing ten of them moves the time on by which the others wait.
     const OWN_PAGE_BYTES: ffi::Py_ssize_t = 600 * 1024;
     const OWN_PAGES: usize = 11;
-    /// Larger than what a heap has at hand, so that it looks for more.
+    /// Larger than what a heap has left, so it looks for more.
     const LARGEST_BYTES: ffi::Py_ssize_t = 17 * 1024 * 1024;
     attached(|py| {
         let sizes = std::iter::repeat_n(OWN_PAGE_BYTES, OWN_PAGES).chain([LARGEST_BYTES]);
         for bytes in sizes {
-            // SAFETY: attached; a null pointer asks for bytes that are not filled, which nobody reads. Without memory the
-            // result is null, with an exception.
+            // SAFETY: attached; a null pointer asks for bytes that are not filled, which nothing reads. Without memory
+            // the result is null, with an exception.
             unsafe {
                 let room = ffi::PyBytes_FromStringAndSize(std::ptr::null(), bytes);
                 if room.is_null() {

@@ -1,4 +1,4 @@
-//! turbo-shard's Python side: `turbo_shard._native`. Re-exports and registers; whatever it does lives in its modules.
+//! turbo-shard's Python side: `turbo_shard._native`. Re-exports and registers; the work is done in its modules.
 
 mod at_exit;
 mod being_made;

@@ -16,7 +16,7 @@ pub(crate) struct Life {
     threads: AtomicUsize,
     /// Work-stealing mode: shared by all workers.
     shared: Mutex<Option<Shared>>,
-    /// Until when a stop lets things finish.
+    /// The time until which a stop lets things finish.
     stop_by: Mutex<Option<Instant>>,
     /// Services that have not ended.
     services: Mutex<usize>,
@@ -50,8 +50,8 @@ impl Life {
         self.threads.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Ends what the workers shared. To be called detached. Waits for calls on the blocking pool: a thread that does so
-    /// for too long is one of those that are left.
+    /// Ends what the workers shared. Call detached. Waits for calls on the blocking pool: a thread that waits too long
+    /// is left behind.
     pub(crate) fn end(&self) {
         let shared = lock(&self.shared).take();
         if let Some(shared) = shared {
@@ -79,7 +79,7 @@ impl Life {
         })
     }
 
-    /// Tells [`time_left`](Life::time_left) to who knows nothing of lives.
+    /// [`time_left`](Life::time_left) as a function, for code that knows nothing of lives.
     pub(crate) fn clock(self: &Arc<Self>) -> TimeLeft {
         let life = Arc::clone(self);
         Arc::new(move || life.time_left())
@@ -91,7 +91,7 @@ impl Life {
         Counted(Arc::clone(self))
     }
 
-    /// Waits until the caller's service is the only one left, or the stop's time is over. To be called detached.
+    /// Waits until the caller's service is the only one left, or the stop's time is over. Call detached.
     pub(crate) fn wait_for_others(&self) {
         let services = lock(&self.services);
         let left = self.time_left();
@@ -101,7 +101,7 @@ impl Life {
         );
     }
 
-    /// True once: for who starts the hooks of an app that all shards share.
+    /// True once: for the shard that starts the hooks of an app that all shards share.
     pub(crate) fn starts_hooks(&self) -> bool {
         !self.hooks_started.swap(true, Ordering::AcqRel)
     }

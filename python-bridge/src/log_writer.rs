@@ -1,8 +1,8 @@
-//! The one thread that writes to stderr, and the bounded queue before it: nobody else waits where nobody reads. Knows neither
-//! levels nor formats.
+//! The one thread that writes to stderr, and the bounded queue before it: no other thread waits if stderr is not read.
+//! Knows neither levels nor formats.
 //!
-//! What finds the queue full is lost and counted, and the count is told as soon as there is room. A forked child has its own
-//! queue and thread; what its parent had queued is its parent's.
+//! A line that finds the queue full is lost and counted, and the count is written as soon as there is room. A forked
+//! child has its own queue and thread; what its parent had queued stays its parent's.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-/// What waits to be written. A traceback is 2 to 10 KiB.
+/// Bytes that may wait to be written. A traceback is 2 to 10 KiB.
 const QUEUED_BYTES_MAX: usize = 1024 * 1024;
 /// How long an exit waits for what is still to be written.
 const FLUSH_WITHIN: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ struct Writer {
 #[derive(Default)]
 struct Queue {
     pieces: VecDeque<Vec<u8>>,
-    /// Of all pieces, the one that is being written included.
+    /// Of all pieces, including the one that is being written.
     bytes: usize,
     /// Lines that found no room since the last notice.
     lost: u64,
@@ -58,7 +58,7 @@ impl Queue {
         }
     }
 
-    /// What is to be written next; it counts until [`written`](Queue::written).
+    /// The piece to write next; it counts until [`written`](Queue::written).
     fn next(&mut self) -> Option<Vec<u8>> {
         if self.pieces.is_empty() {
             self.tell_lost();
@@ -109,7 +109,7 @@ pub(crate) fn write_stderr(text: &[u8]) {
     write(text.to_vec());
 }
 
-/// For the Python side, before the process becomes another program.
+/// Flushes for the Python side, before the process becomes another program.
 #[pyfunction]
 pub(crate) fn flush_stderr(py: Python<'_>) {
     py.detach(flush);
@@ -120,7 +120,7 @@ fn writer() -> &'static Writer {
     static WRITER: AtomicPtr<Writer> = AtomicPtr::new(std::ptr::null_mut());
     let process = std::process::id();
     let known = WRITER.load(Ordering::Acquire);
-    // SAFETY: it is null or was leaked below, so that it lives for ever.
+    // SAFETY: it is null or was leaked below, so it lives for ever.
     if let Some(writer) = unsafe { known.as_ref() }
         && writer.process == process
     {
@@ -132,12 +132,12 @@ fn writer() -> &'static Writer {
         filled: Condvar::new(),
         emptied: Condvar::new(),
     }));
-    // Two threads may come here at once: the first one's is everyone's.
+    // Two threads may come here at once: all use the first one's.
     let first = match WRITER.compare_exchange(known, fresh, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => WRITER.load(Ordering::Acquire),
         Err(first) => first,
     };
-    // SAFETY: whichever it is was leaked, and is only shared from here on.
+    // SAFETY: either one was leaked, and is only shared from here on.
     unsafe { &*first }
 }
 
@@ -185,7 +185,7 @@ fn block_signals() {
     }
 }
 
-/// Writes and waits. There is nobody to tell if stderr is gone.
+/// Writes and waits. If stderr is gone there is no place to report it.
 fn write_out(mut bytes: &[u8]) {
     while !bytes.is_empty() {
         // Not through Rust's or Python's stderr: others would wait for the lock of those.
@@ -195,7 +195,7 @@ fn write_out(mut bytes: &[u8]) {
             Ok(written) => bytes = &bytes[written..],
             Err(_) => match io::Error::last_os_error().kind() {
                 io::ErrorKind::Interrupted => {}
-                // Somebody who shares it has made it non-blocking.
+                // Another process that shares it has made it non-blocking.
                 io::ErrorKind::WouldBlock => wait_for_room(),
                 _ => return,
             },

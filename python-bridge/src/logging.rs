@@ -12,10 +12,10 @@ use pyo3::prelude::*;
 
 use crate::log_writer;
 
-/// Where our own records come from; of other crates only warnings and errors are of interest.
+/// Where our own records come from; other crates' records matter only from warnings up.
 const OWN_TARGETS: [&str; 2] = ["turbo_shard", "_native"];
 
-/// Who writes, where several processes write to one stderr.
+/// The name of this process, where several write to one stderr.
 static SPEAKER: OnceLock<String> = OnceLock::new();
 
 struct StderrLog {
@@ -29,7 +29,7 @@ pub(crate) fn install(level: LevelFilter) {
     let log = LOG.get_or_init(|| StderrLog {
         coloured: wants_colour(),
     });
-    // Err: there is one already, ours or somebody else's.
+    // Err: there is one already, ours or another.
     if log::set_logger(log).is_ok() {
         std::panic::set_hook(Box::new(write_panic));
     }
@@ -41,7 +41,7 @@ pub(crate) fn speak_as(speaker: String) {
     let _ = SPEAKER.set(speaker);
 }
 
-/// Has lines that come without a server, before one or after its failure, be written too.
+/// Makes lines that come without a server, before one or after its failure, appear too.
 pub(crate) fn install_if_none() {
     if log::max_level() == LevelFilter::Off {
         install(LevelFilter::Info);
@@ -59,7 +59,7 @@ pub(crate) fn log_line(level: &str, text: &str) -> PyResult<()> {
     Ok(())
 }
 
-/// What Rust's own hook writes, but for the waiting.
+/// What Rust's own hook writes, but without waiting.
 fn write_panic(panic: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let mut text = format!("thread '{}' {panic}\n", thread.name().unwrap_or("unnamed"));
@@ -105,7 +105,7 @@ fn line(record: &Record<'_>, thread: Option<&str>, coloured: bool) -> String {
         Some(name) if name.starts_with("shard-") => {
             let _ = write!(line, "{}: ", name.replacen('-', " ", 1));
         }
-        // What a worker's control threads say is the worker's.
+        // Lines of a worker's control threads are the worker's.
         Some("main" | "control" | "supervisor") | None => {}
         Some(name) => {
             let _ = write!(line, "{name}: ");
@@ -113,7 +113,7 @@ fn line(record: &Record<'_>, thread: Option<&str>, coloured: bool) -> String {
     }
     let start = line.len();
     let _ = write!(line, "{}", record.args());
-    // What a peer or an app put into a message must not look like further records, or steer a terminal.
+    // Text that a peer or an app put into a message must not look like further records, or control a terminal.
     if line[start..].contains(char::is_control) {
         let escaped: String = line[start..].chars().map(visible).collect();
         line.truncate(start);
@@ -131,7 +131,7 @@ fn visible(character: char) -> String {
     }
 }
 
-/// Colour is for people: on a terminal that can, unless they said no (no-color.org).
+/// Colour is for people: on a terminal that has it, unless they said no (no-color.org).
 fn wants_colour() -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     std::io::stderr().is_terminal()

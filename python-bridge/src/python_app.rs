@@ -24,7 +24,7 @@ use crate::python_thread::{self, Owned, attached, thread_parks};
 use crate::served_app::{Interface, ServedApp, Started};
 use crate::worker_link::Line;
 
-/// What the bridge itself is told; the rest of the settings are the runtime's.
+/// The bridge's own settings; the rest are the runtime's.
 #[derive(Clone, Debug)]
 pub(crate) struct BridgeSettings {
     pub(crate) blocking_threads: NonZeroUsize,
@@ -108,7 +108,7 @@ impl PythonApp {
             inline,
             // The shard's thread calls it beside the pool's.
             multithread: inline != InlineRule::Never || self.pool_threads().get() > 1 || is_shared,
-            // A worker that is told to stop serves beside its successor, so that one is not alone either.
+            // A worker that is told to stop serves beside its successor, so a single worker is not alone either.
             multiprocess: self.mode == Mode::Process,
         };
         WsgiService::new(object, options, Arc::clone(pool))
@@ -220,7 +220,7 @@ impl PythonApp {
                 let pool = Arc::clone(&pool);
                 AppService::Asgi(AsgiService::of_worker(py, asyncio, options, pool)?)
             }
-            // One pool calls the app, so that there is one instance.
+            // One pool calls the app, so there is one instance.
             Interface::Wsgi => {
                 AppService::Wsgi(Box::new(self.wsgi(served.object.bind(py), &pool)?))
             }
@@ -269,7 +269,7 @@ impl App for PythonApp {
     fn thread_parks(&self) {
         thread_parks();
         if gives_back_after().is_some() {
-            // Nobody wakes a shard for that, so that it looks each time until it has looked often enough.
+            // Nothing wakes a shard for that, so it looks each time until it has looked often enough.
             give_back();
         }
         let_pool_run();
@@ -305,9 +305,9 @@ impl App for PythonApp {
 
     fn given_up(&self) {
         let mut status = 0;
-        // Of a worker its supervisor says what was to be said, and looks at no status.
+        // A worker's supervisor logs what is needed, and looks at no status.
         if self.mode != Mode::Process {
-            // As `leaving.py`, where the main thread comes back.
+            // As `leaving.py` does where the main thread comes back.
             match self.life.was_ready() {
                 true => {
                     let calls = self.life.threads_left();
@@ -329,7 +329,7 @@ fn is_lifespan_failure(py: Python<'_>, error: &PyErr) -> bool {
         .is_ok_and(|class| error.is_instance(py, &class))
 }
 
-/// What is wrong with the app: in its author's words if it is turbo-shard that complains, else with the exception's type.
+/// What is wrong with the app: the bare message of an error that turbo-shard raised, else with the exception's type.
 fn one_line(py: Python<'_>, error: &PyErr) -> String {
     let is_ours = error
         .get_type(py)

@@ -14,7 +14,7 @@ use crate::python_thread::{attached, detached, thread_parks};
 
 /// The service of the app's interface.
 pub(crate) enum AppService {
-    /// The door is for the WebSockets of an app that has some.
+    /// The door is for the app's WebSockets, if it has any.
     Native(NativeService, Option<Box<AsgiService>>),
     Asgi(AsgiService),
     Wsgi(Box<WsgiService>),
@@ -47,7 +47,7 @@ pub(crate) struct Parts {
     pub(crate) app: AppService,
     pub(crate) host: Option<Arc<CoroutineHost>>,
     pub(crate) pool: Arc<BlockingPool>,
-    /// Its host shuts the app down, which the others use until they have ended.
+    /// Its host shuts the app down; the other services use the app until they have ended.
     pub(crate) is_last_out: bool,
 }
 
@@ -81,8 +81,8 @@ impl PythonService {
             }
             drop((app, host));
         });
-        // Last and detached: the pool's threads are joined here, and they need Python to finish. The last to let go of
-        // a service may be a thread of that pool, in the midst of a call.
+        // Last and detached: the pool's threads are joined here, and they need Python to finish. The last holder of a
+        // service may be a thread of that pool, in the middle of a call.
         detached(|| drop(pool));
     }
 }

@@ -30,18 +30,18 @@ use pyo3::prelude::*;
 enum Detaches {
     /// The thread's owner calls [`thread_parks`] before every wait.
     WhenParked,
-    /// At the end of the outermost [`attached`], since nobody calls [`thread_parks`] there.
+    /// At the end of the outermost [`attached`], since [`thread_parks`] is never called there.
     AfterEachCall,
 }
 
 /// What this thread knows of its own Python state.
 struct OwnState {
-    /// Null until the state is made, and on threads whose state belongs to somebody else.
+    /// Null until the state is made, and on threads whose state is not ours.
     pointer: Cell<*mut ffi::PyThreadState>,
     attached: Cell<bool>,
     /// How many [`attached`] calls are under way: while there is one, its token must stay true.
     depth: Cell<u32>,
-    /// The state is to be made by the first [`attached`].
+    /// The first [`attached`] makes the state.
     made_late: Cell<bool>,
     /// Python's `threading` has not been told the thread's name yet.
     unnamed: Cell<bool>,
@@ -76,7 +76,7 @@ thread_local! {
 /// threads take it, so a stop-the-world pause never waits for its holder.
 static MAKING: Mutex<()> = Mutex::new(());
 
-/// Threads that nobody waits for any more, though Python code still runs on them.
+/// Threads that are no longer waited for, though Python code still runs on them.
 static LEFT_BEHIND: AtomicUsize = AtomicUsize::new(0);
 
 /// Counts threads that have been given up.
@@ -108,8 +108,8 @@ pub(crate) fn waiting_thread_starts() {
     });
 }
 
-/// As [`waiting_thread_starts`], for a thread of a blocking pool: work on it may wait as long as it likes. The state is
-/// made by the first [`attached`], because whoever starts the thread may wait for it to be ready while it is attached.
+/// As [`waiting_thread_starts`], for a thread of a blocking pool: work on it may wait as long as it likes. The first
+/// [`attached`] makes the state, because the starting thread may be attached while it waits for this one to be ready.
 pub(crate) fn blocking_thread_starts() {
     OWN.with(|own| {
         own.detaches.set(Detaches::AfterEachCall);
@@ -128,8 +128,8 @@ pub(crate) fn attached<R>(f: impl FnOnce(Python<'_>) -> R) -> R {
     let Some(depth) = Depth::enter() else {
         return Python::attach(f);
     };
-    // SAFETY: the interpreter runs (this thread has a state of it, and `restore` has looked for its end). Should
-    // somebody have detached the thread further out (`Python::detach`), PyO3 attaches it again for this call.
+    // SAFETY: the interpreter runs (this thread has a state of it, and `restore` has looked for its end). If an outer
+    // call has detached the thread (`Python::detach`), PyO3 attaches it again for this call.
     unsafe {
         Python::attach_unchecked(|py| {
             if depth.is_first {
@@ -189,7 +189,7 @@ impl<T> Drop for Owned<T> {
         let was_attached = OWN.try_with(|own| own.attached.get()).unwrap_or(true);
         attached(|py| object.drop_ref(py));
         if !was_attached {
-            // Whoever drops here may know nothing of Python, and park no more.
+            // The dropping code may know nothing of Python, and never park again.
             thread_parks();
         }
     }

@@ -58,7 +58,7 @@ pub(crate) enum Answer<'py> {
     },
     /// In pieces; the lines are in the buffers.
     Stream { status: u16, source: StreamSource },
-    /// What is awaited will say: the function was no `async def`, and returned what one returns.
+    /// The awaited result will say: the function was no `async def`, but returned an awaitable.
     Await(Bound<'py, PyAny>),
 }
 
@@ -109,7 +109,7 @@ pub(crate) struct Buffers {
 const BODY_KEPT_BYTES_MAX: usize = 256 * 1024;
 
 impl Buffers {
-    /// Makes them fit for the next answer.
+    /// Empties them for the next answer.
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.lines.clear();
@@ -130,7 +130,7 @@ impl Buffers {
     }
 }
 
-/// Reads an answer. `status` is the route's own, if it has one. An error is the app's fault; it is to be logged.
+/// Reads an answer. `status` is the route's own, if it has one. An error is the app's fault; log it.
 #[inline]
 pub(crate) fn read<'py>(
     value: Bound<'py, PyAny>,
@@ -284,7 +284,7 @@ fn read_response<'py>(
     })
 }
 
-/// A final status. bool is an int to Python, but never meant as a status.
+/// A final status. In Python a bool is an int, but it is never meant as a status.
 pub(crate) fn read_status(value: &Bound<'_, PyAny>) -> PyResult<u16> {
     if !value.is_instance_of::<PyInt>() || value.is_instance_of::<PyBool>() {
         return Err(PyTypeError::new_err(format!(
@@ -356,7 +356,7 @@ fn shown(value: &Bound<'_, PyAny>) -> String {
     )
 }
 
-/// Header fields are Latin-1, as far as they are text at all.
+/// Header fields are Latin-1, if they are text at all.
 fn header_bytes<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
     if let Ok(bytes) = value.cast::<PyBytes>() {
         return Ok(Cow::Borrowed(bytes.as_bytes()));

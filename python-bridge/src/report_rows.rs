@@ -1,4 +1,4 @@
-//! What the runtime tells of itself and of the machine, as rows of Python dicts. Knows nothing of a server's life.
+//! What the runtime reports about itself and the machine, as rows of Python dicts. Knows nothing of a server's life.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};

@@ -1,5 +1,5 @@
-//! `turbo_shard.Request`: one request as a handler sees it that asked for it. Each part is decoded when it is first asked
-//! for. It owns copies of the bytes, since a handler may keep it for as long as it likes.
+//! `turbo_shard.Request`: one request, for a handler that asked for it. Each part is decoded when it is first read. It
+//! owns copies of the bytes, since a handler may keep it as long as it likes.
 
 use std::net::SocketAddr;
 use std::sync::OnceLock;
@@ -18,8 +18,8 @@ use crate::large_objects::note_object;
 
 /// What a handler knows of its request.
 ///
-/// Frozen: threads may share it. What is made on demand is made once, in a `OnceLock`; the dicts among it belong to the
-/// app from then on.
+/// Frozen: threads may share it. Parts made on demand are made once, in a `OnceLock`; their dicts then belong to the
+/// app.
 #[pyclass(frozen, module = "turbo_shard")]
 pub(crate) struct Request {
     text: Pieces,
@@ -230,7 +230,7 @@ impl Request {
         )
     }
 
-    /// An app may put a request into its own state; the collector must see the cycle. The dicts in it break it.
+    /// An app may put a request into its own state; the collector must see the cycle. The request's dicts break it.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         for dict in [&self.cookies, &self.path_params, &self.state] {
             visit.call(dict.get())?;

@@ -1,4 +1,4 @@
-//! What the user has given to be served: its interface, its instances, and their startup. Knows no requests.
+//! The app that the user asked to serve: its interface, its instances, and their startup. Knows no requests.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::dispatch::ScopeOptions;
 use crate::hosted_loop::{CoroutineHost, Tenant};
 use crate::python_thread::Owned;
 
-/// How the app wants to be called.
+/// The app's interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interface {
     /// A `turbo_shard.App`.
@@ -22,7 +22,7 @@ pub(crate) enum Interface {
     Wsgi,
 }
 
-/// What the user has given to be served.
+/// The app that the user asked to serve.
 pub(crate) struct ServedApp {
     pub(crate) interface: Interface,
     /// The instance that all share, or the first one's.
@@ -71,7 +71,7 @@ impl ServedApp {
         object: &Bound<'_, PyAny>,
     ) -> PyResult<Started> {
         if self.interface == Interface::Native && !self.has_hooks(py, object)? {
-            // Without a look at the module, which brings asyncio along.
+            // Without importing the module, which imports asyncio.
             return Ok(Started::default());
         }
         let lifespans = py.import("turbo_shard.lifespan")?;
@@ -107,7 +107,7 @@ impl ServedApp {
     }
 }
 
-/// What the startup of an instance has left.
+/// The result of an instance's startup.
 #[derive(Default)]
 pub(crate) struct Started {
     lifespan: Option<Owned<PyAny>>,
@@ -115,7 +115,7 @@ pub(crate) struct Started {
 }
 
 impl Started {
-    /// The instance moves in, with what its startup has left.
+    /// The instance moves in, with the result of its startup.
     pub(crate) fn into_tenant(self, object: &Bound<'_, PyAny>) -> Tenant {
         Tenant {
             object: Owned::new(object.clone().unbind()),

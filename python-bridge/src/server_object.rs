@@ -1,4 +1,4 @@
-//! The server as Python code holds it: `NativeServer`, and the counters of whichever server runs in this process.
+//! The server as Python code holds it: `NativeServer`, and the counters of the server that runs in this process.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;

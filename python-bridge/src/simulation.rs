@@ -1,4 +1,4 @@
-//! `simulate`: the crate `turbo_shard_simulation` as Python sees it. Text in, text out; Python runs on meanwhile.
+//! `simulate`: the crate `turbo_shard_simulation` as Python sees it. Text in, text out; Python's other threads run on.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

@@ -2,8 +2,8 @@
 //! Knows nothing of routes; its only view of the connection is the reply handle.
 //!
 //! Where the pulling happens: an async iterator is a task on the loop (the shard's own, or an asyncio thread's); a sync
-//! one is pulled between two turns of that loop, a few chunks at a time, so that other connections get theirs; what a
-//! blocking handler returned is pulled on its pool thread, which may wait.
+//! one is pulled between two turns of that loop, a few chunks at a time, so that other connections get their turns; one
+//! that a blocking handler returned is pulled on its pool thread, which may wait.
 
 mod async_pull;
 mod chunk;
@@ -25,7 +25,7 @@ pub(crate) use table::{StreamId, StreamTable};
 pub(crate) struct StreamSource {
     /// An iterable, or an async iterable, of `str` or of `bytes`, `bytearray` or `memoryview`.
     pub(crate) iterator: Py<PyAny>,
-    /// Whether it is to be awaited.
+    /// Whether it must be awaited.
     pub(crate) is_async: bool,
 }
 

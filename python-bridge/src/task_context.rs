@@ -1,5 +1,5 @@
-//! The context (contextvars) of a task, for what is still to be done about it after it has ended: an error that is logged
-//! there finds what the request has set, such as its number, and what Sentry knows of the error. Knows nothing of loops.
+//! The context (contextvars) of a task, for work that follows its end: an error that is logged there finds what the
+//! request has set, such as its number, and what Sentry knows of the error. Knows nothing of loops.
 
 use pyo3::ffi;
 use pyo3::intern;
@@ -12,8 +12,8 @@ pub(crate) fn in_context_of<T>(task: &Bound<'_, PyAny>, call: impl FnOnce() -> T
     let Ok(context) = task.call_method0(intern!(py, "get_context")) else {
         return call();
     };
-    // SAFETY: `task` shows that this thread is attached. What is no context, or is entered already, is refused with an
-    // exception.
+    // SAFETY: `task` shows that this thread is attached. An object that is not a context, or is entered already, is
+    // refused with an exception.
     if unsafe { ffi::PyContext_Enter(context.as_ptr()) } != 0 {
         drop(PyErr::take(py));
         return call();
@@ -21,7 +21,7 @@ pub(crate) fn in_context_of<T>(task: &Bound<'_, PyAny>, call: impl FnOnce() -> T
     let result = call();
     // SAFETY: this thread is attached and has entered `context` above.
     if unsafe { ffi::PyContext_Exit(context.as_ptr()) } != 0 {
-        // A log handler has entered another one and stayed there.
+        // A log handler has entered another context and stayed there.
         drop(PyErr::take(py));
     }
     result

@@ -1,9 +1,9 @@
-//! A worker process and its supervisor: what the worker inherits, and the line on which it is told to stop, from before its
-//! app is imported until it has ended. Knows nothing of requests.
+//! A worker process and its supervisor: what the worker inherits, and the line on which it hears of a stop, from before
+//! its app's import until its end. Knows nothing of requests.
 //!
-//! The line is a socket of packets. Python sends the worker's news (`turbo_shard.process_mode.worker`); what comes from the
-//! supervisor is heard here, on a thread without Python, so that not even an app that holds the GIL for ever makes an
-//! orphan of its process.
+//! The line is a socket of packets. Python sends the worker's news (`turbo_shard.process_mode.worker`); the
+//! supervisor's messages arrive here, on a thread without Python, so that even an app that holds the GIL for ever does
+//! not leave its process an orphan.
 
 use std::io;
 use std::net::TcpListener;
@@ -20,15 +20,15 @@ use turbo_shard_runtime::{Inheritance, ServerHandle};
 use crate::log_writer;
 use crate::logging;
 
-/// What `NativeServer` is told of an inheritance: the listener's descriptor, the worker's number, its core and how often
-/// it was started anew.
+/// What `NativeServer` is told of an inheritance: the listener's descriptor, the worker's number, its core and how
+/// often it was restarted.
 pub(crate) type Inherits = (RawFd, usize, Option<usize>, u64);
 
-/// What the supervisor says; that it is gone means the same as the first.
+/// What the supervisor says; if it is gone, that means the same as the first.
 const DRAIN: &[u8] = b"drain";
 const STOP_NOW: &[u8] = b"stop now";
 
-/// How long a worker that does not serve may take to end: its app may be amid its import.
+/// How long a worker that does not serve may take to end: its app may still be importing.
 const LEAVE_SECONDS: Duration = Duration::from_secs(2);
 
 /// Exit status of a worker that was stopped before it served.
@@ -55,7 +55,7 @@ fn own(fd: RawFd) -> PyResult<OwnedFd> {
     if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
         return Err(PyOSError::new_err(io::Error::last_os_error()));
     }
-    // SAFETY: it is open, and the supervisor has left it to this process for this one owner.
+    // SAFETY: it is open, and the supervisor has left it to this process, where this is its only owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct WorkerLink(Arc<Line>);
 
 #[pymethods]
 impl WorkerLink {
-    /// To be made on the main thread, which is interrupted by a SIGINT when a stop comes before the server runs.
+    /// Make it on the main thread, which a SIGINT interrupts when a stop comes before the server runs.
     #[new]
     fn new(fd: RawFd) -> PyResult<WorkerLink> {
         let line = Arc::new(Line {
@@ -100,7 +100,7 @@ impl WorkerLink {
     }
 }
 
-/// The socket, and whom it concerns at present.
+/// The socket, and what a stop concerns at present.
 pub(crate) struct Line {
     socket: UnixDatagram,
     state: Mutex<LineState>,
@@ -151,7 +151,7 @@ impl Line {
             match &packet[..length] {
                 DRAIN => self.pass_on(false),
                 STOP_NOW => self.pass_on(true),
-                // The supervisor is gone. Whoever drains already goes on draining.
+                // The supervisor is gone. A worker that already drains goes on draining.
                 _ if self.asked.load(Ordering::Acquire) => return,
                 _ => return self.pass_on(false),
             }

@@ -1,6 +1,6 @@
 //! The arguments of one call, laid out for Python's vectorcall protocol, and the call itself. Knows nothing of requests.
 //!
-//! They lie on the stack, so that a call allocates nothing. Defaults are borrowed from the endpoint that owns them.
+//! They lie on the stack, so a call allocates nothing. Defaults are borrowed from the endpoint that owns them.
 
 use std::mem::MaybeUninit;
 
@@ -14,12 +14,12 @@ use crate::python_thread::Owned;
 pub(super) const ARGUMENTS_MAX: usize = 32;
 const _: () = assert!(ARGUMENTS_MAX <= u32::BITS as usize);
 
-/// Arguments by slot. Every slot below the number that is called with must have been filled.
+/// Arguments by slot. Every slot below the count of a call must have been filled.
 pub(super) struct ArgumentList<'a, 'py> {
     py: Python<'py>,
     /// The first place is left to the callee, which may put `self` there without copying the others.
     places: [MaybeUninit<*mut ffi::PyObject>; ARGUMENTS_MAX + 1],
-    /// A bit for each slot that was filled, and for each whose reference is ours.
+    /// One bit for each filled slot, and one for each whose reference is ours.
     filled: u32,
     owned: u32,
     lenders: std::marker::PhantomData<&'a Py<PyAny>>,
@@ -82,7 +82,7 @@ impl<'a, 'py> ArgumentList<'a, 'py> {
         }
     }
 
-    /// The first `count` arguments with references of their own, for a call on another thread.
+    /// The first `count` arguments as owned references, for a call on another thread.
     pub(super) fn to_owned(&self, count: usize) -> Vec<Owned<PyAny>> {
         assert!(count <= ARGUMENTS_MAX && self.filled.trailing_ones() as usize >= count);
         let place = |slot: usize| {

@@ -1,4 +1,5 @@
-//! Makes a handler's arguments of a request. What the peer got wrong is collected, not raised: all of it is answered.
+//! Makes a handler's arguments from a request. The peer's mistakes are collected, not raised: the answer names them
+//! all.
 
 use std::borrow::Cow;
 
@@ -28,16 +29,16 @@ pub(super) struct Incoming<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     All,
-    /// Those that do not need the body, to find what is wrong before it is read.
+    /// Those that do not need the body, to find mistakes before it is read.
     BeforeBody,
 }
 
 /// How bytes become text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Encoding {
-    /// Paths and queries. Bytes that are none are the peer's fault.
+    /// Paths and queries. Bytes that are not UTF-8 are the peer's fault.
     Utf8,
-    /// Header fields, of which nobody knows the encoding: each byte is a character.
+    /// Header fields, whose encoding is unknown: each byte is a character.
     Latin1,
 }
 
@@ -108,7 +109,7 @@ struct Bind<'b, 'py> {
 }
 
 impl<'py> Bind<'_, 'py> {
-    /// Reads one value. The usual spellings are read here, all others by Python.
+    /// Reads one value: the usual spellings here, all others in Python.
     #[inline]
     fn one(&mut self, bytes: &[u8], encoding: Encoding) -> PyResult<Found<'py>> {
         let py = self.py;

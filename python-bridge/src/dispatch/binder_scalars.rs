@@ -1,7 +1,7 @@
-//! Reads the usual spellings of numbers and booleans straight from bytes. Knows no Python: what is spelled otherwise
-//! (`+5`, ` 5 `, `1_000`, `5.0`, `YES`, or plainly wrong) is left to the Python reader, which knows all the rules.
+//! Reads the usual spellings of numbers and booleans straight from bytes. Knows no Python: other spellings (`+5`,
+//! ` 5 `, `1_000`, `5.0`, `YES`, or plainly wrong ones) are left to the Python reader, which knows all the rules.
 
-/// Most digits that are read here: any number of so many fits.
+/// Most digits that are read here: any number with so many fits.
 const DIGITS_MAX: usize = 18;
 
 /// `-?[0-9]{1,18}`

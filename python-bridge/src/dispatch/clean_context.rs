@@ -1,5 +1,5 @@
 //! Gives handlers a context (contextvars) in which nothing is set: a thread serves many requests, and what one of them
-//! sets must not reach the next. Coroutines need no more than that, since each task copies the context it starts in.
+//! sets must not reach the next. That is enough for coroutines, since each task copies the context it starts in.
 
 use std::cell::RefCell;
 
@@ -13,7 +13,7 @@ pub(super) struct CleanContext {
 }
 
 impl CleanContext {
-    /// To be called before each handler, on the thread that owns this.
+    /// Call before each handler, on the thread that owns this.
     #[inline]
     pub(super) fn renew(&self, py: Python<'_>) -> PyResult<()> {
         let mut entered = self.entered.borrow_mut();
@@ -27,7 +27,7 @@ impl CleanContext {
         Ok(())
     }
 
-    /// Leaves the context and gives it away, for what goes on in it elsewhere.
+    /// Leaves the context and hands it over, for work that goes on in it elsewhere.
     pub(super) fn take(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         let context = self.entered.borrow_mut().take()?;
         leave(py, &context);
@@ -51,7 +51,7 @@ pub(crate) fn in_context<T>(
     result
 }
 
-/// What is set in the present context, for what goes on in it later: nobody else sees what is set there.
+/// A copy of the present context, for work that goes on later: nothing else sees what is set there.
 pub(crate) fn copied_context(py: Python<'_>) -> PyResult<Py<PyAny>> {
     // SAFETY: `py` shows that this thread is attached; a null result comes with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()) }.map(Bound::unbind)
@@ -69,8 +69,8 @@ pub(super) fn in_clean_context<T>(
 }
 
 fn enter(py: Python<'_>) -> PyResult<Py<PyAny>> {
-    // SAFETY: `py` shows that this thread is attached; a null result comes with an exception set. A new context has
-    // been entered by nobody, which is all that entering asks for.
+    // SAFETY: `py` shows that this thread is attached; a null result comes with an exception set. No thread has entered
+    // a new context, which is all that entering asks for.
     unsafe {
         let context = Bound::from_owned_ptr_or_err(py, ffi::PyContext_New())?;
         match ffi::PyContext_Enter(context.as_ptr()) {
@@ -83,7 +83,7 @@ fn enter(py: Python<'_>) -> PyResult<Py<PyAny>> {
 fn leave(py: Python<'_>, context: &Py<PyAny>) {
     // SAFETY: `py` shows that this thread is attached, and `context` is a context: `enter` made it.
     if unsafe { ffi::PyContext_Exit(context.as_ptr()) } != 0 {
-        // A handler has entered another one and stayed there. The next one is entered on top of it.
+        // A handler has entered another context and stayed there. The next one is entered on top of it.
         drop(PyErr::take(py));
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct RequestName<'a>(pub(super) RequestHead<'a>);
 
 impl fmt::Display for RequestName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The target stays out: a query may hold what does not belong into logs.
+        // The target stays out: a query may hold what does not belong in logs.
         write!(
             f,
             "{} {}",
@@ -129,7 +129,7 @@ pub(super) fn call_blocking(
         pending: Some(pending),
         arguments: arguments.to_owned(count),
     };
-    // A job that is refused is dropped, which answers.
+    // A refused job is dropped, which answers.
     let _ = pool.try_run(Box::new(move || call.run()));
 }
 

@@ -18,7 +18,7 @@ pub(super) enum CallKind {
     Blocking,
 }
 
-/// Where an argument comes from. The order is that in which faults are listed.
+/// Where an argument comes from. Faults are listed in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Source {
     /// The path's parameter of this number.
@@ -44,7 +44,7 @@ impl Source {
     }
 }
 
-/// What is made of the bytes.
+/// What the bytes become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Str,
@@ -71,7 +71,7 @@ pub(super) struct Argument {
     pub(super) many: bool,
     /// Stands in for what was not sent.
     pub(super) default: Option<Py<PyAny>>,
-    /// Makes that default anew, where a handler could change it.
+    /// Makes a fresh default for each call, where a handler could change it.
     pub(super) new_default: Option<Py<PyAny>>,
     /// The Python function that knows all the rules.
     pub(super) read: Option<Py<PyAny>>,
@@ -88,7 +88,7 @@ pub(super) struct Endpoint {
     pub(super) status: Option<u16>,
     /// Sorted by source.
     pub(super) arguments: Vec<Argument>,
-    /// The names of those that must be passed by name; their slots are the last.
+    /// The names of the arguments that must be passed by name; their slots come last.
     pub(super) keywords: Option<Py<PyTuple>>,
     pub(super) keyword_count: usize,
     binds_body: bool,
@@ -109,7 +109,7 @@ impl Endpoint {
             let one = one?;
             arguments.push(Argument::read(&one, slot, &path_names)?);
             if one.getattr(intern!(py, "keyword_only"))?.is_truthy()? {
-                // Interned, as the names in the handler's code are: they are compared by identity first.
+                // Interned, like the names in the handler's code: they are compared by identity first.
                 let name: String = one.getattr(intern!(py, "name"))?.extract()?;
                 keywords.append(PyString::intern(py, &name))?;
             }
@@ -147,7 +147,7 @@ impl Endpoint {
         })
     }
 
-    /// Whether the handler is to be given the body, which has not been read yet.
+    /// Whether the handler gets the body, which has not been read yet.
     pub(super) fn wants_body(&self, framing: BodyFraming) -> bool {
         (self.binds_body || self.takes_request)
             && !matches!(framing, BodyFraming::None | BodyFraming::Length(0))

@@ -1,5 +1,5 @@
 //! Collects what is wrong with a request, in FastAPI's shape: `[{"type", "loc", "msg", "input"[, "ctx"]}]`.
-//! Only a request that is wrong makes anything here.
+//! A request without faults makes nothing here.
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -27,7 +27,7 @@ impl<'py> Faults<'py> {
         self.add(place, "missing", "Field required", None)
     }
 
-    /// Bytes that are no UTF-8 stand where text was asked for.
+    /// Bytes that are not UTF-8 stand where text was asked for.
     #[cold]
     pub(super) fn add_no_text(&mut self, place: &[&str], bytes: &[u8]) -> PyResult<()> {
         let message =

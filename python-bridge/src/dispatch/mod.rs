@@ -1,9 +1,9 @@
 //! Services that call Python: native apps and WSGI apps. Re-exports only.
 //!
 //! `native` finds the route and chooses how its handler is called, `endpoint` is one route as one thread serves it,
-//! `binder` makes the handler's arguments of the request, `clean_context` the context that it is called in, `settle`
-//! makes an answer of what came of it, and `deferred` does so where that comes later. `asgi` and `wsgi` are the services of the
-//! other interfaces.
+//! `binder` makes the handler's arguments from the request, `clean_context` the context that it is called in, `settle`
+//! makes an answer from its result, and `deferred` does so where that comes later. `asgi` and `wsgi` are the services
+//! of the other interfaces.
 
 mod argument_list;
 mod asgi;

@@ -1,7 +1,7 @@
 //! The service of native apps: finds the route, binds the handler's arguments, calls it, writes its answer.
 //!
 //! A ready sync handler goes straight through: nothing is allocated here once the buffers are warm, no lock is taken,
-//! and every Python object that is touched belongs to this thread, but for the handler itself (invariant I2).
+//! and every Python object that it touches belongs to this thread, except the handler itself (invariant I2).
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ const ADVICE_INLINE: &str =
 const ADVICE_ASYNC: &str =
     "await what takes so long, or make it a plain function with blocking=True";
 
-/// One thread's view of a native app. To be dropped while that thread is attached.
+/// One thread's view of a native app. Drop it while that thread is attached.
 pub(crate) struct NativeService {
     routes: RouteTable<u32>,
     endpoints: Vec<Arc<Endpoint>>,
@@ -43,7 +43,7 @@ pub(crate) struct NativeService {
     room: RefCell<Room>,
 }
 
-/// Buffers that each request uses anew.
+/// Buffers that every request uses again.
 #[derive(Default)]
 struct Room {
     path: Vec<u8>,
@@ -306,11 +306,11 @@ impl NativeService {
         }
     }
 
-    /// What the app answered cannot go out.
+    /// The app's answer cannot go out.
     #[cold]
     fn refuse_misuse(&self, exchange: &mut Exchange<'_>, misuse: &str) -> Outcome {
         log::error!("{}: {misuse}", RequestName(exchange.request));
-        // Nothing has been written, so that this cannot fail as well.
+        // Nothing has been written, so this cannot fail as well.
         let _ = exchange
             .response
             .whole(500, &self.json_lines, INTERNAL_ERROR_BODY);

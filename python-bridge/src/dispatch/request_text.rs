@@ -28,7 +28,8 @@ fn needs_decoding(raw: &[u8]) -> bool {
     raw.iter().any(|byte| matches!(byte, b'%' | b'+'))
 }
 
-/// `+` is a space and `%41` an `A`; broken escapes stand for themselves. What needs no decoding is returned as it is.
+/// `+` is a space and `%41` an `A`; broken escapes stand for themselves. Text that needs no decoding is returned as it
+/// is.
 pub(crate) fn decode_query_text(raw: &[u8]) -> Cow<'_, [u8]> {
     if !needs_decoding(raw) {
         return Cow::Borrowed(raw);

@@ -1,5 +1,5 @@
-//! Makes an answer of what came of a call: of what was returned, and of what was raised. Never fails: what is the app's
-//! fault is logged and answered 500 without a word about it.
+//! Makes an answer from what a call returned or raised. Never fails: the app's faults are logged and answered 500
+//! without details.
 
 use std::fmt::Display;
 
@@ -132,7 +132,7 @@ impl Settling {
         })
     }
 
-    /// 422 with all that is wrong.
+    /// 422 with all the faults.
     #[cold]
     pub(super) fn answer_to_faults<'py>(
         &self,
@@ -190,7 +190,7 @@ impl Settling {
     }
 }
 
-/// 500, without a word about why.
+/// 500, without the reason.
 pub(super) fn internal_error<'py>(buffers: &mut Buffers) -> Answer<'py> {
     buffers.clear();
     buffers.body.extend_from_slice(INTERNAL_ERROR_BODY);

@@ -1,7 +1,7 @@
 //! Notices handlers that hold their shard for long, and says so once per route. Knows nothing of Python.
 //!
-//! A route's first slow call on a shard is not held against it: what it imports or connects to on first use makes it slow
-//! once, and there is nothing to mend.
+//! A route's first slow call on a shard does not count: imports or connections on first use make it slow once, and
+//! there is nothing to mend.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -23,7 +23,7 @@ pub(super) fn coarse_ms() -> u64 {
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
-/// To be called when the handler has returned.
+/// Call when the handler has returned.
 #[inline]
 pub(super) fn watch(label: &str, began_ms: u64, advice: &str) {
     let held_ms = coarse_ms().saturating_sub(began_ms);
@@ -32,12 +32,12 @@ pub(super) fn watch(label: &str, began_ms: u64, advice: &str) {
     }
 }
 
-/// As [`watch`], for an app whose routes nobody but itself knows: said once for the app, with the request by its name.
+/// As [`watch`], for an app whose routes only the app knows: said once for the app, with the request's name.
 #[inline]
 pub(super) fn watch_app(app: &str, request: &dyn Display, began_ms: u64, advice: &str) {
     let held_ms = coarse_ms().saturating_sub(began_ms);
     if held_ms > HELD_MS_MAX {
-        // Peers choose the paths: they must not make the set of what was said grow.
+        // Peers choose the paths: they must not make the set of reported routes grow.
         report(app, &format!("{app} ({request})"), held_ms, advice);
     }
 }
@@ -45,10 +45,10 @@ pub(super) fn watch_app(app: &str, request: &dyn Display, began_ms: u64, advice:
 #[cold]
 fn report(key: &str, label: &str, held_ms: u64, advice: &str) {
     thread_local! {
-        /// What was slow on this thread once. As many as there are routes at the most.
+        /// Routes that were slow on this thread once: at most all of them.
         static FORGIVEN: RefCell<HashSet<String>> = RefCell::default();
     }
-    // Only slow calls come here, so that a lock which all shards share does no harm.
+    // Only slow calls come here, so a lock that all shards share does no harm.
     static REPORTED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
     if FORGIVEN.with_borrow_mut(|forgiven| forgiven.insert(key.to_owned())) {
         log::debug!("{label} held its shard for {held_ms} ms, the first time that it was slow");

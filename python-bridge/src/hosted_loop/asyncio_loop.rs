@@ -15,21 +15,21 @@ use crate::python_thread::Owned;
 
 /// How far an eagerly started coroutine came.
 pub(crate) enum Eager<'py> {
-    /// What came of it, and its task.
+    /// Its result, and its task.
     Finished(PyResult<Bound<'py, PyAny>>, Bound<'py, PyAny>),
     /// It waits: this is its task.
     Waiting(Bound<'py, PyAny>),
 }
 
-/// Python's loop object with what is needed of it on every request. Used on the loop's own thread; fields that change
-/// are atomics (never contended) only so that the whole may be shared.
+/// Python's loop object, with what every request needs of it. Used on the loop's own thread; fields that change are
+/// atomics (never contended) only so that the whole may be shared.
 pub(crate) struct AsyncioLoop {
     event_loop: Owned<PyAny>,
     /// `loop._ready`, the same deque for the loop's whole life.
     ready: Owned<PyAny>,
     turn: Owned<PyAny>,
     task_type: Owned<PyAny>,
-    /// Its methods: looking them up costs more than they do.
+    /// Its methods: a look-up costs more than a call.
     task_done: Owned<PyAny>,
     task_result: Owned<PyAny>,
     /// `loop=…, eager_start=True, name=…`: the name saves asyncio a counter that all threads would share.
@@ -314,7 +314,7 @@ impl LoopTimer {
         let set_to = f64::from_bits(self.set_to.load(Ordering::Relaxed));
         let fired = set_to <= now();
         // A timer that was set too early (the handle was cancelled since) may fire for nothing: that costs one turn,
-        // while setting it anew each time would cost every request with a timeout a system call.
+        // while setting it each time would cost every request with a timeout a system call.
         if first < set_to || (fired && first < f64::INFINITY) {
             descriptors.set_timer(first);
             self.set_to.store(first.to_bits(), Ordering::Relaxed);
@@ -327,7 +327,7 @@ impl LoopTimer {
     }
 }
 
-/// A loop has ended. Threads of its executor that are still busy are the process's to wait for (`leaving.py`).
+/// A loop has ended. The process waits for threads of its executor that are still busy (`leaving.py`).
 fn note_end(py: Python<'_>, closed: PyResult<Bound<'_, PyAny>>) {
     if let Err(error) = closed {
         log_exception(py, &error, "an event loop could not be closed");

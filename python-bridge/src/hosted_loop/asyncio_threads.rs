@@ -28,7 +28,7 @@ pub(crate) type TimeLeft = Arc<dyn Fn() -> Duration + Send + Sync>;
 /// The threads, started when needed, one after another.
 pub(crate) struct AsyncioThreads {
     threads_max: usize,
-    /// Held while a thread starts, which an app can make last: never waited for by who stops.
+    /// Held while a thread starts. An app can make that slow, so the stopping thread never takes this lock.
     starting: Mutex<()>,
     threads: Mutex<Started>,
     time_left: TimeLeft,
@@ -90,7 +90,7 @@ impl AsyncioThreads {
     /// The host of the calling thread if it is one of these; else the least loaded, or a new one if all are busy and
     /// there may be more.
     pub(crate) fn choose(&self, py: Python<'_>) -> PyResult<Arc<CoroutineHost>> {
-        // Detached: a new thread attaches, and whoever starts one is waited for.
+        // Detached: a new thread attaches, and we wait for its start.
         py.detach(|| self.choose_detached()).map_err(|reason| {
             PyRuntimeError::new_err(format!("an asyncio thread could not be started: {reason}"))
         })
@@ -101,7 +101,7 @@ impl AsyncioThreads {
             return Ok(host);
         }
         let _starting = lock(&self.starting);
-        // Somebody else may have started one meanwhile.
+        // Another thread may have started one meanwhile.
         let number = match lock(&self.threads).choose(self.threads_max) {
             Ok(host) => return Ok(host),
             Err(number) => number,
@@ -123,7 +123,7 @@ impl AsyncioThreads {
         Ok(host)
     }
 
-    /// Cancels what still runs, and joins the threads. To be called detached.
+    /// Cancels what still runs, and joins the threads. Call detached.
     pub(crate) fn stop(&self) {
         let threads = {
             let mut started = lock(&self.threads);
@@ -133,11 +133,11 @@ impl AsyncioThreads {
         for thread in &threads {
             thread.host.post(Job::Stop);
         }
-        // Those that finish their tasks have the time that the stop leaves for that.
+        // Threads that finish their tasks have the time that the stop leaves for that.
         let deadline = Instant::now() + (self.time_left)() + Duration::from_millis(STOP_TIMEOUT_MS);
         for thread in threads {
             let left = deadline.saturating_duration_since(Instant::now());
-            // An answer, or a sender that is gone: either way the thread has nothing left to do.
+            // A message or a dropped sender: either way the thread has nothing left to do.
             if let Err(mpsc::RecvTimeoutError::Timeout) = thread.ended.recv_timeout(left) {
                 log::error!(
                     "{} does not return; it is left behind",
@@ -152,7 +152,7 @@ impl AsyncioThreads {
 }
 
 impl Started {
-    /// Who takes the next coroutine, or the number of the thread to be started for it.
+    /// The thread that takes the next coroutine, or the number of the thread to start for it.
     fn choose(&self, threads_max: usize) -> Result<Arc<CoroutineHost>, usize> {
         let threads = &self.threads;
         if let Some(here) = threads.iter().find(|thread| thread.host.is_here()) {

@@ -1,11 +1,11 @@
 //! Calls on their way from an event loop to threads beside it, and back. Knows neither what a call is nor how a thread is
 //! started.
 //!
-//! It is made for a core that loop and threads share. Waking a thread costs as much as a short call, so as few are woken as
-//! will do: a thread that has been woken (or started) and has not looked yet is *on its way*, and while one is, nobody else
-//! is called. A thread that takes a call and leaves others behind calls the next one before it runs its own, so that a call
-//! that blocks holds up nothing; where calls are short, the first thread has done them all before the second comes.
-//! What is done is told to the loop by the thread that finds nothing left to do, or by the one that comes to help.
+//! It is made for a core that loop and threads share. Waking a thread costs as much as a short call, so it wakes as few
+//! as possible. A thread that has been woken (or started) and has not looked yet is *on its way*; while one is, no
+//! other thread is woken. A thread that leaves calls behind wakes the next thread before it runs its own call, so a
+//! blocking call holds up nothing. Where calls are short, the first thread has done them all before the second comes.
+//! The thread that finds nothing to do, or one that comes to help, tells the loop what is done.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -31,15 +31,15 @@ struct State {
     /// The loop has been told of what is done, and has not fetched it yet.
     is_told: bool,
     threads: usize,
-    /// Threads that wait, each by a bell of its own: the one that came last is called first, so that those that are
-    /// not needed come to their end.
+    /// Threads that wait, each by a bell of its own: the one that came last is called first, so threads that are not
+    /// needed end.
     parked: Vec<Arc<Condvar>>,
     /// A thread is on its way.
     is_called: bool,
     is_ended: bool,
 }
 
-/// What has to be done, without the lock, to bring another thread.
+/// What to do, without the lock, to bring another thread.
 enum Bring {
     Nobody,
     Parked(Arc<Condvar>),
@@ -51,7 +51,7 @@ enum Bring {
 enum Came {
     /// It was on its way.
     Called,
-    /// It has run a call, or has told the loop of some.
+    /// It has run a call, or has told the loop of finished ones.
     Back,
     /// It has waited in vain.
     Idle,
@@ -118,7 +118,7 @@ impl CallQueue {
             }
             match next {
                 Next::Run(call, bring) => {
-                    // Where no further thread can be started there is at least this one.
+                    // If no further thread can be started, there is at least this one.
                     let _ = self.bring(bring, start_thread);
                     if let Err(error) = run.call1((&call,)) {
                         error.write_unraisable(py, None);
@@ -131,7 +131,7 @@ impl CallQueue {
         }
     }
 
-    /// What is done since the last time.
+    /// The calls done since the last time.
     fn fetch<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let done = {
             let mut state = self.state();
@@ -141,7 +141,7 @@ impl CallQueue {
         PyList::new(py, done)
     }
 
-    /// Ends the threads, each after the call that it runs. What waits still is run.
+    /// Ends the threads, each after the call that it runs. Waiting calls still run.
     fn end(&self) {
         let mut state = self.state();
         state.is_ended = true;
@@ -167,7 +167,7 @@ impl CallQueue {
         }
     }
 
-    /// Waits for news. To be called detached.
+    /// Waits for news. Call detached.
     fn park(&self, bell: &Arc<Condvar>) -> Came {
         let mut state = self.state();
         if !state.is_quiet() {
@@ -177,7 +177,7 @@ impl CallQueue {
         let (mut state, waited) = bell
             .wait_timeout(state, self.idle_time)
             .unwrap_or_else(PoisonError::into_inner);
-        // Nobody has called it if it is still there.
+        // It has not been called if it is still there.
         let place = state.parked.iter().position(|one| Arc::ptr_eq(one, bell));
         if let Some(place) = place {
             state.parked.remove(place);
@@ -195,15 +195,15 @@ impl CallQueue {
 }
 
 impl State {
-    /// What the thread that comes to the queue does next, and whether it tells the loop before.
+    /// What a thread that comes to the queue does next, and whether it tells the loop first.
     fn next(&mut self, came: Came) -> (Next, bool) {
         if came != Came::Back {
-            // Also where another one is on its way: that one will find nothing.
+            // Even if another thread is on its way: that one will find nothing.
             self.is_called = false;
         }
         if let Some(call) = self.waiting.pop_front() {
             let bring = self.bring();
-            // The thread that is on its way tells what is done: this call may take long.
+            // The thread that is on its way reports what is done: this call may take long.
             let tells = (came == Came::Called || !self.is_called) && self.must_tell();
             return (Next::Run(call, bring), tells);
         }
@@ -215,7 +215,7 @@ impl State {
         (Next::Park, tells)
     }
 
-    /// Calls another thread if one is needed for what waits.
+    /// Calls another thread if the waiting calls need one.
     fn bring(&mut self) -> Bring {
         if self.waiting.is_empty() || self.is_called {
             return Bring::Nobody;

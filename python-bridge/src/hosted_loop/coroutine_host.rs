@@ -44,7 +44,7 @@ pub(crate) enum Job {
     Stop,
 }
 
-/// The app instance that lives with a loop, and what its lifespan has left.
+/// The app instance that lives with a loop, and the result of its lifespan's startup.
 pub(crate) struct Tenant {
     pub(crate) object: Owned<PyAny>,
     /// `turbo_shard.lifespan`'s object for it; None where there is nothing to start or to stop.
@@ -53,14 +53,14 @@ pub(crate) struct Tenant {
     pub(crate) state: Option<Owned<PyDict>>,
 }
 
-/// How a host's turns come about.
+/// What drives a host's turns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Driver {
     Shard,
     OwnThread,
 }
 
-/// One asyncio loop, made when first needed, and everything on it. Belongs to the thread that made it.
+/// One asyncio loop, made when it is first needed, and everything on it. Belongs to the thread that made it.
 pub(crate) struct CoroutineHost {
     name: String,
     pub(super) driver: Driver,
@@ -79,7 +79,7 @@ pub(crate) struct CoroutineHost {
     pub(super) closing: AtomicBool,
     /// What runs here is being cancelled.
     pub(super) ending: AtomicBool,
-    /// No job is taken any more.
+    /// No more jobs are taken.
     pub(super) closed: AtomicBool,
 }
 
@@ -174,8 +174,8 @@ impl CoroutineHost {
         self.inbox.post(job, self.descriptors.bell());
     }
 
-    /// As [`post`](CoroutineHost::post), for news of a peer that has left: they come while its connection is being dropped,
-    /// after its turn.
+    /// As [`post`](CoroutineHost::post), for the news that a peer has left: it comes while the connection is being
+    /// dropped, after its turn.
     pub(crate) fn post_late(&self, job: Job) {
         if !self.closed.load(Ordering::Acquire) {
             self.inbox.post_late(job, self.descriptors.bell());
@@ -283,7 +283,7 @@ impl CoroutineHost {
         self.inbox.has_mail() || self.streams.has_ready()
     }
 
-    /// Does the jobs that have arrived, and gives every stream that may go on its share. For the loop's own thread.
+    /// Does the jobs that have arrived, and gives each stream that may go on its share. For the loop's own thread.
     pub(crate) fn work(self: &Arc<Self>, py: Python<'_>) {
         self.descriptors.bell().silence();
         if let Some(signals) = &self.signals {
@@ -370,7 +370,7 @@ impl TaskDone {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         let result = task.call_method0(intern!(py, "result"));
-        // What the end of the loop has cancelled has no answer left to give: nobody needs to hear of it.
+        // A task that the end of the loop has cancelled has no answer left to give: nothing to report.
         if let Some(then) = then
             && !(self.host.ending.load(Ordering::Relaxed)
                 && result.as_ref().is_err_and(|error| is_cancelled(py, error)))

@@ -13,7 +13,7 @@ pub(crate) struct Descriptors {
     set: OwnedFd,
     timer: OwnedFd,
     bell: Arc<Bell>,
-    /// A descriptor of somebody else's that wakes the loop's thread as well.
+    /// A descriptor with another owner that wakes the loop's thread as well.
     also: OnceLock<RawFd>,
 }
 
@@ -49,7 +49,7 @@ impl Descriptors {
         self.control(libc::EPOLL_CTL_ADD, fd)
     }
 
-    /// The set's own descriptor, to be watched by the engine and shared with asyncio's selector.
+    /// The set's own descriptor: the engine watches it, and asyncio's selector shares it.
     pub(crate) fn set_fd(&self) -> RawFd {
         self.set.as_raw_fd()
     }
@@ -59,7 +59,7 @@ impl Descriptors {
     }
 
     /// Sets the timer to `when` seconds on the monotonic clock (asyncio's `loop.time()`); in the past it fires at once.
-    /// Whatever has fired before is forgotten.
+    /// An earlier firing is forgotten.
     pub(crate) fn set_timer(&self, when: f64) {
         let seconds = when.clamp(0.0, now() + TIMER_SECONDS_MAX);
         // One nanosecond late rather than early: an early turn would find nothing due. Zero would switch it off.
@@ -151,12 +151,12 @@ impl Descriptors {
 /// Wakes a loop's thread from another one, without Python.
 pub(crate) struct Bell {
     event: OwnedFd,
-    /// Rings that have begun. Counted before the descriptor becomes readable, so that whoever is woken by a ring knows
-    /// of it, even while its ringer has not run on.
+    /// Rings that have begun. Counted before the descriptor becomes readable, so a thread that a ring wakes knows of
+    /// it, even if the ringing thread has not run on.
     begun: AtomicU64,
     /// Rings that were read off the descriptor, by the thread that is woken.
     heard: AtomicU64,
-    /// The thread may be about to wait, or waits already, and nobody has rung for it by `ring_if_asleep` since.
+    /// The thread waits or is about to, and no `ring_if_asleep` has rung for it since.
     is_asleep: AtomicBool,
 }
 
@@ -205,7 +205,7 @@ impl Bell {
         self.is_asleep.store(false, Ordering::Relaxed);
     }
 
-    /// Makes the descriptor quiet again. To be called on each turn; costs a system call only after a ring.
+    /// Makes the descriptor quiet again. Call on each turn; it costs a system call only after a ring.
     pub(crate) fn silence(&self) {
         let heard = self.heard.load(Ordering::Relaxed);
         if heard == self.begun.load(Ordering::Acquire) {
@@ -234,7 +234,7 @@ pub(crate) fn now() -> f64 {
 
 /// # Safety
 ///
-/// `result` is what a system call that makes a descriptor returned just now, and nobody else owns it.
+/// `result` is what a system call that makes a descriptor returned just now, and nothing else owns it.
 unsafe fn owned(result: libc::c_int) -> io::Result<OwnedFd> {
     if result < 0 {
         return Err(io::Error::last_os_error());
@@ -307,7 +307,7 @@ mod tests {
                 seen += left.swap(0, Ordering::Relaxed);
                 bell.falls_asleep();
                 if left.load(Ordering::Relaxed) == 0 && seen < items {
-                    // A ring that is missing makes this endless.
+                    // A missing ring would make this endless.
                     while !descriptors.readable() {}
                 }
             }

@@ -1,4 +1,4 @@
-//! How a coroutine host ends: its tasks may finish, its tenant shuts down, and what is left then is cancelled.
+//! How a coroutine host ends: its tasks may finish, its tenant shuts down, and what is then left is cancelled.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,7 +15,7 @@ use crate::errors::log_exception;
 /// its executor's threads joined. Less than the two seconds that the runtime gives a shard it has cut.
 pub(crate) const CLOSE_SECONDS_MAX: f64 = 1.5;
 
-/// How long cancelled tasks may take, of that time, before the app is told to shut down.
+/// How much of that time cancelled tasks may take before the app is told to shut down.
 const CANCEL_SECONDS_MAX: f64 = 0.25;
 
 impl CoroutineHost {
@@ -27,8 +27,8 @@ impl CoroutineHost {
         self.close(py, time_left);
     }
 
-    /// Waits for tasks that still run (background tasks, most often) for as long as `time_left` says, cancels the others, has
-    /// the tenant shut down, and ends whatever is left in about [`CLOSE_SECONDS_MAX`].
+    /// Waits for tasks that still run (background tasks, most often) for as long as `time_left` says, cancels the
+    /// others, lets the tenant shut down, and ends the rest in about [`CLOSE_SECONDS_MAX`].
     pub(crate) fn close(self: &Arc<Self>, py: Python<'_>, time_left: &TimeLeft) {
         if self.closing.swap(true, Ordering::AcqRel) {
             return;
@@ -64,7 +64,7 @@ impl CoroutineHost {
         }
     }
 
-    /// What has run out of time must not find gone, amid its work, what the app's shutdown takes away.
+    /// The app's shutdown must not take things away from tasks that are out of time but still at work.
     fn cancel_tasks(self: &Arc<Self>, py: Python<'_>) {
         self.run_for_tasks(py, "cancel", CANCEL_SECONDS_MAX);
     }

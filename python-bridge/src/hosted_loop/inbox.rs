@@ -11,7 +11,7 @@ use super::descriptors::Bell;
 pub(crate) struct Inbox<T> {
     sender: Sender<T>,
     receiver: Receiver<T>,
-    /// Something has been posted since the last `take_all` began.
+    /// An item has been posted since the last `take_all` began.
     pending: AtomicBool,
     reader: ThreadId,
     /// The reader looks at `pending` before it waits, so its own posts need no bell.
@@ -41,7 +41,7 @@ impl<T> Inbox<T> {
         self.pending.load(Ordering::Acquire)
     }
 
-    /// Posts an item that the reader's thread will find before it waits, or be woken for.
+    /// Posts an item. The reader's thread finds it before it waits, or is woken for it.
     pub(crate) fn post(&self, item: T, bell: &Bell) {
         // Both ends live in `self`, so it cannot be disconnected.
         let _ = self.sender.send(item);
@@ -54,16 +54,16 @@ impl<T> Inbox<T> {
         }
     }
 
-    /// As [`post`](Inbox::post), by a reader who may have looked for the last time before it waits.
+    /// As [`post`](Inbox::post), by the reader after it may have looked for the last time before it waits.
     pub(crate) fn post_late(&self, item: T, bell: &Bell) {
         let _ = self.sender.send(item);
         self.pending.store(true, Ordering::Release);
         bell.ring();
     }
 
-    /// Everything that was posted. What is posted meanwhile may be among it, or wait for the next time with its bell.
+    /// Everything that was posted. Items posted meanwhile may be among it, or wait for the next time with their bell.
     pub(crate) fn take_all(&self) -> impl Iterator<Item = T> {
-        // A swap, not a store: a post that met `pending` before it has sent already and is seen below, one that comes
+        // A swap, not a store: a post that saw `pending` set before it has already sent, and is seen below; a post
         // after it rings.
         self.pending.swap(false, Ordering::AcqRel);
         self.receiver.try_iter()

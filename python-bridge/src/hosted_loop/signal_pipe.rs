@@ -1,5 +1,5 @@
 //! Python's signals on a shard that lives on the main thread (a worker of the process mode): its handlers run there and
-//! nowhere else, and a shard that sleeps has to be woken for them. Knows nothing of what they do.
+//! nowhere else, and a sleeping shard must be woken for them. Knows nothing of what they do.
 
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, RawFd};
@@ -20,7 +20,7 @@ pub(crate) struct SignalPipe {
 impl SignalPipe {
     /// Takes over the interpreter's wake-up descriptor where the calling thread is the main one.
     pub(super) fn of_main_thread(py: Python<'_>) -> PyResult<Option<SignalPipe>> {
-        // SAFETY: both only ask. Python's main thread is the process's, unless somebody has embedded it.
+        // SAFETY: both only ask. Python's main thread is the process's, unless a program has embedded Python.
         if unsafe { libc::getpid() != libc::gettid() } {
             return Ok(None);
         }
@@ -39,7 +39,7 @@ impl SignalPipe {
         self.reader.as_raw_fd()
     }
 
-    /// Runs the handlers of signals that have arrived. What one raises has nobody to go to but the log.
+    /// Runs the handlers of signals that have arrived. What one raises can only go to the log.
     pub(super) fn hear(&self, py: Python<'_>) {
         let mut numbers = [0; 64];
         if matches!((&self.reader).read(&mut numbers), Err(error) if error.kind() == io::ErrorKind::WouldBlock)

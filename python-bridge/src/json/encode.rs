@@ -1,5 +1,5 @@
-//! Walks Python values and writes their JSON. Knows which Python type becomes what; how text and numbers are written and
-//! how objects are read is known by its neighbours.
+//! Walks Python values and writes their JSON. Knows which Python type becomes what; its neighbours know how text and
+//! numbers are written and how objects are read.
 //!
 //! # What becomes what
 //!
@@ -9,16 +9,16 @@
 //! - A str with a lone surrogate is refused. `\ud800` would be JSON by its grammar, but no Unicode text: readers differ
 //!   (RFC 8259, 8.2) and I-JSON forbids it. Starlette refuses it as well.
 //! - Keys that are int, float, bool or None become strings; keys that then are equal all stay.
-//! - Subclasses are not looked into: the fallback, one Python callable, turns them and everything else into basic values.
+//! - Subclasses are not inspected: the fallback, one Python callable, turns them and everything else into basic values.
 //!
 //! # Threads
 //!
 //! A dict or list is read inside its critical section with borrowed references, which costs one uncontended lock per
-//! container and no reference count per item. Text, numbers and constants are written without leaving the section. All
-//! else (an inner container, a big int, the fallback) may wait for a lock or run Python, and so give the section up:
-//! before it we take a strong reference to the value, and after it we look whether the container has another length.
-//! If so, or if fewer or more items came than the length promised, the answer is RuntimeError, as in a Python `for`. A
-//! flat container is therefore seen at one moment. In one with inner containers a value that is replaced meanwhile is
+//! container and no reference count per item. Text, numbers and constants are written without leaving the section.
+//! All else (an inner container, a big int, the fallback) may wait for a lock or run Python, and so give the section
+//! up: before it we take a strong reference to the value, and after it we check the container's length. If it has
+//! changed, or if fewer or more items came than the length promised, the answer is RuntimeError, as in a Python `for`.
+//! A flat container is therefore seen at one moment. In one with inner containers a value that is replaced meanwhile is
 //! seen as before or as after, and keys exchanged one for one may be seen mixed; never half an item.
 
 use std::cell::Cell;
@@ -134,7 +134,7 @@ impl<'py> Walk<'_, 'py> {
     }
 
     fn big_integer(&mut self, number: Borrowed<'_, 'py, PyInt>) -> Outcome {
-        // ValueError: beyond sys.get_int_max_str_digits(), which exists since the work grows with the square.
+        // ValueError: beyond sys.get_int_max_str_digits(), which exists because the work grows with the square.
         let digits = number.repr().map_err(|error| {
             match error.is_instance_of::<PyValueError>(number.py()) {
                 true => Reason::TooManyDigits(error),
@@ -163,7 +163,7 @@ impl<'py> Walk<'_, 'py> {
         let length = unsafe { dict_len(dict) };
         let (mut position, mut seen) = (0, 0);
         // SAFETY: the critical section is held. Key and value are used only up to the first call that may give it up,
-        // except for those that are `held`, of which we own references.
+        // except for those that are `held`: we own references to these.
         while let Some((key, value)) = unsafe { dict_next(dict, &mut position) } {
             seen += 1;
             let key_start = self.out.len();
@@ -263,7 +263,7 @@ impl<'py> Walk<'_, 'py> {
         Ok(())
     }
 
-    /// Writes a tuple. It never changes, and whoever called us keeps it alive and with it what it holds.
+    /// Writes a tuple. It never changes, and the caller keeps it and what it holds alive.
     fn tuple(&mut self, tuple: Borrowed<'_, 'py, PyTuple>) -> Outcome {
         self.open(b'[')?;
         for (index, element) in tuple.iter_borrowed().enumerate() {
@@ -275,7 +275,7 @@ impl<'py> Walk<'_, 'py> {
         Ok(())
     }
 
-    /// Writes a value of any other type, as what the fallback makes of it.
+    /// Writes what the fallback makes of a value of any other type.
     #[inline(never)]
     fn other(&mut self, value: Borrowed<'_, 'py, PyAny>) -> Outcome {
         let basic = self.basic(value.to_owned(), no_json_type)?;

@@ -1,10 +1,10 @@
 //! Writes text as JSON strings in UTF-8. Pure: knows code units of 8, 16 and 32 bits, nothing of Python objects.
 //!
-//! What is escaped is what JSON requires: the quote, the backslash and the controls below U+0020, each in the form that
+//! It escapes what JSON requires: the quote, the backslash and the controls below U+0020, each in the form that
 //! Python's `json.dumps(ensure_ascii=False)` gives it. Everything else is written as UTF-8.
 //!
-//! Text is taken in blocks. Room for the worst case of a block is reserved before it, so that the loops inside write
-//! without looking at the capacity.
+//! Text is taken in blocks. Room for the worst case of a block is reserved before it, so the loops inside write without
+//! looking at the capacity.
 
 /// Code units between two looks at the room that is left. Bounds what is reserved beyond need: 6 x 256 bytes.
 const BLOCK_UNITS: usize = 256;
@@ -30,7 +30,7 @@ const ESCAPES: [u8; 0x80] = {
     table
 };
 
-/// A surrogate without its partner: no character, and nothing that UTF-8 can carry.
+/// A surrogate without its partner: not a character, and UTF-8 cannot carry it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LoneSurrogate {
     pub(super) code: u16,

@@ -19,7 +19,7 @@ const SHOWN_KEY_BYTES_MAX: usize = 64;
 
 /// Why there is no JSON.
 pub(super) enum Reason {
-    /// Not one of JSON's types, and nobody made it one; with the fallback's own TypeError.
+    /// Not one of JSON's types, and nothing made it one; with the fallback's own TypeError.
     NoJsonType {
         class: String,
         raised: Option<PyErr>,

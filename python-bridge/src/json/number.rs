@@ -1,7 +1,7 @@
 //! Writes numbers as Python's `json.dumps` writes them. Pure: knows nothing of Python objects.
 //!
 //! The digits of a float are the shortest that read back as the same float; several such texts exist (`1e-05`,
-//! `0.00001`), and we write the one of Python's `repr`, so that an answer does not depend on who made its JSON.
+//! `0.00001`), and we write the one of Python's `repr`: an answer does not depend on which encoder made its JSON.
 
 /// Appends the decimal digits of an integer.
 pub(super) fn push_integer(out: &mut Vec<u8>, value: i64) {
@@ -21,7 +21,7 @@ pub(super) fn push_finite_float(out: &mut Vec<u8>, value: f64) {
     }
 }
 
-/// Rewrites the text of a float below 1e-4: Python gives it always an exponent, of at least two digits.
+/// Rewrites the text of a float below 1e-4: Python always gives it an exponent of at least two digits.
 #[cold]
 fn push_tiny(out: &mut Vec<u8>, text: &[u8]) {
     let (sign, digits) = text.split_at(usize::from(text.starts_with(b"-")));

@@ -2,9 +2,9 @@
 //! Knows CPython's layouts and thread rules; knows nothing of JSON.
 //!
 //! On the free-threaded build another thread may change a dict or list at any moment. The rule here is that of the C
-//! API: while this thread holds the container's critical section, nobody else changes it and references borrowed from
-//! it are good. The section is given up, silently, whenever this thread may wait or run Python code; after that only
-//! references that we own are good.
+//! API: while this thread holds the container's critical section, no other thread changes it and references borrowed
+//! from it are good. The section is given up, silently, whenever this thread may wait or run Python code; after that
+//! only references that we own are good.
 
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -81,7 +81,7 @@ impl<'s> CodePoints<'s> {
     pub(super) fn of(text: Borrowed<'s, '_, PyString>) -> Self {
         let object = text.as_ptr();
         // SAFETY: a str never changes once other code can see it, and lives for 's; the interpreter says how many code
-        // points of which width it holds and where.
+        // points it holds, in which width and where.
         unsafe {
             #[cfg(all(not(Py_3_14), target_endian = "little"))]
             if let Some(ascii) = compact_ascii(object) {
@@ -128,7 +128,7 @@ unsafe fn compact_ascii<'s>(object: *mut ffi::PyObject) -> Option<&'s [u8]> {
 /// The dict's critical section is held.
 #[inline]
 pub(super) unsafe fn dict_len(dict: Borrowed<'_, '_, PyDict>) -> isize {
-    // SAFETY: an exact dict by its type; nobody writes to it under the critical section that our caller holds.
+    // SAFETY: an exact dict by its type; no thread writes to it under the critical section that our caller holds.
     unsafe { (*dict.as_ptr().cast::<ffi::PyDictObject>()).ma_used }
 }
 
@@ -160,7 +160,7 @@ pub(super) unsafe fn dict_next<'v, 'py>(
 /// The list's critical section is held.
 #[inline]
 pub(super) unsafe fn list_len(list: Borrowed<'_, '_, PyList>) -> isize {
-    // SAFETY: nobody writes to the list under the critical section that our caller holds.
+    // SAFETY: no thread writes to the list under the critical section that our caller holds.
     unsafe { ffi::PyList_GET_SIZE(list.as_ptr()) }
 }
 

@@ -3,11 +3,11 @@
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-/// Room for a usual answer, so that most calls grow the buffer never.
+/// Room for a usual answer: most calls never grow the buffer.
 const FIRST_CAPACITY_BYTES: usize = 256;
 
-/// Makes JSON text (UTF-8, compact) of a value. What is no dict, list, tuple, str, int, float, bool or None by its exact
-/// type is given to `fallback`, which returns something that is.
+/// Makes JSON text (UTF-8, compact) of a value. A value whose exact type is not dict, list, tuple, str, int, float,
+/// bool or None goes to `fallback`, which returns one whose type is.
 #[pyfunction]
 #[pyo3(signature = (value, fallback = None))]
 pub(crate) fn json_encode<'py>(

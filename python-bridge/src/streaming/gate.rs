@@ -1,10 +1,10 @@
-//! Where a thread that may wait does so until its answer has room. No Python in it: wait detached.
+//! Where a thread waits until its answer has room. No Python in it: wait detached.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use turbo_shard_runtime::{ReplyHandle, ReplyListener};
 
-/// Whether there is anybody left to send to.
+/// Whether the peer is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gone {
     Yes,
@@ -20,7 +20,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// The gate of an answer, to be made before its first piece is sent.
+    /// The gate of an answer; make it before the first piece is sent.
     pub(crate) fn of(handle: &ReplyHandle) -> Arc<Gate> {
         let gate = Arc::new(Gate::default());
         handle.listen(Box::new(GateListener(Arc::clone(&gate))));

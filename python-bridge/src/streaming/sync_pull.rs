@@ -1,4 +1,4 @@
-//! Pulls a sync iterator: in small helpings on a loop's thread, or to its end on a thread that may wait.
+//! Pulls a sync iterator: in small batches on a loop's thread, or to its end on a thread that may wait.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ const CHUNKS_PER_TURN_MAX: u32 = 16;
 /// A stream whose chunks took this long in one turn leaves the rest for the next.
 const TIME_PER_TURN_MAX: Duration = Duration::from_micros(200);
 
-/// Where a helping has ended.
+/// How a batch has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pulled {
     MayGoOn,
@@ -48,7 +48,7 @@ impl SyncPull {
         self
     }
 
-    /// From now on it is pulled in this context, which nothing else is called in.
+    /// From now on it is pulled in this context, which nothing else uses.
     pub(super) fn within(mut self, context: Py<PyAny>) -> SyncPull {
         self.context = Some(context);
         self
@@ -80,7 +80,7 @@ impl SyncPull {
         Pulled::MayGoOn
     }
 
-    /// Tells the iterator that nobody will ask again; an unfinished answer counts as failed.
+    /// Closes the iterator; an unfinished answer counts as failed.
     pub(super) fn close(self, py: Python<'_>) {
         let iterator = self.iterator.bind(py);
         let close = || match iterator.getattr_opt(intern!(py, "close"))? {

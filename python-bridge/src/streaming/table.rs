@@ -13,7 +13,7 @@ use crate::dispatch::in_context;
 use crate::errors::log_exception;
 use crate::hosted_loop::{CoroutineHost, Job};
 
-/// Names a stream for its loop's whole life: never used again, so a late message finds nobody rather than another.
+/// Names a stream for its loop's whole life: never used again, so a late message never finds a wrong one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct StreamId(u64);
 
@@ -101,7 +101,7 @@ impl StreamTable {
             };
             let Some(mut taken) = taken else { continue };
             let pulled = match host.known_loop() {
-                // As on a shard, where no loop runs now, the iterator sees none.
+                // As on a shard, where no loop runs now, the iterator sees no running loop.
                 Some(asyncio) => asyncio.as_running(py, false, || taken.pull(py)),
                 None => taken.pull(py),
             };
@@ -124,7 +124,7 @@ impl StreamTable {
         }
     }
 
-    /// The peer has read; may come without need.
+    /// The peer has read; may come when it is not needed.
     pub(crate) fn room(&self, py: Python<'_>, id: StreamId) {
         let waiter = match self.streams().get_mut(&id) {
             Some(Stream::Sync { waiting, .. }) if *waiting => {
@@ -224,7 +224,7 @@ impl StreamTable {
     }
 }
 
-/// Carries what the connection says over to the loop's thread. Holds nothing of Python, so it may be dropped anywhere.
+/// Carries the connection's news over to the loop's thread. Holds nothing of Python, so it may be dropped anywhere.
 struct Listener {
     host: Arc<CoroutineHost>,
     id: StreamId,

@@ -1,8 +1,8 @@
-//! What `receive()` and `send()` return: coroutines of the server's own. One that has nothing to wait for ends with its first
-//! step, so that an app that never waits is finished before its call returns, without a turn of the loop. Knows no requests.
+//! What `receive()` and `send()` return: coroutines of the server's own. One that has nothing to wait for ends with its
+//! first step: an app that never waits is done before its call returns, without a turn of the loop. Knows no requests.
 //!
-//! As any coroutine, it does nothing until it is stepped: one that is cancelled, closed or dropped before that takes no
-//! message and sends none.
+//! Like any coroutine, it does nothing until it is stepped: one that is cancelled, closed or dropped before that takes
+//! no message and sends none.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -29,7 +29,7 @@ pub(super) struct ChannelCall {
 enum Asks {
     /// The next message for the app.
     ForMessage,
-    /// That the app's message is taken, and that there is room for another.
+    /// The app's message to be taken, and room for another.
     ForRoom,
 }
 
@@ -43,7 +43,7 @@ enum Stage {
     Over,
 }
 
-/// What a step comes to.
+/// The result of a step.
 enum Step<'py> {
     Yields(Bound<'py, PyAny>),
     Returns(Option<Bound<'py, PyAny>>),
@@ -113,7 +113,7 @@ impl ChannelCall {
         self.look(py)
     }
 
-    /// Ends if it can, and waits for whatever happens next if not.
+    /// Ends if it can; otherwise waits for whatever happens next.
     #[inline]
     fn look<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
         let cycle = &self.channel.get().0;
@@ -168,7 +168,7 @@ impl ChannelCall {
         }
     }
 
-    /// Raises what it is given where the coroutine stands, which ends it: it catches nothing.
+    /// Raises the given exception where the coroutine stands, which ends it: it catches nothing.
     #[pyo3(signature = (kind, value = None, traceback = None, /))]
     fn throw(
         &self,
@@ -185,7 +185,7 @@ impl ChannelCall {
         Err(thrown)
     }
 
-    /// Ends it, wherever it stands.
+    /// Ends it in any state.
     fn close(&self) -> PyResult<()> {
         let is_over = matches!(*self.stage(), Stage::Over);
         if is_over { Ok(()) } else { self.end() }
@@ -201,7 +201,7 @@ impl ChannelCall {
         self.name()
     }
 
-    // What `inspect.getcoroutinestate` looks at: anyio asks it of the tasks that it cancels.
+    // What `inspect.getcoroutinestate` looks at: anyio calls that for the tasks that it cancels.
 
     #[getter]
     fn cr_running(&self) -> bool {
@@ -252,13 +252,13 @@ impl Drop for ChannelCall {
     }
 }
 
-/// Tells the app's author, as Python does of its own coroutines; the line is the app's.
+/// Warns the app's author, as Python does for its own coroutines, with the app's line.
 #[cold]
 fn warn_of_unawaited(call: &ChannelCall) {
     if call.asks == Asks::ForRoom {
         call.channel.get().0.note_unawaited_send();
     }
-    // The interpreter drops it: attached, and perhaps while an exception is on its way.
+    // The interpreter drops it: attached, and perhaps while an exception is being raised.
     Python::attach(|py| {
         let under_way = PyErr::take(py);
         let text = match call.asks {
@@ -277,7 +277,7 @@ fn warn_of_unawaited(call: &ChannelCall) {
     });
 }
 
-/// What `throw` raises: an instance, or what a class makes of the value.
+/// What `throw` raises: an instance, or what a class makes from the value.
 fn thrown(
     kind: &Bound<'_, PyAny>,
     value: Option<&Bound<'_, PyAny>>,

@@ -1,5 +1,5 @@
-//! The Python face of an HTTP or WebSocket cycle: the object whose `receive` and `send` the app calls. Neither does a
-//! thing when it is called: what happens, happens when the coroutine is stepped.
+//! The Python face of an HTTP or WebSocket cycle: the object whose `receive` and `send` the app calls. A call does
+//! nothing by itself: everything happens when the coroutine is stepped.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,7 +15,7 @@ use super::websocket_cycle::WebSocketCycle;
 #[pyclass(frozen, module = "turbo_shard._native")]
 pub(super) struct Channel(pub(super) Cycle);
 
-/// What they lead to.
+/// What they call.
 pub(super) enum Cycle {
     Http(Arc<HttpCycle>),
     WebSocket(Arc<WebSocketCycle>),
@@ -37,7 +37,7 @@ impl Channel {
 }
 
 impl Cycle {
-    /// What `receive()` returns now; None if it has to wait.
+    /// What `receive()` returns now; None if it must wait.
     #[inline]
     pub(super) fn poll_message<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match self {
@@ -46,7 +46,7 @@ impl Cycle {
         }
     }
 
-    /// Takes a message of the app. Returns whether its `send()` has to wait.
+    /// Takes a message of the app. Returns whether its `send()` must wait.
     #[inline]
     pub(super) fn take_message(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
         match self {
@@ -63,7 +63,7 @@ impl Cycle {
         }
     }
 
-    /// To be yielded to the task that waits; whatever happens next wakes it.
+    /// The waiting task yields this; whatever happens next wakes it.
     pub(super) fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Waiter>> {
         match self {
             Cycle::Http(cycle) => cycle.new_waiter(py),
@@ -71,8 +71,8 @@ impl Cycle {
         }
     }
 
-    /// A `send()` was thrown away before it began: what it should have sent is missing, and the app's author is told so
-    /// where the answer ends.
+    /// A `send()` was thrown away before it began: its message is missing, and the app's author learns so where the
+    /// answer ends.
     pub(super) fn note_unawaited_send(&self) {
         let around: &Surroundings = match self {
             Cycle::Http(cycle) => &cycle.around,

@@ -10,7 +10,7 @@ use turbo_shard_runtime::{BlockingPool, Flow};
 use super::http_stage::Lent;
 use crate::streaming::{Gate, Gone};
 
-/// Read and sent at once. What waits for the peer is bounded by the reply's own mark.
+/// Read and sent at once. The reply's own mark bounds what waits for the peer.
 const BLOCK_BYTES: usize = 64 * 1024;
 
 /// What became of a file.
@@ -28,7 +28,7 @@ pub(super) fn send(pool: &BlockingPool, lent: Lent, path: String, done: FileDone
     let mut job = FileJob {
         work: Some((lent, path, done)),
     };
-    // A job that is refused is dropped, which tells.
+    // A refused job is dropped, which calls `done`.
     let _ = pool.try_run(Box::new(move || job.run()));
 }
 
@@ -59,7 +59,7 @@ impl Drop for FileJob {
 
 /// The file and its length.
 fn open(path: &str) -> io::Result<(File, u64)> {
-    // Not blocking: a pipe would keep the thread until somebody writes to it. To files that makes no difference.
+    // Not blocking: a pipe would keep the thread until something is written to it. For files that makes no difference.
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK)
@@ -74,7 +74,7 @@ fn open(path: &str) -> io::Result<(File, u64)> {
     }
 }
 
-/// Sends `length` bytes of the file, as fast as the peer reads: what the file grows by meanwhile stays out.
+/// Sends `length` bytes of the file, as fast as the peer reads. Bytes that the file gains meanwhile stay out.
 fn send_all(lent: Lent, file: File, length: u64) -> FileResult {
     let Lent {
         handle,
@@ -102,7 +102,7 @@ fn send_all(lent: Lent, file: File, length: u64) -> FileResult {
             return FileResult::Failed(error);
         }
         if block.is_empty() {
-            // A file that has shrunk meanwhile leaves the answer too short, which the runtime tells and cuts.
+            // A file that has shrunk meanwhile leaves the answer too short; the runtime reports and cuts it.
             handle.end();
             return FileResult::Sent;
         }

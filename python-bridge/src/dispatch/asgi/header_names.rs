@@ -5,7 +5,7 @@ use pyo3::types::PyBytes;
 
 use crate::python_thread::Owned;
 
-/// Names that browsers, proxies and clients send; whatever else comes is made anew.
+/// Names that browsers, proxies and clients send; any other is made for each request.
 const COMMON: [&str; 56] = [
     "host",
     "accept",
@@ -65,7 +65,7 @@ const COMMON: [&str; 56] = [
     "x-requested-with",
 ];
 
-/// Places of the table: four times as many as there are names, so that most names stand alone.
+/// Places of the table: four times as many as there are names, so most names stand alone.
 const PLACES: usize = 256;
 
 /// One thread's names.

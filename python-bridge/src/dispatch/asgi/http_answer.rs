@@ -1,5 +1,5 @@
-//! Puts the messages of an ASGI app together to an answer: gathered while the app's first call lasts, sent on its way
-//! piece by piece after that. Knows no Python; an impossible step is the app's fault and becomes its exception.
+//! Puts the messages of an ASGI app together into an answer: gathered while the app's first call lasts, sent piece by
+//! piece after that. Knows no Python; an impossible step is the app's fault and becomes its exception.
 
 use std::mem;
 
@@ -43,7 +43,7 @@ pub(super) struct HttpAnswer {
 }
 
 impl HttpAnswer {
-    /// To be kept until [`write`](HttpAnswer::write) or [`attach`](HttpAnswer::attach).
+    /// Keep it until [`write`](HttpAnswer::write) or [`attach`](HttpAnswer::attach).
     pub(super) fn gathering(is_to_head: bool) -> HttpAnswer {
         HttpAnswer {
             stage: Stage::Start,
@@ -83,7 +83,7 @@ impl HttpAnswer {
         self.stage == Stage::Complete
     }
 
-    /// It was gathered as a whole, to be written at once.
+    /// It was gathered as a whole and can be written at once.
     pub(super) fn is_gathered(&self) -> bool {
         self.is_complete() && !matches!(self.way, Way::Gathering { held: Some(_), .. })
     }
@@ -166,7 +166,7 @@ impl HttpAnswer {
         self.stage = Stage::after_body(more, self.has_trailers);
         match &mut self.way {
             Way::Gathering { body, held, .. } => {
-                // Something comes behind it after all.
+                // More follows it after all.
                 held.take()
                     .into_iter()
                     .for_each(|held| body.extend_from_slice(held.rest()));
@@ -224,7 +224,7 @@ impl HttpAnswer {
         Ok(())
     }
 
-    /// A file is to be the body: from here on it is the answer's only piece.
+    /// A file will be the body: from here on it is the answer's only piece.
     pub(super) fn file(&mut self) -> Result<(), Refused> {
         if self.stage != Stage::FirstBody || self.has_trailers {
             return Err(Refused::OutOfOrder(self.stage));
@@ -233,7 +233,7 @@ impl HttpAnswer {
         Ok(())
     }
 
-    /// Handle and head for who sends the file; there is no handle while the app's first call lasts.
+    /// Handle and head for the file's sender; there is no handle while the app's first call lasts.
     pub(super) fn lend(&mut self) -> Option<Lent> {
         if !matches!(self.way, Way::Sending(_)) {
             return None;
@@ -324,7 +324,7 @@ impl HttpAnswer {
         }
     }
 
-    /// The peer has left; what the app may send next is known still. Returns what was sent to.
+    /// The peer has left; what the app may send next is still known. Returns where the answer went.
     pub(super) fn leave(&mut self) -> Option<ReplyHandle> {
         let stage = self.stage;
         let handle = self.give_up();
@@ -394,7 +394,7 @@ impl HttpAnswer {
     }
 
     fn end(&mut self) {
-        // Nobody tells of room once the handle is gone.
+        // Room is not reported once the handle is gone.
         self.lacks_room = false;
         if let Way::Sending(_) = &self.way
             && let Way::Sending(handle) = mem::replace(&mut self.way, Way::Closed)

@@ -1,5 +1,5 @@
-//! One HTTP request as an ASGI app sees it: what `receive` and `send` lead to. Belongs to the thread of its loop; what the
-//! connection tells comes there as jobs.
+//! One HTTP request as an ASGI app sees it: what `receive` and `send` lead to. Belongs to the thread of its loop; the
+//! connection's news comes there as jobs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ use super::words::Words;
 use crate::errors::log_exception;
 use crate::hosted_loop::CoroutineHost;
 
-/// Body bytes that one `receive()` returns at most.
+/// Most body bytes that one `receive()` returns.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// What an answer needs of its thread.
@@ -32,7 +32,7 @@ pub(super) struct Surroundings {
 }
 
 impl Surroundings {
-    /// For the log, where an answer is not complete: why, if that is known.
+    /// For the log of an incomplete answer: why, if that is known.
     pub(super) fn reason(&self) -> &'static str {
         match self.has_unawaited_send.load(Ordering::Relaxed) {
             true => " (a send() was not awaited: `await send(...)`)",
@@ -40,9 +40,9 @@ impl Surroundings {
         }
     }
 
-    /// Lets those who wait go on at once. For news of the connection, which come while no task is running.
+    /// Lets the waiting calls go on at once. For news of the connection, which comes while no task is running.
     pub(super) fn wake_now(&self, py: Python<'_>, waiters: &Waiters) {
-        // Without a loop nobody waits.
+        // Without a loop no call waits.
         if let Some(asyncio) = self.host.known_loop() {
             waiters.wake_now(py, asyncio);
         }
@@ -73,7 +73,7 @@ pub(super) struct State {
     pub(super) file: FileState,
 }
 
-/// How far an `http.response.pathsend` is.
+/// The state of an `http.response.pathsend`.
 pub(super) enum FileState {
     None,
     /// Asked for while the app's first call lasts.
@@ -156,13 +156,13 @@ impl HttpCycle {
         if let Some((lent, path)) = lent {
             self.send_file(lent, path);
         }
-        // Whoever waits since the app's first call looks again: a body can be asked for only now.
+        // Calls that wait since the app's first call look again: a body can be asked for only now.
         self.around
             .host
             .post(tell(Arc::downgrade(self), News::Input));
     }
 
-    /// What `receive()` returns now; None if it has to wait.
+    /// What `receive()` returns now; None if it must wait.
     pub(super) fn poll_message<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let words = &*self.around.words;
         let mut state = self.state();
@@ -217,7 +217,7 @@ impl HttpCycle {
         Ok(message.into_any())
     }
 
-    /// The app has come to its end: an answer that is not complete becomes a 500, or is cut.
+    /// The app has ended: an incomplete answer becomes a 500, or is cut.
     pub(super) fn finish(&self, py: Python<'_>, result: &PyResult<Bound<'_, PyAny>>, name: &str) {
         self.note_end(py, result, name);
         self.unfollow();
@@ -288,7 +288,7 @@ impl HttpCycle {
         Ok(state.answer.lacks_room())
     }
 
-    /// To be yielded to the task that waits; whatever happens next wakes it.
+    /// The waiting task yields this; whatever happens next wakes it.
     pub(super) fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Waiter>> {
         self.waiters.add(py, self.around.host.asyncio(py)?)
     }
@@ -300,7 +300,7 @@ impl HttpCycle {
 }
 
 impl Hears for HttpCycle {
-    /// What the connection tells.
+    /// The connection's news.
     fn hear(self: &Arc<Self>, py: Python<'_>, news: News) {
         let mut state = self.state();
         match news {

@@ -1,6 +1,6 @@
-//! How an app learns that nobody wants the rest of its answer: its client has left, or it streams what has no body (the
-//! answer to a HEAD, a 204, a 304). A `receive()` hears `http.disconnect` first, a `send()` raises a little later, and a
-//! stream that does neither is cancelled.
+//! How an app learns that the rest of its answer is not wanted: its client has left, or it streams what has no body
+//! (the answer to a HEAD, a 204, a 304). A `receive()` hears `http.disconnect` first, a `send()` raises a little later,
+//! and a stream that does neither is cancelled.
 
 use std::sync::{Arc, Weak};
 
@@ -15,27 +15,27 @@ use crate::errors::log_exception;
 /// for a `send()` that was about to come: that one raises, which says more than a cancellation.
 const GRACE_SECONDS: f64 = 0.5;
 
-/// How long a `send()` waits before it raises. A task group that hears `http.disconnect` meanwhile cancels it, as it would
-/// anywhere else, in one of the loop's next turns; it raises only where nobody listens.
+/// How long a `send()` waits before it raises. A task group that hears `http.disconnect` meanwhile cancels it, as it
+/// would anywhere else, in one of the loop's next turns; it raises only where nothing listens.
 const FAREWELL_SECONDS: f64 = 0.01;
 
-/// How far a `send()` is that will raise.
+/// The state of a `send()` that will raise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Farewell {
     #[default]
     NotYet,
-    /// It waits, so that a `receive()` hears of it before.
+    /// It waits, so that a `receive()` hears of it first.
     UnderWay,
     Said,
 }
 
-/// What a cycle knows of the end of interest in its answer.
+/// What a cycle knows about its answer no longer being wanted.
 #[derive(Default)]
 pub(super) struct Parting {
     /// The peer has finished sending, or is gone.
     pub(super) has_input_ended: bool,
     pub(super) peer_left: bool,
-    /// The app has had `http.disconnect`: what it makes of it is its own affair.
+    /// The app has had `http.disconnect`: what it does then is its own affair.
     pub(super) is_told: bool,
     farewell: Farewell,
     /// The app's task, while its answer is not complete.
@@ -47,8 +47,8 @@ pub(super) struct Parting {
 }
 
 impl State {
-    /// Whether nothing that is sent arrives any more. The connection is asked as well: where it lives on another thread, an
-    /// app that sends and sends would never let the loop come to the job that tells of it.
+    /// Whether nothing that is sent arrives any more. The connection is asked as well: if it lives on another thread,
+    /// an app that sends without a pause would never let the loop reach the job that reports it.
     pub(super) fn has_peer_left(&self) -> bool {
         self.parting.peer_left || self.answer.has_peer_left()
     }
@@ -58,7 +58,7 @@ impl State {
         self.parting.has_input_ended || self.has_peer_left()
     }
 
-    /// Whether nobody wants what the app still has to send.
+    /// Whether the rest of the answer is not wanted.
     pub(super) fn is_moot(&self) -> bool {
         self.has_client_left() || self.answer.is_bodiless_stream()
     }
@@ -75,19 +75,19 @@ impl State {
 }
 
 impl HttpCycle {
-    /// The app's task, which goes on though its call has returned.
+    /// The app's task, which goes on after its call has returned.
     pub(super) fn follow(self: &Arc<Self>, task: &Bound<'_, PyAny>) {
         self.state().parting.task = Some(task.clone().unbind());
         self.watch_idle_stream(task.py());
     }
 
-    /// The app has come to its end.
+    /// The app has ended.
     pub(super) fn unfollow(&self) {
         let task = self.state().parting.task.take();
         drop(task);
     }
 
-    /// Counts a message, and looks after a stream that nobody wants.
+    /// Counts a message, and watches a stream that is not wanted.
     pub(super) fn note_sent(self: &Arc<Self>, py: Python<'_>) {
         let is_moot = {
             let mut state = self.state();
@@ -100,7 +100,7 @@ impl HttpCycle {
         }
     }
 
-    /// What a message gets whose answer is wanted by nobody: true if its `send()` waits before it raises.
+    /// What becomes of a message of an unwanted answer: true if its `send()` waits before it raises.
     pub(super) fn part(self: &Arc<Self>, py: Python<'_>) -> PyResult<bool> {
         let before = {
             let farewell = &mut self.state().parting.farewell;
@@ -131,7 +131,7 @@ impl HttpCycle {
         Ok(())
     }
 
-    /// Has a stream that nobody wants looked at in a while, if it has not heard of that.
+    /// Schedules a later look at an unwanted stream, if it has not heard that it is one.
     pub(super) fn watch_idle_stream(self: &Arc<Self>, py: Python<'_>) {
         let is_due = {
             let mut state = self.state();
@@ -181,7 +181,7 @@ impl HttpCycle {
 }
 
 impl State {
-    /// An answer that is under way, of an app that has not heard that nobody wants it.
+    /// An unfinished answer of an app that has not heard that it is not wanted.
     fn is_deaf_stream(&self) -> bool {
         let answer: &HttpAnswer = &self.answer;
         answer.is_started()

@@ -16,7 +16,7 @@ use crate::held_object::{hold, worth_holding};
 use crate::hosted_loop::Job;
 
 impl HttpCycle {
-    /// Takes a message of the app. Returns whether it has to wait before it goes on.
+    /// Takes a message of the app. Returns whether the app must wait before it goes on.
     pub(super) fn take_message(self: &Arc<Self>, message: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = message.py();
         let words = &*self.around.words;
@@ -100,7 +100,7 @@ impl HttpCycle {
         }
         match told {
             Ok(()) => {}
-            // As elsewhere: an error handler that begins another answer has nobody to send it to.
+            // As elsewhere: an error handler that begins another answer has no client to send it to.
             Err(Refused::OutOfOrder(_)) if is_moot => return Ok(false),
             Err(Refused::Unwanted) => return self.part(py),
             Err(refused) => return Err(in_words(kind, refused)),
@@ -111,7 +111,7 @@ impl HttpCycle {
         Ok(waits)
     }
 
-    /// A message for a client that has left: what could have been sent raises, what could not is ignored.
+    /// A message for a client that has left: one that could have been sent raises, one that could not is ignored.
     #[cold]
     fn send_to_nobody(
         self: &Arc<Self>,
@@ -168,7 +168,7 @@ impl HttpCycle {
     fn file_done(&self, py: Python<'_>, result: FileResult, unused: Option<Lent>) {
         let mut state = self.state();
         if let FileResult::PeerLeft = result {
-            // The connection tells only who sends.
+            // The connection reports only to a sender.
             state.note_peer_left();
         }
         state.file = FileState::Done(result);

@@ -50,7 +50,7 @@ impl Stage {
     }
 }
 
-/// What is wrong with a message where it stands; the text is for the app's author.
+/// What is wrong with a message at this stage; the text is for the app's author.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refused {
     /// Not this message here.
@@ -59,19 +59,19 @@ pub(super) enum Refused {
     TooLong { excess: u64 },
     /// Less body than its `content-length`.
     TooShort { missing: u64 },
-    /// A stream that has no body, beyond what is swallowed in patience.
+    /// A stream that has no body, beyond what is swallowed.
     Unwanted,
-    /// What the runtime cannot send.
+    /// The runtime cannot send it.
     Misuse(Misuse),
 }
 
-/// Of a body that is never sent, this much is swallowed before its `send()` raises: a short one may come to its end.
+/// This much of a body that is never sent is swallowed before its `send()` raises: a short one may come to its end.
 const SWALLOWED_BYTES_MAX: usize = 64 * 1024;
-/// What each piece of it counts for besides.
+/// What each piece of it counts in addition.
 const SWALLOWED_PIECE_BYTES: usize = 64;
 
-/// What is not sent of a stream without a body, in bytes and something for each piece. Such a stream has no client that
-/// could make it wait, so one that has no end would run for ever.
+/// What is not sent of a stream without a body: its bytes and an extra for each piece. Such a stream has no client that
+/// could make it wait, so an endless one would run for ever.
 #[derive(Default)]
 pub(super) struct Swallowed(usize);
 
@@ -85,11 +85,11 @@ impl Swallowed {
     }
 }
 
-/// An answer in the hands of who sends its body.
+/// An answer as the sender of its body holds it.
 pub(super) struct Lent {
     pub(super) handle: ReplyHandle,
     pub(super) status: u16,
     pub(super) lines: HeaderLines,
-    /// It has no body, so that nothing need be read.
+    /// It has no body, so nothing need be read.
     pub(super) is_bodiless: bool,
 }

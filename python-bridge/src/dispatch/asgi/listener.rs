@@ -1,4 +1,4 @@
-//! Carries what a connection tells over to the thread of the loop that its app runs on. Knows neither HTTP nor WebSocket.
+//! Carries a connection's news over to the thread of the loop that its app runs on. Knows neither HTTP nor WebSocket.
 
 use std::sync::{Arc, Weak};
 
@@ -7,7 +7,7 @@ use turbo_shard_runtime::ReplyListener;
 
 use crate::hosted_loop::{CoroutineHost, Job};
 
-/// What a connection may tell.
+/// A connection's news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum News {
     /// There is room for more of the answer.
@@ -19,7 +19,7 @@ pub(super) enum News {
     PeerLeft,
 }
 
-/// Who is told, on the thread of its loop.
+/// The cycle that hears it, on the thread of its loop.
 pub(super) trait Hears: Send + Sync + 'static {
     fn hear(self: &Arc<Self>, py: Python<'_>, news: News);
 }
@@ -55,7 +55,7 @@ impl<C: Hears> ReplyListener for Listener<C> {
     }
 }
 
-/// The job that tells `cycle`, if it still lives by then.
+/// The job that informs `cycle`, if it still lives by then.
 pub(super) fn tell<C: Hears>(cycle: Weak<C>, news: News) -> Job {
     Job::Call(Box::new(move |py| {
         if let Some(cycle) = cycle.upgrade() {

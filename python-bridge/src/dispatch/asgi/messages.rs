@@ -1,5 +1,5 @@
-//! Reads the messages that an ASGI app sends: fields, headers, bytes. What does not fit raises in the app, in words that
-//! name the field. Knows nothing of where an answer stands.
+//! Reads the messages that an ASGI app sends: fields, headers, bytes. A value that does not fit raises in the app, and
+//! the error names the field. Knows nothing of where an answer stands.
 
 use std::borrow::Cow;
 use std::ptr;
@@ -15,14 +15,14 @@ use turbo_shard_runtime::protocol::HeaderLines;
 
 use super::words::Words;
 
-/// Fields that an ASGI message has at most, with some room; what lies beyond is looked up one by one.
+/// Most fields of an ASGI message, with some room; fields beyond are looked up one by one.
 const FIELDS_KEPT_MAX: usize = 8;
 
 /// One message: its fields are taken out in one go, since each look-up in a dict that threads may share costs as much.
 pub(super) struct Message<'a, 'py> {
     whole: &'a Bound<'py, PyAny>,
     fields: [Option<(*mut ffi::PyObject, Bound<'py, PyAny>)>; FIELDS_KEPT_MAX],
-    /// Every key is one of our own names by identity, so that a name that is not among them is not there at all.
+    /// Every key is one of our own names by identity, so a name that is not among them is not there at all.
     is_known_whole: bool,
 }
 
@@ -39,7 +39,7 @@ impl<'a, 'py> Message<'a, 'py> {
             // The dict is locked once for all of its fields.
             with_critical_section(dict.as_any(), || {
                 let (mut at, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
-                // SAFETY: attached, with a live dict that nobody changes while it is locked.
+                // SAFETY: attached, with a live dict that nothing changes while it is locked.
                 while unsafe { ffi::PyDict_Next(dict.as_ptr(), &mut at, &mut key, &mut value) } != 0
                 {
                     let place = match words.is_field_name(key) {
@@ -116,7 +116,7 @@ impl<'a, 'py> Message<'a, 'py> {
     }
 }
 
-/// The `status` of a head: 200 to 999. bool is an int to Python, but never meant as a status.
+/// The `status` of a head: 200 to 999. In Python a bool is an int, but it is never meant as a status.
 pub(super) fn status(message: &Message<'_, '_>, name: &Py<PyString>) -> PyResult<u16> {
     let value = message
         .field(name)?

@@ -2,9 +2,11 @@
 //!
 //! `service` calls the app for each request, `scope` makes what it is called with. `http_cycle` is what `receive` and
 //! `send` of an HTTP request lead to, `websocket_cycle` those of a WebSocket; `channel` is the Python face of either,
-//! `sending` what becomes of the app's messages, `http_parting` what an app hears when nobody wants its answer, `waiters` who waits in either and `waiter` for what, `listener` how their connection reaches
-//! them. `http_answer` puts the app's messages together to an answer, `http_stage` says in which order, `messages` reads those messages, `awaitables` are
-//! what the app awaits, `file_sender` reads files for `http.response.pathsend`.
+//! `http_sending` and `websocket_sending` are what becomes of the app's messages, `http_parting` what an app hears when
+//! its answer is not wanted, `waiters` which calls wait in either and `waiter` for what, `listener` how their
+//! connection reaches them. `http_answer` puts the app's messages together into an answer, `http_stage` says in which
+//! order, `messages` reads those messages, `awaitables` are what the app awaits, `file_sender` reads files for
+//! `http.response.pathsend`.
 
 mod awaitables;
 mod channel;

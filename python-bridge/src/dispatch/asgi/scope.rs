@@ -28,19 +28,19 @@ const METHODS: [Method; 8] = [
     Method::Trace,
 ];
 
-/// What the user has chosen of what all scopes say.
+/// The user's choices that all scopes show.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct ScopeOptions<'a> {
     /// Path below which the app is mounted.
     pub(crate) root_path: &'a str,
-    /// Whether `http.response.pathsend` is offered. An app that takes it sends no body, which a middleware that reads or
-    /// holds messages has to know.
+    /// Whether `http.response.pathsend` is offered. An app that takes it sends no body, which a middleware that reads
+    /// or holds messages must know.
     pub(crate) has_pathsend: bool,
 }
 
 /// One thread's way of making scopes.
 pub(super) struct ScopeMaker {
-    /// What all scopes have in common, and what most have; each begins as a copy, and what differs is set.
+    /// What all or most scopes have in common; each scope begins as a copy, and what differs is set.
     http: Owned<PyDict>,
     websocket: Owned<PyDict>,
     asgi: Owned<PyDict>,
@@ -49,7 +49,7 @@ pub(super) struct ScopeMaker {
     names: HeaderNames,
     methods: Vec<(Method, Owned<PyString>)>,
     http_10: Owned<PyString>,
-    /// Whose tuple the templates have as `server`.
+    /// The address whose tuple the templates have as `server`.
     server: Cell<Option<SocketAddr>>,
     /// As it stands before the path.
     root_path: String,
@@ -68,8 +68,8 @@ impl ScopeMaker {
         let root_path = options.root_path;
         let asgi = PyDict::new(py);
         asgi.set_item("version", "3.0")?;
-        // Frameworks look at this where they ask who ends a stream: from 2.4 on Starlette waits for `send()` to raise, which
-        // a stream that waits for its next event never calls, and before that it listens for `http.disconnect` itself.
+        // Decides how frameworks end a stream: from 2.4 on Starlette waits for `send()` to raise, and a stream that
+        // waits for its next event never calls it. Below 2.4 Starlette listens for `http.disconnect` itself.
         asgi.set_item("spec_version", "2.3")?;
         let mut offered = vec!["http.response.trailers", "http.response.early_hint"];
         if options.has_pathsend {
@@ -82,7 +82,7 @@ impl ScopeMaker {
             template.set_item(words.kind.bind(py), kind)?;
             template.set_item(words.scheme.bind(py), scheme)?;
             template.set_item(words.root_path.bind(py), root_path)?;
-            // Places in the order of the specification: values come with each request.
+            // Keys in the order of the specification: values come with each request.
             for name in names {
                 template.set_item(name.bind(py), py.None())?;
             }
@@ -143,7 +143,7 @@ impl ScopeMaker {
         })
     }
 
-    /// The scope of an HTTP request. `state` is the lifespan's, of which each request has a copy.
+    /// The scope of an HTTP request. `state` is the lifespan's; each request has a copy.
     pub(super) fn http<'py>(
         &self,
         py: Python<'py>,
@@ -192,7 +192,7 @@ impl ScopeMaker {
         connection: &ConnectionInfo,
         state: Option<&Owned<PyDict>>,
     ) -> PyResult<()> {
-        // A copy, as all that an app might write to: the next request must not see it.
+        // A copy, like all that an app might write to: the next request must not see it.
         scope.set_item(words.asgi.bind(py), self.asgi.bind(py).copy()?)?;
         if head.version() == Version::Http10 {
             scope.set_item(words.http_version.bind(py), self.http_10.bind(py))?;
@@ -212,7 +212,7 @@ impl ScopeMaker {
         Ok(())
     }
 
-    /// Has the templates tell of this server: connections that come one after the other have mostly come to the same one.
+    /// Puts this server into the templates: successive connections have mostly come to the same one.
     fn keep_server(&self, py: Python<'_>, words: &Words, local: SocketAddr) -> PyResult<()> {
         if self.server.get() != Some(local) {
             let address = self.address(py, local)?;

@@ -36,7 +36,7 @@ enum Home {
     Threads(Arc<AsyncioThreads>),
 }
 
-/// One thread's view of an ASGI app. To be dropped while that thread is attached.
+/// One thread's view of an ASGI app. Drop it while that thread is attached.
 pub(crate) struct AsgiService {
     home: Home,
     words: Arc<Words>,
@@ -169,7 +169,7 @@ impl AsgiService {
         }
     }
 
-    /// Has the app called on a thread of its loop.
+    /// Calls the app on a thread of its loop.
     fn serve_elsewhere(
         &self,
         py: Python<'_>,
@@ -199,7 +199,7 @@ impl AsgiService {
         Ok(Outcome::Deferred)
     }
 
-    /// Calls the app for a WebSocket, wherever it lives.
+    /// Calls the app for a WebSocket, on this thread or its own.
     fn open_websocket(&self, py: Python<'_>, exchange: &mut Exchange<'_>) -> PyResult<Outcome> {
         let handshake = match Handshake::check(&exchange.request) {
             Ok(handshake) => handshake,
@@ -238,7 +238,7 @@ impl AsgiService {
 
     fn refuse_handshake(&self, fault: HandshakeFault, exchange: &mut Exchange<'_>) -> Outcome {
         let mut lines = lines_of(Lines::Text);
-        // Whatever came behind the handshake is not HTTP.
+        // Bytes behind the handshake are not HTTP.
         let close: &[(&str, &str)] = &[("connection", "close")];
         for (name, value) in fault.lines().iter().chain(close) {
             let pushed = lines.push(name.as_bytes(), value.as_bytes());
@@ -282,7 +282,7 @@ impl AsgiService {
 
     #[cold]
     fn internal_error(&self, exchange: &mut Exchange<'_>) -> Outcome {
-        // Nothing has been written, so that this cannot fail as well.
+        // Nothing has been written, so this cannot fail as well.
         let _ = exchange
             .response
             .whole(500, &self.json_lines, INTERNAL_ERROR_BODY);

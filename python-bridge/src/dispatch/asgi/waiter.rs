@@ -22,16 +22,16 @@ pub(super) struct Waiter {
 }
 
 struct State {
-    /// It was yielded and nobody has taken it up yet.
+    /// It was yielded and no task has taken it up yet.
     is_blocking: bool,
     end: Option<End>,
     callbacks: Vec<Callback>,
 }
 
-/// What has become of it.
+/// Its outcome.
 enum End {
     Woken,
-    /// With what `cancel()` was given.
+    /// With the message that `cancel()` was given.
     Cancelled(Option<Py<PyAny>>),
 }
 
@@ -41,7 +41,7 @@ struct Callback {
 }
 
 impl Waiter {
-    /// One that is about to be yielded to a task of this loop.
+    /// A waiter that is about to be yielded to a task of this loop.
     pub(super) fn of(event_loop: &Bound<'_, PyAny>) -> Waiter {
         Waiter {
             event_loop: event_loop.clone().unbind(),
@@ -65,8 +65,8 @@ impl Waiter {
         }
     }
 
-    /// Ends it, and lets the task go on. To be called where no task is running, with the loop as the running one. A loop in
-    /// debug mode measures what it runs, so there the task is left to it.
+    /// Ends it, and lets the task go on. Call where no task is running, with the loop as the running one. A loop in
+    /// debug mode measures what it runs, so there the loop runs the task.
     pub(super) fn wake_now(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, waiter) = (slf.py(), slf.get());
         let Some(callbacks) = waiter.end(End::Woken) else {
@@ -108,7 +108,7 @@ impl Waiter {
         Ok(())
     }
 
-    /// Who waits for it, unless it had ended before.
+    /// The callbacks that wait for it, unless it had ended before.
     fn end(&self, end: End) -> Option<Vec<Callback>> {
         let mut state = self.state();
         if state.end.is_some() {
@@ -118,7 +118,7 @@ impl Waiter {
         Some(std::mem::take(&mut state.callbacks))
     }
 
-    /// That it was woken. Raises what else has become of it; `not_done` is said where it has not ended.
+    /// Returns if it was woken. Otherwise raises its outcome; `not_done` is the error where it has not ended.
     fn check(&self, py: Python<'_>, not_done: &'static str) -> PyResult<()> {
         let message = match &self.state().end {
             Some(End::Woken) => return Ok(()),
@@ -133,7 +133,7 @@ impl Waiter {
     }
 }
 
-// What a task asks of what it waits for (asyncio/tasks.py, `__step_run_and_handle_result`).
+// What a task calls on what it waits for (asyncio/tasks.py, `__step_run_and_handle_result`).
 #[pymethods]
 impl Waiter {
     #[getter]
@@ -182,7 +182,7 @@ impl Waiter {
         Ok(removed)
     }
 
-    /// Its task is cancelled, which goes on in the loop's next round. False where there is nothing left to cancel.
+    /// Its task is cancelled and goes on in the loop's next round. False where there is nothing left to cancel.
     #[pyo3(signature = (msg = None))]
     fn cancel(slf: &Bound<'_, Self>, msg: Option<Py<PyAny>>) -> PyResult<bool> {
         match slf.get().end(End::Cancelled(msg)) {

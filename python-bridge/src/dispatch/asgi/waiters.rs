@@ -1,4 +1,4 @@
-//! `receive()`s and `send()`s that wait. Whatever happens wakes all of them, and each looks for itself.
+//! `receive()`s and `send()`s that wait. Any news wakes all of them, and each looks for itself.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -21,7 +21,7 @@ impl Waiters {
     ) -> PyResult<Bound<'py, Waiter>> {
         let waiter = Bound::new(py, Waiter::of(asyncio.event_loop(py)))?;
         let mut waiting = self.waiting();
-        // An app that polls with a timeout must not make those pile up whose task was cancelled.
+        // With an app that polls with a timeout, waiters of cancelled tasks must not pile up.
         let (gone, kept) = std::mem::take(&mut *waiting)
             .into_iter()
             .partition(|waiter| waiter.get().is_done());
@@ -41,8 +41,8 @@ impl Waiters {
         }
     }
 
-    /// Wakes all of them, and their tasks go on before this returns: it spares each a way through the loop's queue. To be
-    /// called where no task is running.
+    /// Wakes all of them, and their tasks go on before this returns: it spares each a way through the loop's queue.
+    /// Call where no task is running.
     pub(super) fn wake_now(&self, py: Python<'_>, asyncio: &AsyncioLoop) {
         let woken = self.take();
         if woken.is_empty() {

@@ -1,5 +1,5 @@
 //! One WebSocket as an ASGI app sees it: what `receive` and `send` lead to, from the handshake to the close or the denial.
-//! Belongs to the thread of its loop; what the connection tells comes there as jobs.
+//! Belongs to the thread of its loop; the connection's news comes there as jobs.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -43,24 +43,24 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Both sides have said their last: whatever is sent comes too late, whichever side ended it.
+    /// Both sides have finished: anything sent now comes too late, whichever side ended it.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Closed)
             && (self.closed.is_some() || self.handle.as_ref().is_some_and(ReplyHandle::is_closed))
     }
 }
 
-/// How far the conversation is.
+/// How far the conversation has come.
 pub(super) enum Stage {
     /// `websocket.connect` has not been received.
     Fresh,
-    /// The app has to accept or to deny.
+    /// The app must accept or deny.
     Connecting,
     /// Messages go both ways.
     Open,
     /// The app denies with an answer of its own (`websocket.http.response`).
     Denying(Box<HttpAnswer>),
-    /// The app has said its last.
+    /// The app has finished.
     Closed,
 }
 
@@ -92,7 +92,7 @@ impl WebSocketCycle {
         })
     }
 
-    /// What `receive()` returns now; None if it has to wait.
+    /// What `receive()` returns now; None if it must wait.
     pub(super) fn poll_message<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let words = &*self.around.words;
         let message = PyDict::new(py);
@@ -130,7 +130,7 @@ impl WebSocketCycle {
         Ok(Some(message.into_any()))
     }
 
-    /// The app has come to its end.
+    /// The app has ended.
     pub(super) fn finish(&self, py: Python<'_>, result: &PyResult<Bound<'_, PyAny>>, name: &str) {
         let (stage, handle, is_closed) = {
             let mut state = self.state();
@@ -165,7 +165,7 @@ impl WebSocketCycle {
             }
         }
         match (handle, result) {
-            // An open conversation ends as usual, one that the app has closed has ended already.
+            // An open conversation ends as usual; one that the app has closed has ended already.
             (Some(handle), Ok(_)) if !was_connecting => handle.end(),
             (Some(handle), _) if was_connecting => refuse_for_failure(handle),
             (Some(handle), _) => handle.fail(),
@@ -198,7 +198,7 @@ impl WebSocketCycle {
         self.state().lacks_room
     }
 
-    /// To be yielded to the task that waits; whatever happens next wakes it.
+    /// The waiting task yields this; whatever happens next wakes it.
     pub(super) fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Waiter>> {
         self.waiters.add(py, self.around.host.asyncio(py)?)
     }
@@ -210,7 +210,7 @@ impl WebSocketCycle {
 }
 
 impl Hears for WebSocketCycle {
-    /// What the connection tells.
+    /// The connection's news.
     fn hear(self: &Arc<Self>, py: Python<'_>, news: News) {
         {
             let mut state = self.state();
@@ -225,10 +225,10 @@ impl Hears for WebSocketCycle {
                     let is_closed = state.handle.as_ref().is_some_and(ReplyHandle::is_closed);
                     state.lacks_room &= !is_closed;
                 }
-                // What came before it is there to be received.
+                // Messages that came before it can still be received.
                 News::PeerLeft => state.lacks_room = false,
-                // Who has finished sending before the handshake is answered will never speak. Later it is an end without
-                // a close frame, of which `input_ready` tells.
+                // A peer that has finished sending before the handshake is answered will never speak. Later it is an
+                // end without a close frame, which `input_ready` reports.
                 News::InputEnded => {
                     if let Stage::Fresh | Stage::Connecting = state.stage {
                         let left = || (CLOSE_ABNORMAL, String::new());
@@ -245,7 +245,7 @@ fn refuse_for_failure(handle: ReplyHandle) {
     refuse(handle, 500, Lines::Json, INTERNAL_ERROR_BODY);
 }
 
-/// Takes a message; a peer that has left without a word has closed with 1006.
+/// Takes a message; a peer that left without a close frame has closed with 1006.
 fn take_message(handle: &ReplyHandle) -> Received {
     match handle.take_message() {
         // A message may have come just before it left.

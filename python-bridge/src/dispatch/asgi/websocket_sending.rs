@@ -15,11 +15,11 @@ use super::websocket_cycle::{Stage, WebSocketCycle};
 use crate::dispatch::settle::lines_of;
 use crate::reply_reader::Lines;
 
-/// What an app may say where it gives no code.
+/// The code where an app gives none.
 const CLOSE_NORMAL: u16 = 1000;
 
 impl WebSocketCycle {
-    /// Takes a message of the app. Returns whether it has to wait before it sends another.
+    /// Takes a message of the app. Returns whether the app must wait before it sends another.
     pub(super) fn take_message(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
         let words = &*self.around.words;
         let message = &Message::read(message, words);
@@ -118,7 +118,7 @@ impl WebSocketCycle {
             None => CLOSE_NORMAL,
         };
         let is_open = matches!(self.state().stage, Stage::Open);
-        // Before that nobody hears the reason, and one that is no text (FastAPI gives a list) does no harm.
+        // Before that the reason goes nowhere, and one that is not text (FastAPI gives a list) does no harm.
         let reason = match message.field(&words.reason)? {
             Some(reason) if is_open && !reason.is_none() => reason.extract::<String>()?,
             _ => String::new(),
@@ -157,7 +157,7 @@ impl WebSocketCycle {
         let status = messages::status(message, &words.status)?;
         let mut lines = HeaderLines::new();
         messages::headers(message, &words.headers, &mut lines)?;
-        // Whatever came behind the handshake is not HTTP.
+        // Bytes behind the handshake are not HTTP.
         lines
             .push(b"connection", b"close")
             .map_err(|misuse| PyValueError::new_err(misuse.to_string()))?;

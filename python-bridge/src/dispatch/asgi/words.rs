@@ -18,8 +18,8 @@ macro_rules! words {
         }
 
         impl Words {
-            /// Whether the key is, by identity, a name that fields of an app's messages have. Names in an app's code are
-            /// interned, as ours are.
+            /// Whether the key is, by identity, a field name of an app's messages. Names in an app's code are interned,
+            /// as ours are.
             #[inline]
             pub(super) fn is_field_name(&self, key: *mut ffi::PyObject) -> bool {
                 [
@@ -40,7 +40,7 @@ macro_rules! words {
                 }
             }
 
-            /// Whether an app that ended with `error` ended because its client has left: nobody needs to hear of it.
+            /// Whether an app that ended with `error` ended because its client has left: that is not logged.
             #[cold]
             pub(super) fn is_disconnect(&self, py: Python<'_>, error: &PyErr) -> bool {
                 is_cancelled(py, error)

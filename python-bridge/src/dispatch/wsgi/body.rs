@@ -1,4 +1,4 @@
-//! What a WSGI app's body may be, how long it may be, and the errors of apps that think otherwise. Sends nothing.
+//! What a WSGI app's body may be, how long it may be, and the errors for apps that break this. Sends nothing.
 
 use pyo3::exceptions::{PyAssertionError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
@@ -11,11 +11,11 @@ use super::head::{Head, type_name};
 use crate::held_object::{hold as hold_bytes, worth_holding};
 use crate::large_objects::note_object;
 
-/// A body in several pieces that are all there is sent as one up to this size; beyond it, it is not worth a second copy.
+/// A body in several pieces that are all there is sent as one up to this size; a longer one is not worth a second copy.
 /// Worst case per thread of the pool: this much.
 const JOINED_BYTES_MAX: usize = 256 * 1024;
 
-/// What of the announced length is still to come.
+/// The part of the announced length that is still to come.
 #[derive(Clone, Copy)]
 pub(super) struct Left(Option<u64>);
 
@@ -34,7 +34,7 @@ impl Left {
         (&data[..fits], fits < data.len())
     }
 
-    /// With `data` the announced length is reached, so that nothing may follow.
+    /// With `data` the announced length is reached, so nothing may follow.
     pub(super) fn is_over_after(self, data: &[u8]) -> bool {
         self.0.is_some_and(|left| left <= data.len() as u64)
     }
@@ -44,7 +44,7 @@ impl Left {
         self.0.is_none_or(|left| left == data.len() as u64)
     }
 
-    /// All of it has come, so that the answer is complete.
+    /// All of it has come, so the answer is complete.
     pub(super) fn is_nothing(self) -> bool {
         self.0 == Some(0)
     }
@@ -66,7 +66,7 @@ pub(super) fn hold(held: &mut Vec<u8>, data: &[u8]) -> PyResult<()> {
     Ok(())
 }
 
-/// Sends a body from where it is; to a HEAD its length alone. For one that is as long as its head says, or says nothing.
+/// Sends a body from where it is; to a HEAD its length alone. For a body whose head gives its length or none.
 pub(super) fn send_held(
     handle: ReplyHandle,
     head: Head,
@@ -88,7 +88,7 @@ pub(super) enum Ready<'py> {
 }
 
 impl<'py> Ready<'py> {
-    /// The bytes, if they are to be held rather than copied.
+    /// The bytes, if holding them is better than copying.
     pub(super) fn worth_holding(&self) -> Option<&Bound<'py, PyBytes>> {
         match self {
             Ready::One(bytes) => worth_holding(bytes),
@@ -161,7 +161,7 @@ pub(super) fn body_bytes<'a, 'py>(
     Ok(bytes)
 }
 
-/// What the app had to tell before it found out that the headers have gone.
+/// The app's own error, from before it found out that the headers have gone.
 pub(super) fn raised(exc_info: &Bound<'_, PyAny>) -> PyResult<PyErr> {
     let py = exc_info.py();
     let Ok(exc_info) = exc_info.cast::<PyTuple>() else {

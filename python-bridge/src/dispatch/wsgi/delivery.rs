@@ -1,5 +1,5 @@
-//! What becomes of what a WSGI app has returned, on a thread that may wait: it is sent, its faults are logged, it is closed.
-//! Knows not how the app was called.
+//! Sends what a WSGI app has returned, logs its faults and closes it, on a thread that may wait. Does not know how the
+//! app was called.
 
 use std::fmt::Display;
 
@@ -66,7 +66,7 @@ pub(super) fn conclude(
     response.fail();
 }
 
-/// Tells the iterable that nobody will ask it again: what PEP 3333 promises, however the answer ended.
+/// Closes the iterable, as PEP 3333 promises, however the answer ended.
 pub(super) fn close(iterable: &Bound<'_, PyAny>, request: &dyn Display) {
     if iterable.is_exact_instance_of::<PyList>() {
         return;

@@ -1,4 +1,4 @@
-//! A request as WSGI apps are told of it: a dict. Knows no answers.
+//! A request as WSGI apps get it: a dict. Knows no answers.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ impl EnvironParts {
         })
     }
 
-    /// What of the path lies below `SCRIPT_NAME`; all of it where a proxy has cut that off already.
+    /// The part of the path below `SCRIPT_NAME`; all of it where a proxy has cut that off already.
     fn path_info<'p>(&self, path: &'p [u8]) -> &'p [u8] {
         match path.strip_prefix(self.script_name.as_bytes()) {
             Some(rest) if matches!(rest.first(), None | Some(b'/')) => rest,
@@ -101,7 +101,7 @@ impl EnvironMaker {
         Ok(environ)
     }
 
-    /// Keys of which each request has its own value are in it as well: a copy then has room for all of them, and for as
+    /// Keys whose value differs for each request are in it as well: a copy then has room for all of them, and for as
     /// many fields as most requests have.
     fn template<'py>(
         &mut self,
@@ -248,8 +248,8 @@ fn set_fields(environ: &Bound<'_, PyDict>, request: &impl RequestText) -> PyResu
     Ok(())
 }
 
-/// Fields that came more than once have one value: theirs in order with commas between (RFC 9110 section 5.3), of
-/// cookies with semicolons (RFC 9113 section 8.2.3).
+/// Fields that came more than once have one value: all of theirs in order, joined by commas (RFC 9110 section 5.3), for
+/// cookies by semicolons (RFC 9113 section 8.2.3).
 #[cold]
 fn join_repeated(environ: &Bound<'_, PyDict>, request: &impl RequestText) -> PyResult<()> {
     let mut values: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();

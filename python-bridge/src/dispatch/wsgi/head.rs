@@ -1,4 +1,4 @@
-//! Reads what a WSGI app gives to `start_response`: a status and header lines. Knows not what becomes of them.
+//! Reads what a WSGI app gives to `start_response`: a status and header lines. Does not know where they go.
 
 use std::borrow::Cow;
 use std::sync::Once;
@@ -11,7 +11,7 @@ use turbo_shard_runtime::protocol::{HeaderLines, is_hop_by_hop};
 /// Room for the header lines of most answers.
 const LINES_BYTES: usize = 256;
 
-/// What the app has said last about its head.
+/// What the app last said about its head.
 pub(super) struct Head {
     pub(super) status: u16,
     pub(super) lines: HeaderLines,
@@ -84,7 +84,7 @@ fn push(
         .map_err(|misuse| PyValueError::new_err(format!("header {}: {misuse}", quoted())))
 }
 
-/// What RFC 2616 called hop-by-hop besides, and PEP 3333 so keeps from apps.
+/// More fields that RFC 2616 calls hop-by-hop, which PEP 3333 therefore forbids to apps.
 fn is_for_proxies(name: &[u8]) -> bool {
     match name.len() {
         8 => name.eq_ignore_ascii_case(b"trailers"),
@@ -128,7 +128,7 @@ fn header_bytes<'a>(
         .map_err(|_| PyValueError::new_err(format!("{} has characters beyond latin-1", what())))
 }
 
-/// How a mistake is called in an error.
+/// What an error calls a mistake.
 pub(super) fn type_name(object: &Bound<'_, PyAny>) -> String {
     match object.get_type().name() {
         Ok(name) => name.to_string(),

@@ -1,7 +1,7 @@
 //! The environ keys of header fields: `Accept-Encoding` is `HTTP_ACCEPT_ENCODING`. Knows no values.
 //!
 //! The keys of common fields are interned once per process. On free-threaded Python interned strings are immortal, so
-//! that no thread writes a count in them.
+//! no thread writes a count in them.
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -11,7 +11,7 @@ use crate::byte_pieces::latin1;
 
 const PREFIX: &[u8] = b"HTTP_";
 
-/// Longer names are rare; they are made in memory of their own.
+/// Longer names are rare; they get memory of their own.
 const KEY_BYTES_MAX: usize = 64;
 
 /// What browsers, proxies and API clients send.
@@ -76,7 +76,7 @@ const COMMON: [&str; 58] = [
     "HTTP_X_REQUESTED_WITH",
 ];
 
-/// At most a quarter full, so that a name which is not there is found out at once.
+/// At most a quarter full, so a name that is not there is found missing at once.
 const SLOTS: usize = 256;
 
 /// The interned keys, by their text.

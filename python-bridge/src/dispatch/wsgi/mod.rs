@@ -1,9 +1,9 @@
 //! The service of WSGI apps (PEP 3333). Re-exports only.
 //!
 //! `service` decides which thread calls the app, by what `pace` has measured: `shard_call` is a call on the shard's own
-//! thread, `pool_call` one on a thread of the blocking pool. `environ` (of `request` and `keys`) says to the app what was
-//! asked, `response` hears what it answers (`head` reads it), `body` judges what it returns,
-//! `delivery` sends that in the pool, and `write` is for apps that do not return it.
+//! thread, `pool_call` one on a thread of the blocking pool. `environ` (from `request` and `keys`) is what the app gets
+//! of a request, `response` takes its answer (`head` reads it), `body` judges what it returns, `delivery` sends that in
+//! the pool, and `write` is for apps that do not return it.
 
 mod body;
 mod delivery;

@@ -1,7 +1,7 @@
 //! Which calls of a WSGI app may run on the shard's own thread: those of routes whose calls have been short. Knows nothing of
 //! Python; a route is what requests have in common that a server can see.
 //!
-//! A call on the shard saves two changes of thread and holds everything else up, so it has to earn its place:
+//! A call on the shard saves two changes of thread and holds up everything else, so it must earn its place:
 //!
 //! ```text
 //!              TRIAL_CALLS_MIN calls in the pool, each short and without a wait
@@ -10,8 +10,8 @@
 //!              one call over HELD_MAX, or calls that are not short on average
 //! ```
 //!
-//! The next trial takes twice as many calls, and at least one for each millisecond that the shard was held: so what a route
-//! holds its shard beyond what is short stays below a millisecond for each call of it that was answered.
+//! The next trial takes twice as many calls, and at least one for each millisecond that the shard was held: so the time
+//! beyond a short call that a route holds its shard stays below a millisecond for each call that was answered.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -39,15 +39,15 @@ const TRIAL_CALLS_MIN: u32 = 32;
 const TRIAL_CALLS_MAX: u32 = 4096;
 /// A call that waited takes back so many: a route that waits more often than this is never called on the shard.
 const WAIT_PENALTY: u32 = 16;
-/// Nothing that is done with so large a body is short, and the pool's threads give its memory back when they are idle.
+/// No work on so large a body is short, and the pool's threads give its memory back when they are idle.
 const LARGE_BODY_BYTES: usize = 1024 * 1024;
-/// Routes that are told apart. Peers choose the paths, so there is a bound: what finds no place stays in the pool.
+/// Most routes that are told apart: peers choose the paths. A route without a place stays in the pool.
 const ROUTES_MAX: usize = 256;
 
 /// The routes of one thread's service.
 pub(super) struct Routes {
     rule: InlineRule,
-    /// By their key; two that want one place fight for it by being asked for.
+    /// By their key; of two that want one place, the one that is asked for more gets it.
     slots: RefCell<Vec<Option<Slot>>>,
 }
 
@@ -66,7 +66,7 @@ impl Routes {
         }
     }
 
-    /// Where a request is to be called, and what is to be told of it.
+    /// Where to call a request, and what to log about it.
     pub(super) fn place(&self, head: &RequestHead<'_>, body_bytes: usize) -> Place {
         match self.rule {
             InlineRule::Always => Place::Shard(None),
@@ -110,13 +110,13 @@ impl Routes {
     }
 }
 
-/// Where a call is to run.
+/// Where a call runs.
 pub(super) enum Place {
     Shard(Option<Arc<Pace>>),
     Pool(Option<Arc<Pace>>),
 }
 
-/// What requests to one handler mostly have in common: the method, the first segment of the path, and how many there are.
+/// What requests to one handler mostly share: the method, the first segment of the path, and the number of segments.
 fn route_key(method: &[u8], path: &[u8]) -> u64 {
     let mut segments = 0_u8;
     let mut key = fold(SEED, method);
@@ -151,16 +151,16 @@ pub(super) struct Pace {
 struct Trial {
     short: u32,
     wanted: u32,
-    /// The log has been told of a call that held the shard.
+    /// A call that held the shard has been logged.
     is_said: bool,
 }
 
-/// What a demotion has to say.
+/// What a demotion logs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Demoted {
-    /// Calls that have to be short before the next one on the shard.
+    /// Calls that must be short before the next one on the shard.
     pub(super) trial_calls: u32,
-    /// It is the first time for this route.
+    /// This is the first time for this route.
     pub(super) is_news: bool,
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Waiting {
     pub(super) app: Arc<WsgiApp>,
     pub(super) request: Copied,
     pub(super) handle: ReplyHandle,
-    /// Who wants to know how long it takes.
+    /// Learns how long it takes.
     pub(super) pace: Option<Arc<Pace>>,
 }
 
@@ -34,7 +34,7 @@ impl WsgiCall {
     /// Whether there was room; the request is answered in any case.
     pub(super) fn hand_over(waiting: Waiting, pool: &BlockingPool) -> bool {
         let call = WsgiCall(Some(waiting));
-        // A job that is refused is dropped, which answers.
+        // A refused job is dropped, which answers.
         pool.try_run(Box::new(move || call.run())).is_ok()
     }
 
@@ -67,7 +67,7 @@ thread_local! {
     static POOL_THREAD: RefCell<Option<PoolThread>> = const { RefCell::new(None) };
 }
 
-/// To be called when a thread of the pool ends, while it still has its Python state.
+/// Call when a thread of the pool ends, while it still has its Python state.
 pub(crate) fn wsgi_thread_stops() {
     if let Some(kept) = POOL_THREAD.take() {
         attached(|_| drop(kept));
@@ -128,7 +128,7 @@ pub(super) struct Rest(Option<Begun>);
 
 pub(super) struct Begun {
     pub(super) iterable: Owned<PyAny>,
-    /// Where its iteration has come to. None if nothing was asked of it yet.
+    /// Where its iteration has come to. None if it has not begun.
     pub(super) pieces: Option<Owned<PyIterator>>,
     pub(super) response: Owned<StartResponse>,
     /// Where the answer goes, if nothing has gone out yet.

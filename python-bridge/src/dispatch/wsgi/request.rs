@@ -2,7 +2,7 @@
 //! ([`Copied`]). Knows no Python.
 //!
 //! No Python object is made before the thread that uses it has the request: on free-threaded Python an object that
-//! another thread drops goes back to its maker, who would have to run Python to be rid of it.
+//! another thread drops goes back to its maker thread, which must run Python to free it.
 
 use std::fmt;
 
@@ -28,10 +28,10 @@ pub(super) trait RequestText: fmt::Display {
     fn query(&self) -> &[u8];
     fn version(&self) -> Version;
     fn connection(&self) -> &ConnectionInfo;
-    /// Whether the peer sent a body, be it an empty one.
+    /// Whether the peer sent a body, even an empty one.
     fn has_body(&self) -> bool;
     fn body(&self) -> &[u8];
-    /// Those that the app is told of.
+    /// The fields that the app sees.
     fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])>;
 
     fn is_head(&self) -> bool {
@@ -133,7 +133,7 @@ impl Copied {
 
 impl fmt::Display for Copied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The query stays out, it may hold what does not belong into logs.
+        // The query stays out: it may hold what does not belong in logs.
         write!(
             f,
             "{} {}",
@@ -176,10 +176,10 @@ impl RequestText for Copied {
     }
 }
 
-/// Fields that the app is not told of:
+/// Fields that the app does not see:
 ///
-/// - names with an underscore, because `X_User` and `X-User` have the same key: who sends the one could pass for a proxy
-///   that sends the other (nginx and gunicorn drop them, too);
+/// - names with an underscore, because `X_User` and `X-User` have the same key: a client that sends the one could pass
+///   for a proxy that sends the other (nginx and gunicorn drop them, too);
 /// - `Proxy`, which nothing legitimate sends, and which becomes the `HTTP_PROXY` that many programs obey once an app
 ///   hands its environ to one (httpoxy, CVE-2016-1000110);
 /// - what described the body on the wire: `CONTENT_LENGTH` says how long it is, once the chunks are put together.

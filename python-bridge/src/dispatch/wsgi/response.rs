@@ -16,7 +16,7 @@ use crate::streaming::{Gate, Gone};
 
 /// Why an answer ends before its time.
 pub(super) enum Broken {
-    /// There is nobody left to send to.
+    /// The peer is gone.
     PeerLeft,
     /// The app raised this, or did what it must not.
     App(PyErr),
@@ -61,12 +61,12 @@ enum Outlet {
 
 /// PEP 3333's `start_response`, and the answer that begins with it.
 ///
-/// Frozen: an app may call it from threads of its own. What changes is behind a lock, which is held while nothing waits
-/// and no Python runs.
+/// Frozen: an app may call it from threads of its own. What changes is behind a lock; nothing waits and no Python runs
+/// while it is held.
 #[pyclass(frozen, module = "turbo_shard._native")]
 pub(crate) struct StartResponse {
     answers_head: bool,
-    /// `write` was used, which a call on the shard has to hold back.
+    /// `write` was used, which a call on the shard must hold back.
     is_written: AtomicBool,
     stage: Mutex<Stage>,
 }
@@ -106,7 +106,7 @@ impl StartResponse {
 }
 
 impl StartResponse {
-    /// Sends its answer by itself, from whichever thread.
+    /// Sends its answer by itself, from any thread.
     pub(super) fn through(handle: ReplyHandle, answers_head: bool) -> StartResponse {
         StartResponse::new(Outlet::Handle(handle), answers_head)
     }
@@ -124,7 +124,7 @@ impl StartResponse {
         }
     }
 
-    /// Takes the head of a held answer, which is then the caller's to send; an error if there is none.
+    /// Takes the head of a held answer, which the caller then sends; an error if there is none.
     pub(super) fn take_head(&self) -> Result<Head, Broken> {
         match &mut *self.stage() {
             Stage::Due { head, .. } => head.take().ok_or_else(|| Broken::App(not_called())),
@@ -142,7 +142,7 @@ impl StartResponse {
         self.is_written.load(Ordering::Relaxed)
     }
 
-    /// The caller has sent so much of a held answer that the app has nothing left to say about its head.
+    /// The caller has sent the head of a held answer: the app can no longer change it.
     pub(super) fn note_sent(&self, has_body: bool) {
         *self.stage() = Stage::Sent { has_body };
     }
@@ -235,7 +235,7 @@ impl StartResponse {
         }
         let (fits, is_cut) = left.cut(data);
         if left.is_nothing() {
-            // Nothing may follow, so that this is not to be kept waiting for what comes after it.
+            // Nothing may follow, so this need not wait for what comes after it.
             handle.whole(status, lines, fits.to_vec());
             let sent = match is_cut {
                 true => Err(Broken::App(too_long())),
@@ -282,7 +282,7 @@ impl StartResponse {
         }
     }
 
-    /// The same for a body that is not copied. Returns false where it has to be: more or less of it is to be sent.
+    /// The same for a body that is not copied. Returns false where it must be: more or less of it goes out.
     pub(super) fn finish_with_held(&self, bytes: &Bound<'_, PyBytes>) -> bool {
         let mut stage = self.stage();
         match std::mem::replace(&mut *stage, Stage::Ended) {
@@ -335,7 +335,7 @@ impl StartResponse {
         }
     }
 
-    /// It is known that no body will go out, so that the app need not make one.
+    /// It is known that no body will go out, so the app need not make one.
     pub(super) fn wants_no_body(&self) -> bool {
         match &*self.stage() {
             Stage::Due {
@@ -379,10 +379,10 @@ impl StartResponse {
     }
 }
 
-/// What has become of a piece.
+/// What became of a piece.
 enum Sent {
     There,
-    /// Nobody gets a body.
+    /// No body goes out.
     Nobody,
     /// It is there, and there is room for no other.
     Wait(Arc<Gate>),

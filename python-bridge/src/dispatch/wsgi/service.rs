@@ -1,8 +1,8 @@
 //! The service of WSGI apps (PEP 3333): decides for each request whether the app is called here, on the connection's thread,
 //! or by a thread of the blocking pool.
 //!
-//! The app is called once the request's body is there: a client that is slow to send never holds a thread. One that is
-//! slow to read holds one of the pool, and only while an answer comes in pieces.
+//! The app is called once the request's body is there: a client that is slow to send never holds a thread. A client
+//! that is slow to read holds one of the pool, and only while an answer comes in pieces.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::dispatch::clean_context::CleanContext;
 use crate::dispatch::native::READ_BODY;
 use crate::python_thread::Owned;
 
-/// One thread's view of a WSGI app. To be dropped while that thread is attached.
+/// One thread's view of a WSGI app. Drop it while that thread is attached.
 pub(crate) struct WsgiService {
     pub(super) app: Arc<WsgiApp>,
     pub(super) pool: Arc<BlockingPool>,
@@ -30,13 +30,13 @@ pub(crate) struct WsgiService {
     environs: RefCell<EnvironMaker>,
 }
 
-/// What is needed to call the app, on whichever thread.
+/// What a call of the app needs, on any thread.
 pub(super) struct WsgiApp {
     pub(super) application: Owned<PyAny>,
     pub(super) parts: EnvironParts,
 }
 
-/// How the app is to be called.
+/// How to call the app.
 #[derive(Clone, Copy)]
 pub(crate) struct WsgiOptions<'a> {
     /// Path below which the app is mounted.
@@ -71,7 +71,7 @@ impl WsgiService {
         })
     }
 
-    /// What the app is told of a request, in a context in which nothing is set.
+    /// What the app gets of a request, in a context in which nothing is set.
     pub(super) fn environ<'py>(
         &self,
         py: Python<'py>,
@@ -124,9 +124,9 @@ thread_local! {
     static HANDED_OVER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Lets the pool's threads, which share the shard's core, begin with what they were given before the shard waits. A
-/// thread that sleeps would be woken, at once and in their stead, by the first of their answers, and again by the next;
-/// one that stands by finds all of them when its turn comes. To be called before the thread waits.
+/// Lets the pool's threads, which share the shard's core, begin their calls before the shard waits. A sleeping shard
+/// would be woken, at once and in their place, by the first of their answers, and again by the next; one that yields
+/// finds all of them when its turn comes. Call before the thread waits.
 #[inline]
 pub(crate) fn let_pool_run() {
     if HANDED_OVER.replace(false) {

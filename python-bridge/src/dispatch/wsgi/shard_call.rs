@@ -1,5 +1,5 @@
-//! A call of a WSGI app on the shard's own thread: nothing is copied that need not be, and nobody is woken. It must not
-//! wait, so what is not there at once of an answer is fetched by a thread of the pool.
+//! A call of a WSGI app on the shard's own thread: nothing is copied that need not be, and no thread is woken. It must
+//! not wait, so a thread of the pool fetches the parts of an answer that are not there at once.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ use crate::python_thread::{Owned, attached};
 
 /// An answer in pieces is put together here up to this size; beyond it, the client's pace decides, and a thread waits.
 const GATHERED_BYTES_MAX: usize = 256 * 1024;
-/// As long as asking for its pieces may take.
+/// How long asking for its pieces may take.
 const GATHERED_MAX: Duration = Duration::from_millis(1);
 
 /// Calls the app and answers. `pace` hears how long the shard was held.
@@ -57,7 +57,7 @@ pub(super) fn call(
     outcome
 }
 
-/// What has become of the answer on this thread.
+/// What became of the answer on this thread.
 enum Delivered<'py> {
     Whole,
     /// It goes out by itself, and needs no thread.
@@ -71,7 +71,7 @@ enum Delivered<'py> {
     },
 }
 
-/// Returns whether a thread of the pool has to go on.
+/// Returns whether a thread of the pool must go on.
 fn serve(
     py: Python<'_>,
     service: &WsgiService,
@@ -239,7 +239,7 @@ impl Answer<'_, '_> {
         }
     }
 
-    /// Head and body at once; what is longer than it was announced is cut.
+    /// Head and body at once; a body longer than announced is cut.
     fn whole(&mut self, head: &Head, body: &[u8]) -> Result<(), Broken> {
         let (fits, is_cut) = match self.response.has_no_body(head.status) {
             true => (body, false),
@@ -284,7 +284,7 @@ impl Answer<'_, '_> {
     }
 }
 
-/// What the app said cannot go out as it is.
+/// The app's answer cannot go out as it is.
 #[cold]
 fn misuse(misuse: Misuse) -> Broken {
     Broken::App(pyo3::exceptions::PyValueError::new_err(misuse.to_string()))

@@ -1,4 +1,4 @@
-//! PEP 3333's `write`: a piece of the body from an app that does not return it. Knows not where it goes.
+//! PEP 3333's `write`: a piece of the body from an app that does not return it. Does not know where it goes.
 
 use pyo3::exceptions::PyBrokenPipeError;
 use pyo3::prelude::*;
