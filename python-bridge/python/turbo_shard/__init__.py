@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .websocket import WebSocket as WebSocket
     from .websocket import WebSocketDisconnect as WebSocketDisconnect
 
-# Where each public name lives. A server is started far more often than all of this is needed.
+# Where each public name lives. Most server starts need only some of them.
 _MODULE_OF = {
     "App": "app",
     "Body": "params",

@@ -1,8 +1,8 @@
 """anyio's `to_thread.run_sync` on our loops: the same call with fewer turns of the loop and fewer threads woken.
 
-What FastAPI and Starlette do with plain functions, files and uploads goes through it. anyio has no place for another
-implementation, so a method of its backend is replaced, once for the process; on every other loop the new one calls the
-old one. Where anyio is not as this module knows it, nothing is replaced, and anyio's own threads serve.
+FastAPI and Starlette use it for plain functions, files and uploads. anyio has no place for another implementation, so a
+method of its backend is replaced, once for the process; on every other loop the new one calls the old one. Where anyio
+is not as this module knows it, nothing is replaced, and anyio's own threads serve.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class AnyioCalls:
         abandon_on_cancel: bool = False,
         limiter: Any = None,
     ) -> Any:
-        """As anyio's method, but for this: where nothing is to be waited for, the call is handed over at once."""
+        """As anyio's method, except that a call that need not wait is handed over at once."""
         backend = self._backend
         task = current_task()
         if task is not None and task.cancelling():

@@ -14,7 +14,7 @@ class ClientDisconnected(OSError):
 
 
 def is_disconnect(error: BaseException | None) -> bool:
-    """Whether the client's leaving is behind an app's error: frameworks make errors of their own of it."""
+    """Whether an app's error comes from the client's leaving: frameworks turn that into errors of their own."""
     for _ in range(CHAIN_STEPS_MAX):
         if error is None or isinstance(error, ClientDisconnected):
             break

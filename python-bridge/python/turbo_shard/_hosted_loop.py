@@ -1,6 +1,6 @@
 """asyncio as turbo-shard runs it: a loop that a shard drives, and the ends that every loop comes to.
 
-Imported with the first coroutine: an app without any does without asyncio.
+Imported with the first coroutine: an app without coroutines does without asyncio.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from .error_log import LOGGER as _log
 # task's step, the task's done callbacks); the shard's connections wait meanwhile.
 ROUNDS_PER_TURN_MAX = 4
 
-# What each step of a loop's end may take even when the steps before it have used up the time.
+# What each step of a loop's end may take even when earlier steps have used up the time.
 SECONDS_MIN = 0.1
 
-# Between two looks at how much time a stop still leaves.
+# Seconds between two looks at how much time a stop still leaves.
 LOOK_SECONDS = 0.1
 
 # Descriptors in the shard's epoll set that are not the loop's own: its timer, its bell and on the main thread Python's
@@ -36,7 +36,7 @@ _FOREIGN_DESCRIPTORS = 3
 class HostedSelector(selectors.EpollSelector):
     """Looks into an epoll set that the shard waits on; while its loop is hosted it never waits itself."""
 
-    # What the base class has and typeshed does not say.
+    # An attribute of the base class that typeshed lacks.
     _selector: select.epoll
     _fd_to_key: dict[int, selectors.SelectorKey]
 
@@ -72,7 +72,7 @@ class HostedLoop(LoopThreads, asyncio.SelectorEventLoop):
     """
 
     if TYPE_CHECKING:
-        # What the base class has, 3.13 and later, and typeshed does not say.
+        # An attribute of the base class, from 3.13 on, that typeshed lacks.
         _selector: HostedSelector
         _ready: deque[asyncio.Handle]
         _signal_handlers: dict[int, asyncio.Handle]
@@ -84,9 +84,9 @@ class HostedLoop(LoopThreads, asyncio.SelectorEventLoop):
     def __init__(self, epoll_fd: int, wake: Callable[[], None]) -> None:
         super().__init__(HostedSelector(epoll_fd))
         self._wake = wake
-        # What signals wake while no handler is the loop's own.
+        # The descriptor that signals wake while no handler is the loop's own.
         self._shards_wakeup_fd = -1
-        # What the thread's running loop is between turns.
+        # The thread's running loop between turns.
         self._between_turns: HostedLoop | None = None
         self._run_forever_setup()
         self.start_root()
@@ -107,7 +107,7 @@ class HostedLoop(LoopThreads, asyncio.SelectorEventLoop):
             self._wake()
 
     def keep_running(self) -> None:
-        """Be the thread's running loop between turns as well: where nothing but coroutines runs on the thread."""
+        """Be the thread's running loop between turns as well: for a thread that runs only coroutines."""
         self._between_turns = self
         events._set_running_loop(self)
 
@@ -160,7 +160,7 @@ class HostedLoop(LoopThreads, asyncio.SelectorEventLoop):
                 "lifespan shutdown instead"
             )
         if not self._signal_handlers:
-            # asyncio will have signals wake its own socket.
+            # asyncio will make signals wake its own socket.
             self._shards_wakeup_fd = signal.set_wakeup_fd(-1)
         super().add_signal_handler(sig, callback, *args)
 
@@ -219,7 +219,7 @@ class ThreadLoop(LoopThreads, asyncio.SelectorEventLoop):
         )
 
     def leave_thread(self) -> None:
-        """End `run_forever`. To be called on the loop's thread."""
+        """End `run_forever`. Call on the loop's thread."""
         self.serves = False
         super().stop()
 
@@ -242,7 +242,7 @@ def run_thread_loop(loop: ThreadLoop, bell_fd: int) -> None:
 
 
 async def finish(tasks: list[asyncio.Task[Any]], seconds_left: Callable[[], float]) -> None:
-    """Give tasks the time to come to their end, which a second signal cuts short."""
+    """Give tasks the time to finish, which a second signal cuts short."""
     while tasks and (seconds := seconds_left()) > 0:
         _, pending = await asyncio.wait(tasks, timeout=min(seconds, LOOK_SECONDS))
         tasks = list(pending)
@@ -286,7 +286,7 @@ def _cancel_tasks(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
 
 
 def _end_executor(loop: Any, deadline: float) -> None:
-    # Not `shutdown_default_executor`: when it runs out of time it leaves a further thread behind that waits for ever.
+    # Not `shutdown_default_executor`: when it runs out of time it leaves another thread behind that waits for ever.
     executor, loop._default_executor = loop._default_executor, None
     if executor is None:
         return
@@ -296,14 +296,14 @@ def _end_executor(loop: Any, deadline: float) -> None:
 
 
 async def settle[T](awaitable: Awaitable[T]) -> T:
-    """Make a coroutine of anything that can be awaited."""
+    """Make a coroutine from anything that can be awaited."""
     return await awaitable
 
 
 async def pull(
     source: AsyncIterable[object], sink: Callable[[object], Awaitable[None] | None]
 ) -> None:
-    """Hand every chunk of `source` to `sink`, and wait whenever it says so; the source is closed at the end."""
+    """Hand every chunk of `source` to `sink`, and wait when it says so; close the source at the end."""
     iterator = aiter(source)
     try:
         async for chunk in iterator:

@@ -1,6 +1,6 @@
-"""What threads an event loop has beside its own: who ends them with the loop, and which context a call on them runs in.
+"""The threads that an event loop has beside its own: what ends them with the loop, and the context of calls on them.
 
-Knows nothing of requests, and of libraries only what they look for on a loop.
+Knows nothing of requests, and only what libraries look for on a loop.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _ROOT_MARK: Callable[[asyncio.Task[Any]], object] | None = getattr(
 
 
 class RootTask:
-    """The task that lives as long as its loop, as the one does that a program hands to `asyncio.run`.
+    """The task that lives as long as its loop, like the one that a program hands to `asyncio.run`.
 
-    It waits and nothing else. An app that cancels every task there is ends it like any other, and what hangs on it;
-    then there is a new one, since the loop goes on.
+    It only waits. An app that cancels all tasks ends it like any other, and with it what depends on it; then there is a
+    new one, since the loop goes on.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -36,14 +36,14 @@ class RootTask:
         self._task = self._start()
 
     def end(self) -> None:
-        """Cancel it for good. What hangs on it ends in the loop's next turns."""
+        """Cancel it for good. What depends on it ends in the loop's next turns."""
         self._ended = True
         self._unmark(self._task)
         self._task.cancel()
 
     def _start(self) -> asyncio.Task[None]:
-        # A context of its own: what a request has set must not live as long as the loop.
-        # Eager where the loop runs: a task that is cancelled before its first step never comes to its `finally`.
+        # A context of its own: what a request has set must not live as long as the loop. Eager where the loop runs: a
+        # task that is cancelled before its first step never reaches its `finally`.
         task = asyncio.Task(
             self._wait(),
             loop=self._loop,
@@ -73,7 +73,7 @@ class RootTask:
 
 
 class CallContexts(ThreadPoolExecutor):
-    """A loop's default executor: each call runs in a context of its own, so that no call finds what another has set.
+    """A loop's default executor: each call runs in a context of its own, so no call finds what another has set.
 
     Where new threads inherit their starter's context (3.14 and later, free-threaded), that is a copy of the caller's,
     as if each call started its thread; elsewhere it is empty.
@@ -87,10 +87,10 @@ class CallContexts(ThreadPoolExecutor):
 
 
 class LoopThreads(asyncio.BaseEventLoop):
-    """The part of our loops that has to do with threads."""
+    """The part of our loops that deals with threads."""
 
     if TYPE_CHECKING:
-        # What the base class has and typeshed does not say.
+        # An attribute of the base class that typeshed lacks.
         _default_executor: ThreadPoolExecutor | None
 
     _root: RootTask | None = None
@@ -101,18 +101,18 @@ class LoopThreads(asyncio.BaseEventLoop):
         self._root = RootTask(self)
 
     def end_root(self) -> None:
-        """End it, and so the threads of libraries that hang on it."""
+        """End it, and with it the threads of libraries that depend on it."""
         if self._root is not None:
             self._root.end()
             self._root = None
 
     def adopt_anyio(self) -> None:
-        """Have anyio's calls on threads go the short way, where the app uses anyio. May be called again."""
+        """Make anyio's calls on threads go the short way, where the app uses anyio. May be called again."""
         if self.anyio_calls is None and (backend := adopt(_calls_of)) is not None:
             self.anyio_calls = AnyioCalls(self, backend)
 
     def end_calls(self, deadline: float) -> None:
-        """End the threads of anyio's calls; those that are busy are waited for until `deadline`."""
+        """End the threads of anyio's calls; wait for busy ones until `deadline`."""
         if self.anyio_calls is not None:
             self.anyio_calls.threads.end(deadline)
 

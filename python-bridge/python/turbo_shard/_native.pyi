@@ -16,13 +16,13 @@ class LifespanError(StartError):
 # Requests. Each part is decoded when it is first asked for.
 
 class Request:
-    """One request. A handler that has a parameter annotated as Request is given it."""
+    """One request. A handler with a parameter annotated as Request gets it."""
 
     @property
     def method(self) -> str: ...
     @property
     def path(self) -> str:
-        """The path, percent-decoded; bytes that are no UTF-8 are U+FFFD."""
+        """The path, percent-decoded; bytes that are not UTF-8 are U+FFFD."""
     @property
     def url(self) -> str:
         """Scheme, host and target, as the peer sent them."""
@@ -58,7 +58,7 @@ class Request:
 # Answers.
 
 def json_encode(value: Any, fallback: Callable[[Any], Any] | None = None) -> bytes:
-    """JSON text (UTF-8, compact). What JSON has no word for goes to `fallback`, which returns what is nearer to it."""
+    """JSON text (UTF-8, compact). A value without a JSON form goes to `fallback`, which returns one nearer to it."""
 
 # Servers.
 
@@ -98,7 +98,7 @@ class NativeServer:
         log_level: str,
         inherits: tuple[int, int, int | None, int] | None = None,
     ) -> None:
-        """`inherits` is for a worker: its listener's descriptor, number, core, times that it was started anew."""
+        """`inherits` is for a worker: its listener's descriptor, number, core, how often it was restarted."""
     def report(self) -> dict[str, Any]:
         """What was bound and chosen."""
     def run(
@@ -143,7 +143,7 @@ class CallQueue:
     """Calls of one event loop on their way to threads beside it, and back."""
 
     def __init__(self, idle_seconds: float) -> None:
-        """A thread ends that has waited so long for a call."""
+        """A thread that has waited so long for a call ends."""
     def put(self, call: object, start_thread: Callable[[], None]) -> None:
         """Hands in a call; `start_thread` starts a thread that calls `work`."""
     def work[C](
@@ -154,7 +154,7 @@ class CallQueue:
     ) -> None:
         """The life of a thread. `tell` lets the loop know that it may `fetch`."""
     def fetch(self) -> list[Any]:
-        """Calls that are done since the last time."""
+        """The calls done since the last time."""
     def end(self) -> None:
         """Ends the threads, each after the calls that wait."""
 
@@ -171,8 +171,8 @@ def stats() -> list[dict[str, Any]]:
     """One dict of counters per shard of the server that runs in this process; empty if none does."""
 
 def probe_engines(shards: int = 1) -> list[dict[str, Any]]:
-    """Of each engine: name, why it cannot be used here for so many shards at once, what of the kernel's it does without
-    here, and what so many shards lock in memory."""
+    """For each engine: name, why it cannot be used here for so many shards at once, which kernel features it does
+    without here, and what so many shards lock in memory."""
 
 def allowed_cores() -> dict[str, Any]:
     """The cores that this process may run on, the CPUs that its cgroup pays for, the shards that follow."""

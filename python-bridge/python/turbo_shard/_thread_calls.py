@@ -1,5 +1,4 @@
-"""Calls of plain functions on threads beside an event loop, handed over in batches. Knows nothing of who asks for
-them."""
+"""Calls of plain functions on threads beside an event loop, handed over in batches. Does not know what they are for."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ THREAD_NAME = "AnyIO worker thread"
 # As anyio's own.
 IDLE_SECONDS = 10.0
 
-# A thread that is woken by another one of its core waits its turn; what it starts is scheduled as usual.
+# A thread that another thread of its core wakes waits its turn; what it starts is scheduled as usual.
 _SCHEDULING = getattr(os, "SCHED_BATCH", 0) | getattr(os, "SCHED_RESET_ON_FORK", 0)
 
 
@@ -42,16 +41,16 @@ class ThreadCall:
         self.context = context
         self.function = function
         self.args = args
-        # Whatever the caller's library wants to know on the thread.
+        # What the caller's library wants to know on the thread.
         self.place = place
         self.result: Any = None
         self.error: BaseException | None = None
 
 
 class ThreadCalls:
-    """The threads of one loop. They are started when needed, used again, and end when they have been idle for a while.
+    """The threads of one loop. They start when needed, are used again, and end when they have been idle for a while.
 
-    `on_thread` is entered on each for its whole life; `run` runs a call there, and leaves in it what came of it.
+    `on_thread` is entered on each for its whole life; `run` runs a call there, and leaves the result in it.
     """
 
     def __init__(
@@ -68,7 +67,7 @@ class ThreadCalls:
         self._threads: set[threading.Thread] = set()
 
     def put(self, call: ThreadCall) -> None:
-        """Have `call` run; its future is resolved on the loop. For the loop's thread."""
+        """Let `call` run; its future is resolved on the loop. For the loop's thread."""
         self._queue.put(call, self._start_thread)
 
     def end(self, deadline: float) -> int:
@@ -100,7 +99,7 @@ class ThreadCalls:
             self._threads.discard(threading.current_thread())
 
     def _tell(self) -> None:
-        # A loop that is closed wants to hear of nothing.
+        # A closed loop takes no news.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._deliver)
 

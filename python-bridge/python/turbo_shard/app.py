@@ -16,7 +16,7 @@ type Handler = Callable[..., Any]
 
 _PARAMETER = re.compile(r"\{(\*?)(\w+)(:path)?\}")
 _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
-# Flask's parameters: a route written so would serve that very text.
+# Flask's parameters: such a route would serve that very text.
 _FOREIGN_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
@@ -31,13 +31,13 @@ class Argument(NamedTuple):
     keyword_only: bool
     required: bool
     default: Any
-    # Makes a default of its own for each call, where the default is something that a handler could change.
+    # Makes a fresh default for each call, where a handler could change the default.
     new_default: Callable[[], Any] | None
     read: Callable[..., Any] | None
 
 
 class Endpoint(NamedTuple):
-    """One route as the native side serves it. Each thread has its own, so that no two count references to one."""
+    """One route as the native side serves it. Each thread has its own, so no two threads count references to one."""
 
     methods: tuple[str, ...]
     path: str
@@ -82,8 +82,8 @@ class Router:
     ) -> Callable[[H], H]:
         """Registers the function for these methods.
 
-        `blocking=True` is for a function that waits (for a database, a file, a lock) or computes for long: it runs on
-        a pool of threads, not on the shard. `status_code` is the answer's where the function names none.
+        `blocking=True` is for a function that waits (for a database, a file, a lock) or computes for long: it runs on a
+        pool of threads, not on the shard. `status_code` is the answer's status where the function names none.
         """
         _check_path(path)
         names = _checked_methods(methods, path)
@@ -192,7 +192,7 @@ class App(Router):
         self._parameters: dict[tuple[str, str], tuple[Parameter, ...]] = {}
 
     def websocket_door(self) -> WebSocketDoor | None:
-        """What leads handshakes to the app's WebSockets; None where it has none."""
+        """Leads handshakes to the app's WebSockets; None where it has none."""
         if not self._websockets:
             return None
         from .websocket import WebSocketDoor
@@ -200,21 +200,21 @@ class App(Router):
         return WebSocketDoor(self._websockets.values())
 
     def on_startup[H: Handler](self, handler: H) -> H:
-        """Has the function, sync or async, called without arguments before the first request, once per app instance.
+        """The function, sync or async, is called without arguments before the first request, once per app instance.
 
-        It runs on the event loop of the instance's first shard. What it raises keeps the server from starting (exit
-        status 3).
+        It runs on the event loop of the instance's first shard. If it raises, the server does not start (exit status
+        3).
         """
         self.startup_handlers.append(_checked_hook(handler, "on_startup"))
         return handler
 
     def on_shutdown[H: Handler](self, handler: H) -> H:
-        """Has the function called after the last request, on the loop that the startup handlers ran on."""
+        """The function is called after the last request, on the loop that the startup handlers ran on."""
         self.shutdown_handlers.append(_checked_hook(handler, "on_shutdown"))
         return handler
 
     def endpoints(self) -> list[Endpoint]:
-        """What a thread needs to serve the app: made anew each time, for that thread alone."""
+        """What a thread needs to serve the app: made each time, for that thread alone."""
         return [
             _endpoint(route, self._parameters_of(route, is_last_call=True)) for route in self.routes
         ]
@@ -273,7 +273,7 @@ class App(Router):
             ) from None
         except NameError as error:
             if not is_last_call:
-                # What the annotation names may be defined further down in the module.
+                # The annotation may name something that is defined further down in the module.
                 return ()
             raise RegistrationError(
                 f"handler {route.label}: an annotation names {error.name or error}, which its module does not define"
@@ -327,7 +327,7 @@ def _endpoint(route: Route, parameters: tuple[Parameter, ...]) -> Endpoint:
 
 
 def _pattern(path: str) -> str:
-    """The path without the names of its parameters: two that differ only in those are the same to a request."""
+    """The path without the names of its parameters: paths that differ only in those are the same to a request."""
     return _PARAMETER.sub(lambda found: "{*}" if found[1] or found[3] else "{}", path)
 
 

@@ -22,7 +22,7 @@ from .user_code import AppError
 def examine_app(
     reference: str, settings: Settings, app_settings: AppSettings, *, shards: int
 ) -> list[Finding]:
-    """What a start of this app with these options would come to, on so many shards."""
+    """What a start of this app with these options would do, on so many shards."""
     started = time.monotonic()
     try:
         loaded = load(
@@ -89,7 +89,7 @@ def fallback(
 
 
 def packages(loaded: LoadedApp) -> list[Finding]:
-    """Which installed packages are each shard's own, and which count for all."""
+    """Which installed packages each shard has of its own, and which are counted for all."""
     if loaded.another is None:
         return []
     own = loaded.another.modules.own

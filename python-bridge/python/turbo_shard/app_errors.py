@@ -1,5 +1,5 @@
-"""Tells a person of an app's error: on the logger `turbo_shard.error`, or beside it where the app's own configuration
-would lose it. Knows nothing of requests.
+"""Reports an app's error: on the logger `turbo_shard.error`, or beside it where the app's own configuration would lose
+it. Knows nothing of requests.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def tell(what: str, error: BaseException) -> None:
 
 
 def is_heard(logger: logging.Logger) -> bool:
-    """Whether an error on this logger comes to somebody. An app that configures its own logging may have disabled the
+    """Whether an error on this logger reaches a handler. An app that configures its own logging may have disabled the
     logger (dictConfig does unless it is told otherwise), raised its level, or left it without a handler that takes it.
     """
     if not logger.isEnabledFor(logging.ERROR):

@@ -1,5 +1,5 @@
-"""What somebody may have meant who named a module without an app in it, or one that is not installed. Knows nothing of
-importing apps or of serving.
+"""Hints for a user who named a module without an app in it, or one that is not installed. Knows nothing of importing
+apps or of serving.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import os
 import sys
 from types import FunctionType, ModuleType
 
-# What a function that makes the app is called in the documentation of frameworks.
+# Usual names, in the documentation of frameworks, of a function that makes the app.
 FACTORY_NAMES = ("create_app", "make_app", "get_app", "build_app", "app_factory", "create_asgi_app")
 # The modules of a Django project that hold its apps.
 PROJECT_MODULES = ("asgi", "wsgi")

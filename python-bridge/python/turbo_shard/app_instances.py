@@ -15,14 +15,14 @@ from .fresh_import import Another
 from .gil_watch import GilOn
 from .user_code import AppError
 
-# Imports that take longer are done side by side; for others it would be no gain.
+# Imports that take longer run side by side; others would gain nothing.
 SIDE_BY_SIDE_S = 1.0
-# From here on it is said what is being waited for.
+# After this time a line says what we wait for.
 PROGRESS_S = 2.0
 
 
 class Turns:
-    """Imports take turns: one alone, or several side by side while nobody wants to be alone."""
+    """Imports take turns: one alone, or several side by side while none wants to be alone."""
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
@@ -68,7 +68,7 @@ class Instances:
     ) -> None:
         self.loaded = loaded
         self.another: Another | None = None
-        # Why there is one although each loop might want its own.
+        # Why there is only one, although each loop might want its own.
         self.why_shared = ""
         self.failure: AppError | None = None
         # How many have been handed out: the app's own start is that of the last one.
@@ -97,7 +97,7 @@ class Instances:
 
     @property
     def is_side_by_side(self) -> bool:
-        """Whether the shards after the first two may ask at the same time. To be asked after `prepare`."""
+        """Whether the shards after the first two may ask at the same time. Ask after `prepare`."""
         return (
             self.another is not None
             and self.mode == "shard"
@@ -106,14 +106,14 @@ class Instances:
         )
 
     def prepare(self) -> None:
-        """To be called before the shards start."""
+        """Call before the shards start."""
         if self.another is not None and self.shards > 1:
             self.another.prepare()
 
     def of_shard(self, index: int) -> object:
-        """The instance for this shard, which calls from its own thread; a new one when the shard starts anew.
+        """The instance for this shard, which calls from its own thread; a new one when the shard restarts.
 
-        The native side raises KeyboardInterrupt in it when a stop is to be waited for no longer.
+        The native side raises KeyboardInterrupt in it when a stop cannot wait any longer.
         """
         is_new_start = index in self.seen
         self.seen.add(index)
@@ -127,7 +127,7 @@ class Instances:
                 with self.turns.beside_others():
                     return self.make(index, side_by_side=True)
             except AppError:
-                # It may fail for being beside others. Alone it is told why it fails.
+                # It may fail because of the others beside it. Alone, it fails for its own reason.
                 pass
         with self.turns.alone():
             try:
@@ -170,7 +170,8 @@ class Instances:
 
 
 def let_go_of_the_dead() -> None:
-    """What was there when the server became ready is frozen, that is, never collected; so is what a dead shard left."""
+    """Objects from before the server became ready are frozen, that is, never collected; so is what a dead shard
+    left."""
     if gc.get_freeze_count():
         gc.unfreeze()
         gc.collect()

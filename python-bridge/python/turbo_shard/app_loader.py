@@ -1,5 +1,5 @@
 """Finds the app that `module:attribute` names, and another instance of it when a shard wants one of its own; says in
-one line why it cannot be had. Knows nothing of serving.
+one line why there is none. Knows nothing of serving.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class LoadedApp(NamedTuple):
     interface: Interface
     # What the native server is given.
     instance: object
-    # Makes another one, for the calling thread to keep. None: there can be one only, and why.
+    # Makes another one, for the calling thread to keep. None: there can be only one, and why.
     another: Another | None
     why_one: str = ""
     # Whether one instance can serve several event loops; known of some apps only.
@@ -81,7 +81,7 @@ def load(
 
 
 def given_app(app: object, settings: AppSettings) -> LoadedApp:
-    """The same for an app, or a factory, that a script has at hand; TypeError for what is no app."""
+    """The same for an app, or a factory, that a script has at hand; TypeError for an object that is not an app."""
     name = "the app"
     try:
         first = call_factory(app, name) if settings.factory else app
@@ -89,7 +89,7 @@ def given_app(app: object, settings: AppSettings) -> LoadedApp:
             first, name, wanted=settings.interface, from_factory=settings.factory, flag="interface"
         )
     except AppError as error:
-        # What the user's code raised is the user's to see; the rest is about what was given.
+        # Errors of the user's code go to the user; all others are about what was given.
         raise error.__cause__ or TypeError(str(error)) from None
     if settings.factory:
 
@@ -103,7 +103,7 @@ def given_app(app: object, settings: AppSettings) -> LoadedApp:
 
 
 def same_interface(app: object, name: str, chosen: Interface) -> object:
-    """`app`, which is another instance of one that was served by `chosen`."""
+    """`app`, another instance of one that is served by `chosen`."""
     if chosen not in interfaces_of(app):
         raise AppError(
             f"{name} is {description(app)} this time, and was {IN_WORDS[chosen]} the first time"
@@ -121,7 +121,7 @@ def for_server(app: object, chosen: Interface, name: str) -> object:
     try:
         return run_user_code(lambda: adapt(app), f"adapting {name}")
     except AppError as error:
-        # The adapter's own words say what of the app cannot be honoured, and where.
+        # The adapter's own words say which part of the app cannot be honoured, and where.
         if isinstance(error.__cause__, RegistrationError):
             raise AppError(f"{name}: {error.__cause__}") from None
         raise
@@ -156,7 +156,7 @@ def split_reference(reference: str) -> tuple[str, list[str]]:
 
 
 def put_on_path(app_dir: str) -> str:
-    """Makes `app_dir` the first place where modules are looked for; returns its absolute path."""
+    """Makes `app_dir` the first place to look for modules; returns its absolute path."""
     directory = os.path.abspath(app_dir)
     if not os.path.isdir(directory):
         raise AppError(f"--app-dir: {app_dir!r} is not a directory")
@@ -241,7 +241,7 @@ def call_factory(factory: object, name: str) -> object:
 def hint_for_module(
     module: ModuleType, module_name: str, directory: str, *, wrong: str = ""
 ) -> str:
-    """Where a module has no app of the name that was given, or of the usual names."""
+    """The error where a module has no app of the given name, or of the usual names."""
     return (
         taken_name(module, module_name, directory)
         or (did_you_mean(wrong, public_names(module)) if wrong else "")
@@ -280,7 +280,7 @@ def named_apps(module: ModuleType, module_name: str) -> str:
 
 
 def is_app_instance(value: object) -> bool:
-    """Something made to be served, unlike a function, which may only happen to take so many arguments."""
+    """Whether it is made to be served, unlike a function, which may only happen to take so many arguments."""
     is_plain = isinstance(value, (type, *FUNCTIONS))
     return not is_plain and len(interfaces_of(value)) == 1 and not router_hint(value)
 

@@ -1,4 +1,4 @@
-"""What is said on stderr at start-up: a few lines for people, then one line that scripts wait for."""
+"""The lines on stderr at start-up: a few for people, then one that scripts wait for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from . import error_stream
 from .gil_watch import is_free_threaded, is_gil_on
 
-# A start that takes longer is said to be under way.
+# A start that takes longer gets a line that it is under way.
 SLOW_S = 2.0
 # Beyond this many shards their cores are listed as ranges.
 SHARDS_LISTED_MAX = 8
@@ -33,8 +33,7 @@ def show(
 ) -> None:
     """Says what is about to serve, and how it was chosen.
 
-    `python` is the workers' Python where it is not this process that runs the app; `state` is said of the app's
-    variables.
+    `python` is the workers' Python where another process runs the app; `state` is a remark about the app's variables.
     """
     rows = [
         ("app", app),
@@ -75,7 +74,7 @@ tell_note: Callable[[str], object] = note
 
 
 def said_if_slow(text: str, *, is_stopping: Callable[[], bool]) -> threading.Timer:
-    """Says it after `SLOW_S`, of a start that says nothing else until its end. To be cancelled then."""
+    """Says it after `SLOW_S`, for a start that says nothing else until its end. Cancel it then."""
 
     def say() -> None:
         if not is_stopping():
@@ -100,7 +99,7 @@ def url(host: str, port: int) -> str:
 
 
 def address_line(host: str, port: int) -> str:
-    """The URL; where that means every address of the machine, also one that a browser takes."""
+    """The URL; where it means every address of the machine, also one that a browser accepts."""
     reachable = ANY_ADDRESS.get(host)
     return f"{url(host, port)} (here: {url(reachable, port)})" if reachable else url(host, port)
 

@@ -17,9 +17,9 @@ ECHO_BYTES_MAX = 16 * 1024
 
 
 def json_reader(read: Reader) -> Callable[[bytes, str | None], Any]:
-    """A function that reads a body that is not empty; `read` checks what the JSON says.
+    """A function that reads a non-empty body; `read` checks what the JSON says.
 
-    Each thread has one for itself: a decoder keeps notes, which threads would fight over.
+    Each thread has its own: a decoder keeps notes, which threads would fight over.
     """
     decode = _decoder().decode
 
@@ -38,7 +38,7 @@ def json_reader(read: Reader) -> Callable[[bytes, str | None], Any]:
 
 
 def json_of(body: bytes) -> Any:
-    """The value of a body that is JSON whatever its content type says; InputError if it is not."""
+    """The value of a body that is JSON, whatever its content type says; InputError if it is not."""
     try:
         return _parsed(_decoder().decode, body)
     except InputError as error:
@@ -56,7 +56,7 @@ def text_of(body: bytes) -> str:
 
 
 def is_json(content_type: str | None) -> bool:
-    """Whether it says JSON. Saying nothing is not enough: a page of another site can make a browser send that, and
+    """Whether it says JSON. Saying nothing is not enough: a page of another site can make a browser send that, but
     JSON's own type only after the browser has asked us (CORS preflight)."""
     if content_type is None:
         return False
@@ -79,7 +79,7 @@ def _parsed(decode: Callable[[str], Any], body: bytes) -> Any:
         wrong = fault("json_invalid", "JSON decode error", {}, {"error": error.msg})
         raise wrong.under(error.pos) from None
     except (ValueError, RecursionError):
-        # No UTF-8, an int of too many digits, or too deep.
+        # Not UTF-8, an int of too many digits, or too deep.
         raise HTTPException(400, "There was an error parsing the body") from None
 
 
@@ -88,5 +88,5 @@ def _decoder() -> JSONDecoder:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    # Python's own decoder takes NaN and Infinity, which are no JSON.
+    # Python's own decoder takes NaN and Infinity, which are not JSON.
     raise JSONDecodeError("Expecting value", name, 0)

@@ -1,4 +1,4 @@
-"""Django Channels' layers, one of each for every event loop. Django itself is shared by all shards.
+"""Django Channels' layers, one of each for every event loop. All shards share Django itself.
 
 A layer is made for one loop: in memory it resolves a future of the loop that waits for a message, over Redis it refuses
 a second loop that receives (the client sees code 1011). Worker processes have one each too.
@@ -24,16 +24,16 @@ def follow_loops() -> None:
         return
     layers = importlib.import_module("channels.layers")
     manager: Any = getattr(layers, "channel_layers", None)
-    # Where it is not as this module knows it, the layers are shared, as without us.
+    # If Channels is not as this module knows it, the layers are shared, as without us.
     if "backends" in getattr(manager, "__dict__", ()):
         type(manager).backends = OfLoop(manager)
 
 
 class OfLoop:
-    """The layers that were made so far. Stands on the manager's class in the place of its own attribute."""
+    """The layers that were made so far. Takes the place of the manager class's own attribute."""
 
     def __init__(self, manager: Any) -> None:
-        # Of code without a loop. What was made at import is nobody's: it must not come to be one loop's by chance.
+        # For code without a loop. A layer made at import belongs to no loop, and must not become one loop's by chance.
         self.of_nobody: dict[str, Any] = dict(vars(manager).pop("backends", {}))
 
     def __get__(self, manager: object, kind: type) -> Any:

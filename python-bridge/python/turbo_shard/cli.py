@@ -1,7 +1,7 @@
-"""The command `turbo-shard`: reads the command line, finds the app, serves it. Exit status 2 and one line for whatever
-the user can put right; 3 where the app's own startup failed.
+"""The command `turbo-shard`: reads the command line, finds the app, serves it. Exit status 2 and one line for what the
+user can put right; 3 where the app's own startup failed.
 
-Imports as little as it can: an answer is wanted within 300 ms of the start.
+Imports as little as it can: an answer should come within 300 ms of the start.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def end(status: int) -> int:
-    """What an app has started at its import, for the doctor to see, must not hold the process."""
+    """What an app starts at its import, when the doctor looks, must not hold the process."""
     native = sys.modules.get(f"{__package__}._native")
     if native is None:
         return status
@@ -103,13 +103,13 @@ def serve_command(arguments: Sequence[str], *, is_own_process: bool = False) -> 
     )
     if not is_own_process:
         return status
-    # Also where it could not be served: what the app has started at its import must not hold the process.
+    # Also if it could not be served: what the app started at its import must not hold the process.
     seconds = 0.0 if ending.is_hurried else ending.seconds_left
     return leave(status, seconds, native, was_ready=ending.was_ready)
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, before there is a server that hears of it: ends whatever a Ctrl-C would."""
+    """SIGTERM, before there is a server that hears of it: ends what a Ctrl-C would end."""
 
 
 def serve_to_the_end(
@@ -121,11 +121,11 @@ def serve_to_the_end(
     *,
     is_own_process: bool,
 ) -> int:
-    """Serves the app that `reference` names; returns the exit status, with what went wrong already said."""
+    """Serves the app that `reference` names; returns the exit status after reporting what went wrong."""
     from .user_code import AppError
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        # While the server runs they are its own; this is before it, and between its end and the process's.
+        # While the server runs, signals are its own; this is for the time before it and after it.
         if ending.was_ready:
             ending.is_hurried = True
         else:
@@ -162,7 +162,7 @@ def serve_reference(
 ) -> None:
     """Serves the app that `reference` names, until it is stopped."""
     if settings.mode == "process":
-        # The workers import the app; nothing of it is needed here.
+        # The workers import the app; nothing here needs it.
         from .process_mode import supervisor
 
         supervisor.run(reference, settings, app_settings, native=native, ending=ending)
@@ -196,7 +196,7 @@ def serve_reference(
 
 
 def option_rows() -> Iterator[tuple[str, str]]:
-    """What help says of each option: flag, meaning, default with its unit, environment variable."""
+    """What help says about each option: flag, meaning, default with its unit, environment variable."""
     for option in OPTIONS:
         flags = f"{option.positive_flag}, {option.flag}" if option.paired else option.flag
         yield f"{flags} {PLACEHOLDER[option.kind](option)}".rstrip(), explanation(option)

@@ -1,6 +1,6 @@
 """Every option of the command line, each defined once: flag, kind, default, bounds, help and unit.
 
-A table and nothing else: settings.py reads and checks values by it, cli.py makes the command line from it.
+Only a table: settings.py reads and checks values by it, cli.py makes the command line from it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Kind(Enum):
-    """How an option is written, and what kind of value it becomes."""
+    """How to write an option, and what kind of value it becomes."""
 
     TEXT = "text"
     WHOLE = "whole number"
@@ -35,13 +35,13 @@ class Option(NamedTuple):
     minimum: float = 0
     maximum: float = 0
     choices: tuple[str, ...] = ()
-    # What the default is called where it is worked out at start-up.
+    # The default's name where start-up works it out.
     default_text: str = ""
     # A switch that takes something away: the flag is --no-NAME.
     negative: bool = False
-    # Such a switch whose opposite, --NAME, can be written as well.
+    # Such a switch that also has its opposite, --NAME.
     paired: bool = False
-    # Is about the app: how it is found, and how it wants to be served.
+    # Is about the app: how to find it, and how to serve it.
     of_app: bool = False
 
     @property
@@ -51,7 +51,7 @@ class Option(NamedTuple):
 
     @property
     def positive_flag(self) -> str:
-        """`--NAME`, which switches on what is on by default; empty where nobody needs it."""
+        """`--NAME`, which switches on what is on by default; empty where there is none."""
         return "--" + self.name.replace("_", "-") if self.paired else ""
 
     @property
@@ -374,7 +374,7 @@ def default(name: str) -> object:
     return OPTION_BY_NAME[name].default
 
 
-# How each kind is written in `--help` where the value goes.
+# What `--help` shows for a value of each kind.
 PLACEHOLDER: dict[Kind, Callable[[Option], str]] = {
     Kind.TEXT: lambda option: option.name.rpartition("_")[2].upper(),
     Kind.WHOLE: lambda option: "N",

@@ -17,16 +17,16 @@ HELP_WIDTH_MAX = 100
 
 
 class UsageError(Exception):
-    """A command line that cannot be understood; its text is one line."""
+    """A command line that makes no sense; its text is one line."""
 
 
 class Split(NamedTuple):
-    """What stood on a command line: the text of each option that takes one, the switches and the rest in order."""
+    """A command line's parts: the text of each option that takes one, the switches and the rest in order."""
 
     texts: dict[str, str]
     switches: list[str]
     rest: list[str]
-    # Every option with a text, in the order in which they stood there: for those that may be given several times.
+    # Every option with a text, in their order: for those that may be given several times.
     given: list[tuple[str, str]]
 
     def every(self, flag: str) -> list[str]:
@@ -89,6 +89,6 @@ def say(text: str) -> int:
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        # Whoever read it has enough. Python would complain once more when it flushes at exit.
+        # The reader has gone. Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

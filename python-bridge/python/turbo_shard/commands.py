@@ -1,7 +1,7 @@
-"""The subcommands of `turbo-shard`, each with where its function lives. Knows nothing of what they do and imports none.
+"""The subcommands of `turbo-shard`, each with the place of its function. Does not know what they do and imports none.
 
-A function is given the arguments after the command's name and returns the exit status; what it raises as UsageError or
-SettingsError becomes one line and status 2.
+A function gets the arguments after the command's name and returns the exit status; a UsageError or SettingsError from
+it becomes one line and status 2.
 """
 
 from __future__ import annotations

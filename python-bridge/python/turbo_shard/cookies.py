@@ -1,4 +1,4 @@
-"""Writes a Set-Cookie field (RFC 6265). Reading cookies is the native side's."""
+"""Writes a Set-Cookie field (RFC 6265). The native side reads cookies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def cookie(
     httponly: bool,
     samesite: str | None,
 ) -> str:
-    """The field's value; ValueError for what a cookie cannot hold."""
+    """The field's value; ValueError for text that a cookie cannot hold."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot be the name of a cookie")
     if not isinstance(value, str):

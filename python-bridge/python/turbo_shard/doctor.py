@@ -1,7 +1,7 @@
 """`turbo-shard doctor`: examines whether and how well this machine can serve, and says what would help.
 
-Each probe reads one thing and judges it; none changes anything or opens a port. Engines and cores are asked of the
-native module, which is what decides when a server starts.
+Each probe reads one thing and judges it; none changes anything or opens a port. Engines and cores come from the native
+module, which decides when a server starts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .native import NativeMissing, native_module
 OPEN_FILES_MIN = 128
 # Connections that a modest server holds at once, and their sockets.
 OPEN_FILES_WANTED = 4096
-# Older kernels have io_uring without what the engine uring cannot do without.
+# Older kernels have io_uring without features that the engine uring needs.
 URING_KERNEL_WANTED = (5, 19)
 KERNELS_WANTED = (
     ((5, 8), "the engine glommio needs Linux 5.8 or newer, uring 5.19"),
@@ -33,7 +33,7 @@ KERNELS_WANTED = (
 )
 # Bit of the capability with which locked memory is not counted.
 CAP_IPC_LOCK = 14
-# A ring that has ended gives its memory back late, and the limit is one for all servers of a user.
+# A ring that has ended gives its memory back late, and one limit covers all servers of a user.
 MEMLOCK_ROOM = 2
 # The listeners' default backlog.
 SOMAXCONN_WANTED = 1024
@@ -60,7 +60,7 @@ class Verdict(StrEnum):
 
 
 class Finding(NamedTuple):
-    """What one probe saw. `fail` means that nothing can be served; advice is empty where nothing need be done."""
+    """What one probe saw. `fail` means that nothing can be served; advice is empty where no action is needed."""
 
     name: str
     verdict: Verdict
@@ -96,7 +96,7 @@ def of_app(given: Split) -> list[Finding]:
             shards = native_module().allowed_cores()["default_shards"]
         except NativeMissing:
             return []
-    # What the app prints is not the answer.
+    # The app's own output is not part of the answer.
     with contextlib.redirect_stdout(sys.stderr):
         return examine_app(given.rest[0], settings, app_settings, shards=shards)
 
@@ -208,7 +208,7 @@ def gil_variable() -> Finding:
 
 
 def pydantic() -> list[Finding]:
-    """On 3.13t pip compiles the newest pydantic for minutes and fails; to be known before it is tried."""
+    """On 3.13t pip compiles the newest pydantic for minutes and fails; better to know before trying."""
     from importlib.util import find_spec
 
     from .app_hints import PYDANTIC_FOR_3_13T, is_3_13t
@@ -231,7 +231,7 @@ def pydantic() -> list[Finding]:
 
 
 def engines(probes: list[dict[str, Any]]) -> list[Finding]:
-    """Nothing can be served without any engine; a missing one of several is only a pity."""
+    """Without any engine nothing can be served; if one of several is missing, that is only a warning."""
     none_works = not any(probe["available"] for probe in probes)
     findings = []
     for probe in probes:

@@ -1,7 +1,7 @@
-"""The logger `turbo_shard.error`: what goes wrong in an app and in the server's Python half. Knows no requests.
+"""The logger `turbo_shard.error`: errors of an app and of the server's Python half. Knows no requests.
 
-Its records go to whatever handlers the app has set up. Where those write to stderr, or where there are none, the line
-is put into the native side's queue instead: a shard must not wait for somebody to read it.
+Its records go to the handlers that the app has set up. Where those write to stderr, or where there are none, the line
+goes into the native side's queue instead: a shard must not wait for a reader.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .error_stream import is_stderr, write
 
 
 class _Dispatch:
-    """Takes the place of one logger's `callHandlers`."""
+    """Replaces one logger's `callHandlers`."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self.logger = logger
@@ -35,12 +35,12 @@ class _Dispatch:
 
 def emit(handler: logging.Handler, record: logging.LogRecord) -> None:
     stream: Any = getattr(handler, "stream", None)
-    # What a class of its own does with a record is its own.
+    # A class of its own decides what it does with a record.
     is_plain = type(handler) in (logging.StreamHandler, type(logging.lastResort))
     if not is_plain or not is_stderr(stream):
         handler.handle(record)
         return
-    # As Handler.handle() and StreamHandler.emit() do it, but for the writing.
+    # As Handler.handle() and StreamHandler.emit() do it, except for the writing.
     kept = handler.filter(record)
     if not kept:
         return

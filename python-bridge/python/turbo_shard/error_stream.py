@@ -1,5 +1,5 @@
-"""stderr as the server writes to it: through the native side's queue, so that no shard waits where nobody reads. Knows
-nothing of what is written.
+"""stderr as the server writes to it: through the native side's queue, so no shard waits for a reader. Does not know
+what is written.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def flush() -> None:
 
 
 def is_stderr(stream: Any) -> bool:
-    """It leads to the process's own stderr, and not to a file or a buffer that somebody has put in its place."""
+    """Whether it leads to the process's own stderr, and not to a file or a buffer in its place."""
     try:
         return bool(stream.fileno() == STDERR)
     except (AttributeError, OSError, TypeError, ValueError):
@@ -43,8 +43,8 @@ def is_stderr(stream: Any) -> bool:
 def open_standard_streams() -> None:
     """Puts `/dev/null` where stdin, stdout or stderr is closed, as it may be under cron or after a double fork.
 
-    Otherwise the first sockets would take their place, and what somebody prints would go to a client. To be called
-    before anything else is opened.
+    Otherwise the first sockets would take their place, and printed text would go to a client. Call it before anything
+    else is opened.
     """
     for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (STDERR, "stderr", "w")):
         try:

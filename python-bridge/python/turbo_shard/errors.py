@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["HTTPException", "InputError", "RegistrationError", "StartError"]
 
 FAULTS_MAX = 100
-"""Most faults that one answer lists; a body of a million wrong items does not make an answer of a million faults."""
+"""Most faults that one answer lists: a body of a million wrong items must not make an answer of a million faults."""
 
 
 class HTTPException(Exception):
@@ -54,7 +54,7 @@ class InputError(ValueError):
         )
 
     def under(self, *steps: str | int) -> InputError:
-        """The same errors, which lie within what `steps` lead to."""
+        """The same errors, below the place that `steps` lead to."""
         for error in self.errors:
             error["loc"] = [*steps, *error["loc"]]
         return self
@@ -75,12 +75,12 @@ def fault(
 
 
 def is_status(value: object) -> bool:
-    """Whether an answer may have it: a final status, as an int or an HTTPStatus. bool is an int that is never meant."""
+    """Whether an answer may have it: a final status, as an int or an HTTPStatus. A bool is never meant as one."""
     return isinstance(value, int) and not isinstance(value, bool) and 200 <= value <= 599
 
 
 def phrase(status_code: int) -> str:
-    """What the status is called, such as `Not Found`."""
+    """The status's name, such as `Not Found`."""
     from http import HTTPStatus
 
     try:
@@ -90,7 +90,7 @@ def phrase(status_code: int) -> str:
 
 
 def without_inputs(errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The errors as far as they can be said in JSON, where what the peer sent cannot: no inputs, and clean text."""
+    """The errors in a form that JSON can hold, where the peer's input cannot be: no inputs, and clean text."""
 
     def clean(value: Any) -> Any:
         if isinstance(value, str):

@@ -1,5 +1,5 @@
-"""What is done where the shards cannot have an instance of the app each: one process per shard, which is what other
-servers' workers are, or a refusal that names the options that help. Says so in one line.
+"""The way out where each shard cannot have its own instance of the app: one process per shard, like other servers'
+workers, or a refusal that names the options that help. Says so in one line.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from .leaving import EXIT_SECONDS_MAX, wind_up
 from .settings import AppSettings, Settings
 from .user_code import AppError
 
-# Named wherever a second instance or the GIL is in the way.
+# Named where a second instance or the GIL is in the way.
 BOTH_WAYS = (
     "--mode process (a process of its own for each) and --shards 1 (one for all) serve it as it is"
 )
 
 
 class NoSecondInstance(AppError):
-    """The app can be had once, in this process."""
+    """There can be only one instance of the app in this process."""
 
 
 def why_not_processes(settings: Settings, app_settings: AppSettings) -> str:
@@ -38,14 +38,14 @@ def why_not_processes(settings: Settings, app_settings: AppSettings) -> str:
 def check_processes(
     error: NoSecondInstance, settings: Settings, app_settings: AppSettings, *, why: str = ""
 ) -> None:
-    """Raises where processes are not possible either, in words that name what is."""
+    """Raises where processes are not possible either; the words name what is possible."""
     why = why or why_not_processes(settings, app_settings)
     if not why:
         return
     words = f"{error}; {BOTH_WAYS} ({why})"
     cause = error.__cause__
     if cause is not None and not isinstance(cause, AppError):
-        # What a start that failed is told by, with its exit status.
+        # The errors that report a failed start, with their exit status.
         raise type(cause)(words) from None
     raise AppError(words, error.report) from (cause and cause.__cause__)
 
@@ -63,7 +63,7 @@ def with_processes(
 
 
 class Beginning:
-    """What the command was started with. To be made before the app's import, which may change it."""
+    """How the command was started. Make it before the app's import, which may change it."""
 
     def __init__(self) -> None:
         self.variables = os.environ.copy()
@@ -72,11 +72,11 @@ class Beginning:
 
 def start_over(beginning: Beginning) -> None:
     """Becomes the same command with `--mode process`: nothing stays of what the app's import has begun here, neither
-    threads nor what it registered, and the supervisor is as small as when it was asked for."""
+    threads nor registrations, and the supervisor is as small as with an explicit `--mode process`."""
     arguments = list(sys.orig_argv[1:])
     place = arguments.index("--") if "--" in arguments else len(arguments)
     arguments[place:place] = ["--mode", "process"]
-    # As at the end of a process: what the import has registered with `atexit` removes its lock files, say.
+    # As at the end of a process: functions that the import has registered with `atexit` may remove lock files, say.
     end = threading.Thread(target=wind_up, daemon=True)
     end.start()
     end.join(EXIT_SECONDS_MAX)

@@ -1,5 +1,5 @@
-"""Another instance of the app for the calling thread, with the user's modules imported once more, or the factory called
-once more. A package that refuses what it has seen before is made the shard's own, and the import tried again.
+"""Another instance of the app for the calling thread: imports the user's modules again, or calls the factory again. A
+package that refuses what it has seen before becomes the shard's own, and the import is tried again.
 
 Knows nothing of shards' lives or of serving.
 """
@@ -21,7 +21,7 @@ from .user_code import AppError, one_line
 if TYPE_CHECKING:
     from .shard_modules import ShardModules
 
-# Packages that are made the shard's own because they refused, in one start. Each costs an import of the whole app.
+# Most packages that become the shard's own because they refused, in one start. Each costs an import of the whole app.
 REFUSERS_MAX = 4
 
 
@@ -41,11 +41,11 @@ class Another:
         self.find = find
         self.name = name
         self.allow_gil = allow_gil
-        # Without one, as with a factory that a script has at hand, no module of the user's is imported once more.
+        # Without one, as with a script's own factory, no module of the user's is imported again.
         self.module = module
         self.directory = directory
         self.asked_for = tuple(own)
-        # Packages that were made the shard's own because they refused, each with what it said.
+        # Packages that became the shard's own because they refused, each with what it said.
         self.refused: dict[str, str] = {}
         # Whether several threads may make theirs at the same time; known once it is prepared.
         self.may_be_side_by_side = False
@@ -77,7 +77,7 @@ class Another:
         self.may_be_side_by_side = import_locks.is_safe() and import_locks.lock_by_set(self.modules)
 
     def add_holders(self) -> None:
-        """What holds something of an own package has to be own as well, and so on."""
+        """A package that holds something of an own package must be own as well, and so on."""
         from . import own_packages
 
         own = self.modules.own
@@ -97,7 +97,7 @@ class Another:
                     raise
 
     def attempt(self, *, side_by_side: bool = False) -> object:
-        """One import. The watch for what switches the GIL on cannot be kept by several threads at the same time."""
+        """One import. Several threads cannot watch at the same time for what switches the GIL on."""
         self.modules.join_new_set()
         watch = GilWatch()
         try:
@@ -111,7 +111,7 @@ class Another:
             raise
 
     def make_refuser_own(self, error: AppError) -> bool:
-        """Whether a package is now the shard's own which was not, and may have refused for that reason."""
+        """Whether a package is newly the shard's own, and may have refused because it was not."""
         if self.module is None or error.__cause__ is None or len(self.refused) >= REFUSERS_MAX:
             return False
         from . import refusers

@@ -20,7 +20,7 @@ class GcRow(TypedDict):
 
 
 class GcPauses:
-    """Counts collections from `with` to its end. CPython runs one at a time, so nobody else writes meanwhile."""
+    """Counts collections from `with` to its end. CPython runs one at a time, so nothing else writes meanwhile."""
 
     def __init__(self) -> None:
         self.collections = 0
@@ -32,7 +32,7 @@ class GcPauses:
         if phase == "start":
             self.started_ns = time.perf_counter_ns()
         elif self.started_ns:
-            # One that had begun before anybody counted has no start.
+            # A collection that began before the counting has no start.
             pause_ns = time.perf_counter_ns() - self.started_ns
             self.started_ns = 0
             self.collections += 1
@@ -56,7 +56,7 @@ class GcPauses:
         gc.callbacks.remove(self)
 
 
-# Of the server that runs in this process.
+# The counter of the server that runs in this process.
 RUNNING: list[GcPauses] = []
 
 

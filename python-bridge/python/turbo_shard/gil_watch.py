@@ -1,4 +1,4 @@
-"""Whether this Python runs with its GIL on, and who switched it on. Knows nothing of apps or of serving."""
+"""Whether this Python runs with its GIL on, and what switched it on. Knows nothing of apps or of serving."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .user_code import AppError
 
 
 def is_free_threaded() -> bool:
-    """Whether this Python was built without a GIL; it may have been switched on all the same."""
+    """Whether this Python was built without a GIL; the GIL may have been switched on all the same."""
     return "t" in sys.abiflags
 
 
@@ -23,13 +23,13 @@ def is_gil_on() -> bool:
 
 
 class GilOn(AppError):
-    """A free-threaded Python runs with its GIL on, so that shards would run Python one at a time."""
+    """A free-threaded Python runs with its GIL on, so shards would run Python one at a time."""
 
 
 class GilWatch:
     """Notices which extension module switches the GIL on while the app is imported.
 
-    Python says so only in a warning, which the app may have silenced; so the loader of extension modules is watched.
+    Python says so only in a warning, which the app may have silenced; so this watches the loader of extension modules.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class GilWatch:
             if is_gil_on():
                 return create_module(self_, spec)  # type: ignore[no-any-return]
             with warnings.catch_warnings():
-                # Python's own words about it: the one line from here says the same and what to do.
+                # Python's own words about it: our one line says the same and what to do.
                 warnings.filterwarnings("ignore", "The global interpreter lock", RuntimeWarning)
                 module: ModuleType = create_module(self_, spec)
             if is_gil_on() and self.culprit is None:

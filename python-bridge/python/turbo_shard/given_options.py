@@ -1,5 +1,5 @@
-"""The options that were given on a command line or in the environment, by the table of options. Knows nothing of what
-is done with them.
+"""The options that were given on a command line or in the environment, by the table of options. Does not know their
+use.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def chosen_values(
             values[option.name] = not option.negative or flags[-1] == option.positive_flag
             labels[option.name] = flags[-1]
         elif option.flag in given.texts:
-            # Of one that may be given several times every one counts, of another the last.
+            # All values count of an option that may be given several times, of any other only the last.
             several = option.kind is Kind.NAMES
             every = given.every(option.flag)
             values[option.name] = read(

@@ -53,7 +53,7 @@ class MutableHeaders(Headers, MutableMapping[str, str]):
         self._pairs.append((name, value))
 
     def __delitem__(self, name: str) -> None:
-        """Removes all fields of the name, if there are any."""
+        """Removes all fields of the name, if any."""
         name = name.lower()
         self._pairs[:] = [pair for pair in self._pairs if pair[0].lower() != name]
 

@@ -1,4 +1,4 @@
-"""A lock per module and set of modules, so that several sets can be imported at the same time.
+"""A lock per module and set of modules: several sets can be imported at the same time.
 
 importlib locks by a module's name while it is imported: the first set that imports `app` would hold up all others until
 everything below is imported. Knows one function of importlib's; where that is missing, imports wait for each other.
@@ -20,7 +20,7 @@ NAME = "_get_module_lock"
 
 
 def is_safe() -> bool:
-    """Whether Python itself keeps threads apart that import.
+    """Whether Python itself keeps importing threads apart.
 
     Frameworks silence warnings while they make their models. Until 3.14 `warnings.catch_warnings` changes the filters
     of the whole process: two threads that do so leave each other's behind.
@@ -31,8 +31,8 @@ def is_safe() -> bool:
 def lock_by_set(modules: ShardModules) -> bool:
     """Whether sets can be imported at the same time from now on.
 
-    Only of a module that has been the user's own before it is known that no other set imports the very same one. Any
-    other is locked by its name for all, as ever.
+    Only for a module that has been the user's own before is it certain that no other set imports the very same one. Any
+    other is locked by its name for all, as always.
     """
     from .shard_modules import key_of
 

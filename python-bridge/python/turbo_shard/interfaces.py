@@ -1,5 +1,5 @@
-"""Tells by which interface an app wants to be called, and says in one line why something is no app. Calls nothing of
-the user's, and knows neither modules nor servers.
+"""Finds the interface by which to call an app, and says in one line why something is not an app. Calls none of the
+user's code, and knows neither modules nor servers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ASGI_FORM = "an ASGI app takes (scope, receive, send)"
 WSGI_FORM = "a WSGI app takes (environ, start_response)"
 ASGI_2 = "an ASGI 2 app; wrap it: asgiref.compatibility.guarantee_single_callable"
 
-# What belongs into an app instead of being one: top-level module, class, and what is done with it.
+# Objects that belong into an app instead of being one: top-level module, class, and what to do with it.
 ROUTERS = (
     ("turbo_shard", "Router", "include it in an App: app.include_router(router)"),
     ("fastapi", "APIRouter", "include it in a FastAPI app: app.include_router(router)"),
@@ -71,7 +71,7 @@ def choose(
 
 
 def interfaces_of(app: object) -> tuple[Interface, ...]:
-    """Every interface by which `app` can be called, the likeliest first."""
+    """All interfaces by which `app` can be called, the likeliest first."""
     from .app import App
 
     if isinstance(app, App):
@@ -122,7 +122,7 @@ class Call(NamedTuple):
         try:
             parameters = signature(app).parameters.values()
         except Exception:
-            # Something compiled, which does not say, or something that is not what it seems.
+            # A compiled object, which does not say, or one that is not what it seems.
             return Call(0, math.inf, (), is_async(app))
         ordinary = [
             parameter
@@ -145,7 +145,7 @@ def signature(app: Callable[..., object]) -> inspect.Signature:
     if sys.version_info >= (3, 14):
         from annotationlib import Format
 
-        # Annotations may name what is imported for type checkers only.
+        # Annotations may name things that only type checkers import.
         return inspect.signature(app, annotation_format=Format.FORWARDREF)
     return inspect.signature(app)
 
@@ -157,7 +157,7 @@ def is_async(app: object) -> bool:
 
 
 def is_generator_of_messages(app: object) -> bool:
-    """An async generator yields its messages to nobody: an ASGI app sends them."""
+    """An async generator yields its messages in vain: an ASGI app sends them."""
     import inspect
 
     return any(inspect.isasyncgenfunction(called) for called in called_functions(app))
@@ -184,7 +184,7 @@ def top_level(cls: type) -> str:
 def wrong_choice(
     app: object, what: str, wanted: str, found: tuple[Interface, ...], *, from_factory: bool
 ) -> str:
-    """Why the app cannot be called as the user wants it called."""
+    """Why the app cannot be called as the user wants."""
     if found:
         kind = " or ".join(
             f"{'an' if interface == 'asgi' else 'a'} {IN_WORDS[interface]} app"
@@ -237,7 +237,7 @@ def is_asgi_2(cls: type) -> bool:
 
 
 def router_hint(app: object) -> str:
-    """`a Router; include it …`, or nothing where it is none."""
+    """`a Router; include it …`, or nothing where it is not one."""
     # The framework's own class decides: an app may well be a special router (Litestar is one).
     frameworks = {module for module, _, _ in ROUTERS}
     own = next((cls for cls in type(app).__mro__ if top_level(cls) in frameworks), object)

@@ -1,4 +1,4 @@
-"""What becomes JSON beyond what JSON has words for: the native encoder calls this for the rest."""
+"""JSON for values that JSON has no words for: the native encoder calls this for them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _fields(kind: type) -> list[str]:
     return [field.name for field in fields(kind)]
 
 
-# By name, so that nothing is imported that the app itself has not imported.
+# By name, so that this imports nothing that the app itself has not imported.
 _KNOWN: dict[tuple[str, str], Any] = {
     ("builtins", "str"): lambda value: str.__str__(value),
     ("builtins", "bool"): bool,

@@ -1,7 +1,8 @@
-"""The end of the process after a server: what the app has left running has the rest of the stop's time, and then the
-process ends without it, after a line that says so. The same in every mode; docs/running.md has the times and statuses.
+"""The end of the process after a server: threads that the app has left have the rest of the stop's time, then the
+process ends without them, after a line that says so. The same in every mode; docs/running.md has the times and
+statuses.
 
-Python's own end would wait for threads that are no daemons, and for the threads of executors, for as long as they work.
+Python's own end would wait for threads that are not daemons, and for the threads of executors, as long as they work.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, cast
 
 from . import error_stream
 
-# What the app's threads have where no time is left: a second signal, or a start that failed and owes nobody anything.
+# What the app's threads have where no time is left: after a second signal, or a start that failed.
 THREADS_SECONDS_MIN = 0.5
 # What the app's `atexit` functions and the interpreter's own end may take after that. With the two seconds of a cut
 # (runtime/src/stop.rs) it stays below what a supervisor waits before it kills a worker (process_mode/supervisor.py).
@@ -42,7 +43,7 @@ class Ending:
 
     @property
     def status(self) -> int:
-        """What the process ends with where nothing was wrong; a shell says the same of what a signal has ended."""
+        """The exit status where nothing was wrong; a shell reports the same for a program that a signal has ended."""
         return 0 if self.was_ready else 128 + (self.signal or signal.SIGINT)
 
 
@@ -54,10 +55,10 @@ def leave(
     apart: Iterable[threading.Thread] = (),
     was_ready: bool = True,
 ) -> int:
-    """Ends the process with `status`, or returns it where the interpreter may end as usual.
+    """Ends the process with `status`, or returns `status` where the interpreter may end as usual.
 
-    `seconds` are left of the stop's time; threads `apart` are not the app's. Of a server that never was ready the app's
-    calls are a start that was given up, of which nothing is said. For the main thread.
+    `seconds` are left of the stop's time; threads `apart` are not the app's. If the server was never ready, the app's
+    calls are a start that was given up, and nothing is said about them. For the main thread.
     """
     others = set(apart)
     news = threading.Event()
@@ -68,7 +69,7 @@ def leave(
     else:
         seconds = max(seconds, THREADS_SECONDS_MIN)
         native.end_process_in(seconds + EXIT_SECONDS_MAX, status, EXIT_LINE)
-        # It may wait for ever, and is no thread that anybody waits for.
+        # It may wait for ever, and nothing waits for it.
         threading.Thread(target=end_threads, args=(news, others), daemon=True).start()
         news.wait(min(seconds, threading.TIMEOUT_MAX))
     threads, calls = threads_of_app(others), native.threads_left()
@@ -93,7 +94,7 @@ def hurry(
 
 
 def end_threads(done: threading.Event, others: set[threading.Thread]) -> None:
-    """Does what the interpreter does first at its end, and sets `done` when all of the app's threads have ended."""
+    """Does what the interpreter does first at its end, then sets `done` when all of the app's threads have ended."""
     try:
         for call in reversed(threading_exits()):
             try:
@@ -107,13 +108,13 @@ def end_threads(done: threading.Event, others: set[threading.Thread]) -> None:
 
 
 def threading_exits() -> list[Callable[[], object]]:
-    """What is registered to run before threads are joined: executors have their threads finish and end."""
+    """Runs what is registered for the time before threads are joined: executors let their threads finish and end."""
     calls: list[Callable[[], object]] = getattr(threading, "_threading_atexits", [])
     return [call for call in calls if getattr(call, "func", None) is not at_interpreter_exit]
 
 
 def threads_of_app(others: set[threading.Thread]) -> list[threading.Thread]:
-    """The threads that Python would wait for: those that are no daemons, and all of executors."""
+    """The threads that Python would wait for: those that are not daemons, and all of executors."""
     own = (threading.main_thread(), threading.current_thread())
     executors = sys.modules.get("concurrent.futures.thread")
     of_executors = set(getattr(executors, "_threads_queues", ()))
@@ -123,7 +124,7 @@ def threads_of_app(others: set[threading.Thread]) -> list[threading.Thread]:
         if (not thread.daemon or thread in of_executors)
         and thread not in own
         and thread not in others
-        # Threads of the server, and of others who are not Python's.
+        # Threads of the server, and others that Python does not own.
         and not isinstance(thread, threading._DummyThread)
     ]
 
@@ -142,7 +143,7 @@ def names_of(threads: list[threading.Thread], in_calls: int) -> str:
 
 
 def wind_up() -> None:
-    """What others see of an interpreter's end: the app's `atexit` functions, and what it has printed."""
+    """The visible part of an interpreter's end: the app's `atexit` functions, and what it has printed."""
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -157,7 +158,7 @@ def wind_up() -> None:
 
 
 class _AfterServe:
-    """What is to be done at the interpreter's exit."""
+    """What to do at the interpreter's exit."""
 
     native: Any = None
     ends_at = 0.0
@@ -178,6 +179,6 @@ def at_interpreter_exit() -> None:
     native, apart = _AfterServe.native, _AfterServe.apart
     if not threads_of_app(set(apart)) and not native.threads_left():
         return
-    # Python does not tell with which status it ends; an exception that ends it has been printed by now.
+    # Python does not say with which status it ends; an exception that ends it has been printed by now.
     status = 1 if getattr(sys, "last_exc", None) is not None else 0
     leave(status, _AfterServe.ends_at - time.monotonic(), native, apart=apart)

@@ -1,7 +1,7 @@
 """What an app does before its first request and after its last: ASGI's lifespan protocol, and the hooks of native apps.
 
 The native side awaits `startup()` on an instance's own loop before it serves and `shutdown()` after its last request.
-It knows no more of either.
+It knows nothing more about either.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ type Hook = Callable[[], Any]
 
 
 class LifespanFailed(Exception):
-    """The app does not want to be served; the text is what it says about that."""
+    """The app does not want to be served; the text is the app's reason."""
 
 
 def of_asgi(app: Any, mode: str) -> AsgiLifespan | None:
@@ -42,7 +42,7 @@ class AsgiLifespan:
         self._inbox: asyncio.Queue[dict[str, str]] = asyncio.Queue()
         self._started: asyncio.Future[str | None] | None = None
         self._stopped: asyncio.Future[str | None] | None = None
-        # The app, which has shut down, asks for a message that will never come.
+        # The app has shut down and asks for a message that will never come.
         self._asks_in_vain: asyncio.Future[None]
         self._task: asyncio.Task[None] | None = None
         self._state: dict[str, Any] = {}
@@ -84,7 +84,7 @@ class AsgiLifespan:
         raise LifespanFailed("--lifespan on, but the app returned before its startup was complete")
 
     async def shutdown(self) -> None:
-        """Has the app shut down, and waits for that."""
+        """Tells the app to shut down, and waits for that."""
         if self._task is None or self._stopped is None:
             return
         self._inbox.put_nowait({"type": "lifespan.shutdown"})
@@ -92,7 +92,8 @@ class AsgiLifespan:
         if self._stopped.done():
             if message := self._stopped.result():
                 _log.error("%s", _told("shutdown", message))
-            # What the app does after its message belongs to its shutdown too; who asks for another has nothing to do.
+            # What the app does after its message belongs to its shutdown too; one that asks for another has nothing to
+            # do.
             await _first_of(self._task, self._asks_in_vain)
             if not self._task.done():
                 return
@@ -109,7 +110,7 @@ class AsgiLifespan:
         try:
             await self._app(scope, self._receive, self._send)
         except (SystemExit, KeyboardInterrupt) as error:
-            # Out of a task these would end the loop's turn as well.
+            # If a task let these out, they would end the loop's turn as well.
             raise LifespanFailed(f"the app's lifespan raised {_in_one_line(error)}") from error
 
     async def _receive(self) -> dict[str, str]:
@@ -162,7 +163,7 @@ _noted: set[str] = set()
 
 
 def _note_once(error: BaseException | None) -> None:
-    """One line where an app raised: it may know no lifespan, or have failed in it."""
+    """One line where an app raised: it may not know lifespans, or may have failed in its own."""
     if error is None or _noted:
         return
     _noted.add("lifespan")

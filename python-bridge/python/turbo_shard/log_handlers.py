@@ -1,7 +1,7 @@
-"""Log handlers and filters of one logger, for each set of modules its own: as in a process of its own, a record is
+"""Log handlers and filters of one logger, separate for each set of modules: as in a process of its own, a record is
 written once, by what the shard's own code has added.
 
-`logging` is one for the process, and so are its loggers. Only their lists of handlers and filters are looked up by set.
+The process has one `logging` and one of each logger. Only their lists of handlers and filters are looked up by set.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def follow(modules: ShardModules) -> None:
 
 
 class OfSet:
-    """A list of each logger, one per set. Stands on the class in the place of the instances' own attribute.
+    """A list of each logger, one per set. On the class, it takes the place of the instances' own attribute.
 
-    A set that is complete and has added nothing to a logger has what was there before there were sets: that comes from
-    modules which are shared, and from code which ran once, before the app.
+    A set that is complete and has added nothing to a logger has the list from before there were sets: that comes from
+    shared modules, and from code that ran once, before the app.
     """
 
     def __init__(self, name: str, modules: ShardModules) -> None:
@@ -66,14 +66,14 @@ def all_loggers() -> list[logging.Logger]:
 
 
 def forget_untouched(owner: ModuleSet) -> None:
-    """What the set's import has added nothing to is as it was before there were sets."""
+    """A list that the set's import has not added to is as it was before there were sets."""
     for key, found in list(owner.lists.items()):
         if not found:
             del owner.lists[key]
 
 
 def follow_config(config: ModuleType, modules: ShardModules) -> None:
-    """dictConfig and fileConfig close and disable what was there before: of their own set only."""
+    """dictConfig and fileConfig close and disable what was there before, but only of their own set."""
 
     def is_first() -> bool:
         return (modules.here.owner or modules.current()) is modules.first

@@ -1,5 +1,5 @@
-"""Classes that validate on their own, as pydantic's models do: what they refuse is told as our own readers tell it.
-Imports no pydantic.
+"""Classes that validate on their own, as pydantic's models do: their errors read like those of our own readers. Imports
+no pydantic.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def is_model(annotation: Any) -> bool:
 def model_reader(annotation: Any) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
         try:
-            # As FastAPI has it: what is no dict is told as what has no attributes to take either.
+            # As in FastAPI: the error for a value that is not a dict is the one for an object without attributes.
             return annotation.model_validate(value, from_attributes=True)
         except InputError:
             raise

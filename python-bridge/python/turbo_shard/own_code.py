@@ -1,4 +1,4 @@
-"""Tells the user's own modules from everybody else's, by where their files lie. Imports nothing and changes nothing."""
+"""Tells the user's own modules from all others, by where their files lie. Imports nothing and changes nothing."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from types import ModuleType
 
 from .user_code import OWN_DIRECTORY
 
-# Directories that hold what was installed, wherever they lie.
+# Directories that hold installed packages, wherever they lie.
 INSTALLED = ("site-packages", "dist-packages")
 
 
 class OwnCode:
     """The user's own code: what lies below the app's directory, and the package that the app itself is in.
 
-    Not what is installed there (a virtual environment in the project), nor Python's own library, nor this package. The
-    installed packages that are to be like the user's own are added by name.
+    Not packages that are installed there (a virtual environment in the project), nor Python's own library, nor this
+    package. Installed packages that should be like the user's own are added by name.
     """
 
     def __init__(self, app_dir: str | None, app_module: ModuleType | None = None) -> None:
-        # None: nothing lies anywhere.
+        # None: no file is the user's.
         self.roots = set() if app_dir is None else {app_dir, os.path.realpath(app_dir)}
         self.files: set[str] = set()
         self.packages: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class OwnCode:
             self.add_package(app_module)
 
     def add_package(self, app_module: ModuleType) -> None:
-        """The package that is served may be installed like any other: naming it makes it the user's."""
+        """The served package may be installed like any other: naming it makes it the user's."""
         origin = getattr(app_module, "__file__", None)
         if origin is None or origin.startswith(OWN_DIRECTORY):
             return
@@ -55,20 +55,20 @@ class OwnCode:
         self.packages += tuple(name for name in packages if name not in self.packages)
 
     def is_installed(self, package: str) -> bool:
-        """Whether it would not be the user's own but for its name."""
+        """Whether only its name makes it the user's own."""
         origin = getattr(sys.modules.get(package), "__file__", None)
         return origin is not None and not self.holds_directory(os.path.dirname(origin))
 
     def holds(self, name: str, module: object) -> bool:
-        """Whether what stands under this name in sys.modules is the user's."""
+        """Whether the module of this name in sys.modules is the user's."""
         if not isinstance(module, ModuleType):
-            # Something put there in a module's place.
+            # An object put there in a module's place.
             parent = name.rpartition(".")[0]
             if parent:
                 return self.holds(parent, sys.modules.get(parent))
             found = PathFinder.find_spec(name) if module is not None else None
             return found is not None and self.holds_spec(found)
-        # Some modules answer whatever they are asked for by importing it.
+        # Some modules answer any attribute by importing it.
         attributes = vars(module)
         spec, origin = attributes.get("__spec__"), attributes.get("__file__")
         if isinstance(spec, ModuleSpec):
@@ -92,7 +92,7 @@ class OwnCode:
         return self.holds_directory(os.path.dirname(filename))
 
     def judge(self, directory: str) -> bool:
-        """From the app's directory down to this one, nothing may say that it was installed."""
+        """From the app's directory down to this one, no directory may say that it was installed."""
         return any(self.is_below(root, directory) for root in self.roots)
 
     def is_below(self, root: str, directory: str) -> bool:

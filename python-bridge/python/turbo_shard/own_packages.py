@@ -1,6 +1,6 @@
-"""Which installed packages are each shard's own, which count for all shards together, and what belongs with them.
+"""Which installed packages each shard has of its own, which count for all shards together, and what belongs with them.
 
-One declaration, and the rules that go with it. Knows nothing of importing.
+One declaration and its rules. Knows nothing of importing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Kept(NamedTuple):
     keeps: str
 
 
-# Each shard imports these once more, as it does the user's own modules: what a shard registers stays with it.
+# Each shard imports these again, like the user's own modules: what a shard registers stays with it.
 OWN: tuple[Kept, ...] = (
     Kept("aiocache", "the caches by alias, whose connections belong to one loop"),
     Kept("blinker", "the receivers of each named signal"),
@@ -41,7 +41,7 @@ OWN: tuple[Kept, ...] = (
     Kept("tortoise", "the models by app, and the connections, which belong to one loop"),
 )
 
-# These stay shared although they keep something: what they keep is about the process, or is summed over all shards.
+# These stay shared although they keep something: it is about the process, or summed over all shards.
 COUNTED: tuple[Kept, ...] = (
     Kept("ddtrace", "what it has instrumented, once per process"),
     Kept("elasticapm", "what it has instrumented, once per process"),
@@ -91,9 +91,9 @@ def is_users(package: str, own: OwnCode) -> bool:
 
 
 def module_behind(value: object) -> str:
-    """The name of the module that an object in a module's globals comes from.
+    """The name of the module where an object in a module's globals comes from.
 
-    By its type alone: a proxy, asked for its class or module, makes what it stands for, or fails.
+    By its type alone: a proxy that is asked for its class or module makes what it stands for, or fails.
     """
     kind = type(value)
     if issubclass(kind, ModuleType):

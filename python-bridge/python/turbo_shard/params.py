@@ -46,7 +46,7 @@ MISSING = Missing()
 
 
 class Marker(NamedTuple):
-    """Where a parameter comes from, under which name, and what stands in for it."""
+    """Where a parameter comes from, under which name, and its default."""
 
     source: str
     default: Any = MISSING
@@ -113,7 +113,7 @@ class Parameter(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """How the native side may read it: what it does not know it gives to `reader`."""
+        """How the native side may read it: it gives kinds that it does not know to `reader`."""
         kinds = [member for member in members(self.annotation) if member is not types.NoneType]
         if self.source == "body":
             raw = {bytes: "bytes", str: "text"}
@@ -124,7 +124,7 @@ class Parameter(NamedTuple):
         return plain.get(kinds[0], "other")
 
     def reader(self) -> Reader:
-        """A new reader, which one thread may have for itself."""
+        """A new reader, for one thread alone."""
         return reader_of(self.annotation, from_text=self.source != "body")
 
 
@@ -136,9 +136,9 @@ def parameters_of(
     methods: Iterable[str],
     leave_out: Collection[str] = (),
 ) -> tuple[Parameter, ...]:
-    """Reads the handler's signature; raises RegistrationError for what cannot be bound.
+    """Reads the handler's signature; raises RegistrationError for a parameter that cannot be bound.
 
-    `leave_out` names parameters that somebody else fills; the handler then has other ways to its path's parameters too.
+    `leave_out` names parameters that the caller fills; the handler then has other ways to its path's parameters too.
 
     A NameError goes through: the annotation may name something that is defined further down in the module.
     """
@@ -191,7 +191,7 @@ def hints_of(handler: Any) -> dict[str, Any]:
     annotations = {
         name: note
         for name, note in getattr(handler, "__annotations__", {}).items()
-        # Nobody asks for what is returned; it may be a name that only a type checker imports.
+        # The return annotation is not needed; it may be a name that only a type checker imports.
         if name != "return"
     }
     holder = types.SimpleNamespace(
@@ -247,7 +247,7 @@ def _source_of(annotation: Any, in_path: bool, may_have_body: bool) -> str:
         return "body"
     if not is_structure(annotation):
         return "query"
-    # A list of scalars is what a query can say; where there may be a body, it is JSON.
+    # A query can hold a list of scalars; where there may be a body, it is JSON.
     items = [get_args(member) for member in members(annotation) if get_origin(member) is list]
     is_plain_list = bool(items) and _is_list(annotation) and not is_structure(items[0][0])
     return "query" if is_plain_list and not may_have_body else "body"

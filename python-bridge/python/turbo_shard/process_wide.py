@@ -1,6 +1,6 @@
-"""What stays shared though shards' modules register with it: metrics are summed, log handlers are each shard's own.
+"""Libraries that stay shared though shards' modules register with them: metrics are summed, log handlers are separate.
 
-Applied once there are several sets of modules in the process; packages that are imported later are mended then.
+Applied once there are several sets of modules in the process; packages that are imported later are adapted then.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def follow_sets(modules: ShardModules) -> None:
-    """From now on what is shared asks which set registers, and which one is served."""
+    """From now on shared libraries ask which set registers, and which one is served."""
     log_handlers.follow(modules)
     modules.after_import[summed_metrics.MODULE] = lambda module: summed_metrics.follow(
         module, modules

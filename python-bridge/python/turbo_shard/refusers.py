@@ -1,8 +1,8 @@
 """Finds the installed package behind an import that succeeds once and fails the second time. Imports nothing itself.
 
-Two places tell: what the failing line of the user's own code names (the base class, the decorator), and the packages
-whose functions were running, from the user's code inwards. The one the user's code speaks to comes first: what it
-keeps is the user's registrations, and the less is imported again the better.
+Two places show it: the names in the failing line of the user's own code (the base class, the decorator), and the
+packages whose functions were running, from the user's code inwards. The package that the user's code calls comes first:
+it keeps the user's registrations, and the less is imported again the better.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from . import own_packages
 if TYPE_CHECKING:
     from .shard_modules import ShardModules
 
-# Instructions that take an object by its name.
+# Instructions that load an object by its name.
 NAMING = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_FAST", "LOAD_FAST_BORROW")
 
 

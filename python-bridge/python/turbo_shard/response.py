@@ -1,4 +1,4 @@
-"""Answers that say more than a value can: status, headers, cookies, a stream. Knows nothing of how they are sent."""
+"""Answers that say more than a value can: status, headers, cookies, a stream. Does not know how they are sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .headers import MutableHeaders
 if TYPE_CHECKING:
     from datetime import datetime
 
-# Positional as Starlette has them: handlers are moved here from there.
+# Positional, as in Starlette: users move handlers from there.
 
 type HeaderFields = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -122,7 +122,7 @@ class JSONResponse(Response):
 
 
 class RedirectResponse(Response):
-    """Sends the peer elsewhere: by 307 with the same method, by 303 with GET."""
+    """Sends the peer elsewhere: 307 keeps the method, 303 makes it GET."""
 
     def __init__(
         self, url: str, status_code: int = 307, headers: HeaderFields | None = None

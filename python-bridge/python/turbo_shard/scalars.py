@@ -63,7 +63,7 @@ def _int_of_float(value: float) -> int:
         message = "Input should be a valid integer, got a number with a fractional part"
         raise fault("int_from_float", message, value)
     if abs(value) >= 2.0**63:
-        # Its lower digits are not those that were sent.
+        # Its lower digits are not those sent.
         raise fault("int_parsing_size", _TOO_LARGE, value)
     return int(value)
 
@@ -100,7 +100,7 @@ def read_bool(value: object) -> bool:
     if isinstance(value, int | float):
         if value in (0, 1):
             return value == 1
-        # What pydantic can hold in 64 bits.
+        # The values that pydantic can hold in 64 bits.
         if value == value // 1 and -(2**63) <= value < 2**63:
             raise fault("bool_parsing", _NO_BOOLEAN, value)
     raise fault("bool_type", "Input should be a valid boolean", value)

@@ -65,10 +65,9 @@ def serve(
 
     `app` may also be a string such as "shop.web:app", which names it as the command line does; `mode="process"` takes
     nothing else, since its workers import the app themselves. With `factory=True`, `app` is a function that makes the
-    app: each shard that wants an instance of its own gets one.
-    Timeouts are in seconds, sizes in bytes; `turbo-shard --help` says what each option means. To be called on the main
-    thread, which is where signals arrive. Raises SettingsError for a setting that cannot be used, TypeError for what is
-    no app, and StartError where the server cannot start.
+    app: each shard that wants its own instance gets one. Timeouts are in seconds, sizes in bytes; `turbo-shard --help`
+    says what each option means. Call it on the main thread, where signals arrive. Raises SettingsError for a setting
+    that cannot be used, TypeError for an object that is not an app, and StartError where the server cannot start.
     """
     open_standard_streams()
     settings = settings_from(
@@ -166,7 +165,7 @@ def shard_count(settings: Settings, native: Any) -> int:
 
 @contextlib.contextmanager
 def in_words_for_python() -> Iterator[None]:
-    """What the user's code raised is the user's to see; the rest is about what was given."""
+    """Errors of the user's code go to the user; all others are about what was given."""
     try:
         yield
     except AppError as error:
@@ -184,7 +183,7 @@ def run(
 ) -> None:
     """Serves until it is stopped; how it ended is in `ending`, also where it raises.
 
-    `is_own_process`: nobody needs this thread after it, nor the process.
+    `is_own_process`: neither this thread nor the process is needed afterwards.
     """
     stats_socket = None
     if settings.stats_socket is not None:
@@ -246,8 +245,8 @@ def run_bound(
     is_several = len(report["shard_cores"]) > 1
     if is_several:
         channel_layers.follow_loops()
-    # Only the others' starts show whether there is an instance for each; where there is none, the workers' supervisor
-    # says who serves.
+    # Only the other shards' starts show whether each gets an instance; if not, the workers' supervisor says what
+    # serves.
     is_decided = not (instances.is_per_shard and is_several)
     slow = banner.said_if_slow(
         "" if is_decided else f"{loaded.name} starts on {len(report['shard_cores'])} shards",
@@ -268,12 +267,12 @@ def run_bound(
         slow.cancel()
         if not is_decided:
             say_who_serves()
-        # What has been imported stays: the collector, which stops every shard, need not look at it again and again.
+        # Imported objects stay: the collector, which stops every shard, need not look at them again and again.
         gc.freeze()
         banner.show_ready(report)
 
     try:
-        # SIGINT and SIGTERM are the native server's while it runs; whoever had them before has them again after it.
+        # SIGINT and SIGTERM are the native server's while it runs; their former handlers are back afterwards.
         with stop_flag.offered(is_stopping):
             ending.seconds_left = server.run(
                 loaded.instance,

@@ -33,7 +33,7 @@ SESSIONS: tuple[Session, ...] = (
 
 
 def found(settings: Settings) -> Iterator[tuple[str, str]]:
-    """What is kept by which of the modules that have been imported, and which options lead a client back to it.
+    """What each imported module keeps, and which options lead a client back to it.
 
     For a server with several shards; nothing where its own options do.
     """

@@ -1,5 +1,5 @@
-"""The server's settings: values are read from text, checked against the table of options, and complained about in one
-line that names where the value came from. Knows nothing of argument parsing or of apps.
+"""The server's settings: reads values from text, checks them against the table of options, and reports a wrong one in
+one line that names where it came from. Knows nothing of argument parsing or of apps.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class SettingsError(ValueError):
 
 
 class Settings(NamedTuple):
-    """How the server runs. Made by `settings_from`, which has checked every value."""
+    """How the server runs. `settings_from` makes it and has checked every value."""
 
     host: str
     port: int
@@ -78,7 +78,7 @@ class Settings(NamedTuple):
 
 
 class AppSettings(NamedTuple):
-    """How the app is found, and how it wants to be served. Made by `app_settings_from`, which has checked it all."""
+    """How to find the app, and how to serve it. `app_settings_from` makes it and has checked it all."""
 
     app_dir: str
     factory: bool
@@ -96,7 +96,7 @@ def settings_from(
 ) -> Settings:
     """Checks `values` (by keyword; what is missing takes its default) and makes settings of them.
 
-    `labels` says how a value was given (`--port`, `TURBO_SHARD_PORT`); by default its keyword.
+    `labels` says how each value was given (`--port`, `TURBO_SHARD_PORT`); by default its keyword.
     """
     labels = labels or {}
     settings = Settings(**checked(Settings._fields, values, labels))
@@ -111,7 +111,7 @@ def settings_from(
 
 
 def refuse_port_in_host(host: str, labels: Mapping[str, str]) -> None:
-    """`--host 0.0.0.0:80`, as other servers' --bind takes it, and a whole URL."""
+    """Refuses `--host 0.0.0.0:80`, as other servers' --bind takes it, and a whole URL."""
     match = re.fullmatch(r"(?:https?://)?(\[[^\]]*\]|[^:/]+)(?::(\d+))?/?", host)
     if match is None or match[0] == match[1]:
         return
@@ -122,7 +122,7 @@ def refuse_port_in_host(host: str, labels: Mapping[str, str]) -> None:
 
 
 def refuse_balance(settings: Settings, labels: Mapping[str, str]) -> None:
-    """Refuses ways to spread connections that the mode does not have, or that cannot go together."""
+    """Refuses ways to spread connections that the mode lacks, or that do not go together."""
     chosen = {
         "balance": settings.balance != "hash",
         "steer": settings.steer != "hash",
@@ -165,7 +165,7 @@ NOT_BALANCED = {
 def app_settings_from(
     values: Mapping[str, object], labels: Mapping[str, str] | None = None
 ) -> AppSettings:
-    """The same for what is about the app."""
+    """The same for the app's settings."""
     return AppSettings(**checked(AppSettings._fields, values, labels or {}))
 
 
@@ -181,7 +181,7 @@ def checked(
 
 
 def read(option: Option, text: str, label: str) -> object:
-    """Makes a value of what stands on the command line or in the environment, and checks it."""
+    """Makes a value from the text on the command line or in the environment, and checks it."""
     try:
         value = READERS[option.kind](text.strip())
     except ValueError:

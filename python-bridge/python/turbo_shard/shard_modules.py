@@ -1,14 +1,14 @@
-"""One set of the user's own modules per shard, in one process; whatever was installed stays shared.
+"""One set of the user's own modules per shard, in one process; installed packages stay shared.
 
 `sys.modules` is one dict for all, which C code reads as well (import statements, pickle). So the sets live in it side
-by side: the key of a module of the user's is a str that equals its name only for whoever belongs to its set. Then every
-lookup by name, from wherever, finds the module of the set that asks; nothing is swapped and nobody waits.
+by side: the key of a user's module is a str that equals its name only for code and threads of its set. So every lookup
+by name, from anywhere, finds the module of the set that asks; nothing is swapped and nothing waits.
 
-Who asks? The innermost running function that a module of the user's defines belongs to that module's set. Where there
-is none, the thread decides: a shard's thread has that shard's set, a thread that was started from there has it too, any
-other one has the first set.
+Which set asks? The innermost running function that one of the user's modules defines belongs to that module's set.
+Where there is none, the thread decides: a shard's thread has that shard's set, a thread that was started from there has
+it too, any other one has the first set.
 
-Knows importlib, and nothing of apps or of serving.
+Knows importlib, but neither apps nor serving.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ class ModuleSet:
     def __init__(self, sets: ShardModules) -> None:
         self.sets = sets
         self.modules: dict[int, ModuleType] = {}
-        # Held by the threads that belong to it. The first set has none: it ends with the process.
+        # The threads that belong to it hold it. The first set has none: it ends with the process.
         self.membership: Callable[[], Membership | None] = lambda: None
-        # Whether its first import is done. What is added to a list that is shared belongs to the set from then on too.
+        # Whether its first import is done. Later additions to a shared list belong to the set too.
         self.is_complete = True
         # Lists that its code sees in the place of shared ones (log handlers).
         self.lists: dict[tuple[Any, str], list[Any]] = {}
 
 
 class Key(str):
-    """A module's name in `sys.modules`, as long as somebody of its set looks for it."""
+    """A module's name in `sys.modules`, for lookups by its own set."""
 
     __slots__ = ("owner",)
     owner: ModuleSet
@@ -82,19 +82,19 @@ class Here(threading.local):
 
 
 class ShardModules:
-    """The sets, and who belongs to which. Several threads may use it at once."""
+    """The sets, and which code and threads belong to each. Several threads may use it at once."""
 
     def __init__(self, own: OwnCode) -> None:
         self.own = own
         self.first = ModuleSet(self)
-        # Equal to nobody's: for looking at what has no set yet.
+        # Equal to no other set: for looking at modules that have no set yet.
         self.nobody = ModuleSet(self)
         self.here = Here()
         # By the identity of a module's globals.
         self.owners: dict[int, ModuleSet] = {}
         # Compiled modules have one state per process: each set refers to the same one.
         self.extensions: dict[str, tuple[ModuleType, ModuleSpec | None]] = {}
-        # The names of all that a set has had of its own, but for compiled modules.
+        # The names of all modules that a set has had of its own, except compiled ones.
         self.known: set[str] = set()
         self.sets_alive: weakref.WeakSet[ModuleSet] = weakref.WeakSet()
         # Called with a set once its first import is done.
@@ -104,7 +104,7 @@ class ShardModules:
         self.is_active = False
 
     def current(self) -> ModuleSet:
-        """The set of whoever is asking."""
+        """The set that is asking."""
         if self.here.owner is self.nobody:
             return self.nobody
         owners = self.owners
@@ -129,7 +129,7 @@ class ShardModules:
         self.adopt(self.first)
 
     def join_new_set(self) -> None:
-        """The calling thread gets a set of its own, empty so far. It lives as long as a thread belongs to it."""
+        """Gives the calling thread a set of its own, empty so far. It lives as long as a thread belongs to it."""
         self.activate()
         owner, membership = ModuleSet(self), Membership()
         owner.membership = weakref.ref(membership)
@@ -141,7 +141,7 @@ class ShardModules:
         self.here.owner, self.here.membership = owner, membership
 
     def joined(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """`function` for a new thread to run, which shall belong to the set that asks now."""
+        """`function` for a new thread that will belong to the set that asks now."""
         owner = self.current()
         membership = owner.membership()
         if membership is None:
@@ -161,14 +161,14 @@ class ShardModules:
         self.here.owner = self.here.membership = None
 
     def adopt(self, owner: ModuleSet) -> None:
-        """Gives to `owner` what was imported past the finder: before it was there, or by another import hook."""
+        """Gives `owner` the modules imported past the finder: before it was there, or by another import hook."""
         for name, module in list(sys.modules.items()):
             if isinstance(name, Key) or name == "__main__" or not self.is_own(name, module):
                 continue
             before = self.here.owner
             self.here.owner = self.nobody
             try:
-                # First the new entry, then away with the old: nobody who looks meanwhile finds neither.
+                # First the new entry, then the removal of the old one: a lookup meanwhile finds at least one.
                 sys.modules[key_of(name, owner)] = module
                 del sys.modules[name]
             finally:
@@ -203,7 +203,7 @@ class ShardModules:
 
 
 class SetFinder:
-    """Stands first on `sys.meta_path`: what the others find is loaded into the set that asks, if it is the user's."""
+    """Comes first on `sys.meta_path`: loads what the others find into the set that asks, if it is the user's."""
 
     def __init__(self, sets: ShardModules) -> None:
         self.sets = sets
@@ -235,11 +235,11 @@ class SetFinder:
         return None
 
     def invalidate_caches(self) -> None:
-        """Has none; those of the others are asked by importlib."""
+        """Has none; importlib asks those of the others."""
 
 
 class MendingLoader(Loader):
-    """Loads a shared module by its real loader, and calls what waits for it."""
+    """Loads a shared module by its real loader, then calls what waits for it."""
 
     def __init__(self, loader: Any, call: Callable[[ModuleType], None]) -> None:
         self.loader = loader
@@ -272,7 +272,7 @@ class SetLoader(Loader):
         if spec.name in owner.sets.extensions:
             module.__spec__ = owner.sets.extensions[spec.name][1]
             return
-        # Once more what module_from_spec has done: importlib has put its own spec there, on reload all of it.
+        # Repeats what module_from_spec has done: importlib has put its own spec there, on reload all of it.
         module.__name__ = spec.name
         module.__spec__ = spec
         module.__loader__ = spec.loader
@@ -281,7 +281,7 @@ class SetLoader(Loader):
             return
         if not is_extension(spec.origin):
             owner.sets.register(owner, spec.name, module)
-        # Has other threads wait for the rest of a module that one is still running.
+        # Makes other threads wait for the rest of a module that one is still running.
         spec._initializing = True  # type: ignore[attr-defined]
         try:
             spec.loader.exec_module(module)

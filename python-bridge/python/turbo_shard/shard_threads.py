@@ -1,9 +1,9 @@
-"""A thread belongs to what started it: to the set of modules of the code that did, else of the thread that did.
+"""A thread belongs to the set of modules of the code that started it, else to that of the thread that did.
 
 Libraries look the user's modules up by name on threads of their own: multiprocessing pickles in one that feeds its
 pipe, ProcessPoolExecutor reads results in another. A handler started them, or a thread that a handler started.
 
-Knows how Python starts threads, and nothing of how sets are kept.
+Knows how Python starts threads, but not how sets are kept.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def inherit(joined: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
 
         return start_joined
 
-    # What threading.Thread.start calls: of its own methods a subclass may replace any.
+    # What threading.Thread.start calls: a subclass may replace any of Thread's own methods.
     name = "_start_joinable_thread"
     if start := getattr(threading, name, None):
         setattr(threading, name, handed_on(start))

@@ -1,4 +1,4 @@
-"""What a stats socket answers: one dict, made of a server's counters, and how several become one. Knows no sockets."""
+"""What a stats socket answers: one dict of a server's counters, and how several become one. Knows no sockets."""
 
 from __future__ import annotations
 
@@ -97,11 +97,10 @@ def merge(
     uptime_us: int | None = None,
     restarts: Sequence[int] = (),
 ) -> Answer:
-    """One answer for a server of several processes, of one answer per process; None for one that does not run now.
+    """One answer for a server of several processes, from one per process; None for a process that does not run now.
 
-    Rows are numbered by process, each of which has one shard or more. `restarts` has how often each process was started
-    anew, which is counted on top of what its shards say of themselves. The pauses of the collector are added up: each
-    stopped one process only.
+    Rows are numbered by process; each has one shard or more. `restarts` has how often each process was restarted, which
+    is added to what its shards report. The pauses of the collector are added up: each stopped only one process.
     """
     known = [answer for answer in answers if answer is not None]
     shards: list[ShardRow] = []

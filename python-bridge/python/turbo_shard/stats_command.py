@@ -64,7 +64,7 @@ def show(path: str, *, interval_s: float | None, as_json: bool) -> int:
         try:
             answer = read_answer(path)
         except StatsUnreadable as error:
-            # A server that was there and has gone is no mistake of the user's.
+            # If the server was there and has gone, that is not the user's mistake.
             return (
                 refuse(str(error)) if before is None else refuse(str(error), status=EXIT_UNREADABLE)
             )

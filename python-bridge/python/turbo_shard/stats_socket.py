@@ -1,6 +1,6 @@
 """A Unix socket that answers each connection with one line of JSON and closes it, and how such a line is read.
 
-Knows nothing of what is answered. Its thread sleeps in accept(2), detached from Python, and wakes for nothing else.
+Does not know what is answered. Its thread sleeps in accept(2), detached from Python, and wakes for nothing else.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 
 from .settings import SettingsError
 
-# What the kernel has room for: sun_path is 108 bytes with its final NUL.
+# The kernel's room for a path: sun_path is 108 bytes with its final NUL.
 PATH_BYTES_MAX = 107
-# Who may connect: only whoever started the server (and root).
+# Only the user that started the server (and root) may connect.
 MODE = 0o600
 BACKLOG = 16
 # A reader that does not read holds up the others for this long.
 SEND_TIMEOUT_S = 1.0
-# Between two attempts to accept while there is no descriptor left.
+# Pause between two attempts to accept while no descriptor is left.
 ACCEPT_PAUSE_S = 0.2
 READ_TIMEOUT_S = 5.0
 # 1024 shards answer about 200 KiB.
@@ -30,7 +30,7 @@ ANSWER_BYTES_MAX = 4 * 1024**2
 
 
 class StatsSocket:
-    """Listens from the start, so that what is wrong with the path is told at once; answers once it is told what."""
+    """Listens from the start, so that a wrong path is reported at once; answers once it knows what."""
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
@@ -52,7 +52,7 @@ class StatsSocket:
             try:
                 connection, _ = self.listener.accept()
             except OSError:
-                # The end, or no descriptor left, which passes.
+                # The end, or no descriptor left; the latter passes.
                 self.is_closing.wait(ACCEPT_PAUSE_S)
                 continue
             with connection:
@@ -60,7 +60,7 @@ class StatsSocket:
                     connection.settimeout(SEND_TIMEOUT_S)
                     connection.sendall(json.dumps(answer()).encode() + b"\n")
                 except OSError:
-                    # Whoever asked has left, or does not read.
+                    # The client has left, or does not read.
                     pass
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ def refuse_unusable(path: str) -> None:
 
 
 def remove_dead(path: str) -> None:
-    """Removes what a server that was killed has left; refuses whatever else is there."""
+    """Removes what a killed server has left; refuses anything else."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -151,7 +151,7 @@ def inode_of(path: str) -> tuple[int, int] | None:
 
 
 class StatsUnreadable(Exception):
-    """No answer, or none that can be understood; the text is one line."""
+    """No answer, or not one that can be understood; the text is one line."""
 
 
 def read_answer(path: str, *, timeout_s: float = READ_TIMEOUT_S) -> dict[str, Any]:

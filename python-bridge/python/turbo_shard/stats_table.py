@@ -1,6 +1,6 @@
 """What a stats socket answers, laid out for people: a row for each shard, rates, and how even the shards are.
 
-Counters only grow, so that a rate is the difference of two answers; with one answer it is the mean since the start.
+Counters only grow, so a rate is the difference of two answers; with one answer it is the mean since the start.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def is_same_run(answer: Row, before: Row) -> bool:
 
 
 def identity(row: Row, key: str) -> tuple[int, int]:
-    """A process that was started anew counts from zero again."""
+    """A restarted process counts from zero again."""
     return row[key], row.get("pid", 0)
 
 
@@ -78,7 +78,8 @@ def connections_line(row: Row) -> str:
 
 
 def grid(rows: list[Row], span: Span, key: str) -> list[str]:
-    """A line for each row, and the largest over the mean beneath: 1.00 is even, the number of shards is all on one."""
+    """A line for each row, and the largest over the mean beneath: 1.00 is even; the number of shards means all on
+    one."""
     has_connections = all("connections_open" in row for row in rows)
     has_pids = len({row.get("pid") for row in rows}) > 1
     seconds = max(span.seconds, 1e-9)

@@ -1,8 +1,8 @@
-"""What a stream without an end looks at to learn that the server stops: `should_exit` of the object whose method is the
-handler of SIGTERM, as with uvicorn. Knows nothing of how a stop goes.
+"""Where an endless stream looks to learn that the server stops: `should_exit` of the object whose method handles
+SIGTERM, as with uvicorn. Does not know how a stop goes.
 
 ASGI has no message for it: `http.disconnect` would say that the client has left, and `lifespan.shutdown` comes after
-the last request. sse-starlette looks here, and so may others.
+the last request. sse-starlette looks here, and other libraries may too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class StopFlag:
         return self._is_stopping()
 
     def pass_on(self, number: int, frame: FrameType | None) -> None:
-        """A signal that comes when the native side does not have it yet, or no longer, is for whoever had it before."""
+        """A signal that comes when the native side does not have it yet, or no longer, goes to the former handler."""
         if callable(self._before):
             self._before(number, frame)
         elif self._before == signal.SIG_DFL:
@@ -39,7 +39,7 @@ def offered(is_stopping: Callable[[], bool]) -> Iterator[None]:
     """While a server runs. For the main thread."""
     before = signal.getsignal(signal.SIGTERM)
     if before is None:
-        # Somebody's who is not Python's; it could not be given back.
+        # A handler that is not Python's; it could not be given back.
         yield
         return
     signal.signal(signal.SIGTERM, StopFlag(is_stopping, before).pass_on)

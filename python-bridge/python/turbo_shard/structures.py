@@ -1,4 +1,4 @@
-"""Turns annotations into functions that read a value: checked, converted, and with pydantic's faults where it is wrong.
+"""Turns annotations into functions that read a value: they check, convert, and raise pydantic's faults.
 
 `reader_of` is called when routes are registered and once per thread when they are bound; what it returns is called for
 each request.
@@ -39,11 +39,11 @@ CONTAINERS = (list, tuple, set, frozenset, dict)
 
 
 class UnknownAnnotation(Exception):
-    """There is no rule by which such a value could be read; the text names the annotation."""
+    """No rule says how to read such a value; the text names the annotation."""
 
 
 def scalar_reader(annotation: Any) -> Reader | None:
-    """The function that reads such a scalar. TypeError where the annotation is not hashable, and so no type."""
+    """The function that reads such a scalar. TypeError where the annotation is not hashable, and so not a type."""
     if (reader := SCALARS.get(annotation)) is not None:
         return reader
     module = getattr(annotation, "__module__", None)
@@ -84,7 +84,7 @@ def is_dataclass(annotation: Any) -> bool:
 
 
 def is_structure(annotation: Any) -> bool:
-    """Whether it is something that no single text can hold: what FastAPI looks for in the body."""
+    """Whether no single text can hold it: FastAPI looks for such values in the body."""
     return any(
         member in CONTAINERS
         or get_origin(member) in CONTAINERS
@@ -144,7 +144,7 @@ class _Readers:
         optional = types.NoneType in alternatives
         others = [other for other in alternatives if other is not types.NoneType]
         readers = [(name_of(other), self.reader(other)) for other in others]
-        # A text, number or boolean is read by the member that is its very type.
+        # The member of exactly its type reads a text, number or boolean.
         exact = {
             other: read
             for other, (_, read) in zip(others, readers, strict=True)
@@ -232,7 +232,7 @@ class _Readers:
                 raise fault("dict_type", "Input should be a valid dictionary", value)
             if key is None and item is None:
                 return value
-            # A key is told with its value, so that what is wrong with both is told of both.
+            # A key is read together with its value, so that the faults of both are reported.
             found: dict[Any, Any] = {}
             errors: list[dict[str, Any]] = []
             for name, one in value.items():
@@ -332,7 +332,7 @@ def _gather(
     *,
     order: list[str] | None = None,
 ) -> dict[Any, Any]:
-    """What was read of each item, by its key; or all that is wrong with them, in the order of their fields."""
+    """The value of each item, by its key; or all their faults, in the order of their fields."""
     found: dict[Any, Any] = {}
     errors: list[dict[str, Any]] = []
     for name, read, item in present:
@@ -355,7 +355,7 @@ def _items(read: Reader, values: list[Any]) -> list[Any]:
     try:
         return [read(value) for value in values]
     except InputError:
-        # Once more, with all that is wrong.
+        # Again, with all the faults.
         return list(
             _gather(((index, read, one) for index, one in enumerate(values)), (), values).values()
         )
@@ -376,7 +376,7 @@ def _key_reader(read: Reader) -> Reader:
 
 
 def _one_of(kind: str, known: dict[Any, Any], *, from_text: bool) -> Reader:
-    """Looks a value up. A text stands for the int of its digits too, where texts are all that there is."""
+    """Looks a value up. A text also stands for the int of its digits, where there are only texts."""
     words = [repr(word) for word in known]
     expected = " or ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else "nothing"
     numbers = {word: found for word, found in known.items() if isinstance(word, int | float)}

@@ -1,7 +1,7 @@
 """prometheus_client under several sets of modules: a metric that a second set registers is the one that the first has
-registered, so that every shard counts into it and `/metrics` shows totals, whichever shard answers.
+registered. Every shard counts into it, and `/metrics` shows totals, whichever shard answers.
 
-Without this the second registration would be refused as a duplicate. What one set registers twice still is.
+Without this the second registration would be refused as a duplicate. One set's own duplicate still is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BOOK = "_turbo_shard_book"
 
 
 class Book:
-    """Of one registry: who registered what. Read and written under `turn`."""
+    """One registry's record of which set registered what. Read and written under `turn`."""
 
     def __init__(self) -> None:
         self.owners: dict[Any, weakref.WeakSet[ModuleSet]] = {}
@@ -28,7 +28,7 @@ class Book:
 
 
 def follow(module: ModuleType, modules: ShardModules) -> None:
-    """Has the registries of this module ask whose set registers."""
+    """Makes the registries of this module ask which set registers."""
     registry: Any = getattr(module, "CollectorRegistry", None)
     if hasattr(registry, "register_once") or not is_as_known(registry):
         return
@@ -39,7 +39,7 @@ def follow(module: ModuleType, modules: ShardModules) -> None:
         book: Book | None = vars(self).get(BOOK)
         if book is None:
             book = vars(self)[BOOK] = Book()
-        # What was registered before there were sets is the first one's.
+        # Metrics registered before there were sets are the first one's.
         for collector in self._collector_to_names:
             book.owners.setdefault(collector, weakref.WeakSet([modules.first]))
         return book
@@ -65,7 +65,7 @@ def follow(module: ModuleType, modules: ShardModules) -> None:
             book = book_of(self)
             collector = book.twins.pop(collector, collector)
             if collector not in self._collector_to_names and owner is not modules.first:
-                # The first set has taken it away already, as this one wants.
+                # The first set has removed it already, as this one wants.
                 return
             owners = book.owners.get(collector)
             if owners is not None:
@@ -81,7 +81,7 @@ def follow(module: ModuleType, modules: ShardModules) -> None:
 
 
 def is_as_known(registry: Any) -> bool:
-    """Whether it keeps what is looked at here. Where it does not, a second registration is refused, as without us."""
+    """Whether it keeps what this module looks at. If not, a second registration is refused, as without us."""
     if not callable(getattr(registry, "_get_names", None)):
         return False
     kept: dict[str, object] = vars(registry())
@@ -99,7 +99,7 @@ def registered_by_others(
             if (found := registry._names_to_collectors.get(name)) is not None
         }
     else:
-        # Without names nothing is refused, and everything would be told twice.
+        # Without names nothing is refused, and everything would be reported twice.
         known = {id(found): found for found, of in registry._collector_to_names.items() if not of}
     for original in known.values():
         if is_same(original, collector) and owner not in book.owners.get(original, ()):
@@ -117,8 +117,8 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def become_twin(collector: Any, original: Any) -> None:
-    """Gives a metric of prometheus_client the values of another. Other collectors are asked when somebody looks: one of
-    them is enough."""
+    """Gives a metric of prometheus_client the values of another. Other collectors are asked when `/metrics` is read:
+    one of them is enough."""
     if type(collector).__module__.partition(".")[0] == "prometheus_client":
         collector.__dict__ = original.__dict__
 

@@ -22,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Refused(Exception):
-    """Why a text is no date or time."""
+    """Why a text is not a date or time."""
 
 
 def read_datetime(value: object) -> datetime:
@@ -92,7 +92,7 @@ def _datetime_of_text(text: str) -> datetime:
         try:
             return _datetime_of_number(float(text) if "." in text or len(text) > 19 else int(text))
         except _Refused:
-            # What is no moment of this calendar, in whatever unit, is taken for a date.
+            # A value that is no moment of this calendar, in any unit, is taken for a date.
             pass
     day = _date_of_text(text)
     if len(text) == 10:

@@ -1,7 +1,7 @@
 """Runs the user's code, and says in one line what it raised. Knows nothing of apps or of serving.
 
-Anything may be raised there. Tracebacks show the user's own frames only: ours and those of the import machinery help
-nobody.
+Anything may be raised there. Tracebacks show only the user's own frames: ours and those of the import machinery do not
+help.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class AppError(Exception):
 
 
 def run_user_code[T](call: Callable[[], T], what: str) -> T:
-    """Turns whatever the user's code raises into an AppError whose cause is the original."""
+    """Turns any error of the user's code into an AppError whose cause is the original."""
     try:
         return call()
     except (KeyboardInterrupt, AppError):

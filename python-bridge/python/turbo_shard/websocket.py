@@ -1,7 +1,7 @@
-"""WebSockets of native apps: the `WebSocket` that a handler is given, and the routes that lead to handlers.
+"""WebSockets of native apps: the `WebSocket` that a handler gets, and the routes that lead to handlers.
 
-Handshake, frames and compression are the native side's. What is here speaks ASGI's messages with it, since that side
-serves WebSockets of ASGI apps in the same way.
+The native side does handshake, frames and compression. This module speaks ASGI's messages with it, since it serves
+WebSockets of ASGI apps in the same way.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _PARAMETER = re.compile(r"\{(\*?)(\w+)(:path)?\}")
 
 
 class WebSocketDisconnect(Exception):
-    """The conversation is over: raised by whatever receives or sends after that.
+    """The conversation is over: every receive or send after that raises this.
 
-    `code` and `reason` are the peer's (1005 if it gave no code, 1006 if it left without a word, 1012 while the server
-    stops). A handler need not catch it.
+    `code` and `reason` are the peer's (1005 if it gave no code, 1006 if it left without a close frame, 1012 while the
+    server stops). A handler need not catch it.
     """
 
     def __init__(self, code: int = 1006, reason: str = "") -> None:
@@ -126,7 +126,7 @@ class WebSocket:
         return message.encode() if isinstance(message, str) else message
 
     async def receive_json(self) -> Any:
-        """The next message, read as JSON; ValueError if it is none."""
+        """The next message, read as JSON; ValueError if it is not."""
         import json
 
         return json.loads(await self.receive())
@@ -146,11 +146,11 @@ class WebSocket:
         await self.send(data)
 
     async def send_json(self, value: Any) -> None:
-        """Sends JSON as a text message, made of everything that an answer's JSON can be made of."""
+        """Sends JSON as a text message, from any value that an answer can send as JSON."""
         await self.send(json_encode(value, json_fallback).decode())
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Says goodbye. Before `accept()` it refuses the handshake with 403. Done twice it does nothing."""
+        """Says goodbye. Before `accept()` it refuses the handshake with 403. A second call does nothing."""
         if self.is_closed:
             return
         self.is_closed = True
@@ -211,7 +211,7 @@ class WebSocketRoute(NamedTuple):
 
 
 def websocket_route(path: str, handler: Any, label: str) -> WebSocketRoute:
-    """Reads the handler's signature; raises RegistrationError for what cannot be bound."""
+    """Reads the handler's signature; raises RegistrationError for a parameter that cannot be bound."""
     from inspect import Parameter as Declared
     from inspect import iscoroutinefunction, signature
 
@@ -319,7 +319,7 @@ async def _deny(
 
 
 def _arguments(route: WebSocketRoute, socket: WebSocket) -> dict[str, Any]:
-    """The handler's arguments by name; InputError with all that is wrong."""
+    """The handler's arguments by name; InputError with all the faults."""
     from .params import MISSING
 
     arguments: dict[str, Any] = {}
@@ -365,7 +365,7 @@ def _values(parameter: Parameter, socket: WebSocket) -> list[str]:
 
 
 def _cookie(part: str) -> dict[str, str]:
-    """One `name=value`; what Python's cookies cannot read is taken as it stands."""
+    """One `name=value`; text that Python's cookies cannot read stays as it is."""
     try:
         parsed = SimpleCookie(part.strip())
     except CookieError:

@@ -1,4 +1,4 @@
-"""What WSGI apps find in their environ besides text: a place for errors, and a wrapper for files. Knows no requests."""
+"""The objects in a WSGI environ besides text: a place for errors, and a wrapper for files. Knows no requests."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from . import error_stream
 
 
 class Readable(Protocol):
-    """All that a file needs to be sent."""
+    """All that sending a file needs."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
 class ErrorStream:
-    """`wsgi.errors`: whatever sys.stderr is when it is written to. One per thread, so that no count is shared."""
+    """`wsgi.errors`: the sys.stderr of the moment of each write. One per thread, so no count is shared."""
 
     def write(self, text: str) -> int:
         error_stream.write(sys.stderr, text)

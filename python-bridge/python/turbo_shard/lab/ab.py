@@ -57,7 +57,7 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def measure(options: AbOptions, plan: Plan, chosen: Sequence[arms.Arm], found: Results) -> int:
-    """Measures, and shows what there is however it ends."""
+    """Measures, and shows what there is, however it ends."""
     started = time.monotonic()
     status, complaint = 0, ""
     with (
@@ -92,7 +92,7 @@ def has_figures(found: Results) -> bool:
 
 
 def show(options: AbOptions, found: Results, status: int, complaint: str) -> int:
-    """Figures are kept from a run with wrong answers: they may not be used."""
+    """A run with wrong answers shows no figures: they may not be used."""
     if has_figures(found) and (not complaint or status == EXIT_INTERRUPTED):
         if complaint:
             found.warnings.append(complaint)
@@ -151,7 +151,7 @@ def chosen_arms(options: AbOptions) -> list[arms.Arm]:
 
 
 def warnings(where: Placement) -> list[str]:
-    """What can be known before anything is measured."""
+    """Warnings that are clear before anything is measured."""
     lines = []
     if (busy := machine.busy_share(BUSY_S)) > BUSY_CORES_MAX:
         lines.append(f"the machine was not quiet: {busy:.1f} cores were busy before the start")
@@ -166,11 +166,11 @@ def warnings(where: Placement) -> list[str]:
 
 
 def prepare_process(where: Placement) -> None:
-    # Servers are ended on the way out: after Ctrl-C, also where a shell started us with it ignored, and after a stop.
+    # Servers end on the way out: after Ctrl-C, even if a shell started us with it ignored, and after a stop.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    # Thousands of connections, for every process that is started from here.
+    # Thousands of connections, for every process started from here.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    # What is done here must not take time from the servers.
+    # Work done here must not take time from the servers.
     os.sched_setaffinity(0, where.load)

@@ -76,7 +76,7 @@ ROWS = (
 )
 TEXTS = tuple(flag.split()[0] for flag, _ in ROWS if " " in flag and not flag.startswith("-h"))
 SWITCHES = ("--any-body", "--factory", "--quiet", *HELP_FLAGS)
-# What makes an arm an arm.
+# The options that define arms.
 SET_BY_ARMS = ("--mode", "--engine", "--host", "--port", "--shards", "--stats-socket")
 
 DEFAULT_CONNECTIONS = 64
@@ -91,17 +91,17 @@ SEED_MAX = 2**53
 
 @dataclass(frozen=True)
 class AbOptions:
-    """What was asked for; every value has been checked."""
+    """The user's request; every value has been checked."""
 
     app: str
     paths: tuple[str, ...]
     method: str
     headers: tuple[str, ...]
-    # What is sent, or after an @ the file that has it.
+    # The body to send, or after an @ the file that has it.
     body: str
     any_body: bool
     rate: float | None
-    # None: neither was given, so that the load is chosen by what the arms can serve.
+    # None: neither was given, so the load follows from what the arms can serve.
     connections: int | None
     duration_s: float
     rounds: int
@@ -162,7 +162,7 @@ def options_from(arguments: Sequence[str]) -> AbOptions:
 
 
 def app_arguments(given: Split, after: list[str]) -> tuple[str, ...]:
-    """The app's own options as they were given; what the server makes of the others it says itself."""
+    """The app's own options as they were given; the server itself says what it makes of the others."""
     try:
         further = [*shlex.split(given.texts.get("--server-options", "")), *after]
     except ValueError as error:
@@ -260,7 +260,7 @@ def checked_body(text: str) -> str:
 
 
 def writable(given: Split, flag: str) -> Path | None:
-    """Refused before anything is measured rather than after."""
+    """Refuses before anything is measured rather than after."""
     text = given.texts.get(flag)
     if text is None:
         return None

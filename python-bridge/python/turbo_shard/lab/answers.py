@@ -1,4 +1,4 @@
-"""Asks each arm before it is measured, and decides what every right answer under load has to be. Measures nothing."""
+"""Asks each arm before it is measured, and decides what every right answer under load must be. Measures nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 TIMEOUT_S = 30.0
 PLACE = b"{n}"
-# What {n} stands for in the two probes; as many digits as turbo-load's numbers have.
+# The value of {n} in the two probes; as many digits as turbo-load's numbers have.
 NUMBERS = ("1234", "5678")
 SHOWN_CHARACTERS_MAX = 120
 
@@ -19,7 +19,7 @@ class NoSuccess(Exception):
 
 
 class ArmsDiffer(Exception):
-    """An arm answers otherwise than the others where that cannot be chance; one line."""
+    """An arm answers differently from the others where that cannot be chance; one line."""
 
 
 class NoAnswer(Exception):
@@ -41,7 +41,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; where {n} was asked for, the number stands as {n} in the body again."""
+    """What came back; if {n} was in the request, its number in the body is replaced by {n} again."""
 
     status: int
     content_type: str
@@ -57,7 +57,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Expected:
-    """What every answer under load is checked against; without a body only the status, for the reason given."""
+    """The model for checking every answer under load; without a body only the status, for the reason given."""
 
     status: int
     body: bytes | None
@@ -94,7 +94,7 @@ def ask(host: str, port: int, route: Route, number: str) -> Answer:
 def expected(
     route: Route, answers: Mapping[str, Sequence[Answer]], *, any_body: bool, only_text: bool
 ) -> Expected:
-    """From what each arm, by its name, has answered."""
+    """Decides from what each arm, by its name, has answered."""
     refuse_failures(route, answers)
     first_arm, first = next((arm, found[0]) for arm, found in answers.items())
     for arm, found in answers.items():
@@ -158,5 +158,5 @@ def is_text(body: bytes) -> bool:
 
 
 def sent_bytes(body: str) -> bytes:
-    """What `--body` means."""
+    """The meaning of `--body`."""
     return Path(body[1:]).read_bytes() if body.startswith("@") else body.encode()

@@ -1,6 +1,6 @@
-"""The architectures that one app is served with: each arm is a command and what it is called. Runs nothing.
+"""The architectures that serve one app: each arm is a command and a name. Runs nothing.
 
-Which engines there are is asked of the native module; what the command line has not learnt is no arm.
+The native module says which engines there are; one that the command line does not know is no arm.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class UnknownArm(Exception):
 
 @dataclass(frozen=True)
 class Arm:
-    """One server to compare. The word {port} in its command stands for a port that is chosen for it."""
+    """One server to compare. The word {port} in its command stands for a port chosen for it."""
 
     key: str
     # As it reads in a sentence: "shard mode", "granian RSGI".
     label: str
     command: tuple[str, ...]
-    # A peer that cannot run is listed with its error; what is ours has to run.
+    # A peer that cannot run is listed with its error; our own arms must run.
     is_peer: bool = False
     # Whether it takes --stats-socket.
     has_stats: bool = False
@@ -41,7 +41,7 @@ class Architecture:
     options: tuple[str, ...]
 
     def serving(self, program: Sequence[str], app: Sequence[str]) -> Arm:
-        """`app` is MODULE:ATTRIBUTE with the app's options; the port is taken from the kernel."""
+        """`app` is MODULE:ATTRIBUTE with the app's options; the kernel chooses the port."""
         own = ("--host", "127.0.0.1", "--port", "0", *self.options)
         command = (*program, *app, *own)
         return Arm(self.key, self.label, command, has_stats=has_option("stats_socket"))
@@ -61,7 +61,7 @@ def engines() -> dict[str, str | None]:
 
 
 def architectures() -> dict[str, Architecture]:
-    """Every arm of ours that there may be, also those that this machine will refuse."""
+    """All arms of ours that there may be, even those that this machine will refuse."""
     found = []
     balances = choices("balance")
     plain = OPTION_BY_NAME["balance"].default if balances else None
@@ -107,7 +107,7 @@ def keys_of(name: str, engines: dict[str, str | None], known: dict[str, Architec
 
 
 def plainly_named(architectures: list[Architecture]) -> list[Architecture]:
-    """With one arm in shard mode its engine need not be said again and again."""
+    """With only one arm in shard mode its engine need not be repeated."""
     of_shards = [one for one in architectures if one.key.startswith("shard-")]
     if len(of_shards) != 1:
         return architectures

@@ -1,5 +1,5 @@
-"""A second load beside the one that is measured: other clients of the same server. Its answers are checked as well, its
-latencies are told apart and never mixed into those of the first."""
+"""A second load beside the measured one: other clients of the same server. Its answers are checked as well; its
+latencies are reported apart and never mixed into those of the first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from .generator import GRACE_S, BrokenRun, Load, Question, asked, raise_for_status, report_of
 
-# It starts before the measured load's process does, and has to last for longer.
+# It starts before the measured load's process does, and must last longer.
 MARGIN_S = 0.6
 # In front of its routes' paths, wherever routes are listed.
 MARK = "beside: "
@@ -20,7 +20,7 @@ MARK = "beside: "
 
 @dataclass(frozen=True)
 class Beside:
-    """How long it lasts follows from the load that it runs beside."""
+    """Its length follows from the load that it runs beside."""
 
     questions: tuple[Question, ...]
     load: Load

@@ -1,4 +1,4 @@
-"""How commands and messages read in a report: without places of the machine that they were run on."""
+"""How commands and messages read in a report: without paths of the machine that ran them."""
 
 from __future__ import annotations
 

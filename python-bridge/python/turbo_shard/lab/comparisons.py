@@ -17,7 +17,7 @@ def compare(arm: ArmResult, baseline: ArmResult, metric: Metric, seed: int) -> C
         ours, theirs = metric.of(run), metric.of(other) if other else None
         if ours is not None and theirs is not None:
             pairs.append((ours, theirs))
-    # Whoever adds an arm or a metric leaves the other intervals as they were.
+    # A new arm or metric leaves the other intervals as they were.
     own_seed = f"{seed} {metric.key} {arm.key} {baseline.key}"
     interval = statistics.paired_ratio(
         [ours for ours, _ in pairs], [theirs for _, theirs in pairs], own_seed
@@ -41,7 +41,7 @@ def compare(arm: ArmResult, baseline: ArmResult, metric: Metric, seed: int) -> C
 def not_compared(
     arms: Sequence[ArmResult], metrics: Sequence[str], comparisons: Sequence[Comparison]
 ) -> list[str]:
-    """What no round could tell about two arms that ran, in words."""
+    """What no round could show about two arms that ran, in words."""
     done = {(one.baseline, one.metric) for one in comparisons}
     ran = [arm for arm in arms if arm.runs]
     lines = []

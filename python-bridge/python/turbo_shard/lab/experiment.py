@@ -1,6 +1,6 @@
 """Measures one app in several arms, stage by stage, into Results. Knows no command line and prints nothing.
 
-What is there already stands in the results when it is interrupted.
+If it is interrupted, the results hold what there is so far.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WARM_UP_S = 0.5
 # Apps import what they like.
 START_TIMEOUT_S = 60.0
 PROBE_S = 1.0
-# A search for the rate needs less time than what is then measured at it.
+# A search for the rate needs less time than the measurement at it.
 SATURATION_PART = 0.25
 SATURATION_S_MIN = 1.0
 SATURATION_METRICS = ("requests_per_second", "cpu_us_per_request")
@@ -55,7 +55,7 @@ class Plan:
     any_body: bool
     rate: float | None
     connections: int
-    # Neither was given: the rate follows from what the arms can serve.
+    # Both missing: the rate follows from what the arms can serve.
     finds_rate: bool
     duration_s: float
     rounds: int
@@ -74,7 +74,7 @@ class Plan:
         return seconds + self.warm_up_s + OVERHEAD_S
 
     def announcement(self, arms: int) -> str:
-        """What is going to happen, and how long it will take."""
+        """What will happen, and how long it will take."""
         stages = " of two loads" if self.finds_rate else ""
         return (
             f"measures {counted(arms, 'arm')} in {counted(self.rounds, 'round')}{stages}: "
@@ -82,7 +82,7 @@ class Plan:
         )
 
     def total_s(self, arms: int) -> float:
-        """What everything is going to take, if all arms run."""
+        """How long everything will take, if all arms run."""
         per_arm = PROBE_S + self.rounds * self.run_s(self.duration_s)
         if self.finds_rate:
             per_arm += self.rounds * self.run_s(self.saturation_s)
@@ -172,7 +172,7 @@ class Experiment:
         )
 
     def questions(self) -> tuple[Question, ...]:
-        """Probes every arm and decides what its answers are checked against under load."""
+        """Probes every arm and decides how to check its answers under load."""
         routes = list(dict.fromkeys(self.plan.routes))
         answers: dict[Route, dict[str, list[Answer]]] = {route: {} for route in routes}
         for arm in self.arms:

@@ -1,4 +1,4 @@
-"""Runs turbo-load and reads what it says. Knows how to ask, not what the figures are for."""
+"""Runs turbo-load and reads its output. Knows how to ask, not what the figures are for."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ class Question:
     """What is asked and what must come back; {n} varies."""
 
     path: str
-    # What must come back, unless it is what was sent; after an @ the file that has it.
+    # What must come back, if not what was sent; after an @ the file that has it.
     body: str = ""
     method: str = "GET"
-    # Sends so many bytes, which have to come back.
+    # Sends so many bytes, which must come back.
     echo_bytes: int = 0
     # Asks with WebSocket messages: "text" or "binary".
     websocket: str = ""
     headers: tuple[str, ...] = ()
-    # What is sent; after an @ the file that has it.
+    # The body to send; after an @ the file that has it.
     sends: str = ""
     status: int = 200
     # Only the status is checked.
     any_body: bool = False
-    # How often it is asked, against the other questions of a mix.
+    # How often it is asked, relative to the other questions of a mix.
     weight: float = 1.0
 
     def options(self) -> list[str]:
@@ -130,7 +130,7 @@ class Load:
         return options
 
     def described(self) -> dict[str, Any]:
-        """For results.json: what was chosen, without what it does not need."""
+        """For results.json: the chosen values, without those that do not apply."""
         loop = "closed" if self.rate is None else "open"
         found: dict[str, Any] = {"loop": loop, "connections": self.connections}
         found |= {"seconds": self.seconds, "warm_up_seconds": self.warm_up_seconds}
@@ -203,7 +203,7 @@ def idle_connections(
     program: Sequence[str] = TURBO_LOAD,
     directory: Path | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Holds keep-alive connections for the block, each of which has had one checked answer."""
+    """Holds keep-alive connections for the block; each has had one checked answer."""
     command = [*program, "--target", address, *question.options()]
     command += ["--idle", str(count), "--hold-seconds", f"{GRACE_S:g}", "--cpu", str(core)]
     with subprocess.Popen(
@@ -240,7 +240,7 @@ def example_command(
 
 
 def headers_by_name(headers: Sequence[str]) -> dict[str, str]:
-    """What is given twice is one list, as HTTP has it."""
+    """Fields that are given twice become one list, as in HTTP."""
     found: dict[str, str] = {}
     for header in headers:
         name, _, value = header.partition(":")

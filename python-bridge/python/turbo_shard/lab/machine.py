@@ -15,7 +15,7 @@ from .command_text import without_traces
 
 
 def describe() -> dict[str, Any]:
-    """What a reader of the figures may ask for about the machine."""
+    """What a reader of the figures may ask about the machine."""
     return {
         "cpu": field_of("/proc/cpuinfo", "model name"),
         "cores_allowed": sorted(os.sched_getaffinity(0)),
@@ -31,7 +31,7 @@ def describe() -> dict[str, Any]:
 
 
 def versions() -> dict[str, Any]:
-    """Of ourselves and of the interpreter that runs this."""
+    """The versions of ourselves and of the interpreter that runs this."""
     from ..banner import python_build
     from ..native import native_module
 
@@ -52,7 +52,7 @@ def commit_of(directory: Path) -> str | None:
 
 
 def busy_share(seconds: float) -> float:
-    """How many cores are at work without us."""
+    """How many cores are busy without us."""
     before, started = procfs.machine_time(), time.monotonic()
     time.sleep(seconds)
     return procfs.machine_time().since(before).busy / (time.monotonic() - started)

@@ -1,4 +1,4 @@
-"""The figures of a run that arms are compared by: where each is found and what it is called. Compares nothing."""
+"""The figures of a run that comparisons use: where to find each, and its name. Compares nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which cores the server has and which the load, as far apart as the machine allows. Starts nothing."""
+"""Which cores the server gets and which the load, as far apart as the machine allows. Starts nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .machine import siblings
 
-# Of all cores, the load's part; the generator is cheaper than what it asks.
+# The load's part of all cores; the generator is cheaper than what it asks for.
 LOAD_PART = 4
 
 
@@ -27,7 +27,7 @@ class Placement:
         return sorted(set(self.server) & set(self.load))
 
     def remarks(self, siblings_of: Callable[[int], set[int]] = siblings) -> list[str]:
-        """What a reader of the figures has to know about it."""
+        """What a reader of the figures must know about it."""
         lines = []
         if self.shared:
             cores = ", ".join(map(str, self.shared))
@@ -57,10 +57,10 @@ def place(
     load: Sequence[int] | None = None,
     siblings_of: Callable[[int], set[int]] = siblings,
 ) -> Placement:
-    """By itself: the last quarter for the load, at least one; with two cores one each; one core is shared.
+    """By default: the last quarter for the load, at least one; with two cores one each; one core is shared.
 
-    `server` and `load` say otherwise; what one of them leaves goes to the other, and if nothing is left it has the
-    other's last core.
+    `server` and `load` override that; what one of them leaves goes to the other, which gets the other's last core if
+    nothing is left.
     """
     cores = sorted(set(allowed))
     for name, given in (("server", server), ("load", load)):

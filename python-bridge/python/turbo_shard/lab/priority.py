@@ -1,8 +1,8 @@
 """Lets a load generator go first on a core that it shares with the server. Knows neither of them.
 
-Of equal rank, a generator whose request is due waits until the server's time slice ends, milliseconds later: it sends
-late, and what it would measure is itself. In real time it goes at once, in every arm alike, and the servers are left as
-they are. Without the privilege for that (CAP_SYS_NICE) the generator itself tells that it was late.
+At equal rank, a generator whose request is due waits until the server's time slice ends, milliseconds later: it sends
+late, and would measure itself. In real time it goes at once, in every arm alike, and the servers stay as they are.
+Without the privilege for that (CAP_SYS_NICE) the generator reports that it was late.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 PROC = Path("/proc")
 # Lines of some hundred cores.
 KEPT_BYTES_MAX = 1 << 16
-# What a clock of another process is made of, see clock_getcpuclockid(3): the process's number, and which of its times.
+# The parts of another process's clock, see clock_getcpuclockid(3): the process's number, and which of its times.
 CLOCK_OF_SCHEDULER = 2
-# Stands for all threads that have ended, where time is told thread by thread.
+# Stands for all threads that have ended, where time is listed thread by thread.
 ENDED_THREADS = "threads that ended"
 
 
@@ -76,17 +76,17 @@ def user_and_system_ticks(pids: list[int]) -> tuple[int, int]:
 
 
 def run_time_us(pids: list[int]) -> float:
-    """What cpu_ticks says, as the scheduler has it: to the nanosecond, but for children that have ended.
+    """As cpu_ticks, from the scheduler: to the nanosecond, but without children that have ended.
 
-    Not the sum over /proc/PID/task: a thread that ends takes its line with it, and whoever makes a thread for each
-    call would seem to work for nothing.
+    Not the sum over /proc/PID/task: a thread that ends takes its line with it, and a process that makes a thread for
+    each call would seem to cost nothing.
     """
     return sum(_process_ns(pid) for pid in pids) / 1000 + _ended_children_us(pids)
 
 
 def run_time_us_by_thread(pids: list[int]) -> dict[str, float]:
-    """Where `run_time_us` went, by the threads' names; what no thread of today has is told as ENDED_THREADS."""
-    # The whole first: what runs between the two looks then lessens the remainder, and is not taken for it.
+    """Where `run_time_us` went, by the threads' names; the time of no present thread is listed as ENDED_THREADS."""
+    # The whole first: time spent between the two looks then lessens the remainder, and is not taken for it.
     whole = run_time_us(pids)
     found: dict[str, float] = {}
     for pid in pids:
@@ -101,8 +101,8 @@ def run_time_us_by_thread(pids: list[int]) -> dict[str, float]:
 def spent_by_thread(
     before: dict[str, float], after: dict[str, float], spent_us: float
 ) -> dict[str, float]:
-    """What each name has had between two looks of run_time_us_by_thread, of `spent_us` in all; the remainder, with what
-    ended between them, is told as ENDED_THREADS."""
+    """What each name has had between two looks of run_time_us_by_thread, of `spent_us` in all; the remainder, with
+    threads that ended between them, is listed as ENDED_THREADS."""
     found = {
         name: us - before.get(name, 0.0)
         for name, us in after.items()
@@ -150,13 +150,13 @@ def memory(pids: list[int]) -> Memory:
 
 
 def resident_bytes(pids: list[int]) -> int:
-    """Resident memory alone: a fraction of what `memory` costs, so that it can be read while something is measured."""
+    """Resident memory alone: a fraction of what `memory` costs, so it can be read during a measurement."""
     return sum(_resident_pages(_read(PROC / str(pid) / "statm")) for pid in pids) * PAGE_BYTES
 
 
 class Glimpses:
-    """What each core has worked and what processes have resident, for those who look often while something is measured:
-    the files stay open, so that a look costs a few system calls."""
+    """What each core has worked and what processes have resident, for frequent looks during a measurement: the files
+    stay open, so a look costs a few system calls."""
 
     def __init__(self, pids: list[int]) -> None:
         self._stat = _kept(PROC / "stat")
@@ -226,7 +226,7 @@ def _tasks(pid: int) -> list[Path]:
 
 
 def _stat_fields(pid: int) -> list[str]:
-    """From field 3 of stat(5) on: what stands before may hold blanks."""
+    """From field 3 of stat(5) on: the fields before may hold blanks."""
     text = _read(PROC / str(pid) / "stat")
     return text.rpartition(")")[2].split() if text else []
 

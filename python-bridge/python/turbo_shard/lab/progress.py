@@ -1,4 +1,4 @@
-"""How far a long measurement is: a bar on a terminal, plain lines elsewhere, nothing if quiet. Knows no arms."""
+"""The progress of a long measurement: a bar on a terminal, plain lines elsewhere, nothing if quiet. Knows no arms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLEAR_LINE = "\r\x1b[2K"
 
 
 class Progress:
-    """From `with` to its end; `total_s` is what all steps are planned to take."""
+    """From `with` to its end; `total_s` is the planned time of all steps."""
 
     def __init__(self, total_s: float, *, quiet: bool) -> None:
         self.total_s = max(total_s, 0.001)
@@ -29,7 +29,7 @@ class Progress:
 
     def __enter__(self) -> Self:
         if self.is_bar:
-            # By a signal rather than a thread: servers are forked from this process, which a second thread endangers.
+            # A signal rather than a thread: a second thread would endanger the fork of servers from this process.
             signal.signal(signal.SIGALRM, self._on_alarm)
             signal.setitimer(signal.ITIMER_REAL, REFRESH_S, REFRESH_S)
         return self
@@ -46,7 +46,7 @@ class Progress:
             self._write(CLEAR_LINE)
 
     def plan(self, more_s: float) -> None:
-        """There is more to do than was known at first."""
+        """There is more to do than known at first."""
         self.total_s += more_s
 
     def begin(self, text: str, planned_s: float) -> None:

@@ -1,4 +1,4 @@
-"""What a comparison found, as dataclasses that are written to results.json and read back. Measures and renders nothing.
+"""A comparison's findings, as dataclasses that are written to results.json and read back. Measures and renders nothing.
 
 A file of another schema, or with fields that are missing or of another kind, is refused: a figure must not be
 misread.
@@ -23,7 +23,7 @@ class ResultsError(Exception):
 
 @dataclass
 class Latency:
-    """Microseconds; in an open loop from the intended time of sending."""
+    """Microseconds; in an open loop from the intended sending time."""
 
     p50: float
     p90: float
@@ -44,7 +44,7 @@ class SendLag:
 
 @dataclass
 class ContextSwitches:
-    """Of all threads of the server, per answer."""
+    """For all threads of the server, per answer."""
 
     voluntary: float
     involuntary: float
@@ -52,7 +52,7 @@ class ContextSwitches:
 
 @dataclass
 class ShardActivity:
-    """What one shard did during a run. `connections_open` is as it was at the end, the rest are differences."""
+    """What one shard did during a run. `connections_open` is the value at the end, the rest are differences."""
 
     shard: int
     core: int | None
@@ -90,7 +90,7 @@ class Run:
     """One arm in one round. Shares are parts of one core's time, so a server on two cores may have up to 2."""
 
     round: int
-    # None in a closed loop, which offers as much as is answered.
+    # None in a closed loop, which offers as much as the server answers.
     offered_per_second: float | None
     achieved_per_second: float
     requests_per_second: float
@@ -102,7 +102,7 @@ class Run:
     percentiles: list[tuple[float, float]]
     cpu_us_per_request: float
     server_cpu_share: float
-    # Second, and for each of the scenario's cores how busy it was with whatever ran there.
+    # Second, and for each of the scenario's cores how busy it was, with anything.
     cpu_per_core: list[tuple[float, list[float]]]
     context_switches_per_request: ContextSwitches
     # Sum over the server's processes; Pss counts what they share once.
@@ -116,11 +116,11 @@ class Run:
     gc: GcPauses | None
     generator_cpu_share: float
     send_lag_us: SendLag | None
-    # What else ran on this machine meanwhile, and what its host took away.
+    # Other work on this machine meanwhile, and time that its host took away.
     other_cpu_share: float
     stolen_share: float
     by_route: list[RouteLatency] = field(default_factory=list)
-    # How the generator moved bytes; files of before it had a choice do not say it.
+    # How the generator moved bytes; files from before it had a choice lack this.
     generator_io: str = "epoll"
 
 
@@ -173,7 +173,7 @@ class ScenarioResult:
 
     @property
     def cores(self) -> list[int]:
-        """What the columns of each run's `cpu_per_core` are, in their order."""
+        """The columns of each run's `cpu_per_core`, in their order."""
         return sorted({*self.server_cores, *self.load_cores})
 
 

@@ -1,8 +1,7 @@
 """Every arm once per round, round after round, each time on a freshly started server. Knows nothing of comparisons.
 
-Interleaved, so that what the machine does meanwhile meets all arms alike; every second round goes backwards, so that
-a drift within a round does too. A fresh process each time, so that the luck of one memory layout does not pass for a
-fact.
+Rounds are interleaved: what the machine does meanwhile meets all arms alike. Every second round goes backwards: so does
+a drift within a round. Each process is fresh: the luck of one memory layout must not pass for a fact.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class ArmRuns:
 
     arm: Arm
     result: ArmResult
-    # What broke single runs of a peer that did well in others.
+    # Failures of single runs of a peer that did well in others.
     broken: list[str] = field(default_factory=list)
     exit_statuses: set[int] = field(default_factory=set)
     gil_enabled: bool = False
@@ -43,7 +42,7 @@ class ArmRuns:
 
     @property
     def odd_exit_status(self) -> int | None:
-        """How an arm ended that did not do as it was asked. Some peers end by the very signal."""
+        """How an arm that did not do as asked ended. Some peers end by the signal itself."""
         expected = {0, -signal.SIGTERM} if self.arm.is_peer else {0}
         return min(self.exit_statuses - expected, default=None)
 
@@ -61,7 +60,7 @@ def run_rounds(
 ) -> None:
     """Fills the arms with runs and calls `report` after each. A wrong answer ends it all, any other failure its arm.
 
-    What was measured before an interruption is kept in the arms.
+    The arms keep what was measured before an interruption.
     """
     for number in range(rounds):
         for one in arms if number % 2 == 0 else reversed(arms):
@@ -82,7 +81,7 @@ def run_once(one: ArmRuns, trial: Trial, number: int, run: RunTrial) -> Outcome 
         one.result.error = str(error)
         return str(error)
     except BrokenRun as error:
-        # A peer may do better in the next round; whoever reads the figures is told.
+        # A peer may do better in the next round; the report says so.
         if one.arm.is_peer:
             one.broken.append(str(error))
         else:

@@ -1,8 +1,8 @@
 """Watches the cores and the server's memory while something runs, ten times a second, in a thread of its own.
 
-The thread must not be felt by what it watches: where the load has one of two cores and the server the other it wakes
-on the server's, and samples that took 0.6 ms there were the server's p99. So it runs where nobody else would, and does
-little.
+The thread must not disturb what it watches: where the load has one of two cores and the server the other, it wakes on
+the server's, and samples that took 0.6 ms there were the server's p99. So it runs only when nothing else wants the
+core, and does little.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Self
 
 from . import procfs
 
-# The kernel counts CPU time in hundredths of a second, so that a sample has ten steps.
+# The kernel counts CPU time in hundredths of a second, so a sample has ten steps.
 INTERVAL_S = 0.1
 
 
@@ -45,7 +45,7 @@ class Sampler:
         self._thread.join()
 
     def _watch(self) -> None:
-        # Whoever else wants the core has it at once. Giving way needs no privilege.
+        # Any other thread that wants the core gets it at once. Giving way needs no privilege.
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         glimpses = procfs.Glimpses(self.pids)
         try:

@@ -1,4 +1,4 @@
-"""One server under test: started in a process group of its own, waited for, stopped. Knows nothing of what it serves.
+"""One server under test: started in a process group of its own, waited for, stopped. Does not know what it serves.
 
 Ends only processes that it started, and leaves none of them behind: the group is ended as a whole, and the kernel ends
 the server if the benchmark itself is killed.
@@ -46,8 +46,8 @@ class ServerFailed(Exception):
 class Server:
     """A server from `with` to its end. Its port is read from its ready line, or chosen here for the word {port}.
 
-    It runs in `directory`, by default the current one, and is given none of our environment variables that begin with
-    one of `without_variables`.
+    It runs in `directory`, by default the current one, without those of our environment variables that begin with one
+    of `without_variables`.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class Server:
         return match is not None
 
     def _has_ended(self) -> bool:
-        # Leaves the process as it is: as long as nobody has reaped it, its number is not given to another one.
+        # Leaves the process as it is: until it is reaped, its number is not given to another one.
         options = os.WEXITED | os.WNOHANG | os.WNOWAIT
         return os.waitid(os.P_PID, self.process.pid, options) is not None
 
@@ -193,9 +193,9 @@ def free_port() -> int:
 
 
 def answers(port: int) -> bool:
-    """Whether somebody serves there. A socket that listens is not enough: behind it may be a parent whose workers are
+    """Whether a server answers there. A listening socket is not enough: behind it may be a parent whose workers are
     still to come, and would not be counted."""
-    # Read to its end on a connection that is then closed by us: there are servers that take another end badly.
+    # We read to the end and then close the connection: some servers take another end badly.
     asking = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
     try:
         asking.request("GET", "/")
@@ -203,7 +203,7 @@ def answers(port: int) -> bool:
     except http.client.RemoteDisconnected:
         return False
     except http.client.HTTPException:
-        # Something was said.
+        # It answered.
         return True
     except OSError:
         return False

@@ -31,7 +31,7 @@ class Activity:
 
     @property
     def balance_max_over_mean(self) -> float | None:
-        """1 where all shards, or workers, had as much to do; None where there was nothing."""
+        """1 where all shards, or workers, had equally much to do; None where there was nothing."""
         requests = self.of_workers or [shard.requests for shard in self.shards]
         mean = sum(requests) / len(requests) if requests else 0.0
         return max(requests) / mean if mean else None
@@ -82,7 +82,7 @@ def worker_requests(before: Mapping[str, Any], after: Mapping[str, Any]) -> list
 
 def activity(row: Mapping[str, Any], earlier: Mapping[str, Any], seconds: float) -> ShardActivity:
     def difference(name: str) -> int:
-        # A shard that began anew counts from zero again.
+        # A restarted shard counts from zero again.
         return max(0, int(row[name]) - int(earlier.get(name, 0)))
 
     busy_us = max(0.0, float(row["busy_us"]) - float(earlier.get("busy_us", 0)))

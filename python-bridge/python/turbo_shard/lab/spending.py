@@ -1,4 +1,4 @@
-"""Who had the machine's CPU time between two moments: the server, the generator, ourselves, somebody else."""
+"""Where the machine's CPU time went between two moments: the server, the generator, ourselves, other processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import procfs
 
 @dataclass(frozen=True)
 class Spending:
-    """CPU seconds, and who had them."""
+    """CPU seconds, and where they went."""
 
     machine: procfs.MachineTime
     server: float
@@ -48,5 +48,5 @@ class Spending:
 
     @property
     def others(self) -> float:
-        """What everybody else had. Ticks are counted apart for each, so that their difference may be below zero."""
+        """What all other processes had. Ticks are counted apart for each, so the difference may be below zero."""
         return max(0.0, self.machine.busy - self.server - self.generator - self.ourselves)

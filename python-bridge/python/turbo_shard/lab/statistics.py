@@ -1,9 +1,9 @@
 """How sure a ratio is: bootstrap over rounds, seeded. Calculates; knows neither servers nor words.
 
-Two arms are compared within each round, since what the machine does meanwhile meets both; a round counts once. The
+It compares two arms within each round, since what the machine does meanwhile meets both; a round counts once. The
 estimate is the geometric mean of the rounds' ratios, its interval the expanded percentile bootstrap (Hesterberg 2015):
-with so few rounds the plain percentiles are too narrow by the factor by which a normal quantile is smaller than that
-of Student's t and by which the sample's spread is smaller than its population's. Tried on simulated rounds, normal and
+with so few rounds the plain percentiles are too narrow by the factor by which a normal quantile is smaller than that of
+Student's t and by which the sample's spread is smaller than its population's. Tried on simulated rounds, normal and
 heavy-tailed, the interval holds the true ratio in 92 to 97 % of all cases from five rounds on.
 """
 
@@ -28,7 +28,7 @@ Z_QUANTILE = 1.960
 
 @dataclass(frozen=True)
 class Interval:
-    """A ratio with what it may be with 95 % confidence."""
+    """A ratio with its interval at 95 % confidence."""
 
     ratio: float
     low: float
@@ -53,7 +53,7 @@ def paired_ratio(arm: Sequence[float], baseline: Sequence[float], seed: str) -> 
 
 
 def mean_interval(values: Sequence[float], seed: str) -> tuple[float, float]:
-    """What the mean may be. The same seed gives the same interval."""
+    """The interval of the mean. The same seed gives the same interval."""
     count = len(values)
     if count == 1:
         return values[0], values[0]
@@ -71,7 +71,7 @@ def t_quantile(freedom: int) -> float:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """Of sorted values, with what lies between two of them interpolated."""
+    """Of sorted values; interpolates between two of them."""
     place = share * (len(ordered) - 1)
     below = int(place)
     above = min(below + 1, len(ordered) - 1)

@@ -20,7 +20,7 @@ from .server import START_TIMEOUT_S, Server
 from .server_stats import Activity, between, read_stats
 from .spending import Spending
 
-# Asked before idle connections are counted, so that what the first answers leave behind is not taken for theirs.
+# Asked before idle connections are counted, so that what the first answers leave behind does not count for them.
 SETTLING_LOAD_S = 0.5
 
 
@@ -42,11 +42,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run, and what besides its figures has to be known about it."""
+    """A run, and what else must be known about it."""
 
     run: Run
     exit_status: int
-    # None where the server does not tell.
+    # None where the server does not say.
     gil_enabled: bool | None
     restarts: int = 0
 
@@ -94,7 +94,7 @@ def measure(
     activity = between(stats_before, read_stats(stats_socket)) if stats_socket else None
     memory = procfs.memory(server.pids)
     answers = max(1, report["answers_checked"])
-    # Less than what the generator's process took, which has to start too.
+    # Less than the time of the generator's process, which must start too.
     loaded_s = wall_s
     if trial.beside is None:
         loaded_s = min(wall_s, report["seconds"] + load.warm_up_seconds)

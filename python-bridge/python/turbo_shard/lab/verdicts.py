@@ -1,4 +1,4 @@
-"""Says in words what a comparison shows, and that it shows nothing where it does. Calculates and measures nothing."""
+"""Says in words what a comparison shows, or that it shows nothing. Calculates and measures nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .metrics import METRICS
 from .results import Comparison
 from .statistics import ROUNDS_MIN, Interval
 
-# From here on a ratio reads better than a percentage: 4.2 times as high, not 320 % higher.
+# From this ratio on, a factor reads better than a percentage: 4.2 times as high, not 320 % higher.
 TIMES_FROM = 2.0
 
 
@@ -29,7 +29,7 @@ def comparison_text(metric: str, arm: str, baseline: str, interval: Interval) ->
 
 
 def summary(arm: str, baseline: str, compared: Sequence[Comparison]) -> list[str]:
-    """Everything that was compared of two arms: a line for each difference that is shown, one for the rest."""
+    """All comparisons of two arms: a line for each difference that is shown, one for the rest."""
     lines = [one.text for one in compared if one.shown]
     enough = [one for one in compared if not one.shown and one.rounds >= ROUNDS_MIN]
     if enough:

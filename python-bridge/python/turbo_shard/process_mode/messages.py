@@ -1,7 +1,7 @@
 """What supervisor and worker say to each other: one packet of JSON each. Knows neither of the two.
 
-The supervisor's order comes first and is answered by the worker's news; what follows from the supervisor is one of two
-words, which the worker's native side hears (`python-bridge/src/worker_link.rs`).
+The supervisor's order comes first, and the worker's news answers it. After that the supervisor sends one of two words,
+which the worker's native side hears (`python-bridge/src/worker_link.rs`).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 DRAIN = b"drain"
 STOP_NOW = b"stop now"
 
-# A packet has to fit into a socket's send buffer, 208 KiB unless somebody has changed it.
+# A packet must fit into a socket's send buffer, by default 208 KiB.
 PACKET_BYTES_MAX = 160 * 1024
 # A character takes twelve bytes of JSON at worst.
 REPORT_CHARACTERS_MAX = 8 * 1024
 MESSAGE_CHARACTERS_MAX = 4 * 1024
 
-# The app cannot be had, its own startup has failed, the server cannot start; what a worker that has served died of.
+# The app cannot be loaded, its own startup has failed, the server cannot start; what a worker that has served died of.
 APP_FAILED = "app failed"
 LIFESPAN_FAILED = "lifespan failed"
 START_FAILED = "start failed"
@@ -26,7 +26,7 @@ DIED = "died"
 # The app is imported (and how it is served); connections are accepted; no more of them are, and a successor may.
 LOADED = "loaded"
 READY = "ready"
-# What is to be said once for the server.
+# To be said once for the server.
 NOTE = "note"
 RETIRES = "retires"
 # All were told to stop; how many requests the worker has in flight.
@@ -34,7 +34,7 @@ DRAINS = "drains"
 
 
 class Order(NamedTuple):
-    """All that a worker is told."""
+    """All that a worker needs to know."""
 
     reference: str
     worker: int
@@ -57,7 +57,7 @@ class Order(NamedTuple):
 
 
 class News(NamedTuple):
-    """What has become of a worker."""
+    """What became of a worker."""
 
     event: str
     message: str = ""

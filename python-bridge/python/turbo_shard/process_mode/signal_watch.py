@@ -1,4 +1,4 @@
-"""The supervisor's signals: counted, and told on a descriptor that it waits on. Knows nothing of workers."""
+"""The supervisor's signals: counted, and reported on a descriptor that it waits on. Knows nothing of workers."""
 
 from __future__ import annotations
 

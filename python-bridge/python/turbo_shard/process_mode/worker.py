@@ -1,6 +1,6 @@
 """A worker of `--mode process`: imports the app and serves it with one shard, on the main thread.
 
-What goes wrong is told to the supervisor, which says it once for all workers.
+Errors go to the supervisor, which reports them once for all workers.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main(link_fd: int) -> int:
     ending = Ending()
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
-        # Ctrl-C reaches every process of a terminal; which of them ends, and how, is the supervisor's to say.
+        # Ctrl-C reaches every process of a terminal; the supervisor decides which of them ends, and how.
         if ending.was_ready:
             ending.is_hurried = True
         elif link.is_stop_asked():
@@ -136,7 +136,7 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
 
 @contextmanager
 def answering(path: str, server: Any) -> Iterator[None]:
-    """The supervisor asks there, on behalf of whoever asks the server."""
+    """The supervisor asks there, on behalf of clients of the server's stats socket."""
     from ..gc_pauses import GcPauses
     from ..stats_answer import Reader
     from ..stats_socket import StatsSocket

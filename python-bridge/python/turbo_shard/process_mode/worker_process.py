@@ -1,4 +1,4 @@
-"""A worker process as its supervisor sees it: started, spoken to, listened to, ended. Knows nothing of the others."""
+"""A worker process as its supervisor sees it: start, messages both ways, end. Knows nothing of the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .messages import PACKET_BYTES_MAX, News, Order
 
-# The working directory's modules must not stand in for Python's own; the order then says where modules are looked for.
+# The working directory's modules must not stand in for Python's own; the order then says where to look for modules.
 START = """\
 import sys
 fd, directory = sys.argv[1:]
@@ -21,9 +21,9 @@ from turbo_shard.process_mode.worker import main
 sys.exit(main(int(fd)))
 """
 PACKAGE_PARENT = str(Path(__file__).parents[2])
-# Options of the interpreter that are followed by a value of their own.
+# Options of the interpreter that take the next argument as their value.
 FLAGS_WITH_VALUE = ("-X", "-W", "--check-hash-based-pycs")
-# Where somebody else has waited for it and knows how it ended.
+# For a process that other code has waited for: only that knows how it ended.
 STATUS_UNKNOWN = 1
 
 
@@ -36,13 +36,13 @@ class WorkerProcess:
         self.is_ready = False
         # When it is ended by force.
         self.kill_at: float | None = None
-        # What it has said of its end.
+        # Its own words about its end.
         self.failure: News | None = None
         self.returncode: int | None = None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         try:
-            # There before the process is, so that nobody waits for the other.
+            # Sent before the process exists, so that neither waits for the other.
             ours.send(order.packet())
             self.pid = spawn(theirs.fileno(), order.listener_fd)
         except BaseException:
@@ -54,7 +54,7 @@ class WorkerProcess:
         self.is_linked = True
 
     def tell(self, word: bytes) -> None:
-        # That it has ended is heard otherwise.
+        # Its end is noticed elsewhere.
         with contextlib.suppress(OSError):
             self.link.send(word)
 
@@ -71,7 +71,7 @@ class WorkerProcess:
             if not packet:
                 self.is_linked = False
                 break
-            # The app has the descriptor too; what it may write there is nothing to die of.
+            # The app has the descriptor too; what it may write there must not end the supervisor.
             with contextlib.suppress(ValueError, TypeError):
                 heard.append(News.read(packet))
         return heard
@@ -88,7 +88,7 @@ class WorkerProcess:
         return self.returncode is not None
 
     def kill(self) -> None:
-        """The process is a child that nobody has waited for, so its number is still its own."""
+        """The process is a child that has not been waited for, so its number is still its own."""
         if self.returncode is None:
             os.kill(self.pid, signal.SIGKILL)
 
@@ -105,7 +105,7 @@ class WorkerProcess:
         self.link.close()
 
     def end_in_words(self) -> str:
-        """`SIGKILL`, `exit status 7`, or its own words."""
+        """`SIGKILL`, `exit status 7`, or the worker's own words."""
         if self.failure is not None:
             return self.failure.message
         code = self.returncode or 0
@@ -116,9 +116,9 @@ class WorkerProcess:
 
 
 def spawn(link_fd: int, listener_fd: int) -> int:
-    """Starts a worker, which inherits these two descriptors and nothing else but the standard ones.
+    """Starts a worker, which inherits only these two descriptors and the standard ones.
 
-    Started as a new program and not forked: whoever calls `serve()` may have threads.
+    Started as a new program and not forked: the caller of `serve()` may have threads.
     """
     for fd in (link_fd, listener_fd):
         os.set_inheritable(fd, True)
@@ -136,7 +136,7 @@ def spawn(link_fd: int, listener_fd: int) -> int:
 
 
 def interpreter_flags() -> list[str]:
-    """What this Python was given before the name of its program, such as `-X gil=0` or `-O`."""
+    """The options of this Python before the name of its program, such as `-X gil=0` or `-O`."""
     flags: list[str] = []
     given = iter(sys.orig_argv[1:])
     for argument in given:
@@ -149,7 +149,7 @@ def interpreter_flags() -> list[str]:
 
 
 def is_program(argument: str) -> bool:
-    """`-c` and `-m`, also at the end of other letters (`-Im`); what follows is no option any more."""
+    """`-c` and `-m`, also at the end of other letters (`-Im`); what follows is no longer an option."""
     if argument.startswith(("--", "-X", "-W")):
         return False
     return "c" in argument or "m" in argument

@@ -1,4 +1,4 @@
-"""The stats socket of `--mode process`: asks the workers for theirs, in a private directory, and answers as one server.
+"""The stats socket of `--mode process`: asks each worker's socket, in a private directory, and answers as one server.
 
 Knows neither how workers are started nor what they count.
 """
@@ -18,14 +18,14 @@ from ..settings import SettingsError
 from ..stats_answer import Answer, merge
 from ..stats_socket import PATH_BYTES_MAX, StatsSocket, StatsUnreadable, read_answer
 
-# A worker that is busy with its app for longer is left out of the answer.
+# A worker that is busy with its app for longer is left out.
 WORKER_TIMEOUT_S = 2.0
-# Of a worker's socket: its number and how often it was started anew, ten digits each at most.
+# The name of a worker's socket: its number and how often it was restarted, at most ten digits each.
 NAME_BYTES_MAX = 21
 
 
 class WorkerStats:
-    """From `with` to its end. Each start of a worker has a path of its own: one that retires still listens at its."""
+    """From `with` to its end. Each start of a worker has its own path: a retiring one still listens at its old path."""
 
     def __init__(self, path: str, engine: str) -> None:
         self.engine = engine
@@ -79,8 +79,8 @@ def private_folder() -> Path:
 
 
 def answers_of(paths: Sequence[str | None]) -> list[Answer | None]:
-    """All are asked at once: several that are busy must not take longer than whoever asks us waits."""
-    # Only for those who ask for figures: a supervisor has little else in memory.
+    """Asks all at once: several busy ones must not take longer than our own client waits."""
+    # Imported only when figures are asked for: a supervisor has little else in memory.
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(max_workers=max(1, len(paths))) as askers:

@@ -1,4 +1,4 @@
-"""Serves TurboAPI apps as they are: `adapt` makes a native App of one. TurboAPI itself is never imported from here.
+"""Serves TurboAPI apps as they are: `adapt` makes a native App from one. Never imports TurboAPI itself.
 
 docs/turboapi.md says what is honoured, what is refused and where answers differ.
 """

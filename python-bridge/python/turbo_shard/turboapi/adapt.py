@@ -1,4 +1,4 @@
-"""Makes a native App of a TurboAPI app, or says in one line what of it cannot be served. Knows nothing of requests."""
+"""Makes a native App from a TurboAPI app, or says in one line which part cannot be served. Knows no requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .parameters import Dialect
 from .websockets import register_websockets
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
-# What 1.x does outside of Python, in its own server.
+# Features that 1.x has outside of Python, in its own server.
 _ELSEWHERE = {
     "_native_routes": "is answered by a compiled library (native_route)",
     "_db_routes": "is answered from a database by TurboAPI's own server (db_get, db_query and their kin)",
@@ -34,7 +34,7 @@ def is_turboapi(found: object) -> bool:
 
 
 def adapt(app: Any) -> App:
-    """A native App that answers as the TurboAPI app does; RegistrationError for what cannot be honoured."""
+    """A native App that answers as the TurboAPI app does; RegistrationError for a part that cannot be honoured."""
     if not is_turboapi(app):
         raise RegistrationError(f"{type(app).__name__} is not a TurboAPI app")
     dialect = Dialect(is_first=not hasattr(app, "_websocket_routes"))
@@ -150,7 +150,7 @@ def _add_life_cycle(native: App, app: Any) -> None:
 
 
 def _add_documentation(native: App, app: Any) -> None:
-    """The pages that 1.x makes of the app: its schema, and two that show it."""
+    """The pages that 1.x makes from the app: its schema, and two that show it."""
     if not callable(getattr(app, "openapi", None)):
         return
     taken = {route.path for route in native.routes if "GET" in route.methods}

@@ -1,4 +1,4 @@
-"""Makes native answers of what TurboAPI handlers return and raise. Knows nothing of requests.
+"""Makes native answers from what TurboAPI handlers return and raise. Knows nothing of requests.
 
 A str is JSON and None is `null`, as TurboAPI's own servers send them.
 """
@@ -16,7 +16,7 @@ from .parameters import Dialect
 
 
 def to_answer(result: Any, dialect: Dialect) -> Any:
-    """What the native side makes the same answer of."""
+    """A value from which the native side makes the same answer."""
     kind = type(result)
     if kind is dict:
         if dialect.is_first and is_status(status := result.get("status_code")):
@@ -47,7 +47,7 @@ def _body_and_status(body: Any, status: Any) -> Any:
     if type(body) in (dict, list):
         return body, status
     if not is_status(status):
-        # Whoever returns a pair of other things means a status; native answers say what is wrong.
+        # A pair of other things is meant as a status; native answers say what is wrong.
         return body, status
     return JSONResponse(body, status)
 
@@ -82,7 +82,7 @@ def _response(body: bytes, status: int, fields: Fields, media_type: str) -> Resp
 
 
 def _encoded(content: Any) -> tuple[bytes, bool]:
-    """A body's bytes, and whether they are JSON made of a value."""
+    """A body's bytes, and whether they are JSON made from a value."""
     if isinstance(content, bytes | bytearray):
         return bytes(content), False
     if isinstance(content, str):
@@ -93,7 +93,7 @@ def _encoded(content: Any) -> tuple[bytes, bool]:
 
 
 def answer_to_error(error: Exception, dialect: Dialect) -> Any:
-    """The answer to what a handler raised; None for what is the app's fault, which the native side logs."""
+    """The answer to what a handler raised; None for an app's fault, which the native side logs."""
     if isinstance(error, InputError):
         return _with_detail(422, error.errors)
     if isinstance(error, BodyFault):
@@ -106,7 +106,7 @@ def answer_to_error(error: Exception, dialect: Dialect) -> Any:
 
 
 def is_http_exception(error: BaseException) -> bool:
-    """TurboAPI's HTTPException, or one like it from where the app came from."""
+    """TurboAPI's HTTPException, or one like it from the framework that the app came from."""
     if is_of(error, "HTTPException"):
         return True
     return is_status(getattr(error, "status_code", None)) and all(

@@ -1,4 +1,4 @@
-"""Finds a parameter's value in an exchange. Input that is wrong is told in FastAPI's words, all of it at once."""
+"""Finds a parameter's value in an exchange. Reports wrong input in FastAPI's words, all of it at once."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Binder:
         own = [slot for slot in slots if slot.source not in ("depends", "scopes")]
         # TurboAPI 1.x gives a lone parameter the whole body, even if the body has a field of its name.
         self.takes_field_first = dialect.is_first or len(own) > 1
-        # Where others may be in the body too, it is a dict of them; else one parameter may have all of it.
+        # If others may be in the body too, it is a dict of them; else one parameter may have all of it.
         self.shares_body = sum(slot.source in ("loose", "field", "body") for slot in own) > 1
         self.fetches = [(slot, self._fetch(slot)) for slot in own]
 
     def bind(self, exchange: Exchange) -> dict[str, Any]:
-        """The arguments by name; InputError or BodyFault for what is wrong or missing."""
+        """The arguments by name; InputError or BodyFault for wrong or missing ones."""
         found: dict[str, Any] = {}
         errors: list[dict[str, Any]] = []
         for slot, fetch in self.fetches:
@@ -248,7 +248,7 @@ def _tasks_of(slot: Slot) -> Fetch:
 
 
 def _as_text_of(slot: Slot, value: Any) -> Any:
-    """TurboAPI makes a str of a number where a str is asked for."""
+    """TurboAPI makes a str from a number where a str is asked for."""
     if slot.annotation is str and isinstance(value, int | float):
         return str(value)
     return value

@@ -1,5 +1,5 @@
-"""What a handler depends on: found once at start, as a tree; called per request, each dependency once. Also the call of
-the handler itself, since it is the root of the tree.
+"""A handler's dependencies: found once at start, as a tree; called per request, each once. Also the call of the handler
+itself, since it is the root of the tree.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Call:
             call.use_cache = getattr(depends, "use_cache", True)
             return call
 
-        # Those of the router and the app: their values go nowhere, but they may refuse.
+        # The dependencies of the router and the app: their values go nowhere, but they may refuse.
         self.before = [needed(one) for one in extra]
         self.needs = [(one.name, needed(one.depends)) for one in slots if one.source == "depends"]
         if self.is_scheme:
@@ -76,7 +76,7 @@ class Call:
         return [self, *(one for call in below for one in call.everything())]
 
     async def result(self, exchange: Exchange, stack: AsyncExitStack, known: dict[Any, Any]) -> Any:
-        """Calls what is needed first, then the function."""
+        """Calls the dependencies first, then the function."""
         for call in self.before:
             await call.value(exchange, stack, known)
         if self.is_scheme:
@@ -90,8 +90,8 @@ class Call:
         return await self._run(positional, arguments, stack)
 
     async def value(self, exchange: Exchange, stack: AsyncExitStack, known: dict[Any, Any]) -> Any:
-        """The result, which others of the same request may have asked for already."""
-        # The scopes are part of what is asked.
+        """The result, which other dependencies of the same request may already have asked for."""
+        # The scopes are part of the question.
         key = (id(self.function), self.scopes)
         if self.use_cache and key in known:
             return known[key]
@@ -130,7 +130,7 @@ def kind_of(function: Any) -> str:
     return "async" if any(map(inspect.iscoroutinefunction, bodies)) else "plain"
 
 
-# What handlers mostly return: asking whether it can be awaited takes longer than all else here.
+# Handlers mostly return these: a check whether they can be awaited takes longer than all else here.
 _READY = frozenset((dict, list, tuple, str, int, type(None)))
 
 
@@ -165,7 +165,7 @@ def _dependency(depends: Any, where: str) -> tuple[Any, tuple[str, ...]]:
 
 
 def _scheme_argument(scheme: Any, where: str) -> str:
-    """Which part of the request a security scheme looks at, by the name of its argument, as TurboAPI tells it."""
+    """Which part of the request a security scheme looks at, by the name of its argument, as TurboAPI decides it."""
     if not callable(scheme):
         raise RegistrationError(
             f"{where}: the security scheme {type(scheme).__name__} does not check anything; TurboAPI has no code for it"

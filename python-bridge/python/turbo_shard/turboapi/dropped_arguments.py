@@ -1,7 +1,7 @@
-"""Finds dependencies that TurboAPI throws away before anybody can see them, by reading the app's source.
+"""Finds dependencies that TurboAPI throws away before we can see them, by reading the app's source.
 
-`include_router(..., dependencies=...)`, `@app.get(..., dependencies=...)` and `TurboAPI(dependencies=...)` are taken by
-all of its versions and kept by none. Whoever wrote one of them believes that a route is guarded.
+`include_router(..., dependencies=...)`, `@app.get(..., dependencies=...)` and `TurboAPI(dependencies=...)` are accepted
+by all of its versions and kept by none. The author of one of them believes that a route is guarded.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ..errors import RegistrationError
 
 _DECORATORS = frozenset(("get", "post", "put", "delete", "patch", "head", "options"))
 SOURCE_BYTES_MAX = 2 * 1024**2
-"""A larger module is generated; nobody writes decorators into it by hand."""
+"""A larger module is generated; it has no decorators written by hand."""
 
 
 def refuse_dropped_dependencies(app: Any) -> None:
-    """RegistrationError for the first place in the app's modules that names dependencies which are lost."""
+    """RegistrationError for the first place in the app's modules that names lost dependencies."""
     for module in _modules_of(app):
         for call in _calls_of(module):
             what = _dropped(call)
@@ -42,7 +42,7 @@ def _keeps_those_of_routers(app: Any) -> bool:
 
 
 def _modules_of(app: Any) -> Iterator[ModuleType]:
-    """Those in which a handler is defined, and those that hold the app or a router with one of its handlers."""
+    """The modules that define a handler, and those that hold the app or a router with one of its handlers."""
     handlers = [route.handler for route in app.registry.get_routes()]
     names = {getattr(handler, "__module__", None) for handler in handlers}
     known = set(map(id, handlers))

@@ -143,7 +143,7 @@ def _full(call: Call, surroundings: Surroundings) -> Callable[..., Any]:
 
 
 def _innermost(call: Call, surroundings: Surroundings) -> Callable[[Exchange], Awaitable[Any]]:
-    """The handler with its dependencies and exception handlers, without middleware."""
+    """The handler with its dependencies and exception handlers, but without middleware."""
     dialect = surroundings.dialect
     handlers = surroundings.exception_handlers
     needs_cleanup = any("generator" in one.kind for one in call.everything())
@@ -173,7 +173,7 @@ def _innermost(call: Call, surroundings: Surroundings) -> Callable[[Exchange], A
     return innermost
 
 
-# Nothing is entered into it: calls without generators leave it alone.
+# Never entered: calls without generators leave it alone.
 _NO_STACK = AsyncExitStack()
 
 
@@ -194,7 +194,7 @@ async def _handled(
 def native_endpoint(
     serve: Callable[[Any], Any], *, waits: bool, named_after: Any
 ) -> Callable[..., Any]:
-    """A native handler of what serves a request; logs name the user's function."""
+    """A native handler around what serves a request; logs name the user's function."""
     endpoint: Any = _async_endpoint(serve) if waits else _sync_endpoint(serve)
     # The signature stays ours, so there is no `__wrapped__`.
     name = getattr(named_after, "__qualname__", None) or type(named_after).__qualname__
@@ -204,7 +204,7 @@ def native_endpoint(
 
 
 def _sync_endpoint(serve: Callable[[Any], Any]) -> Callable[..., Any]:
-    """Runs what is written once, as a coroutine, without a loop: there is nothing in it that waits."""
+    """Runs code that is written once, as a coroutine, without a loop: nothing in it waits."""
 
     def endpoint(request: Request) -> Any:
         try:
@@ -234,7 +234,7 @@ def _start_tasks(collections: list[Any]) -> None:
 
 
 async def _run_tasks(collections: list[Any]) -> None:
-    """In their order; those that are not async on a thread, since the shard has others to serve."""
+    """In their order; those that are not async run on a thread, since the shard has others to serve."""
     for collection in collections:
         for function, arguments, named in collection.tasks:
             try:

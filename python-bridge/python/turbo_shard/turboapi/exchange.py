@@ -1,5 +1,5 @@
 """One request as TurboAPI's parts see it: the mappings that parameters are bound from, and the request object that
-handlers, middleware and exception handlers are given. Each part is decoded when it is first asked for.
+handlers, middleware and exception handlers get. Each part is decoded when it is first read.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class BodyFault(Exception):
 
 
 class Lazy[T]:
-    """A property that is made once and kept in a slot. functools.cached_property keeps it in the instance's dict,
-    whose making takes tens of microseconds on free-threaded 3.13."""
+    """A property that is made once and kept in a slot. functools.cached_property keeps it in the instance's dict, which
+    takes tens of microseconds to make on free-threaded 3.13."""
 
     def __init__(self, make: Callable[[Any], T]) -> None:
         self.make = make
@@ -42,7 +42,7 @@ class Lazy[T]:
 
 
 class Exchange:
-    """What one request's parameters are bound from. `source` is a native request, or a socket before its handshake."""
+    """The source of one request's parameters. `source` is a native request, or a socket before its handshake."""
 
     __slots__ = (
         *("source", "tasks", "socket"),
@@ -52,7 +52,7 @@ class Exchange:
     def __init__(self, source: Any) -> None:
         self.source = source
         self.tasks: list[Any] = []
-        """The BackgroundTasks that were handed out, to be run after the answer."""
+        """The BackgroundTasks that were handed out; they run after the answer."""
         self.socket: Any = None
         """What a WebSocket handler talks through."""
 
@@ -101,7 +101,7 @@ class Exchange:
 
     @Lazy
     def request(self) -> ServedRequest:
-        """The one request object that everybody sees: what a middleware puts on it, the handler finds there."""
+        """The one request object that all parts see: the handler finds on it what a middleware has put there."""
         return ServedRequest(self)
 
 
@@ -128,9 +128,9 @@ class Url(str):
 
 
 class ServedRequest:
-    """Stands for TurboAPI's Request: the same attributes and methods, but nothing is decoded that nobody reads."""
+    """Stands for TurboAPI's Request: the same attributes and methods, but it decodes only what is read."""
 
-    # And a dict, made when somebody puts something of his own on it.
+    # And a dict, made when the app puts an attribute of its own on it.
     __slots__ = (
         *("_exchange", "method", "path_params", "client_addr", "__dict__"),
         *("_url", "_path", "_query_string", "_headers", "_query_params", "_cookies", "_body"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-# Written by the server itself, which knows better: TurboAPI's own server drops them too.
+# The server itself writes these and knows better: TurboAPI's own server drops them too.
 SERVER_OWNED = frozenset(("content-length", "server", "date", "connection", "transfer-encoding"))
 
 

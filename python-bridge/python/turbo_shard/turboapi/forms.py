@@ -8,7 +8,7 @@ PARTS_MAX = 1000
 """Most fields and files of one form, as other frameworks have it: each costs Python objects."""
 
 PART_HEAD_BYTES_MAX = 8 * 1024
-"""Longest head of one part, which is split and decoded as a whole."""
+"""Longest head of one part; it is split and decoded as a whole."""
 
 
 class FormFault(Exception):
@@ -36,7 +36,7 @@ def is_form(content_type: str) -> bool:
 
 
 def form_of(body: bytes, content_type: str) -> Form:
-    """Reads the body as what its type says; of no form, an empty one."""
+    """Reads the body as its type says; if that is no form, returns an empty one."""
     kind, *parameters = content_type.split(";")
     kind = kind.strip().lower()
     if kind == "application/x-www-form-urlencoded":

@@ -1,5 +1,5 @@
-"""Runs an app's middleware: before, after and error hooks, and those that are called with the next one. CORS stands
-outside of all others, as in TurboAPI's own server, and answers preflight requests.
+"""Runs an app's middleware: before, after and error hooks, and those that call the next one. CORS is outside all
+others, as in TurboAPI's own server, and answers preflight requests.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class MiddlewareStack:
         return wrapped
 
     def only_cors(self, answer: Any) -> Callable[[Any], Awaitable[Response]]:
-        """A fixed answer that only CORS has a say in: to a preflight request, or of a static route."""
+        """A fixed answer that only CORS may change: to a preflight request, or of a static route."""
 
         async def fixed(exchange: Exchange) -> View:
             return View(answer)
@@ -119,14 +119,14 @@ def _made(kind: Any, arguments: dict[str, Any]) -> Any:
 def _has_call_next(kind: Any) -> bool:
     if not isinstance(kind, type):
         return False
-    # Not getattr, which finds how the class itself is called.
+    # Not getattr, which would find how to call the class itself.
     function = next(
         (vars(one)["__call__"] for one in kind.__mro__ if "__call__" in vars(one)), None
     )
     if function is None:
         return False
     names = list(inspect.signature(function).parameters)
-    # Three more are an ASGI app's scope, receive and send.
+    # Three more arguments are an ASGI app's scope, receive and send.
     return len(names) == 3
 
 

@@ -1,6 +1,6 @@
 """Recognises TurboAPI's own classes by where they come from and what they are called. Knows nothing of routes.
 
-They are not imported: which of TurboAPI's lines the app uses is the app's business, and 1.x needs Python 3.14.
+They are not imported: the app chooses which line of TurboAPI it uses, and 1.x needs Python 3.14.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def slots_of(
     path_names: Collection[str],
     has_body: bool,
 ) -> tuple[Slot, ...]:
-    """Reads a signature; `where` is what a refusal calls it."""
+    """Reads a signature; a refusal calls it `where`."""
     try:
         declared = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError) as error:
@@ -212,7 +212,7 @@ def _reader(name: str, annotation: Any, *, from_text: bool) -> Reader:
         return reader_of(annotation, from_text=from_text)
     except UnknownAnnotation:
         pass
-    # TurboAPI makes one of the value, if the annotation is a class.
+    # TurboAPI makes one from the value, if the annotation is a class.
     return _constructor(annotation) if isinstance(annotation, type) else _as_it_is
 
 

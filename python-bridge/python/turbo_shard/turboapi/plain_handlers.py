@@ -1,5 +1,5 @@
 """Tells from its bytecode that a function can only return a fresh dict or list, and raises nothing that TurboAPI would
-answer in its own way. Such a handler is served as it is, without a layer of ours. Knows nothing of routes.
+answer in its own way. Such a handler is served without a layer of ours. Knows nothing of routes.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ import dis
 from types import CodeType, FunctionType
 from typing import Any
 
-# Whatever is not listed, such as any call, makes a handler one that is looked after: a new Python's unknown
-# instructions cost some speed, never a wrong answer.
+# Any instruction not listed, such as a call, gives a handler the layer: a new Python's unknown instructions cost some
+# speed, never a wrong answer.
 _HARMLESS = frozenset(
     (
         *("RESUME", "NOP", "NOT_TAKEN", "COPY_FREE_VARS", "RETURN_GENERATOR", "POP_TOP", "CACHE"),
@@ -25,7 +25,7 @@ _HARMLESS = frozenset(
 )
 _HARMLESS_OPERATORS = frozenset(("+", "-", "*", "[]"))
 _MAKES_A_CONTAINER = frozenset(("BUILD_MAP", "BUILD_CONST_KEY_MAP", "BUILD_LIST", "LIST_EXTEND"))
-# How a coroutine turns a StopIteration that nobody caught into a RuntimeError; it follows the last return.
+# How a coroutine turns an uncaught StopIteration into a RuntimeError; it follows the last return.
 _COROUTINE_TAIL = ("CALL_INTRINSIC_1", "RERAISE")
 
 

@@ -23,7 +23,7 @@ POLICY_VIOLATION = 1008
 
 
 class Disconnect(Exception):
-    """Raised where the app has not imported TurboAPI's own exception for it, so that nobody can be waiting for that."""
+    """Raised where the app has not imported TurboAPI's own exception for it, so it cannot expect that one."""
 
     def __init__(self, code: int = 1000, reason: str | None = None) -> None:
         super().__init__(code, reason)
@@ -72,7 +72,7 @@ def _endpoint(call: Call, path_names: list[str]) -> Any:
                 raise
         await served.close()
 
-    # The native side may bind the path's parameters by name; they are read from the socket all the same.
+    # The native side may bind the path's parameters by name; they still come from the socket.
     parameters = [inspect.Parameter("socket", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     parameters += [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=str)

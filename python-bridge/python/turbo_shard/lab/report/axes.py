@@ -1,4 +1,4 @@
-"""The frame of a chart with two axes: grid, ticks, titles. Knows nothing of what is drawn in it."""
+"""The frame of a chart with two axes: grid, ticks, titles. Does not know what is drawn in it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GAP = 7.0
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis as it is asked for; its place is the frame's affair."""
+    """One axis as requested; the frame decides its place."""
 
     values: Sequence[float]
     title: str
@@ -52,7 +52,7 @@ class Frame:
         self.x = x.scale(self.left, self.right)
 
     def drawn(self) -> list[str]:
-        """What lies behind the data."""
+        """Everything behind the data."""
         parts = []
         for tick in self.y_axis.marked(self.y):
             at = self.y.at(tick)
@@ -76,7 +76,7 @@ class Frame:
 def x_labels(
     placed: Scale, marked: Sequence[float], label: Callable[[float], str], y: float
 ) -> list[str]:
-    """Those that do not touch the one before; all of them inside the drawing."""
+    """The labels that do not touch the one before; all of them inside the drawing."""
     parts = []
     taken = 0.0
     for tick in marked:

@@ -14,8 +14,8 @@ from .palette import ArmStyle
 
 
 def typical_balance(runs: Sequence[Run]) -> Run | None:
-    """The run in the middle by imbalance; a mean over rounds would hide it, since each falls on another shard."""
-    # One counter for all, as steal mode has it, says nothing of balance.
+    """The run in the middle by imbalance; a mean over rounds would hide it: it moves from shard to shard."""
+    # One counter for all, as in steal mode, says nothing about balance.
     found = [run for run in runs if len(run.shards) > 1 and balance(run) is not None]
     ordered = sorted(found, key=lambda run: balance(run) or 0.0)
     return ordered[(len(ordered) - 1) // 2] if ordered else None
@@ -33,7 +33,7 @@ def shares_of_mean(run: Run) -> list[float]:
 def balance_chart(
     identity: str, arms: Sequence[ArmResult], styles: Mapping[str, ArmStyle]
 ) -> Chart | None:
-    """None if no arm tells of two shards."""
+    """None if no arm reports two shards."""
     found = {arm.key: typical_balance(shown_level(arm).runs) for arm in arms}
     runs = {key: run for key, run in found.items() if run is not None}
     drawn = [arm for arm in arms if arm.key in runs]

@@ -1,4 +1,4 @@
-"""What a report consists of, whatever it is written as. Holds text and charts, and renders nothing."""
+"""The parts of a report in any format. Holds text and charts, and renders nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Group:
-    """Findings of one scenario; `anchor` is where it is told."""
+    """Findings of one scenario; `anchor` is the place of its section."""
 
     title: str
     anchor: str
@@ -52,7 +52,7 @@ class Table:
 
     @property
     def is_wordy(self) -> bool:
-        """Whether the cells are words, which do not stand right-aligned."""
+        """Whether the cells are words, which are not right-aligned."""
         return self.header[-1] in {"value", "error"}
 
 
@@ -63,10 +63,10 @@ class Code:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing with its words; the table has the same figures."""
+    """A drawing with its caption; the table has the same figures."""
 
     title: str
-    # What is drawn and how to read it.
+    # What it shows and how to read it.
     note: str
     svg: str
     table: Table | None = None

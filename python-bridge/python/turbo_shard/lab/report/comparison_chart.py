@@ -93,7 +93,7 @@ def is_drawable(row: Row) -> bool:
 
 
 def ratio_scale(comparisons: Sequence[Comparison], start: float, end: float) -> scale.Scale:
-    """Both sides of 1 are seen, whatever the ratios."""
+    """Both sides of 1 are visible, whatever the ratios."""
     low = max(min(0.9, *(one.low for one in comparisons)), 1 / RATIO_MAX)
     high = min(max(1.1, *(one.high for one in comparisons)), RATIO_MAX)
     room = (high / low) ** 0.04

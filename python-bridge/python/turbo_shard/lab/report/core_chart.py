@@ -96,7 +96,7 @@ def lane(
         course = [(across.at(second), upwards.at(share)) for second, share in points]
         under = [(course[0][0], bottom), *course, (course[-1][0], bottom)]
         parts = [svg.area(under, f"load {look.css_class}")]
-        # In a thin lane the edge would be all that is seen.
+        # In a thin lane only the edge would be visible.
         if bottom - top >= EDGED_FROM:
             parts.append(svg.path(course, f"edge {look.css_class}"))
         return parts

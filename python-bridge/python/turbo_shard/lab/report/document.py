@@ -1,4 +1,4 @@
-"""What stands in a report and in which order, as blocks. Knows neither HTML nor Markdown."""
+"""The contents of a report in their order, as blocks. Knows neither HTML nor Markdown."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def scenario_charts(scenario: ScenarioResult, anchor: str, looks: Mapping[str, A
 
 
 def doubts(scenario: ScenarioResult) -> tuple[str, ...]:
-    """Those that were noted, and why latencies are missing where nobody noted it."""
+    """The doubts that were noted, and why latencies are missing where no doubt says so."""
     lines = list(scenario.doubts)
     for arm in scenario.arms:
         refused = [run.latency_refused for run in arm.runs if run.latency_refused]

@@ -32,7 +32,7 @@ def outcome(comparison: Comparison) -> Outcome:
 
 
 def is_less_better(metric: str) -> bool:
-    """Of a metric that this version does not know, its name tells."""
+    """For a metric that this version does not know, its name decides."""
     known = METRICS.get(metric)
     return known.is_less_better if known else not metric.endswith("_per_second")
 
@@ -56,7 +56,7 @@ def is_peer(scenario: ScenarioResult, key: str) -> bool:
 
 
 def labels(results: Results) -> dict[str, str]:
-    """How each arm is called; the first name that a scenario gives it."""
+    """Each arm's name; the first one that a scenario gives it."""
     found: dict[str, str] = {}
     for scenario in results.scenarios:
         for arm in scenario.arms:
@@ -65,7 +65,7 @@ def labels(results: Results) -> dict[str, str]:
 
 
 def subjects(found: Sequence[Finding]) -> list[str]:
-    """The arms that were compared with others, in the order in which they come."""
+    """The arms that were compared with others, in their order."""
     return list(dict.fromkeys(finding.comparison.arm for finding in found))
 
 

@@ -22,7 +22,7 @@ from .document import document
 from .markup import escaped
 from .style_sheet import style_sheet
 
-# Said aloud and printed, so that a finding is not told by its colour alone.
+# For screen readers and print: a finding does not depend on its colour alone.
 SIGNS = {
     "plain": "",
     "win": "better",
@@ -42,7 +42,7 @@ def html(results: Results) -> str:
         '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        # An icon of no bytes: without it a browser asks the server for one.
+        # An empty icon: without it a browser asks the server for one.
         '<link rel="icon" href="data:,">\n'
         f"<title>{escaped(page.title)}</title>\n<style>\n{style_sheet()}</style>\n</head>\n<body>\n"
         f"<header>\n<h1>{words(page.title)}</h1>\n<p>{escaped(page.subtitle)}</p>\n</header>\n"
@@ -112,7 +112,7 @@ def table(block: Table) -> str:
     )
     css_class = ' class="words"' if block.is_wordy else ""
     caption = escaped(block.caption)
-    # A wide table moves by itself, also with the keyboard, and leaves the page where it is.
+    # A wide table scrolls by itself, also with the keyboard, and leaves the page where it is.
     return (
         f'<div class="scrolled" role="region" aria-label="{caption}" tabindex="0"><table{css_class}>'
         f"<caption>{caption}</caption><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table></div>"

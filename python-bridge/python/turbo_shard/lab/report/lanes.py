@@ -21,7 +21,7 @@ class Lane:
     label: str
     # At the right end.
     figure: str
-    # Given the box of the lane: left, top, right, bottom.
+    # Draws into the box of the lane: left, top, right, bottom.
     draw: Callable[[float, float, float, float], list[str]]
 
 

@@ -35,7 +35,7 @@ PLACES = sorted(
 
 
 def curve(run: Run) -> Curve:
-    """What lies between 50 % and 99.99 %, rising in both."""
+    """The points between 50 % and 99.99 %, rising in both coordinates."""
     points: Curve = []
     for percent, us in sorted(run.percentiles):
         if 0 <= percent < 100 and math.isfinite(us) and us > 0:
@@ -46,7 +46,7 @@ def curve(run: Run) -> Curve:
 
 
 def value_at(points: Curve, place: float) -> float | None:
-    """Between two points by logarithm; None where the run had too few answers to tell."""
+    """Interpolates between two points by logarithm; None where the run had too few answers."""
     if not points or not points[0][0] - 1e-9 <= place <= points[-1][0] + 1e-9:
         return None
     right = bisect.bisect_left(points, place, key=lambda point: point[0])

@@ -1,4 +1,4 @@
-"""Sorts an arm's runs by the rate that was offered, where several were. Draws and words nothing."""
+"""Sorts an arm's runs by the offered rate, where there were several. Draws and words nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Level:
 
 
 def levels(arm: ArmResult) -> list[Level]:
-    """From the lowest rate to the highest. What was offered by chance differs a little from round to round."""
+    """From the lowest rate to the highest. The offered rate differs by chance a little from round to round."""
     found: list[list[Run]] = []
     for run in sorted(arm.runs, key=rate_of):
         if not found or not is_same_rate(found[-1][-1], run):
@@ -69,12 +69,12 @@ def has_several_rates(scenario: ScenarioResult) -> bool:
 
 
 def shown_level(arm: ArmResult) -> Level:
-    """What charts of one rate take: the highest that has latencies, since differences show there."""
+    """The level for charts of one rate: the highest that has latencies, since differences show there."""
     found = levels(arm)
     return next((level for level in reversed(found) if level.has_latency), found[-1])
 
 
 def typical(runs: Sequence[Run]) -> Run:
-    """The run in the middle by throughput: an average over rounds would flatten what each of them was like."""
+    """The run in the middle by throughput: an average over rounds would flatten each of them."""
     ordered = sorted(runs, key=lambda run: run.requests_per_second)
     return ordered[(len(ordered) - 1) // 2]

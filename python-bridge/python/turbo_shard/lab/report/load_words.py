@@ -1,4 +1,4 @@
-"""How the settings of a load read in a sentence. Knows no figure that was measured but the rates."""
+"""How the settings of a load read in a sentence. Of measured figures it knows only the rates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..results import ScenarioResult
 from .levels import has_several_rates, ran, shown_level
 from .quantities import rate
 
-# How settings of the load read; {} is the value.
+# The words for settings of the load; {} is the value.
 SETTINGS = {
     "loop": "{} loop",
     "connections": "{} connections",
@@ -28,7 +28,7 @@ TOLD_ELSEWHERE = {"command", "routes", "saturation_per_second"}
 
 
 def load_words(scenario: ScenarioResult) -> str:
-    """The settings of the load, and who had which cores."""
+    """The settings of the load, and the cores of server and generator."""
     words = [
         SETTINGS.get(name, f"{name.replace('_', ' ')} {{}}").format(value_words(value))
         for name, value in scenario.load.items()

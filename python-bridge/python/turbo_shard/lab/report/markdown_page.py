@@ -1,4 +1,4 @@
-"""Writes a report as Markdown: words and tables; the drawings are in the HTML. Chooses nothing of what it says."""
+"""Writes a report as Markdown: words and tables; the drawings are in the HTML. Does not choose the contents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIGNS = {
     "same": "",
     "doubt": "**note**: ",
 }
-# What Markdown would read as markup in the middle of a sentence.
+# Characters that Markdown would read as markup in the middle of a sentence.
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
 
 

@@ -14,7 +14,7 @@ DARK = ("#57aef2", "#ff8f4a", "#35cfa2", "#ee9bd3", "#ecc04a", "#a4d8ff", "#b6a1
 DASHES = ("", "6 3", "2 3", "8 3 2 3")
 MARKS = ("circle", "square", "triangle", "diamond")
 
-# What is compared most often looks the same in every report.
+# The arms compared most often look the same in every report.
 USUAL = {"shard-tokio": 0, "steal": 1, "process": 2, "shard-glommio": 3, "shard-uring": 4}
 
 
@@ -37,7 +37,7 @@ def style(slot: int) -> ArmStyle:
 
 
 def styles(arms: Iterable[str]) -> Mapping[str, ArmStyle]:
-    """By key, in the order in which they first appear; ours before peers is up to the caller."""
+    """By key, in the order in which they first appear; the caller puts ours before peers."""
     keys = list(dict.fromkeys(arms))
     slots = {key: USUAL[key] for key in keys if key in USUAL}
     free = iter(slot for slot in range(len(keys) + len(USUAL)) if slot not in slots.values())

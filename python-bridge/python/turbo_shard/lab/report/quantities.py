@@ -1,4 +1,4 @@
-"""How figures read: units, digits, ranges, and what stands where there is none. Knows nothing of charts or pages."""
+"""How figures read: units, digits, ranges, and what is shown where there is none. Knows nothing of charts or pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from statistics import median
 
-# What was not measured; never a zero.
+# For a figure that was not measured; never a zero.
 ABSENT = "–"
 
 
@@ -78,7 +78,7 @@ def spread(values: Iterable[float | None], text: Callable[[float], str]) -> str:
     low, high = text(min(found)), text(max(found))
     if low == high:
         return shown
-    # `140–171` needs no unit twice where it is the same.
+    # `140–171` needs no unit twice where both have the same.
     unit = shown.lstrip("0123456789.,")
     if unit and low.endswith(unit) and high.endswith(unit):
         low, high = low.removesuffix(unit), high.removesuffix(unit)

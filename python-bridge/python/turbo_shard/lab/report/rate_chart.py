@@ -24,7 +24,7 @@ class Point(NamedTuple):
 
 
 def points_of(arm: ArmResult) -> list[Point]:
-    """Only where there are latencies; the table tells of the rest."""
+    """Only where there are latencies; the table has the rest."""
     found = []
     for level in levels(arm):
         latencies = [run.latency_us for run in level.runs if run.latency_us is not None]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 # Of an axis in decades: beyond these spans fewer of 1, 2, 5 are marked.
 SPARSE_DECADES = 2.2
-# Axes are clamped to this, so that no pair of odd values makes coordinates that are no numbers.
+# Axes are clamped to this, so no pair of odd values makes coordinates that are not numbers.
 TINY, HUGE = 1e-12, 1e15
 
 

@@ -1,4 +1,4 @@
-"""The tables of one scenario: what its arms did, and what that took. Words for what is missing; draws nothing."""
+"""The tables of one scenario: what its arms did, and what that took. Names what is missing; draws nothing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Writes SVG elements: escaped text, rounded coordinates, marks. Knows nothing of what they mean.
+"""Writes SVG elements: escaped text, rounded coordinates, marks. Does not know what they mean.
 
-Colours are classes, so that the page's light and dark style sheets decide about them.
+Colours are classes, so the page's light and dark style sheets decide about them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ WIDTH = 440.0
 FONT_PX = 11.5
 # Bold letters are as wide as plain ones of this size.
 BOLD_PX = 13.0
-# Of the widest among the usual sans-serif fonts, in parts of their size: better too much room than words cut off.
+# From the widest of the usual sans-serif fonts, in parts of their size: better too much room than words cut off.
 WIDE_CHARACTER, CHARACTER, NARROW_CHARACTER = 0.98, 0.64, 0.4
 WIDE, NARROW = frozenset("mwMW@%—…→←"), frozenset("iljtfrI.,:;'|!()[] ")
 
@@ -23,7 +23,7 @@ WIDE, NARROW = frozenset("mwMW@%—…→←"), frozenset("iljtfrI.,:;'|!()[] ")
 def number(value: float) -> str:
     if not math.isfinite(value):
         raise ValueError(f"{value} is no coordinate")
-    # The zero takes the sign off what rounds to nothing.
+    # The zero takes the sign off values that round to nothing.
     return f"{round(value, 1) + 0.0:.10g}"
 
 
@@ -44,7 +44,7 @@ def attribute(key: str) -> str:
 def drawing(
     identity: str, title: str, description: str, height: float, parts: Iterable[str]
 ) -> str:
-    """A whole image; its title and description are what a screen reader says."""
+    """A whole image; a screen reader reads its title and description."""
     words = (
         f'<title id="{escaped(identity)}-t">{escaped(title)}</title>'
         f'<desc id="{escaped(identity)}-d">{escaped(description)}</desc>'

@@ -1,4 +1,4 @@
-"""The verdicts of all scenarios in words and at one glance: what is won, what lost, what not shown. Knows no markup."""
+"""The verdicts of all scenarios in words and at one glance: won, lost, or not shown. Knows no markup."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def verdict_lists(
 
 
 def sentences(found: Sequence[Finding], names: Mapping[str, str], tone: Tone) -> tuple[str, ...]:
-    """What is not shown in one line per arm: the scenario's own section has each with its interval."""
+    """Differences that are not shown, in one line per arm: the scenario's own section has each with its interval."""
     if tone != "same":
         return tuple(one.comparison.text for one in found)
     metrics: dict[str, list[str]] = {}
@@ -111,7 +111,7 @@ def row_of(finding: Finding, names: Mapping[str, str]) -> Row:
 
 
 def anchor_of(number: int) -> str:
-    """By place, since keys are anybody's words."""
+    """By place, since keys may be any words."""
     return f"s{number + 1}"
 
 

@@ -1,1 +1,1 @@
-"""`turbo-shard simulate`: what is asked of the simulation in Rust, what its parameters cost here, and what it says."""
+"""`turbo-shard simulate`: what it asks the simulation in Rust, the costs here, and the outcome in words."""

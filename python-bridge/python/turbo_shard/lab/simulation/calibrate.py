@@ -28,7 +28,7 @@ ROUNDS = 3
 # The rest: threads of this process.
 THREADS_S = 8.0
 
-# What cannot be measured from outside. Each can be changed with --set, which shows how much hangs on it.
+# Costs that cannot be measured from outside. --set changes each, which shows how much depends on it.
 DRIVER_EVENT_US = 0.15
 MOVED_TASK_LINES = 40.0
 LINES_PER_STEAL = 4.0
@@ -93,7 +93,7 @@ def measure(
 
 
 def best(runs: Sequence[Served]) -> Served:
-    """The one that was disturbed least: noise only ever adds time."""
+    """The least disturbed one: noise only ever adds time."""
     return min(runs, key=lambda run: run.cpu_us)
 
 

@@ -1,6 +1,6 @@
-"""What things cost on a measured machine: the parameters of the simulation, each with its unit and where it is from.
+"""What things cost on a measured machine: the parameters of the simulation, each with its unit and origin.
 
-`calibration.json` beside this file is what is used unless another file is named. Measures nothing.
+`calibration.json` beside this file is used unless another file is named. Measures nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Calibration:
-    """`parameters` has the names of the simulation's costs, and what else was measured on the way in `observed`."""
+    """`parameters` has the simulation's costs by name, `observed` what else was measured on the way."""
 
     date: str
     commit: str | None
@@ -45,7 +45,7 @@ class Calibration:
     schema: int = SCHEMA
 
     def costs(self) -> dict[str, float]:
-        """As the simulation is given them."""
+        """As the simulation takes them."""
         names = [name for name in self.parameters if name not in NOT_COSTS]
         return {name: self.parameters[name].value for name in names}
 
@@ -64,7 +64,7 @@ class Calibration:
 
 # Measured with the others, and used only where a scenario asks for it.
 NOT_COSTS = ("shared_object_us",)
-# What the simulation has to be told.
+# The simulation's input.
 NEEDED = (
     *("request_us", "turn_us", "driver_event_us", "wake_us", "sleep_us", "round_trip_us"),
     *("resume_us", "steal_request_us", "notify_us", "steal_probe_us", "steal_us"),

@@ -72,7 +72,7 @@ SWITCHES = ("--shared-objects", "--quiet", *HELP_FLAGS)
 
 @dataclass(frozen=True)
 class SimulateOptions:
-    """What was asked for; every value has been checked."""
+    """The user's request; every value has been checked."""
 
     shards: tuple[int, ...]
     # None is a closed loop.

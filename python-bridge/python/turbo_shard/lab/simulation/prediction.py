@@ -1,6 +1,6 @@
 """Simulates architectures over numbers of cores and loads, several seeds each. Prints nothing.
 
-The simulation itself is `_native.simulate`; here its scenarios are made and its outcomes gathered.
+The simulation itself is `_native.simulate`; this module makes its scenarios and gathers its outcomes.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ POLICIES = {
     "steal-handoff": "work stealing that hands the I/O driver on",
     "ideal": "one queue without any cost",
 }
-# Enough for a p99.9, and per core for what a core does to settle.
+# Enough for a p99.9, and per core enough for it to settle.
 REQUESTS_MIN = 50_000
 REQUESTS_PER_CORE = 2_000
-# The warm-up and the rest have to outlast the longest request by far.
+# The warm-up and the rest must outlast the longest request by far.
 LONGEST_REQUESTS_MIN = 100
 REQUESTS_MAX = 2_000_000
-# Below this share of what was offered an architecture is overloaded: its latencies grow for as long as one looks.
+# Below this share of the offered rate an architecture is overloaded: its latencies grow as long as the run lasts.
 KEPT_UP_SHARE = 0.98
 
 
 @dataclass(frozen=True)
 class Question:
-    """What all architectures are asked alike."""
+    """The questions that all architectures get alike."""
 
     service: Distribution
     costs: dict[str, float]
@@ -53,7 +53,7 @@ class Question:
     requests: int | None = None
 
     def per_second(self, cores: int, load: float) -> float:
-        """What keeps that share of the cores busy, as a shard serves it."""
+        """The rate that keeps that share of the cores busy, as a shard serves it."""
         return load * cores * 1e6 / max(self.work_us, 0.001)
 
     @property
@@ -97,7 +97,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Band:
-    """The median over the seeds, with the least and the most that any of them gave."""
+    """The median over the seeds, with the least and the greatest value."""
 
     middle: float
     low: float
@@ -148,7 +148,7 @@ def predict(
     seeds: Iterable[int],
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> list[Cell]:
-    """All combinations. ValueError says what of it cannot be simulated."""
+    """All combinations. ValueError says which cannot be simulated."""
     seeds = list(seeds)
     keys = [(load, n, policy) for load in loads for n in cores for policy in policies]
     simulate = native_module().simulate

@@ -1,4 +1,4 @@
-"""Predictions as a person reads them: tables, and who wins where in words. Simulates nothing."""
+"""Predictions as a person reads them: tables, and in words which architecture wins where. Simulates nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import combinations, groupby, pairwise
 
 from .prediction import POLICIES, Band, Cell
 
-# Less than that is no difference that a model of this kind could claim.
+# A model of this kind cannot claim a smaller difference.
 RATIO_MIN = 1.05
 HEADER = ("cores", "architecture", "requests/s", "p50", "p99", "p99.9", "max/mean", "idle+waiting")
 
@@ -84,7 +84,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-# Who wins where.
+# Which architecture wins where.
 
 
 def verdict(cells: Sequence[Cell]) -> list[str]:
@@ -102,7 +102,7 @@ def verdict(cells: Sequence[Cell]) -> list[str]:
 
 
 def winners_line(of: dict[tuple[str, int], Cell], present: list[str], cores: list[int]) -> str:
-    """Everybody who is not shown to be worse than the best shares its place."""
+    """All architectures that are not shown to be worse than the best share its place."""
     best = {n: tuple(leaders([of[policy, n] for policy in present])) for n in cores}
     parts = []
     for names, group in groupby(cores, key=lambda n: best[n]):
@@ -125,7 +125,7 @@ def leaders(cells: Sequence[Cell]) -> list[str]:
 
 
 def is_worse(cell: Cell, other: Cell) -> bool:
-    """Whether it is shown: by bands that do not meet, and by more than a trifle; or by not keeping up."""
+    """Whether it is shown: the bands do not meet and the difference is no trifle; or one does not keep up."""
     if cell.keeps_up != other.keeps_up:
         return other.keeps_up
     mine, others = cell.latency_us["p99"], other.latency_us["p99"]

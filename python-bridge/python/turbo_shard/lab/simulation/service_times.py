@@ -1,4 +1,4 @@
-"""Service times as they are named on a command line, such as `bimodal:100us,20ms@1%`. Knows nothing of who asks."""
+"""Service times as a command line names them, such as `bimodal:100us,20ms@1%`. Does not know what they are for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ type Distribution = dict[str, Any]
 
 
 class ServiceTimeError(ValueError):
-    """What was given is no service time; its text is one line."""
+    """The given text is not a service time; the error's text is one line."""
 
 
 def read_time_us(text: str) -> float:
@@ -35,7 +35,7 @@ def read_time_us(text: str) -> float:
 
 
 def read_distribution(text: str, *, own_request_us: float) -> Distribution:
-    """As the simulation is given it. What was measured of a server has `own_request_us` in it, which is taken off."""
+    """As the simulation takes it. Times measured on a server include `own_request_us`, which is taken off."""
     kind, colon, rest = text.partition(":")
     if not colon:
         kind, rest = "fixed", text
@@ -74,7 +74,7 @@ def read_bimodal(text: str) -> Distribution:
 
 
 def read_file(file: Path, own_request_us: float) -> Distribution:
-    """A file with {"service_us": [times]}, or results of the lab: what a request of its first shard arm took."""
+    """A file with {"service_us": [times]}, or results of the lab: the time of a request of its first shard arm."""
     try:
         text = file.read_text(encoding="utf-8")
         found = json.loads(text)

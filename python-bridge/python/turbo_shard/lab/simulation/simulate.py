@@ -46,7 +46,7 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def simulate(options: SimulateOptions) -> list[Cell]:
-    # One unit of progress is everything: how long it takes is not known before.
+    # Everything is one unit of progress: how long it takes is not known before.
     with Progress(1.0, quiet=options.quiet) as progress:
         progress.is_bar = progress.is_bar and not options.quiet
 

@@ -1,7 +1,7 @@
-"""What threads of this process pay for each other: wake-ups, system calls, memory that both write. In microseconds.
+"""What threads of this process cost each other: wake-ups, system calls, memory that both write. In microseconds.
 
-Each figure is that of the fastest of several short series, since a neighbour on the machine only ever adds time;
-but for what two threads pay for being at it at once, it is the median: a neighbour may keep them apart.
+Each figure is that of the fastest of several short series, since a neighbour on the machine only ever adds time. For
+the cost of two threads at work at once it is the median: a neighbour may keep them apart.
 """
 
 from __future__ import annotations
@@ -66,12 +66,12 @@ def wake_up(waker_core: int, sleeper_core: int) -> WakeUp:
         os.close(there)
         os.close(back)
     clock = each_us(time.perf_counter_ns, CALLS)
-    # One way of the two, without the calls that both sides make even if nobody sleeps.
+    # One way of the two, without the calls that both sides make even if neither sleeps.
     return WakeUp(max(0.0, min(trips) / 2 - awake - clock), max(0.0, min(notifications) - clock))
 
 
 def eventfd_calls_us() -> float:
-    """One write and one read of an eventfd that nobody sleeps on."""
+    """One write and one read of an eventfd that no thread sleeps on."""
     descriptor = os.eventfd(0)
 
     def both() -> None:
@@ -129,8 +129,8 @@ class Sharing:
     def exclusive_us(self) -> float:
         """For how long one turn has the shared thing alone.
 
-        The other core waits for that. As long as both would rather do other things, a turn is longer by it; once both
-        want nothing else, a turn takes twice that time.
+        The other core waits for that. While both also have other work, a turn is longer by it; once both want nothing
+        else, a turn takes twice that time.
         """
         longer = max(0.0, self.shared_us - self.own_us)
         return longer if self.shared_us <= 2 * self.own_us else self.shared_us / 2
@@ -166,7 +166,7 @@ def sharing(work: Callable[[Handler], None], turns: int, cores: tuple[int, int])
 
 
 def both_us(work: Callable[[Handler], None], same: Handler | None, cores: tuple[int, int]) -> float:
-    """How long two threads are at it at the same time, each on its core; by default each with what it made itself."""
+    """How long two threads work at the same time, each on its core; by default each with what it made itself."""
     start = threading.Barrier(2)
     took: list[float] = []
 
@@ -183,7 +183,7 @@ def both_us(work: Callable[[Handler], None], same: Handler | None, cores: tuple[
         thread.start()
     for thread in threads:
         thread.join()
-    # The one that was alone for some of the time was not slowed down then.
+    # A thread that was alone for some of the time was not slowed down then.
     return max(took)
 
 
