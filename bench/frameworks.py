@@ -37,7 +37,7 @@ from turbo_shard.lab.progress import duration
 SCENARIOS = (*(work.key for work in WORKS), *(one.key for one in scaling(Ground(), ENGINES[0])))
 # glommio is compared with these by make bench-engines.
 DEFAULT_ENGINES = ("uring", "tokio")
-# Some peers stall now and then; a run that waits longer for an answer is not worth its time.
+# Some peers stall now and then; a run that waits longer for an answer is not worth the time.
 ANSWER_TIMEOUT_S = 3
 
 
@@ -114,7 +114,7 @@ def measure(chosen: argparse.Namespace, ground: Ground, kept: Kept) -> dict[str,
 def put_in_place(
     chosen: argparse.Namespace, ground: Ground, known: dict[str, peers.Peer]
 ) -> tuple[list[str], dict[str, str]]:
-    """Installs what runs on this interpreter. Warnings, and by the peer's key why it cannot be had."""
+    """Installs what runs on this interpreter. Returns warnings, and by peer key why a peer cannot be installed."""
     # Also without peers: FastAPI and Flask are in their environment.
     warnings = install_peers() if not ground.version else []
     ground.put_turbo_shard()

@@ -38,7 +38,7 @@ from turbo_shard.lab.progress import Progress, duration
 from turbo_shard.lab.report import html, markdown
 from turbo_shard.lab.results import Results
 
-# What `make bench` may take in all on two cores, and what of it is left for installing and rendering.
+# The time that `make bench` may take in all on two cores, and its part for installing and rendering.
 LIMIT_S = 15 * 60
 QUICK_ROUNDS = 1
 QUICK_SECONDS = 0.3
@@ -85,7 +85,7 @@ def main() -> int:
 
 
 def plans_of(chosen: argparse.Namespace) -> list[PlannedScenario]:
-    """Raises TableError for what is not there."""
+    """Raises TableError for names that do not exist."""
     if min(chosen.rounds or 1, chosen.seconds or 1) <= 0:
         raise TableError("--rounds and --seconds are above 0")
     scenarios = scenario_file.read_all()
@@ -125,10 +125,10 @@ def with_peers(scenario: Scenario, names: list[str]) -> Scenario:
 
 
 def run(plans: list[PlannedScenario], folder: Path, seed: int) -> int:
-    # Servers are ended on the way out: after Ctrl-C, also where a shell started us with it ignored, and after a stop.
+    # Servers end on the way out: after Ctrl-C, even if a shell started us with it ignored, and after a stop.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    # Ten thousand connections, for every process that is started from here.
+    # Ten thousand connections, for every process started from here.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     found = Results(
@@ -160,7 +160,7 @@ def run(plans: list[PlannedScenario], folder: Path, seed: int) -> int:
 
 
 def with_peers_installed(plans: list[PlannedScenario], found: Results) -> list[PlannedScenario]:
-    """Installs what is named, and notes in the plan what could not be."""
+    """Installs the named peers, and notes in the plan which could not be installed."""
     known = peers.catalogue()
     keys = {one.arm.key for plan in plans for one in plan.candidates if one.arm.is_peer}
     named = [peer for key, peer in known.items() if key in keys]
@@ -180,7 +180,7 @@ def with_peers_installed(plans: list[PlannedScenario], found: Results) -> list[P
 
 
 def measure(plans: list[PlannedScenario], found: Results) -> int:
-    """What is done here must not take time from the servers, so it is done on the load's cores."""
+    """Work done here must not take time from the servers, so it runs on the load's cores."""
     os.sched_setaffinity(0, place(sorted(os.sched_getaffinity(0))).load)
     status = 0
     with Progress(total_s(plans), quiet=False) as progress:

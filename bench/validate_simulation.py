@@ -77,7 +77,7 @@ def main() -> int:
 
 def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     here = prepare([], "bench-simulation", with_peers=False)
-    # Server and load share the cores in some cases, so nothing keeps off any.
+    # Server and load share the cores in some cases, so no process stays off any core.
     os.sched_setaffinity(0, here.cores)
     cores = (here.server_core, here.load_core)
     found = calibration.read()
@@ -177,7 +177,7 @@ def measured(case: Case, rate: float, cores: tuple[int, int], seed: int) -> dict
 def server_of(case: Case, cores: tuple[int, int]) -> Server:
     command = [str(TURBO_SHARD), "simulation_app:app", "--app-dir", "bench/apps"]
     command += ["--mode", case.mode, "--shards", str(case.cores), "--port", "0"]
-    # One shard has a core and the load the other; two have both.
+    # One shard has a core and the load the other; two shards have both.
     return Server(
         command,
         cores[: case.cores],

@@ -1,4 +1,4 @@
-"""ASGI apps that give one fixed answer, each with a step more than `minimal`: what a step costs is their difference."""
+"""ASGI apps that give one fixed answer, each with a step more than `minimal`: the difference is the step's cost."""
 
 from __future__ import annotations
 

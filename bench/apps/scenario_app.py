@@ -1,8 +1,8 @@
-"""What the scenarios of bench/scenarios/ ask for, each route a kind of work that one architecture may do better.
+"""The app of bench/scenarios/: each route is a kind of work that one architecture may do better.
 
-Every answer follows from its request, so that it can be checked. Work is measured in CPU time of the thread
-(CLOCK_THREAD_CPUTIME_ID), not in time that has passed: a handler that is interrupted still does all of it, and every
-arm gets the same work for the same requests.
+Every answer follows from its request, so it can be checked. Work is measured in CPU time of the thread
+(CLOCK_THREAD_CPUTIME_ID), not in elapsed time: a handler that is interrupted still does all of it, and every arm gets
+the same work for the same requests.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ app = App()
 
 SHORT_BURN_US = 100
 LONG_BURN_US = 20_000
-# Which requests are long: one of so many, by a hash of the number, so that long ones come without a pattern and are the
-# same in every arm. With this seed there are 90 of them among the 9,000 numbers that turbo-load counts through.
+# Which requests are long: one of so many, by a hash of the number: long ones come without a pattern and are the same in
+# every arm. With this seed there are 90 of them among the 9,000 numbers that turbo-load counts through.
 LONG_ONE_IN = 100
 HASH_FACTOR = 2_654_435_761
 HASH_SEED = 22_023
@@ -49,7 +49,7 @@ def short(number: int) -> dict[str, Any]:
     return {"number": number}
 
 
-# CPU time in Python code: always 100 µs, or for one of a hundred 20 ms.
+# CPU time in Python code: always 100 µs, or 20 ms for one of a hundred.
 
 
 @app.get("/burn/{number}")
@@ -64,7 +64,7 @@ def burn_unevenly(number: int) -> dict[str, Any]:
     return {"number": number}
 
 
-# What waits without an event loop: on the pool, as it should be, and inline, as it should not.
+# Waits without an event loop: on the pool, as it should be, and inline, as it should not.
 
 
 @app.get("/pool/sleep/{number}", blocking=True)
@@ -97,14 +97,14 @@ def burn_inline(number: int) -> dict[str, Any]:
 
 @dataclass
 class Price:
-    """An object that is looked up; only immutable built-ins would be spared the counting."""
+    """An object that handlers look up; only immutable built-ins would be spared the counting."""
 
     name: str
     amount: float
 
 
 class Catalogue:
-    """As a dependency container, a settings object or a cache is used."""
+    """Used like a dependency container, a settings object or a cache."""
 
     def __init__(self) -> None:
         self.prices = {
@@ -128,7 +128,7 @@ def use_shared_objects(number: int) -> dict[str, Any]:
     return {"number": number, "total": total}
 
 
-# Bodies: one that comes back, and one that takes long to be read.
+# Bodies: one that comes back, and one that takes long to read.
 
 
 @app.post("/echo")
@@ -141,7 +141,7 @@ def large(number: int) -> bytes:
     return LARGE_BODY
 
 
-# What awaits, one to three milliseconds by its number.
+# Awaits one to three milliseconds, by the number.
 
 
 @app.get("/wait/{number}")

@@ -1,4 +1,4 @@
-"""What the simulation is validated with: handlers that use a core for a known time and do nothing else."""
+"""The app that validates the simulation: handlers that use a core for a known time and do nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONG_SHARE = 0.01
 
 
 def use_core(us: int) -> None:
-    """So much time of this thread: what it waits for a core does not count."""
+    """So much CPU time of this thread; waiting for a core does not count."""
     until_ns = time.thread_time_ns() + us * 1000
     while time.thread_time_ns() < until_ns:
         pass

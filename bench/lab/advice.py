@@ -1,7 +1,7 @@
-"""docs/shard-or-steal.md from what was measured: each sentence has a figure, and says what the record says.
+"""docs/shard-or-steal.md from the measurements: each sentence has a figure, and says what the record says.
 
-bench/advice.toml has a sentence for every way in which a comparison can end, and which of them was recorded. A run that
-turns a claim around is found by `turned`, and a person decides what then follows. Measures nothing.
+bench/advice.toml has a sentence for every way in which a comparison can end, and which of them was recorded. `turned`
+finds a run that turns a claim around, and a person decides what follows. Measures nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _REFERENCE = re.compile(r"\{\{([^{}]*)\}\}")
 
 
 class AdviceError(Exception):
-    """A reference to what is not in the results, or a file that is no advice; the text is one line."""
+    """A reference to something missing in the results, or a file that is not advice; the text is one line."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def arm_of(name: str, scenario: ScenarioResult) -> ArmResult:
 
 
 def page(loads: Sequence[Load], results: Results) -> str:
-    """What stands between the markers. Raises AdviceError if a reference is left over."""
+    """The text between the markers. Raises AdviceError if a reference is left over."""
     cores = len(results.machine.get("cores_allowed", [])) or "an unknown number of"
     source = (
         f"From the run of {results.date}, commit {(results.commit or 'unknown')[:12]}, on {cores} cores; "
@@ -228,7 +228,7 @@ def written(metric: str, value: float) -> str:
 
 
 def accepted(text: str, outcomes: Sequence[str]) -> str:
-    """The file with these as what is recorded, claim by claim; all else stays as it is."""
+    """The file with these outcomes recorded, claim by claim; all else stays as it is."""
     following = iter(outcomes)
     return re.sub(
         r'^recorded = "[a-z]*"$',

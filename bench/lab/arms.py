@@ -1,4 +1,4 @@
-"""What is compared: each arm is a command that serves and a question that it answers. Runs nothing."""
+"""The arms of a comparison: each is a command that serves and a question that it answers. Runs nothing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from lab.places import FIXED_ANSWER
 from turbo_shard.lab.generator import Question
 
 ENGINES = ("uring", "tokio", "glommio")
-# Works everywhere; any other engine may be refused by the machine, which is no fault of ours.
+# Works everywhere; the machine may refuse any other engine, which is not our fault.
 ENGINE_EVERYWHERE = "tokio"
-# How our programs end when what was asked for cannot be done here.
+# Our programs' exit status when this machine cannot do what was asked for.
 EXIT_REFUSED = 2
 
 USER_PATH = "/users/{n}"
@@ -31,14 +31,14 @@ class Arm:
     label: str
     command: tuple[str, ...]
     question: Question
-    # A peer that cannot run is listed with its error; what is ours has to run.
+    # A peer that cannot run is listed with its error; our own arms must run.
     is_peer: bool = False
     engine: str = ""
-    # How many the server may use.
+    # How many cores the server may use.
     cores: int = 1
     # On the generator's core instead of its own.
     beside_generator: bool = False
-    # Why it cannot be had here at all; it is listed with that and not started.
+    # Why it cannot run here at all; it is listed with that and not started.
     missing: str = ""
 
     def is_excused(self, exit_status: int | None = None) -> bool:
@@ -47,7 +47,7 @@ class Arm:
 
 
 def is_excused(engine: str, exit_status: int | None) -> bool:
-    """Whether an engine was refused that not every machine has."""
+    """Whether the machine refused an engine that not every machine has."""
     return engine != ENGINE_EVERYWHERE and exit_status == EXIT_REFUSED
 
 
@@ -90,7 +90,7 @@ GRANIAN = granian("granian_rsgi", "granian RSGI", GIL)
 GRANIAN_FREE_THREADED = granian(
     "granian_rsgi_free_threaded", "granian RSGI on free-threaded Python", FREE_THREADED
 )
-# The example's own source, and what is faster there.
+# The example's own source, and the faster form.
 FASTAPI = fastapi("fastapi_uvicorn", "FastAPI on uvicorn: same source", "app")
 FASTAPI_COROUTINE = fastapi(
     "fastapi_uvicorn_coroutine", "FastAPI on uvicorn: as a coroutine", "coroutine_app"
@@ -99,7 +99,7 @@ PEER_ARMS = (GRANIAN, GRANIAN_FREE_THREADED, FASTAPI, FASTAPI_COROUTINE)
 
 
 def throughput_arms(engines: Sequence[str], with_peers: bool) -> list[Arm]:
-    """In the order of a round: what is divided by each other stands side by side."""
+    """In the order of a round: arms that are divided by each other are side by side."""
     arms = []
     for engine in engines:
         arms += [example_arm(engine), fixed_arm(engine)]

@@ -6,7 +6,7 @@ from lab.places import PEERS, TURBO_SHARD
 from turbo_shard.lab.server import PORT
 
 PEER_APPS = "bench/peers"
-# Apps that nobody but turbo-shard serves.
+# Apps that only turbo-shard serves.
 OWN_APPS = "bench/apps"
 GIL = "gil"
 FREE_THREADED = "free-threaded"
@@ -31,8 +31,8 @@ def turbo_shard(
 
 
 def granian(venv: str, interface: str, app: str, *options: str) -> tuple[str, ...]:
-    """One worker with one thread of its runtime: what it is fastest with on one core."""
-    # uvloop has nothing for 3.13t.
+    """One worker with one thread of its runtime: its fastest setting on one core."""
+    # uvloop has no build for 3.13t.
     loop = "uvloop" if venv == GIL else "asyncio"
     command = [str(PEERS / venv / "bin" / "granian"), "--interface", interface, "--workers", "1"]
     command += ["--runtime-threads", "1", "--loop", loop, "--http", "1", *options]

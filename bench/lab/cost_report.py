@@ -1,4 +1,4 @@
-"""Turns the results of bench/asgi_cost.py into text: one table of steps, one of what may come besides."""
+"""Turns the results of bench/asgi_cost.py into text: one table of steps, one of possible extras."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def terminal(results: dict[str, Any]) -> str:
 
 
 def documentation(results: dict[str, Any]) -> str:
-    """What report.md has of the results: everything."""
+    """The contents of report.md: all results."""
     settings = results["settings"]
     parts = [
         (

@@ -1,7 +1,7 @@
-"""Where the time of a raw ASGI request goes: arms that differ in one step each, and what is subtracted from what.
+"""Where the time of a raw ASGI request goes: arms that differ in one step each, and their differences.
 
-A step that cannot be taken out alone is measured by repeating it. What is compared is CPU time of the server process
-per answer, as the scheduler counts it: how busy the generator is does not matter to it.
+A step that cannot be taken out alone is measured by repeating it. The measure is CPU time of the server process per
+answer, as the scheduler counts it: it does not depend on how busy the generator is.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ WITH_HEADERS = Question(FIXED.path, FIXED.body, headers=TEN_HEADERS)
 
 @dataclass(frozen=True)
 class Step:
-    """A sum of arms, each with what it is multiplied by."""
+    """A sum of arms, each with its factor."""
 
     label: str
     how: str
@@ -44,7 +44,7 @@ class Step:
 
 @dataclass
 class Cost:
-    """What a step was found to cost, round by round, in µs of CPU time."""
+    """The measured cost of a step, round by round, in µs of CPU time."""
 
     step: Step
     values: list[float] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Cost:
 
 
 def cost_arms(engine: str) -> list[Arm]:
-    """In the order of a round: what is subtracted stands side by side."""
+    """In the order of a round: arms that are subtracted are side by side."""
 
     def native(route: str) -> Arm:
         command = turbo_shard("native_steps:app", engine, 1, app_dir=OWN_APPS)
@@ -137,7 +137,7 @@ STEPS = (
     Step("the whole request", "ASGI record", {"record": 1}),
 )
 
-# Not in that sum: what a request may have besides.
+# Not in that sum: what else a request may have.
 EXTRAS = (
     Step("await receive()", "receives first − minimal", {"receiving": 1, "minimal": -1}),
     Step(

@@ -18,7 +18,7 @@ ENDED_THREADS_SHARE_MAX = 0.05
 
 
 def is_broken(parts: Sequence[ArmRuns | Idleness | Starts]) -> bool:
-    """Whether something failed that should not have."""
+    """Whether anything failed that should not have."""
     return any(part.error and not part.excused for part in parts)
 
 
@@ -61,14 +61,14 @@ def doubts_of(result: ArmRuns) -> list[str]:
         lines.append(
             f"{label}: {share:.0%} of the server's CPU time was spent in threads that had ended by the run's end"
         )
-    # Some servers end by the signal that they were stopped with.
+    # Some servers end by the signal that stopped them.
     if odd := sorted(result.stopped_with - {0, -signal.SIGTERM}):
         lines.append(f"{label}: ended with status {odd[0]} when it was asked to stop")
     return lines
 
 
 def ended_threads_share(runs: Sequence[Run]) -> float:
-    """Of the server's CPU time, what no thread has that was there at the end: much of it means a thread per call."""
+    """CPU time of the server that no thread present at the end has used: a large part means a thread per call."""
     shares = [
         run.thread_us.get(ENDED_THREADS, 0.0) / run.server_us for run in runs if run.server_us
     ]

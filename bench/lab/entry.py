@@ -46,14 +46,14 @@ class Surroundings:
 
 
 def prepare(programs: Iterable[Path], make: str, with_peers: bool) -> Surroundings:
-    """From here on this process keeps off the server's core."""
+    """From here on this process stays off the server's core."""
     started, clock = datetime.now(UTC), time.monotonic()
     for program in (TURBO_LOAD, TURBO_SHARD, *programs):
         if not (ROOT / program).exists():
             raise SystemExit(f"bench: {program} is missing; make {make} builds it")
     server_core, load_core = machine.choose_cores()
     cores = sorted(os.sched_getaffinity(0))
-    # Ten thousand connections, for every process that is started from here.
+    # Ten thousand connections, for every process started from here.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     warnings = install_peers() if with_peers else []
@@ -65,7 +65,7 @@ def prepare(programs: Iterable[Path], make: str, with_peers: bool) -> Surroundin
 
 
 def install_peers() -> list[str]:
-    """Makes the peers' environments if need be; what fails becomes a warning, and its arms tell on their own."""
+    """Makes the peers' environments if need be; a failure becomes a warning, and its arms report it themselves."""
     errors = {kind: peers.run_installer(kind) for kind in peers.KINDS}
     return [f"the {kind} peers {error}" for kind, error in errors.items() if error]
 
@@ -76,8 +76,8 @@ def run(
     document: Callable[[Results], str],
     show: Callable[[Results], str],
 ) -> int:
-    """Measures, keeps and shows the results, and returns what the process should end with."""
-    # Servers are ended on the way out: after Ctrl-C, also where a shell started us with it ignored, and after a stop.
+    """Measures, keeps and shows the results, and returns the exit status."""
+    # Servers end on the way out: after Ctrl-C, even if a shell started us with it ignored, and after a stop.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
@@ -92,7 +92,7 @@ def run(
 
 
 def keep(folder: Path, results: Results, document: Callable[[Results], str]) -> None:
-    """Writes the results and what is to be read of them; what is there already is replaced in one step."""
+    """Writes the results and their report; replaces what is there already in one step."""
     folder.mkdir(parents=True, exist_ok=True)
     replace(folder / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     replace(folder / "report.md", report_text(results, document))

@@ -61,7 +61,7 @@ def terminal(results: dict[str, Any]) -> str:
 
 
 def measured_apart(results: dict[str, Any]) -> list[str]:
-    """Scenarios that were measured of other sources than the last one: one line for each commit."""
+    """Scenarios that were measured from other sources than the last one: one line for each commit."""
     commits: dict[str, list[dict[str, Any]]] = {}
     for scenario in results["scenarios"]:
         commits.setdefault(scenario["measured"]["commit"], []).append(scenario)
@@ -93,7 +93,7 @@ def all_remarks(results: dict[str, Any]) -> list[str]:
 
 
 def documentation(results: dict[str, Any]) -> str:
-    """What report.md has of the results: everything."""
+    """The contents of report.md: all results."""
     settings = results["settings"]
     best, others = by_kind(results)
     parts = [

@@ -1,7 +1,7 @@
-"""Results of bench/frameworks.py, scenario by scenario: what was measured before stays until it is measured again.
+"""Results of bench/frameworks.py, scenario by scenario: older figures stay until they are measured again.
 
-Each scenario says when it was measured and of which sources, so that a run that was cut short can be continued, and
-one scenario measured again, without passing for one run.
+Each scenario says when it was measured and from which sources: a run that was cut short can be continued, and one
+scenario measured again, without passing for one run.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lab.scenarios import Scenario
 from lab.under_test import example_command
 from turbo_shard.lab.generator import Load
 
-# What the figures are of.
+# The sources that the figures depend on.
 SOURCES = ("runtime", "python-bridge", "bench/peers")
 # Settings that do not change what a figure means.
 INCIDENTAL = ("command",)
@@ -41,7 +41,7 @@ class Kept:
         self.scenarios: dict[str, dict[str, Any]] = {}
 
     def begin(self, settings: dict[str, Any], sources: str) -> None:
-        """Takes over what the folder has of the same settings; anything else is another measurement and is dropped."""
+        """Takes over the folder's results with the same settings; all others are other measurements and are dropped."""
         self.settings, self.sources = settings, sources
         try:
             before = json.loads((self.folder / "results.json").read_text())
@@ -78,7 +78,7 @@ def meaning(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sources() -> str:
-    """The trees of what is measured; nothing where they have changes that are not committed."""
+    """The trees of the measured sources; nothing where they have uncommitted changes."""
     if output_of([*GIT, "status", "--porcelain", "--", *SOURCES]):
         return ""
     return " ".join(output_of([*GIT, "rev-parse", *(f"HEAD:{one}" for one in SOURCES)]).split())
@@ -87,7 +87,7 @@ def sources() -> str:
 def servers(
     ground: Ground, known: Mapping[str, Peer], missing: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What the machine's description has of the servers that are compared: ours, and each peer's environment."""
+    """The machine's description of the compared servers: ours, and each peer's environment."""
     python = ground.folder / "bin" / "python" if ground.version else PYTHON
     found: dict[str, dict[str, str]] = {}
     for peer in ground.rivals(known):

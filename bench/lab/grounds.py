@@ -1,4 +1,4 @@
-"""The interpreter on which bench/frameworks.py compares servers: which peers it has, and how ours is put there.
+"""The interpreter on which bench/frameworks.py compares servers: which peers it has, and how ours gets there.
 
 Knows no questions and no figures. Each interpreter has environments, pins and results of its own.
 """
@@ -17,22 +17,22 @@ from lab.machine import output_of
 from lab.peers import Peer
 from lab.places import PEERS, PYTHON, ROOT, TARGET
 
-# What --python takes instead of a path.
+# The word that --python takes instead of a path.
 GIL_BUILD = "gil"
 WHEELS = TARGET / "wheels"
-# The oldest that turbo-shard is made for.
+# The oldest Python that turbo-shard supports.
 VERSION_MIN = (3, 13)
 ABOUT = "import sys, sysconfig; print(*sys.version_info[:2], int(bool(sysconfig.get_config_var('Py_GIL_DISABLED'))))"
 
 
 @dataclass(frozen=True)
 class Ground:
-    """`version` and `python` are of an interpreter that was named; without them it is the one of .venv."""
+    """`version` and `python` belong to an interpreter that was named; without them it is the one of .venv."""
 
     kind: str = "free-threaded"
     version: str = ""
     python: Path | None = None
-    # What the results are called.
+    # The name of the results.
     name: str = "frameworks"
 
     @property
@@ -49,14 +49,14 @@ class Ground:
         return PEERS / (self.version or self.kind)
 
     def program(self, *, framework: bool) -> tuple[str, ...]:
-        """How turbo-shard is started there."""
+        """How to start turbo-shard there."""
         if not self.version:
             return BESIDE_FRAMEWORKS if framework else ALONE
         return (str(self.folder / "bin" / "python"), "-m", "turbo_shard")
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Threads share a GIL, so that there a shard is a process."""
+        """Threads share a GIL, so a shard is a process there."""
         return ("--mode", "process") if self.has_gil else ()
 
     def rivals(self, known: Mapping[str, Peer]) -> list[Peer]:
@@ -68,7 +68,7 @@ class Ground:
         ]
 
     def put_turbo_shard(self) -> None:
-        """Builds it as it is now for an interpreter that was named, beside the frameworks; minutes the first time."""
+        """Builds the present sources for a named interpreter, beside the frameworks; takes minutes the first time."""
         if self.python is None:
             return
         if error := peers.run_installer(self.version, python=self.python):
@@ -115,7 +115,7 @@ def version_of(python: Path) -> tuple[str, str]:
 
 
 def printed(command: list[str]) -> str:
-    """What a script of ours prints; what it says meanwhile is shown."""
+    """The output of a script of ours; its messages are shown meanwhile."""
     done = subprocess.run(
         command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
     )

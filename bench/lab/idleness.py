@@ -1,4 +1,4 @@
-"""What a server costs that does nothing: CPU time, wake-ups, memory, and memory per idle connection."""
+"""What an idle server costs: CPU time, wake-ups, memory, and memory per idle connection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from turbo_shard.lab.generator import BrokenRun, Load
 from turbo_shard.lab.server import Server, ServerFailed
 
 SHARDS = 2
-# Time for a server to put its buffers away.
+# Time for a server to give its buffers back.
 SETTLE_S = 0.5
 
 
@@ -53,7 +53,7 @@ def measure_idleness(
     load_core: int,
     say: Callable[[str], None],
 ) -> list[Idleness]:
-    """All engines side by side while nothing is asked, then one after another under connections."""
+    """All engines side by side while they are idle, then one after another under connections."""
     results = [Idleness(engine, turbo_shard(engine, SHARDS)) for engine in engines]
     with ExitStack() as stack:
         running = []
@@ -115,7 +115,7 @@ def usage(server: Server) -> tuple[int, float, int]:
 
 
 def hold_connections(result: Idleness, server: Server, count: int, core: int) -> None:
-    # As many connections as under load: what that leaves behind is no cost of idle connections.
+    # As many connections as under load: what they leave behind is not a cost of idle connections.
     ask(server, core, connections=32)
     time.sleep(SETTLE_S)
     before = procfs.memory(server.pids).rss

@@ -1,4 +1,4 @@
-"""Where and with what a benchmark of this repository ran: the machine, the peers, the commit; and on which cores."""
+"""Where a benchmark of this repository ran, and with what: the machine, the peers, the commit, and the cores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GIT = ("git", "-c", f"safe.directory={ROOT}")
 
 
 def describe() -> dict[str, Any]:
-    """Everything that a reader of the figures may ask for."""
+    """Everything that a reader of the figures may ask about."""
     changed = output_of([*GIT, "status", "--porcelain", "--", "runtime", "python-bridge"])
     return machine.describe() | {
         "rustc": output_of(["rustc", "--version"]),
@@ -34,7 +34,7 @@ def describe() -> dict[str, Any]:
 
 
 def choose_cores() -> tuple[int, int]:
-    """One core for the server and one for the load: no two threads of one physical core, if that can be had."""
+    """One core for the server and one for the load: not two threads of one physical core, if that is possible."""
     allowed = sorted(os.sched_getaffinity(0))
     if len(allowed) < 2:
         raise SystemExit("bench: two cores are needed, one for the server and one for the load")
@@ -44,7 +44,7 @@ def choose_cores() -> tuple[int, int]:
 
 
 def cores_for_servers(allowed: Iterable[int], server_core: int, load_core: int) -> list[int]:
-    """In the order in which a server gets them: the load's own comes last."""
+    """The cores in the order in which a server gets them: the load's own comes last."""
     others = sorted(set(allowed) - {server_core, load_core})
     return [server_core, *others, load_core]
 

@@ -11,7 +11,7 @@ from lab.places import RESULTS
 from lab.report import Row, markdown_table, number, spread, verdict
 
 Found = dict[str, Any]
-# After a commit that is not all that was measured.
+# Marks a commit that is not all that was measured.
 INEXACT = " (with changes that were not committed)"
 
 
@@ -28,7 +28,7 @@ def source(name: str, date: str, commits: str, machine: Found, command: str) -> 
 
 
 def source_of(results: Found) -> str:
-    """Works that were measured again may be of other commits than the rest."""
+    """Works that were measured again may be from other commits than the rest."""
     machine = results["machine"]
     measured = [one.get("measured", machine) for one in results.get("scenarios", [machine])]
     commits = ", ".join(dict.fromkeys(one["commit"][:12] for one in measured))
@@ -125,7 +125,7 @@ def smoke(results: Found) -> str:
 
 
 def goal_rows(figures: list[Found], engines: list[str]) -> list[Row]:
-    """One row for what all engines were asked."""
+    """One row for a question to all engines."""
     found: dict[str, dict[str, Found]] = {}
     for figure in figures:
         engine, _, label = figure["label"].partition(": ")

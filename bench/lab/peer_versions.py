@@ -1,4 +1,4 @@
-"""Which versions a peer runs with: what its pins name first, and its interpreter. Installs nothing."""
+"""Which versions a peer runs with: the first of its pins, and its interpreter. Installs nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lab.peers import Peer
 from lab.places import ROOT
 
 PIN = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>\S+)$", re.MULTILINE)
-# In a file of pins, what stands below it is not what was asked for.
+# In a file of pins, the lines below it are only dependencies.
 BELOW = "# Brought in by the above."
 
 
@@ -22,7 +22,7 @@ def versions_of(peer: Peer) -> str:
 
 
 def pins_of(peer: Peer) -> Path:
-    """Of its interpreter's version where that has pins of its own, as bench/peers/install.sh has it."""
+    """The pins of its interpreter's version if that has some, as bench/peers/install.sh does it."""
     below = ROOT / "bench/peers"
     own = peer.version and (below / f"requirements-{peer.version}.txt").exists()
     pins = peer.version if own else peer.kind

@@ -1,4 +1,4 @@
-"""Servers of others: which there are, how each is installed and started. What fails is kept as that peer's error."""
+"""Servers of others: which there are, how to install and start each. A failure is kept as that peer's error."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from turbo_shard.lab.command_text import without_traces
 
 CATALOGUE = ROOT / "bench/peers/peers.toml"
 KINDS = {"gil": "GIL CPython", "free-threaded": "free-threaded CPython"}
-# What every interpreter has of the fast parts but the one that turbo-shard is built for by default, free-threaded
-# CPython 3.13; see requirements-free-threaded.txt.
+# Fast parts that every interpreter has except turbo-shard's default one, free-threaded CPython 3.13; see
+# requirements-free-threaded.txt.
 LOOP, PARSER = "uvloop", "httptools"
 LOOPS = {"free-threaded": "asyncio"}
 PARSERS = {"free-threaded": "h11"}
 INTERFACES = ("asgi", "wsgi", "websocket")
 APP, HTTP_ONLY = "{app}", "{http_only}"
 INSTALL_TIMEOUT_S = 600
-# A failure is not tried again for so long: the network's patience is not the benchmark's.
+# A failure is not tried again for so long: the benchmark must not wait for the network each time.
 RETRY_AFTER_S = 24 * 3600
 FAILURE = "installation.failed"
 
@@ -41,11 +41,11 @@ class Peer:
     command: tuple[str, ...]
     # The key without the kind.
     name: str = ""
-    # What it serves of any app, where the command has {app}.
+    # The interfaces by which it serves any app, where the command has {app}.
     serves: tuple[str, ...] = ()
     app: str = ""
     http_only: tuple[str, ...] = ()
-    # A version, where the interpreter is not the one that the kind stands for.
+    # A version, where the interpreter is not the kind's own.
     version: str = ""
 
     @property
@@ -57,11 +57,11 @@ class Peer:
         return PEERS / "-".join(filter(None, [self.interpreter, self.environment]))
 
     def on(self, version: str) -> Peer:
-        """The same server on an interpreter of that version; "" is the one that its kind stands for."""
+        """The same server on an interpreter of that version; "" is the kind's own."""
         return replace(self, version=version)
 
     def arm(self, workers: int) -> Arm:
-        """{port} is left to whoever starts it."""
+        """Leaves {port} for the code that starts it."""
         return Arm(self.key, self.label, self.serving(self.app, workers), is_peer=True)
 
     def serving(self, app: str, workers: int, *, websocket: bool = False) -> tuple[str, ...]:
@@ -132,7 +132,7 @@ def peers_of(table: Table) -> list[Peer]:
 
 
 def chosen(names: Sequence[str], known: dict[str, Peer]) -> list[Peer]:
-    """`all` is every one; raises TableError for a name that no peer has."""
+    """`all` means all of them; raises TableError for a name that no peer has."""
     if "all" in names:
         return list(known.values())
     if unknown := [name for name in names if name not in known]:
@@ -143,8 +143,8 @@ def chosen(names: Sequence[str], known: dict[str, Peer]) -> list[Peer]:
 def install_all(
     peers: Sequence[Peer], say: Callable[[str], None], python: Path | None = None
 ) -> dict[str, str]:
-    """Installs what each needs, and returns by the peer's key why it cannot be had. `python` is what peers with a
-    version of their own run on."""
+    """Installs what each needs, and returns by peer key why one cannot be installed. `python` is the interpreter of
+    peers with a version of their own."""
     errors: dict[str, str] = {}
     tried: dict[Path, str | None] = {}
     for peer in peers:
@@ -158,7 +158,7 @@ def install_all(
 
 
 def install(peer: Peer, python: Path | None = None) -> str | None:
-    """None, or why not in one line; asked again within a day it only repeats that."""
+    """None, or why not in one line; asked again within a day, it only repeats the answer."""
     remembered = ROOT / peer.folder / FAILURE
     if (text := recent(remembered)) is not None:
         return f"{text}; {' '.join(installer(peer.interpreter, peer.environment))} tries again"
@@ -201,7 +201,7 @@ def recent(remembered: Path) -> str | None:
 
 
 def reason(stderr: str) -> str:
-    """The line that says most: pip's last error that is not about what it left out, else the last line."""
+    """The most telling line: pip's last error that is not about what it left out, else the last line."""
     lines = [line.strip() for line in without_traces(stderr, ROOT).splitlines() if line.strip()]
     errors = [
         line.removeprefix("ERROR: ")

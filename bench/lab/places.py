@@ -1,4 +1,4 @@
-"""Where things are, as paths relative to the checkout: what is reported must not name a place on this machine."""
+"""Where things are, as paths relative to the checkout: reports must not name a place on this machine."""
 
 from __future__ import annotations
 

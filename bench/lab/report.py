@@ -31,7 +31,7 @@ def number(value: float | None, digits: int) -> str:
 
 
 def middle_latency(runs: list[dict[str, Any]], name: str) -> float | None:
-    """Nothing unless every run has one: a median of those that are left would not be the one asked for."""
+    """Nothing unless every run has one: a median of the others would not be the one asked for."""
     latencies = [run["latency_us"] for run in runs]
     if None in latencies:
         return None
@@ -104,7 +104,7 @@ def terminal(results: dict[str, Any]) -> str:
 
 
 def remarks(results: dict[str, Any]) -> list[str]:
-    """What a reader of the tables has to know besides: errors, doubts, details."""
+    """What else a reader of the tables must know: errors, doubts, details."""
     lines = list(results["warnings"])
     lines += [f"{arm['label']}: {arm['error']}" for arm in results["arms"] if arm["error"]]
     lines += [
@@ -119,7 +119,7 @@ def remarks(results: dict[str, Any]) -> list[str]:
 
 
 def documentation(results: dict[str, Any]) -> str:
-    """What report.md has of the results: everything."""
+    """The contents of report.md: all results."""
     settings = results["settings"]
     rate_intro = (
         f"`/users/{{user_id}}`, {settings['connections']} keep-alive connections, one server process on core "
@@ -172,7 +172,7 @@ def code_block(lines: Iterable[str]) -> str:
 
 
 def summary(results: dict[str, Any]) -> str:
-    """The part of README.md that is made from the results: one row per engine."""
+    """The part of README.md made from the results: one row per engine."""
     figures = {figure["key"]: figure for figure in results["figures"]}
     rates = {
         arm["key"]: [run["requests_per_second"] for run in arm["runs"]] for arm in results["arms"]
@@ -212,12 +212,12 @@ def summary(results: dict[str, Any]) -> str:
 
 
 def markers(part: str) -> tuple[str, str]:
-    """What stands before and after the figures of bench/PART.py."""
+    """The markers before and after the figures of bench/PART.py."""
     return f"<!-- bench-{part}:begin -->", f"<!-- bench-{part}:end -->"
 
 
 def write_between_markers(path: Path, part: str, text: str) -> bool:
-    """Replaces what stands between the markers; False if the file does not have them, once and in order."""
+    """Replaces the text between the markers; False if the file does not have them, once and in order."""
     begin, end = markers(part)
     try:
         old = path.read_text()

@@ -1,8 +1,7 @@
 """Throughput: every arm once per round, round after round, each time on a freshly started server.
 
-Interleaved, so that what the machine does meanwhile meets all arms alike; every second round goes backwards, so that
-a drift within a round does too. A fresh process each time, so that the luck of one memory layout does not pass for a
-fact.
+Rounds are interleaved: what the machine does meanwhile meets all arms alike. Every second round goes backwards: so does
+a drift within a round. Each process is fresh: the luck of one memory layout must not pass for a fact.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from turbo_shard.lab.generator import BrokenRun, Load, WrongAnswer
 from turbo_shard.lab.server import PORT, Server, ServerFailed
 from turbo_shard.lab.spending import Spending
 
-# Characters of what a peer answered, and should have.
+# Characters shown of a peer's answer, and of the right one.
 WRONG_ANSWER_SHOWN = 120
 
 
@@ -37,16 +36,16 @@ class Run:
     answers_checked: int
     server_cpu_share: float
     generator_cpu_share: float
-    # What else ran on this machine meanwhile.
+    # Other work on this machine meanwhile.
     other_cpu_share: float
     stolen_share: float
     # CPU time of the server for one answer, and how much of it the kernel had.
     server_us: float = 0.0
     server_system_us: float = 0.0
-    # Of the server's cores, what the generator had of them: all that it had, or nothing.
+    # The generator's time on the server's cores: all that it had, or nothing.
     shared_share: float = 0.0
     server_cores: int = 1
-    # Where server_us went, by the threads' names; what threads had that have ended since is one row.
+    # Where server_us went, by the threads' names; threads that have ended since share one row.
     thread_us: dict[str, float] = field(default_factory=dict)
 
 
@@ -59,10 +58,10 @@ class ArmRuns:
     cores: list[int] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     error: str | None = None
-    # An engine that this machine does not have, or a peer: nothing of ours is broken.
+    # An engine that this machine lacks, or a peer: nothing of ours is broken.
     excused: bool = False
     stopped_with: set[int] = field(default_factory=set)
-    # What broke single runs of a peer that did well in others.
+    # Failures of single runs of a peer that did well in others.
     broken_runs: list[str] = field(default_factory=list)
 
     def run_in(self, number: int) -> Run | None:
@@ -84,7 +83,7 @@ class ArmRuns:
 def run_rounds(
     arms: Sequence[Arm], rounds: int, load: Load, cores: Sequence[int], say: Callable[[str], None]
 ) -> list[ArmRuns]:
-    """Measures; a wrong answer of ours ends everything, any other failure its arm. An arm has the first of `cores`, as
+    """Measures; a wrong answer of ours ends everything, any other failure its arm. An arm gets the first of `cores`, as
     many as it asks for; the generator's is the last."""
     results = [
         ArmRuns(arm, sorted(cores[-1:] if arm.beside_generator else cores[: arm.cores]))
@@ -123,19 +122,19 @@ def run_once(result: ArmRuns, number: int, load: Load) -> str:
     except WrongAnswer as error:
         if not result.arm.is_peer:
             raise
-        # However fast the others were: who answers wrong is not compared with.
+        # A peer that answers wrong is not compared with, however fast its other runs were.
         result.runs.clear()
         result.error, result.excused = f"answered wrong: {str(error)[:WRONG_ANSWER_SHOWN]}", True
         return result.error
     except BrokenRun as error:
-        # A peer may do better in the next round; whoever reads the figures is told.
+        # A peer may do better in the next round; the report says so.
         if result.arm.is_excused():
             result.broken_runs.append(str(error))
         else:
             result.error = str(error)
         return str(error)
     finally:
-        # What ended before it was asked to stop is told by its error.
+        # For a server that ended before it was asked to stop, its error says so.
         if result.error is None and server.exit_status is not None:
             result.stopped_with.add(server.exit_status)
 

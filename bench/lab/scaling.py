@@ -1,4 +1,4 @@
-"""Scenarios that ask what a second shard brings, on a machine where the generator has to have some of its core."""
+"""Scenarios that ask what a second shard brings, on a machine where the generator needs some of its core."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def capacity(run: Run) -> float:
 
 
 def work(run: Run) -> float:
-    """Answers that the CPU time of the server's cores is enough for: capacity, had it never to wait."""
+    """Answers that the CPU time of the server's cores is enough for: its capacity without any waiting."""
     return run.server_cores * 1e6 / run.server_us
 
 
@@ -43,8 +43,8 @@ def scaling_scenario(
 ) -> Scenario:
     """One shard, and two that have an app each or share one.
 
-    Two shards are held against the mean of one shard on a core of its own and one beside the generator, since that is
-    where theirs are: where server and generator take turns, waking the other one costs less.
+    Two shards are compared with the mean of one shard on a core of its own and one beside the generator, since these
+    are their places: where server and generator take turns, waking the other one costs less.
     """
 
     def arm(
@@ -82,7 +82,7 @@ def scaling_scenario(
 
 
 def scaling(ground: Ground, engine: str) -> list[Scenario]:
-    """Nothing where threads share a GIL: processes know nothing of each other."""
+    """Empty where threads share a GIL: processes know nothing of each other."""
     if ground.has_gil:
         return []
     return [

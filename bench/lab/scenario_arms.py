@@ -1,4 +1,4 @@
-"""The servers that a scenario names, as commands, and for each that cannot be had here the reason. Starts none."""
+"""The servers that a scenario names, as commands, and the reason for each that cannot run here. Starts none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.toml_table import TableError
 from turbo_shard.lab import arms
 from turbo_shard.lab.arms import Architecture, Arm
 
-# Shard mode on the engine that `auto` takes, alone or balanced in another way: shard-least.
+# Shard mode on the engine that `auto` takes, plain or balanced in another way: shard-least.
 AUTO = "shard"
 EVERY_ENGINE = "engines"
 
@@ -84,7 +84,7 @@ def keys_of(name: str) -> list[str]:
 
 
 def label_of(name: str, label: str) -> str:
-    """Where the engine is not what is asked for, it is not said either."""
+    """If the engine is not the question, the command does not name it either."""
     if name == AUTO:
         return "shard mode"
     if name.startswith(f"{AUTO}-") and name.split("-")[1] not in arms.engines():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from turbo_shard.lab.placement import Placement, place
 
-# With fewer, a server of several shards has to take the load's core too.
+# With fewer, a server of several shards must take the load's core too.
 SEVERAL = 2
 
 

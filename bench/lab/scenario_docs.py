@@ -1,6 +1,6 @@
 """What docs/benchmarks.md has of a run of the scenarios: a row for each, and a sentence on other servers.
 
-The rest of what was measured, and each difference with its interval, is in the report.md of the run.
+All other figures, and each difference with its interval, are in the report.md of the run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from turbo_shard.lab.results import ArmResult, Results, Run, ScenarioResult
 
 MODES = ("shard", "steal", "process")
 FREE_THREADED, GIL = "free-threaded CPython", "GIL CPython"
-# What a load has that asks each arm for shares of its own limit: one figure for all shares would say nothing.
+# Marks a load that asks each arm for shares of its own limit: one figure for all shares would say nothing.
 SHARES = "shares_of_own_saturation"
 
 METRICS: Sequence[tuple[str, Callable[[Run], float | None], int]] = (
@@ -24,7 +24,7 @@ METRICS: Sequence[tuple[str, Callable[[Run], float | None], int]] = (
     ("CPU µs each", lambda run: run.cpu_us_per_request, 1),
     ("RSS MB", lambda run: run.rss_mb, 0),
 )
-# How a comparison's metric is called in the last column.
+# A metric's name in the last column.
 WORDS = {
     "p50_us": "p50",
     "p99_us": "p99",
@@ -38,7 +38,7 @@ Cells = dict[str, ArmResult]
 
 
 def documentation(results: Results) -> str:
-    """A table of our arms, what other servers answered if there were any, and where the rest is."""
+    """A table of our arms, the answers of other servers if there were any, and where the rest is."""
     by_engine = all(len(engines_of(one)) > 1 for one in results.scenarios)
     columns = (*ENGINES, "steal") if by_engine else MODES
     header = (
@@ -83,7 +83,7 @@ def rows_of(scenario: ScenarioResult, columns: Sequence[str]) -> Iterable[Row]:
 
 
 def place_of(arm: ArmResult, columns: Sequence[str]) -> tuple[str, str]:
-    """Its column, and its variant as the label has it. Modes have the engine that stands first."""
+    """Its column, and its variant as the label has it. Modes use the engine that comes first."""
     mode, *rest = arm.key.split("-")
     engine = rest[0] if mode == "shard" and rest else mode
     return engine if engine in columns else mode, arm.label.partition(", ")[2]
@@ -130,7 +130,7 @@ def shown(scenario: ScenarioResult, cells: Cells, columns: Sequence[str]) -> str
 
 
 def servers(scenario: ScenarioResult) -> str:
-    """What the peers answered, those of both interpreters side by side; nothing unless one ran."""
+    """The peers' answers, for both interpreters side by side; nothing unless one ran."""
     found: dict[str, dict[str, str]] = {}
     for arm in scenario.arms:
         if arm.is_peer and arm.runs:

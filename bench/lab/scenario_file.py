@@ -22,7 +22,7 @@ KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 @dataclass(frozen=True)
 class LoadPlan:
-    """How a server is asked, before it is known how many cores it has."""
+    """How a server is asked, before its number of cores is known."""
 
     loop: str
     questions: tuple[Question, ...]
@@ -31,7 +31,7 @@ class LoadPlan:
     # Requests per second, of the whole server or for each of its cores.
     rate: float | None = None
     rate_per_server_core: float | None = None
-    # Parts of what each arm serves at most.
+    # Shares of the most that each arm serves.
     shares: tuple[float, ...] = ()
     arrivals: str = "poisson"
     pipeline: int = 1
@@ -70,7 +70,7 @@ class Scenario:
     app_dir: str
     options: tuple[str, ...]
     load: LoadPlan
-    # A second load that runs meanwhile; its answers are checked too, its latencies are not what is asked for.
+    # A second load that runs meanwhile; its answers are checked too, its latencies are not part of the question.
     beside: LoadPlan | None
     server_cores: str
     # None: as many as the server has cores.
@@ -78,7 +78,7 @@ class Scenario:
     arms: tuple[str, ...]
     variants: tuple[Variant, ...]
     peers: tuple[str, ...]
-    # The arm that the others are compared with; by default the first.
+    # The arm to compare the others with; by default the first.
     baseline: str | None
     metrics: tuple[str, ...]
     rounds: int

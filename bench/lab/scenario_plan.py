@@ -1,4 +1,4 @@
-"""What a run of scenarios is going to do, and how long it takes: arms, cores and rounds, before anything is started."""
+"""What a run of scenarios will do, and how long it takes: arms, cores and rounds, before anything starts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OURS_S = 0.55
 PEERS_S = 0.9
 # Thousands of idle connections are opened, asked and asked again.
 IDLE_CONNECTION_S = 0.0002
-# How the shares' loads are found: closed loops, one for each arm in each round.
+# To find the shares' loads: closed loops, one for each arm in each round.
 SEARCH_SECONDS = 0.6
 
 
@@ -71,7 +71,7 @@ class PlannedScenario:
             cores=self.placement.load,
             rate=rate,
             arrivals=plan.arrivals,
-            # What is chosen by chance: arrivals, and routes of a mix.
+            # Seed of all chance: arrivals, and routes of a mix.
             seed=self.seed if rate is not None or len(plan.questions) > 1 else None,
             pipeline=plan.pipeline,
             slow_read_bytes_per_second=plan.slow_read_bytes_per_second,
@@ -115,7 +115,7 @@ def planned(
     rounds: int | None = None,
     seconds: float | None = None,
 ) -> list[PlannedScenario]:
-    """`rounds` and `seconds` go before what the files say."""
+    """`rounds` and `seconds` override the files."""
     found = []
     for scenario in scenarios:
         placement = cores_for(scenario.server_cores, cores)

@@ -19,12 +19,12 @@ from turbo_shard.lab.server import ServerFailed
 from turbo_shard.lab.statistics import ROUNDS_MIN
 from turbo_shard.lab.trial import Outcome, Trial, run_trial
 
-# Requests per second, to so many digits: the rate of a round must be that of the next one exactly.
+# Requests per second, rounded to so many digits: the rate of a round must equal that of the next one exactly.
 RATE_DIGITS = 4
 
 
 class ScenarioRun:
-    """One scenario. `result` has what was measured however it ends; `is_broken` says that something of ours failed."""
+    """One scenario. `result` has what was measured, however it ends; `is_broken` says that something of ours failed."""
 
     def __init__(
         self, plan: PlannedScenario, progress: Progress, run: RunTrial = run_trial
@@ -152,7 +152,7 @@ class ScenarioRun:
             )
         if any(one.result.runs for one in self.arms):
             lines = doubts(self.arms, plan.placement)
-            # Whoever asks for a curve does not compare.
+            # A run for a curve makes no comparison.
             self.result.doubts += [
                 line
                 for line in lines

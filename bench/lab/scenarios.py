@@ -26,7 +26,7 @@ PLAIN_FUNCTION = "fastapi_app:app"
 
 @dataclass(frozen=True)
 class Work:
-    """One question to one app that everybody serves; the goal is against the best peer of the same interpreter."""
+    """One question to one app that all servers serve; the goal is against the best peer of the same interpreter."""
 
     key: str
     title: str
@@ -68,7 +68,7 @@ GRANIAN_GOALS = {
     "fastapi": Goal("≥", 1.2),
     "fastapi_plain": Goal("≥", 1.2),
 }
-# What people run today stands beside free-threaded 3.13: uvicorn with uvloop and httptools, and a GIL.
+# Beside free-threaded 3.13, what people run today: uvicorn with uvloop and httptools, and a GIL.
 REFERENCE = "uvicorn"
 REFERENCE_GOALS = {"raw": Goal("≥", 1)}
 REFERENCE_KIND = "gil"
@@ -82,7 +82,7 @@ class Comparison:
     under: str
     goal: Goal | None = None
     of: Callable[[Run], float] = rate
-    # How `of` is called, unless it is the rate.
+    # The name of `of`, unless it is the rate.
     name: str = ""
     # Divides by the mean of `under` and this one.
     and_under: str | None = None
@@ -96,7 +96,7 @@ class Scenario:
     title: str
     arms: tuple[Arm, ...]
     comparisons: tuple[Comparison, ...]
-    # Keys of the peers of whom the best is what ours are held against, and the goal.
+    # Keys of the peers, the best of which ours are compared with, and the goal.
     rivals: tuple[str, ...] = ()
     goal: Goal | None = None
 
@@ -113,7 +113,7 @@ def against_peers(
     known: Mapping[str, Peer],
     missing: Mapping[str, str] | None = None,
 ) -> list[Scenario]:
-    """What is served from one core. `missing` has by a peer's key why it cannot be had."""
+    """The scenarios served from one core. `missing` has by peer key why a peer cannot run."""
     return [scenario(work, ground, engines, known, missing or {}) for work in WORKS]
 
 
@@ -154,7 +154,7 @@ def scenario(
 
 
 def with_earlier(scenario: Scenario, folder: str) -> Scenario:
-    """With an arm more: our first one as an earlier build serves it, which is installed in `folder`."""
+    """Adds an arm: our first one on an earlier build, which is installed in `folder`."""
     ours = scenario.arms[0]
     earlier = replace(
         ours,

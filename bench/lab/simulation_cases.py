@@ -1,4 +1,4 @@
-"""What is measured to see how far the simulation is from it, and what is predicted beyond. Runs nothing."""
+"""The cases to compare the simulation with measurements, and the predictions beyond them. Runs nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BIMODAL: Distribution = {"kind": "mixture", "us": [100.0, 20_000.0], "weights": 
 
 @dataclass(frozen=True)
 class Case:
-    """One measured scenario, and how the simulation is asked the same."""
+    """One measured scenario, and the same question to the simulation."""
 
     title: str
     mode: str
@@ -57,7 +57,7 @@ def cases() -> list[Case]:
     for mode in ("shard", "steal"):
         found += [uniform(mode, 1, 100, load) for load in (0.3, 0.5, 0.7)]
         found.append(bimodal(mode, 1, 0.5, 5.0))
-        # With the load on the same cores: handlers so long that it takes little beside them.
+        # With the load on the same cores: handlers so long that it takes little in comparison.
         found += [uniform(mode, 2, 300, load) for load in (0.3, 0.5, 0.7)]
         found.append(bimodal(mode, 2, 0.5, 5.0))
     return [*found, few_connections("shard", 6), few_connections("steal", 2)]
@@ -65,7 +65,7 @@ def cases() -> list[Case]:
 
 @dataclass(frozen=True)
 class Outlook:
-    """What is predicted for more cores than there are here."""
+    """Predictions for more cores than this machine has."""
 
     title: str
     # Arguments of `turbo-shard simulate`.

@@ -16,7 +16,7 @@ from turbo_shard.lab.simulation.options import DEFAULT_POLICIES
 from turbo_shard.lab.simulation.prediction import Cell
 
 METRICS = ("p50", "p99")
-# Of the cores that are predicted for, the number that the page shows.
+# The one number of cores that the page shows.
 CORES_SHOWN = 16
 
 Results = dict[str, Any]
@@ -34,7 +34,7 @@ def document(results: Results) -> str:
 
 
 def validation(results: Results) -> str:
-    """For the page: how far off predictions were, each scenario and mode over its loads."""
+    """For the page: how far off the predictions were, for each scenario and mode over its loads."""
     groups: dict[tuple[str, str], list[Results]] = {}
     for row in results["cases"]:
         groups.setdefault((row["case"]["title"], row["case"]["mode"]), []).append(row)
@@ -66,7 +66,7 @@ def outlook(results: Results) -> str:
 
 
 def loads_of(cells: Iterable[Cell]) -> list[Results]:
-    """What the page shows of a prediction, to be kept in the results."""
+    """What the page shows of a prediction, for the results."""
     found = []
     for load, group in prediction_text.by_load(list(cells)):
         lowest = prediction_text.verdict(group)[0].removeprefix("lowest p99: ")
@@ -129,7 +129,7 @@ def worst_errors(rows: Iterable[Results], metric: str) -> str:
 
 
 def parameters(calibration: Results) -> str:
-    """The costs that predictions were made with."""
+    """The costs used for the predictions."""
     rows = [
         [f"`{name}`", f"{one['value']:.4g}", one["unit"], f"{one['source']}: {one['how']}"]
         for name, one in calibration["parameters"].items()
@@ -140,7 +140,7 @@ def parameters(calibration: Results) -> str:
 
 
 def calibration_json(found: Calibration) -> Results:
-    """What the report shows of a calibration, to be kept in the results."""
+    """What the report shows of a calibration, for the results."""
     return {
         "date": found.date,
         "commit": found.commit,

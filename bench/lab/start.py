@@ -18,7 +18,7 @@ TIMEOUT_S = 10
 
 @dataclass
 class Starts:
-    """One engine, started again and again, as many shards as it takes by itself."""
+    """One engine, started again and again, with its default number of shards."""
 
     engine: str
     command: list[str]

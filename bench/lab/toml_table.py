@@ -9,11 +9,11 @@ from typing import Any
 
 
 class TableError(Exception):
-    """Something in a file that cannot be; the text is one line with the file and the key."""
+    """An impossible entry in a file; the text is one line with the file and the key."""
 
 
 def read_toml(path: Path, shown: str | None = None) -> Table:
-    """The whole file as a table; `shown` is how the file is called in messages."""
+    """The whole file as a table; `shown` is the file's name in messages."""
     name = shown or path.name
     try:
         return Table(tomllib.loads(path.read_text(encoding="utf-8")), name)
@@ -24,7 +24,7 @@ def read_toml(path: Path, shown: str | None = None) -> Table:
 
 
 class Table:
-    """One table of a file. `end` refuses the keys that nobody asked for."""
+    """One table of a file. `end` refuses the keys that were not asked for."""
 
     def __init__(self, values: Mapping[str, Any], file: str, place: str = "") -> None:
         self.values = dict(values)

@@ -12,7 +12,7 @@ from turbo_shard.lab.generator import Load, Question
 from turbo_shard.lab.server import Server
 
 PROGRAM = (str(TURBO_LOAD),)
-# What would configure a server.
+# Variables that would configure a server.
 CONFIGURING_VARIABLES = ("TURBO_SHARD_", "GRANIAN_", "UVICORN_", "PYTHON")
 
 
@@ -28,7 +28,7 @@ def closed_loop(address: str, question: Question, load: Load) -> dict[str, Any]:
 def idle_connections(
     address: str, question: Question, count: int, core: int
 ) -> AbstractContextManager[dict[str, Any]]:
-    """Holds keep-alive connections for the block, each of which has had one checked answer."""
+    """Holds keep-alive connections for the block; each has had one checked answer."""
     return generator.idle_connections(
         address, question, count, core, program=PROGRAM, directory=ROOT
     )

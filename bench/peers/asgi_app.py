@@ -71,7 +71,7 @@ async def send_body(send: Send, status: int, content_type: bytes, body: bytes) -
 async def whole_body(receive: Receive) -> bytes:
     message = await receive()
     if not message.get("more_body"):
-        # Already bytes, which costs nothing, but where fastpysgi hands over a memoryview.
+        # Already bytes, which costs nothing, except where fastpysgi hands over a memoryview.
         return bytes(message.get("body", b""))
     parts = [message.get("body", b"")]
     while message.get("more_body"):

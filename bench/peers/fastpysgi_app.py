@@ -1,4 +1,4 @@
-"""Serves an app of this directory with fastpysgi, which tells by itself how it is to be called.
+"""Serves an app of this directory with fastpysgi, which finds the app's interface by itself.
 
 fastpysgi_app.py MODULE:ATTRIBUTE PORT WORKERS
 """

@@ -1,6 +1,6 @@
 """The peer of examples/multi_route_app.py's `/users/{user_id}` on granian's own interface, RSGI.
 
-It does what the example does: finds the route, converts the path's parameter, makes a dict, and makes JSON of it.
+It does what the example does: finds the route, converts the path's parameter, makes a dict, and turns it into JSON.
 """
 
 from __future__ import annotations

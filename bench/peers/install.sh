@@ -18,8 +18,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 readonly VENVS="${CARGO_TARGET_DIR:-target}/bench-peers"
 
-# Where `import turbo_shard` finds it: last on the path, so that what is pinned here comes first. The directory may be a
-# place of .pth files of its own, hence addsitedir.
+# Where `import turbo_shard` finds it: last on the path, so that the packages pinned here come first. The directory may
+# be a place of .pth files of its own, hence addsitedir.
 share_turbo_shard() {
     local venv=$1 place
     place=$(.venv/bin/python -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))' </dev/null)
@@ -90,7 +90,7 @@ install() {
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${policy[@]}" --no-deps \
         --requirement "$requirements" </dev/null || fail "pip could not install $requirements; see the lines above"
     [ "$name" != free-threaded ] || share_turbo_shard "$venv"
-    # Written last, so that an interrupted set-up is not taken for a finished one.
+    # Written last: an interrupted set-up must not pass for a finished one.
     printf '%s\n' "$wanted" >"$venv/installed.stamp"
 }
 

@@ -1,4 +1,4 @@
-"""Results are kept scenario by scenario: what was measured before stays, and is told from what is new."""
+"""Results are kept scenario by scenario: older figures stay, and are told from new ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md has short tables of what was recorded, a person can read it, and no figure is lost by it."""
+"""docs/benchmarks.md has short tables of the records, is readable for a person, and loses no figure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DOCS = ROOT / "docs" / "benchmarks.md"
 PAGE = DOCS.read_text()
 LINES_MAX = 300
 Found = dict[str, Any]
-# What stands between the markers that have the name of a results folder.
+# The text between the markers that have the name of a results folder.
 RECORDED: dict[str, Callable[[Found], str]] = {
     "smoke": page.smoke,
     "frameworks": page.frameworks,

@@ -1,4 +1,4 @@
-"""Peers are pinned, each by itself, and what fails is listed and leaves the others alone."""
+"""Peers are pinned, each by itself; one that fails is listed and leaves the others alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports show what was measured, what was not and why; the docs change between their markers only."""
+"""Reports show what was measured, what was not and why; the docs change only between their markers."""
 
 from __future__ import annotations
 

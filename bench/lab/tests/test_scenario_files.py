@@ -1,4 +1,4 @@
-"""A scenario's file is refused with file and key when it says what cannot be; what is shipped does what it says."""
+"""An impossible scenario file is refused with file and key; the shipped files do what they say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scenario's result has what was measured, also where arms fail; a wrong answer of ours leaves no figure."""
+"""A scenario's result has what was measured, even if arms fail; a wrong answer of ours leaves no figure."""
 
 from __future__ import annotations
 

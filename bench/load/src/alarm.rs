@@ -35,7 +35,7 @@ impl Alarm {
         })
     }
 
-    /// Wakes at `at`, which comes after `now`, and no longer at what was set before.
+    /// Wakes at `at`, which comes after `now`, and no longer at the time set before.
     pub fn set(&mut self, at: Instant, now: Instant) -> Result<(), Failure> {
         if self.set_for == Some(at) {
             return Ok(());
@@ -54,7 +54,7 @@ impl Alarm {
                 tv_nsec: left.subsec_nanos().into(),
             },
         };
-        // Each setting starts a new count of expirations, so nothing has to be read to be woken again.
+        // Each setting starts a new count of expirations, so nothing must be read to be woken again.
         timerfd_settime(&self.file, TimerfdTimerFlags::empty(), &setting)
             .map_err(|error| Failure::io("a timer cannot be set", &error.into()))?;
         self.set_for = Some(at);

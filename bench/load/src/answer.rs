@@ -1,4 +1,4 @@
-//! Reads answers: status line, Content-Length, body. As little as is needed to know where an answer ends and whether it
+//! Reads answers: status line, Content-Length, body. It reads only enough to know where an answer ends and whether it
 //! is right; what it does not know (chunked bodies) is an error and never a guess. Knows nothing of sockets.
 
 use std::fmt;
@@ -20,7 +20,7 @@ pub struct Answer {
     pub body: Range<usize>,
 }
 
-/// Why bytes are no answer that we read.
+/// Why bytes are not an answer that we read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
     /// Not `HTTP/1.1 NNN` and the end of a line.

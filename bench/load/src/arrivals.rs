@@ -10,7 +10,7 @@ use fastrand::Rng;
 pub enum Spacing {
     /// All at the same distance.
     Constant,
-    /// Independent of one another, as those of many callers who know nothing of each other.
+    /// Independent of one another, like those of many callers that know nothing of each other.
     Poisson,
 }
 
@@ -42,7 +42,7 @@ impl Schedule {
     }
 }
 
-/// A source of chance for one thread. Seeds close to each other give sequences that have nothing in common.
+/// A source of chance for one thread. Neighbouring seeds give sequences that have nothing in common.
 pub fn thread_rng(seed: u64, thread: usize) -> Rng {
     let mut seeds = Rng::with_seed(seed ^ TAU.to_bits());
     let mut own = seeds.u64(..);
@@ -69,7 +69,7 @@ impl Iterator for Arrivals {
 
     fn next(&mut self) -> Option<Duration> {
         let at_ns = match self.spacing {
-            // Multiplied and not added up, so that nothing is lost on the way.
+            // Multiplied and not added up, so no rounding errors add up.
             Spacing::Constant => self.index as f64 * self.mean_ns,
             Spacing::Poisson => {
                 // 1 - f64() is above 0, so the logarithm is finite.

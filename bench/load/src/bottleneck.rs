@@ -1,16 +1,16 @@
-//! Whether the generator itself was what made answers late. Then its latencies say nothing of the server, and none is
+//! Whether the generator itself made answers late. Then its latencies say nothing about the server, and none is
 //! reported. Knows nothing of how the figures came about.
 //!
-//! A generator that has no time left is late in sending and late in reading. The first shows in an open loop: from when a
-//! request was due and a connection free until it was sent, nobody but the generator can have kept it waiting. Both show
-//! in the share of time in which a thread worked, or could have worked and had no core: near all of it, answers must have
+//! A generator that has no time left is late in sending and late in reading. The first shows in an open loop: once a
+//! request was due and a connection free, only the generator can have kept it waiting until it was sent. Both show in
+//! the share of time in which a thread worked, or could have worked and had no core: near all of it, answers must have
 //! waited in its sockets.
 
 use std::time::Duration;
 
 use crate::tally::Tally;
 
-/// From this share of the time on, a thread had no time left. Of what it spends on waiting actively, nothing counts.
+/// From this share of the time on, a thread had no time left. Time that it spends on waiting actively does not count.
 pub const CPU_SHARE_MAX: f64 = 0.9;
 /// The generator may add this much to a latency,
 pub const SEND_LAG_MAX: Duration = Duration::from_micros(250);

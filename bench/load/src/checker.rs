@@ -14,7 +14,7 @@ pub enum Checked {
     Part,
     /// The right answer, and its size in bytes.
     Right(usize),
-    /// These many bytes are no answer but want one themselves: this one.
+    /// So many bytes are not an answer but want one themselves: this one.
     Owes(usize, Vec<u8>),
 }
 
@@ -25,12 +25,12 @@ pub struct Checker<'a> {
 
 struct Route<'a> {
     exchange: &'a Exchange,
-    /// One for each route: it remembers a head, and those of another route are of another length.
+    /// One for each route: it remembers a head, and another route's heads have another length.
     reader: AnswerReader,
 }
 
 impl<'a> Checker<'a> {
-    /// Checks the answers of these exchanges, which are told apart by their place.
+    /// Checks the answers of these exchanges, which their place identifies.
     pub fn new(exchanges: impl IntoIterator<Item = &'a Exchange>) -> Checker<'a> {
         let route = |exchange| Route {
             exchange,
@@ -46,7 +46,7 @@ impl<'a> Checker<'a> {
         self.routes[route].exchange.line(number)
     }
 
-    /// What stands at the start of `bytes`, which follow the question with this number.
+    /// What `bytes`, which follow the question with this number, begin with.
     pub fn check(&mut self, route: usize, number: u64, bytes: &[u8]) -> Result<Checked, Failure> {
         let Route { exchange, reader } = &mut self.routes[route];
         match exchange {

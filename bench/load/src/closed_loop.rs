@@ -1,8 +1,8 @@
-//! The closed loop: each connection sends its next request as soon as an answer is there and checked, so that there are
-//! always as many in flight as were asked for. Knows nothing of sockets.
+//! The closed loop: each connection sends its next request as soon as an answer is there and checked, so the number in
+//! flight is always the one asked for. Knows nothing of sockets.
 //!
-//! A closed loop slows down with its server, so its latencies say how long an answer takes under full load and nothing
-//! of what a caller with a schedule would see. That is for the [open loop](crate::open_loop).
+//! A closed loop slows down with its server, so its latencies say how long an answer takes under full load, and nothing
+//! about what a caller with a schedule would see. That is for the [open loop](crate::open_loop).
 
 use std::time::Instant;
 

@@ -15,14 +15,14 @@ use crate::plan::LoadPlan;
 use crate::process;
 use crate::report::{FailureReport, HeldReport, LoadReport, json_line};
 
-/// Runs the command with the arguments that follow its name; what the process should end with.
+/// Runs the command with the arguments that follow its name; returns the exit status.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     match options::parse(arguments).and_then(perform) {
         Ok(()) => 0,
         Err(failure) => {
             eprintln!("turbo-load: {failure}");
             if !matches!(failure, Failure::Usage(_)) {
-                // Whoever reads the JSON has gone; the exit status still tells.
+                // The reader of the JSON has gone; the exit status still tells.
                 let _ = print(&json_line(&FailureReport::new(&failure)));
             }
             failure.exit_status()

@@ -1,4 +1,4 @@
-//! Says in words how an answer differs from the right one. Knows nothing of how either was come by.
+//! Says in words how an answer differs from the right one. Does not know where either comes from.
 
 /// Bytes shown before and after the first difference.
 const SHOWN_BEFORE: usize = 40;

@@ -1,5 +1,5 @@
-//! Moves the bytes of one thread's connections with reads and writes, after epoll has told where they are worth while. Knows
-//! nothing of what is asked.
+//! Moves the bytes of one thread's connections with reads and writes, where epoll has reported that they are worth
+//! while. Knows nothing of what is asked.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -109,7 +109,7 @@ impl Epoll {
         self.links[lane].receive(checker, &mut self.scratch, answers)
     }
 
-    /// Reads from a connection once, so many bytes at most.
+    /// Reads from a connection once, at most so many bytes.
     pub fn receive_some(
         &mut self,
         lane: usize,

@@ -5,11 +5,11 @@ use std::fmt;
 /// Why a run ended without figures that may be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The command line asks for what cannot be done. Exit status 2.
+    /// The command line asks for something impossible. Exit status 2.
     Usage(String),
     /// An answer was not the right one. Exit status 3.
     WrongAnswer(String),
-    /// Connections were refused, lost or silent, or this machine did not let us. Exit status 4.
+    /// Connections were refused, lost or silent, or this machine allowed no run. Exit status 4.
     Broken(String),
 }
 
@@ -19,7 +19,7 @@ impl Failure {
         Failure::Broken(format!("{what}: {error}"))
     }
 
-    /// The same, told with where it happened.
+    /// The same, with the place where it happened.
     #[must_use]
     pub fn in_context(self, context: impl fmt::Display) -> Failure {
         match self {

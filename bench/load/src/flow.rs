@@ -1,5 +1,5 @@
-//! What is in flight on one connection: usually one request or WebSocket message, several when pipelined. Knows what must
-//! go out and what an answer has to be, and no sockets: it is handed what came, and told what has gone out.
+//! What is in flight on one connection: usually one request or WebSocket message, several when pipelined. Knows what
+//! must go out and what an answer must be, but no sockets: it is handed what came, and told what has gone out.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -32,7 +32,7 @@ pub struct Answered {
 /// Requests in flight, and the bytes of them both ways.
 #[derive(Default)]
 pub struct Flow {
-    /// What nobody has taken yet to send it.
+    /// What has not been taken for sending yet.
     output: Vec<u8>,
     /// Bytes ever put into `output`, and ever sent.
     bytes_put: u64,
@@ -75,7 +75,7 @@ impl Flow {
         });
     }
 
-    /// Moves what has to be sent into `into`, which is empty and whose room is used for what comes next. Whether that was
+    /// Moves what must be sent into `into`, which is empty and whose room later output uses. Returns whether there was
     /// anything.
     pub fn take_output(&mut self, into: &mut Vec<u8>) -> bool {
         debug_assert!(into.is_empty(), "what is being sent is not lost");
@@ -88,7 +88,7 @@ impl Flow {
         !self.output.is_empty()
     }
 
-    /// Notes that the kernel has taken so many bytes more of what had to be sent.
+    /// Notes that the kernel has taken so many more bytes of what must be sent.
     pub fn confirm_sent(&mut self, count: usize) {
         self.bytes_sent += count as u64;
     }
@@ -114,7 +114,7 @@ impl Flow {
         Ok(())
     }
 
-    /// Takes the whole answers at the start of `bytes`; how much that was.
+    /// Takes the whole answers at the start of `bytes`; returns how much that was.
     fn take_answers(
         &mut self,
         checker: &mut Checker<'_>,

@@ -51,7 +51,7 @@ pub fn perform(
     Ok(())
 }
 
-/// A server that does not speak WebSocket has not answered wrongly; one that agrees has to do so in the right way.
+/// A server that does not speak WebSocket has not answered wrongly; one that agrees must do so in the right way.
 fn is_whole(answer: &[u8]) -> Result<bool, Failure> {
     is_handshake_answer(answer).map_err(|error| {
         let text = format!("{error}: {}", excerpt(answer, 0));

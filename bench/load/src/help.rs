@@ -1,4 +1,4 @@
-//! What `turbo-load --help` prints. An option that is not in it is not understood.
+//! What `turbo-load --help` prints. Options that are not in it are not understood.
 
 /// The whole text.
 pub const HELP: &str = "\

@@ -87,8 +87,8 @@ impl HeldConnections {
     }
 }
 
-/// Lets the end of a connection be a reset. Ended in the usual way, ten thousand of them hold their ports for a minute,
-/// and the next run's connections take seconds to find free ones.
+/// Lets the end of a connection be a reset. With a usual end, ten thousand of them hold their ports for a minute, and
+/// the next run's connections take seconds to find free ones.
 fn without_time_wait(stream: TcpStream) -> std::io::Result<TcpStream> {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
     Ok(stream)

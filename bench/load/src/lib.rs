@@ -1,5 +1,5 @@
 //! turbo-load: a load generator that checks the status and body of every answer, keeps to its schedule whatever the server
-//! does, and says so when it was itself what was slow.
+//! does, and says so when it was slow itself.
 //!
 //! What is sent and what must come back ([`template`], [`request`], [`answer`], [`websocket`], [`mix`]) knows no sockets.
 //! A [`worker`] is one thread with its connections, whose bytes a [`transport`] moves ([`epoll`] or [`uring`]); [`closed_loop`] and [`open_loop`] say when it sends, and know nothing of
@@ -9,10 +9,10 @@
 //!
 //! A closed loop asks again when it was answered: its rate is what the server can do, and its latency says how long an
 //! answer takes at that rate. When the server stalls, it waits too, and the stall is one slow answer among thousands.
-//! An open loop asks when a request is due. Latency counts from then, so that a stall makes every request late that was
-//! due in it ("coordinated omission" is the name for leaving them out). `offered_per_second` is what was due,
-//! `achieved_per_second` what was answered; where they differ, the server could not keep up, and the latency grows with the
-//! length of the run and means nothing more than that.
+//! An open loop asks when a request is due. Latency counts from then: a stall makes every request late that was due in
+//! it ("coordinated omission" is the name for leaving them out). `offered_per_second` is what was due,
+//! `achieved_per_second` what was answered; where they differ, the server could not keep up, and the latency grows with
+//! the length of the run and means nothing more than that.
 //!
 //! The generator's own delays are told apart from the server's: `send_lag_us` is the time from when a request was due *and*
 //! a connection free until it was sent. If that is too large a part of the latency, or a thread had no time left, no

@@ -1,5 +1,5 @@
-//! One connection over a stream that is read and written, with its requests in flight. Knows how to send and to receive; the
-//! stream may block or not, and when to do what is decided elsewhere.
+//! One connection over a stream that is read and written, with its requests in flight. Knows how to send and to
+//! receive; the stream may block or not; other code decides when to do what.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -28,7 +28,7 @@ pub fn connect(
         Some(Protocol::TCP),
     )?;
     if let Some(bytes) = receive_buffer_bytes {
-        // Before connecting, since the window is agreed upon there.
+        // Before connecting, since that settles the window.
         socket.set_recv_buffer_size(bytes)?;
     }
     if let Some(source) = source {
@@ -87,12 +87,12 @@ impl<S: Read + Write> Link<S> {
         &mut self.flow
     }
 
-    /// Notes that the end is what follows the bytes that are there. Nobody tells of it again.
+    /// Notes that the end follows the bytes that are there. It is not reported again.
     pub fn expect_end(&mut self) {
         self.ends = true;
     }
 
-    /// Sends what was put, or as much of it as the socket takes.
+    /// Sends the pending output, or as much of it as the socket takes.
     pub fn flush(&mut self) -> Result<(), Failure> {
         loop {
             if self.written == self.sending.len() {
@@ -129,8 +129,8 @@ impl<S: Read + Write> Link<S> {
         }
     }
 
-    /// Reads once, as much as there is room for in `scratch`. A read that does not fill it has emptied the socket, unless
-    /// there is an end to be read.
+    /// Reads once, as much as `scratch` has room for. A read that does not fill it has emptied the socket, unless there
+    /// is an end to be read.
     pub fn receive_some(
         &mut self,
         checker: &mut Checker<'_>,

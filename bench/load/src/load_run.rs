@@ -96,7 +96,7 @@ fn run_worker(
     match run() {
         Ok(()) => Some(worker.finish()),
         Err(error) => {
-            // Only the first one counts; the others are its echo.
+            // Only the first one counts; the others follow from it.
             let _ = failure.set(error);
             None
         }

@@ -25,7 +25,7 @@ pub struct Mix {
 }
 
 impl Mix {
-    /// `None` if there is no route, or a weight that is none.
+    /// `None` if there is no route, or an invalid weight.
     pub fn new(routes: Vec<Route>) -> Option<Mix> {
         let good = routes
             .iter()

@@ -1,11 +1,11 @@
-//! The open loop: each request is sent when it is due, whatever became of those before it. Knows nothing of sockets.
+//! The open loop: each request is sent when it is due, whatever became of earlier ones. Knows nothing of sockets.
 //!
 //! Latency begins when a request was due and not when it was sent. One that is due while all connections are busy waits for
-//! the first that becomes free, and its waiting counts: a server that stalls is not spared the requests of that time, as
-//! it is by a loop that asks only after it was answered ("coordinated omission").
+//! the first that becomes free, and its waiting counts: a server that stalls is charged for the requests of that time.
+//! A loop that asks only after an answer would spare it them ("coordinated omission").
 //!
-//! What waits is never held in memory: a schedule is a sequence that can be read on at any time. At the end no more is
-//! sent. What is in flight is awaited; what is still waiting then counts with the time that it has waited.
+//! Waiting requests are never held in memory: a schedule is a sequence that can be read on at any time. At the end no
+//! more are sent. Those in flight are awaited; those still waiting then count with the time that they have waited.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -49,14 +49,14 @@ pub fn run(worker: &mut Worker<'_>, arrivals: Arrivals, start: Instant) -> Resul
 }
 
 struct OpenLoop {
-    /// Connections with nothing in flight, those that have been so for longest first, and since when: all connections are
-    /// used, and each as often as the others.
+    /// Connections with nothing in flight, the longest idle first, and since when: all connections are used, and each
+    /// as often as the others.
     free: VecDeque<(usize, Instant)>,
     due: Arrivals,
     /// When the next request is due, if there is another.
     next: Option<Instant>,
     start: Instant,
-    /// From when on each request that was put, and is not yet known to be sent, could have been sent.
+    /// From when on each pending request, which is not yet known to be sent, could have been sent.
     departing: Vec<Instant>,
     tally: OpenTally,
 }
@@ -91,7 +91,7 @@ impl OpenLoop {
         self.depart(worker)
     }
 
-    /// Lets go what was put. It is sent when the kernel has all of it, and no request earlier than that.
+    /// Hands over the pending output. A request counts as sent when the kernel has all of it, not earlier.
     fn depart(&mut self, worker: &mut Worker<'_>) -> Result<(), Failure> {
         worker.hand_over()?;
         if self.departing.is_empty() {
@@ -107,13 +107,13 @@ impl OpenLoop {
         Ok(())
     }
 
-    /// Until when there is nothing to do but to wait for answers.
+    /// The time until which there is nothing to do but wait for answers.
     fn wakes_at(&self, worker: &Worker<'_>) -> Option<Instant> {
         if !worker.may_ask(Instant::now()) {
             return None;
         }
         match self.next {
-            // The end of the run, which also has to be noticed when no connection is free.
+            // The end of the run, which must be noticed even when no connection is free.
             None => Some(worker.phases.until),
             Some(due) if !self.free.is_empty() => Some(due),
             Some(_) => None,
@@ -132,7 +132,7 @@ impl OpenLoop {
                     self.tally.due += 1;
                     self.tally.unsent += 1;
                     if let Some((_, free_since)) = free.next() {
-                        // It had no need to wait, had we been in time.
+                        // It need not have waited, had we been in time.
                         let lag = until.saturating_duration_since(due.max(free_since));
                         self.tally
                             .send_lag_ns

@@ -1,4 +1,4 @@
-//! Reads the values of options. What cannot work is refused with a text that says why. Knows no option by name.
+//! Reads the values of options. Refuses what cannot work, with a text that says why. Knows no option by name.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::template::Template;
 use crate::transport::IoChoice;
 use crate::websocket::Opcode;
 
-/// Longest of any time that can be asked for.
+/// Longest time that any option takes.
 const SECONDS_MAX: f64 = 3600.0;
 /// Smallest body that has room for its number.
 pub const ECHO_BYTES_MIN: usize = 32;

@@ -1,4 +1,4 @@
-//! The command line. Everything that cannot work is refused here, with one line that says what to change.
+//! The command line. It refuses everything that cannot work, with one line that says what to change.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ const THREADS_MAX: u64 = 256;
 const PIPELINE_MAX: u64 = 1024;
 /// Most requests that a schedule may have: those that were never sent are counted one by one at the end.
 const SCHEDULED_MAX: f64 = 1e9;
-/// What text is filled with; everything else has bytes that are no text between its numbers.
+/// The filler of texts; everything else has bytes that are not text between its numbers.
 const TEXT_FILLER: &[u8] = b"the quick brown fox jumps over the lazy dog ";
 /// What --mix says in its file.
 const SAID_BY_MIX: [&str; 9] = [

@@ -36,9 +36,9 @@ pub struct LoadPlan {
     pub seed: u64,
     /// Connections over all threads.
     pub connections: usize,
-    /// Connections besides, which only stay open.
+    /// More connections, which only stay open.
     pub idle_connections: usize,
-    /// How fast every connection reads at most.
+    /// How fast each connection reads at most.
     pub slow_read_bytes_per_second: Option<u64>,
     /// How bytes are moved.
     pub io: IoChoice,
@@ -50,21 +50,21 @@ pub struct LoadPlan {
     pub warm_up: Duration,
     /// Time in which answers are counted.
     pub measured: Duration,
-    /// Requests after which the run ends early, those of the warm-up among them.
+    /// Requests after which the run ends early, including those of the warm-up.
     pub requests_max: u64,
     /// Silence after which the run is broken.
     pub answer_timeout: Duration,
 }
 
 impl LoadPlan {
-    /// A thread's part of `total` things, the first threads having the larger parts.
+    /// A thread's part of `total` things; the first threads have the larger parts.
     pub fn part(&self, thread: usize, total: u64) -> Range<u64> {
         let threads = self.threads as u64;
         let start = |thread: u64| thread * (total / threads) + thread.min(total % threads);
         start(thread as u64)..start(thread as u64 + 1)
     }
 
-    /// Whether every thread has a core of its own, where waiting actively takes nothing from anybody.
+    /// Whether every thread has a core of its own, where waiting actively takes nothing from another thread.
     pub fn has_own_cores(&self) -> bool {
         self.cores.len() >= self.threads
     }

@@ -1,4 +1,4 @@
-//! What this process asks of the kernel about itself: CPU time, its core, how many files it may open.
+//! What this process asks the kernel about itself: CPU time, its core, how many files it may open.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use crate::plan::{LoadPlan, Pacing};
 use crate::tally::Tally;
 use crate::transport::Io;
 
-/// Digits after which percentiles are no longer told apart: 99.9999.
+/// Digits after which percentiles are no longer distinguished: 99.9999.
 const NINES_MAX: i32 = 6;
 
 /// A load that ran to its end. Every answer was right, or there would be a [`FailureReport`].
@@ -100,11 +100,11 @@ pub struct Latency {
     pub max: f64,
     /// Arithmetic mean.
     pub mean: f64,
-    /// Answers that these are taken from.
+    /// Answers that these are computed from.
     pub count: u64,
 }
 
-/// Microseconds from when a request was due and a connection free until it was sent.
+/// Microseconds from the time when a request was due and a connection free until it was sent.
 #[derive(Debug, Serialize)]
 pub struct SendLag {
     /// Median.
@@ -115,7 +115,7 @@ pub struct SendLag {
     pub max: f64,
 }
 
-/// What is known of one route.
+/// The figures of one route.
 #[derive(Debug, Serialize)]
 pub struct RouteReport {
     /// The path as it was given.

@@ -1,11 +1,11 @@
-//! What is asked and what must be answered, as templates of a number that changes with every request: an answer that was
-//! made without looking at its request does not fit. Knows nothing of sockets.
+//! What is asked and what must be answered, as templates around a number that changes with every request: an answer
+//! that ignores its request does not fit. Knows nothing of sockets.
 
 use std::net::SocketAddr;
 
 use crate::template::Template;
 
-/// The numbers that requests carry, one after another, and then from the start again.
+/// The numbers that requests carry, one after another, then again from the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Numbers {
     first: u64,
@@ -55,7 +55,7 @@ pub struct RequestPlan {
 pub enum ExpectedBody {
     /// This text, with the request's number.
     Text(Template),
-    /// Whatever comes, for answers that nobody can foretell.
+    /// Any body, for answers that cannot be predicted.
     Any,
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// Turns in a second if there is a byte for each.
 const TURNS_PER_SECOND: u64 = 100;
-/// Room in the kernel for what a slow reader has not read: little, so that it is the server that has to wait.
+/// Room in the kernel for what a slow reader has not read: little, so that the server must wait.
 pub const RECEIVE_BUFFER_BYTES: usize = 16 * 1024;
 
 /// Connections that have something to read, and wait for their turn.
@@ -61,7 +61,7 @@ impl SlowReading {
         }
     }
 
-    /// Moves all to `ready`, whosever turn it is.
+    /// Moves all to `ready`, in their turn or not.
     pub fn release(&mut self, ready: &mut Vec<usize>) {
         for index in self.hungry.drain(..) {
             self.is_hungry[index] = false;

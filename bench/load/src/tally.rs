@@ -9,12 +9,12 @@ use crate::transport::Io;
 /// Three significant digits from 1 µs up to this; an answer that takes longer fails the run first.
 const LATENCY_NS_MAX: u64 = 7_200_000_000_000;
 
-/// What is known of one route.
+/// The figures of one route.
 #[derive(Clone, Debug)]
 pub struct RouteTally {
     /// Right answers within the measured time.
     pub requests: u64,
-    /// Nanoseconds until the answer was checked; since when is for the loop to say.
+    /// Nanoseconds until the answer was checked; the loop decides from when on.
     pub latency_ns: Histogram<u32>,
 }
 
@@ -52,7 +52,7 @@ pub struct OpenTally {
     pub waited: u64,
     /// Those of them for which no connection became free before the end.
     pub unsent: u64,
-    /// Nanoseconds from when a request was due and a connection free until it was sent.
+    /// Nanoseconds from the time when a request was due and a connection free until it was sent.
     pub send_lag_ns: Histogram<u32>,
 }
 
@@ -116,7 +116,7 @@ impl Tally {
         all
     }
 
-    /// Adds what another thread of the same run showed.
+    /// Adds the figures of another thread of the same run.
     pub fn add(&mut self, other: &Tally) {
         for (route, more) in self.routes.iter_mut().zip(&other.routes) {
             route.requests += more.requests;

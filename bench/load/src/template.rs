@@ -39,9 +39,9 @@ impl Template {
         Template { parts }
     }
 
-    /// A template whose text has `bytes` bytes for numbers with as many digits as `number`: every [`BLOCK_BYTES`] it tells
-    /// where it is and has the number, so that bytes that are lost, moved or of another request are noticed; `filler` is
-    /// between, again and again.
+    /// A template whose text has `bytes` bytes for numbers with as many digits as `number`: every [`BLOCK_BYTES`] it
+    /// has its position and the number, so that bytes that are lost, moved or of another request are noticed; `filler`
+    /// is repeated in between.
     pub fn of_size(bytes: usize, number: u64, filler: &[u8]) -> Template {
         let digits = itoa::Buffer::new().format(number).len();
         let mut text = Vec::with_capacity(bytes);

@@ -13,8 +13,8 @@ use crate::flow::{Answered, Flow};
 use crate::plan::LoadPlan;
 use crate::uring::{Uring, explain};
 
-/// Requests that a ring hands over together. Each waits for the rest of its lot, and the more there are in it the less they
-/// pay for the system call.
+/// Requests that a ring hands over together. Each waits for the rest of its lot; the larger the lot, the less each pays
+/// for the system call.
 pub const LOT_MAX: usize = 16;
 
 /// What a run was told to take.
@@ -76,7 +76,7 @@ impl Transport {
         }
     }
 
-    /// Begins, on the thread that goes on with it.
+    /// Begins, on the thread that will use it.
     pub fn begin(&mut self) -> Result<(), Failure> {
         match self {
             Transport::Epoll(_) => Ok(()),
@@ -100,7 +100,7 @@ impl Transport {
         }
     }
 
-    /// Sends what was put; a ring may keep it until a lot is full, [`Transport::hand_over`] or [`Transport::wait`].
+    /// Sends pending output; a ring may keep it until a lot is full, [`Transport::hand_over`] or [`Transport::wait`].
     pub fn flush(&mut self, lane: usize) -> Result<(), Failure> {
         match self {
             Transport::Epoll(epoll) => epoll.link_mut(lane).flush(),
@@ -108,7 +108,7 @@ impl Transport {
         }
     }
 
-    /// How many requests are sent together at most.
+    /// Most requests that are sent together.
     pub fn lot_max(&self) -> usize {
         match self {
             Transport::Epoll(_) => 1,
@@ -116,7 +116,7 @@ impl Transport {
         }
     }
 
-    /// Lets go all that was kept.
+    /// Hands over all that was kept.
     pub fn hand_over(&mut self) -> Result<(), Failure> {
         match self {
             Transport::Epoll(_) => Ok(()),
@@ -125,7 +125,7 @@ impl Transport {
     }
 
     /// Waits for something to happen, no longer than `timeout` from `now` on, and appends the connections with something to
-    /// receive to `ready`. Whether there was anything to do.
+    /// receive to `ready`. Returns whether there was anything to do.
     pub fn wait(
         &mut self,
         timeout: Duration,
@@ -152,7 +152,7 @@ impl Transport {
     }
 }
 
-/// The rings, if they are what a run takes. A slow reader says when to read, which a ring does by itself.
+/// The rings, if the run takes them. A slow reader says when to read, which a ring does by itself.
 fn choose<T>(
     choice: IoChoice,
     reads_slowly: bool,

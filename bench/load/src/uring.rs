@@ -16,7 +16,7 @@ use crate::uring_operations::{Completion, Operations};
 pub struct Uring {
     operations: Operations,
     lanes: Vec<Lane>,
-    /// Connections whose receive has to be asked for again, once buffers have been given back.
+    /// Connections whose receive must be asked for again, once buffers have been given back.
     to_receive: Vec<usize>,
 }
 
@@ -25,7 +25,7 @@ struct Lane {
     flow: Flow,
     /// What has come and was not looked at.
     inbox: VecDeque<Arrival>,
-    /// Told after what has come, which may say why.
+    /// Reported after the received bytes, which may say why.
     send_error: Option<io::Error>,
 }
 
@@ -36,7 +36,7 @@ enum Arrival {
 }
 
 impl Uring {
-    /// A ring for so many connections; what the kernel refuses, it refuses here.
+    /// A ring for so many connections; if the kernel refuses anything, it does so here.
     pub fn new(connections: usize) -> io::Result<Uring> {
         Ok(Uring {
             operations: Operations::new(connections)?,
@@ -67,8 +67,8 @@ impl Uring {
         &mut self.lanes[lane].flow
     }
 
-    /// Sends what was put, with others or at the next [`Uring::hand_over`] or [`Uring::wait`]; or, if the connection is still
-    /// sending what was put before, behind that.
+    /// Sends the pending output, with that of others or at the next [`Uring::hand_over`] or [`Uring::wait`]; if the
+    /// connection is still sending earlier output, behind that.
     pub fn flush(&mut self, lane: usize) -> Result<(), Failure> {
         if self.operations.is_sending(lane) {
             return Ok(());
@@ -79,13 +79,13 @@ impl Uring {
             .map_err(|error| broken(&error))
     }
 
-    /// Lets go what waits for company.
+    /// Hands over what waits for a full lot.
     pub fn hand_over(&mut self) -> Result<(), Failure> {
         self.operations.hand_over().map_err(|error| broken(&error))
     }
 
-    /// Waits for something to happen, no longer than `timeout`, and appends the connections with news to `ready`. Whether
-    /// there was anything to do.
+    /// Waits for something to happen, no longer than `timeout`, and appends the connections with news to `ready`.
+    /// Returns whether there was anything to do.
     pub fn wait(&mut self, timeout: Duration, ready: &mut Vec<usize>) -> Result<bool, Failure> {
         self.wait_inner(timeout, ready)
             .map_err(|error| broken(&error))
@@ -96,7 +96,7 @@ impl Uring {
             self.operations.receive(lane)?;
         }
         let was_busy = self.operations.enter(timeout)?;
-        // All of them before anything that came is looked at: that a request has gone out is told no later than its answer.
+        // All of them before any received bytes are looked at: a request is reported as sent no later than its answer.
         while let Some(completion) = self.operations.next_completion()? {
             match completion {
                 Completion::Received { lane, result, more } => {
@@ -124,7 +124,7 @@ impl Uring {
                 Arrival::Bytes(chunk)
             }
             Ok(None) => Arrival::End,
-            // All buffers are full of what is looked at next.
+            // All buffers are full of bytes that come next.
             Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
                 self.to_receive.push(index);
                 return;

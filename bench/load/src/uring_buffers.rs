@@ -1,5 +1,5 @@
-//! The memory that the kernel receives into: a ring of buffers that it takes from, and that are given back once their
-//! bytes have been looked at. Knows no connections.
+//! The memory that the kernel receives into: a ring of buffers. The kernel takes buffers from it, and gets them back
+//! once their bytes have been looked at. Knows no connections.
 //!
 //! `unsafe` here: a buffer belongs to the kernel from when it is published until a completion names it. A [`Chunk`] is the
 //! proof of the latter; it cannot be copied, and [`ProvidedBuffers::recycle`] takes it back.
@@ -16,16 +16,16 @@ use io_uring::{IoUring, cqueue};
 pub(crate) const GROUP: u16 = 0;
 /// The kernel wants the ring of buffers to begin at a page.
 const PAGE_BYTES: usize = 4096;
-/// Room for what one receive brings. A line more than four pages, so that the first lines of all buffers, which is all that
-/// small answers touch, do not share a few places in the cache.
+/// Room for what one receive brings. A line more than four pages: otherwise the first lines of all buffers, which are
+/// all that small answers touch, would share a few places in the cache.
 const BUFFER_BYTES: usize = 4 * PAGE_BYTES + 64;
-/// One for each connection, so that answers that come all at once need no second receive (`ENOBUFS`), within these bounds:
-/// 1 MiB to 64 MiB of addresses, of which answers use what they need.
+/// One for each connection, so that answers that come all at once need no second receive (`ENOBUFS`), within these
+/// bounds: 1 MiB to 64 MiB of addresses; answers touch what they need.
 const BUFFERS_MIN: usize = 64;
 const BUFFERS_MAX: usize = 4096;
 const _: () = assert!(BUFFERS_MAX.is_power_of_two() && BUFFERS_MAX <= 1 << 15);
 
-/// Received bytes that nobody has looked at yet.
+/// Received bytes that have not been looked at yet.
 #[derive(Debug)]
 pub(crate) struct Chunk {
     buffer: u16,
@@ -68,7 +68,7 @@ impl ProvidedBuffers {
         Ok(provided)
     }
 
-    /// The bytes that a completion speaks of, if it used a buffer.
+    /// The bytes that a completion reports, if it used a buffer.
     pub(crate) fn chunk(&self, entry: &cqueue::Entry) -> Option<Chunk> {
         let buffer = cqueue::buffer_select(entry.flags())?;
         let len = usize::try_from(entry.result()).unwrap_or(0);
@@ -119,7 +119,7 @@ struct Pages {
     layout: Layout,
 }
 
-// SAFETY: the memory belongs to the one who has the `Pages`, like that of a `Box<[u8]>`.
+// SAFETY: the memory belongs to the owner of the `Pages`, like that of a `Box<[u8]>`.
 unsafe impl Send for Pages {}
 
 impl Pages {
@@ -136,7 +136,7 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        // SAFETY: allocated in `new` with this layout, and nobody keeps the address (see `ProvidedBuffers::new`).
+        // SAFETY: allocated in `new` with this layout, and nothing keeps the address (see `ProvidedBuffers::new`).
         unsafe { dealloc(self.start.as_ptr(), self.layout) }
     }
 }

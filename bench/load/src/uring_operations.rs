@@ -17,12 +17,12 @@ use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 use crate::transport::LOT_MAX;
 use crate::uring_buffers::{Chunk, GROUP, ProvidedBuffers};
 
-/// Completions that the kernel writes before it has to put them aside: a receive and a send of each connection fit twice.
+/// Completions that the kernel writes before it must put some aside: a receive and a send of each connection fit twice.
 const COMPLETIONS_PER_CONNECTION: usize = 4;
 const COMPLETIONS_MIN: usize = 1024;
-/// How long the end of what was cancelled is waited for.
+/// How long we wait for the end of what was cancelled.
 const QUIET_WITHIN: Duration = Duration::from_secs(1);
-/// What no connection is called.
+/// A number that no connection has.
 const NOBODY: u32 = u32::MAX;
 
 /// What has happened on a connection.
@@ -35,7 +35,7 @@ pub(crate) enum Completion {
         /// The receive goes on.
         more: bool,
     },
-    /// Some of what was to be sent has been taken by the socket.
+    /// The socket has taken some of the bytes to send.
     Sent {
         lane: usize,
         result: io::Result<usize>,
@@ -56,7 +56,7 @@ enum Kind {
 pub(crate) struct Operations {
     ring: IoUring,
     memory: ManuallyDrop<Memory>,
-    /// Said with each wait: who waits for answers is idle, and not waiting for a disk.
+    /// Passed with each wait: a thread that waits for answers is idle, and not waiting for a disk.
     idle: EnterFlags,
     completions: Vec<cqueue::Entry>,
     next: usize,
@@ -89,8 +89,8 @@ impl Operations {
     /// A ring that does nothing before [`Operations::begin`].
     pub(crate) fn new(connections: usize) -> io::Result<Operations> {
         let completions = (connections * COMPLETIONS_PER_CONNECTION).max(COMPLETIONS_MIN);
-        // Only asking thread, and work done only when it asks: so nothing interrupts it. Linux 6.1, which also has receives
-        // that go on.
+        // One thread asks, and work is done only when it asks: so nothing interrupts it. Linux 6.1, which also has
+        // receives that go on.
         let ring = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
@@ -149,7 +149,7 @@ impl Operations {
         self.push(entry, Kind::Receive, lane as u32)
     }
 
-    /// Whether what was last given to send has not all been taken by the socket.
+    /// Whether the socket has not yet taken all of the last send.
     pub(crate) fn is_sending(&self, lane: usize) -> bool {
         self.memory.sockets[lane].outgoing.is_busy
     }
@@ -170,7 +170,7 @@ impl Operations {
         Ok(())
     }
 
-    /// Hands over what was pushed, without a look at what has been completed.
+    /// Hands over what was pushed, without looking at what has completed.
     pub(crate) fn hand_over(&mut self) -> io::Result<()> {
         if self.lot == 0 {
             return Ok(());
@@ -179,13 +179,13 @@ impl Operations {
         passable(self.ring.submit())
     }
 
-    /// Hands over what was pushed and waits until something is completed, no longer than `timeout`, and not at all if that is
-    /// zero. Whether there was anything to do.
+    /// Hands over what was pushed and waits until something is completed, no longer than `timeout`, and not at all if
+    /// that is zero. Returns whether there was anything to do.
     pub(crate) fn enter(&mut self, timeout: Duration) -> io::Result<bool> {
         self.lot = 0;
         let pushed = self.ring.submission().len();
         if timeout.is_zero() {
-            // SAFETY: no argument goes along.
+            // SAFETY: the call has no argument.
             let entered = unsafe {
                 let submitter = self.ring.submitter();
                 submitter.enter::<()>(pushed as u32, 0, EnterFlags::GETEVENTS.bits(), None)
@@ -225,7 +225,7 @@ impl Operations {
         outgoing.is_busy = true;
         let unsent = &outgoing.bytes[outgoing.sent..];
         let len = u32::try_from(unsent.len()).unwrap_or(u32::MAX);
-        // What the socket has no room for is not waited for: that much of it was sent is told at once.
+        // We do not wait for room in the socket: the part that was sent is reported at once.
         let entry = opcode::Send::new(Fixed(lane as u32), unsent.as_ptr(), len)
             .flags(libc::MSG_NOSIGNAL)
             .build();
@@ -285,7 +285,7 @@ impl Operations {
         })
     }
 
-    /// Cancels everything and waits for the end of it. Whether the kernel has let go of our memory.
+    /// Cancels everything and waits for the end of it. Returns whether the kernel has let go of our memory.
     fn quieten(&mut self) -> bool {
         let started = Instant::now();
         let mut is_cancelled = false;
@@ -317,14 +317,14 @@ impl Operations {
 impl Drop for Operations {
     fn drop(&mut self) {
         if self.quieten() {
-            // SAFETY: dropped once, here, and not used afterwards; the kernel uses it no more either.
+            // SAFETY: dropped once, here, and not used afterwards; neither does the kernel use it any more.
             unsafe { ManuallyDrop::drop(&mut self.memory) }
         }
         // Otherwise the memory is given up: the kernel may still write to it, and the process is about to end.
     }
 }
 
-/// A signal, the timeout, and completions that have to be taken first are no errors: whoever enters looks at those anyway.
+/// A signal, the timeout, and completions that must be taken first are no errors: the caller looks at those anyway.
 fn passable(entered: io::Result<usize>) -> io::Result<()> {
     match entered {
         Ok(_) => Ok(()),

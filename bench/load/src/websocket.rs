@@ -1,6 +1,6 @@
-//! WebSocket from the client's side: one message asked, one message expected, in frames as RFC 6455 has them. As little as
-//! is needed to know whether an answer is right; what it does not know (fragments, extensions) is an error and never a
-//! guess. Knows nothing of sockets.
+//! WebSocket from the client's side: one message asked, one message expected, in frames as RFC 6455 has them. It reads
+//! only enough to know whether an answer is right; what it does not know (fragments, extensions) is an error and never
+//! a guess. Knows nothing of sockets.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use memchr::memmem;
 use crate::answer::{BODY_BYTES_MAX, HEAD_BYTES_MAX};
 use crate::template::Template;
 
-/// The sample key of RFC 6455, section 1.3, and the answer that is given there: nothing has to be hashed.
+/// The sample key of RFC 6455, section 1.3, and the answer that is given there: nothing needs hashing.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
@@ -26,7 +26,7 @@ const MASK_BYTES: usize = 4;
 /// Spreads the numbers of messages over all masks (2³² divided by the golden ratio).
 const MASK_STEP: u32 = 0x9E37_79B9;
 
-/// What a frame is.
+/// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opcode {
     /// A whole message of text.
@@ -50,7 +50,7 @@ pub struct Frame {
     pub payload: Range<usize>,
 }
 
-/// Why bytes are no frame, or no answer to a handshake, that we read.
+/// Why bytes are not a frame, or not an answer to a handshake, that we read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
     /// A reserved bit, which only an extension may set; none was asked for.
@@ -237,7 +237,7 @@ fn begin_frame(opcode: Opcode, length: usize, mask: [u8; MASK_BYTES], out: &mut 
     out.extend_from_slice(&mask);
 }
 
-/// Another one for every number, so that a server cannot do without unmasking.
+/// A different mask for each number, so that a server must unmask.
 fn mask(number: u64) -> [u8; MASK_BYTES] {
     (number as u32 + 1).wrapping_mul(MASK_STEP).to_be_bytes()
 }

@@ -1,5 +1,5 @@
-//! One thread's connections, what is in flight on them and what has come back. Knows how to send, to wait and to check, and
-//! not when something has to be sent: that is for [`closed_loop`](crate::closed_loop) and [`open_loop`](crate::open_loop).
+//! One thread's connections, what is in flight on them and what has come back. Knows how to send, wait and check, but
+//! not when to send: that is for [`closed_loop`](crate::closed_loop) and [`open_loop`](crate::open_loop).
 
 use std::net::TcpStream;
 use std::sync::OnceLock;
@@ -21,11 +21,11 @@ use crate::transport::Transport;
 
 /// How often a thread looks for answers that are overdue, if nothing else wakes it.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
-/// A thread with a core of its own waits actively for the last bit before a request is due: being woken takes that long.
+/// A thread with a core of its own waits actively just before a request is due: being woken takes that long.
 const SPIN: Duration = Duration::from_micros(50);
 /// An empty look into epoll or a ring takes less than this; if one took longer, the thread was not on its core meanwhile.
 const LOOK_MAX: Duration = Duration::from_micros(10);
-/// Chance for the choice of routes is not that for the arrivals: a mix does not change when requests are due.
+/// The choice of routes has a random stream apart from the arrivals: a mix does not change when requests are due.
 const CHOICE_SEED: u64 = 0xC401_CE00;
 
 /// A thread's share of a run.
@@ -35,10 +35,10 @@ pub struct Worker<'a> {
     pub index: usize,
     /// Measured time.
     pub phases: Phases,
-    /// What has come back so far.
+    /// The answers so far.
     pub tally: Tally,
     transport: Transport,
-    /// By connection: when something was last heard on it, or the first of what is in flight was asked.
+    /// By connection: when it last received something, or when the first request in flight was asked.
     silent_since: Vec<Instant>,
     /// Lanes to read from, and what was read from one of them.
     ready: Vec<usize>,
@@ -52,7 +52,7 @@ pub struct Worker<'a> {
     spins: bool,
     spun: Duration,
     watched: Instant,
-    /// What ended the run in another thread.
+    /// The failure that ended the run in another thread.
     failure: &'a OnceLock<Failure>,
 }
 
@@ -102,7 +102,7 @@ impl<'a> Worker<'a> {
         })
     }
 
-    /// Begins to measure time that starts at `start`, on the thread that goes on with it.
+    /// Begins to measure time that starts at `start`, on the thread that will use it.
     pub fn begin(&mut self, start: Instant) -> Result<(), Failure> {
         self.phases = Phases::new(start, self.plan.warm_up, self.plan.measured);
         self.transport.begin()
@@ -123,7 +123,7 @@ impl<'a> Worker<'a> {
         now < self.phases.until && self.requests_left > 0
     }
 
-    /// Whether the number of requests, and not the time, is what ends the run.
+    /// Whether the number of requests, and not the time, ends the run.
     pub fn has_used_up_its_requests(&self) -> bool {
         self.requests_left == 0
     }
@@ -146,13 +146,13 @@ impl<'a> Worker<'a> {
         self.in_flight += 1;
     }
 
-    /// Sends what was put on a connection: at once, or in a lot with others, and then no later than at the next
+    /// Sends a connection's pending output: at once, or in a lot with others, and then no later than at the next
     /// [`Worker::hand_over`] or [`Worker::wait`].
     pub fn flush(&mut self, lane: usize) -> Result<(), Failure> {
         self.transport.flush(lane)
     }
 
-    /// How many requests are sent together at most.
+    /// Most requests that are sent together.
     pub fn lot_max(&self) -> usize {
         self.transport.lot_max()
     }
@@ -193,7 +193,7 @@ impl<'a> Worker<'a> {
             if now < self.phases.until {
                 slow.take_turn(now, &mut self.ready);
             } else {
-                // What is in flight at the end is not waited for at that pace.
+                // Answers in flight at the end are not read at that pace.
                 slow.release(&mut self.ready);
             }
         }
@@ -205,13 +205,13 @@ impl<'a> Worker<'a> {
         std::mem::take(&mut self.ready)
     }
 
-    /// Takes the list back, whose room is used again.
+    /// Takes the list back and uses its room again.
     pub fn return_ready(&mut self, mut ready: Vec<usize>) {
         ready.clear();
         self.ready = ready;
     }
 
-    /// Reads from a connection, and checks and counts what came. How many answers that were, and when.
+    /// Reads from a connection, and checks and counts what came. Returns how many answers that were, and when.
     pub fn receive(&mut self, index: usize) -> Result<(usize, Instant), Failure> {
         let (checker, answers) = (&mut self.checker, &mut self.answers);
         let heard = match (&mut self.slow, &mut self.transport) {
@@ -252,10 +252,10 @@ impl<'a> Worker<'a> {
                 self.tally.last_answer = Some(now);
             }
             let has_latency = match self.plan.pacing {
-                // What was due within the measured time, however late its answer.
+                // Requests that were due within the measured time, however late their answers.
                 Pacing::Open(_) => question.since >= self.phases.from,
-                // All that overlaps the measured time: what was asked before it or is still in flight at its end are the
-                // slow ones.
+                // All that overlaps the measured time: the slow ones were asked before it or are still in flight at its
+                // end.
                 Pacing::Closed { .. } => now >= self.phases.from,
             };
             // The end of a slow reader is not slow.
@@ -299,7 +299,7 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// What this thread has to tell.
+    /// This thread's figures.
     pub fn finish(mut self) -> Tally {
         self.phases
             .pass(Instant::now().max(self.phases.until), self.spun);

@@ -1,5 +1,5 @@
-//! Bytes in every size and order that a socket allows, and what is made of them over both ways to move bytes; and a kernel
-//! that refuses one of the two.
+//! Bytes in every size and order that a socket allows, over both ways to move bytes; and a kernel that refuses one of
+//! the two.
 
 mod server;
 mod ways;
@@ -112,7 +112,7 @@ fn the_last_byte_of_a_large_answer_is_checked() {
     );
 }
 
-/// More than fits into a socket, so that it does not go out in one piece.
+/// More than fits into a socket, so it does not go out in one piece.
 fn large_requests_go_out_whole_however_little_the_socket_takes() {
     let echo = |_: usize, _: &str, body: &str| Action::Answer(200, body.to_owned());
     let body = LARGE_BODY_BYTES.to_string();
@@ -174,14 +174,14 @@ fn half_an_answer_breaks_the_run() {
     );
 }
 
-/// An answer to what was not asked.
+/// An answer to a request that was not sent.
 fn talkative(mut stream: TcpStream) -> std::io::Result<()> {
     stream.write_all(answer("unasked").as_bytes())?;
     stream.read_to_end(&mut Vec::new()).map(drop)
 }
 
 fn what_comes_unasked_is_wrong() {
-    // Requests are due seconds apart, so that the answer comes before the first.
+    // Requests are due seconds apart, so the answer comes before the first.
     let rarely = ["--rate", "0.5", "--arrivals", "constant", "--seconds", "4"];
     let (status, report) = run(serve_raw(talkative), &[&USERS, &rarely]);
     assert_eq!(status, Some(3), "{report}");
@@ -258,7 +258,7 @@ fn forbid_rings() -> std::io::Result<()> {
 
 fn run_without_rings(io: &str) -> (Option<i32>, Value) {
     let mut command = command(serve(users), &[&USERS, &SHORT, &["--io", io]]);
-    // SAFETY: what is done between fork and exec are two system calls.
+    // SAFETY: two system calls are all that happens between fork and exec.
     unsafe { command.pre_exec(forbid_rings) };
     let output = command.output().unwrap();
     (

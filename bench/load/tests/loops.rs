@@ -17,7 +17,7 @@ use serde_json::Value;
 use server::{Action, SHORT, USERS, command, run, serve, users};
 
 const STALL: Duration = Duration::from_millis(200);
-/// On a machine that is busy with other things a latency may be refused. Enough to get one all the same.
+/// On a busy machine a latency may be refused. This many tries give one all the same.
 const TRIES_MAX: usize = 20;
 const SECOND: [&str; 4] = ["--seconds", "1", "--warm-up-seconds", "0"];
 
@@ -97,7 +97,7 @@ fn a_rate_beyond_the_server_is_offered_and_not_achieved() {
         of("/requests_unsent") > 1_500.0 && of("/latency_us/p99") > 500_000.0,
         "{report}"
     );
-    // What was never sent is in the latencies as well.
+    // Requests that were never sent are in the latencies as well.
     assert_eq!(
         of("/latency_us/count"),
         of("/offered_per_second"),

@@ -17,7 +17,7 @@ fn right_answers_are_counted() {
     assert!(report["requests"].as_u64().unwrap() > 10, "{report}");
     assert!(report["answers_checked"].as_u64() >= report["requests"].as_u64());
     assert_eq!(report["seconds"], 0.2);
-    // None if the machine left the generator no time; then it is said why.
+    // None if the machine left the generator no time; then the report says why.
     let latency = &report["latency_us"];
     assert_eq!(latency.is_null(), report["latency_refused"].is_string());
     if !latency.is_null() {

@@ -164,7 +164,7 @@ fn two_answers_to_one_message_end_the_run() {
     let (status, report) = run(serve(ACCEPT, twice), &SHORT);
     assert_eq!(status, Some(3), "{report}");
     let message = report["message"].as_str().unwrap();
-    // The second one may come after the next question has been asked, and is then no answer to that one.
+    // The second one may come after the next question, and is then no answer to that.
     assert!(
         message.contains("more bytes than the answer has") || message.contains("bodies differ"),
         "{message}"

@@ -15,7 +15,7 @@ use crate::scenario::{Arrivals, Dispatch, Handler, Scenario};
 
 /// One part of ten warms up.
 const WARM_UP_PART: usize = 10;
-/// Over how long the connections of a closed loop without pauses begin, so that they do not march in step.
+/// The time over which the connections of a closed loop without pauses begin, so that they do not march in step.
 const START_SPREAD_US: f64 = 100.0;
 
 pub(crate) struct Clients {
@@ -25,13 +25,12 @@ pub(crate) struct Clients {
     service_factor: f64,
     wait: Sampler,
     half_round_trip: u64,
-    /// When, where and how long: a stream of chance each, so that every policy meets the same requests.
+    /// When, where and how long: a random stream each, so that every policy meets the same requests.
     when: Pcg64Mcg,
     how_long: Pcg64Mcg,
     left: usize,
     warm_up_left: usize,
-    /// The pool: connections without a request, those that have been so for longest first, and requests without a
-    /// connection.
+    /// The pool: connections without a request, the longest idle first, and requests without a connection.
     idle: VecDeque<u32>,
     queued: VecDeque<Request>,
 }
@@ -58,7 +57,7 @@ impl Clients {
         })
     }
 
-    /// Nothing will be due any more.
+    /// Nothing more will be due.
     pub(crate) fn are_done(&self) -> bool {
         self.left == 0
     }

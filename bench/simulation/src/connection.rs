@@ -33,7 +33,7 @@ pub(crate) enum Stage {
 pub(crate) struct Connection {
     /// The shard it was placed on; unused where tasks move.
     pub(crate) home: u32,
-    /// The core that ran it last; nobody's at first.
+    /// The core that ran it last; none at first.
     pub(crate) last_core: Option<u32>,
     /// Due at the client, but too much is in flight.
     pub(crate) held_back: VecDeque<Request>,

@@ -1,4 +1,4 @@
-//! What things cost besides the handler's own time. Names end with their unit; the values come from whoever asks.
+//! What things cost besides the handler's own time. Names end with their unit; the values come from the scenario.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ pub struct Costs {
     pub round_trip_us: f64,
     /// Taking up a handler that has waited.
     pub resume_us: f64,
-    /// What a worker of a stealing runtime pays for each request beyond a shard (synchronised counters, atomics).
+    /// What a worker of a stealing runtime pays more than a shard for each request (synchronised counters, atomics).
     pub steal_request_us: f64,
     /// Waking another worker: a futex call.
     pub notify_us: f64,
@@ -28,14 +28,14 @@ pub struct Costs {
     pub steal_probe_us: f64,
     /// Taking half of another worker's queue.
     pub steal_us: f64,
-    /// For how long a worker holds what all share who sleeps and who searches, when it goes to sleep, gets up or wakes
-    /// another one.
+    /// For how long a worker holds the shared record of sleeping and searching workers, when it goes to sleep, gets up
+    /// or wakes another one.
     pub scheduler_lock_us: f64,
     /// One cache line that was last written by another core.
     pub line_transfer_us: f64,
     /// The cache lines that a connection's state takes along when it runs on another core than before.
     pub moved_task_lines: f64,
-    /// For how long one request holds what all cores of one process share: reference counts of the app's objects.
+    /// For how long one request holds the reference counts of the app's objects, which all cores of one process share.
     pub shared_us: f64,
     /// The service time in a process of its own, as a multiple of that in a free-threaded one.
     pub process_service_factor: f64,

@@ -16,7 +16,7 @@ pub(crate) enum Event {
     WaitOver { connection: u32, core: u32 },
 }
 
-/// Entries are ordered by their number too, so that no two are equal and a run can be repeated.
+/// Entries are ordered by their number too: no two are equal, and a run can be repeated.
 #[derive(Default)]
 pub(crate) struct Calendar {
     heap: BinaryHeap<Reverse<(u64, u64, Event)>>,

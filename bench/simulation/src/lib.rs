@@ -1,5 +1,5 @@
 //! A discrete-event simulation of an app server's architectures, for any number of cores. No I/O, no clock: time is a
-//! number, and chance comes from a seed. What is modelled and what is left out is in docs/simulation.md.
+//! number, and chance comes from a seed. docs/simulation.md says what is modelled and what is left out.
 
 #![forbid(unsafe_code)]
 

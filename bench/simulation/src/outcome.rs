@@ -1,4 +1,4 @@
-//! What a run is judged by, and how it is gathered while the run goes on.
+//! The figures that judge a run, and how they are gathered while it goes on.
 
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +84,7 @@ impl Record {
         }
     }
 
-    /// The client has made a request, or would have, had it a connection free.
+    /// The client has made a request, or would have with a free connection.
     pub(crate) fn due(&mut self, now: u64, measured: bool) {
         if measured {
             let start = self.window.map_or(now, |(start, _)| start);

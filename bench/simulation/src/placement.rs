@@ -1,4 +1,4 @@
-//! Which shard gets a connection. Decided when it is accepted, and never again.
+//! Which shard gets a connection. Decided once, when it is accepted.
 
 use rand::{Rng, RngExt};
 

@@ -1,4 +1,4 @@
-//! What is to be simulated: the load, the handler, the architecture. Checked before anything runs.
+//! What a run simulates: the load, the handler, the architecture. Checked before anything runs.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,12 +22,12 @@ pub struct Scenario {
     pub arrivals: Arrivals,
     /// Time of a core that one request takes in the handler.
     pub service: Distribution,
-    /// What the handler does besides.
+    /// What else the handler does.
     #[serde(default)]
     pub handler: Handler,
     /// How many requests are sent; the first tenth warms up and is not reported.
     pub requests: usize,
-    /// Where chance begins.
+    /// The seed of all chance.
     pub seed: u64,
     /// What everything else costs.
     pub costs: Costs,
@@ -47,7 +47,7 @@ pub enum Policy {
     Steal,
     /// The same, but a worker that starts a task first wakes another one for the I/O driver.
     StealHandoff,
-    /// One queue for all cores, without any cost of sharing it: what no architecture can beat on average.
+    /// One queue for all cores, shared at no cost: no architecture can beat it on average.
     Ideal,
 }
 
@@ -77,7 +77,7 @@ pub enum Dispatch {
     /// Any at random: each has its own users.
     #[default]
     Bound,
-    /// The one that has been without a request for longest, if there is any: turbo-load and many a proxy's pool.
+    /// The longest idle one, if there is any: turbo-load and many proxies' pools.
     Idle,
 }
 

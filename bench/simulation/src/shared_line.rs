@@ -1,4 +1,4 @@
-//! Memory that several cores write: whoever does so has it alone meanwhile, and the others wait for it in turn.
+//! Memory that several cores write: the writing core has it alone meanwhile, and the others wait for it in turn.
 
 #[derive(Default)]
 pub(crate) struct SharedLine {
@@ -7,8 +7,8 @@ pub(crate) struct SharedLine {
 }
 
 impl SharedLine {
-    /// What it costs `core` to write it at `start`, if that takes `hold` for a line that another core had. One that had it
-    /// last has it in its cache.
+    /// What it costs `core` to write it at `start`, if that takes `hold` for a line that another core had. The core
+    /// that had it last has it in its cache.
     pub(crate) fn write(&mut self, core: u32, start: u64, hold: u64) -> u64 {
         if self.owner == Some(core) {
             return 0;

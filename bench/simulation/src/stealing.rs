@@ -42,11 +42,11 @@ pub(crate) struct Stealing {
     workers: Vec<Worker>,
     queues: Queues,
     idleness: Idleness,
-    /// Ready sockets that nobody has asked the I/O driver for.
+    /// Ready sockets that no worker has asked the I/O driver for.
     ready: VecDeque<u32>,
-    /// Who sleeps on the I/O driver; everyone else sleeps on a futex.
+    /// The worker that sleeps on the I/O driver; all others sleep on a futex.
     driver_holder: Option<u32>,
-    /// The lock around who sleeps and who searches.
+    /// The lock around the record of sleeping and searching workers.
     idle_lock: SharedLine,
     hands_driver_on: bool,
 }
@@ -75,16 +75,16 @@ impl Stealing {
         &mut self.workers[worker as usize]
     }
 
-    /// Wakes one sleeper, if there is one and nobody searches already. Returns what that costs the caller, who does it
-    /// `delay` from now.
+    /// Wakes one sleeper, if there is one and no worker searches already. Returns what that costs the caller, which
+    /// does it `delay` from now.
     fn notify(&mut self, world: &mut World, worker: Option<u32>, delay: u64) -> u64 {
         let Some(sleeper) = self.idleness.sleeper_to_wake() else {
             return 0;
         };
-        // From outside it is a thread of the blocking pool or of asyncio, whose time is not counted.
+        // An outside caller is a thread of the blocking pool or of asyncio, whose time is not counted.
         let locked = worker.map_or(0, |worker| self.lock(world, worker, delay));
         let delay = delay + locked + world.costs.notify;
-        // One that is on its way up already only finds that it was asked to.
+        // A worker that is already waking up only finds that it was asked to.
         if matches!(self.worker(sleeper).activity, Activity::Asleep) {
             self.worker(sleeper).activity = Activity::Waking;
             world.wake(sleeper, delay);
@@ -116,7 +116,7 @@ impl Stealing {
         world.costs.turn + world.costs.driver_event * found as u64
     }
 
-    /// If there is more here than this worker's next task, somebody else may have it.
+    /// If there is more here than this worker's next task, another worker may have it.
     fn offer_work(&mut self, world: &mut World, worker: u32, delay: u64) -> u64 {
         if !self.worker(worker).is_searching && self.queues.local(worker) > 1 {
             self.notify(world, Some(worker), delay)
@@ -176,7 +176,7 @@ impl Stealing {
                 self.worker(worker).activity = Activity::Serving(task);
                 return;
             }
-            // Somebody else read what it was woken for.
+            // Another worker has read what it was woken for.
             world.connections[connection as usize].stage = Stage::Idle;
         }
     }
@@ -195,7 +195,7 @@ impl Stealing {
         (stolen, cost)
     }
 
-    /// The last one that searched and found something wakes the next; so does, if asked to, one that had the driver.
+    /// The last worker that searched and found something wakes the next; so does one that had the driver, if asked to.
     fn stop_searching(&mut self, world: &mut World, worker: u32, delay: u64) -> u64 {
         let own = self.worker(worker);
         let has_searched = std::mem::take(&mut own.is_searching);
@@ -294,7 +294,7 @@ impl Architecture for Stealing {
     fn wait_over(&mut self, world: &mut World, connection: u32) {
         world.connections[connection as usize].stage = Stage::Scheduled;
         self.queues.inject(connection);
-        // Whoever does this is none of our cores.
+        // The waking thread is none of our cores.
         self.notify(world, None, 0);
     }
 }

@@ -1,5 +1,5 @@
 //! One connection's turn on a core: it reads what is in its socket, serves it request by request, and writes all answers
-//! at once. Knows nothing of how it came to be this connection's turn.
+//! at once. Does not know why it is this connection's turn.
 
 use crate::connection::{Request, Stage};
 use crate::world::World;
@@ -7,7 +7,7 @@ use crate::world::World;
 /// As many pipelined requests are served per turn (`runtime` has the same bound).
 const REQUESTS_PER_TURN_MAX: usize = 64;
 
-/// What a core is at.
+/// What a core is doing.
 pub(crate) struct Task {
     pub(crate) connection: u32,
     current: Request,

@@ -18,7 +18,7 @@ use crate::shared_line::SharedLine;
 pub(crate) trait Architecture {
     /// A request stands in this connection's inbox.
     fn delivered(&mut self, world: &mut World, connection: u32);
-    /// What a core was doing is over, or it wakes up.
+    /// A core has finished what it was doing, or wakes up.
     fn core_is_free(&mut self, world: &mut World, core: u32);
     /// What this connection's handler waited for is there.
     fn wait_over(&mut self, world: &mut World, connection: u32);
@@ -30,12 +30,12 @@ pub(crate) struct World {
     pub(crate) connections: Vec<Connection>,
     pub(crate) costs: CostsNs,
     pub(crate) record: Record,
-    /// For what the architecture leaves to chance.
+    /// The architecture's random choices.
     pub(crate) chance: Pcg64Mcg,
     clients: Clients,
     /// What each request costs besides its handler.
     request_ns: u64,
-    /// What is added to a wait: handing it to a thread that is not the core's.
+    /// Added to a wait: the hand-over to a thread that is not the core's.
     hand_over_ns: u64,
     shared_line: Option<SharedLine>,
     pools: Option<Vec<Pool>>,
@@ -83,7 +83,7 @@ impl World {
             clients: Clients::new(scenario, factor)?,
             request_ns: costs.request + if is_steal { costs.steal_request } else { 0 },
             hand_over_ns: if is_steal && is_async { costs.wake } else { 0 },
-            // Neither processes nor what is ideal share anything.
+            // Neither processes nor the ideal share anything.
             shared_line: (costs.shared > 0 && !is_process && scenario.policy != Policy::Ideal)
                 .then(SharedLine::default),
             pools: match scenario.handler {
@@ -100,7 +100,7 @@ impl World {
         })
     }
 
-    /// Lets everything happen, until nothing is left to.
+    /// Runs all events until none is left.
     pub(crate) fn run(mut self, mut architecture: impl Architecture) -> Outcome {
         self.clients
             .start(&mut self.connections, &mut self.calendar, &mut self.record);

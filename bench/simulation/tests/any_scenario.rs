@@ -1,4 +1,4 @@
-//! What must hold whatever is simulated: every request is answered, nothing is faster than its own time, and the same
+//! What must hold in every simulation: every request is answered, nothing is faster than its own time, and the same
 //! scenario has the same outcome.
 
 use proptest::prelude::*;

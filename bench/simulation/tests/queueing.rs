@@ -4,7 +4,7 @@ use turbo_shard_simulation::{
     Arrivals, Costs, Dispatch, Distribution, Handler, Outcome, Policy, Scenario, simulate,
 };
 
-/// Requests of 100 µs on average, which share nothing and cost nothing besides; connections hold nothing back.
+/// Requests of 100 µs on average, which share nothing and have no other cost; connections hold nothing back.
 fn open_loop(policy: Policy, cores: usize, load: f64, service: Distribution) -> Scenario {
     Scenario {
         policy,

@@ -1,4 +1,4 @@
-//! Tests of a connection: what it sends, and what it makes of what comes, wherever that is cut.
+//! Tests of a connection: what it sends, and what it makes of its input, wherever that is cut.
 
 use std::collections::VecDeque;
 use std::io;

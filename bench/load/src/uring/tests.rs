@@ -1,4 +1,4 @@
-//! Tests of connections on a ring: what one write could not take goes out all the same, in order.
+//! Tests of connections on a ring: bytes that one write could not take still go out, in order.
 
 use std::io::Read;
 use std::net::TcpListener;

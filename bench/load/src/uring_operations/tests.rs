@@ -1,4 +1,4 @@
-//! Tests of a ring: what is in flight, and what becomes of it when the ring goes.
+//! Tests of a ring: operations in flight, and what becomes of them when the ring goes.
 
 use std::net::TcpListener;
 
@@ -18,7 +18,7 @@ fn connected() -> (Operations, TcpStream) {
 fn what_is_in_flight_is_cancelled_before_its_memory_goes() {
     let (mut operations, _peer) = connected();
     operations.receive(0).unwrap();
-    // The peer reads nothing, so that after some of it no socket takes more.
+    // The peer reads nothing, so after some of it no socket takes more.
     let much = 64 << 20;
     let fill = |bytes: &mut Vec<u8>| {
         bytes.resize(much, 0);

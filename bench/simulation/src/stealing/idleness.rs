@@ -1,9 +1,9 @@
-//! Who sleeps and who searches. tokio wakes nobody while somebody searches, and lets half of the workers search at most.
+//! Which workers sleep and which search. tokio wakes none while one searches, and lets at most half of them search.
 
 pub(super) struct Idleness {
     workers: usize,
     searching: usize,
-    /// The one that lay down last is woken first.
+    /// The one that went to sleep last is woken first.
     sleepers: Vec<u32>,
     is_lying: Vec<bool>,
 }
@@ -33,7 +33,7 @@ impl Idleness {
         self.is_lying[worker as usize]
     }
 
-    /// Of its own accord. False if somebody had woken it.
+    /// Of its own accord. False if another worker had woken it.
     pub(super) fn get_up(&mut self, worker: u32) -> bool {
         let was_lying = std::mem::take(&mut self.is_lying[worker as usize]);
         if was_lying && let Some(at) = self.sleepers.iter().position(|&one| one == worker) {

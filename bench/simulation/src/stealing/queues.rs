@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use rand::{Rng, RngExt};
 
-/// tokio's local queue; what does not fit goes to the global one, and half of the queue with it.
+/// tokio's local queue; a task that does not fit goes to the global one, and half of the queue with it.
 const LOCAL_MAX: usize = 256;
 
 #[derive(Default)]
@@ -36,7 +36,7 @@ impl Queues {
         usize::from(own.lifo_slot.is_some()) + own.queue.len()
     }
 
-    /// Whether there is anything that any worker could take.
+    /// Whether any worker could take anything.
     pub(super) fn has_work(&self) -> bool {
         self.stealable > 0 || !self.global.is_empty()
     }
