@@ -30,7 +30,7 @@ class Arm(NamedTuple):
         return "asyncio-0" if self.mode == "steal" else "MainThread"
 
     def shards_in_one_process(self, count: int) -> tuple[str, str]:
-        """So many shards, for an app whose memory tells a test what all of them do: worker processes share none."""
+        """So many shards, for an app whose memory shows a test what all of them do: worker processes share none."""
         return ("--shards", str(1 if self.mode == "process" else count))
 
 
@@ -42,7 +42,7 @@ ARMS = [
     Arm("process", "tokio"),
 ]
 if IS_REFERENCE:
-    # In the place of all of them, and for the tests of frameworks alone.
+    # Replaces all of them, but only for the tests of frameworks.
     ARMS = [Arm("reference", "server")]
 
 
@@ -69,13 +69,13 @@ def arm(request: pytest.FixtureRequest) -> Arm:
 
 @pytest.fixture(scope="module")
 def marks(arm: Arm, tmp_path_factory: pytest.TempPathFactory) -> Marks:
-    """What the apps of frameworks and their tests tell each other; see tests/apps/marks.py."""
+    """The signals between the apps of frameworks and their tests; see tests/apps/marks.py."""
     return Marks(tmp_path_factory.mktemp("marks"))
 
 
 @pytest.fixture(scope="module")
 def gates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the files lie that open the gates of tests/apps/probe_app.py."""
+    """The directory of the files that open the gates of tests/apps/probe_app.py."""
     return tmp_path_factory.mktemp("gates")
 
 
@@ -90,7 +90,7 @@ def example(arm: Arm) -> Iterator[ServerProcess]:
 
 @pytest.fixture(scope="module")
 def probe(arm: Arm, gates: Path) -> Iterator[ServerProcess]:
-    """tests/apps/probe_app.py on one shard: whoever holds it holds up every other request."""
+    """tests/apps/probe_app.py on one shard: a request that holds it holds up every other one."""
     with ServerProcess(
         "probe_app:app", *arm.options, "--shards", "1", variables={"GATE_DIR": str(gates)}
     ) as server:
@@ -99,7 +99,7 @@ def probe(arm: Arm, gates: Path) -> Iterator[ServerProcess]:
 
 @pytest.fixture(scope="module")
 def asgi(arm: Arm) -> Iterator[ServerProcess]:
-    """tests/apps/asgi_app.py, one instance of it, so that a test finds what another request has left in its journal."""
+    """One instance of tests/apps/asgi_app.py, so a test finds what another request has left in its journal."""
     options = (*arm.options, "--shards", "1", "--body-max", "256MiB", "--pathsend")
     with ServerProcess("asgi_app:app", *options) as server:
         yield server
@@ -115,7 +115,7 @@ def wsgi_server(arm: Arm, gates: Path, request: pytest.FixtureRequest) -> Iterat
 
 @pytest.fixture(scope="module")
 def wsgi_pool(arm: Arm, gates: Path) -> Iterator[ServerProcess]:
-    """The same, called by the pool whatever comes: for paths that wait."""
+    """The same, always called by the pool: for paths that wait."""
     options = ("--interface", "wsgi", *arm.options, "--shards", "1", "--wsgi-inline", "never")
     with ServerProcess("wsgi_app:app", *options, variables={"GATE_DIR": str(gates)}) as server:
         yield server
@@ -126,7 +126,7 @@ type StartServer = Callable[..., ServerProcess]
 
 @pytest.fixture
 def start_server(gates: Path) -> Iterator[StartServer]:
-    """Starts servers with options of the test's own; ends what the test has left running."""
+    """Starts servers with options of the test's own; ends those that the test has left running."""
     started: list[ServerProcess] = []
 
     def start(app: str = "probe_app:app", *options: str, **settings: object) -> ServerProcess:

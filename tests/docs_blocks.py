@@ -1,4 +1,4 @@
-"""Reads the code blocks of the documentation, and asks what its console blocks ask. Knows nothing of pytest."""
+"""Reads the code blocks of the documentation, and sends the requests of its console blocks. Knows nothing of pytest."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _DATE = re.compile(r"^date: .*$", re.MULTILINE)
 
 
 class Step(NamedTuple):
-    """One line after a `$`, and what is shown below it."""
+    """One line after a `$`, and the output shown below it."""
 
     command: str
     shown: str
@@ -59,7 +59,7 @@ class Example(NamedTuple):
 
     @property
     def options(self) -> list[str]:
-        """What the server is given, where a line starts it: `turbo-shard app:app --body-max 1K &`."""
+        """The server's arguments, where a line starts it: `turbo-shard app:app --body-max 1K &`."""
         started = [step.command for step in self.steps if step.command.endswith(" &")]
         return [word for command in started for word in shlex.split(command)[2:-1]]
 
@@ -98,7 +98,7 @@ def steps_of(console: str) -> list[Step]:
 
 
 def curl(command: str, port: int) -> str:
-    """What curl prints, with as much of curl as the documentation uses."""
+    """What curl prints, for the parts of curl that the documentation uses."""
     options, [url] = getopt.gnu_getopt(shlex.split(command)[1:], "sigX:H:d:b:")
     given = dict(options)
     headers = dict(re.split(r":\s*", text, maxsplit=1) for flag, text in options if flag == "-H")
@@ -108,7 +108,7 @@ def curl(command: str, port: int) -> str:
     if "-b" in given:
         headers["Cookie"] = given["-b"]
     method = given.get("-X", "GET" if body is None else "POST")
-    # The server is told what the reader would tell it, wherever it listens.
+    # The server gets what the reader would send it, at any port.
     host, slash, target = url.removeprefix("http://").partition("/")
     if not host.endswith(":8000"):
         raise ValueError(f"the documentation's server is on port 8000: {command}")
@@ -127,7 +127,7 @@ def curl(command: str, port: int) -> str:
 
 
 def run_client(source: str, port: int) -> str:
-    """What the client of an example prints. It is told where the server listens, which is not where the page says."""
+    """What the client of an example prints. It gets the server's real address, which is not the page's."""
     told = source.replace("localhost:8000", f"127.0.0.1:{port}")
     return subprocess.run(
         [sys.executable, "-c", told],
@@ -141,10 +141,10 @@ def run_client(source: str, port: int) -> str:
 
 
 def turbo_shard(command: str, folder: Path) -> str:
-    """What the command line says, for what does not serve."""
+    """The output of a command that does not serve."""
     if "|" not in command:
         return run_command(*shlex.split(command)[1:], cwd=folder).stderr
-    # A line for a shell, with what it takes out of what the server says.
+    # A shell line that takes a part of the server's answer.
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-c", command],
@@ -158,5 +158,5 @@ def turbo_shard(command: str, folder: Path) -> str:
 
 
 def comparable(shown: str) -> str:
-    """Without the date, and without the line ends that only look better."""
+    """Without the date, and without line ends that only look better."""
     return _DATE.sub("date: then", shown).strip("\n")

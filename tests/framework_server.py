@@ -1,9 +1,9 @@
-"""Serves a framework's app for the tests: with turbo-shard, or with a server that the tests are checked against.
+"""Serves a framework's app for the tests: with turbo-shard, or with a server that checks the tests themselves.
 
     REFERENCE_SERVER=1 .venv/bin/python -m pytest tests/test_fastapi_http.py
 
 runs them against uvicorn (ASGI) or gunicorn's threads (WSGI), once `pip install uvicorn gunicorn` was done by hand:
-what fails there is wrong in the test. Never set in CI.
+a failure there is a fault of the test. Never set in CI.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Marks:
 
 
 class ReferenceServer(ServerProcess):
-    """uvicorn or gunicorn in the place of turbo-shard."""
+    """uvicorn or gunicorn instead of turbo-shard."""
 
     def __init__(self, app: str, interface: Interface, app_dir: Path, **settings: object) -> None:
         super().__init__(app, app_dir=app_dir, **settings)  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ def framework_server(
     app_dir: Path = APPS,
     **variables: str,
 ) -> ServerProcess:
-    """The server of one arm, not yet started: two shards, so that what they must not share is found."""
+    """The server of one arm, not yet started: two shards show what they must not share."""
     variables = {"MARKS_DIR": str(marks.folder), **variables}
     if IS_REFERENCE:
         return ReferenceServer(app, interface, app_dir, variables=variables)

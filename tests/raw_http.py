@@ -1,6 +1,6 @@
-"""A client that sends exactly the bytes it is given and reads answers one by one: httpx is too polite for most tests.
+"""A client that sends exactly the given bytes and reads answers one by one: httpx is too polite for most tests.
 
-Its reading is as strict as a test wants it: an answer that is cut short or is followed by something unexpected raises.
+It reads as strictly as a test wants: an answer that is cut short or followed by unexpected bytes raises.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Answer(NamedTuple):
     chunk_sizes: list[int]
 
     def header(self, name: str) -> str | None:
-        """The value of a header that may come once at most."""
+        """The value of a header that may come at most once."""
         values = [value for key, value in self.headers if key == name.lower()]
         assert len(values) <= 1, f"{name} came {len(values)} times"
         return values[0] if values else None

@@ -1,4 +1,4 @@
-"""A WebSocket client that sends exactly the frames it is given, right or wrong, where others are too polite."""
+"""A WebSocket client that sends exactly the given frames, right or wrong, where others are too polite."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def handshake(target: str, *lines: bytes, without: str = "") -> bytes:
 
 
 class RawWebSocket(RawClient):
-    """One connection that becomes a WebSocket, or is denied to."""
+    """One connection that becomes a WebSocket, or is denied."""
 
     def ask(self, target: str, *lines: bytes, without: str = "", behind: bytes = b"") -> Self:
         return self.send(handshake(target, *lines, without=without) + behind)
@@ -81,7 +81,7 @@ class RawWebSocket(RawClient):
         return fields
 
     def denied(self) -> Answer:
-        """Reads an answer that is no 101, after which the connection must end."""
+        """Reads an answer that is not a 101; then the connection must end."""
         answer = self.answer()
         assert answer.status != 101
         assert self.rest() == b""

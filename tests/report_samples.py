@@ -1,4 +1,4 @@
-"""Made-up results for tests of the report: a plausible set, and wild ones. Nothing in them was measured."""
+"""Invented results for tests of the report: a plausible set, and wild ones. Nothing in them was measured."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ def many_cores_results(cores: int = 64) -> Results:
 
 
 def wild_results(seed: int) -> Results:
-    """Whatever the schema allows: nothing there, zeros, enormous and tiny figures, many cores, hostile words."""
+    """All that the schema allows: missing parts, zeros, enormous and tiny figures, many cores, hostile words."""
     dice = random.Random(seed)
     make = Maker(seed)
 

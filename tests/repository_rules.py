@@ -1,6 +1,6 @@
 """The rules of STYLE that a script can check, as functions from a file tree to complaints. Knows nothing of pytest.
 
-A complaint is (rule, path, text). What may stay as it is, and why, is listed in test_repository_tidy.py.
+A complaint is (rule, path, text). test_repository_tidy.py lists what may stay as it is, and why.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pathlib import Path, PurePosixPath
 from rust_imports import code_of, mentioned_paths
 
 FILE_LINES_MAX = 420
-"""About 400; the rest is for not having to split a file over two lines."""
+"""About 400; the rest saves splitting a file over two lines."""
 
 FACADE_LINES_MAX = 120
 """mod.rs and lib.rs re-export; a trait and its errors still fit."""
 
 DRAWERS = {"util", "utils", "manager", "managers", "common", "helper", "helpers", "misc"}
 
-# What each layer must never name. A path covers everything below it.
+# Names that each layer must never use. A path covers everything below it.
 LAYERS = {
     "runtime/protocol/src": [
         *("std::net", "std::thread", "std::fs", "std::process", "std::os"),
@@ -37,7 +37,7 @@ LAYERS = {
     "python-bridge/src": ["socket2", "tokio", "glommio", "io_uring", "mio"],
 }
 
-# Files of runtime/src/engine that are no engine: they may know engines, and engines may know them.
+# Files of runtime/src/engine that are not engines: they may know engines, and engines may know them.
 ENGINE_SHARED = {
     "mod",
     "registry",
@@ -109,7 +109,7 @@ def left_overs_of(root: Path) -> list[str]:
 
 
 def sources_of(root: Path) -> list[Source]:
-    """Every text file that git knows or would add; a file of a moment ago may already be gone."""
+    """Every text file that git knows or would add; a listed file may already be gone."""
     sources = []
     for path in files_of(root, "--cached", "--others"):
         file = root / path
@@ -187,7 +187,7 @@ def _engine_family(module: str) -> str:
 
 
 def engines_apart(engines: set[str]) -> Callable[[Source], Iterator[str]]:
-    """The rule for one tree: which modules are engines is read off the folder."""
+    """The rule for one tree: the folder says which modules are engines."""
     families = {_engine_family(name) for name in engines} - ENGINE_SHARED
 
     def rule(source: Source) -> Iterator[str]:
@@ -263,7 +263,7 @@ def no_machine_traces(root: Path) -> Callable[[Source], Iterator[str]]:
 
 def lock_names_public_registry(source: Source) -> Iterator[str]:
     if source.path.endswith("Cargo.lock"):
-        # The name by which cargo calls its default registry, whatever mirror serves it.
+        # cargo's name for its default registry, whatever mirror serves it.
         public = "registry+https://github.com/rust-lang/crates.io-index"
         for found in set(re.findall(r'^source = "(.*)"', source.text, re.MULTILINE)) - {public}:
             yield f"takes a crate from {found}"
@@ -274,7 +274,7 @@ def _line_of(source: Source, match: re.Match[str]) -> int:
 
 
 def complaints_of(root: Path, sources: list[Source]) -> list[Complaint]:
-    """Everything that is wrong with the tree, rule by rule."""
+    """All faults of the tree, rule by rule."""
     engines = {module for source in sources if (module := _engine_module(source))}
     rules = {
         "file_length": file_length,

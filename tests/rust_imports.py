@@ -1,10 +1,10 @@
-"""Which paths a Rust file names, in `use` trees and in code. A reader for the house's import map, no parser of Rust."""
+"""Which paths a Rust file names, in `use` trees and in code. A reader for the import map, not a parser of Rust."""
 
 from __future__ import annotations
 
 import re
 
-# Comments, strings and character literals, in the order in which they hide each other.
+# Comments, strings and character literals; earlier ones hide later ones.
 _NOT_CODE = re.compile(
     r"""
     //[^\n]*

@@ -33,13 +33,13 @@ READY_LINE = re.compile(
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Ours without what would configure a server, and with what a test wants."""
+    """Our environment without variables that would configure a server, and with those that a test wants."""
     plain = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("TURBO_SHARD_", "PYTHON_GIL"))
     }
-    # A module of tests/ must not be found by an app that is served from elsewhere.
+    # An app that is served from elsewhere must not find a module of tests/.
     plain.pop("PYTHONPATH", None)
     return plain | variables
 
@@ -55,7 +55,7 @@ def is_worker(pid: str) -> bool:
 def run_command(
     *arguments: str, cwd: Path | None = None, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs the command to its end, for what does not serve."""
+    """Runs a command that does not serve to its end."""
     return subprocess.run(
         [str(COMMAND), *arguments],
         cwd=cwd,
@@ -114,11 +114,11 @@ class ServerProcess:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            # Its own group: a Ctrl-C in the terminal that runs the tests is not meant for it.
+            # Its own group: a Ctrl-C in the terminal of the tests is not meant for it.
             start_new_session=True,
             preexec_fn=self.prepare,
         )
-        # Reads all the time, so that a talkative server never waits for room in the pipe.
+        # Reads all the time, so a talkative server never waits for room in the pipe.
         self.reader = threading.Thread(target=self.collect, daemon=True)
         self.reader.start()
 
@@ -152,7 +152,7 @@ class ServerProcess:
         self.process.send_signal(number)
 
     def wait(self, timeout_s: float = TIMEOUT_S) -> int:
-        """Waits for the end of the process and of what it writes; returns the exit status."""
+        """Waits for the end of the process and of its output; returns the exit status."""
         status = self.process.wait(timeout_s)
         self.reader.join(timeout_s)
         return status
@@ -195,6 +195,6 @@ class ServerProcess:
         trace: TracebackType | None,
     ) -> None:
         status = self.stop()
-        # A failure inside of the block is the more telling one.
+        # A failure inside the block says more.
         if kind is None and status != 0:
             raise AssertionError(f"the server ended with {status}:\n{self.log}")

@@ -14,7 +14,7 @@ SHARDS = ("--shards", "2")
 CONNECTIONS = 12
 INSTALLED = "venv/lib/site-packages"
 
-# An ASGI app without a framework; `answer(path)` returns what is answered, as JSON.
+# An ASGI app without a framework; it sends the result of `answer(path)` as JSON.
 SERVE = """\
 import json, os, sys, threading
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "venv/lib/site-packages"))

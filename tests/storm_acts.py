@@ -1,6 +1,6 @@
 """What clients do to a server, well and badly: each act is one connection's life, chosen by a seeded generator.
 
-An act raises where the server did wrong; that it was cut off is wrong only where it had asked for nothing odd.
+An act raises where the server did wrong; a cut is wrong only if the act had asked for nothing odd.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def get(target: str) -> bytes:
 
 
 def some_request(rng: Random) -> Asked:
-    """A request whose answer nobody else gets."""
+    """A request whose answer no other request gets."""
     tag = f"{rng.getrandbits(64):x}"
     match rng.randrange(8):
         case 0 | 1 | 2:
@@ -88,7 +88,7 @@ def expect(raw: RawClient, asked: list[Asked]) -> None:
 
 
 def reset(raw: RawClient) -> None:
-    """Closes so that the peer is told at once: not FIN but RST."""
+    """Closes so that the peer hears it at once: not FIN but RST."""
     raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     raw.socket.close()
 
@@ -114,7 +114,7 @@ def pipeline(rng: Random, raw: RawClient) -> None:
 
 
 def pipeline_and_half_close(rng: Random, raw: RawClient) -> None:
-    """Sends everything, and perhaps the beginning of something more, then only listens."""
+    """Sends everything, and perhaps the beginning of another request, then only listens."""
     asked = some_requests(rng)
     leftover = rng.choice([b"", b"\r\n", b"\r", b"GET /sy", get("/sync/x")[:-1]])
     raw.send(b"".join(request for request, _ in asked) + leftover)
@@ -136,7 +136,7 @@ def pipeline_and_leave(rng: Random, raw: RawClient) -> None:
 
 
 def leave_a_stream(rng: Random, raw: RawClient) -> None:
-    """Reads a little, or nothing for a while, of what has no end."""
+    """Reads a little of an endless answer, or nothing for a while."""
     if rng.random() < 0.5:
         raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
     raw.send(get(f"/stream/{rng.choice(KINDS)}/0"))
@@ -177,7 +177,7 @@ def wait_for_continue(rng: Random, raw: RawClient) -> None:
 
 
 def upload_unread(rng: Random, raw: RawClient) -> None:
-    """An answer that does not wait for the body: the connection lives on or not, as it says."""
+    """An answer that does not wait for the body: the connection lives on or not, as the answer says."""
     body = b"z" * rng.choice([10, 60_000, 500_000])
     head = f"POST /unread HTTP/1.1\r\nHost: storm\r\nContent-Length: {len(body)}\r\n\r\n"
     raw.send(head.encode() + body)
@@ -239,7 +239,7 @@ ACTS: list[Callable[[Random, RawClient], None]] = [
 
 
 def play(server: ServerProcess, seed: int) -> str | None:
-    """Plays the act that the seed stands for; returns what went wrong."""
+    """Plays the seed's act; returns what went wrong."""
     rng = Random(seed)
     act = rng.choice(ACTS)
     try:

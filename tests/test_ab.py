@@ -17,7 +17,7 @@ from turbo_shard.lab.results import Results
 from waiting import TIMEOUT_S, wait_until
 
 APP = ("ab_app:app", "--app-dir", str(APPS))
-# One round shows nothing, which is for test_lab_statistics.py; it takes two seconds.
+# One round proves nothing (test_lab_statistics.py is for that), but takes only two seconds.
 SHORT = ("--duration", "0.2", "--rounds", "1", "--arms", "shard,steal", "--quiet")
 CLOSED = (*SHORT, "--connections", "4")
 
@@ -65,7 +65,7 @@ def test_a_comparison_ends_with_a_verdict(file: Path) -> None:
     is_refused = any(run.latency_refused for arm in scenario.arms for run in arm.runs)
     assert "requests_per_second" in metrics and ("p99_us" in metrics or is_refused)
     assert all(one.low <= one.ratio <= one.high for one in scenario.comparisons)
-    # A round in which turbo-load was held up has no latency, as it says.
+    # A round in which turbo-load was held up has no latency, and says so.
     by_rate = [one for one in scenario.comparisons if one.metric == "requests_per_second"]
     assert by_rate and all(one.rounds == 5 for one in by_rate)
 
@@ -76,7 +76,7 @@ def test_a_run_has_every_figure(file: Path) -> None:
     assert "shard mode" in page.read_text()
     (run,) = found.scenarios[0].arms[0].runs
     assert run.answers_checked > 0 and run.requests_per_second > 0
-    # Where the machine held turbo-load up there is no latency, and the reason instead.
+    # Where the machine held turbo-load up, the reason takes the latency's place.
     if run.latency_us is None:
         assert run.latency_refused
     else:
@@ -252,7 +252,7 @@ def test_ctrl_c_shows_what_there_is_and_leaves_nothing_behind(tmp_path: Path) ->
 
 
 def left_by(session: int) -> list[int]:
-    """Processes of the command's session, and servers, which lead their own and lose their parent with it."""
+    """Processes of the command's session, and servers, which lead their own session and lose their parent with it."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

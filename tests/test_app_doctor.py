@@ -1,4 +1,4 @@
-"""`turbo-shard doctor APP`: what would happen to an app at its start, said without serving it."""
+"""`turbo-shard doctor APP`: says what would happen to an app at its start, without serving it."""
 
 from __future__ import annotations
 

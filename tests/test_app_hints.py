@@ -1,4 +1,4 @@
-"""What a newcomer gets wrong in the first hour is answered with what to write instead."""
+"""For a newcomer's mistakes of the first hour, the answer says what to write instead."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ is_3_13t = sys.version_info[:2] == (3, 13)
 
 
 def test_missing_fastapi_is_told_with_the_pydantic_that_can_be_installed(folder: Path) -> None:
-    # As it is in a fresh environment, where the framework itself is what is missing.
+    # As in a fresh environment, where the framework itself is missing.
     write(
         folder,
         "site1.py",

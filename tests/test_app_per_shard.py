@@ -1,4 +1,4 @@
-"""One instance of the app per shard, over the real server: the user's modules are the shard's own, others shared."""
+"""One app instance per shard, over the real server: each shard has its own user modules and shares all others."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def thread():
 
 @app.get("/loop")
 async def loop():
-    # Whoever has to wait binds the lock and the queue to its loop; a second loop would raise.
+    # The first waiter binds the lock and the queue to its loop; a second loop would raise.
     async def hold():
         async with lock:
             await asyncio.sleep(0)
@@ -164,7 +164,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Served(NamedTuple):
-    """How the app is served; ASGI has an instance per shard without being asked."""
+    """How the app is served; ASGI has an instance per shard by default."""
 
     app: str
     arm: Arm
@@ -172,7 +172,7 @@ class Served(NamedTuple):
 
 
 SERVED = [
-    # A worker process has one instance, and modules of its own, whatever it is told.
+    # A worker process has one instance, and modules of its own, whatever its options.
     *(Served("asgi", arm, ("--shards", str(SHARDS))) for arm in ARMS if arm.mode != "process"),
     *(Served("app", arm, PER_SHARD) for arm in ARMS if arm.mode == "shard"),
 ]

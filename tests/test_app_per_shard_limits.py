@@ -1,4 +1,4 @@
-"""How often the user's modules are imported, and what cannot have an instance per shard, each with the line it gets."""
+"""How often the user's modules are imported, and apps that cannot have an instance per shard, each with its line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`receive()` and `send()` are coroutines: what is thrown is raised, and what is cancelled loses nothing."""
+"""`receive()` and `send()` are coroutines: a thrown exception is raised, and a cancelled call loses nothing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_what_it_waits_for_is_a_future_as_asyncio_knows_them(server: ServerProce
 def test_loop_in_debug_mode_wakes_its_tasks_too(server: ServerProcess) -> None:
     with RawClient(server) as raw:
         raw.request("POST", "/do/debug", "Content-Length: 5", body=b"he")
-        # Its first part lies with the app before the rest comes.
+        # The app has its first part before the rest comes.
         other = ask(server, "/do/names")
         assert other
         raw.send(b"llo")

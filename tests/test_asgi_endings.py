@@ -55,7 +55,7 @@ def test_send_waits_for_a_client_that_does_not_read(asgi: ServerProcess) -> None
 
 
 def test_server_keeps_little_of_what_is_not_read(arm: Arm, start_server: StartServer) -> None:
-    """With small socket buffers nearly all that the app got rid of would have to lie in the server."""
+    """With small socket buffers, nearly all that the app has sent would have to be in the server."""
     server = start_server("asgi_app:app", *arm.options, "--shards", "1")
     act = Act(server, "flood")
     (pid,) = server.serving_pids
@@ -171,7 +171,7 @@ def test_stop_waits_for_work_after_the_answer(
     with RawClient(server) as raw, RawClient(server) as last:
         assert raw.get(act.target).answer().body == b"answered"
         act.wait_for("answered")
-        # What opens the gate has begun to arrive, so the stop waits for it.
+        # The request that opens the gate has begun to arrive, so the stop waits for it.
         last.send(f"GET /open?key={act.key} HTTP/1.1\r\nHost: a\r\n".encode())
         server.signal(number)
         wait_until(server.refuses_connections, "the listener to be closed")

@@ -1,6 +1,6 @@
 """Clients that leave at the worst moment, do not read, or send what they should not, and an ASGI app that waits.
 
-Nothing here asks the app what it does: a request would wake the loop that is to wake by itself.
+Nothing here asks the app what it does: a request would wake the loop, which must wake by itself.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def open_websocket(server: ServerProcess, target: str) -> RawClient:
 
 
 def reset(client: RawClient) -> None:
-    """Leaves without a word: the server reads an error, not an end."""
+    """Leaves abruptly: the server reads an error, not an end."""
     client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.socket.close()
 
@@ -81,7 +81,7 @@ def test_who_sends_the_last_piece_waits_for_nobody(
 ) -> None:
     target = "/overrun-denial" if lines else "/overrun"
     client = RawClient(server).get(target, *lines)
-    # The kernel and the server hold a part of the first piece back until somebody reads.
+    # The kernel and the server hold back a part of the first piece until the client reads.
     client.head()
     while not any(line == f"app: {who} sends the last piece" for line in server.lines):
         client.fill()
@@ -150,7 +150,7 @@ def test_a_pipe_holds_no_thread(server: ServerProcess, tmp_path: Path) -> None:
 def test_head_of_a_file_says_its_length(server: ServerProcess, tmp_path: Path) -> None:
     large = tmp_path / "large"
     with large.open("wb") as file:
-        # A hole: nobody could read it in time, byte by byte.
+        # A hole: it could not be read in time, byte by byte.
         file.truncate(1 << 42)
     with RawClient(server) as client:
         answer = client.request("HEAD", f"/file?{large}").answer("HEAD")

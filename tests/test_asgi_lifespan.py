@@ -31,7 +31,7 @@ def refused(arm: Arm, how: str, *options: str, shards: int = 1) -> str:
 
 
 def end(server: ServerProcess) -> int:
-    """The exit status of a server that ends by itself; one that does not is ended with its test."""
+    """The exit status of a server that ends by itself; any other ends with its test."""
     try:
         return server.wait()
     except subprocess.TimeoutExpired:
@@ -184,7 +184,7 @@ def test_startup_that_never_ends_does_not_keep_a_server_from_ending(
     wait_until(lambda: "app: startup on" in server.log, "the startup")
     server.signal(signal.SIGTERM)
     if times == 2:
-        # Two signals that nobody has looked at between them are one.
+        # Two signals without a look between them count as one.
         wait_until(lambda: "stopping: " in server.log, "the first signal to work")
         server.signal(signal.SIGTERM)
     end(server)

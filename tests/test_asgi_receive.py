@@ -21,8 +21,8 @@ from waiting import wait_until
 
 # Far more than the kernel's buffers hold on both sides.
 LARGE_BYTES = 96 * 1024 * 1024
-# A socket that takes nothing for this long is full. A slow machine makes the test weaker and never red: what has to
-# hold is that not everything was taken.
+# A socket that takes nothing for this long is full. A slow machine makes the test weaker and never red: it must only
+# hold that not everything was taken.
 FULL_S = 0.3
 
 
@@ -181,7 +181,7 @@ def test_body_over_the_limit_gets_413_and_the_app_is_told(
         assert raw.answer().status == 413
         assert raw.rest() == b""
     if is_chunked:
-        # What is announced as too long is refused before the app is asked.
+        # A body announced as too long is refused before the app is asked.
         act.wait_for("called", "http.disconnect")
     with RawClient(server) as raw:
         raw.request("POST", "/do/echo", "Content-Length: 1000", body=bytes(1000))

@@ -181,7 +181,7 @@ def test_ipv6_pairs(arm: Arm, start_server: StartServer) -> None:
 def test_server_is_the_address_that_the_client_has_connected_to(
     arm: Arm, start_server: StartServer
 ) -> None:
-    """One listener on several addresses: what a request is told must not be the address of the one before."""
+    """One listener on several addresses: a request must not get the address of the one before."""
     server = start_server("asgi_app:app", *arm.options, "--shards", "1", "--host", "0.0.0.0")
     request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
     addresses = ("127.0.0.1", "127.0.0.2")

@@ -1,4 +1,4 @@
-"""What an ASGI app says by `send()`: on the wire if it is right, an exception in the app if it is not."""
+"""Messages that an ASGI app sends: right ones reach the wire, wrong ones raise in the app."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ START = {"type": "http.response.start", "status": 200, "headers": []}
 BODY = {"type": "http.response.body", "body": b"body"}
 MORE = {"type": "http.response.body", "body": b"more ", "more_body": True}
 
-# An answer that is complete when the app first waits goes another way than one that is sent as it comes.
+# An answer that is complete when the app first waits takes another path than one that is sent as it comes.
 both_ways = pytest.mark.parametrize("wait", [{}, {"wait": 1}], ids=["at-once", "after-a-wait"])
 
 

@@ -48,7 +48,7 @@ STUBBORN = """
         await asyncio.sleep(3600)
 """
 
-# As sse-starlette looks for the end of uvicorn.
+# As sse-starlette detects the end of uvicorn.
 LOOKS = """
     import asyncio, signal
 
@@ -78,7 +78,7 @@ def written(folder: Path, source: str) -> Path:
     return folder
 
 
-# With small pieces there is room whenever the client leaves: the app never waits, and must be told all the same.
+# With small pieces there is room whenever the client leaves: the app never waits, and must still learn of it.
 @pytest.mark.parametrize("piece", [1, 65536])
 def test_what_a_framework_makes_of_a_client_that_left_is_not_logged(
     arm: Arm, tmp_path: Path, piece: int

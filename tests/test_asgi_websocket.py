@@ -1,4 +1,4 @@
-"""WebSockets of ASGI apps: scope, handshake, messages, and the app's side of a conversation that goes wrong."""
+"""WebSockets of ASGI apps: scope, handshake, messages, and the app's side of conversations that go wrong."""
 
 from __future__ import annotations
 

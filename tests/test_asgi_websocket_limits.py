@@ -109,7 +109,7 @@ def test_bad_frame_ends_the_conversation_on_both_sides(
         assert raw.close_code() == code
         assert raw.rest() == b""
     wait_until(lambda: len(act.entries()) >= 2, "the app's end")
-    # Nobody has closed in order, so that the app hears of an abnormal end, or of the fault itself.
+    # Neither side has closed in order, so the app hears of an abnormal end, or of the fault itself.
     assert act.entries()[0]["type"] == "websocket.disconnect"
     assert act.entries()[0]["code"] in (1006, code)
 
@@ -125,7 +125,7 @@ def test_message_over_the_limit_is_1009(arm: Arm, start_server: StartServer) -> 
     with open_websocket(server, "/do/echo") as raw:
         raw.send(frame(TEXT, b"x" * 600, fin=False) + frame(CONTINUATION, b"x" * 401))
         assert raw.close_code() == 1009
-    # What inflates beyond it has passed it as well.
+    # A message that inflates beyond the bound has exceeded it as well.
     with websocket(server, "/do/echo") as client:
         client.send("x" * 1001)
         with pytest.raises(ConnectionClosed):
@@ -210,7 +210,7 @@ def test_app_that_takes_nothing_stops_its_client(server: ServerProcess) -> None:
 
 
 def still_sums(act: Act) -> int:
-    """What the app got rid of, once it has stood still for ten looks in a row."""
+    """What the app has sent, once it has stood still for ten looks in a row."""
     looks: list[int] = []
 
     def still() -> bool:

@@ -1,6 +1,6 @@
-"""The Autobahn cases against the real server: all of them on shards, and on the other arms those that need no minutes.
+"""The Autobahn cases against the real server: all of them on shards, and the quick ones on the other arms.
 
-What the protocol does is the same everywhere; what an arm could break is how bytes and messages get there.
+The protocol is the same everywhere; an arm could only break how bytes and messages get there.
 """
 
 from __future__ import annotations

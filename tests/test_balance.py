@@ -1,4 +1,4 @@
-"""Connections are spread over shards: evenly by `--balance least`, by CPU (`--steer cpu`), anew (`--rebalance`)."""
+"""Connections are spread over shards: evenly by `--balance least`, by CPU (`--steer cpu`), later (`--rebalance`)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_asgi_apps_are_served_after_a_hand_over(engine: str, stats_path: Path) -
 
 
 def test_steering_serves_where_the_client_runs(engine: str, stats_path: Path) -> None:
-    # Over loopback the packet is taken by the client's CPU.
+    # Over loopback the client's CPU takes the packet.
     cores = sorted(os.sched_getaffinity(0))[:2]
     options = ("--engine", engine, "--shards", str(len(cores)), "--steer", "cpu")
     with served(stats_path, *options) as server:
@@ -126,7 +126,7 @@ def test_clients_of_a_busy_shard_are_asked_to_come_back_elsewhere(
 
 
 def all_on_shard_0(server: ServerProcess, path: Path, count: int) -> list[RawClient]:
-    """Connections that the kernel has led to shard 0; the others are closed again."""
+    """Connections that the kernel has led to shard 0; closes all others."""
     found: list[RawClient] = []
     for _ in range(200):
         before = rows(path)[0]["connections_accepted"]

@@ -1,4 +1,4 @@
-"""How requests become calls and calls become answers where it is unusual, on every architecture and engine."""
+"""Unusual ways in which requests become calls and calls become answers, on every architecture and engine."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_what_is_wrong_before_the_body_is_answered_without_it(server: ServerProc
         (b"", 422, '"msg":"Field required","input":null'),
         (b"[1,", 422, '"type":"json_invalid","loc":["body",3]'),
         (b"\xff", 400, '{"detail":"There was an error parsing the body"}'),
-        # What JSON cannot say back is left out, not answered 500.
+        # Input that JSON cannot hold is left out, not answered 500.
         (b'["\\ud800"]', 422, '"input":null'),
         (b"[" * 400 + b"]" * 400, 422, '"input":null'),
     ],
@@ -170,7 +170,7 @@ def test_changed_default_is_not_the_next_requests(client: httpx.Client) -> None:
 
 def test_context_variables_do_not_leak_from_request_to_request(client: httpx.Client) -> None:
     for kind in ("inline", "async", "blocking") * 3:
-        # The pool has several threads: each of them has served somebody after a few calls.
+        # The pool has several threads: after a few calls each has served one.
         for _ in range(10):
             assert client.get(f"/context/{kind}").text == "nobody"
 

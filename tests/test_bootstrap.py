@@ -14,7 +14,7 @@ import pytest
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
-# What the scripts call and every machine has.
+# Tools that the scripts call and every machine has.
 BASE_TOOLS = ["bash", "cat", "cut", "dirname", "env", "head", "id", "mktemp", "sed", "sort", "tail"]
 
 

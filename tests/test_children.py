@@ -66,7 +66,7 @@ def test_a_connection_ends_for_its_client_though_a_child_lives(
             assert client.rest() == b""
             assert websocket.say_goodbye() == 1000
             assert held.get("/").answer().body == b"0", "those that go on do"
-            # Whoever comes now is served, and not led to the child.
+            # A client that comes now is served, and not led to the child.
             for _ in range(20):
                 with RawClient(server) as fresh:
                     assert fresh.get("/", "Connection: close").answer().body == b"0"
@@ -85,7 +85,7 @@ def test_a_websocket_that_was_open_when_a_child_was_forked_ends(
             os.kill(pid, signal.SIGKILL)
 
 
-# multiprocessing itself waits at the server's exit for those that it has started.
+# multiprocessing itself waits at the server's exit for its own children.
 def test_a_port_is_free_again_though_a_child_lives(arm: Arm, start_server: StartServer) -> None:
     server = started(start_server, arm, "--shards", "2")
     with RawClient(server) as client, child_of(client, "/os-fork"):

@@ -1,4 +1,4 @@
-"""The command line: one clear line and exit status 2 for whatever the user can put right; help that says everything."""
+"""The command line: one clear line and exit status 2 for what the user can put right; help that says everything."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_switch_with_both_forms_is_as_it_was_said_last(
 
 
 class RefusesToServe:
-    """In place of the native module: what the command makes of an app that does not start."""
+    """Stands for the native module: what the command makes of an app that does not start."""
 
     __version__ = "0"
 
@@ -263,7 +263,7 @@ def test_app_is_loaded_before_a_port_is_taken(tmp_path: Path) -> None:
 
 @pytest.fixture
 def without_native(tmp_path: Path) -> dict[str, str]:
-    """Variables that put a copy of the package first that lacks the module written in Rust."""
+    """Variables that put first a copy of the package without the module written in Rust."""
     package = tmp_path / "turbo_shard"
     package.mkdir()
     for source in Path(cli_options.__file__).parent.glob("*.py"):

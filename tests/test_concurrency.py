@@ -65,7 +65,7 @@ def test_full_blocking_queue_is_answered_503_with_when_to_return(
             lambda: b'"blocking/%s":1' % name.encode() in other.get("/counts").answer().body,
             "the only thread to be taken",
         )
-    # One of these takes the only place in the queue; nobody knows which.
+    # One of these takes the only place in the queue; which one is open.
     second.get(f"/blocking/{name}")
     third.get(f"/blocking/{name}")
     readable, _, _ = select.select([second.socket, third.socket], [], [], TIMEOUT_S)

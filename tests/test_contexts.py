@@ -1,4 +1,4 @@
-"""What one request sets in its context (contextvars) is seen by the rest of its answer, and by no other request."""
+"""The rest of a request's answer sees what it sets in its context (contextvars), and no other request does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Clients hold all the descriptors a server may have: it says so, but not all day, and goes on when some are free."""
+"""Clients hold all descriptors that a server may have: it logs that, but not all day, and goes on when some are
+free."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ def test_accepts_that_fail_are_logged_now_and_then(mode: str, engine: str) -> No
         with ExitStack() as stack:
             clients = [stack.enter_context(RawClient(server)) for _ in range(DESCRIPTORS)]
             wait_until(lambda: COMPLAINT in server.log, "an accept that fails")
-            # Accepting is tried again and again meanwhile.
+            # The server tries to accept again and again meanwhile.
             until = time.monotonic() + 1
             while time.monotonic() < until:
                 assert clients[0].get("/who").answer().status == 200

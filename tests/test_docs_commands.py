@@ -1,4 +1,4 @@
-"""Commands that the pages on measuring show exist, with the options and scenarios that they name."""
+"""The commands on the pages about measuring exist, with the options and scenarios that they name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from waiting import TIMEOUT_S
 PAGES = [
     ROOT / "docs" / f"{name}.md" for name in ("benchmark-faq", "methodology", "shard-or-steal")
 ]
-# As they are called there, and what prints their help.
+# Their names there, and the command that prints their help.
 PROGRAMS = {
     "turbo-shard ab": (sys.executable, "-m", "turbo_shard", "ab", "--help"),
     "turbo-shard": (sys.executable, "-m", "turbo_shard", "--help"),
@@ -27,7 +27,7 @@ PROGRAMS = {
 
 
 def commands(page: Path) -> list[str]:
-    """Every indented line, without what comes before and after the command itself."""
+    """Every indented line, reduced to the command itself."""
     lines = re.findall(r"^    (\S.*)$", page.read_text(), flags=re.MULTILINE)
     return [line.removesuffix(" &") for line in lines]
 

@@ -1,4 +1,4 @@
-"""What the documentation shows is run: its apps are imported and served, and must answer as it says they do."""
+"""Runs what the documentation shows: its apps are imported and served, and must answer as it says."""
 
 from __future__ import annotations
 

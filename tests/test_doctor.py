@@ -1,4 +1,4 @@
-"""`turbo-shard doctor`: what it examines, how it judges, and what it exits with."""
+"""`turbo-shard doctor`: what it examines, how it judges, and its exit status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROBED = [
     "python build",
     "gil now",
     "PYTHON_GIL",
-    # Where pip needs to be told.
+    # Where pip needs the hint.
     *["pydantic"] * (sys.version_info[:2] == (3, 13)),
     "native module",
     "engine uring",

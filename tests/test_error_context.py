@@ -1,4 +1,4 @@
-"""What an app raises is logged in the context (contextvars) of the request that raised it, as its own log lines are."""
+"""An app's error is logged in the context (contextvars) of the request that raised it, like its own log lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An app's error is to be seen, whatever the app has done to logging, on every interface."""
+"""An app's error stays visible, whatever the app has done to logging, on every interface."""
 
 from __future__ import annotations
 

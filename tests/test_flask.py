@@ -128,7 +128,7 @@ def test_body_beyond_the_apps_limit_is_413(server: ServerProcess) -> None:
         raw.request("POST", "/upload", "Content-Type: multipart/form-data; boundary=b")
         assert raw.answer().status == 400
     with RawClient(server) as raw:
-        # Within what the server takes, so that it is the app who says so.
+        # Within the server's limit, so the app itself refuses it.
         body = bytes(20_000_000)
         lines = [
             "Content-Type: multipart/form-data; boundary=b",

@@ -26,7 +26,7 @@ PyMODINIT_FUNC PyInit_wants_gil(void) { return PyModuleDef_Init(&definition); }
 
 @pytest.fixture(scope="module")
 def gil_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An app whose extension module says nothing of the GIL, so that Python switches it on."""
+    """An app whose extension module says nothing about the GIL, so Python switches it on."""
     folder = tmp_path_factory.mktemp("gil")
     compiler = shutil.which("cc")
     assert compiler is not None, "cargo links with cc, so it is here"

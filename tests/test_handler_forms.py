@@ -1,4 +1,4 @@
-"""How handlers are seen through what is wrapped around them, and what their defaults and statuses become."""
+"""Handlers are found behind their wrappers, and what their defaults and statuses become."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_annotations_of_wrapped_functions_are_seen() -> None:
     def plain(n: int) -> None: ...
 
     class Counted:
-        """A decorator that is a class, as many are."""
+        """A decorator that is a class, like many."""
 
         def __init__(self, function: Callable[..., Any]) -> None:
             functools.update_wrapper(self, function)

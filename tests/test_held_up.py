@@ -33,7 +33,7 @@ type HoldUp = Callable[[ServerProcess, Path], AbstractContextManager[None]]
 
 
 def pass_time_outs() -> None:
-    """The one thing that takes its time here: every time-out."""
+    """What this test waits for: every time-out."""
     threading.Event().wait(2.5 * TIMEOUT_S)
 
 
@@ -153,7 +153,7 @@ def test_who_said_nothing_is_still_told_so(
 def test_an_answer_after_a_long_call_has_its_whole_time(
     arm: Arm, start_server: StartServer, gates: Path
 ) -> None:
-    """A keep-alive or write time-out shorter than the call must not have passed when its answer is out."""
+    """A keep-alive or write time-out that is shorter than the call must not have expired when its answer is out."""
     server = start_server("edge_app:app", *arm.options, "--shards", "1", *OPTIONS)
     (gates / "holds").unlink(missing_ok=True)
     (gates / "go on").unlink(missing_ok=True)

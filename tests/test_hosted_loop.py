@@ -1,4 +1,4 @@
-"""asyncio under turbo-shard: whatever a stock loop can do, on a shard and on the asyncio threads of mode steal."""
+"""asyncio under turbo-shard: all that a stock loop can do, on a shard and on the asyncio threads of mode steal."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_handler_that_never_waits_has_loop_and_task_too(server: ServerProcess) -
 
 def test_plain_function_has_no_running_loop_and_may_run_its_own(server: ServerProcess) -> None:
     assert fetch(server, "/sync/loop") == {"has_loop": False, "run": "own loop"}
-    # The loop of the shard is none the worse for it.
+    # The loop of the shard still works.
     assert fetch(server, "/timeout") == "timed out"
 
 
@@ -165,7 +165,7 @@ def test_stream_that_waits_is_cancelled_when_its_connection_is_reset(server: Ser
     with RawClient(server) as raw:
         raw.get("/stream-until-left").head()
         assert raw.chunk() == b"first"
-        # A mere end of sending would say nothing: such a client may go on reading.
+        # An end of sending alone would say nothing: such a client may go on reading.
         raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     wait_until(lambda: server.log.count(ended) > before, "the generator's end")
 

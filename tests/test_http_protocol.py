@@ -1,4 +1,4 @@
-"""HTTP/1.1 as it goes over the wire: what is kept alive, in which order, in which framing, and what is refused.
+"""HTTP/1.1 on the wire: keep-alive, order, framing, and refusals.
 
 The protocol has its own tests in runtime/protocol; these show that nothing is lost on the way to a real client.
 """
@@ -217,7 +217,7 @@ def test_idle_connection_is_closed_without_a_word(start_server) -> None:
         assert raw.rest() == b""
 
 
-# Smuggling: refused, closed, and what follows is never answered.
+# Smuggling: refused, closed, and bytes that follow are never answered.
 
 HIDDEN = b"GET /users/666 HTTP/1.1\r\nHost: test\r\n\r\n"
 POST = b"POST /users HTTP/1.1\r\nHost: t\r\n"

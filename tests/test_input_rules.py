@@ -1,4 +1,4 @@
-"""What a value may be spelled like, and what is said of a wrong one: pydantic's rules, as pydantic 2.14 answered."""
+"""How a value may be spelled, and the error for a wrong one: pydantic's rules, as pydantic 2.14 answered."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Tree:
 
 
 class Model:
-    """As much of a pydantic model as is asked for."""
+    """The parts of a pydantic model that are used."""
 
     def __init__(self, given: Any) -> None:
         self.given = given

@@ -1,4 +1,4 @@
-"""Which interface an app is served by, and the one line for what is no app. Stand-ins have the frameworks' shapes."""
+"""Which interface serves an app, and the one line for what is not an app. Stand-ins have the frameworks' shapes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from turbo_shard.user_code import AppError
 
 
 def made_by(module: str, name: str, *bases: type, **attributes: object) -> type:
-    """A class as a framework has it."""
+    """A class like a framework's."""
     return type(name, bases, {"__module__": module, **attributes})
 
 
@@ -88,7 +88,7 @@ DJANGO_WSGI = made_by("django.core.handlers.wsgi", "WSGIHandler", __call__=wsgi_
 FLASK = made_by("flask.app", "Flask", __call__=wsgi_method)
 QUART = made_by("quart.app", "Quart", __call__=asgi_method)
 TURBOAPI = made_by("turboapi.main_app", "TurboAPI")
-# Starlette's router is an app: whoever names it wants it served.
+# Starlette's router is an app: a user who names it wants it served.
 STARLETTE_ROUTER = made_by("starlette.routing", "Router", __call__=asgi_method)
 FASTAPI_ROUTER = made_by("fastapi.routing", "APIRouter", STARLETTE_ROUTER)
 
@@ -266,5 +266,5 @@ def test_real_django_is_seen(interface: str) -> None:
     pytest.importorskip("django")
     django = importlib.import_module(f"django.core.handlers.{interface}")
     handler = getattr(django, f"{interface.upper()}Handler")
-    # Without its settings: what is looked at is the shape.
+    # Without its settings: only the shape matters.
     assert choose(object.__new__(handler), "app:app") == interface

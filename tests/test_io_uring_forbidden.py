@@ -1,4 +1,4 @@
-"""Where io_uring is forbidden, as in most containers, `auto` serves on tokio and says why, and who needs it says no."""
+"""If io_uring is forbidden, as in most containers, `auto` serves on tokio and says why; engines that need it refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON that Rust makes of Python values: the same as `json.dumps`, or a clear error, and never a crash."""
+"""The JSON that Rust makes from Python values: the same as `json.dumps`, or a clear error, and never a crash."""
 
 import json
 import os

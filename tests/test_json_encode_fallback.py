@@ -1,4 +1,4 @@
-"""What the JSON encoder leaves to its fallback, and what it makes of the answers and errors."""
+"""What the JSON encoder leaves to its fallback, and what it makes of the fallback's answers and errors."""
 
 import dataclasses
 import datetime

@@ -135,7 +135,7 @@ def test_container_that_holds_itself_is_refused() -> None:
 
 
 def test_deepest_walks_fit_two_mebibytes_of_stack() -> None:
-    """Including a fallback that starts another encode from the depths of one: the levels are counted through."""
+    """Including a fallback that starts another encode deep inside one: the levels add up."""
 
     def encode_inside(value: object) -> object:
         return json_encode(deep, encode_inside).decode()

@@ -141,7 +141,7 @@ def test_fallback_that_waits_gives_others_the_chance_to_change() -> None:
 
 
 def test_two_threads_that_encode_two_lists_holding_each_other_do_not_deadlock() -> None:
-    """Each locks its own first and the other's then; a lock that is waited for gives up those that are held."""
+    """Each locks its own first, then the other's; a thread that waits for a lock gives up those that it holds."""
     left: list[Any] = [[1], {"a": 1}]
     right: list[Any] = [[2], {"b": 2}]
     both, htob = {"l": left, "r": right}, {"r": right, "l": left}

@@ -1,4 +1,4 @@
-"""Which arms there are, what they are called, and how each is started."""
+"""Which arms there are, their names, and how each is started."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_shard_is_the_engine_that_auto_takes(monkeypatch: pytest.MonkeyPatch) ->
     found = {"tokio": "not here", "glommio": None}
     monkeypatch.setattr("turbo_shard.lab.arms.engines", lambda: found)
     assert [one.key for one in chosen(["shard", "steal"])] == ["shard-glommio", "steal"]
-    # One that cannot run is listed with its error by whoever starts it.
+    # The code that starts an arm lists one that cannot run, with its error.
     assert [one.key for one in chosen(["engines"])] == ["shard-tokio", "shard-glommio"]
 
 

@@ -1,4 +1,4 @@
-"""A second load lasts for longer than the measured one, and its latencies are never mixed into those of the first."""
+"""A second load lasts longer than the measured one, and its latencies are never mixed into those of the first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BESIDE = Beside((QUESTION,), Load(1, 0.8, 0.2, (1,), pipeline=16))
 
 
 def second_load(folder: Path, script: str) -> SecondLoad:
-    """What a generator that does so would have reported."""
+    """What such a generator would have reported."""
     file = folder / "generator.py"
     file.write_text(script)
     with started("127.0.0.1:1", BESIDE, program=[sys.executable, str(file)], directory=None) as it:

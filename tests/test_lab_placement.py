@@ -1,4 +1,4 @@
-"""Server and load are kept apart where cores allow; where they cannot be, the reader is told."""
+"""Server and load are kept apart where cores allow; otherwise the report says so."""
 
 from __future__ import annotations
 

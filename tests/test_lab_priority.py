@@ -1,4 +1,4 @@
-"""Whoever is started while the load goes first does so, and nobody else afterwards."""
+"""Processes started while the load goes first do so too, and none afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read of /proc: parsed from known text, and plausible for this very process."""
+"""What we read from /proc: parsed from known text, and plausible for this process."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 class Page(HTMLParser):
-    """Closes what it opens, in order; what it refers to and the text that is seen."""
+    """Checks that tags close in order; collects references and visible text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -205,7 +205,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize(("colours", "page"), [(LIGHT, "#ffffff"), (DARK, "#14171b")])
 def test_lines_stand_out_from_the_page(colours: tuple[str, ...], page: str) -> None:
-    """Three to one is what WCAG 2 asks of graphics."""
+    """WCAG 2 asks for three to one in graphics."""
     for colour in colours:
         brighter, darker = sorted((luminance(colour), luminance(page)), reverse=True)
         assert (brighter + 0.05) / (darker + 0.05) >= 3, colour

@@ -1,4 +1,4 @@
-"""results.json is read back as it was written; what is not ours, or of another schema, is refused by its place."""
+"""results.json is read back as it was written; foreign fields, or another schema, are refused with their place."""
 
 from __future__ import annotations
 

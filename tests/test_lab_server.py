@@ -27,14 +27,14 @@ def python(script: str, *arguments: str) -> list[str]:
 
 
 def is_gone(group: int) -> bool:
-    # What was killed with its parent may take a moment to be reaped.
+    # A process killed with its parent may take a moment to be reaped.
     deadline = time.monotonic() + 10
     while procfs.group_members(group) and time.monotonic() < deadline:
         time.sleep(0.01)
     return not procfs.group_members(group)
 
 
-# What a server without a ready line is known by.
+# The sign of readiness of a server without a ready line.
 ANSWER = """
 while True:
     asking = server.accept()[0]

@@ -1,4 +1,4 @@
-"""Intervals of paired ratios: known data, seeds, how often they hold the truth, and what they say in words."""
+"""Intervals of paired ratios: known data, seeds, how often they hold the true value, and their wording."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_rounds_that_cannot_be_paired_are_refused() -> None:
 def test_intervals_hold_the_truth_about_as_often_as_they_say(
     rounds: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Fewer resamples than in earnest: 200 intervals are wanted here.
+    # Fewer resamples than in real use: this needs 200 intervals.
     monkeypatch.setattr("turbo_shard.lab.statistics.RESAMPLES", 1000)
     draw = random.Random(7)
     held = 0

@@ -1,5 +1,5 @@
-"""What the app has left running when the server has stopped: waited for as long as is documented, and then
-left with a line. The exit statuses, and what a stop says of itself.
+"""Threads that the app has left running when the server has stopped: the server waits as long as documented, then
+leaves them with a line. Also the exit statuses, and what a stop logs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NEVER_S = 3600
 
 @pytest.fixture
 def start(arm: Arm, tmp_path: Path, start_server):
-    """Starts the app on one shard; it tells what it does on stderr."""
+    """Starts the app on one shard; it reports on stderr what it does."""
 
     def started(graceful_timeout_s: float = NEVER_S, act: str = "") -> ServerProcess:
         options = (*arm.options, "--shards", "1", "--graceful-timeout", str(graceful_timeout_s))
@@ -44,7 +44,7 @@ def launch(arm: Arm, act: str, gates: Path, graceful_timeout_s: float = NEVER_S)
 
 
 def work(server: ServerProcess, target: str) -> None:
-    """Has the app begin to work on a thread of its own."""
+    """Makes the app begin to work on a thread of its own."""
     with RawClient(server) as raw:
         assert raw.get(target, "Connection: close").answer().body == b"done"
     wait_until(lambda: "app: works" in server.lines, "the thread")

@@ -29,7 +29,7 @@ from waiting import wait_until
 SEED = int(os.environ.get("TURBO_SHARD_TEST_SEED", "1"))
 ACTS = int(os.environ.get("TURBO_SHARD_TEST_ACTS", "400"))
 CLIENTS = 6
-# How long an idle server is watched for processor time; a tick is 10 ms.
+# How long the test watches an idle server's processor time; a tick is 10 ms.
 IDLE_WINDOW_S = 0.5
 
 
@@ -42,7 +42,7 @@ def server(arm: Arm) -> Iterator[ServerProcess]:
 
 
 class Storm:
-    """Clients that play one act after the other."""
+    """Clients that play one act after another."""
 
     def __init__(self, server: ServerProcess, seeds: range) -> None:
         self.server = server
@@ -62,7 +62,7 @@ class Storm:
 
     def next_seed(self) -> int | None:
         with self.lock:
-            # Whatever is wrong once is wrong often.
+            # A fault that comes once comes often.
             return None if len(self.wrongs) > 10 else next(self.seeds, None)
 
     def end(self) -> None:
@@ -112,7 +112,7 @@ def with_a_seed[T](check: Callable[[], T], what: str) -> T:
 
 
 def test_storm_leaves_nothing_behind(server: ServerProcess, arm: Arm) -> None:
-    # What is made once, when first needed, is there after a first storm.
+    # What is made once, when it is first needed, is there after a first storm.
     first = Storm(server, range(SEED, SEED + ACTS // 4))
     first.end()
     first.assert_nothing_went_wrong()
@@ -144,12 +144,12 @@ def test_stop_in_a_storm_ends_the_server(server: ServerProcess) -> None:
     storm = Storm(server, range(SEED, SEED + 100_000))
     wait_until(lambda: storm.played > 50, "the storm to rise")
     server.signal(signal.SIGTERM)
-    # Whoever comes from here on finds nobody, and whoever was there may be cut off: none of that is wrong.
+    # Clients that come from here on find no server, and those that were there may be cut off: neither is wrong.
     assert server.wait() == 0
     storm.end()
     assert "panicked" not in server.log
     assert "does not return" not in server.log, server.log
-    # The listener that is gone stays "readable": whoever goes on watching it says so again and again.
+    # The listener that is gone stays "readable": a loop that still watches it reports that again and again.
     assert "could not be accepted" not in server.log
 
 
@@ -206,7 +206,7 @@ def test_lack_of_descriptors_ends_no_shard(
     for _ in range(100):
         held.append(server.connect())
     for round_ in range(300):
-        # One leaves and one comes, so that who closes a descriptor does not get it back.
+        # One leaves and one comes, so the thread that closes a descriptor does not get it back.
         held.pop(0).close()
         held.append(server.connect())
         answer = asking.get(f"/async/{round_}?ms=1").answer()

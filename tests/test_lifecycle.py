@@ -20,7 +20,7 @@ from waiting import wait_until
 
 
 def open_connections(server: ServerProcess) -> int:
-    """Open connections without the one that asks."""
+    """Open connections except the one that asks."""
     with RawClient(server) as raw:
         rows = raw.get("/stats", "Connection: close").answer().body
     return sum(row["connections_open"] for row in json.loads(rows)) - 1
@@ -95,7 +95,7 @@ def test_second_signal_stops_at_once(arm: Arm, start_server, number: signal.Sign
 
 
 class Caller(threading.Thread):
-    """Asks for one thing after the other and notes whatever was asked before the stop and not answered after it."""
+    """Asks for one thing after another and notes every request that was sent before the stop and never answered."""
 
     def __init__(self, server: ServerProcess, target: str, stop_asked: threading.Event) -> None:
         super().__init__(daemon=True)
@@ -126,7 +126,7 @@ class Caller(threading.Thread):
                 asked_before = False
                 try:
                     raw.get(self.target)
-                    # The bytes have left, and only then is it looked up: a request that counts was asked in time.
+                    # Looked up only after the bytes have left: a request that counts was sent in time.
                     asked_before = not self.stop_asked.is_set()
                     answer = raw.answer()
                 except (CutShort, OSError) as error:
@@ -164,7 +164,7 @@ def test_pipelined_requests_that_have_arrived_are_answered_before_the_end(
     server = start_server("probe_app:app", *arm.options, "--shards", "1")
     name = f"pipeline-{server.pid}"
     with RawClient(server) as raw, RawClient(server) as other:
-        # One write: whoever reads the first request has the others too.
+        # One write: a reader of the first request has the others too.
         lines = "HTTP/1.1\r\nHost: t\r\n\r\n"
         raw.send(f"GET /gated/{name} {lines}GET /who {lines}GET /who {lines}".encode())
         wait_until(lambda: name.encode() in other.get("/counts").answer().body, "the handler")

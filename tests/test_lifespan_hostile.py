@@ -19,7 +19,7 @@ def server_of(arm: Arm, act: str, graceful_timeout_s: int) -> ServerProcess:
 
 
 def test_a_start_that_hangs_can_be_stopped(arm: Arm) -> None:
-    # More than the test waits: a server that never was ready owes nobody its graceful time.
+    # More than the test waits: a server that was never ready owes no graceful time.
     server = server_of(arm, "start-hangs", 300)
     server.launch()
     wait_until(lambda: "app: starts" in server.lines, "the app's start")

@@ -56,7 +56,7 @@ def load(server: ServerProcess, *options: str) -> dict[str, Any]:
 
 
 def requests_counted(server: ServerProcess) -> int:
-    """By the server itself; this request is or is not among them, the same way each time."""
+    """Counted by the server itself; this request is or is not among them, the same way each time."""
     with server.client() as client:
         return sum(shard["requests"] for shard in client.get("/stats").json()["shards"])
 
@@ -72,7 +72,7 @@ def wrk(server: ServerProcess) -> float:
         timeout=WRK_TIMEOUT_S,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    # wrk tells of either only when there were any.
+    # wrk reports either only when there were any.
     assert "Non-2xx" not in done.stdout and "Socket errors" not in done.stdout, done.stdout
     rate = re.search(r"^Requests/sec: +([0-9.]+)$", done.stdout, re.MULTILINE)
     assert rate, done.stdout

@@ -1,5 +1,5 @@
-"""Rings count against RLIMIT_MEMLOCK where a process may not lock what it likes: what does not fit for all shards is
-known before anything is served, and a server that was left the choice serves on tokio.
+"""Rings count against RLIMIT_MEMLOCK where a process may not lock what it likes: a server knows before it serves
+whether all shards fit, and if it has the choice it serves on tokio.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from turbo_shard._native import probe_engines
 PR_CAPBSET_DROP = 24
 CAP_IPC_LOCK = 14
 APP = ("multi_route_app:app", "--app-dir", str(EXAMPLES), "--port", "0")
-# Of one ring, as the server counts it.
+# Locked memory of one ring, as the server counts it.
 RING_BYTES = next(row["locked_bytes"] for row in probe_engines(1) if row["name"] == "uring")
 
 pytestmark = pytest.mark.skipif("uring" in engine_faults(), reason="no io_uring here")
@@ -80,7 +80,7 @@ def test_auto_takes_uring_where_the_rings_of_all_fit() -> None:
 
 
 def test_second_server_of_a_user_serves_on_tokio() -> None:
-    # Others of this user may lock memory too, so that even the first may find no room.
+    # Other processes of this user may lock memory too, so even the first ring may find no room.
     prepare = may_lock(RING_BYTES * 3 // 1024)
     servers = [
         ServerProcess("multi_route_app:app", "--shards", "2", app_dir=EXAMPLES, prepare=prepare)

@@ -123,7 +123,7 @@ def test_stream_comes_in_chunks(example: ServerProcess) -> None:
 
 def test_stats_count_the_requests_of_each_shard(arm: Arm, client: httpx.Client) -> None:
     rows = client.get("/stats").json()["shards"]
-    # Work stealing has one row: nothing of it belongs to one thread. A worker process knows of itself.
+    # Work stealing has one row: no row belongs to one thread. A worker process knows only itself.
     numbers = [row["shard"] for row in rows]
     assert numbers in {"shard": [[0, 1]], "steal": [[0]], "process": [[0], [1]]}[arm.mode]
     before = sum(row["requests"] for row in rows)

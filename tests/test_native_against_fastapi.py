@@ -103,7 +103,7 @@ async def status(status: int):
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., list[Any]]]:
-    """Asks both apps the same, and gives back what each has answered."""
+    """Asks both apps the same, and returns the answer of each."""
     folder = tmp_path_factory.mktemp("both")
     for module, package, cls in (("own", "turbo_shard", "App"), ("fast", "fastapi", "FastAPI")):
         Path(folder, f"{module}.py").write_text(HANDLERS.format(package=package, cls=cls))

@@ -1,4 +1,4 @@
-"""The guard against silent skips: it fails a run in CI, and it can be given a reason."""
+"""The guard against silent skips: it fails a run in CI, unless a reason is given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Installed packages that keep what modules register with them: each shard's own, or summed over all of them."""
+"""Installed packages that keep what modules register with them: separate for each shard, or summed over all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from server_process import ServerProcess
 from shard_apps import SHARDS, app_of, of_each_shard
 from turbo_shard import own_packages
 
-# A package that keeps what is registered with it, and refuses the same name a second time.
+# A package that keeps registrations, and refuses the same name a second time.
 KEEPER = """\
 names = []
 class Base:

@@ -102,7 +102,7 @@ def test_each_shard_has_its_own_listener_on_the_port(
 def test_every_shard_serves_on_its_own_core(start_server, shard_options: tuple[str, ...]) -> None:
     server = start_server("probe_app:app", *shard_options, "--shards", "2")
     cores_of_thread: dict[int, list[int]] = {}
-    # The kernel spreads connections by a hash; that 200 of them all meet one shard does not happen.
+    # The kernel spreads connections by a hash; 200 of them never all meet one shard.
     for _ in range(200):
         with RawClient(server) as raw:
             seen = json.loads(raw.get("/who").answer().body)

@@ -1,4 +1,4 @@
-"""`--mode process`: the end of all, whoever is told of it and how, and starts that fail."""
+"""`--mode process`: the end of all, whichever process gets the signal and how, and starts that fail."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_no_worker_outlives_its_supervisor(start_workers, gates: Path) -> None:
         server.signal(signal.SIGKILL)
         server.process.wait(30)
         wait_until(server.refuses_connections, "the workers to stop accepting")
-        # What is in flight is finished even so.
+        # Requests in flight are still finished.
         (gates / "slow").touch()
         assert raw.answer().status == 200
     wait_until(lambda: not any(map(is_alive, pids)), "the workers to end")
@@ -149,7 +149,7 @@ def test_port_in_use_is_refused() -> None:
 
 
 def test_second_worker_that_has_no_app_is_told_as_such(tmp_path: Path) -> None:
-    """What takes a lock, or a port, at its import is had once."""
+    """An app that takes a lock, or a port, at its import exists once."""
     source = f"from process_app import app\nopen({str(tmp_path / 'lock')!r}, 'x').close()\n"
     write(tmp_path, "app.py", f"import sys\nsys.path.append({str(APPS)!r})\n{source}")
     server = ServerProcess("app:app", *PROCESS, "--shards", "2", app_dir=tmp_path)

@@ -34,7 +34,7 @@ def pools(arm: Arm) -> Iterator[ServerProcess]:
 
 @pytest.mark.parametrize("start", ["fork", "spawn", "forkserver"])
 def test_every_shard_hands_work_to_processes(pools: ServerProcess, arm: Arm, start: str) -> None:
-    """One at a time: a child that is forked while another thread uses a ProcessPoolExecutor may never end, also without
+    """One at a time: a child that is forked while another thread uses a ProcessPoolExecutor may never end, even without
     us: `_python_exit` of concurrent/futures/process.py wants the locks of executors that are the other thread's."""
     seen = set()
 

@@ -1,4 +1,4 @@
-"""What is one per process although each shard registers with it: metrics are totals, log lines are written once."""
+"""Libraries that exist once per process though each shard registers with them: metrics are totals, log lines single."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ serve(create_app, factory=True, port=0, shards=2, lifespan="off")
 
 
 def test_libraries_that_are_not_as_they_are_known_are_left_alone(tmp_path: Path) -> None:
-    """Another version of prometheus_client, and a module of the user's that is called as Django Channels is."""
+    """Another version of prometheus_client, and a user's module with the name of Django Channels."""
     app_of(
         tmp_path,
         "import channels, prometheus_client.registry\n"

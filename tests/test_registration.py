@@ -47,7 +47,7 @@ class Secretive:
 
 
 class Opaque:
-    """Nothing that could be read from a request."""
+    """A class that cannot be read from a request."""
 
 
 def sources(handler: Callable[..., Any], path: str = "/", method: str = "GET") -> dict[str, str]:

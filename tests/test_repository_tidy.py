@@ -1,4 +1,4 @@
-"""The repository keeps the rules of STYLE that a script can check; repository_rules.py says what they are."""
+"""The repository keeps the rules of STYLE that a script can check; repository_rules.py has them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from repository_rules import Complaint, complaints_of, left_overs_of, sources_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# What breaks a rule and may stay so: (rule, path) and the reason. The list may only shrink; the second test sees to it.
+# Exceptions to a rule that may stay: (rule, path) and the reason. The list may only shrink, by the second test.
 EXEMPTIONS: dict[tuple[str, str], str] = {}
 
 

@@ -1,4 +1,4 @@
-"""Where the app cannot be had twice in one process: one process per shard, or a refusal that says what helps."""
+"""Apps that cannot exist twice in one process: one process per shard, or a refusal that says what helps."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_app_that_cannot_be_had_twice_is_served_by_processes(tmp_path: Path) -> 
     with ServerProcess("app:app", *SHARDS, app_dir=tmp_path) as server:
         assert pid_and_mode(server)[1] == "process"
     place = server.lines.index(LINE)
-    # Of shards that do not come to be nothing is said; their first one has started.
+    # Nothing is logged about shards that never start; the first one has started.
     assert all(line.startswith("turbo-shard: note: ") for line in server.lines[:place])
     rows = [line for line in server.lines[place + 1 :] if not line.startswith("turbo-shard: note")]
     [version, *banner, ready] = rows[: BANNER_LINES + 2]
@@ -75,12 +75,12 @@ def test_what_the_first_import_began_is_gone(tmp_path: Path) -> None:
         ]
         # The main thread; the one that writes log lines is the server's.
         assert len([name for name in names if name != "log"]) == 1, names
-    # Twice before it starts over (the second import failed), and once in each worker.
+    # Twice before the restart (the second import failed), and once in each worker.
     assert server.log.count("import in") == 4
 
 
 def test_it_starts_over_as_it_was_started(tmp_path: Path) -> None:
-    """In the same directory and with the same variables; what the import has left to its process's end is done."""
+    """In the same directory and with the same variables; the import's functions for the process's end have run."""
     app_of(
         tmp_path,
         "import atexit\nis_first = 'SEEN' not in os.environ\nos.environ['SEEN'] = 'yes'\n"

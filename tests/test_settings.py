@@ -1,4 +1,4 @@
-"""Values of options: how they are read, what is refused, and that each is stated once."""
+"""Values of options: how they are read, which are refused, and that each is stated once."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_defaults_pass_their_own_check(option) -> None:
 def test_serve_takes_the_options_with_the_same_defaults() -> None:
     parameters = inspect.signature(serve).parameters
     defaults = {name: parameter.default for name, parameter in parameters.items() if name != "app"}
-    # A script has its app at hand and need not have it found.
+    # A script has its app already and need not find it.
     wanted = {*Settings._fields, *AppSettings._fields} - {"app_dir"}
     assert defaults == {name: OPTION_BY_NAME[name].default for name in wanted}
 

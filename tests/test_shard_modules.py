@@ -1,4 +1,4 @@
-"""Sets of modules in one process, without a server: whose code is whose, who belongs to a set, what stays behind."""
+"""Sets of modules in one process, without a server: which code and threads belong to a set, and what stays behind."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from turbo_shard.user_code import AppError
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A directory with modules of the user's; whatever was imported from it is taken back."""
+    """A directory with modules of the user's; imports from it are undone."""
     write(tmp_path, "site_of_tests.py", "import package_of_tests.inner\nvalue = []\n")
     write(tmp_path, "package_of_tests/__init__.py", "")
     write(tmp_path, "package_of_tests/inner.py", "value = []\n")
@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     write(tmp_path, "package_of_tests/broken.py", "raise ValueError\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     before = list(sys.meta_path)
-    # To be put back: what is activated stays until the process ends.
+    # To be restored: what is activated stays until the process ends.
     for module, name in ((threading, "_start_joinable_thread"), (_thread, "start_new_thread")):
         monkeypatch.setattr(module, name, getattr(module, name))
     yield tmp_path
@@ -119,7 +119,7 @@ def test_set_ends_with_its_thread(sets: ShardModules) -> None:
     gc.collect()
     assert [owner() for _, owner in left] == [None] * 5
     assert (len(sys.modules), len(sets.owners)) == (entries, owners)
-    # Modules are immortal in free-threaded 3.13, whoever imports them.
+    # Modules are immortal in free-threaded 3.13, whatever imports them.
     if sys.version_info >= (3, 14):
         assert [module() for module, _ in left] == [None] * 5
 
@@ -259,7 +259,7 @@ def test_set_lives_until_the_last_thread_that_was_started_there_ends(sets: Shard
 
 
 def test_thread_of_the_first_set_runs_what_it_was_given(sets: ShardModules) -> None:
-    """Nothing is put between where nothing is inherited."""
+    """Nothing is wrapped where nothing is inherited."""
     assert sets.joined(len) is len
     assert in_new_set(sets, lambda: sets.joined(len)) is not len
 
@@ -312,7 +312,7 @@ def test_module_put_in_the_place_of_one_belongs_to_the_set(
     assert in_new_set(sets, lambda: importlib.import_module("settings_of_tests")) is not first
 
 
-# Whose code.
+# Which set code belongs to.
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_package_that_is_served_is_the_users_wherever_it_lies(
     assert not own.holds("site_of_tests", site)
 
 
-# Who gets which instance.
+# Which shard gets which instance.
 
 
 def loaded(interface: Interface, *, why_one: str = "") -> LoadedApp:

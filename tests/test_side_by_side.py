@@ -1,4 +1,4 @@
-"""Instances imported at the same time where Python keeps such threads apart, and one after another elsewhere."""
+"""Instances are imported at the same time where Python keeps such threads apart, else one after another."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_slow_imports_are_side_by_side_where_that_is_safe(tmp_path: Path) -> Non
 
 
 def test_import_that_fails_beside_others_is_tried_alone(tmp_path: Path) -> None:
-    """A module that two threads must not import at once, told by what they find."""
+    """A module that two threads must not import at once; they find out if they do."""
     app_of(
         tmp_path,
         SLOW

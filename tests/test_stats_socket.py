@@ -1,4 +1,4 @@
-"""The stats socket: what it answers in every mode, which paths it takes, and what `turbo-shard stats` makes of it."""
+"""The stats socket: what it answers in every mode, which paths it takes, and what `turbo-shard stats` shows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ROW = {
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    """Short: a socket's path has 107 bytes, which pytest's own directories may be longer than."""
+    """Short: a socket's path has at most 107 bytes, and pytest's own directories may be longer."""
     with TemporaryDirectory(prefix="ts-") as path:
         yield Path(path)
 
@@ -61,7 +61,7 @@ def refused(path: Path | str) -> str:
 
 
 def dead_socket(path: Path) -> None:
-    """What a server that was killed leaves behind."""
+    """What a killed server leaves behind."""
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
 
@@ -153,7 +153,7 @@ def test_collections_and_their_pauses_are_counted(arm: Arm, directory: Path) -> 
 
 
 def other_threads(server: ServerProcess) -> dict[str, int]:
-    """How often each thread that is none of the server without a socket has gone to sleep."""
+    """How often each thread that a server without the socket lacks has gone to sleep."""
     found = {}
     for status in Path(f"/proc/{server.pid}/task").glob("*/status"):
         fields = dict(
@@ -172,7 +172,7 @@ def test_thread_of_the_socket_wakes_for_nobody_else(directory: Path) -> None:
         wait_until(lambda: len(other_threads(server)) == 1, "the thread")
         asked = other_threads(server)
         read_answer(str(path))
-        # It has gone back to sleep once it has slept again since it was asked.
+        # Once it has slept again since it was asked, it is back to sleep.
         before = wait_until(
             lambda: other_threads(server) if other_threads(server) != asked else None,
             "the thread to sleep again",

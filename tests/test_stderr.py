@@ -1,4 +1,4 @@
-"""stderr that nobody reads, and standard streams that are closed: neither holds a shard nor ends a server."""
+"""An unread stderr, and closed standard streams: neither holds a shard nor ends a server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FAILURES = 600
 
 
 class Unread(ServerProcess):
-    """A server whose stderr is read until it is ready, and again when it is told to."""
+    """A server whose stderr is read until it is ready, and again when the test asks for that."""
 
     def __init__(self, *arguments: str, **settings: object) -> None:
         super().__init__(*arguments, **settings)  # type: ignore[arg-type]
@@ -94,7 +94,7 @@ def closing(*fds: int) -> Callable[[], None]:
 def test_a_server_without_standard_streams_serves_and_no_socket_takes_their_place(
     arm: Arm, tmp_path: Path, gates: Path, fds: tuple[int, ...]
 ) -> None:
-    # The address is told by a socket of the test's own, since stderr may not be there.
+    # The address comes from a socket of the test's own, since stderr may not be there.
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -46,7 +46,7 @@ def open_on(path: Path) -> list[int]:
 
 
 def shard_of(server: ServerProcess, path: Path, source: str) -> int:
-    """The shard that serves a connection from `source`, which is over when this returns."""
+    """The shard that serves a connection from `source`; the connection is over when this returns."""
     family = socket.AF_INET6 if ":" in source else socket.AF_INET
     with socket.socket(family) as connection:
         connection.bind((source, 0))

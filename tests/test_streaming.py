@@ -49,7 +49,7 @@ def test_stream_waits_for_its_reader_and_ends_when_he_leaves(
             return client.get("/counts").json().get(f"endless/{kind}/{what}", 0)
 
     raw = RawClient(probe)
-    # A small window, so that the server meets it soon.
+    # A small window: the server soon meets it.
     raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     raw.get(f"/stream/endless/{kind}").head()
     yielded = 0

@@ -92,7 +92,7 @@ def test_short_calls_come_to_need_few_threads() -> None:
     async def main() -> None:
         calls = make_calls(asyncio.get_running_loop(), idle_seconds=0.2)
         deadline = time.monotonic() + 30
-        # The first batch may start one for each; those that are not needed end though there are calls all the time.
+        # The first batch may start one for each; threads that are not needed end although there are calls all the time.
         while (alive := threads()) > 4 or not alive:
             assert time.monotonic() < deadline
             await asyncio.gather(*(put(calls, int, "1") for _ in range(32)))

@@ -1,4 +1,4 @@
-"""Which function serves a route of a TurboAPI app, what is around the routes, and what is refused at start."""
+"""Which function serves a route of a TurboAPI app, what surrounds the routes, and what is refused at start."""
 
 from __future__ import annotations
 

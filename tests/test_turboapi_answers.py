@@ -1,4 +1,4 @@
-"""What handlers of TurboAPI apps return and raise, and what is answered."""
+"""What handlers of TurboAPI apps return and raise, and the answers to that."""
 
 from __future__ import annotations
 

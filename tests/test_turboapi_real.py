@@ -21,7 +21,7 @@ def server_of(app: str, arm: Arm) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def turboapi_0_3() -> None:
-    """What needs TurboAPI itself; tests/allowed_skips.txt says where it is not to be had."""
+    """Tests that need TurboAPI itself; tests/allowed_skips.txt says where it does not exist."""
     if importlib.util.find_spec("turboapi") is None:
         pytest.skip("TurboAPI 0.3.16 is not installed")
 

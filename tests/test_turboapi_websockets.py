@@ -17,7 +17,7 @@ from turbo_shard.turboapi import adapt
 
 
 class Socket:
-    """The native socket, as it is described: what it receives is given to it beforehand."""
+    """A native socket by its description; it gets the messages to receive beforehand."""
 
     def __init__(self, *messages: Any, headers: dict[str, str] | None = None) -> None:
         self.messages = list(messages)

@@ -34,7 +34,7 @@ def client(server: ServerProcess) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def fresh(arm: Arm, start_server: StartServer) -> ServerProcess:
-    """A server whose threads and tasks no other test has had to do with."""
+    """A server whose threads and tasks no other test has touched."""
     return start_server(APP, *arm.options, "--shards", "1")
 
 
@@ -110,7 +110,7 @@ def test_stop_after_calls_on_threads_is_quiet(
 
 
 def test_calls_go_the_short_way(client: httpx.Client) -> None:
-    # If this fails after an upgrade of anyio, everything works still, slower: see _anyio_calls.py.
+    # If this fails after an upgrade of anyio, everything still works, but slower: see _anyio_calls.py.
     assert client.get("/way").json() == {"ours": True}
 
 
@@ -156,7 +156,7 @@ def test_stuck_thread_does_not_hold_the_stop(
 ) -> None:
     with pytest.raises(httpx.ReadTimeout):
         its_client.get("/stuck", timeout=0.3)
-    # The second signal takes the time away in which exchanges may finish.
+    # The second signal takes away the time in which exchanges may finish.
     fresh.signal(signal.SIGTERM)
     wait_until(lambda: "stopping" in fresh.log, "the stop to begin")
     fresh.signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""WSGI apps (PEP 3333) over real sockets: what they are told of a request."""
+"""WSGI apps (PEP 3333) over real sockets: what they get of a request."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def test_write_without_end_does_not_fill_the_memory(arm: Arm, start_server: Star
     with RawClient(server) as raw:
         raw.get("/endless-write")
         wait_until(lambda: "write() was given over 64 MiB" in server.log, "the error")
-        # What it was given is on its way, and then the end.
+        # What `write` took is on its way, and then the end.
         with suppress(ConnectionResetError):
             while raw.socket.recv(1024**2):
                 pass

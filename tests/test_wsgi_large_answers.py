@@ -1,4 +1,4 @@
-"""A large answer of a WSGI app that is one bytes object: sent from where it is, not copied as a whole."""
+"""A WSGI app's large answer in one bytes object: sent from where it is, not copied as a whole."""
 
 from __future__ import annotations
 

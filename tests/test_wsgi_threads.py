@@ -1,4 +1,4 @@
-"""The blocking pool under WSGI apps: who holds its threads, who waits for one, who is sent away."""
+"""The blocking pool under WSGI apps: which requests hold its threads, which wait for one, which are sent away."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_full_queue_is_answered_503_with_when_to_return(
     )
     name = f"wsgi-full-{server.pid}"
     running = [RawClient(server).get(f"/blocking?{name}") for _ in range(2)]
-    # Both threads are taken now, so that one of these takes the only place in the queue; nobody knows which.
+    # Both threads are taken now, so one of these takes the only place in the queue; which one is open.
     second, third = (RawClient(server).get(f"/blocking?{name}") for _ in range(2))
     sockets = [client.socket for client in (*running, second, third)]
     readable, _, _ = select.select(sockets, [], [], TIMEOUT_S)
@@ -79,7 +79,7 @@ def test_answer_waits_for_its_reader_and_ends_when_he_leaves(
 ) -> None:
     target = "/endless-write" if kind == "write" else f"/endless?{kind}"
     raw = RawClient(wsgi_pool)
-    # A small window, so that the server meets it soon.
+    # A small window: the server soon meets it.
     raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     raw.get(target).head()
     yielded = 0
@@ -109,7 +109,7 @@ def test_slow_reader_of_a_whole_body_holds_no_thread(arm: Arm, start_server) -> 
     with RawClient(server) as slow:
         slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         slow.request("POST", "/echo", f"Content-Length: {len(body)}", body=body).head()
-        # Not a tenth of it fits between the two; the only thread is free all the same.
+        # Not a tenth of it fits between the two; still the only thread is free.
         assert counts(server) == {}
         assert slow.take(len(body)) == body
 

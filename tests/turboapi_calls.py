@@ -1,4 +1,4 @@
-"""Calls what the TurboAPI adapter registers, with a stand-in of the native request; reads what it would answer."""
+"""Calls what the TurboAPI adapter registers, with a stand-in of the native request; reads the answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from turbo_shard.turboapi.answers import View
 
 
 class Sent:
-    """A native request, as far as the adapter looks at one."""
+    """A native request with the parts that the adapter uses."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ def one_route(app: Any, method: str = "GET", path: str = "/") -> Any:
 
 
 class Got:
-    """An answer as it would be sent."""
+    """An answer as the server would send it."""
 
     def __init__(self, answer: Any) -> None:
         response = View(answer).answer()

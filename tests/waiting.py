@@ -1,4 +1,4 @@
-"""Waiting for a condition, bounded: tests sleep for as long as needed and no longer."""
+"""Waiting for a condition, with a bound: tests sleep as long as needed and no longer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of `--mode process` ask worker processes, and how they see that one has ended."""
+"""What tests of `--mode process` ask worker processes, and how they see the end of one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def every_worker(server: ServerProcess, count: int = 2) -> dict[int, dict[str, A
 
 
 def successor(server: ServerProcess, old: int) -> int:
-    """Who answers once the old worker has heard of its end."""
+    """The workers that answer once the old one has heard of its end."""
 
     def answers() -> int | None:
         pid: int = ask(server)["pid"]
@@ -45,7 +45,7 @@ def successor(server: ServerProcess, old: int) -> int:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether the process runs; one that nobody has waited for does not."""
+    """Whether the process runs; a zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:

@@ -10,7 +10,7 @@ from turbo_shard import App, HTTPException, Response
 
 app = App()
 asked = itertools.count()
-# More than the probes of an arm ask.
+# More than the probes of an arm need.
 RIGHT_AT_FIRST = 20
 
 

@@ -61,7 +61,7 @@ async def change_scope(call: Call) -> None:
 
 @act
 async def pieces(call: Call) -> None:
-    """Tells how the body came."""
+    """Answers with how the body came."""
     came = []
     while True:
         message = await call.receive()
@@ -105,7 +105,7 @@ async def never_read(call: Call) -> None:
 
 @act
 async def until_disconnect(call: Call) -> None:
-    """Reads whatever comes until the client leaves."""
+    """Reads until the client leaves."""
     call.note("called")
     while (message := await call.receive())["type"] == "http.request":
         call.note(len(message["body"]))
@@ -116,7 +116,7 @@ async def until_disconnect(call: Call) -> None:
 
 @act
 async def after_response(call: Call) -> None:
-    """What `receive()` says once the answer is complete, whether it waited before or comes after."""
+    """What `receive()` returns once the answer is complete, whether it waited before or comes after."""
     await call.body()
     waiting = asyncio.create_task(call.receive())
     await asyncio.sleep(0)
@@ -160,7 +160,7 @@ async def receive_in_task(call: Call) -> None:
 
 @act
 async def script(call: Call) -> None:
-    """Sends the messages that its body lists and notes what they raise; `wait` has it let go of its turn before."""
+    """Sends the messages that its body lists and notes what they raise; `wait` makes it yield its turn first."""
     messages = ast.literal_eval((await call.body()).decode("latin-1"))
     if "wait" in call.query:
         await asyncio.sleep(0.001)
@@ -180,7 +180,7 @@ async def buffers(call: Call) -> None:
 
 @act
 async def flood(call: Call) -> None:
-    """Streams far more than all buffers on the way hold, and counts what it got rid of."""
+    """Streams far more than all buffers on the way hold, and counts what was taken."""
     piece = bytes(FLOOD_PIECE_BYTES)
     await call.send({"type": "http.response.start", "status": 200})
     try:
@@ -195,7 +195,7 @@ async def flood(call: Call) -> None:
 
 @act
 async def pathsend(call: Call) -> None:
-    """Sends a file, or says in its place why it could not."""
+    """Sends a file, or says instead why it could not."""
     if "wait" in call.query:
         await asyncio.sleep(0.001)
     await call.send({"type": "http.response.start", "status": 200, "headers": [(b"x-by", b"app")]})

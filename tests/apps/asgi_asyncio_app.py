@@ -1,4 +1,5 @@
-"""An ASGI app that uses asyncio and anyio in every way an app may; /do/NAME is a function here that tells its tale."""
+"""An ASGI app that uses asyncio and anyio in every way an app may; /do/NAME is a function here that reports what it
+saw."""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
 
 @act
 async def loop(call: Call) -> None:
-    """Before and after a wait; the first call is over before the loop has its turn."""
+    """Before and after a wait; the first call ends before the loop has its turn."""
     seen: list[Any] = []
     for _ in range(2):
         running = asyncio.get_running_loop()

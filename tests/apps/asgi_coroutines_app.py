@@ -115,7 +115,7 @@ async def likeness(call: Call) -> None:
 
 
 async def steps_of_future(future: Any) -> list[object]:
-    """What asyncio asks of a future that has not ended, and what it is told when it is cancelled."""
+    """What asyncio asks of a future that has not ended, and what cancelling it returns."""
     called: list[object] = []
     number: contextvars.ContextVar[int] = contextvars.ContextVar("number", default=0)
     context = contextvars.copy_context()
@@ -224,7 +224,7 @@ async def unstarted_send(call: Call) -> None:
 
 @act
 async def wrong(call: Call) -> None:
-    """A message that is wrong raises where it is awaited, not where the call is made."""
+    """A wrong message raises where it is awaited, not where the call is made."""
     coroutine = call.send({"type": "nonsense"})
     [raised] = await asyncio.gather(coroutine, return_exceptions=True)
     await call.answer(type(raised).__name__.encode())
@@ -243,7 +243,7 @@ async def unawaited_receive(call: Call) -> None:
 
 
 class Fuzz:
-    """Awaits what it is given in ways that a seed chooses, and says whether it came to an end."""
+    """Awaits its argument in ways that a seed chooses, and says whether it ended."""
 
     def __init__(self, seed: str) -> None:
         self.random = random.Random(seed)
@@ -302,7 +302,7 @@ class Fuzz:
                 return message
 
     async def send(self, call: Call, message: Message) -> None:
-        """A message is taken in the first step: what was begun must not be sent again, what was not must be."""
+        """A message is taken in the first step: one that was begun must not be sent again, any other must be."""
         begun = False
         while not begun:
             begun, _ = await self.attempt(lambda: call.send(message))

@@ -25,7 +25,7 @@ START: dict[str, Any] = {"type": "http.response.start", "status": 200, "headers"
 
 
 async def events() -> AsyncIterator[bytes]:
-    """One event, and then no other for ever."""
+    """One event, and then none for ever."""
     counts["opened"] += 1
     try:
         yield b"data: 1\n\n"
@@ -109,7 +109,7 @@ async def endless(call: Call) -> None:
 
 @act
 async def finite(call: Call) -> None:
-    """Comes to its end by itself, whoever wants it."""
+    """Ends by itself, wanted or not."""
     await call.send(START)
     for _ in range(20):
         await call.send(PIECE)
@@ -129,7 +129,7 @@ async def unfinished(call: Call) -> None:
 
 @act
 async def out_of_order(call: Call) -> None:
-    """What an error handler does that begins another answer when the first has broken off."""
+    """As an error handler does that begins another answer after the first has broken off."""
     await call.send(START)
     await call.send(PIECE)
     while (await call.receive())["type"] != "http.disconnect":
@@ -141,7 +141,7 @@ async def out_of_order(call: Call) -> None:
 
 @act
 async def large(call: Call) -> None:
-    """One large piece, or several. What comes behind it stays behind it."""
+    """One large piece, or several. What follows it stays behind it."""
     await call.send(START)
     pieces = int(call.query["pieces"])
     for number in range(pieces):

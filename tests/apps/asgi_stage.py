@@ -1,4 +1,4 @@
-"""What ASGI apps of the tests have in common: acts found by path, a journal of what they saw, and gates that hold them.
+"""What the tests' ASGI apps share: acts found by path, a journal of what they saw, and gates that hold them.
 
 A test reads the journal at /journal and opens gates at /open. One instance of an app keeps its own.
 """
@@ -85,7 +85,7 @@ class Call:
 
 
 def told(error: BaseException) -> tuple[str, str]:
-    """A built-in class that the error belongs to, and its text."""
+    """The error's built-in class, and its text."""
     kinds = (OSError, TypeError, ValueError, RuntimeError)
     kind = next((kind for kind in kinds if isinstance(error, kind)), type(error))
     return kind.__name__, str(error)

@@ -1,4 +1,4 @@
-"""An ASGI app that speaks WebSocket as its path says: /do/NAME is a function here, any other path tells its scope."""
+"""An ASGI app that speaks WebSocket as its path says: /do/NAME is a function here, any other path sends its scope."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def fail(call: Call) -> None:
 
 @act
 async def leave(call: Call) -> None:
-    """Returns, after it has accepted or without a word."""
+    """Returns, after it has accepted or before any message."""
     if "early" not in call.query:
         await accept(call)
     if "wait" in call.query:
@@ -99,7 +99,7 @@ async def leave(call: Call) -> None:
 
 @act
 async def hold(call: Call) -> None:
-    """Accepts, takes nothing until its gate is opened, and then tells what had come."""
+    """Accepts, takes nothing until its gate is opened, and then sends what had come."""
     await accept(call)
     call.note("accepted")
     await call.gate()
@@ -114,7 +114,7 @@ async def hold(call: Call) -> None:
 
 @act
 async def hold_handshake(call: Call) -> None:
-    """Accepts once its gate is opened, and then notes all that comes."""
+    """Accepts once its gate is open, and then notes all that comes."""
     assert await call.receive() == {"type": "websocket.connect"}
     call.note("connecting")
     await call.gate()
@@ -124,7 +124,7 @@ async def hold_handshake(call: Call) -> None:
 
 @act
 async def flood(call: Call) -> None:
-    """Sends far more than all buffers on the way hold, and counts what it got rid of."""
+    """Sends far more than all buffers on the way hold, and counts what was taken."""
     await accept(call)
     piece = bytes(PIECE_BYTES)
     try:
@@ -147,7 +147,7 @@ async def background(call: Call) -> None:
 
 @act
 async def goodbye(call: Call) -> None:
-    """Says goodbye and hears what comes of it."""
+    """Says goodbye and hears the answer."""
     await accept(call)
     await call.send({"type": "websocket.close", "code": 4321, "reason": "enough é"})
     await until_closed(call)
@@ -156,7 +156,7 @@ async def goodbye(call: Call) -> None:
 
 @act
 async def tell_end(call: Call) -> None:
-    """Tells on stderr, for who cannot ask any more."""
+    """Writes to stderr, for a client that cannot ask any more."""
     await accept(call)
     while (message := await call.receive())["type"] != "websocket.disconnect":
         pass
@@ -183,7 +183,7 @@ async def both_at_once(call: Call) -> None:
 
 @act
 async def sleeps(call: Call) -> None:
-    """Reads nothing until it is told to over HTTP, then all there is."""
+    """Reads nothing until a request over HTTP says so, then all there is."""
     await accept(call)
     await call.gate()
     await until_closed(call)
@@ -191,7 +191,7 @@ async def sleeps(call: Call) -> None:
 
 @act
 async def closes_twice(call: Call) -> None:
-    """Says goodbye, waits for the client to do so, and speaks on."""
+    """Says goodbye, waits for the client to do so, and goes on sending."""
     await accept(call)
     await call.send({"type": "websocket.close", "code": 4001})
     while (await call.receive())["type"] != "websocket.disconnect":

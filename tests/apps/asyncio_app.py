@@ -1,4 +1,4 @@
-"""Routes that use asyncio in every way that an app may, and tell what they saw."""
+"""Routes that use asyncio in every way that an app may, and answer with what they saw."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def sync_loop() -> dict[str, Any]:
 
 @app.get("/timers")
 async def timers() -> list[int]:
-    """Timers that are set out of order, and one that is cancelled."""
+    """Timers set out of order, and one cancelled."""
     running = asyncio.get_running_loop()
     fired: list[int] = []
     for milliseconds in (30, 10, 20, 1, 25):
@@ -190,7 +190,7 @@ async def cancelled() -> None:
 
 @app.get("/lingering")
 async def lingering() -> str:
-    """Leaves a task and an async generator behind, which the end of the server has to end."""
+    """Leaves a task and an async generator behind, which the server must end at its own end."""
 
     async def wait() -> None:
         try:
@@ -218,7 +218,7 @@ generators: list[AsyncIterator[int]] = []
 
 @app.get("/stubborn")
 async def stubborn() -> str:
-    """Leaves a task behind that will not be cancelled."""
+    """Leaves a task behind that ignores cancellation."""
 
     async def wait() -> None:
         while True:

@@ -1,4 +1,4 @@
-"""A Django project in one file that counts its signals: each request that was started is to be finished."""
+"""A Django project in one file that counts its signals: each request that was started must be finished."""
 
 from __future__ import annotations
 

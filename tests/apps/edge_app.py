@@ -36,7 +36,7 @@ def os_forked():
 
 
 def comes_back():
-    """The child returns from the handler, as nobody should have it do."""
+    """The child returns from the handler, which no app should do."""
     return os.fork()
 
 
@@ -56,7 +56,7 @@ MAKE_CHILD = {
 
 
 def has_gone(pid):
-    """Of a child that is nobody else's to wait for."""
+    """The exit status of a child that only this handler waits for."""
     found, _ = os.waitpid(pid, os.WNOHANG)
     return found == pid
 

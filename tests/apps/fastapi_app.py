@@ -1,4 +1,4 @@
-"""A FastAPI app that uses what FastAPI apps use for requests and answers; fastapi_streams_app.py has the rest."""
+"""A FastAPI app with all that FastAPI apps use for requests and answers; fastapi_streams_app.py has the rest."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from pydantic import BaseModel, Field
 async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     identity = uuid4().hex
     marks.leave(f"started-{identity}")
-    # A lock is bound to the loop that waits on it first: shared by two loops it would raise.
+    # A lock belongs to the first loop that waits on it: shared by two loops it would raise.
     yield {"greeting": "hello from lifespan", "ledger_lock": asyncio.Lock()}
     marks.leave(f"stopped-{identity}")
 
@@ -113,7 +113,7 @@ async def create_order(order: Order, response: Response) -> dict[str, Any]:
     response.set_cookie("last_order", str(order_id), httponly=True)
     response.set_cookie("customer", order.customer)
     total = sum(line.count * line.price for line in order.lines)
-    # The response model leaves out what is not for customers.
+    # The response model leaves out fields that are not for customers.
     return {"order_id": order_id, "customer": order.customer, "total": total, "margin": 0.4}
 
 
@@ -193,7 +193,7 @@ async def bad_value(request: Request, error: ValueError) -> JSONResponse:
 @app.get("/greeting")
 async def greeting(request: Request) -> str:
     async with request.state.ledger_lock:
-        # Requests meet here, so that the lock is really waited for.
+        # Requests meet here, so they really wait for the lock.
         await asyncio.sleep(0.001)
     return str(request.state.greeting)
 
@@ -226,7 +226,7 @@ async def async_thread() -> dict[str, int]:
 
 @app.get("/blocked/{mark}")
 def blocked(mark: str) -> str:
-    """Holds a thread of the pool, and must hold nothing else."""
+    """Holds a thread of the pool, and must hold up nothing else."""
     marks.leave(f"{mark}-{uuid4().hex}")
     marks.seen_by_thread(f"go-{mark}")
     return "done"
@@ -260,7 +260,7 @@ async def big() -> list[str]:
 
 @app.get("/events/{mark}")
 async def events(mark: str) -> StreamingResponse:
-    """Without end: it is the client who leaves."""
+    """Without end: the client leaves."""
 
     async def produce() -> AsyncIterator[str]:
         number = 0

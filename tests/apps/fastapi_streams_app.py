@@ -1,6 +1,6 @@
-"""A FastAPI app with what takes a while: streams, server-sent events, uploads, WebSockets.
+"""A FastAPI app with long requests: streams, server-sent events, uploads, WebSockets.
 
-It has no BaseHTTPMiddleware, behind which an app neither hears of clients that leave nor can cut an answer off;
+It has no BaseHTTPMiddleware: behind one, an app neither hears of clients that leave nor can cut an answer off;
 fastapi_app.py has one.
 """
 
@@ -71,7 +71,7 @@ async def broken() -> StreamingResponse:
 
 @app.get("/events/{mark}")
 async def events(mark: str) -> StreamingResponse:
-    """Without end: it is the client who leaves."""
+    """Without end: the client leaves."""
 
     async def produce() -> AsyncIterator[str]:
         number = 0
@@ -88,7 +88,7 @@ async def events(mark: str) -> StreamingResponse:
 
 @app.get("/watch/{mark}")
 async def watch(mark: str, request: Request) -> dict[str, bool]:
-    """Asks whether anybody still waits."""
+    """Asks whether the client still waits."""
     marks.leave(f"{mark}-watching")
     while not await request.is_disconnected():
         await asyncio.sleep(0.01)

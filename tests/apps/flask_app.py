@@ -1,4 +1,4 @@
-"""A Flask app that uses what Flask apps use: routes, forms, uploads, sessions, streams, hooks, blueprints."""
+"""A Flask app with all that Flask apps use: routes, forms, uploads, sessions, streams, hooks, blueprints."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """An ASGI app for clients that leave, stall and overrun.
 
-It says on stderr what it has come to: a request that asked for that would wake its loop.
+It reports its progress on stderr: a request that asked for it would wake its loop.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ type Message = dict[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
 type Send = Callable[[Message], Awaitable[None]]
 
-# More than the kernel holds for a peer that does not read, and than the server queues besides.
+# More than the kernel holds for a peer that does not read and the server queues together.
 OVERRUN_BYTES = 8 * 1024 * 1024
 _kept: list[asyncio.Task[None]] = []
 

@@ -1,4 +1,4 @@
-"""An ASGI app whose lifespan goes wrong in the way that the environment asks for."""
+"""An ASGI app whose lifespan goes wrong as the environment says."""
 
 from __future__ import annotations
 

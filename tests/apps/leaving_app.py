@@ -39,7 +39,7 @@ if ACT == "import-fails":
     raise ValueError("on purpose")
 if ACT == "import-hangs":
     note("app: imports")
-    # Not one long wait: Python does not wake from it for a signal that came just before it began.
+    # Not one long wait: a signal just before its begin would not wake Python from it.
     while True:
         sleep(0.005)
 

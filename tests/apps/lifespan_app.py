@@ -1,4 +1,4 @@
-"""An ASGI app whose lifespan goes as the variable LIFESPAN says, and tells on stderr how far it is."""
+"""An ASGI app whose lifespan goes as the variable LIFESPAN says, and reports its progress on stderr."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOW = os.environ.get("LIFESPAN", "plain")
 
 
 def tell(text: str) -> None:
-    # In one piece: instances on other threads tell things at the same time.
+    # In one piece: instances on other threads write at the same time.
     sys.stderr.write(f"app: {text}\n")
 
 

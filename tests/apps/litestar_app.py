@@ -1,4 +1,4 @@
-"""A Litestar app that uses what Litestar apps use: msgspec models, DTOs, injected dependencies, streams, listeners."""
+"""A Litestar app with all that Litestar apps use: msgspec models, DTOs, injected dependencies, streams, listeners."""
 
 from __future__ import annotations
 

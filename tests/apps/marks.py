@@ -1,4 +1,4 @@
-"""Marks: files by which an app and its test tell each other things, whatever thread, shard or instance the app runs on.
+"""Marks: files through which an app and its test signal each other, on any thread, shard or instance.
 
 Knows nothing of any framework.
 """

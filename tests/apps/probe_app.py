@@ -121,7 +121,7 @@ async def overlap(wanted: int) -> dict[str, int]:
 
 @app.get("/stream/async/{name}")
 async def stream_async(name: str) -> StreamingResponse:
-    """The first piece leaves at once, the second one after the gate was opened."""
+    """The first piece leaves at once, the second one after the gate is open."""
 
     async def pieces() -> AsyncIterator[bytes]:
         yield b"first"

@@ -1,4 +1,4 @@
-"""Routes that tell of the worker process that answers, and that end it in several ways; for --mode process."""
+"""Routes that describe the answering worker process, and that end it in several ways; for --mode process."""
 
 from __future__ import annotations
 

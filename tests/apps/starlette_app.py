@@ -43,7 +43,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     identity = uuid4().hex
     marks.leave(f"started-{identity}")
     async with asyncio.TaskGroup() as tasks:
-        # A task that lives as long as the app, as caches and consumers have.
+        # A task that lives as long as the app, as for caches and consumers.
         heart = tasks.create_task(beat(identity))
         yield {"identity": identity, "seats": asyncio.Semaphore(2)}
         heart.cancel()
@@ -99,7 +99,7 @@ async def digest(request: Request) -> JSONResponse:
 
 
 async def pausing(request: Request) -> JSONResponse:
-    """Reads one piece, then none until told to, then the rest."""
+    """Reads one piece, then none until the test says so, then the rest."""
     mark = request.path_params["mark"]
     size, has_paused = 0, False
     async for piece in request.stream():
@@ -127,7 +127,7 @@ async def cut_upload(request: Request) -> PlainTextResponse:
 
 
 async def flood(request: Request) -> StreamingResponse:
-    """More than a peer that does not read can be sent; each piece is counted when it was taken off the app's hands."""
+    """More than fits on the way to a peer that does not read; counts each piece when the server has taken it."""
     mark = request.path_params["mark"]
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -180,7 +180,7 @@ async def in_pool(request: Request) -> PlainTextResponse:
 
 
 async def watch(request: Request) -> PlainTextResponse:
-    """Takes itself back when its client leaves, by waiting on both at once."""
+    """Cancels itself when its client leaves, by waiting on both at once."""
     mark = request.path_params["mark"]
     marks.leave(f"{mark}-watching")
     message = await request.receive()
@@ -194,7 +194,7 @@ class Raw:
     """An ASGI app by itself, mounted."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Any iterable of pairs will do, and a body may be of any bytes.
+        # Any iterable of pairs will do, and a body may hold any bytes.
         start: Message = {"type": "http.response.start", "status": 203}
         start["headers"] = ((name, value) for name, value in [(b"x-raw", b"yes")])
         await send(start)
@@ -238,7 +238,7 @@ async def denied(websocket: WebSocket) -> None:
 
 
 async def room(websocket: WebSocket) -> None:
-    """Says what it hears; refuses what is not text with a code of its own."""
+    """Echoes texts; refuses any other message with a code of its own."""
     await websocket.accept()
     try:
         while True:

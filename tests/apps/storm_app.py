@@ -1,4 +1,4 @@
-"""Every kind of handler, with answers that tell whose they are: for the storm of connections."""
+"""Every kind of handler, with answers that name their request: for the storm of connections."""
 
 from __future__ import annotations
 

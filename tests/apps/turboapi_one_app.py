@@ -1,4 +1,4 @@
-"""An app shaped like TurboAPI 1.x's, on the stand-in: what only a real server shows of it. `app` serves `turbo_app`."""
+"""An app in the shape of TurboAPI 1.x, on the stand-in, for what only a real server shows. `app` serves `turbo_app`."""
 
 from __future__ import annotations
 

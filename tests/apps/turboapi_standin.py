@@ -1,7 +1,7 @@
 """Stands in for TurboAPI 1.x, which needs Python 3.14: plain classes of the same names and shapes, none of its code.
 
-`TurboAPI` is shaped like 1.x and `FirstTurboAPI` like 0.3. All say that they come from `turboapi`, which is how they
-are recognised.
+`TurboAPI` is shaped like 1.x and `FirstTurboAPI` like 0.3. All say that they come from `turboapi`: that is how they are
+recognised.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class RouteRegistry:
 
 
 class FirstRouter:
-    """Routes as 0.3 keeps them; what else a decorator is given is thrown away."""
+    """Routes as 0.3 keeps them; other arguments of a decorator are thrown away."""
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix

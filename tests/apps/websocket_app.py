@@ -187,7 +187,7 @@ async def fail(socket: WebSocket, stage: str) -> None:
 
 @app.websocket("/silent")
 async def silent(socket: WebSocket) -> None:
-    """Returns without a word."""
+    """Returns without sending anything."""
 
 
 @app.websocket("/positional/{word}")

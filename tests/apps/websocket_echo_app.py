@@ -1,4 +1,4 @@
-"""A plain ASGI 3 app that echoes WebSocket messages: what the Autobahn cases are run against."""
+"""A plain ASGI 3 app that echoes WebSocket messages: the Autobahn cases run against it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A FastAPI app that tells which threads its plain functions run on, and what they see of each other there."""
+"""A FastAPI app that answers which threads its plain functions run on, and what they see of each other there."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def open_gate() -> None:
 
 @app.get("/variable/{way}/{name}")
 async def variable(way: str, name: str) -> dict[str, Any]:
-    """What a call on a thread sees of the variable, which it then sets, and what is left of that here."""
+    """What a call on a thread sees of the variable, which it then sets, and what remains of that here."""
     visitor.set(name)
     loop = asyncio.get_running_loop()
     if way == "executor":
@@ -120,7 +120,7 @@ async def tasks() -> list[str]:
 
 @app.get("/cancel-all-tasks")
 async def cancel_all_tasks() -> int:
-    """As many apps do in their shutdown."""
+    """Many apps do this in their shutdown."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
@@ -144,7 +144,7 @@ def raises(kind: str) -> None:
 
 @app.get("/from-thread")
 def from_thread_to_loop() -> dict[str, Any]:
-    """A plain function that has the loop do something."""
+    """A plain function that calls something on the loop."""
 
     async def on_loop() -> str:
         await asyncio.sleep(0)
@@ -159,7 +159,7 @@ def from_thread_to_loop() -> dict[str, Any]:
 
 @app.get("/cancel/{way}")
 async def cancel(way: str) -> dict[str, Any]:
-    """What becomes of a call whose caller is cancelled while it lasts."""
+    """What becomes of a call whose caller is cancelled meanwhile."""
     release = threading.Event()
     ended = threading.Event()
 
@@ -194,7 +194,7 @@ async def cancel(way: str) -> dict[str, Any]:
 
 @app.get("/limited")
 async def limited() -> dict[str, Any]:
-    """Six calls under a limiter of two tokens, and what is left of the default one's."""
+    """Six calls under a limiter of two tokens, and what is left of the default limiter's."""
     limiter = CapacityLimiter(2)
     lock = threading.Lock()
     running = most = 0
@@ -235,5 +235,5 @@ def stuck() -> None:
 
 @app.get("/way")
 async def way() -> dict[str, Any]:
-    """Whether anyio's calls go our way here."""
+    """Whether anyio's calls take our way here."""
     return {"ours": getattr(asyncio.get_running_loop(), "anyio_calls", None) is not None}

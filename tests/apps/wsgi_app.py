@@ -45,7 +45,7 @@ def as_json(start: Start, value: object) -> list[bytes]:
 
 
 class Pieces:
-    """What an app returns: counts how it is treated."""
+    """A body that counts how the server treats it."""
 
     def __init__(self, name: str, pieces: Iterable[bytes]) -> None:
         self.name = name
@@ -118,7 +118,7 @@ def write(_environ: Environ, start: Start) -> Iterable[bytes]:
 
 
 def generator(_environ: Environ, start: Start) -> Iterable[bytes]:
-    """Says its headers only when it is asked for its body."""
+    """Gives its headers only when the server asks for its body."""
     start("200 OK", TEXT)
     yield b""
     yield b"first "
@@ -149,7 +149,7 @@ def too_long(environ: Environ, start: Start) -> Iterable[bytes]:
 
 
 def hop(environ: Environ, start: Start) -> Iterable[bytes]:
-    """Relays a header that was meant for itself."""
+    """Relays a header that was meant for the app itself."""
     start("200 OK", [*TEXT, (environ["QUERY_STRING"], "a, b"), ("Content-Length", "7")])
     return [b"relayed"]
 
@@ -264,7 +264,7 @@ def exc_info(environ: Environ, start: Start) -> Iterable[bytes]:
 
 
 def late(_environ: Environ, start: Start) -> Iterable[bytes]:
-    """Keeps `write` for after its request, and says what becomes of that."""
+    """Keeps `write` after its request, and says what becomes of that."""
     send = start("200 OK", TEXT)
 
     class Late(Pieces):
@@ -357,7 +357,7 @@ def app(environ: Environ, start: Start) -> Iterable[bytes]:
 
 
 def conforming(environ: Environ, start: Start) -> Iterable[bytes]:
-    """Answers with what it was sent, in the way that the path names."""
+    """Answers with the request's body, in the way that the path names."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
     body = environ["wsgi.input"].read(length) or b"nothing"
     environ["wsgi.errors"].flush()

@@ -1,4 +1,4 @@
-"""A WSGI app whose paths tell where they are called; for all others it is wsgi_app."""
+"""A WSGI app whose paths answer where they are called; all other paths are wsgi_app's."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def own_server(environ: Environ, start: Start) -> Iterable[bytes]:
 
 
 def sometimes(environ: Environ, start: Start) -> Iterable[bytes]:
-    """A list mostly; what the query names, if it names something. All tell the thread that the answer began on."""
+    """A list, or what the query names. All name the thread that the answer began on."""
     seen.set(threading.current_thread().name)
     lines = [*TEXT, ("X-Thread", seen.get())]
 

@@ -1,4 +1,4 @@
-"""Fixtures for apps that use real libraries: each is served by two shards, by one, and by two worker processes."""
+"""Fixtures for apps that use real libraries: two shards serve each, then one, then two worker processes."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ COMMAND = (str(HOME / "venv/bin/python"), "-m", "turbo_shard")
 REDIS = HOME / "redis/usr/bin/redis-server"
 APPS = Path(__file__).resolve().parent / "apps"
 
-# New connections, each led to one shard or the other: that all of them meet the same one is as likely as 1 to 32,768.
+# New connections, each led to one shard or the other: all of them meet the same one once in 32,768 times.
 ASKED = 16
 
 
@@ -77,7 +77,7 @@ def post(server: ServerProcess, target: str, **settings: object) -> httpx.Respon
 
 
 class Redis:
-    """A redis-server of the test's own, which keeps nothing."""
+    """A redis-server of the test's own, which stores nothing."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

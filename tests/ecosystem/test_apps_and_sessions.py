@@ -1,7 +1,7 @@
 """Frameworks that keep named apps or types, and those whose clients' sessions live in a shard's memory.
 
 Such a session is where its first request was. A client that keeps its connection stays there; one that opens another
-needs one shard, or to be led back (docs/known-apps.md).
+needs a single shard, or a way back (docs/known-apps.md).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from websockets.sync.client import connect
 from server_process import ServerProcess
 from waiting import TIMEOUT_S
 
-# What leads each connection of a client to the shard that has its session.
+# Options that lead each connection of a client to the shard that has its session.
 LED_BACK = (ONE_SHARD, Way("by-address", ("--shards", "2", "--steer", "address")))
 
 
@@ -44,7 +44,7 @@ def test_sse_starlette_ends_its_streams_when_the_server_stops(serve_app: Serve) 
         lines = answer.iter_lines()
         assert next(lines) == "data: tick"
         server.signal(signal.SIGTERM)
-        # It is left where it is, without an end; a client of such a stream comes back elsewhere.
+        # The stream is abandoned without an end; its client comes back elsewhere.
         with pytest.raises(httpx.RemoteProtocolError):
             assert set(lines) <= {"data: tick", ""}
     assert server.wait() == 0, server.log

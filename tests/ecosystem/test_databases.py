@@ -1,4 +1,4 @@
-"""Libraries that map classes to tables or documents: the classes are each shard's own, what is stored is not."""
+"""Libraries that map classes to tables or documents: each shard has its own classes, but all share the stored data."""
 
 from __future__ import annotations
 

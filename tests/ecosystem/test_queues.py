@@ -1,4 +1,4 @@
-"""Task queues: each shard's tasks are registered with what that shard's code has made."""
+"""Task queues: each shard's tasks are registered with its own code's objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Libraries that count, trace and report: each event counts once, on whichever shard it happens."""
+"""Libraries that count, trace and report: each event counts once, on any shard."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from waiting import wait_until
 
 
 def metrics(server: ServerProcess, wanted: str) -> set[tuple[str, ...]]:
-    """The values of these metrics, of all shards that were asked: one tuple if they agree."""
+    """The values of these metrics from all shards: one tuple if they agree."""
     return {tuple(re.findall(wanted, answer.text, re.M)) for answer in ask(server, "/metrics")}
 
 
@@ -43,7 +43,7 @@ def test_prometheus_fastapi_instrumentator(serve_app: Serve, way: Way) -> None:
 
 
 def at_once(server: ServerProcess, targets: list[str]) -> list[int]:
-    """The status of each, all of them asked at once."""
+    """The status of each; all are asked at once."""
 
     def status(target: str) -> int:
         with server.client() as client:
@@ -55,7 +55,7 @@ def at_once(server: ServerProcess, targets: list[str]) -> list[int]:
 
 
 def lines(events: Path, count: int) -> list[str]:
-    """What the app has written, once it is that much."""
+    """The app's lines, once there are so many."""
     wait_until(
         lambda: events.exists() and len(events.read_text().splitlines()) >= count, "the events"
     )
@@ -78,7 +78,7 @@ def test_sentry_hears_of_an_error_once(serve_app: Serve, tmp_path: Path, kind: s
     server = serve_app("sentry_app:app")
     statuses = at_once(server, [f"/{kind}/{number}" for number in range(16)])
     assert statuses == [500] * 16
-    # The last word of each: nothing is behind it.
+    # The last event of each: none follows it.
     statuses = at_once(server, [f"/message/{number}" for number in range(16, 20)])
     wanted = [f"error-{number} {number}" for number in range(16)]
     wanted += [f"message-{number} {number}" for number in range(16, 20)]

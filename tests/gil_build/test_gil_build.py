@@ -1,6 +1,6 @@
-"""turbo-shard on an ordinary CPython, one with a GIL: served in mode process, warned of in mode shard.
+"""turbo-shard on an ordinary CPython, one with a GIL: mode process serves, mode shard warns.
 
-Not among the other tests: `make test-gil` builds what is tried here (scripts/install_gil_build.sh) and runs it.
+Apart from the other tests: `make test-gil` builds what this needs (scripts/install_gil_build.sh) and runs it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def test_native_app_is_served_by_processes(engine: tuple[str, str], tmp_path: Pa
             assert (said["gil"], said["is_main"]) == (True, True)
             raw.get("/slow")
             wait_until(lambda: "slow: called" in served.log, "the request")
-            # Others are served while it waits.
+            # Other requests are served while it waits.
             with RawClient(served) as other:
                 assert other.get("/worker").answer().status == 200
             (tmp_path / "slow").touch()

@@ -108,7 +108,7 @@ def lines(request: HttpRequest, mark: str) -> StreamingHttpResponse:
 
 
 def ticks(request: HttpRequest, mark: str) -> StreamingHttpResponse:
-    """Without end, and longer than any buffer: it is the client who leaves."""
+    """Without end, and longer than any buffer: the client leaves."""
 
     def produce() -> Iterator[bytes]:
         try:

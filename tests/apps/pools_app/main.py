@@ -1,4 +1,4 @@
-"""The app: /START does all of it with processes that are started so, and answers what came of it and where it runs."""
+"""The app: /START does it all with processes started that way, and answers with the results and where it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the other processes are given."""
+"""The work for the other processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks of Celery: one of the app's own, one that is shared; done at once, or put into the broker in memory."""
+"""Tasks of Celery: one of the app's own, one that is shared; run at once, or put into the broker in memory."""
 
 from celery import Celery, current_app, shared_task
 from fastapi import FastAPI

@@ -1,4 +1,4 @@
-"""A server of the Model Context Protocol over HTTP; STATELESS=1 has it keep no sessions."""
+"""A server of the Model Context Protocol over HTTP; with STATELESS=1 it keeps no sessions."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Documents of MongoEngine, which refer to each other by name. No server is asked for anything."""
+"""Documents of MongoEngine, which refer to each other by name. They ask no server."""
 
 import mongoengine
 from fastapi import FastAPI

@@ -20,7 +20,7 @@ class IntoFile(Transport):
             file.write(f"{what} {event.get('tags', {}).get('request')}\n")
 
 
-# What Sentry would find by itself, without looking for everything else that is installed here.
+# The integration that Sentry would find by itself, without those for everything else that is installed here.
 sentry_sdk.init(
     dsn="https://key@sentry.invalid/1",
     transport=IntoFile,
