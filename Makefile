@@ -17,7 +17,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 # Options for the server that `make run` starts.
 ARGS ?=
-# What pytest is given beyond its configuration: make test-python PYTEST_ARGS='-k keep_alive'
+# Options for pytest beyond its configuration: make test-python PYTEST_ARGS='-k keep_alive'
 PYTEST_ARGS ?=
 # How long `make stress` lasts, and on which engine.
 STRESS_SECONDS ?= 300
@@ -71,8 +71,8 @@ test-gil: build ## --mode process on a Python with a GIL, which is built the fir
 	@scripts/install_gil_build.sh
 	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips tests/gil_build $(PYTEST_ARGS)
 
-# The sanitizer is part of the toolchain, but only a nightly one may be told of it without this variable. glommio leaves
-# memory behind when an executor ends, so leaks are looked for in the storm only.
+# The sanitizer is part of the toolchain, but only a nightly one accepts it without this variable. glommio leaves memory
+# behind when an executor ends, so only the storm looks for leaks.
 STRESS = CARGO_TARGET_DIR=target/stress RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address \
 	TURBO_SHARD_STORM_SECONDS=$(STRESS_SECONDS) TURBO_SHARD_STORM_ENGINE=$(STRESS_ENGINE) \
 	cargo test $(LOCKED) --target $$(rustc -vV | sed -n 's/^host: //p') --package turbo-shard-runtime

@@ -2,7 +2,7 @@
 
     turbo-shard fastapi_app:app --app-dir examples
 
-Each shard has an instance of its own, so what all must see belongs in a database; here that is an SQLite file.
+Each shard has an instance of its own, so shared state belongs in a database; here that is an SQLite file.
 """
 
 from __future__ import annotations

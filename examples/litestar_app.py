@@ -37,7 +37,7 @@ class BookController(Controller):
             raise NotFoundException(f"there is no book {book_id}")
         return shelf[book_id]
 
-    # The body is checked against the struct; what does not fit is answered 400.
+    # The body is checked against the struct; one that does not fit is answered 400.
     @post("/check")
     async def check(self, data: Book) -> dict[str, bool]:
         return {"is_long": data.pages > 400}

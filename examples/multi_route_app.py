@@ -2,7 +2,7 @@
 
     turbo-shard multi_route_app:app --app-dir examples
 
-It keeps no state: each answer follows from its request alone, so that any shard can give it, and tests can check it.
+It keeps no state: each answer follows from its request alone, so any shard can give it, and tests can check it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STREAM_LINES = 5
 
 @dataclass
 class User:
-    """A JSON body is checked against this before the handler runs: what does not fit is answered 422."""
+    """A JSON body is checked against this before the handler runs: one that does not fit is answered 422."""
 
     name: str
     email: str
@@ -50,7 +50,7 @@ def read_user(user_id: int) -> dict[str, Any]:
     return {"user_id": user_id, "name": f"User {user_id}", "email": f"user{user_id}@example.com"}
 
 
-# What is not in the path comes from the query.
+# Parameters that are not in the path come from the query.
 
 
 @app.get("/search")
@@ -140,7 +140,7 @@ def read_product(category: str, product_id: int) -> dict[str, Any]:
 app.include_router(products, prefix="/api/v1")
 
 
-# One row per shard, so that imbalance is seen.
+# One row per shard shows any imbalance.
 
 
 @app.get("/stats")

@@ -1,4 +1,4 @@
-"""A Starlette app: counts words of whatever is sent to it, however much that is. Serve it with
+"""A Starlette app: counts the words of any text that is sent to it, however long. Serve it with
 
 turbo-shard starlette_app:app --app-dir examples
 """
@@ -20,7 +20,7 @@ class State(TypedDict):
     stop_words: frozenset[str]
 
 
-# What is yielded here is in `request.state` of each request.
+# The yielded dict is in `request.state` of each request.
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[State]:
     yield {"stop_words": frozenset(["a", "and", "the"])}
@@ -30,7 +30,7 @@ async def index(request: Request) -> PlainTextResponse:
     return PlainTextResponse("POST a text to /words, or send lines to /ws/words")
 
 
-# The body is read as it comes: a sender that is faster than this loop is made to wait.
+# The body is read as it comes: a sender that is faster than this loop must wait.
 async def words(request: Request) -> JSONResponse:
     count, rest = 0, b""
     async for piece in request.stream():

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # FastAPI 0.165.0: `page: Literal[1, 2]` as a query parameter can never be given. FastAPI hands pydantic the text of the
-# query, as it does for `page: int`, but where int is made of a text, a Literal is compared: "1" is not 1, so ?page=1 is
+# query, as it does for `page: int`. An int is made from a text, but a Literal is compared: "1" is not 1, so ?page=1 is
 # 422, "Input should be 1 or 2".
 #
 # Seen: int: 200 1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# matchit 0.9.2 (the router of axum): `/{page}/edit` cannot stand beside `/{*rest}`. Whichever comes second is refused with a
-# conflict, though no priority is needed to tell them apart but the one that matchit has anyway, of the more specific route
+# matchit 0.9.2 (the router of axum): `/{page}/edit` cannot stand beside `/{*rest}`. The second of them is refused with
+# a conflict. Yet the only priority needed to tell them apart is one that matchit has anyway, of the more specific route
 # over the rest: `/about` beside `/{*rest}` is taken.
 #
 # Seen: /about beside /{*rest}: taken

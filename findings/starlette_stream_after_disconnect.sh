@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Starlette 1.10.0: a StreamingResponse whose generator waits for its next event (server-sent events do) is told by
+# Starlette 1.10.0: a StreamingResponse whose generator waits for its next event (server-sent events do) learns from
 # http.disconnect that its client has left. If the scope's spec_version is "2.3", the generator is closed. From "2.4" on
-# Starlette does not listen: it relies on send() raising, and a generator that waits sends nothing, so that it and all
-# that it holds stay, for as long as no event comes.
+# Starlette does not listen: it relies on send() raising. A generator that waits sends nothing, so it and all that it
+# holds stay as long as no event comes.
 #
 # Seen: spec_version 2.3: ended, generator closed
 #       spec_version 2.4: waits on, generator open
@@ -18,7 +18,7 @@ import asyncio
 
 from starlette.responses import StreamingResponse
 
-# After http.disconnect has been there to be received.
+# After http.disconnect could be received.
 PATIENCE_S = 2
 
 

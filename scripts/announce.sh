@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# How the set-up scripts speak: one line per step on stderr, so that stdout stays free for answers.
+# How the set-up scripts speak: one line per step on stderr; stdout stays free for answers.
 # Sourced by the other scripts; does nothing by itself.
 
 step() { printf '==> %s\n' "$*" >&2; }

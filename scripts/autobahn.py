@@ -1,7 +1,7 @@
 """Runs the Autobahn cases against a WebSocket echo server and judges the results; started by scripts/autobahn.sh.
 
 Stricter than kosoku's own verdict: a case that the server left unimplemented (compression that was not agreed on, for
-example) is a failure, and so is a whole run of fewer cases than the suite has.
+example) is a failure, and so is a whole run with fewer cases than the suite has.
 """
 
 from __future__ import annotations

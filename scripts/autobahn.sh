@@ -19,9 +19,9 @@ shift
 
 readonly REQUIREMENTS=requirements/autobahn.txt
 readonly VENV=target/autobahn-venv
-# Written last, so that an interrupted set-up is not taken for a finished one.
+# Written last: an interrupted set-up must not pass for a finished one.
 readonly STAMP=$VENV/turbo-shard.stamp
-# More than any machine should need; a server that hangs must not keep CI for ever.
+# More than any machine should need; a hanging server must not hold CI for ever.
 readonly RUN_TIMEOUT_S=1200
 
 # kosoku's wheel is for the stable ABI, which free-threaded Python does not have.

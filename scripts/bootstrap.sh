@@ -24,14 +24,14 @@ esac
 
 readonly REQUIREMENTS=(requirements/dev.txt requirements/frameworks.txt)
 venv_python=.venv/bin/python
-# Written last, so that an interrupted set-up is not taken for a finished one.
+# Written last: an interrupted set-up must not pass for a finished one.
 venv_stamp=.venv/turbo-shard-bootstrap.stamp
 
 # Where an interpreter comes from and what it is; the same for an interpreter and for a .venv made from it.
 identity() { "$1" -I -c 'import sys; print(sys.base_prefix, sys.version)' </dev/null; }
 
-# The interpreter to make .venv from, if it has to be made; nothing if the present one fits. An explicit PYTHON is
-# examined every time, so that a wrong one is an error and never ignored.
+# The interpreter to make .venv from, if it must be made; nothing if the present one fits. An explicit PYTHON is
+# examined every time: a wrong one is an error and never ignored.
 python_for_venv() {
     local python
     if [ -f "$venv_stamp" ] && interpreter_works "$venv_python"; then
@@ -48,7 +48,7 @@ python_for_venv() {
     "$scripts/find_python.sh"
 }
 
-# What has no wheel for 3.13t is compiled, or would be; the files of requirements/ say why.
+# Packages without a wheel for 3.13t are compiled, or would be; the files of requirements/ say why.
 install_requirements() {
     local compiler_flags=${CFLAGS:-}
     if is_free_threaded "$venv_python" && is_python_3_13 "$venv_python"; then

@@ -49,8 +49,8 @@ cached_interpreter() {
     return 1
 }
 
-# The base addresses that this machine's apt is configured with, in its own order. apt reads its configuration itself, so
-# that one-line and deb822 sources, mirror lists and proxies all work; printing what it would fetch needs no network.
+# The base addresses that this machine's apt is configured with, in its own order. apt reads its configuration itself,
+# so one-line and deb822 sources, mirror lists and proxies all work; printing what it would fetch needs no network.
 machine_mirrors() {
     mkdir -p "$work/machine-lists/partial"
     apt-get -o Dir::State::Lists="$work/machine-lists" -o Debug::NoLocking=1 --print-uris update 2>/dev/null |
@@ -108,7 +108,7 @@ build() {
     staged=$work/staged
     logged "$log" make install DESTDIR="$staged" || fail "CPython could not be installed; see the lines above"
 
-    # Only a complete tree gets the final name, and in one step: an interrupted build is never taken for a good one.
+    # Only a complete tree gets the final name, and in one step: an interrupted build never passes for a good one.
     rm -rf "$final"
     mv "$staged$final" "$final"
     interpreter_works "$final/bin/$program" ||

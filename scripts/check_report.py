@@ -1,4 +1,4 @@
-"""make check-report: looks at an HTML report in headless Chromium, as a desktop, a phone and paper have it.
+"""make check-report: looks at an HTML report in headless Chromium, as on a desktop, a phone and paper.
 
     check_report.py [PAGE.html…]     without a page: made-up results, and what is in bench/results/
 
@@ -80,7 +80,7 @@ def faults_of(browser: Chromium, page: Path, folder: Path) -> list[str]:
 
 
 def pages(names: list[str], folder: Path) -> list[Path]:
-    """Those that are named; otherwise samples and the recorded ones."""
+    """The named pages; otherwise samples and the recorded ones."""
     if names:
         return [Path(name).resolve() for name in names]
     return [*samples(folder), *sorted((ROOT / "bench" / "results").glob("*/report.html"))]

@@ -8,7 +8,7 @@ scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/debian_packages.sh
 . "$scripts/debian_packages.sh"
 
-# The workspace states the oldest compiler that it is built with; this is the one place to change it.
+# The workspace states the oldest compiler that can build it; this is the one place to change it.
 rust_oldest=$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' "$scripts/../Cargo.toml")
 
 check_rust() {

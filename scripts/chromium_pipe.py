@@ -1,7 +1,7 @@
 """Drives a headless Chromium over its DevTools pipe: opens a page, emulates a screen, evaluates, takes pictures.
 
-The pipe (file descriptors 3 and 4, messages that end with a NUL) needs no port and no WebSocket library. Knows nothing
-of what the pages show.
+The pipe (file descriptors 3 and 4, messages that end with a NUL) needs no port and no WebSocket library. Does not know
+what the pages show.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 class ChromiumFailed(Exception):
-    """The browser said no, or nothing; the text is one line."""
+    """The browser refused, or did not answer; the text is one line."""
 
 
 def find_chromium() -> str | None:
@@ -52,7 +52,7 @@ class Chromium:
         ]
         command += ["--no-first-run", "--disable-background-networking", "--hide-scrollbars"]
         command += [f"--user-data-dir={self._profile.name}", "about:blank"]
-        # The browser wants these very numbers.
+        # The browser wants exactly these numbers.
         moved = f'exec 3<&{self._commands_out} 4>&{self._answers_in}; exec "$@"'
         self._process = subprocess.Popen(
             ["bash", "-c", moved, "bash", *command],

@@ -1,4 +1,4 @@
-"""Runs the tests of every framework on the Python of .venv and writes what came of it into docs/compatibility.md.
+"""Runs the tests of every framework on the Python of .venv and writes the outcome into docs/compatibility.md.
 
     make compatibility
 
@@ -33,7 +33,7 @@ COLUMNS = ("framework", "Python", *(f"`{arm}`" for arm in ARMS), "with")
 
 @dataclass(frozen=True)
 class Framework:
-    """What is tested as one line of the table."""
+    """The tests behind one line of the table."""
 
     name: str
     package: str
@@ -68,7 +68,7 @@ class Result:
 
     framework: str
     version: str
-    # Without the patch level: what is replaced when the command runs again.
+    # Without the patch level: a new run of the command replaces the same version.
     build: str
     python: str
     # For each arm, tests passed and tests run; an arm that does not work on the machine is missing.
@@ -128,7 +128,7 @@ def parameters_of(case: ElementTree.Element) -> list[str]:
 
 
 def is_installed(framework: Framework) -> bool:
-    """TurboAPI's release for 3.13t is not to be had for 3.14t."""
+    """TurboAPI's release for 3.13t does not exist for 3.14t."""
     try:
         metadata.version(framework.package)
     except metadata.PackageNotFoundError:

@@ -10,7 +10,7 @@ missing_packages() {
     done
 }
 
-# Runs a command as root, or fails if this user cannot without being asked for a password.
+# Runs a command as root, or fails if this user would need a password for that.
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"

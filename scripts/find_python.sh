@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the path of the Python that turbo-shard is to be built for: the first of $PYTHON, a free-threaded python on PATH,
-# one of uv's, one built from Debian's source package.
+# Prints the path of the Python to build turbo-shard for: the first of $PYTHON, a free-threaded python on PATH, one of
+# uv's, one built from Debian's source package.
 set -euo pipefail
 shopt -s inherit_errexit
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -9,7 +9,7 @@ scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/interpreter_check.sh
 . "$scripts/interpreter_check.sh"
 
-# The user's explicit choice: it is used or refused, never silently replaced by another one.
+# The user's explicit choice: used or refused, never silently replaced by another one.
 chosen() {
     local fault
     fault=$(interpreter_fault "$PYTHON")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes target/ecosystem/venv, where `make test-ecosystem` finds the libraries that real apps use (requirements/ecosystem.txt).
-# It stands on .venv, whose packages it sees too: the turbo_shard that is tried is the one that lies there. And a
-# redis-server, taken out of Debian's packages without being installed, where apt-get is; its tests are left out elsewhere.
+# It builds on .venv, whose packages it sees too: the tests try the turbo_shard from there. And a redis-server, taken
+# out of Debian's packages without being installed, where apt-get is; its tests are left out elsewhere.
 set -euo pipefail
 shopt -s inherit_errexit
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -26,7 +26,7 @@ install_libraries() {
     .venv/bin/python -m venv "$home/venv"
     site_below=$PWD/$(echo .venv/lib/python3*/site-packages)
     printf 'import site; site.addsitedir("%s")\n' "$site_below" >"$(echo "$home"/venv/lib/python3*/site-packages)/below.pth"
-    # msgpack without its C part, of which 3.13t has no wheel. All are named, so pip need not look for what they need.
+    # msgpack without its C part, which has no wheel for 3.13t. All are named, so pip need not look for what they need.
     MSGPACK_PUREPYTHON=1 "$home/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
         --no-binary msgpack --requirement "$requirements" </dev/null ||
         fail "pip could not install what $requirements names; see the lines above"

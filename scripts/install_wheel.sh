@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds turbo-shard's wheel (release, fat LTO) and installs it into .venv, unless what is installed there was built from
+# Builds turbo-shard's wheel (release, fat LTO) and installs it into .venv, unless the installed one was built from
 # exactly the present sources. Called by bootstrap.sh, which holds the lock.
 set -euo pipefail
 shopt -s inherit_errexit
@@ -12,7 +12,7 @@ venv_python=.venv/bin/python
 stamp=.venv/turbo-shard-wheel.stamp
 wheels=target/installed-wheel
 
-# Everything that the wheel is made from but Cargo.lock. Contents and not times: a branch switch sets times at will.
+# Everything that the wheel is made from except Cargo.lock. Contents and not times: a branch switch sets times at will.
 source_digest() {
     local path present=()
     for path in Cargo.toml pyproject.toml README.md .cargo runtime python-bridge; do
@@ -27,7 +27,7 @@ source_digest() {
     } | sha256sum
 }
 
-# What is installed, so that an uninstall or another wheel put there by hand is noticed.
+# What is installed: shows an uninstall, or another wheel put there by hand.
 installed_digest() {
     find .venv/bin/turbo-shard .venv/lib/python3*/site-packages -type f ! -name '*.pyc' \
         \( -path '*/site-packages/turbo_shard*' -o -name turbo-shard \) -print0 2>/dev/null | sort -z | xargs -0 -r sha256sum | sha256sum || true
@@ -36,7 +36,7 @@ installed_digest() {
 # Cargo.lock is read after the build, since cargo may complete it; a change of dependencies shows in a Cargo.toml too.
 lock_digest() { sha256sum Cargo.lock 2>/dev/null || true; }
 
-# Read before the build: what changes during the build is built again next time.
+# Read before the build: a change during the build is built again next time.
 sources=$(source_digest)
 if [ "$(cat "$stamp" 2>/dev/null)" = "$sources$(lock_digest)$(installed_digest)" ]; then
     exit 0

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Judges Python interpreters. Sourced; does nothing by itself.
 
-# What a usable interpreter must have; a build without one of these modules fails much later and less clearly.
+# What a usable interpreter must have; without one of these modules a build fails much later and less clearly.
 readonly NEEDED_MODULES='asyncio, ctypes, ensurepip, hashlib, json, sqlite3, ssl, venv, zlib'
 
 # Prints why an interpreter cannot be used, and nothing if it can.

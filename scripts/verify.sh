@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes docs/verify.md: each claim, the command that shows it, and what it printed on this machine.
 # Usage: make build && cargo build --release --package turbo-load && scripts/verify.sh > docs/verify.md
-# Needs curl and ss; the parts with strace are left out where there is none.
+# Needs curl and ss; without strace its parts are left out.
 # shellcheck disable=SC2016  # Prose has backticks; commands are expanded when they are run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
