@@ -26,7 +26,7 @@ class Arm(NamedTuple):
 
     @property
     def loop_thread(self) -> str:
-        """Name of the thread that the first event loop runs on."""
+        """Name of the thread that the event loop of a single shard runs on."""
         return "asyncio-0" if self.mode == "steal" else "MainThread"
 
     def shards_in_one_process(self, count: int) -> tuple[str, str]:

@@ -57,8 +57,10 @@ def test_startup_comes_first_and_shutdown_last(arm: Arm) -> None:
 def test_each_instance_has_a_lifespan_of_its_own(arm: Arm) -> None:
     with serve(arm, "plain", "--app-per-shard", "always", shards=3) as server:
         assert len(told(server.log, "startup")) == 3
-    others = {"shard": ["shard-1", "shard-2"], "process": [arm.loop_thread] * 2}
-    threads = [arm.loop_thread, *others.get(arm.mode, ["asyncio-1", "asyncio-2"])]
+    prefix = "shard" if arm.mode == "shard" else "asyncio"
+    threads = [f"{prefix}-{number}" for number in range(3)]
+    if arm.mode == "process":
+        threads = [arm.loop_thread] * 3
     assert (told(server.log, "startup"), told(server.log, "shutdown")) == (threads, threads)
 
 
@@ -125,7 +127,8 @@ def test_startup_of_a_later_instance_that_fails_stops_everything(arm: Arm) -> No
     assert log.count("no room for a second") == 1
     # Worker processes start side by side: the first may be told to stop before it has started.
     shut_down = told(log, "shutdown")
-    assert shut_down == [arm.loop_thread] or (arm.mode == "process" and not shut_down)
+    first = "shard-0" if arm.mode == "shard" else arm.loop_thread
+    assert shut_down == [first] or (arm.mode == "process" and not shut_down)
 
 
 @pytest.mark.parametrize("how", ["unknown", "returns"])

@@ -33,7 +33,7 @@ def shard_threads(server: ServerProcess) -> dict[int, str]:
     found = {re.fullmatch(r"shard-(\d+)", name): cores for name, cores in named.items()}
     shards = {int(match[1]): cores for match, cores in found.items() if match}
     if "supervisor" in named:
-        # The first one is on the main thread, which has the process's name.
+        # A single one is on the main thread, which has the process's name.
         shards[0] = named["turbo-shard"]
     return shards
 

@@ -147,7 +147,7 @@ class HostedLoop(LoopThreads, asyncio.SelectorEventLoop):
     def add_signal_handler(  # type: ignore[override]
         self, sig: int, callback: Callable[..., object], *args: Any
     ) -> None:
-        """Works on the main thread, which is the first shard; refused with the reason where signals do not arrive."""
+        """Works on the main thread, as the only shard does; refused with the reason where signals do not arrive."""
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError(
                 "add_signal_handler: this shard's event loop is not on the main thread, where signals arrive, and "

@@ -282,8 +282,9 @@ def run_bound(
                 lifespan=app_settings.lifespan,
                 root_path=app_settings.root_path,
                 pathsend=app_settings.pathsend,
-                # It has imported the app.
-                is_first_shard=is_own_process,
+                # It has imported the app, which one shard is served faster for. With several, what this thread counts
+                # without atomics and the others with them lies in the same cache lines.
+                is_first_shard=is_own_process and not is_several,
                 handle_signals=True,
                 on_ready=on_ready,
             )
