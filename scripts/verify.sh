@@ -68,7 +68,7 @@ echo 'One process; `NLWP` is its threads, `RSS` its resident memory in KiB.'; ec
 
 echo '## Threads or events? One thread per core, pinned'; echo
 show "for t in /proc/\$PID/task/*; do echo \"\$(cat \$t/comm): \$(grep Cpus_allowed_list \$t/status)\"; done"
-echo 'Each shard is an event loop on its own thread and may run on one core only. The main thread supervises and sleeps.'; echo
+echo 'Each shard is an event loop on its own thread and may run on one core only. The main thread supervises and sleeps; `log` writes to stderr.'; echo
 
 echo '## Does each shard have its own listener?'; echo
 show "ss -Hltn \"sport = :\$PORT\""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import random
 from collections.abc import Iterator
 
@@ -16,6 +17,10 @@ from waiting import wait_until
 
 FUZZ_ROUNDS = 12
 TEXT = 1
+
+
+def literal(body: bytes) -> object:
+    return ast.literal_eval(body.decode("latin-1"))
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +47,19 @@ def test_what_it_waits_for_is_a_future_as_asyncio_knows_them(server: ServerProce
     expected, own = ask(server, "/do/future")
     assert len(expected) == 15
     assert own == expected
+
+
+def test_task_that_waited_goes_on_in_its_own_context(server: ServerProcess) -> None:
+    colours = ("red", "green")
+    with RawClient(server) as one, RawClient(server) as other:
+        for raw, colour in zip((one, other), colours, strict=True):
+            raw.request("POST", f"/do/context?colour={colour}", "Content-Length: 4", body=b"he")
+        # Both wait for the rest by then.
+        assert ask(server, "/do/names")
+        for raw, colour in zip((other, one), reversed(colours), strict=True):
+            raw.send(b"re")
+            assert literal(raw.answer().body) == ("none", colour, b"here")
+    assert ask(server, "/do/context?colour=blue") == ("none", "blue", b"")
 
 
 def test_loop_in_debug_mode_wakes_its_tasks_too(server: ServerProcess) -> None:

@@ -37,6 +37,41 @@ def test_ctrl_c_reaches_all_and_is_the_supervisors_to_hear(start_workers, gates:
     assert not any(map(is_alive, pids))
 
 
+def test_stop_that_meets_news_of_readiness_is_that_of_a_ready_server(tmp_path: Path) -> None:
+    """A client has been answered by then, though the supervisor has not come to hear that its worker serves."""
+    source = """
+import os, sys, time
+print("app: imports", file=sys.stderr, flush=True)
+while not os.path.exists(os.environ["GATE"]):
+    time.sleep(0.005)
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.body"})
+"""
+    write(tmp_path, "app.py", source)
+    gate = tmp_path / "gate"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = ServerProcess(
+        *("app:app", *PROCESS, "--shards", "1"),
+        app_dir=tmp_path,
+        port=port,
+        variables={"GATE": str(gate)},
+    )
+    server.launch()
+    server.host = "127.0.0.1"
+    wait_until(lambda: "app: imports" in server.lines, "the import")
+    server.signal(signal.SIGSTOP)
+    gate.touch()
+    with RawClient(server) as raw:
+        assert raw.get("/").answer().status == 204
+    server.signal(signal.SIGTERM)
+    server.signal(signal.SIGCONT)
+    assert server.wait() == 0, server.log
+
+
 def test_second_ctrl_c_stops_at_once(start_workers, gates: Path) -> None:
     server = start_workers("--graceful-timeout", "3600", workers=1)
     with RawClient(server) as raw:

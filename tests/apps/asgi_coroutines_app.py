@@ -159,6 +159,18 @@ async def future(call: Call) -> None:
     await call.answer_literal((expected, own))
 
 
+COLOUR: contextvars.ContextVar[str] = contextvars.ContextVar("colour", default="none")
+
+
+@act
+async def context(call: Call) -> None:
+    """What a task has set is there when it goes on, and nowhere else."""
+    before = COLOUR.get()
+    COLOUR.set(call.query["colour"])
+    body = await call.body()
+    await call.answer_literal((before, COLOUR.get(), body))
+
+
 @act
 async def debug(call: Call) -> None:
     """Waits for a body on a loop that measures what it runs."""

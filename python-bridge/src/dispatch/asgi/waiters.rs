@@ -35,9 +35,7 @@ impl Waiters {
     /// Wakes all of them: their tasks go on in the loop's next round.
     pub(super) fn wake(&self, py: Python<'_>) {
         for waiter in self.take() {
-            if let Err(error) = Waiter::wake_soon(waiter.bind(py)) {
-                log_exception(py, &error, "an ASGI app that waits could not be woken");
-            }
+            note(py, Waiter::wake_soon(waiter.bind(py)));
         }
     }
 
@@ -50,13 +48,11 @@ impl Waiters {
         }
         let ran = asyncio.as_running(py, true, || {
             for waiter in woken {
-                Waiter::wake_now(waiter.bind(py))?;
+                note(py, Waiter::wake_now(waiter.bind(py)));
             }
             Ok(())
         });
-        if let Err(error) = ran {
-            log_exception(py, &error, "an ASGI app that waits could not be woken");
-        }
+        note(py, ran);
     }
 
     fn take(&self) -> Vec<Py<Waiter>> {
@@ -66,5 +62,12 @@ impl Waiters {
     fn waiting(&self) -> MutexGuard<'_, Vec<Py<Waiter>>> {
         // Never held while Python runs.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A waiter that cannot be woken keeps no other from it.
+fn note(py: Python<'_>, woken: PyResult<()>) {
+    if let Err(error) = woken {
+        log_exception(py, &error, "an ASGI app that waits could not be woken");
     }
 }
