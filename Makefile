@@ -94,7 +94,7 @@ lint: bootstrap ## formatting, clippy, ruff, mypy and shellcheck; changes nothin
 	$(PYTHON_VENV) -m ruff check .
 	$(PYTHON_VENV) -m ruff format --check .
 	$(PYTHON_VENV) -m mypy
-	cd bench && MYPYPATH=../python-bridge/python ../$(PYTHON_VENV) -m mypy --strict run.py smoke.py frameworks.py asgi_cost.py advice.py validate_simulation.py lab
+	cd bench && MYPYPATH=../python-bridge/python:../lab/python ../$(PYTHON_VENV) -m mypy --strict run.py smoke.py frameworks.py asgi_cost.py advice.py validate_simulation.py
 	.venv/bin/shellcheck --external-sources .ci/run scripts/*.sh bench/peers/*.sh findings/*.sh
 
 .PHONY: format

@@ -13,11 +13,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from lab import advice
-from lab.places import RESULTS, ROOT
-from lab.report import write_between_markers
-
-from turbo_shard.lab import results
+from turbo_shard_lab import results
+from turbo_shard_lab.scenarios import advice
+from turbo_shard_lab.scenarios.places import RESULTS, ROOT
+from turbo_shard_lab.scenarios.report import write_between_markers
 
 SOURCE = ROOT / "bench" / "advice.toml"
 DOCS = ROOT / "docs" / "shard-or-steal.md"

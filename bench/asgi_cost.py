@@ -12,16 +12,15 @@ import argparse
 import sys
 from typing import Any
 
-from lab import cost_report, page
-from lab.arms import ENGINES
-from lab.cost_steps import EXTRAS, FIXED, STEPS, cost_arms, cost_of
-from lab.doubts import doubts, is_broken
-from lab.entry import own_command, prepare, run, say, write_docs
-from lab.places import FIXED_ANSWER, RESULTS, ROOT
-from lab.rounds import run_rounds
-from lab.under_test import example_command
-
-from turbo_shard.lab.generator import Load
+from turbo_shard_lab.load.generator import Load
+from turbo_shard_lab.scenarios import cost_report, page
+from turbo_shard_lab.scenarios.arms import ENGINES
+from turbo_shard_lab.scenarios.cost_steps import EXTRAS, FIXED, STEPS, cost_arms, cost_of
+from turbo_shard_lab.scenarios.doubts import doubts, is_broken
+from turbo_shard_lab.scenarios.entry import own_command, prepare, run, say, write_docs
+from turbo_shard_lab.scenarios.places import FIXED_ANSWER, RESULTS, ROOT
+from turbo_shard_lab.scenarios.rounds import run_rounds
+from turbo_shard_lab.scenarios.under_test import example_command
 
 
 def options(arguments: list[str]) -> argparse.Namespace:

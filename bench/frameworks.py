@@ -20,19 +20,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lab import framework_report, page, peers
-from lab.arms import ENGINES
-from lab.entry import Surroundings, install_peers, keep, own_command, prepare, run, say, write_docs
-from lab.framework_results import Kept, measured_scenario, servers, sources
-from lab.grounds import Ground, ground_of
-from lab.machine import cores_for_servers
-from lab.places import RESULTS, ROOT
-from lab.scaling import scaling
-from lab.scenario_plan import OURS_S, PEERS_S
-from lab.scenarios import WORKS, Scenario, against_peers, with_earlier
-
-from turbo_shard.lab.generator import Load
-from turbo_shard.lab.progress import duration
+from turbo_shard_lab.load.generator import Load
+from turbo_shard_lab.progress import duration
+from turbo_shard_lab.scenarios import framework_report, page, peers
+from turbo_shard_lab.scenarios.arms import ENGINES
+from turbo_shard_lab.scenarios.entry import (
+    Surroundings,
+    install_peers,
+    keep,
+    own_command,
+    prepare,
+    run,
+    say,
+    write_docs,
+)
+from turbo_shard_lab.scenarios.framework_results import Kept, measured_scenario, servers, sources
+from turbo_shard_lab.scenarios.grounds import Ground, ground_of
+from turbo_shard_lab.scenarios.machine import cores_for_servers
+from turbo_shard_lab.scenarios.places import RESULTS, ROOT
+from turbo_shard_lab.scenarios.scaling import scaling
+from turbo_shard_lab.scenarios.scenario_plan import OURS_S, PEERS_S
+from turbo_shard_lab.scenarios.scenarios import WORKS, Scenario, against_peers, with_earlier
 
 SCENARIOS = (*(work.key for work in WORKS), *(one.key for one in scaling(Ground(), ENGINES[0])))
 # glommio is compared with these by make bench-engines.

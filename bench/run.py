@@ -21,22 +21,22 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab import peers, scenario_docs, scenario_file
-from lab.entry import BUSY_CORES_MAX, own_command, refuse, say
-from lab.peer_versions import versions_of
-from lab.places import RESULTS, ROOT, TURBO_LOAD, TURBO_SHARD
-from lab.report import write_between_markers
-from lab.scenario_arms import Candidate
-from lab.scenario_file import Scenario
-from lab.scenario_plan import PlannedScenario, plan_text, planned, total_s
-from lab.scenario_run import ScenarioRun
-from lab.toml_table import TableError
-
-from turbo_shard.lab import machine, results
-from turbo_shard.lab.placement import place
-from turbo_shard.lab.progress import Progress, duration
-from turbo_shard.lab.report import html, markdown
-from turbo_shard.lab.results import Results
+from turbo_shard_lab import results
+from turbo_shard_lab.measure import machine
+from turbo_shard_lab.measure.placement import place
+from turbo_shard_lab.progress import Progress, duration
+from turbo_shard_lab.report import html, markdown
+from turbo_shard_lab.results import Results
+from turbo_shard_lab.scenarios import peers, scenario_docs, scenario_file
+from turbo_shard_lab.scenarios.entry import BUSY_CORES_MAX, own_command, refuse, say
+from turbo_shard_lab.scenarios.peer_versions import versions_of
+from turbo_shard_lab.scenarios.places import RESULTS, ROOT, TURBO_LOAD, TURBO_SHARD
+from turbo_shard_lab.scenarios.report import write_between_markers
+from turbo_shard_lab.scenarios.scenario_arms import Candidate
+from turbo_shard_lab.scenarios.scenario_file import Scenario
+from turbo_shard_lab.scenarios.scenario_plan import PlannedScenario, plan_text, planned, total_s
+from turbo_shard_lab.scenarios.scenario_run import ScenarioRun
+from turbo_shard_lab.scenarios.toml_table import TableError
 
 # The time that `make bench` may take in all on two cores, and its part for installing and rendering.
 LIMIT_S = 15 * 60

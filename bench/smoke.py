@@ -13,18 +13,22 @@ import argparse
 import sys
 from typing import Any
 
-from lab import page, report
-from lab.arms import ENGINES, USER, throughput_arms
-from lab.doubts import doubts, is_broken
-from lab.entry import own_command, prepare, run, say, write_docs
-from lab.figures import Figure, idle_figures, start_figures, throughput_figures
-from lab.idleness import Idleness, measure_idleness
-from lab.places import FIXED_ANSWER, RESULTS, ROOT
-from lab.rounds import ArmRuns, run_rounds
-from lab.start import Starts, measure_starts
-from lab.under_test import example_command
-
-from turbo_shard.lab.generator import Load
+from turbo_shard_lab.load.generator import Load
+from turbo_shard_lab.scenarios import page, report
+from turbo_shard_lab.scenarios.arms import ENGINES, USER, throughput_arms
+from turbo_shard_lab.scenarios.doubts import doubts, is_broken
+from turbo_shard_lab.scenarios.entry import own_command, prepare, run, say, write_docs
+from turbo_shard_lab.scenarios.figures import (
+    Figure,
+    idle_figures,
+    start_figures,
+    throughput_figures,
+)
+from turbo_shard_lab.scenarios.idleness import Idleness, measure_idleness
+from turbo_shard_lab.scenarios.places import FIXED_ANSWER, RESULTS, ROOT
+from turbo_shard_lab.scenarios.rounds import ArmRuns, run_rounds
+from turbo_shard_lab.scenarios.start import Starts, measure_starts
+from turbo_shard_lab.scenarios.under_test import example_command
 
 PARTS = ("throughput", "idle", "start")
 

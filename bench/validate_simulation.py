@@ -17,19 +17,25 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from lab.entry import own_command, prepare, run, say, write_docs, write_report
-from lab.places import RESULTS, ROOT, TURBO_LOAD, TURBO_SHARD
-from lab.simulation_cases import CORES, OUTLOOKS, Case, as_json, cases
-from lab.simulation_report import METRICS, calibration_json, document, loads_of, outlook, validation
-
-from turbo_shard.lab import procfs
-from turbo_shard.lab.generator import BrokenRun, Load, Question, run_load
-from turbo_shard.lab.server import Server, ServerFailed
-from turbo_shard.lab.simulation import calibration, prediction_text
-from turbo_shard.lab.simulation.options import SimulateOptions, options_from
-from turbo_shard.lab.simulation.prediction import Band, predict
-from turbo_shard.lab.simulation.prediction import Question as Asked
-from turbo_shard.lab.simulation.simulate import simulate
+from turbo_shard_lab.load.generator import BrokenRun, Load, Question, run_load
+from turbo_shard_lab.measure import procfs
+from turbo_shard_lab.measure.server import Server, ServerFailed
+from turbo_shard_lab.scenarios.entry import own_command, prepare, run, say, write_docs, write_report
+from turbo_shard_lab.scenarios.places import RESULTS, ROOT, TURBO_LOAD, TURBO_SHARD
+from turbo_shard_lab.scenarios.simulation_cases import CORES, OUTLOOKS, Case, as_json, cases
+from turbo_shard_lab.scenarios.simulation_report import (
+    METRICS,
+    calibration_json,
+    document,
+    loads_of,
+    outlook,
+    validation,
+)
+from turbo_shard_lab.simulate import calibration, prediction_text
+from turbo_shard_lab.simulate.options import SimulateOptions, options_from
+from turbo_shard_lab.simulate.prediction import Band, predict
+from turbo_shard_lab.simulate.prediction import Question as Asked
+from turbo_shard_lab.simulate.simulate import simulate
 
 WARM_UP_S = 0.5
 SATURATED_S = 1.5

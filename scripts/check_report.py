@@ -90,7 +90,7 @@ def samples(folder: Path) -> list[Path]:
     """What a run on few cores may look like, and one on many."""
     sys.path.insert(0, str(ROOT / "tests"))
     from report_samples import many_cores_results, sample_results
-    from turbo_shard.lab.report import html
+    from turbo_shard_lab.report import html
 
     made = []
     for results in (sample_results(), many_cores_results()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from turbo_shard.lab.results import ContextSwitches, GcPauses, Latency, Run, ShardActivity
+from turbo_shard_lab.results import ContextSwitches, GcPauses, Latency, Run, ShardActivity
 
 SHARD = ShardActivity(
     shard=0,

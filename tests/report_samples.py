@@ -7,8 +7,8 @@ import random
 from collections.abc import Sequence
 from functools import cache
 
-from turbo_shard.lab.comparisons import compare_all
-from turbo_shard.lab.results import (
+from turbo_shard_lab.compare.comparisons import compare_all
+from turbo_shard_lab.results import (
     ArmResult,
     Comparison,
     ContextSwitches,

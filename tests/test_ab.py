@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from server_process import APPS, COMMAND, environment, run_command
-from turbo_shard.lab import results
-from turbo_shard.lab.results import Results
+from turbo_shard_lab import results
+from turbo_shard_lab.results import Results
 from waiting import TIMEOUT_S, wait_until
 
 APP = ("ab_app:app", "--app-dir", str(APPS))

@@ -21,7 +21,7 @@ PAGES = [
 PROGRAMS = {
     "turbo-shard ab": (sys.executable, "-m", "turbo_shard", "ab", "--help"),
     "turbo-shard": (sys.executable, "-m", "turbo_shard", "--help"),
-    "turbo-load": (sys.executable, "-m", "turbo_shard.lab.load", "--help"),
+    "turbo-load": (sys.executable, "-m", "turbo_shard_lab.load", "--help"),
     ".venv/bin/python bench/run.py": (sys.executable, str(ROOT / "bench" / "run.py"), "--help"),
 }
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from turbo_shard.lab import arms
-from turbo_shard.lab.arms import STATS_FLAG, UnknownArm, chosen
-from turbo_shard.lab.generator import Load, Question, headers_by_name
+from turbo_shard_lab.compare import arms
+from turbo_shard_lab.compare.arms import STATS_FLAG, UnknownArm, chosen
+from turbo_shard_lab.load.generator import Load, Question, headers_by_name
 
 
 def test_every_engine_and_every_mode_is_an_arm() -> None:
@@ -17,7 +17,7 @@ def test_every_engine_and_every_mode_is_an_arm() -> None:
 
 def test_shard_is_the_engine_that_auto_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {"tokio": "not here", "glommio": None}
-    monkeypatch.setattr("turbo_shard.lab.arms.engines", lambda: found)
+    monkeypatch.setattr("turbo_shard_lab.compare.arms.engines", lambda: found)
     assert [one.key for one in chosen(["shard", "steal"])] == ["shard-glommio", "steal"]
     # The code that starts an arm lists one that cannot run, with its error.
     assert [one.key for one in chosen(["engines"])] == ["shard-tokio", "shard-glommio"]

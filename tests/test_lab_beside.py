@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from turbo_shard.lab.beside import Beside, SecondLoad, joined, started
-from turbo_shard.lab.generator import BrokenRun, Load, Question, WrongAnswer
+from turbo_shard_lab.load.beside import Beside, SecondLoad, joined, started
+from turbo_shard_lab.load.generator import BrokenRun, Load, Question, WrongAnswer
 
 QUESTION = Question("/burn/{n}", '{"number":{n}}')
 MEASURED = Load(32, 0.8, 0.2, (1,), rate=1000, seed=7)

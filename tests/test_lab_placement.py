@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from turbo_shard.lab.placement import Placement, PlacementError, place
+from turbo_shard_lab.measure.placement import Placement, PlacementError, place
 
 
 def alone(core: int) -> set[int]:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from turbo_shard.lab.priority import going_first, may_go_first
+from turbo_shard_lab.load.priority import going_first, may_go_first
 
 POLICY = (sys.executable, "-c", "import os; print(os.sched_getscheduler(0))")
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from turbo_shard.lab import procfs
-from turbo_shard.lab.sampling import Sampler
-from turbo_shard.lab.spending import Spending
+from turbo_shard_lab.measure import procfs
+from turbo_shard_lab.measure.sampling import Sampler
+from turbo_shard_lab.measure.spending import Spending
 from waiting import wait_until
 
 STAT = """\

@@ -11,12 +11,12 @@ from xml.etree import ElementTree
 import pytest
 
 from report_samples import HOSTILE, many_cores_results, sample_results, wild_results
-from turbo_shard.lab.report import html, markdown, scale
-from turbo_shard.lab.report.levels import levels
-from turbo_shard.lab.report.palette import DARK, LIGHT, style, styles
-from turbo_shard.lab.report.quantities import duration, spread
-from turbo_shard.lab.report.svg import number
-from turbo_shard.lab.results import ArmResult, Results, as_text, from_text
+from turbo_shard_lab.report import html, markdown, scale
+from turbo_shard_lab.report.levels import levels
+from turbo_shard_lab.report.palette import DARK, LIGHT, style, styles
+from turbo_shard_lab.report.quantities import duration, spread
+from turbo_shard_lab.report.svg import number
+from turbo_shard_lab.results import ArmResult, Results, as_text, from_text
 
 VOID = {"meta", "link", "br", "img", "hr"}
 SVG = "{http://www.w3.org/2000/svg}"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lab_runs import run_with
-from turbo_shard.lab import results
-from turbo_shard.lab.results import (
+from turbo_shard_lab import results
+from turbo_shard_lab.results import (
     ArmResult,
     Comparison,
     Results,

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from lab_runs import run_with
-from turbo_shard.lab.arms import Arm
-from turbo_shard.lab.doubts import doubts, is_saturated
-from turbo_shard.lab.generator import BrokenRun, Load, Question, WrongAnswer
-from turbo_shard.lab.placement import Placement
-from turbo_shard.lab.rounds import ArmAnsweredWrong, ArmRuns, run_rounds
-from turbo_shard.lab.server import ServerFailed
-from turbo_shard.lab.trial import Outcome, Trial
+from turbo_shard_lab.compare.arms import Arm
+from turbo_shard_lab.compare.doubts import doubts, is_saturated
+from turbo_shard_lab.compare.rounds import ArmAnsweredWrong, ArmRuns, run_rounds
+from turbo_shard_lab.compare.trial import Outcome, Trial
+from turbo_shard_lab.load.generator import BrokenRun, Load, Question, WrongAnswer
+from turbo_shard_lab.measure.placement import Placement
+from turbo_shard_lab.measure.server import ServerFailed
 
 PLACEMENT = Placement((0, 1), (2,))
 TRIAL = Trial((Question("/"),), Load(8, 1.0, 0.1, (2,)), PLACEMENT)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from turbo_shard.lab import procfs
-from turbo_shard.lab.server import PORT, Server, ServerFailed
+from turbo_shard_lab.measure import procfs
+from turbo_shard_lab.measure.server import PORT, Server, ServerFailed
 
 CORES = os.sched_getaffinity(0)
 LISTEN = """

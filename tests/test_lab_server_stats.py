@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from turbo_shard.lab.server_stats import StatsFailed, between, read_stats
+from turbo_shard_lab.measure.server_stats import StatsFailed, between, read_stats
 
 
 def row(shard: int, requests: int, **changes: Any) -> dict[str, Any]:

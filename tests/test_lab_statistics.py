@@ -7,9 +7,8 @@ import random
 import pytest
 
 from lab_runs import run_with
-from turbo_shard.lab.comparisons import compare_all, not_compared
-from turbo_shard.lab.results import ArmResult
-from turbo_shard.lab.statistics import (
+from turbo_shard_lab.compare.comparisons import compare_all, not_compared
+from turbo_shard_lab.compare.statistics import (
     ROUNDS_MIN,
     Interval,
     mean_interval,
@@ -17,7 +16,8 @@ from turbo_shard.lab.statistics import (
     quantile,
     t_quantile,
 )
-from turbo_shard.lab.verdicts import change, comparison_text, percent, summary
+from turbo_shard_lab.compare.verdicts import change, comparison_text, percent, summary
+from turbo_shard_lab.results import ArmResult
 
 
 def interval_of(arm: list[float], baseline: list[float], seed: str = "1") -> Interval:
@@ -89,7 +89,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(
     rounds: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Fewer resamples than in real use: this needs 200 intervals.
-    monkeypatch.setattr("turbo_shard.lab.statistics.RESAMPLES", 1000)
+    monkeypatch.setattr("turbo_shard_lab.compare.statistics.RESAMPLES", 1000)
     draw = random.Random(7)
     held = 0
     for trial in range(200):

@@ -119,7 +119,7 @@ def test_a_wrong_body_fails_the_run(server: ServerProcess) -> None:
 
 
 def test_the_module_is_the_command() -> None:
-    command = (sys.executable, "-m", "turbo_shard.lab.load")
+    command = (sys.executable, "-m", "turbo_shard_lab.load")
     assert run("--help", command=command).stdout == run("--help").stdout
     assert run("--help").stdout.startswith("turbo-load: ")
     refused = run("--target", "192.0.2.1:80", command=command)

@@ -11,11 +11,11 @@ import pytest
 from server_process import run_command
 from turbo_shard import _native
 from turbo_shard.command_line import UsageError
-from turbo_shard.lab.simulation import calibration, prediction, prediction_text, thread_costs
-from turbo_shard.lab.simulation.calibration import CalibrationError
-from turbo_shard.lab.simulation.options import SimulateOptions, options_from
-from turbo_shard.lab.simulation.prediction import Band, Cell, Question
-from turbo_shard.lab.simulation.service_times import ServiceTimeError, mean_us, read_distribution
+from turbo_shard_lab.simulate import calibration, prediction, prediction_text, thread_costs
+from turbo_shard_lab.simulate.calibration import CalibrationError
+from turbo_shard_lab.simulate.options import SimulateOptions, options_from
+from turbo_shard_lab.simulate.prediction import Band, Cell, Question
+from turbo_shard_lab.simulate.service_times import ServiceTimeError, mean_us, read_distribution
 
 SMALL = ("--shards", "2,8", "--load", "0.5", "--requests", "5000", "--rounds", "3", "--quiet")
 
@@ -187,7 +187,7 @@ def test_the_native_module_refuses_in_one_line() -> None:
 
 
 def test_what_cannot_be_simulated_is_a_usage_error() -> None:
-    from turbo_shard.lab.simulation.simulate import simulate
+    from turbo_shard_lab.simulate.simulate import simulate
 
     with pytest.raises(UsageError, match="connections"):
         simulate(options(*SMALL, "--connections", "1000000/shard"))

@@ -14,7 +14,7 @@ type Run = Callable[[Sequence[str]], int]
 
 
 class Command(NamedTuple):
-    """`place` is MODULE:FUNCTION within this package; `usage` and `summary` stand in `turbo-shard --help`."""
+    """`place` is MODULE:FUNCTION; `usage` and `summary` stand in `turbo-shard --help`."""
 
     place: str
     usage: str
@@ -23,22 +23,22 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "ab": Command(
-        "lab.ab:command",
+        "turbo_shard_lab.compare.ab:command",
         "ab APP [options]",
         "compares the modes with an app of yours, on this machine",
     ),
     "doctor": Command(
-        "doctor:command",
+        "turbo_shard.doctor:command",
         "doctor [APP] [--json]",
         "examines this machine, and how an app would start, and says what to improve",
     ),
     "simulate": Command(
-        "lab.simulation.simulate:command",
+        "turbo_shard_lab.simulate.simulate:command",
         "simulate [options]",
         "predicts which mode wins on how many cores",
     ),
     "stats": Command(
-        "stats_command:command",
+        "turbo_shard.stats_command:command",
         "stats PATH [--watch SECONDS] [--json]",
         "shows what a server with --stats-socket PATH does",
     ),
@@ -47,7 +47,7 @@ COMMANDS: dict[str, Command] = {
 
 def function_of(command: Command) -> Run:
     module, _, name = command.place.partition(":")
-    run: Run = getattr(import_module(f".{module}", __package__), name)
+    run: Run = getattr(import_module(module), name)
     return run
 
 
