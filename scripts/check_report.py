@@ -88,7 +88,7 @@ def pages(names: list[str], folder: Path) -> list[Path]:
 
 def samples(folder: Path) -> list[Path]:
     """What a run on few cores may look like, and one on many."""
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(ROOT / "tests/lab"))
     from report_samples import many_cores_results, sample_results
     from turbo_shard_lab.report import html
 

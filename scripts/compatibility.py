@@ -37,6 +37,7 @@ class Framework:
 
     name: str
     package: str
+    # Files below tests/, without their suffix.
     tests: tuple[str, ...]
     # Tests whose parameters have this word are its own; a file may try several interfaces.
     parameter: str = ""
@@ -50,15 +51,15 @@ FRAMEWORKS = (
     Framework(
         "FastAPI",
         "fastapi",
-        ("test_fastapi_http", "test_fastapi_streams"),
+        ("frameworks/test_fastapi_http", "frameworks/test_fastapi_streams"),
         companions=("pydantic", "pydantic_core", "starlette"),
     ),
-    Framework("Starlette", "starlette", ("test_starlette",), companions=("anyio",)),
-    Framework("Django, ASGI", "Django", ("test_django",), "asgi", ("asgiref",)),
-    Framework("Django, WSGI", "Django", ("test_django",), "wsgi", ("asgiref",)),
-    Framework("Litestar", "litestar", ("test_litestar",), companions=("msgspec",)),
-    Framework("Flask", "Flask", ("test_flask",), companions=("Werkzeug",)),
-    Framework("TurboAPI", "turboapi", ("test_turboapi_real",), companions=("satya",)),
+    Framework("Starlette", "starlette", ("frameworks/test_starlette",), companions=("anyio",)),
+    Framework("Django, ASGI", "Django", ("frameworks/test_django",), "asgi", ("asgiref",)),
+    Framework("Django, WSGI", "Django", ("frameworks/test_django",), "wsgi", ("asgiref",)),
+    Framework("Litestar", "litestar", ("frameworks/test_litestar",), companions=("msgspec",)),
+    Framework("Flask", "Flask", ("frameworks/test_flask",), companions=("Werkzeug",)),
+    Framework("TurboAPI", "turboapi", ("turboapi/test_turboapi_real",), companions=("satya",)),
 )
 
 
@@ -141,7 +142,7 @@ def results_of(cases: list[ElementTree.Element]) -> list[Result]:
     for framework in filter(is_installed, FRAMEWORKS):
         arms: dict[str, tuple[int, int]] = {}
         for case in cases:
-            file = case.get("classname", "").rpartition(".")[2]
+            file = case.get("classname", "").removeprefix("tests.").replace(".", "/")
             parameters = parameters_of(case)
             is_skipped = case.find("skipped") is not None
             if is_skipped or not parameters or not framework.has(file, parameters):

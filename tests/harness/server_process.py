@@ -21,8 +21,8 @@ import httpx
 
 from waiting import TIMEOUT_S, wait_until
 
-ROOT = Path(__file__).resolve().parent.parent
-APPS = Path(__file__).resolve().parent / "apps"
+ROOT = Path(__file__).resolve().parents[2]
+APPS = ROOT / "tests/apps"
 EXAMPLES = ROOT / "examples"
 # Next to the interpreter that runs the tests: .venv/bin.
 COMMAND = Path(sys.executable).parent / "turbo-shard"

@@ -23,7 +23,7 @@ EXPECTS_A_FAILURE = (
 
 def run_pytest(folder: Path, source: str, *, ci: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_it.py").write_text(source)
-    environment = os.environ | {"CI": ci, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = os.environ | {"CI": ci, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no_silent_skips", "--rootdir", ".", "-q"],
         cwd=folder,

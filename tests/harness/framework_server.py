@@ -1,6 +1,6 @@
 """Serves a framework's app for the tests: with turbo-shard, or with a server that checks the tests themselves.
 
-    REFERENCE_SERVER=1 .venv/bin/python -m pytest tests/test_fastapi_http.py
+    REFERENCE_SERVER=1 .venv/bin/python -m pytest tests/frameworks/test_fastapi_http.py
 
 runs them against uvicorn (ASGI) or gunicorn's threads (WSGI), once `pip install uvicorn gunicorn` was done by hand:
 a failure there is a fault of the test. Never set in CI.

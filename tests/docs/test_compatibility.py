@@ -13,7 +13,7 @@ from server_process import ROOT
 
 
 def case(file: str, name: str, outcome: str = "") -> ElementTree.Element:
-    element = ElementTree.Element("testcase", classname=f"tests.{file}", name=name)
+    element = ElementTree.Element("testcase", classname=f"tests.frameworks.{file}", name=name)
     if outcome:
         ElementTree.SubElement(element, outcome)
     return element

@@ -20,7 +20,7 @@ from turbo_shard.settings import (
     settings_from,
 )
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def refusal(name: str, text: str) -> str:
