@@ -2,59 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from framework_server import IS_REFERENCE, Marks
-from server_process import EXAMPLES, ServerProcess, run_command
-
-
-class Arm(NamedTuple):
-    """An architecture and its engine: the same app gives the same answers on each (invariant I7)."""
-
-    mode: str
-    engine: str
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        return ("--mode", self.mode, "--engine", self.engine)
-
-    @property
-    def loop_thread(self) -> str:
-        """Name of the thread that the event loop of a single shard runs on."""
-        return "asyncio-0" if self.mode == "steal" else "MainThread"
-
-    def shards_in_one_process(self, count: int) -> tuple[str, str]:
-        """So many shards, for an app whose memory shows a test what all of them do: worker processes share none."""
-        return ("--shards", str(1 if self.mode == "process" else count))
-
-
-ARMS = [
-    Arm("shard", "tokio"),
-    Arm("shard", "glommio"),
-    Arm("shard", "uring"),
-    Arm("steal", "tokio"),
-    Arm("process", "tokio"),
-]
-if IS_REFERENCE:
-    # Replaces all of them, but only for the tests of frameworks.
-    ARMS = [Arm("reference", "server")]
-
-
-@functools.cache
-def engine_faults() -> dict[str, str]:
-    """Why an engine does not work on this machine, for those that do not."""
-    findings = json.loads(run_command("doctor", "--json").stdout)["findings"]
-    return {
-        finding["name"].removeprefix("engine "): finding["detail"]
-        for finding in findings
-        if finding["name"].startswith("engine ") and finding["verdict"] != "ok"
-    }
+from arms import ARMS, Arm, engine_faults
+from framework_server import Marks
+from places import EXAMPLES
+from server_process import ServerProcess, StartServer
 
 
 @pytest.fixture(scope="module", params=ARMS, ids="-".join)
@@ -119,9 +75,6 @@ def wsgi_pool(arm: Arm, gates: Path) -> Iterator[ServerProcess]:
     options = ("--interface", "wsgi", *arm.options, "--shards", "1", "--wsgi-inline", "never")
     with ServerProcess("wsgi_app:app", *options, variables={"GATE_DIR": str(gates)}) as server:
         yield server
-
-
-type StartServer = Callable[..., ServerProcess]
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from arms import Arm
 from asgi_journal import ask
-from conftest import Arm
 from raw_http import RawClient
 from raw_websocket import frame, open_websocket
 from server_process import ServerProcess

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from arms import Arm
 from asgi_journal import Act
-from conftest import Arm, StartServer
 from raw_http import CutShort, RawClient
-from server_process import ServerProcess
+from server_process import ServerProcess, StartServer
 from waiting import wait_until
 
 FLOOD_BYTES = 2048 * 64 * 1024

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from arms import Arm
 from asgi_journal import Act, ask
-from conftest import Arm
 from raw_http import CutShort, RawClient
 from server_process import ServerProcess
 from waiting import wait_until

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from arms import Arm
 from asgi_journal import ask
-from conftest import Arm
 from raw_http import RawClient
 from server_process import ServerProcess
 from waiting import wait_until

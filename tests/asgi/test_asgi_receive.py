@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from arms import Arm
 from asgi_journal import Act
-from conftest import Arm, StartServer
 from raw_http import RawClient
-from server_process import ServerProcess
+from server_process import ServerProcess, StartServer
 from waiting import wait_until
 
 # Far more than the kernel's buffers hold on both sides.

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from arms import Arm
 from asgi_journal import Act, ask
-from conftest import Arm, StartServer
 from raw_http import RawClient
-from server_process import ServerProcess
+from server_process import ServerProcess, StartServer
 
 
 def scope_of(server: ServerProcess, request: bytes, method: str = "GET") -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Arm
+from arms import Arm
 from server_process import ServerProcess, run_command
 from waiting import wait_until
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from conftest import Arm
+from arms import Arm
 from raw_http import RawClient
 from server_process import ServerProcess
 from waiting import wait_until

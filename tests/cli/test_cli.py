@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from server_process import COMMAND, EXAMPLES, ServerProcess, environment, run_command
+from places import COMMAND, EXAMPLES
+from server_process import ServerProcess, environment, run_command
 from turbo_shard import cli, cli_options
 from turbo_shard.cli import chosen_values
 from turbo_shard.cli_options import OPTIONS, Kind

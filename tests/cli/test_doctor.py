@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from server_process import COMMAND, environment, run_command
+from places import COMMAND
+from server_process import environment, run_command
 from turbo_shard import _native, doctor
 from turbo_shard.cli_options import OPTION_BY_NAME
 from turbo_shard.doctor import Verdict

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from server_process import ROOT, environment, run_command
+from places import ROOT
+from server_process import environment, run_command
 from waiting import TIMEOUT_S
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -9,7 +9,7 @@ import pytest
 
 import compatibility
 from compatibility import ARMS, FRAMEWORKS, PAGE, Result
-from server_process import ROOT
+from places import ROOT
 
 
 def case(file: str, name: str, outcome: str = "") -> ElementTree.Element:

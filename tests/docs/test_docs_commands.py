@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from server_process import ROOT, environment
+from places import ROOT
+from server_process import environment
 from waiting import TIMEOUT_S
 
 PAGES = [

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from docs_blocks import PAGES, Example, comparable, curl, examples, run_client, turbo_shard
-from server_process import COMMAND, ROOT, ServerProcess
-from server_process import EXAMPLES as EXAMPLES_DIR
+from places import COMMAND, ROOT
+from places import EXAMPLES as EXAMPLES_DIR
+from server_process import ServerProcess
 from turbo_shard import App
 from turbo_shard.cli_options import OPTIONS, Kind, Option
 

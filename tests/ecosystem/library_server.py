@@ -11,7 +11,8 @@ from typing import NamedTuple, Self
 
 import httpx
 
-from server_process import ROOT, ServerProcess
+from places import ROOT
+from server_process import ServerProcess
 from waiting import TIMEOUT_S, wait_until
 
 HOME = ROOT / "target/ecosystem"

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from conftest import engine_faults
+from arms import engine_faults
 from raw_http import RawClient
 from server_process import ServerProcess
 from turbo_shard._native import probe_engines

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from server_process import COMMAND, ServerProcess, environment
+from places import COMMAND
+from server_process import ServerProcess, environment
 
 PR_SET_NO_NEW_PRIVS = 38
 PR_SET_SECCOMP = 22

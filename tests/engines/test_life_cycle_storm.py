@@ -21,9 +21,10 @@ from typing import Any
 import pytest
 
 import storm_acts
-from conftest import Arm, engine_faults
+from arms import Arm, engine_faults
+from places import COMMAND
 from raw_http import RawClient
-from server_process import COMMAND, ServerProcess
+from server_process import ServerProcess
 from waiting import wait_until
 
 SEED = int(os.environ.get("TURBO_SHARD_TEST_SEED", "1"))

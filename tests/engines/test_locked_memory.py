@@ -14,8 +14,9 @@ from collections.abc import Callable
 
 import pytest
 
-from conftest import engine_faults
-from server_process import COMMAND, EXAMPLES, ServerProcess, environment
+from arms import engine_faults
+from places import COMMAND, EXAMPLES
+from server_process import ServerProcess, environment
 from turbo_shard._native import probe_engines
 
 PR_CAPBSET_DROP = 24

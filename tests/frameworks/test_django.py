@@ -16,10 +16,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from conftest import Arm
+from arms import Arm
 from framework_server import Interface, Marks, framework_server
+from places import APPS
 from raw_http import RawClient
-from server_process import APPS, ServerProcess
+from server_process import ServerProcess
 from waiting import TIMEOUT_S
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from conftest import Arm
+from arms import Arm
 from framework_server import Marks, framework_server, websocket
 from raw_http import CutShort, RawClient
 from server_process import ServerProcess

@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from conftest import Arm
+from arms import Arm
 from framework_server import Marks, framework_server
+from places import APPS
 from raw_http import CutShort, RawClient
-from server_process import APPS, ServerProcess
+from server_process import ServerProcess
 from waiting import wait_until
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from conftest import Arm
+from arms import Arm
 from framework_server import Interface, Marks, framework_server, websocket
-from server_process import EXAMPLES, ServerProcess
+from places import EXAMPLES
+from server_process import ServerProcess
 from waiting import TIMEOUT_S
 
 

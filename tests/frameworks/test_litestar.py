@@ -12,10 +12,11 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from conftest import Arm
+from arms import Arm
 from framework_server import Marks, framework_server, websocket
+from places import APPS
 from raw_http import RawClient
-from server_process import APPS, ServerProcess
+from server_process import ServerProcess
 from waiting import TIMEOUT_S
 
 APP = "litestar_app:app"

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from places import ROOT
 from raw_http import RawClient
 from raw_websocket import TEXT, Frame, frame, open_websocket
-from server_process import ROOT, ServerProcess
+from server_process import ServerProcess
 from waiting import wait_until
 
 COMMAND = ROOT / "target/gil/venv/bin/turbo-shard"

@@ -18,7 +18,8 @@ from typing import Literal
 
 from websockets.sync.client import ClientConnection, connect
 
-from server_process import APPS, ServerProcess
+from places import APPS
+from server_process import ServerProcess
 from waiting import TIMEOUT_S, wait_until
 
 type Interface = Literal["asgi", "wsgi"]

@@ -10,7 +10,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,13 +18,8 @@ from typing import Self
 
 import httpx
 
+from places import APPS, COMMAND
 from waiting import TIMEOUT_S, wait_until
-
-ROOT = Path(__file__).resolve().parents[2]
-APPS = ROOT / "tests/apps"
-EXAMPLES = ROOT / "examples"
-# Next to the interpreter that runs the tests: .venv/bin.
-COMMAND = Path(sys.executable).parent / "turbo-shard"
 
 READY_LINE = re.compile(
     r"^turbo-shard ready on (?P<url>http://\S+):(?P<port>\d+) \(pid (?P<pid>\d+)\)$"
@@ -198,3 +192,7 @@ class ServerProcess:
         # A failure inside the block says more.
         if kind is None and status != 0:
             raise AssertionError(f"the server ended with {status}:\n{self.log}")
+
+
+# What the fixture start_server gives: (app, *options, **settings) -> a started server.
+type StartServer = Callable[..., ServerProcess]

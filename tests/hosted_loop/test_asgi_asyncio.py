@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from arms import Arm
 from asgi_journal import Act, ask
-from conftest import Arm, StartServer
 from raw_http import RawClient
-from server_process import ServerProcess
+from server_process import ServerProcess, StartServer
 from waiting import wait_until
 
 # A uvloop whose wheel does not exist for this Python: what an app calls is there, and a loop cannot be made.

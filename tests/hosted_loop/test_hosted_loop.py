@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from conftest import Arm, StartServer
+from arms import Arm
 from raw_http import CutShort, RawClient
-from server_process import ServerProcess
+from server_process import ServerProcess, StartServer
 from waiting import wait_until
 
 

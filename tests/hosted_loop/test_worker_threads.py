@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from conftest import Arm, StartServer
-from server_process import ServerProcess
+from arms import Arm
+from server_process import ServerProcess, StartServer
 from waiting import wait_until
 
 APP = "worker_threads_app:app"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from server_process import APPS, COMMAND, environment, run_command
+from places import APPS, COMMAND
+from server_process import environment, run_command
 from turbo_shard_lab import results
 from turbo_shard_lab.results import Results
 from waiting import TIMEOUT_S, wait_until

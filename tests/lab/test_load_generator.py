@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from server_process import EXAMPLES, ROOT, ServerProcess, environment
+from places import EXAMPLES, ROOT
+from server_process import ServerProcess, environment
 from waiting import TIMEOUT_S
 
 COMMAND = Path(sys.executable).parent / "turbo-load"

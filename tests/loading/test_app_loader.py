@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from places import COMMAND
 from refused_apps import GOOD_APP, error_line, traceback_and_line, write
-from server_process import COMMAND, ServerProcess, environment, run_command
+from server_process import ServerProcess, environment, run_command
 from waiting import wait_until
 
 

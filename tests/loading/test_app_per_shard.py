@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from conftest import ARMS, Arm, engine_faults
+from arms import ARMS, Arm, engine_faults
 from raw_http import RawClient
 from refused_apps import write
 from server_process import ServerProcess

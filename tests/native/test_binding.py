@@ -8,9 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from conftest import Arm
+from arms import Arm
+from places import APPS
 from raw_http import RawClient
-from server_process import APPS, ServerProcess, run_command
+from server_process import ServerProcess, run_command
 from waiting import wait_until
 
 

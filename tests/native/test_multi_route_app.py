@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from conftest import Arm
+from arms import Arm
 from raw_http import RawClient
 from server_process import ServerProcess
 

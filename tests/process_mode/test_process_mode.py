@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import engine_faults
+from arms import engine_faults
+from places import APPS
 from raw_http import RawClient
-from server_process import APPS, ServerProcess, environment
+from server_process import ServerProcess, environment
 from shard_apps import SHARDS, app_of, of_each_shard
 from turbo_shard import App, SettingsError, serve
 from waiting import wait_until

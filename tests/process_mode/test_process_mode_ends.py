@@ -7,9 +7,10 @@ import signal
 import socket
 from pathlib import Path
 
+from places import APPS
 from raw_http import RawClient
 from refused_apps import write
-from server_process import APPS, ServerProcess
+from server_process import ServerProcess
 from waiting import wait_until
 from worker_processes import ended, is_alive
 

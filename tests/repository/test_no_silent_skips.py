@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from no_silent_skips import allowed_skips, is_allowed
+from places import ROOT
 
 SKIPS_ONE = (
     'import pytest\n@pytest.mark.skip(reason="no")\ndef test_a(): pass\ndef test_b(): pass\n'
@@ -23,7 +24,7 @@ EXPECTS_A_FAILURE = (
 
 def run_pytest(folder: Path, source: str, *, ci: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_it.py").write_text(source)
-    environment = os.environ | {"CI": ci, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    environment = os.environ | {"CI": ci, "PYTHONPATH": str(ROOT / "tests")}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no_silent_skips", "--rootdir", ".", "-q"],
         cwd=folder,

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Arm, StartServer
+from arms import Arm
 from raw_http import RawClient
 from raw_websocket import TEXT, frame, open_websocket
-from server_process import ServerProcess
+from server_process import ServerProcess, StartServer
 from waiting import wait_until
 
 KINDS = ["/fork", "/os-fork", "/popen", "/popen-open"]

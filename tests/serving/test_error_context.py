@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from conftest import Arm
+from arms import Arm
 from raw_http import RawClient
 from raw_websocket import handshake
 from refused_apps import write

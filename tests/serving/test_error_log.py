@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import StartServer
 from raw_http import RawClient
+from server_process import StartServer
 from waiting import wait_until
 
 LOST = ["disabled", "no-handlers", "null-handler", "logger-level", "handler-level", "all-disabled"]

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Arm
+from arms import Arm
+from places import APPS
 from raw_http import RawClient
-from server_process import APPS, READY_LINE, ServerProcess, environment
+from server_process import READY_LINE, ServerProcess, environment
 from shard_apps import SHARDS, app_of
 from waiting import wait_until
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Arm
+from arms import Arm
+from places import EXAMPLES
 from raw_http import CutShort, RawClient
-from server_process import EXAMPLES, READY_LINE, ServerProcess, environment
+from server_process import READY_LINE, ServerProcess, environment
 from shard_apps import app_of
 from turbo_shard import App, serve
 from waiting import wait_until

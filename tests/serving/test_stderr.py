@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Arm
+from arms import Arm
+from places import APPS, COMMAND
 from raw_http import RawClient
-from server_process import APPS, COMMAND, ServerProcess, environment
+from server_process import ServerProcess, environment
 from waiting import TIMEOUT_S, wait_until
 
 # A pipe holds 64 KiB, the queue before it 1 MiB, and each traceback is over 4 KiB.

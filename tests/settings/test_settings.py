@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from pathlib import Path
 
 import pytest
 
+from places import ROOT
 from turbo_shard import serve
 from turbo_shard.cli_options import OPTION_BY_NAME, OPTIONS, Kind, bytes_in_words
 from turbo_shard.settings import (
@@ -19,8 +19,6 @@ from turbo_shard.settings import (
     read,
     settings_from,
 )
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def refusal(name: str, text: str) -> str:

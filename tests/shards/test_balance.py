@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from conftest import engine_faults
+from arms import engine_faults
+from places import EXAMPLES
 from raw_http import RawClient
-from server_process import EXAMPLES, ServerProcess, run_command
+from server_process import ServerProcess, run_command
 from turbo_shard._native import probe_engines
 from turbo_shard.settings import SettingsError, settings_from
 from turbo_shard.stats_socket import read_answer

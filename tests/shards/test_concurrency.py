@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 from pathlib import Path
 
-from conftest import Arm
+from arms import Arm
 from raw_http import RawClient
 from server_process import ServerProcess
 from waiting import TIMEOUT_S, wait_until

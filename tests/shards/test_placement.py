@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Arm, engine_faults
+from arms import Arm, engine_faults
+from places import COMMAND, EXAMPLES
 from raw_http import RawClient
-from server_process import COMMAND, EXAMPLES, ServerProcess
+from server_process import ServerProcess
 
 ALLOWED = sorted(os.sched_getaffinity(0))
 TCP_LISTEN = "0A"

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from conftest import ARMS, Arm, engine_faults
+from arms import ARMS, Arm, engine_faults
 from server_process import ServerProcess, run_command
 from turbo_shard.stats_socket import read_answer
 from waiting import wait_until

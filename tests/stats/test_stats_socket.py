@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from conftest import Arm
+from arms import Arm
+from places import COMMAND, EXAMPLES
 from raw_http import RawClient
-from server_process import COMMAND, EXAMPLES, ServerProcess, environment, run_command
+from server_process import ServerProcess, environment, run_command
 from turbo_shard.stats_socket import StatsUnreadable, read_answer
 from waiting import wait_until
 

@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from conftest import Arm
-from server_process import EXAMPLES, ServerProcess
+from arms import Arm
+from places import EXAMPLES
+from server_process import ServerProcess
 from waiting import wait_until
 
 

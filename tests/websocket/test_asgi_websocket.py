@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import pytest
 
+from arms import Arm
 from asgi_journal import Act
-from conftest import Arm
 from framework_server import websocket
 from raw_http import RawClient
 from raw_websocket import (

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from arms import Arm
 from asgi_journal import Act
-from conftest import Arm, StartServer
 from framework_server import websocket
 from raw_http import RawClient
 from raw_websocket import (
@@ -28,7 +28,7 @@ from raw_websocket import (
     frame,
     open_websocket,
 )
-from server_process import ServerProcess
+from server_process import ServerProcess, StartServer
 from waiting import wait_until
 
 # A socket that takes nothing for this long is full; see test_asgi_receive.py.

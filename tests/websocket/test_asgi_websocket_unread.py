@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from arms import Arm
 from asgi_journal import Act
-from conftest import Arm
 from raw_websocket import BINARY, PING, PONG, RawWebSocket, close_frame, frame, open_websocket
 from server_process import ServerProcess
 from waiting import wait_until

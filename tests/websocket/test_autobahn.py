@@ -9,8 +9,9 @@ import subprocess
 
 import pytest
 
-from conftest import Arm
-from server_process import ROOT, ServerProcess
+from arms import Arm
+from places import ROOT
+from server_process import ServerProcess
 
 # Frames, pings, reserved bits, opcodes, fragments, UTF-8, the close handshake; of sizes and compression the small ones.
 QUICK_CASES = [

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from conftest import ARMS, Arm
+from arms import ARMS, Arm
 from framework_server import websocket
 from raw_http import RawClient
 from raw_websocket import BINARY, TEXT, Frame, RawWebSocket, close_frame, frame, open_websocket

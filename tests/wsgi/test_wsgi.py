@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from conftest import Arm
+from arms import Arm
 from raw_http import RawClient
 from server_process import ServerProcess
 

@@ -8,9 +8,9 @@ from contextlib import suppress
 
 import pytest
 
-from conftest import Arm, StartServer
+from arms import Arm
 from raw_http import CutShort, RawClient
-from server_process import ServerProcess
+from server_process import ServerProcess, StartServer
 from waiting import wait_until
 
 WSGI = ("--interface", "wsgi", "--shards", "1")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Arm
+from arms import Arm
 from raw_http import RawClient
 from server_process import ServerProcess
 from waiting import TIMEOUT_S, wait_until
