@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use turbo_shard_protocol::Limits;
 use turbo_shard_protocol::websocket::{Compression, WebSocketLimits};
 
-use crate::engine::uring_features::UringFeature;
+use crate::engine::uring::features::UringFeature;
 use crate::net::placement;
 use crate::service::StartError;
 

@@ -4,22 +4,13 @@
 mod blocking_pool;
 mod config;
 mod engine;
-mod mailbox;
-mod message_feed;
+mod exchange;
+mod metrics;
 mod net;
-mod rebalance;
-mod reply;
-mod reply_part;
-mod request_body;
 mod route_table;
 mod server;
-mod server_handle;
 mod service;
 mod shard;
-mod signals;
-mod stop;
-mod supervisor;
-mod worker;
 
 pub use turbo_shard_protocol as protocol;
 
@@ -30,16 +21,16 @@ pub use config::{
     WebSocketConfig,
 };
 pub use engine::registry::{EngineProbe, locked_bytes, probe_engines};
-pub use engine::uring_features::{URING_FEATURES, UringFeature};
-pub use message_feed::{MESSAGES_QUEUED_BYTES_HIGH, MESSAGES_QUEUED_MAX, Received};
+pub use engine::uring::features::{URING_FEATURES, UringFeature};
+pub use exchange::message_feed::{MESSAGES_QUEUED_BYTES_HIGH, MESSAGES_QUEUED_MAX, Received};
+pub use exchange::reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};
+pub use exchange::reply_part::HeldBytes;
+pub use exchange::request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
+pub use metrics::counters::{ShardCounts, WorkerCounts};
 pub use net::children::{end_if_child, is_child};
 pub use net::placement::{AllowedCores, allowed_cores};
-pub use reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};
-pub use reply_part::HeldBytes;
-pub use request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
 pub use route_table::*;
-pub use server::{BoundServer, Caller, Report};
-pub use server_handle::ServerHandle;
+pub use server::bound_server::{BoundServer, Caller, Report};
+pub use server::handle::ServerHandle;
+pub use server::worker::Inheritance;
 pub use service::{App, ConnectionInfo, Exchange, HostedLoop, Outcome, Place, Service, StartError};
-pub use shard::counters::{ShardCounts, WorkerCounts};
-pub use worker::Inheritance;

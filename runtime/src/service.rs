@@ -9,7 +9,7 @@ use std::time::Instant;
 use turbo_shard_protocol::websocket::WebSocketLimits;
 use turbo_shard_protocol::{RequestHead, ResponseWriter};
 
-use crate::reply::{ReplyHandle, Slot};
+use crate::exchange::reply::{ReplyHandle, Slot};
 
 /// What the user wrote, as the runtime sees it: shared by all threads, it makes one [`Service`] for each of them.
 ///

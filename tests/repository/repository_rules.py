@@ -42,12 +42,8 @@ ENGINE_SHARED = {
     "mod",
     "registry",
     "plan",
-    "per_core",
-    "connection_set",
     "connection_life",
-    "connection_task",
-    "local_tasks",
-    "busy_time",
+    "tasks",
     "held_at_once",
     "io_uring_probe",
     "wakes",
@@ -181,14 +177,9 @@ def layer_dependencies(source: Source) -> Iterator[str]:
                 yield f"{layer} must not depend on {name}"
 
 
-def _engine_family(module: str) -> str:
-    """uring_buffers belongs to uring: an engine may be several files."""
-    return "uring" if module.startswith("uring") else module
-
-
 def engines_apart(engines: set[str]) -> Callable[[Source], Iterator[str]]:
     """The rule for one tree: the folder says which modules are engines."""
-    families = {_engine_family(name) for name in engines} - ENGINE_SHARED
+    apart = engines - ENGINE_SHARED
 
     def rule(source: Source) -> Iterator[str]:
         own = _engine_module(source)
@@ -197,8 +188,7 @@ def engines_apart(engines: set[str]) -> Callable[[Source], Iterator[str]]:
         for path in source.rust_paths:
             parts = path.split("::")
             for parent, child in pairwise(parts):
-                family = _engine_family(child)
-                if parent in {"super", "engine"} and family in families - {_engine_family(own)}:
+                if parent in {"super", "engine"} and child in apart - {own}:
                     yield f"engine {own} must not know engine {child}"
 
     return rule

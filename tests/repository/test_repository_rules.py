@@ -64,12 +64,15 @@ BROKEN = [
     ),
     (
         "engines_apart",
-        {f"{ENGINE}/glommio.rs": rust("use super::uring::Ring;"), f"{ENGINE}/uring.rs": rust()},
+        {
+            f"{ENGINE}/glommio/engine.rs": rust("use crate::engine::uring::ring::Ring;"),
+            f"{ENGINE}/uring/ring.rs": rust(),
+        },
     ),
     (
         "engines_apart",
         {
-            f"{ENGINE}/tokio_local.rs": rust("use crate::engine::{self, simulation::Clock};"),
+            f"{ENGINE}/tokio/engine.rs": rust("use crate::engine::{self, simulation::Clock};"),
             f"{ENGINE}/simulation/clock.rs": rust(),
         },
     ),
@@ -95,10 +98,12 @@ KEPT = [
     {"runtime/Cargo.toml": '[dependencies]\ntokio = "1"\n[dev-dependencies]\nsocket2 = "0.6"\n'},
     {"python-bridge/Cargo.toml": '[dependencies]\npyo3 = "0.28"\n'},
     {
-        f"{ENGINE}/uring.rs": rust("use super::{EngineError, per_core, uring_buffers::Slot};"),
-        f"{ENGINE}/uring_buffers.rs": rust("use super::uring::Ring;"),
-        f"{ENGINE}/glommio.rs": rust("use glommio::LocalExecutor;"),
-        f"{ENGINE}/registry.rs": rust("use super::{glommio, uring};"),
+        f"{ENGINE}/uring/engine.rs": rust(
+            "use crate::engine::{plan::EngineError, uring::buffers::Slot};"
+        ),
+        f"{ENGINE}/uring/buffers.rs": rust("use crate::engine::uring::ring::Ring;"),
+        f"{ENGINE}/glommio/engine.rs": rust("use glommio::LocalExecutor;"),
+        f"{ENGINE}/registry.rs": rust("use crate::engine::{glommio, uring};"),
     },
     {"a.rs": rust(f"// {MARK}(needs a 6.1 kernel in CI): test it")},
     {"a.rs": rust('#[ignore = "takes an hour"]\nfn f() {}')},

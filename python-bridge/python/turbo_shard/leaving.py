@@ -22,7 +22,8 @@ from . import error_stream
 # What the app's threads have where no time is left: after a second signal, or a start that failed.
 THREADS_SECONDS_MIN = 0.5
 # What the app's `atexit` functions and the interpreter's own end may take after that. With the two seconds of a cut
-# (runtime/src/stop.rs) it stays below what a supervisor waits before it kills a worker (process_mode/supervisor.py).
+# (runtime/src/server/stop.rs) it stays below what a supervisor (process_mode/supervisor.py) waits before it kills a
+# worker.
 EXIT_SECONDS_MAX = 2.0
 NAMES_MAX = 4
 STOPS = (signal.SIGINT, signal.SIGTERM)

@@ -25,42 +25,29 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod answer;
-mod body_encoder;
 mod body_framing;
-mod body_intake;
-mod chunked_decoder;
-mod connection;
-mod deadlines;
-mod event;
 mod head_index;
-mod head_parser;
 mod header_list;
-mod lifecycle;
+mod http1;
 mod limits;
-mod line_scan;
 mod misuse;
-mod receive_buffer;
 mod request_head;
 mod request_target;
-mod response_head;
-mod response_writer;
 mod send_buffer;
 mod syntax;
 mod tick;
 mod violation;
 pub mod websocket;
-mod workspace;
 
 pub use body_framing::BodyFraming;
-pub use connection::{Connection, Upgraded};
-pub use event::{BodyMode, Closing, Event, Expiry};
 pub use header_list::{HeaderLines, is_hop_by_hop};
+pub use http1::connection::{Connection, Upgraded};
+pub use http1::event::{BodyMode, Closing, Event, Expiry};
+pub use http1::response_head::DateLine;
+pub use http1::response_writer::{BodyLength, ResponseWriter};
+pub use http1::workspace::Workspace;
 pub use limits::*;
 pub use misuse::{AnswerStage, AnswerStep, Misuse};
 pub use request_head::{Headers, Method, RequestHead, Version};
-pub use response_head::DateLine;
-pub use response_writer::{BodyLength, ResponseWriter};
 pub use tick::Tick;
 pub use violation::Violation;
-pub use workspace::Workspace;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::ServerConfig;
-use crate::mailbox::Mailbox;
+use crate::metrics::counters::Counters;
 use crate::service::{App, StartError};
 use crate::shard::clock::Clock;
-use crate::shard::counters::Counters;
 use crate::shard::hand_off::Intake;
+use crate::shard::mailbox::Mailbox;
 
 /// Pause after a failed accept (no descriptor left, most often): the queue stays, a busy loop would not help it.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -4,10 +4,10 @@ use crate::config::{EngineChoice, EngineName, Mode};
 use crate::engine::glommio::{self, Glommio};
 use crate::engine::io_uring_probe::{self, is_short_of_memory};
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
-use crate::engine::tokio_local::TokioLocal;
-use crate::engine::uring::Uring;
-use crate::engine::uring_features::{self, Features, URING_FEATURES, on_own_thread};
-use crate::engine::uring_ring;
+use crate::engine::tokio::TokioLocal;
+use crate::engine::uring::engine::Uring;
+use crate::engine::uring::features::{self, Features, URING_FEATURES, on_own_thread};
+use crate::engine::uring::ring;
 use crate::service::{App, StartError};
 
 /// `auto` takes the first of these that works: fastest first, as measured in docs/benchmarks.md.
@@ -37,7 +37,7 @@ pub fn locked_bytes(name: EngineName, shards: usize) -> u64 {
         EngineName::Glommio => {
             io_uring_probe::MEMLOCK_BYTES_MIN.max(glommio::LOCKED_BYTES * shards as u64)
         }
-        EngineName::Uring => uring_ring::LOCKED_BYTES * shards as u64,
+        EngineName::Uring => ring::LOCKED_BYTES * shards as u64,
     }
 }
 
@@ -109,7 +109,7 @@ fn probe(name: EngineName, shards: usize) -> Result<(), String> {
             on_own_thread(io_uring_probe::probe).and_then(|()| glommio::fits(shards))
         }
         EngineName::Uring => {
-            Features::of_this_kernel().and_then(|features| uring_features::fits(features, shards))
+            Features::of_this_kernel().and_then(|features| features::fits(features, shards))
         }
     }
 }

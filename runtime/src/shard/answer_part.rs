@@ -2,7 +2,7 @@
 
 use turbo_shard_protocol::{Misuse, ResponseWriter};
 
-use crate::reply_part::Part;
+use crate::exchange::reply_part::Part;
 
 /// Whether this part completes the answer; `None` for one that is no part of an HTTP answer, or that says that there
 /// will be none.

@@ -17,8 +17,8 @@ use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
 use crate::config::Balance;
+use crate::metrics::counters::Counters;
 use crate::shard::choice::{Load, choose};
-use crate::shard::counters::Counters;
 
 /// Connections that may wait at one desk; a shard that finds it full serves the connection itself. A shard takes in
 /// what waits whenever it looks, so only one that is held up has as many. Worst case per shard: 256 x 48 bytes.

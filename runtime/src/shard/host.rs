@@ -10,10 +10,10 @@ use turbo_shard_protocol::Limits;
 use turbo_shard_protocol::websocket::WebSocketLimits;
 
 use crate::config::ServerConfig;
+use crate::metrics::counters::Counters;
 use crate::service::{App, HostedLoop, Place, Service, StartError};
 use crate::shard::clock::Clock;
 use crate::shard::connection_table::{ConnectionId, ConnectionTable};
-use crate::shard::counters::Counters;
 use crate::shard::workbench::Workbench;
 
 /// Connections beyond the configured maximum that are still taken in to be told 503; beyond these they are just closed.

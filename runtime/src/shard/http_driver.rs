@@ -9,9 +9,9 @@ use turbo_shard_protocol::{
     BodyMode, Closing, Connection, Event, Expiry, HeaderLines, Tick, Upgraded,
 };
 
+use crate::exchange::reply::Slot;
+use crate::exchange::reply_part::Part;
 use crate::net::children::end_if_child;
-use crate::reply::Slot;
-use crate::reply_part::Part;
 use crate::service::{ConnectionInfo, Deferred, Exchange, Outcome, Service};
 use crate::shard::answer_part::write_part;
 use crate::shard::both_ends::BothEnds;

@@ -2,16 +2,15 @@
 
 pub(crate) mod answer_part;
 pub(crate) mod both_ends;
-pub(crate) mod busy_time;
 pub(crate) mod choice;
 pub(crate) mod clock;
 pub(crate) mod connection_table;
-pub(crate) mod counters;
 pub(crate) mod driver;
 pub(crate) mod hand_off;
 pub(crate) mod host;
 pub(crate) mod http_driver;
 pub(crate) mod log_gate;
+pub(crate) mod mailbox;
 pub(crate) mod refusal_words;
 pub(crate) mod websocket_driver;
 pub(crate) mod workbench;

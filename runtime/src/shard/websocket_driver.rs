@@ -5,8 +5,8 @@ use std::task::Waker;
 use turbo_shard_protocol::websocket::{MessageKind, WebSocket, WsEvent};
 use turbo_shard_protocol::{Closing, Expiry, Tick, Upgraded};
 
-use crate::reply::Slot;
-use crate::reply_part::Part;
+use crate::exchange::reply::Slot;
+use crate::exchange::reply_part::Part;
 use crate::service::Service;
 use crate::shard::driver::Advance;
 use crate::shard::http_driver::Switch;

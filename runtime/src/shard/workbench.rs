@@ -7,8 +7,8 @@ use std::sync::Arc;
 use turbo_shard_protocol::websocket::WebSocketLimits;
 use turbo_shard_protocol::{DateLine, Limits, Tick, Workspace};
 
+use crate::metrics::counters::Counters;
 use crate::shard::clock::{Clock, DateCache};
-use crate::shard::counters::Counters;
 use crate::shard::log_gate::LogGate;
 
 /// Bytes read from a socket at once, into one buffer per thread.

@@ -33,7 +33,7 @@ from .worker_process import WorkerProcess
 if TYPE_CHECKING:
     from .worker_stats import WorkerStats
 
-# As for the shards of one process (runtime/src/engine/per_core.rs): a worker that dies again within STEADY_S of its
+# As for the shards of one process (runtime/src/server/per_core.rs): a worker that dies again within STEADY_S of its
 # start restarts only after a pause, which doubles.
 STEADY_S = 10.0
 RESTART_PAUSE_MIN_S = 0.1

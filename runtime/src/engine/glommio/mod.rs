@@ -1,0 +1,5 @@
+//! The `glommio` engine.
+
+mod engine;
+
+pub(crate) use engine::{Glommio, LOCKED_BYTES, fits};

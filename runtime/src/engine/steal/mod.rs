@@ -1,0 +1,5 @@
+//! The work-stealing mode.
+
+mod runtime;
+
+pub(crate) use runtime::{StealPlan, run};

@@ -1,0 +1,5 @@
+//! The `tokio` engine.
+
+mod engine;
+
+pub(crate) use engine::TokioLocal;

@@ -1,0 +1,186 @@
+//! The `uring` engine: one io_uring per shard, whose completions drive the connections' drivers directly. No task per
+//! connection, no executor.
+//!
+//! A turn of the loop takes what the kernel has completed, lets each driver answer at once, gives woken connections, the
+//! hosted loop and the mailbox their turn, and enters the kernel once: that hands over every answer of the turn and
+//! brings the next completions. Only an enter with nothing to hand over waits.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::task::Context;
+use std::time::Instant;
+
+use crate::engine::io_uring_probe::with_patience;
+use crate::engine::plan::{Engine, EngineError, ShardPlan};
+use crate::engine::uring::arrivals::fetch;
+use crate::engine::uring::features::{Features, UringFeature};
+use crate::engine::uring::operations::Operations;
+use crate::engine::uring::shard::{ARRIVALS, BELL, HOSTED, Listening, MAILBOX, Shard, ring_failed};
+use crate::engine::wakes::Wakes;
+use crate::metrics::busy_time::BusyTime;
+use crate::service::{App, Service, StartError};
+use crate::shard::host::{Host, LocalHost, Stage};
+use crate::shard::mailbox::{Control, Mailbox};
+
+/// io_uring on one core.
+pub(crate) struct Uring(Operations);
+
+impl Uring {
+    /// With the ring of the calling thread; the kernel may have no memory for it.
+    pub(crate) fn on_this_thread(without: &[UringFeature]) -> Result<Uring, EngineError> {
+        let features = Features::of_this_kernel()
+            .map_err(|reason| EngineError::App(StartError::new(reason)))?
+            .without(without);
+        let made = with_patience(|| Operations::new(features));
+        made.map(Uring).map_err(|error| EngineError::Setup {
+            what: "a ring could not be made",
+            error,
+        })
+    }
+}
+
+impl Engine for Uring {
+    fn run<A: App>(self, plan: ShardPlan<A>) -> Result<(), EngineError> {
+        let setup = |what| move |error| EngineError::Setup { what, error };
+        let Uring(operations) = self;
+        let wakes = Wakes::new().map_err(setup("an eventfd could not be made"))?;
+        let host = LocalHost::new(
+            &*plan.app,
+            plan.shard,
+            &plan.config,
+            plan.counters.clone(),
+            plan.clock,
+        )?;
+        let busy = &plan.counters.busy;
+        let listener =
+            Listening::new(plan.listener).map_err(setup("the listener could not be set up"))?;
+        let mut shard = Shard::new(&host, operations, wakes, listener, &plan.intake);
+        let result = shard.live(&*plan.app, &plan.mailbox, plan.ready, busy);
+        busy.parks();
+        // The connections that are left end here; only then may the service go.
+        drop(shard);
+        host.bench.service.stop();
+        result
+    }
+}
+
+impl<A: App> Shard<'_, A> {
+    fn live(
+        &mut self,
+        app: &A,
+        mailbox: &Mailbox,
+        ready: Box<dyn FnOnce() + Send>,
+        busy: &BusyTime,
+    ) -> Result<(), EngineError> {
+        let host = self.host();
+        self.operations
+            .poll(self.wakes.bell(), BELL)
+            .map_err(ring_failed)?;
+        let hosted = host.host_loop();
+        if let Some(hosted) = hosted {
+            self.operations
+                .poll(hosted.fd(), HOSTED)
+                .map_err(ring_failed)?;
+            self.is_loop_due = true;
+        }
+        self.accept().map_err(ring_failed)?;
+        let heard = RefCell::new(VecDeque::new());
+        let mut listening = pin!(hear(mailbox, &heard));
+        let ears = self.wakes.target(MAILBOX);
+        ears.wake_by_ref();
+        let intake = self.intake;
+        let arrived = RefCell::new(VecDeque::new());
+        let mut arriving = pin!(fetch(intake, &arrived));
+        let door = self.wakes.target(ARRIVALS);
+        if intake.is_in_use() {
+            intake.open();
+            door.wake_by_ref();
+        }
+        app.thread_parks();
+        ready();
+
+        busy.unparks();
+        loop {
+            self.now = host.bench.clock.now();
+            while let Some(completion) = self.operations.next_completion() {
+                self.complete(completion)?;
+            }
+            host.with_table(|table| {
+                if table
+                    .next_deadline()
+                    .is_some_and(|deadline| deadline <= self.now)
+                {
+                    table.wake_due(self.now);
+                }
+            });
+            let mut woken = std::mem::take(&mut self.woken);
+            self.wakes.collect(&mut woken);
+            for number in woken.drain(..) {
+                match number {
+                    MAILBOX => {
+                        ears.begins_turn();
+                        let waker = ears.waker();
+                        let _never = listening.as_mut().poll(&mut Context::from_waker(&waker));
+                    }
+                    ARRIVALS => {
+                        door.begins_turn();
+                        let waker = door.waker();
+                        let _never = arriving.as_mut().poll(&mut Context::from_waker(&waker));
+                    }
+                    _ => self.turn(number).map_err(ring_failed)?,
+                }
+            }
+            self.woken = woken;
+            while let Some(next) = arrived.borrow_mut().pop_front() {
+                self.take_in(next).map_err(ring_failed)?;
+            }
+            while let Some(control) = heard.borrow_mut().pop_front() {
+                self.obey(control).map_err(ring_failed)?;
+            }
+            if let Some(hosted) = hosted {
+                self.turn_hosted(hosted);
+            }
+            if host.stage() != Stage::Serving && self.is_empty() {
+                return Ok(());
+            }
+            self.resume_accepting().map_err(ring_failed)?;
+            app.thread_parks();
+            self.enter(busy).map_err(ring_failed)?;
+        }
+    }
+
+    /// Hands over what was asked for; with nothing to hand over and nothing to run it waits for news.
+    fn enter(&mut self, busy: &BusyTime) -> io::Result<()> {
+        // Answers complete while they are handed over, so an enter with answers returns at once whatever it is told.
+        let waits =
+            !self.is_loop_due && !self.operations.has_submissions() && self.wakes.goes_to_sleep();
+        if !waits {
+            return self.operations.enter(false, None);
+        }
+        let host = self.host();
+        let deadline = host
+            .with_table(|table| table.next_deadline())
+            .map(|tick| host.bench.clock.instant(tick));
+        let deadline = [deadline, self.listener.resumes]
+            .into_iter()
+            .flatten()
+            .min();
+        let timeout = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        busy.parks();
+        let entered = self.operations.enter(true, timeout);
+        busy.unparks();
+        self.wakes.wakes_up();
+        entered
+    }
+}
+
+/// Moves messages out of the mailbox as they come. Never ends.
+async fn hear(mailbox: &Mailbox, heard: &RefCell<VecDeque<Control>>) {
+    loop {
+        let control = mailbox.next().await;
+        heard.borrow_mut().push_back(control);
+    }
+}

@@ -1,0 +1,411 @@
+//! A `uring` shard between two enters of the kernel: what each completion leads to, and how connections begin and end. The
+//! loop itself is in `engine.rs`.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use slab::Slab;
+use turbo_shard_protocol::Tick;
+
+use crate::engine::connection_life::ConnectionLife;
+use crate::engine::plan::{ACCEPT_PAUSE, EngineError};
+use crate::engine::tasks::local_tasks::polls_readable;
+use crate::engine::uring::buffers::Chunk;
+use crate::engine::uring::completion::Completion;
+use crate::engine::uring::connection::{Connection, Turned};
+use crate::engine::uring::operations::Operations;
+use crate::engine::wakes::Wakes;
+use crate::net::children::end_if_child;
+use crate::net::listener;
+use crate::service::{App, ConnectionInfo, HostedLoop};
+use crate::shard::hand_off::Intake;
+use crate::shard::host::{Host, LocalHost, Stage};
+use crate::shard::mailbox::Control;
+
+/// What the shard polls besides sockets, and what it wakes besides connections: numbers that no connection has.
+pub(crate) const BELL: u32 = u32::MAX;
+pub(crate) const HOSTED: u32 = u32::MAX - 1;
+pub(crate) const MAILBOX: u32 = u32::MAX - 2;
+pub(crate) const ARRIVALS: u32 = u32::MAX - 3;
+
+/// A shard's things.
+pub(crate) struct Shard<'a, A: App> {
+    /// Before the connections: nothing is in flight when their sockets are closed.
+    pub(crate) operations: Operations,
+    connections: Connections<'a, A>,
+    pub(crate) wakes: Wakes,
+    pub(crate) listener: Listening,
+    /// What other shards accept for this one, and which shards serve what this one accepts.
+    pub(crate) intake: &'a Intake,
+    /// The time of this turn of the loop.
+    pub(crate) now: Tick,
+    /// The hosted loop has something to run, or may have.
+    pub(crate) is_loop_due: bool,
+    /// Numbers that get a turn; kept for its memory.
+    pub(crate) woken: Vec<u32>,
+}
+
+/// Those that are open, or that have open operations.
+struct Connections<'a, A: App> {
+    slots: Slab<Connection>,
+    host: &'a LocalHost<A>,
+}
+
+pub(crate) struct Listening {
+    socket: TcpListener,
+    /// Every connection's local address, unless the listener has all of the machine's.
+    local: Option<SocketAddr>,
+    is_accepting: bool,
+    /// Accepting has failed; it goes on at this time.
+    pub(crate) resumes: Option<Instant>,
+}
+
+impl Listening {
+    pub(crate) fn new(socket: TcpListener) -> io::Result<Listening> {
+        // The kernel would answer "nothing there" instead of waiting. Operations on connections wait as well.
+        socket.set_nonblocking(false)?;
+        let local = socket.local_addr()?;
+        let local = (!local.ip().is_unspecified()).then_some(local);
+        Ok(Listening {
+            socket,
+            local,
+            is_accepting: false,
+            resumes: None,
+        })
+    }
+}
+
+impl<A: App> Drop for Connections<'_, A> {
+    /// A shard that is cut, or dies, still counts its connections as closed.
+    fn drop(&mut self) {
+        for mut connection in self.slots.drain() {
+            if let Some(life) = connection.abandon() {
+                self.host.leave(life.id(), life.driver.is_in_flight());
+            }
+        }
+    }
+}
+
+impl<'a, A: App> Shard<'a, A> {
+    pub(crate) fn new(
+        host: &'a LocalHost<A>,
+        operations: Operations,
+        wakes: Wakes,
+        listener: Listening,
+        intake: &'a Intake,
+    ) -> Shard<'a, A> {
+        Shard {
+            operations,
+            connections: Connections {
+                slots: Slab::new(),
+                host,
+            },
+            wakes,
+            listener,
+            intake,
+            now: host.bench.clock.now(),
+            is_loop_due: false,
+            woken: Vec::new(),
+        }
+    }
+
+    pub(crate) fn host(&self) -> &'a LocalHost<A> {
+        self.connections.host
+    }
+
+    /// A shard that has stopped accepting has nothing left to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.connections.slots.is_empty() && !self.listener.is_accepting
+    }
+
+    /// Gives a connection its turn, if the number is a connection's that still serves.
+    pub(crate) fn turn(&mut self, number: u32) -> io::Result<()> {
+        let Some(slot) = self
+            .connections
+            .slots
+            .get_mut(number as usize)
+            .filter(|slot| slot.is_serving())
+        else {
+            return Ok(());
+        };
+        let host = self.connections.host;
+        self.now = host.bench.latest(self.now);
+        let (operations, now) = (&mut self.operations, self.now);
+        // A panic ends this connection only (invariant I6).
+        match catch_unwind(AssertUnwindSafe(|| slot.turn(host, operations, now))) {
+            Ok(turned) => match turned? {
+                Turned::Waits => Ok(()),
+                Turned::Again => {
+                    slot.wake();
+                    Ok(())
+                }
+                Turned::Ends => self.end(number),
+            },
+            Err(_panic) => self.end_after_panic(number),
+        }
+    }
+
+    /// One turn of the hosted loop, if it has something to run.
+    pub(crate) fn turn_hosted(&mut self, hosted: &dyn HostedLoop) {
+        if hosted.is_ready() || (self.is_loop_due && polls_readable(hosted.fd())) {
+            hosted.turn();
+            end_if_child();
+            // An edge-triggered watch tells of changes only, so this asks for what is left over.
+            self.is_loop_due = hosted.is_ready() || polls_readable(hosted.fd());
+        } else {
+            self.is_loop_due = false;
+        }
+    }
+
+    pub(crate) fn obey(&mut self, control: Control) -> io::Result<()> {
+        let host = self.connections.host;
+        let was_serving = host.stage() == Stage::Serving;
+        if was_serving && self.listener.is_accepting {
+            self.operations.cancel_accept()?;
+        }
+        if was_serving {
+            self.close_intake()?;
+        }
+        match control {
+            Control::Drain | Control::Retire if !was_serving => Ok(()),
+            Control::Retire => {
+                host.start_drain();
+                Ok(())
+            }
+            Control::Drain => {
+                let accepted = self.accept_rest();
+                host.start_drain();
+                accepted
+            }
+            Control::Stop => {
+                host.start_cut();
+                Ok(())
+            }
+        }
+    }
+
+    /// Accepts for as long as it goes well.
+    pub(crate) fn accept(&mut self) -> io::Result<()> {
+        self.operations.accept(self.listener.socket.as_raw_fd())?;
+        self.listener.is_accepting = true;
+        self.listener.resumes = None;
+        Ok(())
+    }
+
+    /// Accepts again after a failure, once its pause is over.
+    pub(crate) fn resume_accepting(&mut self) -> io::Result<()> {
+        if self.listener.is_accepting || self.connections.host.stage() != Stage::Serving {
+            self.listener.resumes = None;
+            return Ok(());
+        }
+        match self.listener.resumes {
+            Some(at) if at > Instant::now() => Ok(()),
+            _ => self.accept(),
+        }
+    }
+
+    /// Takes the connections that wait in the queue of a listener that is about to close: closing would reset them.
+    fn accept_rest(&mut self) -> io::Result<()> {
+        let mut waiting = Vec::new();
+        let socket = &self.listener.socket;
+        let accepted = socket.set_nonblocking(true).and_then(|()| {
+            listener::accept_waiting(socket, |stream, _| {
+                if stream.set_nonblocking(false).is_ok() {
+                    waiting.push(stream);
+                }
+            })
+        });
+        if let Err(error) = accepted {
+            log::warn!("connections that waited could not be accepted: {error}");
+        }
+        listener::leave_group(socket);
+        waiting
+            .into_iter()
+            .try_for_each(|stream| self.serve(stream))
+    }
+
+    pub(crate) fn complete(&mut self, completion: Completion) -> Result<(), EngineError> {
+        match completion {
+            Completion::Received {
+                connection,
+                result,
+                more,
+            } => self.received(connection, result, more).map_err(ring_failed),
+            Completion::Sent {
+                connection,
+                id,
+                result,
+            } => {
+                let slot = &mut self.connections.slots[connection as usize];
+                let (operations, now) = (&mut self.operations, self.now);
+                match catch_unwind(AssertUnwindSafe(|| slot.sent(operations, now, id, result))) {
+                    Ok(Ok(true)) => self.turn(connection),
+                    Ok(Ok(false)) => {
+                        self.forget_if_over(connection);
+                        Ok(())
+                    }
+                    Ok(Err(_)) => self.end(connection),
+                    Err(_panic) => self.end_after_panic(connection),
+                }
+                .map_err(ring_failed)
+            }
+            Completion::Cancelled { connection, found } => {
+                // The listener's cancellation bears no connection's number.
+                if let Some(slot) = self.connections.slots.get_mut(connection as usize) {
+                    slot.cancelled(&mut self.operations, found)
+                        .map_err(ring_failed)?;
+                    self.forget_if_over(connection);
+                }
+                Ok(())
+            }
+            Completion::Accepted { result, more } => {
+                self.listener.is_accepting = more;
+                self.accepted(result).map_err(ring_failed)
+            }
+            Completion::Polled { tag, result, more } => {
+                let fd = match (tag, self.connections.host.hosted()) {
+                    (HOSTED, Some(hosted)) => {
+                        self.is_loop_due = true;
+                        hosted.fd()
+                    }
+                    _ => self.wakes.bell(),
+                };
+                result.map_err(|error| EngineError::Setup {
+                    what: "a descriptor could not be watched",
+                    error,
+                })?;
+                if more {
+                    Ok(())
+                } else {
+                    self.operations.poll(fd, tag).map_err(ring_failed)
+                }
+            }
+        }
+    }
+
+    fn received(
+        &mut self,
+        number: u32,
+        result: io::Result<Option<Chunk>>,
+        more: bool,
+    ) -> io::Result<()> {
+        let slot = &mut self.connections.slots[number as usize];
+        slot.note_receive(more);
+        let host = self.connections.host;
+        self.now = host.bench.latest(self.now);
+        let (operations, now) = (&mut self.operations, self.now);
+        let (result, chunk) = match result {
+            Ok(chunk) => (Ok(()), chunk),
+            Err(error) => (Err(error), None),
+        };
+        let bytes = result.map(|()| chunk.as_ref().map(|chunk| operations.bytes(chunk)));
+        // The rest is usually the next completion: half a body must not become a stream for want of it.
+        let is_cut = more && chunk.as_ref().is_some_and(|chunk| operations.is_cut(chunk));
+        let received = catch_unwind(AssertUnwindSafe(|| slot.received(host, now, bytes)));
+        if let Some(chunk) = chunk {
+            operations.recycle(chunk);
+        }
+        if !slot.is_serving() {
+            self.forget_if_over(number);
+            return Ok(());
+        }
+        match received {
+            Ok(true) if is_cut && slot.may_wait_for_more() => {
+                slot.wake();
+                Ok(())
+            }
+            Ok(true) => self.turn(number),
+            Ok(false) => self.end(number),
+            Err(_panic) => self.end_after_panic(number),
+        }
+    }
+
+    fn accepted(&mut self, result: io::Result<TcpStream>) -> io::Result<()> {
+        match result {
+            Ok(stream) => match self.connections.host.stage() {
+                Stage::Serving => self.place(stream),
+                Stage::Draining => self.serve(stream),
+                Stage::Cutting => Ok(()),
+            },
+            Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => Ok(()),
+            Err(error) => {
+                if self.connections.host.stage() == Stage::Serving {
+                    self.connections.host.bench.warn_of_accept(&error);
+                    self.listener.resumes = Some(Instant::now() + ACCEPT_PAUSE);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Begins a connection's life on a blocking socket: the kernel waits for it, not we. A peer that has left already
+    /// is not logged.
+    pub(crate) fn serve(&mut self, stream: TcpStream) -> io::Result<()> {
+        let host = self.connections.host;
+        let local = self.listener.local.map_or_else(|| stream.local_addr(), Ok);
+        let (Ok(peer), Ok(local)) = (stream.peer_addr(), local) else {
+            return Ok(());
+        };
+        let Some(admission) = host.admit() else {
+            return Ok(());
+        };
+        let life = ConnectionLife::new(host, ConnectionInfo { peer, local }, admission);
+        let vacant = self.connections.slots.vacant_entry();
+        let number = u32::try_from(vacant.key()).expect("fewer than 2^32 descriptors");
+        let connection = Connection::new(number, stream, life, self.wakes.target(number));
+        host.with_table(|table| table.set_waker(admission.id(), connection.waker()));
+        vacant.insert(connection);
+        self.turn(number)
+    }
+
+    fn end_after_panic(&mut self, number: u32) -> io::Result<()> {
+        log::error!("a connection ended in a panic; the shard goes on");
+        // The driver's buffers may be in any state now: they are not given back.
+        self.end_with(number, |_| {})
+    }
+
+    /// Ends a connection; its socket is closed once its operations have completed.
+    fn end(&mut self, number: u32) -> io::Result<()> {
+        let host = self.connections.host;
+        self.end_with(number, |life| life.driver.rest(&host.bench))
+    }
+
+    fn end_with(&mut self, number: u32, last: impl FnOnce(&mut ConnectionLife)) -> io::Result<()> {
+        let host = self.connections.host;
+        let slot = &mut self.connections.slots[number as usize];
+        if let Some(mut life) = slot.end(&mut self.operations)? {
+            host.leave(life.id(), life.driver.is_in_flight());
+            // The driver goes, and with it the app's request: a panic there ends the connection all the same.
+            let parted = catch_unwind(AssertUnwindSafe(move || {
+                last(&mut life);
+                drop(life);
+            }));
+            if parted.is_err() {
+                log::error!("the end of a connection was a panic; the shard goes on");
+            }
+        }
+        self.forget_if_over(number);
+        Ok(())
+    }
+
+    fn forget_if_over(&mut self, number: u32) {
+        let slots = &mut self.connections.slots;
+        if slots[number as usize].is_over() {
+            slots.remove(number as usize);
+            if slots.is_empty() {
+                // 10,000 connections that came and went must not cost memory for ever.
+                slots.shrink_to_fit();
+            }
+        }
+    }
+}
+
+pub(crate) fn ring_failed(error: io::Error) -> EngineError {
+    EngineError::Setup {
+        what: "the ring failed",
+        error,
+    }
+}

@@ -1,0 +1,4 @@
+//! What threads count and measure about themselves. Knows neither engines nor connections.
+
+pub(crate) mod busy_time;
+pub(crate) mod counters;

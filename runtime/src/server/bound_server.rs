@@ -1,0 +1,400 @@
+//! The server as its owner sees it: bind, run, stop, count.
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, after, never};
+
+use crate::config::{EngineName, Mode, ServerConfig, Steering};
+use crate::engine::registry;
+use crate::engine::steal::{self, StealPlan};
+use crate::net::children::OwnPort;
+use crate::net::{listener, open_files, placement, steering};
+use crate::server::handle::{CountSource, ServerHandle};
+use crate::server::per_core::{PerCore, ShardRecord};
+use crate::server::signals::SignalThread;
+use crate::server::stop::{Stop, StopRequest};
+use crate::server::supervisor::Supervisor;
+use crate::server::worker::{Inheritance, Worker};
+use crate::service::{App, StartError};
+use crate::shard::clock::Clock;
+use crate::shard::mailbox::mailbox;
+
+/// What a server is, once its sockets are bound.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Where it listens.
+    pub addresses: Vec<SocketAddr>,
+    /// Architecture.
+    pub mode: Mode,
+    /// Engine in use.
+    pub engine: EngineName,
+    /// Why that engine, for people.
+    pub engine_reason: String,
+    /// The core that each shard is pinned to; workers of the work-stealing runtime are not pinned.
+    pub shard_cores: Vec<Option<usize>>,
+}
+
+/// What the thread that runs a server of mode shard does meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// It supervises, and every shard has a thread of its own.
+    Supervises,
+    /// It is the first shard, for an app that was made on it: a free-threaded Python counts an object's references
+    /// without atomic operations on the thread that made it (PEP 703). Where the app does not give the thread back in
+    /// time, [`App::given_up`] ends the process.
+    IsFirstShard,
+}
+
+/// A server that has its port and does not serve yet.
+pub struct BoundServer {
+    config: Arc<ServerConfig>,
+    report: Report,
+    listeners: Vec<std::net::TcpListener>,
+    /// What a forked child must not keep; held until the server has ended.
+    _port: OwnPort,
+    /// Process mode: this is the worker with that number, restarted so many times.
+    worker: Option<(usize, u64)>,
+    handle: ServerHandle,
+    requests: Receiver<StopRequest>,
+}
+
+impl BoundServer {
+    /// Binds the sockets and settles on an engine. Everything that a wrong setting can cause fails here.
+    pub fn bind(config: ServerConfig) -> Result<BoundServer, StartError> {
+        config.check()?;
+        let chosen = registry::choose(config.mode, config.engine, config.shards.get())?;
+        raise_open_files();
+        let shards = config.shards.get();
+        let has_shards = config.mode.has_shards();
+        let count = if has_shards { shards } else { 1 };
+        let listeners = listener::bind_group(&config.host, config.port, count, config.backlog)?;
+        let cores = placement::allowed_cores();
+        let pinned = config.pin && has_shards;
+        let shard_cores: Vec<Option<usize>> = (0..shards)
+            .map(|index| if pinned { cores.core_of(index) } else { None })
+            .collect();
+        match config.steering {
+            Steering::Hash => {}
+            Steering::Cpu => steering::steer_to_shards(&listeners, &shard_cores)?,
+            Steering::Address => steering::steer_by_address(&listeners)?,
+        }
+        BoundServer::new(config, chosen, listeners, shard_cores, None)
+    }
+
+    /// The one shard of a worker process, whose socket was bound before the process was started.
+    pub fn inherit(
+        mut config: ServerConfig,
+        inheritance: Inheritance,
+    ) -> Result<BoundServer, StartError> {
+        config.check()?;
+        let chosen = registry::choose(config.mode, config.engine, 1)?;
+        raise_open_files();
+        config.mode = Mode::Process;
+        config.shards = std::num::NonZeroUsize::MIN;
+        let Inheritance {
+            listener,
+            worker,
+            core,
+            restarts,
+        } = inheritance;
+        let place = Some((worker, restarts));
+        BoundServer::new(config, chosen, vec![listener], vec![core], place)
+    }
+
+    fn new(
+        config: ServerConfig,
+        (engine, engine_reason): (EngineName, String),
+        listeners: Vec<std::net::TcpListener>,
+        shard_cores: Vec<Option<usize>>,
+        worker: Option<(usize, u64)>,
+    ) -> Result<BoundServer, StartError> {
+        let address = listeners[0]
+            .local_addr()
+            .map_err(|error| StartError::new(error.to_string()))?;
+        let report = Report {
+            addresses: vec![address],
+            mode: config.mode,
+            engine,
+            engine_reason,
+            shard_cores,
+        };
+        let (sender, requests) = crossbeam_channel::unbounded();
+        let handle = ServerHandle {
+            requests: sender,
+            counts: Arc::new(Mutex::new(CountSource::Nothing)),
+            signal: Arc::default(),
+            is_cut: Arc::default(),
+        };
+        Ok(BoundServer {
+            config: Arc::new(config),
+            report,
+            listeners,
+            _port: OwnPort::claim(address.port()),
+            worker,
+            handle,
+            requests,
+        })
+    }
+
+    /// The sockets that it listens on, for the workers of the process mode to inherit.
+    pub fn listeners(&self) -> &[std::net::TcpListener] {
+        &self.listeners
+    }
+
+    /// What was bound and chosen.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// A handle for other threads.
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
+    }
+
+    /// Serves until it is stopped. In mode shard, `caller` says what the calling thread becomes; in a worker of the
+    /// process mode it becomes the shard, in mode steal it waits. With `handle_signals`, SIGINT and SIGTERM stop
+    /// gracefully and a second one at once; a worker is told by SIGTERM alone, since Ctrl-C reaches it as well as its
+    /// supervisor. `on_ready` is called when all shards serve.
+    pub fn run<A: App>(
+        self,
+        app: A,
+        caller: Caller,
+        handle_signals: bool,
+        on_ready: impl FnOnce() + Send,
+    ) -> Result<(), StartError> {
+        let signals = if handle_signals {
+            Some(self.handle_signals()?)
+        } else {
+            None
+        };
+        let counts = Arc::clone(&self.handle.counts);
+        let is_worker = self.worker.is_some();
+        let result = match (self.config.mode, self.worker) {
+            (Mode::Shard, _) => self.run_shards(Arc::new(app), caller, on_ready),
+            (Mode::Steal, _) => self.run_workers(Arc::new(app), on_ready),
+            (Mode::Process, Some(worker)) => self.run_here(Arc::new(app), worker, on_ready),
+            (Mode::Process, None) => Err(StartError::new(
+                "a server of mode process serves in the workers that inherit its listeners",
+            )),
+        };
+        *lock(&counts) = CountSource::Nothing;
+        drop(signals);
+        if result.is_ok() && !is_worker {
+            log::info!("stopped");
+        }
+        result
+    }
+
+    fn handle_signals(&self) -> Result<SignalThread, StartError> {
+        let handle = self.handle.clone();
+        let told = std::sync::atomic::AtomicBool::new(false);
+        let is_worker = self.worker.is_some();
+        let on_signal = move |number| match (number, told.load(Relaxed)) {
+            (libc::SIGINT, _) if is_worker => {}
+            (_, true) => handle.stop_now(),
+            (number, false) => {
+                told.store(true, Relaxed);
+                handle.signal.store(number, Relaxed);
+                if is_worker {
+                    let _ = handle.requests.send(StopRequest::Retire);
+                } else {
+                    handle.stop();
+                }
+            }
+        };
+        SignalThread::start(&[libc::SIGINT, libc::SIGTERM], on_signal)
+            .map_err(|error| StartError::new(format!("signals cannot be handled: {error}")))
+    }
+
+    fn run_here<A: App>(
+        mut self,
+        app: Arc<A>,
+        (number, restarts): (usize, u64),
+        on_ready: impl FnOnce() + Send,
+    ) -> Result<(), StartError> {
+        let Some(listener) = self.listeners.pop() else {
+            return Err(StartError::new("no listener was inherited"));
+        };
+        let core = self.report.shard_cores.first().copied().flatten();
+        let record = ShardRecord {
+            core,
+            counters: Arc::default(),
+            restarts: restarts.into(),
+        };
+        let counters = Arc::clone(&record.counters);
+        *lock(&self.handle.counts) = CountSource::Shards {
+            first: number,
+            records: Arc::new(vec![record]),
+        };
+        let worker = Worker {
+            app,
+            number,
+            engine: self.report.engine,
+            core,
+            listener,
+            config: self.config,
+            counters,
+            requests: self.requests,
+            in_flight: Box::new(in_flight(self.handle)),
+        };
+        worker.run(on_ready)
+    }
+
+    fn run_shards<A: App>(
+        self,
+        app: Arc<A>,
+        caller: Caller,
+        on_ready: impl FnOnce() + Send,
+    ) -> Result<(), StartError> {
+        let record = |core: &Option<usize>| ShardRecord {
+            core: *core,
+            counters: Arc::default(),
+            restarts: std::sync::atomic::AtomicU64::new(0),
+        };
+        let records = Arc::new(
+            self.report
+                .shard_cores
+                .iter()
+                .map(record)
+                .collect::<Vec<_>>(),
+        );
+        *lock(&self.handle.counts) = CountSource::Shards {
+            first: 0,
+            records: Arc::clone(&records),
+        };
+        let (sender, events) = crossbeam_channel::unbounded();
+        let config = Arc::clone(&self.config);
+        let shards = PerCore::new(
+            app,
+            self.report.engine,
+            config,
+            self.listeners,
+            records,
+            sender,
+        );
+        let mut supervisor = Supervisor {
+            shards,
+            events,
+            requests: self.requests,
+            stop: Stop::new(self.config.graceful_timeout_ms, in_flight(self.handle)),
+            starting: Vec::new(),
+        };
+        match caller {
+            Caller::Supervises => supervisor.run(on_ready),
+            Caller::IsFirstShard => supervisor.run_beside_first_shard(on_ready),
+        }
+    }
+
+    fn run_workers<A: App>(
+        mut self,
+        app: Arc<A>,
+        on_ready: impl FnOnce(),
+    ) -> Result<(), StartError> {
+        let Some(listener) = self.listeners.pop() else {
+            return Err(StartError::new("no listener was bound"));
+        };
+        let (sender, mailbox) = mailbox();
+        let (tell, ended) = crossbeam_channel::bounded(1);
+        let (tell_ready, ready) = crossbeam_channel::bounded(1);
+        let counts = Arc::clone(&self.handle.counts);
+        let stops = Arc::clone(&app);
+        let plan = StealPlan {
+            app,
+            listener,
+            config: Arc::clone(&self.config),
+            clock: Clock::start(),
+            mailbox,
+            ready: Box::new(move |host| {
+                let host = Arc::downgrade(&host);
+                let read = move || {
+                    host.upgrade()
+                        .map(|host| host.counters())
+                        .unwrap_or_default()
+                };
+                *lock(&counts) = CountSource::Workers(Box::new(read));
+                let _ = tell_ready.send(());
+            }),
+        };
+        let cannot =
+            |error| StartError::new(format!("the runtime's thread cannot be started: {error}"));
+        let thread = std::thread::Builder::new()
+            .name("steal-main".into())
+            .spawn(move || drop(tell.send(steal::run(plan))))
+            .map_err(cannot)?;
+        let mut on_ready = Some(on_ready);
+        let mut start_failed = false;
+        let mut stop = Stop::new(
+            self.config.graceful_timeout_ms,
+            in_flight(self.handle.clone()),
+        );
+        loop {
+            let deadline = stop.deadline.map_or_else(never, |at| {
+                after(at.saturating_duration_since(Instant::now()))
+            });
+            let ready = if on_ready.is_some() {
+                ready.clone()
+            } else {
+                never()
+            };
+            crossbeam_channel::select_biased! {
+                recv(ended) -> result => {
+                    let _ = thread.join();
+                    return match result {
+                        Ok(Err(error)) if stop.amid_start() && !start_failed => {
+                            // The stop interrupted the start, or it failed by itself.
+                            log::debug!("the server has not come to the end of its start ({error})");
+                            Ok(())
+                        }
+                        Ok(result) => result.map_err(|error| StartError::new(error.to_string())),
+                        Err(_) => Err(StartError::new("the work-stealing runtime panicked")),
+                    };
+                }
+                recv(ready) -> told => {
+                    // A server that was told to stop while it started was never ready, nor is one that failed to start:
+                    // its end of this channel is gone, and the reason is about to come.
+                    start_failed = told.is_err() && !stop.is_asked();
+                    let on_ready = on_ready.take().filter(|_| told.is_ok() && !stop.is_asked());
+                    if let Some(on_ready) = on_ready {
+                        stop.ready();
+                        on_ready();
+                    }
+                }
+                recv(self.requests) -> request => {
+                    let mut control = stop.request(request.unwrap_or(StopRequest::Now));
+                    if on_ready.is_some() {
+                        // It was never announced as ready, so it owes no graceful time.
+                        control = stop.request(StopRequest::Now).or(control);
+                    }
+                    if let Some(control) = control {
+                        stops.stops_by(stop.finishes_by());
+                        sender.post(control);
+                    }
+                }
+                recv(deadline) -> _ => match stop.deadline_passed() {
+                    Some(control) => {
+                        stops.stops_by(stop.finishes_by());
+                        sender.post(control);
+                    }
+                    None => return Ok(()),
+                },
+            }
+        }
+    }
+}
+
+fn in_flight(handle: ServerHandle) -> impl Fn() -> u64 + Send + 'static {
+    move || handle.in_flight()
+}
+
+fn raise_open_files() {
+    if let Err(error) = open_files::raise_limit() {
+        log::warn!("the limit of open files could not be raised: {error}");
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,99 @@
+//! A running server as other threads hold it: they can stop it and read its counters. Knows nothing of how it runs.
+
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crossbeam_channel::Sender;
+
+use crate::metrics::counters::{ShardCounts, WorkerCounts};
+use crate::server::per_core::ShardRecord;
+use crate::server::stop::StopRequest;
+use crate::shard::host::WorkerCounters;
+
+/// Stops a server, or reads its counters, from any thread.
+#[derive(Clone)]
+pub struct ServerHandle {
+    pub(crate) requests: Sender<StopRequest>,
+    pub(crate) counts: Arc<Mutex<CountSource>>,
+    /// The first signal that was heard; 0 before.
+    pub(crate) signal: Arc<AtomicI32>,
+    pub(crate) is_cut: Arc<AtomicBool>,
+}
+
+/// Where the counters are.
+pub(crate) enum CountSource {
+    Nothing,
+    Shards {
+        /// Number of the first one.
+        first: usize,
+        records: Arc<Vec<ShardRecord>>,
+    },
+    Workers(Box<dyn Fn() -> WorkerCounters + Send>),
+}
+
+impl ServerHandle {
+    /// Stops accepting, lets exchanges in flight finish within the graceful time, then ends. A second call is
+    /// [`ServerHandle::stop_now`].
+    pub fn stop(&self) {
+        let _ = self.requests.send(StopRequest::Gracefully);
+    }
+
+    /// Cuts every connection and ends.
+    pub fn stop_now(&self) {
+        self.is_cut.store(true, Relaxed);
+        let _ = self.requests.send(StopRequest::Now);
+    }
+
+    /// Reads the counters: one row per shard, or one for all workers of the work-stealing runtime.
+    pub fn counts(&self) -> Vec<ShardCounts> {
+        match &*self.counts.lock().unwrap_or_else(PoisonError::into_inner) {
+            CountSource::Nothing => Vec::new(),
+            CountSource::Shards { first, records } => {
+                let numbered = records.iter().enumerate();
+                let rows = numbered.map(|(index, record)| ShardCounts {
+                    shard: first + index,
+                    ..record.read()
+                });
+                rows.collect()
+            }
+            CountSource::Workers(read) => {
+                let (counters, mut row) = (read(), ShardCounts::default());
+                counters.workers.iter().for_each(|worker| row.add(worker));
+                row.add(&counters.connections);
+                vec![row]
+            }
+        }
+    }
+
+    /// How many requests are being answered now.
+    pub fn in_flight(&self) -> u64 {
+        // Work stealing counts begin and end on different threads: a reading between the two may be one too few.
+        let rows = self.counts();
+        let count = rows.iter().map(|row| (row.in_flight as i64).max(0));
+        count.sum::<i64>() as u64
+    }
+
+    /// Whether the server was told to end at once, even when nothing of it was left to hear that.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut.load(Relaxed)
+    }
+
+    /// The signal that asked for the stop, if it was one.
+    pub fn stopped_by(&self) -> Option<i32> {
+        Some(self.signal.load(Relaxed)).filter(|number| *number != 0)
+    }
+
+    /// Reads the counters of each worker of the work-stealing runtime; there are none in shard mode.
+    pub fn workers(&self) -> Vec<WorkerCounts> {
+        match &*self.counts.lock().unwrap_or_else(PoisonError::into_inner) {
+            CountSource::Nothing | CountSource::Shards { .. } => Vec::new(),
+            CountSource::Workers(read) => {
+                let workers = read().workers;
+                let numbered = workers.iter().enumerate();
+                numbered
+                    .map(|(worker, counters)| WorkerCounts::read(worker, counters))
+                    .collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The life of a server: bind, start, supervise, stop. Knows engines only by what the registry offers.
+
+pub(crate) mod bound_server;
+pub(crate) mod handle;
+pub(crate) mod per_core;
+pub(crate) mod rebalance;
+pub(crate) mod signals;
+pub(crate) mod stop;
+pub(crate) mod supervisor;
+pub(crate) mod worker;
