@@ -1,35 +1,22 @@
 //! turbo-shard's Python side: `turbo_shard._native`. Re-exports and registers; the work is done in its modules.
 
-mod at_exit;
-mod being_made;
-mod byte_pieces;
-mod coroutines;
-mod dispatch;
-mod errors;
-mod held_object;
+mod answers;
+mod asgi;
 mod hosted_loop;
 mod json;
-mod large_blocks;
-mod large_objects;
-mod life;
 mod load_generator;
-mod log_writer;
-mod logging;
-mod pool_threads;
-mod python_app;
-mod python_service;
-mod python_thread;
-mod reply_reader;
-mod report_rows;
-mod request_view;
-mod served_app;
-mod server_object;
+mod native;
+mod python;
+mod requests;
+mod server;
 mod simulation;
 mod streaming;
-mod task_context;
-mod worker_link;
+mod wsgi;
 
 use pyo3::prelude::*;
+
+use python::{errors, large_blocks};
+use server::{at_exit, log_writer, logging, report_rows, server_object, worker_link};
 
 #[global_allocator]
 static ALLOCATOR: large_blocks::LargeBlocks = large_blocks::LargeBlocks;
@@ -43,7 +30,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("LifespanError", py.get_type::<errors::LifespanError>())?;
     module.add_class::<server_object::NativeServer>()?;
     module.add_class::<worker_link::WorkerLink>()?;
-    module.add_class::<request_view::Request>()?;
+    module.add_class::<native::Request>()?;
     module.add_class::<hosted_loop::CallQueue>()?;
     module.add_function(wrap_pyfunction!(json::json_encode, module)?)?;
     module.add_function(wrap_pyfunction!(logging::log_line, module)?)?;

@@ -10,8 +10,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::descriptors::{Bell, Descriptors, now};
-use crate::errors::log_exception;
-use crate::python_thread::Owned;
+use crate::python::errors::log_exception;
+use crate::python::thread::Owned;
 
 /// How far an eagerly started coroutine came.
 pub(crate) enum Eager<'py> {

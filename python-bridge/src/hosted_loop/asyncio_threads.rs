@@ -12,7 +12,7 @@ use turbo_shard_runtime::THREAD_STACK_BYTES;
 
 use super::coroutine_host::{CoroutineHost, Job};
 use super::host_end::CLOSE_SECONDS_MAX;
-use crate::python_thread::{attached, leave_behind, thread_stops, waiting_thread_starts};
+use crate::python::thread::{attached, leave_behind, thread_stops, waiting_thread_starts};
 
 /// How long all threads together may take to end: a little more than a loop, for one that is in a callback.
 const STOP_TIMEOUT_MS: u64 = 1800;

@@ -13,14 +13,14 @@ use turbo_shard_runtime::{ReplyHandle, end_if_child};
 
 use super::asyncio_loop::AsyncioLoop;
 pub(crate) use super::asyncio_loop::Eager;
+use super::coroutines::Then;
 use super::descriptors::Descriptors;
 use super::inbox::Inbox;
 use super::signal_pipe::SignalPipe;
-use crate::coroutines::Then;
-use crate::errors::{is_cancelled, log_exception};
-use crate::python_thread::Owned;
+use crate::python::errors::{is_cancelled, log_exception};
+use crate::python::task_context::in_context_of;
+use crate::python::thread::Owned;
 use crate::streaming::{StreamId, StreamTable};
-use crate::task_context::in_context_of;
 
 /// Work for the loop's thread.
 pub(crate) enum Job {

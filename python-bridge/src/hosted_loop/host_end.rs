@@ -9,7 +9,7 @@ use pyo3::types::PyList;
 
 use super::asyncio_threads::TimeLeft;
 use super::coroutine_host::{CoroutineHost, Driver};
-use crate::errors::log_exception;
+use crate::python::errors::log_exception;
 
 /// How long the end of a loop may take, in seconds: its tasks are cancelled and awaited, its async generators closed,
 /// its executor's threads joined. Less than the two seconds that the runtime gives a shard it has cut.

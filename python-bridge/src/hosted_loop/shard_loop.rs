@@ -6,7 +6,7 @@ use std::sync::Arc;
 use turbo_shard_runtime::HostedLoop;
 
 use super::coroutine_host::CoroutineHost;
-use crate::python_thread::attached;
+use crate::python::thread::attached;
 
 /// The face of a shard's [`CoroutineHost`] to its engine.
 pub(crate) struct ShardLoop(Arc<CoroutineHost>);

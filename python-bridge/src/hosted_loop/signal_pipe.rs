@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::errors::log_exception;
+use crate::python::errors::log_exception;
 
 /// What CPython writes to when a signal arrives that has a Python handler.
 pub(crate) struct SignalPipe {

@@ -9,8 +9,8 @@ use turbo_shard_runtime::{Flow, ReplyHandle};
 
 use super::chunk::bytes_of;
 use super::table::StreamId;
-use crate::errors::{is_cancelled, log_exception};
 use crate::hosted_loop::{CoroutineHost, Eager};
+use crate::python::errors::{is_cancelled, log_exception};
 
 /// What the table knows of a running pull.
 #[derive(Default)]

@@ -9,8 +9,8 @@ use turbo_shard_runtime::{Flow, ReplyHandle};
 
 use super::chunk::bytes_of;
 use super::gate::{Gate, Gone};
-use crate::dispatch::in_context;
-use crate::errors::log_exception;
+use crate::python::clean_context::in_context;
+use crate::python::errors::log_exception;
 
 /// Chunks that one stream may send in one turn.
 const CHUNKS_PER_TURN_MAX: u32 = 16;

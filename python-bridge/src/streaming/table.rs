@@ -9,9 +9,9 @@ use turbo_shard_runtime::{ReplyHandle, ReplyListener};
 
 use super::async_pull::{self, AsyncPull};
 use super::sync_pull::{Pulled, SyncPull};
-use crate::dispatch::in_context;
-use crate::errors::log_exception;
 use crate::hosted_loop::{CoroutineHost, Job};
+use crate::python::clean_context::in_context;
+use crate::python::errors::log_exception;
 
 /// Names a stream for its loop's whole life: never used again, so a late message never finds a wrong one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,7 @@
 """What supervisor and worker say to each other: one packet of JSON each. Knows neither of the two.
 
 The supervisor's order comes first, and the worker's news answers it. After that the supervisor sends one of two words,
-which the worker's native side hears (`python-bridge/src/worker_link.rs`).
+which the worker's native side hears (`python-bridge/src/server/worker_link.rs`).
 """
 
 from __future__ import annotations

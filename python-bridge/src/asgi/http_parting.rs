@@ -1,0 +1,224 @@
+//! How an app learns that the rest of its answer is not wanted: its client has left, or it streams what has no body
+//! (the answer to a HEAD, a 204, a 304). A `receive()` hears `http.disconnect` first, a `send()` raises a little later,
+//! and a stream that does neither is cancelled.
+
+use std::sync::{Arc, Weak};
+
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::http_answer::HttpAnswer;
+use super::http_cycle::{HttpCycle, State};
+use crate::python::errors::log_exception;
+
+/// How long a stream may be idle without having heard that its client has left, before its task is cancelled. Time enough
+/// for a `send()` that was about to come: that one raises, which says more than a cancellation.
+const GRACE_SECONDS: f64 = 0.5;
+
+/// How long a `send()` waits before it raises. A task group that hears `http.disconnect` meanwhile cancels it, as it
+/// would anywhere else, in one of the loop's next turns; it raises only where nothing listens.
+const FAREWELL_SECONDS: f64 = 0.01;
+
+/// The state of a `send()` that will raise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Farewell {
+    #[default]
+    NotYet,
+    /// It waits, so that a `receive()` hears of it first.
+    UnderWay,
+    Said,
+}
+
+/// What a cycle knows about its answer no longer being wanted.
+#[derive(Default)]
+pub(super) struct Parting {
+    /// The peer has finished sending, or is gone.
+    pub(super) has_input_ended: bool,
+    pub(super) peer_left: bool,
+    /// The app has had `http.disconnect`: what it does then is its own affair.
+    pub(super) is_told: bool,
+    farewell: Farewell,
+    /// The app's task, while its answer is not complete.
+    task: Option<Py<PyAny>>,
+    /// Messages that the app has sent.
+    sent: u32,
+    /// [`Then::EndGrace`] will come.
+    is_watched: bool,
+}
+
+impl State {
+    /// Whether nothing that is sent arrives any more. The connection is asked as well: if it lives on another thread,
+    /// an app that sends without a pause would never let the loop reach the job that reports it.
+    pub(super) fn has_peer_left(&self) -> bool {
+        self.parting.peer_left || self.answer.has_peer_left()
+    }
+
+    /// Whether the client has left, as far as can be known: one that has closed only its sending side looks the same.
+    pub(super) fn has_client_left(&self) -> bool {
+        self.parting.has_input_ended || self.has_peer_left()
+    }
+
+    /// Whether the rest of the answer is not wanted.
+    pub(super) fn is_moot(&self) -> bool {
+        self.has_client_left() || self.answer.is_bodiless_stream()
+    }
+
+    pub(super) fn note_peer_left(&mut self) {
+        self.parting.has_input_ended = true;
+        self.parting.peer_left = true;
+    }
+
+    /// Whether a `send()` should raise, at once or soon.
+    pub(super) fn is_leave_taken(&self) -> bool {
+        self.parting.peer_left || self.parting.farewell != Farewell::NotYet
+    }
+}
+
+impl HttpCycle {
+    /// The app's task, which goes on after its call has returned.
+    pub(super) fn follow(self: &Arc<Self>, task: &Bound<'_, PyAny>) {
+        self.state().parting.task = Some(task.clone().unbind());
+        self.watch_idle_stream(task.py());
+    }
+
+    /// The app has ended.
+    pub(super) fn unfollow(&self) {
+        let task = self.state().parting.task.take();
+        drop(task);
+    }
+
+    /// Counts a message, and watches a stream that is not wanted.
+    pub(super) fn note_sent(self: &Arc<Self>, py: Python<'_>) {
+        let is_moot = {
+            let mut state = self.state();
+            state.parting.sent = state.parting.sent.wrapping_add(1);
+            state.is_moot()
+        };
+        if is_moot {
+            self.waiters.wake(py);
+            self.watch_idle_stream(py);
+        }
+    }
+
+    /// What becomes of a message of an unwanted answer: true if its `send()` waits before it raises.
+    pub(super) fn part(self: &Arc<Self>, py: Python<'_>) -> PyResult<bool> {
+        let before = {
+            let farewell = &mut self.state().parting.farewell;
+            let before = *farewell;
+            if before == Farewell::NotYet {
+                *farewell = Farewell::UnderWay;
+            }
+            before
+        };
+        match before {
+            Farewell::NotYet => {
+                self.waiters.wake(py);
+                self.call_later(py, FAREWELL_SECONDS, Then::EndFarewell)?;
+                Ok(true)
+            }
+            Farewell::UnderWay => Ok(true),
+            Farewell::Said => Err(self.words().client_disconnected(py)),
+        }
+    }
+
+    fn call_later(self: &Arc<Self>, py: Python<'_>, seconds: f64, then: Then) -> PyResult<()> {
+        let later = Later {
+            cycle: Arc::downgrade(self),
+            then,
+        };
+        let event_loop = self.around.host.asyncio(py)?.event_loop(py);
+        event_loop.call_method1(intern!(py, "call_later"), (seconds, later))?;
+        Ok(())
+    }
+
+    /// Schedules a later look at an unwanted stream, if it has not heard that it is one.
+    pub(super) fn watch_idle_stream(self: &Arc<Self>, py: Python<'_>) {
+        let is_due = {
+            let mut state = self.state();
+            let is_due = state.is_moot() && state.is_deaf_stream() && !state.parting.is_watched;
+            state.parting.is_watched |= is_due;
+            is_due
+        };
+        if is_due {
+            self.watch_again(py);
+        }
+    }
+
+    fn watch_again(self: &Arc<Self>, py: Python<'_>) {
+        let sent = self.state().parting.sent;
+        if let Err(error) = self.call_later(py, GRACE_SECONDS, Then::EndGrace { sent }) {
+            log_exception(
+                py,
+                &error,
+                "a stream whose client left could not be watched",
+            );
+        }
+    }
+
+    fn end_idle_stream(self: &Arc<Self>, py: Python<'_>, sent: u32) {
+        let task = {
+            let mut state = self.state();
+            if !state.is_deaf_stream() {
+                return;
+            }
+            match state.parting.sent == sent {
+                true => state.parting.task.take(),
+                // It sends: that raises as soon as the client is really gone.
+                false => None,
+            }
+        };
+        let Some(task) = task else {
+            return self.watch_again(py);
+        };
+        if let Err(error) = task.bind(py).call_method0(intern!(py, "cancel")) {
+            log_exception(
+                py,
+                &error,
+                "a stream whose client left could not be cancelled",
+            );
+        }
+    }
+}
+
+impl State {
+    /// An unfinished answer of an app that has not heard that it is not wanted.
+    fn is_deaf_stream(&self) -> bool {
+        let answer: &HttpAnswer = &self.answer;
+        answer.is_started()
+            && !answer.is_complete()
+            && !self.parting.is_told
+            && self.parting.task.is_some()
+    }
+}
+
+/// Called by the loop when the time has come.
+#[pyclass(frozen, module = "turbo_shard._native")]
+struct Later {
+    cycle: Weak<HttpCycle>,
+    then: Then,
+}
+
+#[derive(Clone, Copy)]
+enum Then {
+    EndFarewell,
+    EndGrace {
+        /// Messages that had been sent when it began.
+        sent: u32,
+    },
+}
+
+#[pymethods]
+impl Later {
+    fn __call__(&self, py: Python<'_>) {
+        let Some(cycle) = self.cycle.upgrade() else {
+            return;
+        };
+        match self.then {
+            Then::EndFarewell => {
+                cycle.state().parting.farewell = Farewell::Said;
+                cycle.waiters.wake(py);
+            }
+            Then::EndGrace { sent } => cycle.end_idle_stream(py, sent),
+        }
+    }
+}

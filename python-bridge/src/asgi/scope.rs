@@ -1,0 +1,291 @@
+//! Makes the scope that an ASGI app is called with (ASGI 3.0, HTTP and WebSocket spec 2.5, told as 2.3). Reads requests, knows no answers.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+
+use percent_encoding::percent_decode;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use turbo_shard_runtime::ConnectionInfo;
+use turbo_shard_runtime::protocol::{Method, RequestHead, Version};
+
+use super::header_names::HeaderNames;
+use super::words::Words;
+use crate::python::thread::Owned;
+
+/// Addresses whose tuples are kept: a connection's requests find theirs again. Worst case per thread: one tuple each.
+const ADDRESSES_KEPT: usize = 256;
+
+/// Methods whose names are made once.
+const METHODS: [Method; 8] = [
+    Method::Get,
+    Method::Post,
+    Method::Put,
+    Method::Head,
+    Method::Delete,
+    Method::Patch,
+    Method::Options,
+    Method::Trace,
+];
+
+/// The user's choices that all scopes show.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct ScopeOptions<'a> {
+    /// Path below which the app is mounted.
+    pub(crate) root_path: &'a str,
+    /// Whether `http.response.pathsend` is offered. An app that takes it sends no body, which a middleware that reads
+    /// or holds messages must know.
+    pub(crate) has_pathsend: bool,
+}
+
+/// One thread's way of making scopes.
+pub(super) struct ScopeMaker {
+    /// What all or most scopes have in common; each scope begins as a copy, and what differs is set.
+    http: Owned<PyDict>,
+    websocket: Owned<PyDict>,
+    asgi: Owned<PyDict>,
+    http_extensions: Owned<PyDict>,
+    websocket_extensions: Owned<PyDict>,
+    names: HeaderNames,
+    methods: Vec<(Method, Owned<PyString>)>,
+    http_10: Owned<PyString>,
+    /// The address whose tuple the templates have as `server`.
+    server: Cell<Option<SocketAddr>>,
+    /// As it stands before the path.
+    root_path: String,
+    addresses: RefCell<Vec<Option<KeptAddress>>>,
+}
+
+/// An address and the tuple made of it.
+type KeptAddress = (SocketAddr, Owned<PyTuple>);
+
+impl ScopeMaker {
+    pub(super) fn new(
+        py: Python<'_>,
+        words: &Words,
+        options: ScopeOptions<'_>,
+    ) -> PyResult<ScopeMaker> {
+        let root_path = options.root_path;
+        let asgi = PyDict::new(py);
+        asgi.set_item("version", "3.0")?;
+        // Decides how frameworks end a stream: from 2.4 on Starlette waits for `send()` to raise, and a stream that
+        // waits for its next event never calls it. Below 2.4 Starlette listens for `http.disconnect` itself.
+        asgi.set_item("spec_version", "2.3")?;
+        let mut offered = vec!["http.response.trailers", "http.response.early_hint"];
+        if options.has_pathsend {
+            offered.push("http.response.pathsend");
+        }
+        let http_extensions = extensions(py, &offered)?;
+        let http_11 = PyString::intern(py, "1.1");
+        let template = |kind: &str, scheme: &str, names: &[&Owned<PyString>]| {
+            let template = PyDict::new(py);
+            template.set_item(words.kind.bind(py), kind)?;
+            template.set_item(words.scheme.bind(py), scheme)?;
+            template.set_item(words.root_path.bind(py), root_path)?;
+            // Keys in the order of the specification: values come with each request.
+            for name in names {
+                template.set_item(name.bind(py), py.None())?;
+            }
+            template.set_item(words.http_version.bind(py), &http_11)?;
+            Ok::<_, PyErr>(Owned::new(template.unbind()))
+        };
+        let http = template(
+            "http",
+            "http",
+            &[
+                &words.asgi,
+                &words.http_version,
+                &words.method,
+                &words.path,
+                &words.raw_path,
+                &words.query_string,
+                &words.headers,
+                &words.client,
+                &words.server,
+                &words.extensions,
+            ],
+        )?;
+        http.bind(py)
+            .set_item(words.method.bind(py), PyString::intern(py, "GET"))?;
+        Ok(ScopeMaker {
+            http,
+            websocket: template(
+                "websocket",
+                "ws",
+                &[
+                    &words.asgi,
+                    &words.http_version,
+                    &words.path,
+                    &words.raw_path,
+                    &words.query_string,
+                    &words.headers,
+                    &words.client,
+                    &words.server,
+                    &words.subprotocols,
+                    &words.extensions,
+                ],
+            )?,
+            asgi: Owned::new(asgi.unbind()),
+            http_extensions,
+            websocket_extensions: extensions(py, &["websocket.http.response"])?,
+            names: HeaderNames::new(py),
+            methods: METHODS
+                .iter()
+                .filter_map(|method| {
+                    let name = PyString::intern(py, method.as_str()?);
+                    Some((*method, Owned::new(name.unbind())))
+                })
+                .collect(),
+            http_10: Owned::new(PyString::intern(py, "1.0").unbind()),
+            server: Cell::new(None),
+            root_path: String::from(root_path),
+            addresses: RefCell::new((0..ADDRESSES_KEPT).map(|_| None).collect()),
+        })
+    }
+
+    /// The scope of an HTTP request. `state` is the lifespan's; each request has a copy.
+    pub(super) fn http<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        head: RequestHead<'_>,
+        connection: &ConnectionInfo,
+        state: Option<&Owned<PyDict>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        self.keep_server(py, words, connection.local)?;
+        let scope = self.http.bind(py).copy()?;
+        if head.method() != Method::Get {
+            scope.set_item(words.method.bind(py), self.method(py, head))?;
+        }
+        let extensions = self.http_extensions.bind(py).copy()?;
+        scope.set_item(words.extensions.bind(py), extensions)?;
+        self.fill(py, words, &scope, head, connection, state)?;
+        Ok(scope)
+    }
+
+    /// The scope of a WebSocket handshake that offers these subprotocols.
+    pub(super) fn websocket<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        head: RequestHead<'_>,
+        connection: &ConnectionInfo,
+        subprotocols: &[String],
+        state: Option<&Owned<PyDict>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        self.keep_server(py, words, connection.local)?;
+        let scope = self.websocket.bind(py).copy()?;
+        scope.set_item(words.subprotocols.bind(py), PyList::new(py, subprotocols)?)?;
+        let extensions = self.websocket_extensions.bind(py).copy()?;
+        scope.set_item(words.extensions.bind(py), extensions)?;
+        self.fill(py, words, &scope, head, connection, state)?;
+        Ok(scope)
+    }
+
+    /// What both kinds of scope have.
+    fn fill<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        scope: &Bound<'py, PyDict>,
+        head: RequestHead<'_>,
+        connection: &ConnectionInfo,
+        state: Option<&Owned<PyDict>>,
+    ) -> PyResult<()> {
+        // A copy, like all that an app might write to: the next request must not see it.
+        scope.set_item(words.asgi.bind(py), self.asgi.bind(py).copy()?)?;
+        if head.version() == Version::Http10 {
+            scope.set_item(words.http_version.bind(py), self.http_10.bind(py))?;
+        }
+        scope.set_item(words.path.bind(py), self.path(py, head.path()))?;
+        scope.set_item(words.raw_path.bind(py), self.raw_path(py, head.path()))?;
+        let query = match head.query() {
+            b"" => words.no_bytes.bind(py).clone(),
+            query => PyBytes::new(py, query),
+        };
+        scope.set_item(words.query_string.bind(py), query)?;
+        scope.set_item(words.headers.bind(py), self.headers(py, head)?)?;
+        scope.set_item(words.client.bind(py), self.address(py, connection.peer)?)?;
+        if let Some(state) = state {
+            scope.set_item(words.state.bind(py), state.bind(py).copy()?)?;
+        }
+        Ok(())
+    }
+
+    /// Puts this server into the templates: successive connections have mostly come to the same one.
+    fn keep_server(&self, py: Python<'_>, words: &Words, local: SocketAddr) -> PyResult<()> {
+        if self.server.get() != Some(local) {
+            let address = self.address(py, local)?;
+            for template in [&self.http, &self.websocket] {
+                template
+                    .bind(py)
+                    .set_item(words.server.bind(py), &address)?;
+            }
+            self.server.set(Some(local));
+        }
+        Ok(())
+    }
+
+    fn method<'py>(&self, py: Python<'py>, head: RequestHead<'_>) -> Bound<'py, PyString> {
+        let method = head.method();
+        match self.methods.iter().find(|(known, _)| *known == method) {
+            Some((_, name)) => name.bind(py).clone(),
+            // A token, so ASCII. The specification wants upper case.
+            None => {
+                let name = String::from_utf8_lossy(head.method_bytes()).to_ascii_uppercase();
+                PyString::new(py, &name)
+            }
+        }
+    }
+
+    /// Decoded, below the root path; bytes that are no UTF-8 become U+FFFD.
+    fn path<'py>(&self, py: Python<'py>, path: &[u8]) -> Bound<'py, PyString> {
+        if self.root_path.is_empty()
+            && !path.contains(&b'%')
+            && let Ok(text) = std::str::from_utf8(path)
+        {
+            return PyString::new(py, text);
+        }
+        let text = percent_decode(path).decode_utf8_lossy();
+        PyString::new(py, &format!("{}{text}", self.root_path))
+    }
+
+    fn raw_path<'py>(&self, py: Python<'py>, path: &[u8]) -> Bound<'py, PyBytes> {
+        if self.root_path.is_empty() {
+            return PyBytes::new(py, path);
+        }
+        PyBytes::new(py, &[self.root_path.as_bytes(), path].concat())
+    }
+
+    /// All fields in order, names in lower case.
+    fn headers<'py>(&self, py: Python<'py>, head: RequestHead<'_>) -> PyResult<Bound<'py, PyList>> {
+        let pairs = head.headers().map(|(name, value)| {
+            let pair: [Bound<'py, PyBytes>; 2] =
+                [self.names.get(py, name), PyBytes::new(py, value)];
+            PyTuple::new(py, pair).unwrap_or_else(|_| PyTuple::empty(py))
+        });
+        PyList::new(py, pairs)
+    }
+
+    /// `(host, port)`.
+    fn address<'py>(&self, py: Python<'py>, address: SocketAddr) -> PyResult<Bound<'py, PyTuple>> {
+        let mut kept = self.addresses.borrow_mut();
+        let place = &mut kept[usize::from(address.port()) % ADDRESSES_KEPT];
+        if let Some((known, tuple)) = place
+            && *known == address
+        {
+            return Ok(tuple.bind(py).clone());
+        }
+        let tuple = (address.ip().to_string(), address.port()).into_pyobject(py)?;
+        *place = Some((address, Owned::new(tuple.clone().unbind())));
+        Ok(tuple)
+    }
+}
+
+fn extensions(py: Python<'_>, names: &[&str]) -> PyResult<Owned<PyDict>> {
+    let extensions = PyDict::new(py);
+    for name in names {
+        extensions.set_item(name, PyDict::new(py))?;
+    }
+    Ok(Owned::new(extensions.unbind()))
+}

@@ -1,0 +1,235 @@
+//! What a WebSocket cycle does with the messages that its app sends: accept or deny, messages, the close.
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use turbo_shard_runtime::protocol::HeaderLines;
+use turbo_shard_runtime::protocol::websocket::MessageKind;
+use turbo_shard_runtime::{Flow, ReplyHandle};
+
+use super::http_answer::HttpAnswer;
+use super::http_sending::in_words;
+use super::http_stage::Refused;
+use super::messages::{self, Message};
+use super::websocket_cycle::{Stage, WebSocketCycle};
+use crate::answers::reply_reader::Lines;
+use crate::native::lines_of;
+
+/// The code where an app gives none.
+const CLOSE_NORMAL: u16 = 1000;
+
+impl WebSocketCycle {
+    /// Takes a message of the app. Returns whether the app must wait before it sends another.
+    pub(super) fn take_message(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let words = &*self.around.words;
+        let message = &Message::read(message, words);
+        let kind = message.kind(&words.kind)?;
+        match kind.to_str()? {
+            "websocket.send" => self.send(message),
+            "websocket.accept" => self.accept(message).map(|()| false),
+            "websocket.close" => self.close(message).map(|()| false),
+            "websocket.http.response.start" => self.start_denial(message, &kind).map(|()| false),
+            "websocket.http.response.body" => self.continue_denial(message, &kind),
+            other => Err(self.unexpected(other)),
+        }
+    }
+
+    fn send(&self, message: &Message<'_, '_>) -> PyResult<bool> {
+        let (py, words) = (message.py(), &*self.around.words);
+        let bytes = message.given(&words.bytes)?;
+        let text = message.given(&words.text)?;
+        let (kind, payload) = match (bytes, text) {
+            (Some(bytes), None) => (
+                MessageKind::Binary,
+                messages::octets("\"bytes\"", &bytes)?.into_owned(),
+            ),
+            (None, Some(text)) => {
+                let text = text.cast::<PyString>().map_err(|_| {
+                    PyTypeError::new_err(format!(
+                        "\"text\" is a str, not {}",
+                        messages::kind_of(&text)
+                    ))
+                })?;
+                (MessageKind::Text, text.to_str()?.as_bytes().to_vec())
+            }
+            _ => {
+                return Err(PyValueError::new_err(
+                    "websocket.send needs either \"bytes\" or \"text\"",
+                ));
+            }
+        };
+        let mut state = self.state();
+        let flow = match (&state.stage, &state.handle) {
+            (Stage::Open, Some(handle)) if !handle.is_closed() => handle.message(kind, payload),
+            (Stage::Open, _) => Flow::PeerLeft,
+            _ if state.is_over() => Flow::PeerLeft,
+            _ => {
+                drop(state);
+                return Err(self.unexpected("websocket.send"));
+            }
+        };
+        state.lacks_room = flow == Flow::Wait;
+        drop(state);
+        match flow {
+            Flow::Ready => Ok(false),
+            Flow::Wait => Ok(true),
+            Flow::PeerLeft => Err(self.words().client_disconnected(py)),
+        }
+    }
+
+    fn accept(&self, message: &Message<'_, '_>) -> PyResult<()> {
+        let words = &*self.around.words;
+        let subprotocol = message
+            .given(&words.subprotocol)?
+            .map(|value| value.extract::<String>())
+            .transpose()?;
+        let mut lines = HeaderLines::new();
+        messages::headers(message, &words.headers, &mut lines)?;
+        let mut state = self.state();
+        if !matches!(state.stage, Stage::Fresh | Stage::Connecting) {
+            drop(state);
+            return Err(self.unexpected("websocket.accept"));
+        }
+        let accepted = self
+            .handshake
+            .accept(&self.compression, subprotocol.as_deref(), &lines)
+            .map_err(|misuse| PyValueError::new_err(format!("websocket.accept: {misuse}")))?;
+        state.stage = Stage::Open;
+        match &state.handle {
+            Some(handle) if !handle.peer_left() && state.closed.is_none() => {
+                handle.accept(accepted);
+                Ok(())
+            }
+            _ => {
+                drop(state);
+                Err(self.words().client_disconnected(message.py()))
+            }
+        }
+    }
+
+    /// Says goodbye; before the handshake is accepted that denies it with a 403.
+    fn close(&self, message: &Message<'_, '_>) -> PyResult<()> {
+        let words = &*self.around.words;
+        let code = message.given(&words.code)?;
+        let code = match code {
+            Some(code) => code.extract::<u16>().map_err(|_| {
+                PyValueError::new_err(format!("\"code\" is a close code, not {code}"))
+            })?,
+            None => CLOSE_NORMAL,
+        };
+        let is_open = matches!(self.state().stage, Stage::Open);
+        // Before that the reason goes nowhere, and one that is not text (FastAPI gives a list) does no harm.
+        let reason = match message.field(&words.reason)? {
+            Some(reason) if is_open && !reason.is_none() => reason.extract::<String>()?,
+            _ => String::new(),
+        };
+        if is_open {
+            check_close(code, &reason)?;
+        }
+        let mut state = self.state();
+        match std::mem::replace(&mut state.stage, Stage::Closed) {
+            Stage::Open => {
+                if let Some(handle) = &state.handle {
+                    handle.close(code, reason);
+                }
+                Ok(())
+            }
+            Stage::Fresh | Stage::Connecting => {
+                if let Some(handle) = state.handle.take() {
+                    refuse(handle, 403, Lines::Text, b"Forbidden");
+                }
+                Ok(())
+            }
+            stage => {
+                state.stage = stage;
+                let is_over = state.is_over();
+                drop(state);
+                Err(match is_over {
+                    true => self.words().client_disconnected(message.py()),
+                    false => self.unexpected("websocket.close"),
+                })
+            }
+        }
+    }
+
+    fn start_denial(&self, message: &Message<'_, '_>, kind: &Bound<'_, PyString>) -> PyResult<()> {
+        let words = &*self.around.words;
+        let status = messages::status(message, &words.status)?;
+        let mut lines = HeaderLines::new();
+        messages::headers(message, &words.headers, &mut lines)?;
+        // Bytes behind the handshake are not HTTP.
+        lines
+            .push(b"connection", b"close")
+            .map_err(|misuse| PyValueError::new_err(misuse.to_string()))?;
+        let mut state = self.state();
+        if !matches!(state.stage, Stage::Fresh | Stage::Connecting) {
+            drop(state);
+            return Err(self.unexpected("websocket.http.response.start"));
+        }
+        let mut answer = HttpAnswer::gathering(false);
+        if let Some(handle) = state.handle.take() {
+            answer.attach(handle);
+        }
+        answer
+            .start(status, lines, false)
+            .map_err(|refused| in_words(kind, refused))?;
+        state.stage = Stage::Denying(Box::new(answer));
+        Ok(())
+    }
+
+    fn continue_denial(
+        &self,
+        message: &Message<'_, '_>,
+        kind: &Bound<'_, PyString>,
+    ) -> PyResult<bool> {
+        let words = &*self.around.words;
+        let body = message.field(&words.body)?;
+        let data = match &body {
+            Some(body) => messages::octets("\"body\"", body)?,
+            None => (&[][..]).into(),
+        };
+        let more = message.flag(&words.more_body)?;
+        let mut state = self.state();
+        let Stage::Denying(answer) = &mut state.stage else {
+            drop(state);
+            return Err(self.unexpected("websocket.http.response.body"));
+        };
+        if answer.has_peer_left() {
+            drop(state);
+            return Err(self.words().client_disconnected(message.py()));
+        }
+        answer
+            .body(&data, more)
+            .map_err(|refused: Refused| in_words(kind, refused))?;
+        let waits = answer.lacks_room();
+        state.lacks_room = waits;
+        if !more {
+            state.stage = Stage::Closed;
+        }
+        Ok(waits)
+    }
+}
+
+fn check_close(code: u16, reason: &str) -> PyResult<()> {
+    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        return Err(PyValueError::new_err(format!(
+            "{code} is not a close code that may be sent (RFC 6455 section 7.4)"
+        )));
+    }
+    if reason.len() > 123 {
+        return Err(PyValueError::new_err(format!(
+            "a close reason has at most 123 bytes, this one has {}",
+            reason.len()
+        )));
+    }
+    Ok(())
+}
+
+/// Answers a handshake that is not accepted, and the connection closes: what came behind it is not HTTP.
+pub(super) fn refuse(handle: ReplyHandle, status: u16, kind: Lines, body: &[u8]) {
+    let mut lines = lines_of(kind);
+    match lines.push(b"connection", b"close") {
+        Ok(()) => handle.whole(status, lines, body.to_vec()),
+        Err(_) => handle.fail(),
+    }
+}

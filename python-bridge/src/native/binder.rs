@@ -1,0 +1,298 @@
+//! Makes a handler's arguments from a request. The peer's mistakes are collected, not raised: the answer names them
+//! all.
+
+use std::borrow::Cow;
+
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyFloat, PyList, PyString};
+use turbo_shard_runtime::protocol::RequestHead;
+use turbo_shard_runtime::{ConnectionInfo, Params};
+
+use super::argument_list::ArgumentList;
+use super::binder_scalars::{plain_bool, plain_float, plain_int};
+use super::endpoint::{Argument, Endpoint, Kind, Source};
+use super::faults::Faults;
+use super::request_view::Request;
+use crate::python::large_objects::note_object;
+use crate::requests::request_text::{cookie_pairs, decode_query_into, query_values};
+
+/// One request, as far as it has been read.
+pub(super) struct Incoming<'a> {
+    pub(super) head: RequestHead<'a>,
+    pub(super) params: Params<'a>,
+    pub(super) body: &'a [u8],
+    pub(super) connection: &'a ConnectionInfo,
+}
+
+/// Which arguments are made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    All,
+    /// Those that do not need the body, to find mistakes before it is read.
+    BeforeBody,
+}
+
+/// How bytes become text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    /// Paths and queries. Bytes that are not UTF-8 are the peer's fault.
+    Utf8,
+    /// Header fields, whose encoding is unknown: each byte is a character.
+    Latin1,
+}
+
+/// Fills the list. An error is the app's fault, or an HTTPException.
+pub(super) fn bind<'a, 'py>(
+    endpoint: &'a Endpoint,
+    incoming: &Incoming<'_>,
+    extent: Extent,
+    text: &mut Vec<u8>,
+    list: &mut ArgumentList<'a, 'py>,
+    faults: &mut Faults<'py>,
+    input_error: &Py<PyAny>,
+) -> PyResult<()> {
+    let py = list.py();
+    for argument in &endpoint.arguments {
+        if extent == Extent::BeforeBody && argument.source >= Source::Body {
+            break;
+        }
+        let mut bind = Bind {
+            py,
+            argument,
+            text,
+            faults,
+            input_error,
+        };
+        let found = match argument.source {
+            Source::Path(index) => bind.one(incoming.params.value(index), Encoding::Utf8)?,
+            Source::Query => bind.query(incoming.head.query())?,
+            Source::Header => bind.header(&incoming.head)?,
+            Source::Cookie => bind.cookie(&incoming.head)?,
+            Source::Body => bind.body(incoming)?,
+            Source::Request => Found::Value(Request::of(
+                py,
+                incoming.head,
+                incoming.params,
+                incoming.body,
+                incoming.connection,
+            )?),
+        };
+        match found {
+            Found::Value(value) => list.give(argument.slot, value),
+            Found::Wrong => {}
+            Found::Absent => match (&argument.new_default, &argument.default) {
+                (Some(new), _) => list.give(argument.slot, new.bind(py).call0()?),
+                (None, Some(default)) => list.lend(argument.slot, default),
+                _ if argument.source == Source::Body => faults.add_missing(&["body"])?,
+                _ => faults.add_missing(&[argument.source.name(), &argument.alias])?,
+            },
+        }
+    }
+    Ok(())
+}
+
+/// What became of one argument.
+enum Found<'py> {
+    Value(Bound<'py, PyAny>),
+    Absent,
+    /// It is among the faults.
+    Wrong,
+}
+
+struct Bind<'b, 'py> {
+    py: Python<'py>,
+    argument: &'b Argument,
+    text: &'b mut Vec<u8>,
+    faults: &'b mut Faults<'py>,
+    input_error: &'b Py<PyAny>,
+}
+
+impl<'py> Bind<'_, 'py> {
+    /// Reads one value: the usual spellings here, all others in Python.
+    #[inline]
+    fn one(&mut self, bytes: &[u8], encoding: Encoding) -> PyResult<Found<'py>> {
+        let py = self.py;
+        let value = match self.argument.kind {
+            Kind::Int => plain_int(bytes)
+                .map(|value| value.into_bound_py_any(py))
+                .transpose()?,
+            Kind::Float => plain_float(bytes).map(|value| PyFloat::new(py, value).into_any()),
+            Kind::Bool => {
+                plain_bool(bytes).map(|value| PyBool::new(py, value).to_owned().into_any())
+            }
+            _ => None,
+        };
+        match value {
+            Some(value) => Ok(Found::Value(value)),
+            None => self.text(bytes, encoding),
+        }
+    }
+
+    fn text(&mut self, bytes: &[u8], encoding: Encoding) -> PyResult<Found<'py>> {
+        let Some(text) = string_of(self.py, bytes, encoding) else {
+            self.faults
+                .add_no_text(&[self.argument.source.name(), &self.argument.alias], bytes)?;
+            return Ok(Found::Wrong);
+        };
+        match self.argument.kind {
+            Kind::Str => Ok(Found::Value(text.into_any())),
+            _ => self.read(
+                text.as_any(),
+                &[self.argument.source.name(), &self.argument.alias],
+            ),
+        }
+    }
+
+    /// Lets Python read it.
+    fn read(&mut self, value: &Bound<'py, PyAny>, place: &[&str]) -> PyResult<Found<'py>> {
+        let Some(read) = &self.argument.read else {
+            return Ok(Found::Value(value.clone()));
+        };
+        let result = read.bind(self.py).call1((value,));
+        self.judge(result, place)
+    }
+
+    fn judge(
+        &mut self,
+        result: PyResult<Bound<'py, PyAny>>,
+        place: &[&str],
+    ) -> PyResult<Found<'py>> {
+        match result {
+            Ok(value) => Ok(Found::Value(value)),
+            Err(error) if error.is_instance(self.py, self.input_error.bind(self.py)) => {
+                self.faults.add_input_error(error.value(self.py), place)?;
+                Ok(Found::Wrong)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn query(&mut self, query: &[u8]) -> PyResult<Found<'py>> {
+        if query.is_empty() {
+            return Ok(Found::Absent);
+        }
+        if self.argument.many {
+            let mut texts = Vec::new();
+            for raw in query_values(query, &self.argument.alias) {
+                let mut text = Vec::new();
+                decode_query_into(raw, &mut text);
+                texts.push(Cow::Owned(text));
+            }
+            return self.list(&texts, Encoding::Utf8);
+        }
+        let Some(raw) = query_values(query, &self.argument.alias).last() else {
+            return Ok(Found::Absent);
+        };
+        let mut text = std::mem::take(self.text);
+        text.clear();
+        decode_query_into(raw, &mut text);
+        let found = self.one(&text, Encoding::Utf8);
+        *self.text = text;
+        found
+    }
+
+    fn header(&mut self, head: &RequestHead<'_>) -> PyResult<Found<'py>> {
+        if self.argument.many {
+            let is_own = |name: &[u8]| name.eq_ignore_ascii_case(self.argument.alias.as_bytes());
+            let values: Vec<_> = head
+                .headers()
+                .filter(|(name, _)| is_own(name))
+                .map(|(_, value)| Cow::Borrowed(value))
+                .collect();
+            return self.list(&values, Encoding::Latin1);
+        }
+        match head.header(&self.argument.alias) {
+            Some(value) => self.one(value, Encoding::Latin1),
+            None => Ok(Found::Absent),
+        }
+    }
+
+    fn cookie(&mut self, head: &RequestHead<'_>) -> PyResult<Found<'py>> {
+        let fields = head
+            .headers()
+            .filter(|(name, _)| name.eq_ignore_ascii_case(b"cookie"));
+        let own = |(name, _): &(&[u8], Cow<'_, [u8]>)| *name == self.argument.alias.as_bytes();
+        match fields
+            .flat_map(|(_, field)| cookie_pairs(field))
+            .filter(own)
+            .last()
+        {
+            Some((_, value)) => self.one(&value, Encoding::Latin1),
+            None => Ok(Found::Absent),
+        }
+    }
+
+    /// Reads all values of one name.
+    fn list(&mut self, values: &[Cow<'_, [u8]>], encoding: Encoding) -> PyResult<Found<'py>> {
+        if values.is_empty() {
+            return Ok(Found::Absent);
+        }
+        let list = PyList::empty(self.py);
+        let mut is_wrong = false;
+        for (index, bytes) in values.iter().enumerate() {
+            match string_of(self.py, bytes, encoding) {
+                Some(text) => list.append(text)?,
+                None => {
+                    let place = [
+                        self.argument.source.name(),
+                        &self.argument.alias,
+                        &index.to_string(),
+                    ];
+                    self.faults.add_no_text(&place, bytes)?;
+                    is_wrong = true;
+                }
+            }
+        }
+        if is_wrong {
+            return Ok(Found::Wrong);
+        }
+        self.read(
+            list.as_any(),
+            &[self.argument.source.name(), &self.argument.alias],
+        )
+    }
+
+    fn body(&mut self, incoming: &Incoming<'_>) -> PyResult<Found<'py>> {
+        let (py, body) = (self.py, incoming.body);
+        note_object(body.len());
+        match self.argument.kind {
+            _ if body.is_empty() && self.argument.default.is_some() => Ok(Found::Absent),
+            Kind::Bytes => Ok(Found::Value(PyBytes::new(py, body).into_any())),
+            Kind::Text => match string_of(py, body, Encoding::Utf8) {
+                Some(text) => Ok(Found::Value(text.into_any())),
+                None => {
+                    self.faults.add_no_text(&["body"], body)?;
+                    Ok(Found::Wrong)
+                }
+            },
+            _ if body.is_empty() => Ok(Found::Absent),
+            _ => {
+                let Some(read) = &self.argument.read else {
+                    return Ok(Found::Absent);
+                };
+                let content_type = incoming.head.header("content-type");
+                let content_type =
+                    content_type.and_then(|value| string_of(py, value, Encoding::Latin1));
+                let result = read.bind(py).call1((PyBytes::new(py, body), content_type));
+                // The reader says `body` itself.
+                self.judge(result, &[])
+            }
+        }
+    }
+}
+
+/// `None` if the bytes are not UTF-8.
+fn string_of<'py>(
+    py: Python<'py>,
+    bytes: &[u8],
+    encoding: Encoding,
+) -> Option<Bound<'py, PyString>> {
+    match encoding {
+        Encoding::Latin1 if !bytes.is_ascii() => {
+            let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+            Some(PyString::new(py, &text))
+        }
+        _ => Some(PyString::new(py, std::str::from_utf8(bytes).ok()?)),
+    }
+}

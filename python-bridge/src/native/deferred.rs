@@ -1,0 +1,180 @@
+//! Calls whose answer comes later: coroutines under way, and calls on the blocking pool. They own what they need.
+
+use std::fmt;
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use turbo_shard_runtime::protocol::{BodyLength, Method, RequestHead};
+use turbo_shard_runtime::{BlockingPool, ReplyHandle};
+
+use super::argument_list::{ArgumentList, call_owned};
+use super::endpoint::Endpoint;
+use super::settle::Settling;
+use crate::answers::overload;
+use crate::answers::reply_reader::{Answer, Buffers};
+use crate::hosted_loop::Started;
+use crate::python::clean_context::in_clean_context;
+use crate::python::errors::log_exception;
+use crate::python::thread::{Owned, attached};
+use crate::streaming;
+
+/// A request by its name, for logs: `GET /users/7`.
+pub(crate) struct RequestName<'a>(pub(crate) RequestHead<'a>);
+
+impl fmt::Display for RequestName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The target stays out: a query may hold what does not belong in logs.
+        write!(
+            f,
+            "{} {}",
+            self.0.method_bytes().escape_ascii(),
+            self.0.path().escape_ascii()
+        )
+    }
+}
+
+/// An answer that is still to come.
+pub(super) struct Pending {
+    pub(super) settling: Arc<Settling>,
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) handle: ReplyHandle,
+    pub(super) name: String,
+    pub(super) is_head: bool,
+}
+
+impl Pending {
+    pub(super) fn new(
+        settling: &Arc<Settling>,
+        endpoint: &Arc<Endpoint>,
+        head: RequestHead<'_>,
+        handle: ReplyHandle,
+    ) -> Pending {
+        Pending {
+            settling: Arc::clone(settling),
+            endpoint: Arc::clone(endpoint),
+            handle,
+            name: RequestName(head).to_string(),
+            is_head: head.method() == Method::Head,
+        }
+    }
+
+    /// Sends the answer to what the handler returned or raised.
+    pub(super) fn finish(self, py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) {
+        let mut buffers = Buffers::default();
+        let answer =
+            self.settling
+                .settle(result, self.endpoint.status, &self.name, py, &mut buffers);
+        match answer {
+            Answer::Whole {
+                status,
+                lines,
+                body,
+            } => {
+                let lines = self.settling.lines(lines, &buffers).clone();
+                let bytes = match buffers.bytes(&body) {
+                    Ok(bytes) => bytes.to_vec(),
+                    Err(error) => {
+                        log_exception(py, &error, &self.name);
+                        self.handle.fail();
+                        return;
+                    }
+                };
+                self.handle.whole(status, lines, bytes);
+            }
+            Answer::Stream { status, .. } if self.is_head => {
+                self.handle
+                    .start(status, buffers.lines, BodyLength::Unknown);
+                self.handle.end();
+            }
+            Answer::Stream { status, source } => {
+                streaming::stream(
+                    py,
+                    source,
+                    status,
+                    buffers.lines,
+                    self.handle,
+                    &self.settling.coroutines,
+                );
+            }
+            Answer::Await(coroutine) => self.follow(py, coroutine),
+        }
+    }
+
+    /// Awaits what the handler returned, and sends what comes of it.
+    fn follow(self, py: Python<'_>, coroutine: Bound<'_, PyAny>) {
+        match self.settling.coroutines.start(py, coroutine) {
+            Ok(Started::Finished(result)) => self.finish(py, result),
+            Ok(Started::Running(running)) => {
+                let name = self.name.clone();
+                let then = Box::new(move |py: Python<'_>, result: PyResult<Bound<'_, PyAny>>| {
+                    self.finish(py, result)
+                });
+                if let Err(error) = running.on_done(py, then) {
+                    log_exception(py, &error, &name);
+                }
+            }
+            Err(error) => self.finish(py, Err(error)),
+        }
+    }
+}
+
+/// Calls the handler on the pool; where there is no room, the answer is 503.
+pub(super) fn call_blocking(
+    pool: &BlockingPool,
+    pending: Pending,
+    arguments: &ArgumentList<'_, '_>,
+) {
+    let count = pending.endpoint.arguments.len();
+    let call = BlockingCall {
+        pending: Some(pending),
+        arguments: arguments.to_owned(count),
+    };
+    // A refused job is dropped, which answers.
+    let _ = pool.try_run(Box::new(move || call.run()));
+}
+
+struct BlockingCall {
+    pending: Option<Pending>,
+    arguments: Vec<Owned<PyAny>>,
+}
+
+impl BlockingCall {
+    fn run(mut self) {
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
+        let arguments = std::mem::take(&mut self.arguments);
+        attached(|py| {
+            let endpoint = Arc::clone(&pending.endpoint);
+            let keywords = endpoint.keywords.as_ref();
+            let mut pending = Some(pending);
+            // A stream that the handler returns is pulled in there as well.
+            let entered = in_clean_context(py, || {
+                let result = call_owned(
+                    py,
+                    &endpoint.handler,
+                    arguments,
+                    keywords,
+                    endpoint.keyword_count,
+                );
+                if let Some(pending) = pending.take() {
+                    pending.finish(py, result);
+                }
+                Ok(())
+            });
+            if let (Err(error), Some(pending)) = (entered, pending) {
+                pending.finish(py, Err(error));
+            }
+        });
+    }
+}
+
+impl Drop for BlockingCall {
+    fn drop(&mut self) {
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
+        let what = format!("{} (handler {})", pending.name, pending.endpoint.label);
+        overload::refuse(pending.handle, &what);
+    }
+}

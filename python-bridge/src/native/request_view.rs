@@ -1,0 +1,270 @@
+//! `turbo_shard.Request`: one request, for a handler that asked for it. Each part is decoded when it is first read. It
+//! owns copies of the bytes, since a handler may keep it as long as it likes.
+
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::OnceLockExt;
+use pyo3::types::{PyBytes, PyDict, PyString};
+use turbo_shard_runtime::protocol::{RequestHead, Version};
+use turbo_shard_runtime::{ConnectionInfo, Params};
+
+use crate::python::large_objects::note_object;
+use crate::requests::byte_pieces::{Pieces, latin1};
+use crate::requests::request_text::{
+    cookie_pairs, decode_path_text, decode_query_text, query_pairs,
+};
+
+/// What a handler knows of its request.
+///
+/// Frozen: threads may share it. Parts made on demand are made once, in a `OnceLock`; their dicts then belong to the
+/// app.
+#[pyclass(frozen, module = "turbo_shard")]
+pub(crate) struct Request {
+    text: Pieces,
+    header_count: usize,
+    version: Version,
+    connection: ConnectionInfo,
+    body: Option<Py<PyBytes>>,
+    headers: OnceLock<Py<PyAny>>,
+    query_params: OnceLock<Py<PyAny>>,
+    cookies: OnceLock<Py<PyDict>>,
+    path_params: OnceLock<Py<PyDict>>,
+    state: OnceLock<Py<PyDict>>,
+}
+
+const METHOD: usize = 0;
+const TARGET: usize = 1;
+const PATH: usize = 2;
+const QUERY: usize = 3;
+/// Names and values of the headers from here on, then those of the path's parameters.
+const HEADERS: usize = 4;
+
+impl Request {
+    /// Copies the request.
+    pub(crate) fn of<'py>(
+        py: Python<'py>,
+        head: RequestHead<'_>,
+        params: Params<'_>,
+        body: &[u8],
+        connection: &ConnectionInfo,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut text = Pieces::with_capacity(head.target().len() * 2 + 512, 32);
+        for piece in [
+            head.method_bytes(),
+            head.target(),
+            head.path(),
+            head.query(),
+        ] {
+            text.push(piece);
+        }
+        let mut header_count = 0;
+        for (name, value) in head.headers() {
+            text.push(name);
+            text.push(value);
+            header_count += 1;
+        }
+        for (name, value) in params.iter() {
+            text.push(name.as_bytes());
+            text.push(value);
+        }
+        note_object(body.len());
+        let request = Request {
+            text,
+            header_count,
+            version: head.version(),
+            connection: *connection,
+            body: if body.is_empty() {
+                None
+            } else {
+                Some(PyBytes::new(py, body).unbind())
+            },
+            headers: OnceLock::new(),
+            query_params: OnceLock::new(),
+            cookies: OnceLock::new(),
+            path_params: OnceLock::new(),
+            state: OnceLock::new(),
+        };
+        Ok(Bound::new(py, request)?.into_any())
+    }
+
+    fn header_fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.text.pairs(HEADERS, self.header_count)
+    }
+}
+
+#[pymethods]
+impl Request {
+    #[getter]
+    fn method<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        latin1(py, self.text.piece(METHOD))
+    }
+
+    #[getter]
+    fn path<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        lossy(py, &decode_path_text(self.text.piece(PATH)))
+    }
+
+    #[getter]
+    fn url<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        let target = lossy_text(self.text.piece(TARGET));
+        if !target.starts_with('/') && target != "*" {
+            return PyString::new(py, &target);
+        }
+        let host = self
+            .header_fields()
+            .find(|(name, _)| name.eq_ignore_ascii_case(b"host"));
+        let host = host.map_or_else(
+            || self.connection.local.to_string(),
+            |(_, value)| lossy_text(value),
+        );
+        PyString::new(py, &format!("http://{host}{target}"))
+    }
+
+    #[getter]
+    fn query_string<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.text.piece(QUERY))
+    }
+
+    #[getter]
+    fn http_version(&self) -> &'static str {
+        match self.version {
+            Version::Http10 => "1.0",
+            Version::Http11 => "1.1",
+        }
+    }
+
+    #[getter]
+    fn path_params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        made_once(py, &self.path_params, || {
+            let params = PyDict::new(py);
+            for (name, value) in self.text.pairs(HEADERS + 2 * self.header_count, usize::MAX) {
+                params.set_item(lossy(py, name), lossy(py, value))?;
+            }
+            Ok(params)
+        })
+    }
+
+    #[getter]
+    fn query_params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        made_once(py, &self.query_params, || {
+            let pairs: Vec<_> = query_pairs(self.text.piece(QUERY))
+                .map(|(name, value)| {
+                    (
+                        lossy(py, &decode_query_text(name)),
+                        lossy(py, &decode_query_text(value)),
+                    )
+                })
+                .collect();
+            py.import(intern!(py, "turbo_shard.headers"))?
+                .call_method1(intern!(py, "QueryParams"), (pairs,))
+        })
+    }
+
+    #[getter]
+    fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        made_once(py, &self.headers, || {
+            let pairs: Vec<_> = self
+                .header_fields()
+                .map(|(name, value)| Ok((latin1(py, name)?, latin1(py, value)?)))
+                .collect::<PyResult<_>>()?;
+            py.import(intern!(py, "turbo_shard.headers"))?
+                .call_method1(intern!(py, "Headers"), (pairs,))
+        })
+    }
+
+    #[getter]
+    fn cookies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        made_once(py, &self.cookies, || {
+            let cookies = PyDict::new(py);
+            for (_, field) in self
+                .header_fields()
+                .filter(|(name, _)| name.eq_ignore_ascii_case(b"cookie"))
+            {
+                for (name, value) in cookie_pairs(field) {
+                    cookies.set_item(latin1(py, name)?, latin1(py, &value)?)?;
+                }
+            }
+            Ok(cookies)
+        })
+    }
+
+    #[getter]
+    fn client(&self) -> (String, u16) {
+        host_and_port(self.connection.peer)
+    }
+
+    #[getter]
+    fn server(&self) -> (String, u16) {
+        host_and_port(self.connection.local)
+    }
+
+    #[getter]
+    fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        self.body
+            .as_ref()
+            .map_or_else(|| PyBytes::new(py, b""), |body| body.bind(py).clone())
+    }
+
+    #[getter]
+    fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        made_once(py, &self.state, || Ok(PyDict::new(py)))
+    }
+
+    fn text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        py.import(intern!(py, "turbo_shard.body"))?
+            .call_method1(intern!(py, "text_of"), (self.body(py),))
+    }
+
+    fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        py.import(intern!(py, "turbo_shard.body"))?
+            .call_method1(intern!(py, "json_of"), (self.body(py),))
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "<Request {} {}>",
+            lossy_text(self.text.piece(METHOD)),
+            lossy_text(self.text.piece(TARGET))
+        )
+    }
+
+    /// An app may put a request into its own state; the collector must see the cycle. The request's dicts break it.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        for dict in [&self.cookies, &self.path_params, &self.state] {
+            visit.call(dict.get())?;
+        }
+        for mapping in [&self.headers, &self.query_params] {
+            visit.call(mapping.get())?;
+        }
+        Ok(())
+    }
+}
+
+fn made_once<'py, T>(
+    py: Python<'py>,
+    place: &OnceLock<Py<T>>,
+    make: impl FnOnce() -> PyResult<Bound<'py, T>>,
+) -> PyResult<Bound<'py, T>> {
+    if let Some(made) = place.get() {
+        return Ok(made.bind(py).clone());
+    }
+    // Made outside of the lock: if two threads are here at once, one of the two is dropped.
+    let made = make()?.unbind();
+    Ok(place.get_or_init_py_attached(py, || made).bind(py).clone())
+}
+
+fn host_and_port(address: SocketAddr) -> (String, u16) {
+    (address.ip().to_string(), address.port())
+}
+
+fn lossy_text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn lossy<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
+    PyString::new(py, &String::from_utf8_lossy(bytes))
+}

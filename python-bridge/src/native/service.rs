@@ -1,0 +1,348 @@
+//! The service of native apps: finds the route, binds the handler's arguments, calls it, writes its answer.
+//!
+//! A ready sync handler goes straight through: nothing is allocated here once the buffers are warm, no lock is taken,
+//! and every Python object that it touches belongs to this thread, except the handler itself (invariant I2).
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use turbo_shard_runtime::protocol::{BodyLength, HeaderLines, Method};
+use turbo_shard_runtime::{BlockingPool, Exchange, Found, Outcome, Params, RouteTable, Service};
+
+use super::argument_list::ArgumentList;
+use super::binder::{Extent, Incoming, bind};
+use super::deferred::{Pending, RequestName, call_blocking};
+use super::endpoint::{CallKind, Endpoint};
+use super::faults::Faults;
+use super::settle::{INTERNAL_ERROR_BODY, Settling, internal_error, lines_of};
+use crate::answers::reply_reader::{Answer, Buffers, Lines};
+use crate::hosted_loop::{Coroutines, Started};
+use crate::python::clean_context::CleanContext;
+use crate::python::errors::log_exception;
+use crate::python::slow_calls::{coarse_ms, watch};
+use crate::python::thread::attached;
+
+const NOT_FOUND_BODY: &[u8] = br#"{"detail":"Not Found"}"#;
+const NOT_ALLOWED_BODY: &[u8] = br#"{"detail":"Method Not Allowed"}"#;
+
+const ADVICE_INLINE: &str =
+    "mark its route blocking=True, or make it async and await what takes so long";
+const ADVICE_ASYNC: &str =
+    "await what takes so long, or make it a plain function with blocking=True";
+
+/// One thread's view of a native app. Drop it while that thread is attached.
+pub(crate) struct NativeService {
+    routes: RouteTable<u32>,
+    endpoints: Vec<Arc<Endpoint>>,
+    settling: Arc<Settling>,
+    pool: Arc<BlockingPool>,
+    context: CleanContext,
+    json_lines: HeaderLines,
+    room: RefCell<Room>,
+}
+
+/// Buffers that every request uses again.
+#[derive(Default)]
+struct Room {
+    path: Vec<u8>,
+    text: Vec<u8>,
+    reply: Buffers,
+}
+
+/// Reads the app (a `turbo_shard.App`) for the calling thread.
+pub(crate) fn native_service(
+    py: Python<'_>,
+    app: &Py<PyAny>,
+    coroutines: Coroutines,
+    pool: Arc<BlockingPool>,
+) -> PyResult<NativeService> {
+    let mut routes = RouteTable::new();
+    let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
+    for found in app.bind(py).call_method0("endpoints")?.try_iter()? {
+        let endpoint = Endpoint::read(&found?)?;
+        let number = endpoints.len() as u32;
+        for method in &endpoint.methods {
+            routes
+                .add(method, &endpoint.path, number)
+                .map_err(|error| {
+                    let registration_error = py
+                        .import("turbo_shard.errors")
+                        .and_then(|it| it.getattr("RegistrationError"));
+                    let message = format!("handler {}: {error}", endpoint.label);
+                    match registration_error.and_then(|class| class.call1((&message,))) {
+                        Ok(raised) => PyErr::from_value(raised),
+                        Err(_) => PyTypeError::new_err(message),
+                    }
+                })?;
+        }
+        endpoints.push(Arc::new(endpoint));
+    }
+    if endpoints
+        .iter()
+        .any(|endpoint| endpoint.call == CallKind::Async)
+    {
+        coroutines.prepare(py)?;
+    }
+    Ok(NativeService {
+        routes,
+        endpoints,
+        settling: Arc::new(Settling::import(py, coroutines)?),
+        pool,
+        context: CleanContext::default(),
+        json_lines: lines_of(Lines::Json),
+        room: RefCell::default(),
+    })
+}
+
+impl Service for NativeService {
+    fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
+        let room = &mut *self.room.borrow_mut();
+        let head = exchange.request;
+        match self
+            .routes
+            .find(head.method_bytes(), head.path(), &mut room.path)
+        {
+            Found::Route { value, params } => {
+                let endpoint = &self.endpoints[value as usize];
+                attached(|py| {
+                    self.serve(
+                        py,
+                        endpoint,
+                        params,
+                        exchange,
+                        &mut room.text,
+                        &mut room.reply,
+                    )
+                })
+            }
+            Found::NotFound => self.refuse(exchange, 404, None, NOT_FOUND_BODY),
+            Found::MethodNotAllowed { allow } => {
+                self.refuse(exchange, 405, Some(allow), NOT_ALLOWED_BODY)
+            }
+        }
+    }
+}
+
+impl NativeService {
+    fn serve<'py>(
+        &self,
+        py: Python<'py>,
+        endpoint: &Arc<Endpoint>,
+        params: Params<'_>,
+        exchange: &mut Exchange<'_>,
+        text: &mut Vec<u8>,
+        buffers: &mut Buffers,
+    ) -> Outcome {
+        let head = exchange.request;
+        let lacks_body = exchange.body.is_none() && endpoint.wants_body(head.framing());
+        if lacks_body && !endpoint.may_refuse_early {
+            return READ_BODY;
+        }
+        let incoming = Incoming {
+            head,
+            params,
+            body: exchange.body.unwrap_or_default(),
+            connection: exchange.connection,
+        };
+        let mut arguments = ArgumentList::new(py);
+        let mut faults = Faults::new(py);
+        let extent = if lacks_body {
+            Extent::BeforeBody
+        } else {
+            Extent::All
+        };
+        let input_error = &self.settling.input_error;
+        if let Err(error) = bind(
+            endpoint,
+            &incoming,
+            extent,
+            text,
+            &mut arguments,
+            &mut faults,
+            input_error,
+        ) {
+            return self.finish(py, endpoint, Err(error), exchange, buffers);
+        }
+        if let Some(list) = faults.into_list() {
+            let answer = self
+                .settling
+                .answer_to_faults(&list, &RequestName(head), buffers);
+            return self.write(py, endpoint, answer, exchange, buffers);
+        }
+        if lacks_body {
+            return READ_BODY;
+        }
+        let count = endpoint.arguments.len();
+        let call = || {
+            self.context.renew(py)?;
+            arguments.call(
+                &endpoint.handler,
+                count,
+                endpoint.keywords.as_ref(),
+                endpoint.keyword_count,
+            )
+        };
+        match endpoint.call {
+            CallKind::Inline => {
+                let began_ms = coarse_ms();
+                let result = call();
+                watch(&endpoint.label, began_ms, ADVICE_INLINE);
+                self.finish(py, endpoint, result, exchange, buffers)
+            }
+            CallKind::Async => match call() {
+                Ok(coroutine) => self.follow(py, endpoint, coroutine, exchange, buffers),
+                Err(error) => self.finish(py, endpoint, Err(error), exchange, buffers),
+            },
+            CallKind::Blocking => {
+                let pending = Pending::new(&self.settling, endpoint, head, exchange.defer());
+                call_blocking(&self.pool, pending, &arguments);
+                Outcome::Deferred
+            }
+        }
+    }
+
+    /// Answers with what the handler returned or raised.
+    #[inline]
+    fn finish<'py>(
+        &self,
+        py: Python<'py>,
+        endpoint: &Arc<Endpoint>,
+        result: PyResult<Bound<'py, PyAny>>,
+        exchange: &mut Exchange<'_>,
+        buffers: &mut Buffers,
+    ) -> Outcome {
+        let name = RequestName(exchange.request);
+        let answer = self
+            .settling
+            .settle(result, endpoint.status, &name, py, buffers);
+        self.write(py, endpoint, answer, exchange, buffers)
+    }
+
+    /// Awaits what the handler returned; answers at once if it never waits.
+    fn follow<'py>(
+        &self,
+        py: Python<'py>,
+        endpoint: &Arc<Endpoint>,
+        coroutine: Bound<'py, PyAny>,
+        exchange: &mut Exchange<'_>,
+        buffers: &mut Buffers,
+    ) -> Outcome {
+        let began_ms = coarse_ms();
+        let started = self.settling.coroutines.start(py, coroutine);
+        watch(&endpoint.label, began_ms, ADVICE_ASYNC);
+        match started {
+            Ok(Started::Finished(result)) => self.finish(py, endpoint, result, exchange, buffers),
+            Ok(Started::Running(running)) => {
+                let pending =
+                    Pending::new(&self.settling, endpoint, exchange.request, exchange.defer());
+                let then = Box::new(move |py: Python<'_>, result: PyResult<Bound<'_, PyAny>>| {
+                    pending.finish(py, result)
+                });
+                if let Err(error) = running.on_done(py, then) {
+                    log_exception(py, &error, &RequestName(exchange.request).to_string());
+                }
+                Outcome::Deferred
+            }
+            Err(error) => self.finish(py, endpoint, Err(error), exchange, buffers),
+        }
+    }
+
+    #[inline]
+    fn write<'py>(
+        &self,
+        py: Python<'py>,
+        endpoint: &Arc<Endpoint>,
+        answer: Answer<'py>,
+        exchange: &mut Exchange<'_>,
+        buffers: &mut Buffers,
+    ) -> Outcome {
+        match answer {
+            Answer::Whole {
+                status,
+                lines,
+                body,
+            } => {
+                let bytes = match buffers.bytes(&body) {
+                    Ok(bytes) => bytes,
+                    Err(error) => {
+                        log_exception(py, &error, &RequestName(exchange.request).to_string());
+                        let answer = internal_error(buffers);
+                        return self.write(py, endpoint, answer, exchange, buffers);
+                    }
+                };
+                if let Err(misuse) =
+                    exchange
+                        .response
+                        .whole(status, self.settling.lines(lines, buffers), bytes)
+                {
+                    return self.refuse_misuse(exchange, &misuse.to_string());
+                }
+                Outcome::Answered
+            }
+            Answer::Stream { status, .. } if exchange.request.method() == Method::Head => {
+                let started = exchange
+                    .response
+                    .start(status, &buffers.lines, BodyLength::Unknown);
+                if let Err(misuse) = started.and_then(|()| exchange.response.end()) {
+                    return self.refuse_misuse(exchange, &misuse.to_string());
+                }
+                Outcome::Answered
+            }
+            Answer::Stream { status, source } => {
+                let lines = std::mem::take(&mut buffers.lines);
+                crate::streaming::stream(
+                    py,
+                    source,
+                    status,
+                    lines,
+                    exchange.defer(),
+                    &self.settling.coroutines,
+                );
+                Outcome::Deferred
+            }
+            Answer::Await(coroutine) => self.follow(py, endpoint, coroutine, exchange, buffers),
+        }
+    }
+
+    /// The app's answer cannot go out.
+    #[cold]
+    fn refuse_misuse(&self, exchange: &mut Exchange<'_>, misuse: &str) -> Outcome {
+        log::error!("{}: {misuse}", RequestName(exchange.request));
+        // Nothing has been written, so this cannot fail as well.
+        let _ = exchange
+            .response
+            .whole(500, &self.json_lines, INTERNAL_ERROR_BODY);
+        Outcome::Answered
+    }
+
+    /// Answers without Python.
+    fn refuse(
+        &self,
+        exchange: &mut Exchange<'_>,
+        status: u16,
+        allow: Option<&str>,
+        body: &[u8],
+    ) -> Outcome {
+        let written = match allow {
+            None => exchange.response.whole(status, &self.json_lines, body),
+            Some(allow) => {
+                let mut lines = self.json_lines.clone();
+                lines
+                    .push(b"allow", allow.as_bytes())
+                    .and_then(|()| exchange.response.whole(status, &lines, body))
+            }
+        };
+        match written {
+            Ok(()) => Outcome::Answered,
+            Err(misuse) => self.refuse_misuse(exchange, &misuse.to_string()),
+        }
+    }
+}
+
+/// The runtime's own limit is the bound.
+pub(crate) const READ_BODY: Outcome = Outcome::ReadBody {
+    bytes_max: u64::MAX,
+    tag: 0,
+};

@@ -1,0 +1,6 @@
+//! What a request's bytes say, for every interface. Names its modules only.
+//!
+//! `byte_pieces` keeps copies of them, `request_text` reads queries and cookies.
+
+pub(crate) mod byte_pieces;
+pub(crate) mod request_text;

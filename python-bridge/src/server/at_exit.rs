@@ -1,0 +1,146 @@
+//! The interpreter's exit while a server runs, or while threads are left in the app's code. Knows nothing of requests.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use turbo_shard_runtime::{ServerHandle, is_child};
+
+use super::life::Life;
+use super::log_writer;
+use super::logging::install_if_none;
+use crate::python::thread::{attached, left_behind};
+
+/// Stack of a thread that sleeps and writes one line.
+const STACK_BYTES: usize = 128 * 1024;
+
+/// How long the app's last words may take where its main thread does not come back.
+const WIND_UP_SECONDS: Duration = Duration::from_secs(1);
+
+/// How long the interpreter's exit waits for a server that still runs on another thread.
+const EXIT_WAIT: Duration = Duration::from_secs(5);
+
+/// Stops a server that still runs, on another thread, when the interpreter exits: threads that come back to Python
+/// after that would be killed in the middle of Rust code.
+#[pyclass(frozen, module = "turbo_shard._native")]
+pub(crate) struct AtExit {
+    handle: ServerHandle,
+    ended: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl AtExit {
+    pub(crate) fn register(py: Python<'_>, handle: ServerHandle) -> PyResult<Bound<'_, AtExit>> {
+        let at_exit = Bound::new(
+            py,
+            AtExit {
+                handle,
+                ended: Arc::default(),
+            },
+        )?;
+        py.import("atexit")?.call_method1("register", (&at_exit,))?;
+        Ok(at_exit)
+    }
+
+    /// The server has ended.
+    pub(crate) fn unregister(at_exit: &Bound<'_, AtExit>) -> PyResult<()> {
+        let (ended, changed) = &*at_exit.get().ended;
+        *lock(ended) = true;
+        changed.notify_all();
+        at_exit
+            .py()
+            .import("atexit")?
+            .call_method1("unregister", (at_exit,))?;
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl AtExit {
+    fn __call__(&self, py: Python<'_>) {
+        if is_child() || GIVEN_UP.load(Ordering::Acquire) {
+            return; // in a child, the server is its parent's
+        }
+        self.handle.stop_now();
+        py.detach(|| {
+            let (ended, changed) = &*self.ended;
+            drop(changed.wait_timeout_while(lock(ended), EXIT_WAIT, |ended| !*ended));
+        });
+    }
+}
+
+/// Threads of servers that have ended, still in the app's code: they must not come back to an interpreter that is being
+/// finalised, which would end them in the middle of Rust code.
+static ENDED: Mutex<Vec<Arc<Life>>> = Mutex::new(Vec::new());
+
+/// A server has ended; threads of it may be left.
+pub(crate) fn note_end(life: Arc<Life>) {
+    let mut ended = lock(&ENDED);
+    ended.retain(|life| life.threads_left() > 0);
+    ended.push(life);
+}
+
+/// How many threads of a server that has ended are still in the app's code.
+#[pyfunction]
+pub(crate) fn threads_left() -> usize {
+    let left: usize = lock(&ENDED).iter().map(|life| life.threads_left()).sum();
+    left + left_behind()
+}
+
+/// Ends the process in `seconds` with `status`, whatever the interpreter is doing then, after a line that says so. A thread
+/// without Python does it.
+#[pyfunction]
+pub(crate) fn end_process_in(seconds: f64, status: i32, line: String) -> PyResult<()> {
+    let pause = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    let wait = move || {
+        std::thread::sleep(pause);
+        install_if_none();
+        log::error!("{line}");
+        log::logger().flush();
+        // SAFETY: ends the process; nothing runs after it.
+        unsafe { libc::_exit(status) }
+    };
+    std::thread::Builder::new()
+        .name("main".into())
+        .stack_size(STACK_BYTES)
+        .spawn(wait)?;
+    Ok(())
+}
+
+/// The running server does not come to its end: nothing waits for it.
+static GIVEN_UP: AtomicBool = AtomicBool::new(false);
+
+/// Ends a process whose main thread is in the app's code for good.
+pub(crate) fn leave_without_main_thread(status: i32) -> ! {
+    GIVEN_UP.store(true, Ordering::Release);
+    let (tell, told) = mpsc::channel();
+    // That thread may hold the GIL.
+    let words = std::thread::Builder::new().spawn(move || {
+        attached(wind_up);
+        let _ = tell.send(());
+    });
+    if words.is_ok() {
+        let _ = told.recv_timeout(WIND_UP_SECONDS);
+    }
+    log_writer::flush();
+    // SAFETY: ends the process; nothing runs after it.
+    unsafe { libc::_exit(status) }
+}
+
+/// The visible part of an interpreter's exit: the app's `atexit` functions, and what it has printed.
+fn wind_up(py: Python<'_>) {
+    let _ = py
+        .import("atexit")
+        .and_then(|atexit| atexit.call_method0("_run_exitfuncs"));
+    for stream in ["stdout", "stderr"] {
+        let _ = py
+            .import("sys")
+            .and_then(|sys| sys.getattr(stream)?.call_method0("flush"));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each lock in this file is held for one statement that cannot panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

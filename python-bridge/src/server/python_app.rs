@@ -1,0 +1,344 @@
+//! A Python app as the runtime sees it: makes each thread's service, and ties Python's threads to the runtime's.
+//! Knows nothing of sockets, and of requests only that the service answers them.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Instant;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use turbo_shard_runtime::{App, BlockingPool, Mode, Place, ServerHandle, StartError};
+
+use super::at_exit;
+use super::life::{Life, Shared};
+use super::pool_threads::PoolThreads;
+use super::python_service::{AppService, Parts, PythonService};
+use super::served_app::{Interface, ServedApp, Started};
+use super::worker_link::Line;
+use crate::asgi::{AsgiService, ScopeOptions};
+use crate::hosted_loop::Coroutines;
+use crate::hosted_loop::{AsyncioThreads, CoroutineHost};
+use crate::native::native_service;
+use crate::python::large_objects::{give_back, gives_back_after};
+use crate::python::thread::{self, Owned, attached, thread_parks};
+use crate::wsgi::{InlineRule, WsgiOptions, WsgiService, let_pool_run};
+
+/// The bridge's own settings; the rest are the runtime's.
+#[derive(Clone, Debug)]
+pub(crate) struct BridgeSettings {
+    pub(crate) blocking_threads: NonZeroUsize,
+    pub(crate) blocking_queue_max: usize,
+    /// In the place of `blocking_threads` for WSGI apps.
+    pub(crate) wsgi_threads: Option<NonZeroUsize>,
+    pub(crate) wsgi_inline: InlineRule,
+}
+
+/// The app that a server runs.
+pub(crate) struct PythonApp {
+    served: Arc<ServedApp>,
+    settings: BridgeSettings,
+    mode: Mode,
+    /// Shards, or the workers of work-stealing mode.
+    threads: usize,
+    life: Arc<Life>,
+    /// Process mode: the line to the supervisor.
+    line: Option<Arc<Line>>,
+    handle: ServerHandle,
+}
+
+impl PythonApp {
+    pub(crate) fn new(
+        served: ServedApp,
+        settings: BridgeSettings,
+        mode: Mode,
+        threads: usize,
+        line: Option<Arc<Line>>,
+        handle: ServerHandle,
+    ) -> PythonApp {
+        let app = PythonApp {
+            served: Arc::new(served),
+            settings,
+            mode,
+            threads,
+            life: Arc::default(),
+            line,
+            handle,
+        };
+        if mode == Mode::Steal {
+            let time_left = app.life.clock();
+            app.life.share(Shared {
+                asyncio: Arc::new(AsyncioThreads::new(threads, time_left)),
+                pool: app.pool("blocking"),
+            });
+        }
+        app
+    }
+
+    pub(crate) fn life(&self) -> Arc<Life> {
+        Arc::clone(&self.life)
+    }
+
+    fn pool(&self, name: &str) -> Arc<BlockingPool> {
+        Arc::new(BlockingPool::new(
+            name,
+            self.pool_threads(),
+            self.settings.blocking_queue_max,
+            Arc::new(PoolThreads),
+        ))
+    }
+
+    fn pool_threads(&self) -> NonZeroUsize {
+        let BridgeSettings {
+            blocking_threads,
+            wsgi_threads,
+            ..
+        } = self.settings;
+        match self.served.interface {
+            Interface::Wsgi => wsgi_threads.unwrap_or(blocking_threads),
+            Interface::Native | Interface::Asgi => blocking_threads,
+        }
+    }
+
+    fn wsgi(&self, object: &Bound<'_, PyAny>, pool: &Arc<BlockingPool>) -> PyResult<WsgiService> {
+        let inline = self.settings.wsgi_inline;
+        let is_shared = self.threads > 1 && self.served.of_shard.is_none();
+        let options = WsgiOptions {
+            root_path: &self.served.root_path,
+            inline,
+            // The shard's thread calls it beside the pool's.
+            multithread: inline != InlineRule::Never || self.pool_threads().get() > 1 || is_shared,
+            // A worker that is told to stop serves beside its successor, so a single worker is not alone either.
+            multiprocess: self.mode == Mode::Process,
+        };
+        WsgiService::new(object, options, Arc::clone(pool))
+    }
+
+    fn make(&self, py: Python<'_>, place: Place) -> PyResult<PythonService> {
+        let parts = match place {
+            Place::Shard(shard) => self.parts_of_shard(py, shard)?,
+            Place::Worker => self.parts_of_worker(py)?,
+        };
+        Ok(PythonService::new(parts, &self.life))
+    }
+
+    fn parts_of_shard(&self, py: Python<'_>, shard: usize) -> PyResult<Parts> {
+        let served = &*self.served;
+        let pool = self.pool(&format!("blocking-{shard}"));
+        let host = CoroutineHost::of_shard(py, shard)?;
+        let object = served.instance(py, shard)?;
+        let app = match served.interface {
+            Interface::Native => {
+                let starts_hooks =
+                    served.of_shard.is_some() || (shard == 0 && self.life.starts_hooks());
+                let lifespan = match starts_hooks {
+                    true => served.start_lifespan(py, &host, &object)?,
+                    false => Started::default(),
+                };
+                let door = object.call_method0(intern!(py, "websocket_door"))?;
+                let tenant = if door.is_none() { &object } else { &door };
+                host.move_in(lifespan.into_tenant(tenant));
+                let door = match door.is_none() {
+                    true => None,
+                    false => Some(Box::new(AsgiService::of_shard(
+                        py,
+                        Arc::clone(&host),
+                        ScopeOptions::default(),
+                        Arc::clone(&pool),
+                    )?)),
+                };
+                let coroutines = Coroutines::hosted(Arc::clone(&host));
+                let native = native_service(py, &object.unbind(), coroutines, Arc::clone(&pool))?;
+                AppService::Native(native, door)
+            }
+            Interface::Asgi => {
+                let lifespan = served.start_lifespan(py, &host, &object)?;
+                host.move_in(lifespan.into_tenant(&object));
+                host.asyncio(py)?.keep_running(py)?;
+                let (host, options) = (Arc::clone(&host), served.scope_options());
+                AppService::Asgi(AsgiService::of_shard(py, host, options, Arc::clone(&pool))?)
+            }
+            Interface::Wsgi => AppService::Wsgi(Box::new(self.wsgi(&object, &pool)?)),
+        };
+        // A shared app's hooks run on the first shard, and its shutdown waits for the others.
+        let is_last_out = shard == 0 && served.of_shard.is_none();
+        Ok(Parts {
+            app,
+            host: Some(host),
+            pool,
+            is_last_out,
+        })
+    }
+
+    fn parts_of_worker(&self, py: Python<'_>) -> PyResult<Parts> {
+        let Some(Shared { asyncio, pool }) = self.life.shared() else {
+            return Err(PyRuntimeError::new_err("the server is ending"));
+        };
+        let served = Arc::clone(&self.served);
+        let app = match served.interface {
+            Interface::Native => {
+                let object = served.object.bind(py).clone();
+                let door = object.call_method0(intern!(py, "websocket_door"))?;
+                let has_door = !door.is_none();
+                if has_door || served.has_hooks(py, &object)? {
+                    let own = Arc::clone(&served);
+                    let door = Owned::new(door.unbind());
+                    // Hooks run on the first thread; every thread takes WebSockets.
+                    let count = if has_door { usize::MAX } else { 1 };
+                    asyncio.start(py, count, move |py, host, number| {
+                        let object = own.object.bind(py);
+                        let lifespan = match number {
+                            0 => own.start_lifespan(py, host, object)?,
+                            _ => Started::default(),
+                        };
+                        host.move_in(lifespan.into_tenant(door.bind(py)));
+                        Ok(())
+                    })?;
+                }
+                let door = match has_door {
+                    true => Some(Box::new(AsgiService::of_worker(
+                        py,
+                        Arc::clone(&asyncio),
+                        ScopeOptions::default(),
+                        Arc::clone(&pool),
+                    )?)),
+                    false => None,
+                };
+                let coroutines = Coroutines::threads(asyncio);
+                let native = native_service(py, &object.unbind(), coroutines, Arc::clone(&pool))?;
+                AppService::Native(native, door)
+            }
+            Interface::Asgi => {
+                let own = Arc::clone(&served);
+                asyncio.start(py, usize::MAX, move |py, host, number| {
+                    let object = own.instance(py, number)?;
+                    let lifespan = own.start_lifespan(py, host, &object)?;
+                    host.move_in(lifespan.into_tenant(&object));
+                    Ok(())
+                })?;
+                let options = served.scope_options();
+                let pool = Arc::clone(&pool);
+                AppService::Asgi(AsgiService::of_worker(py, asyncio, options, pool)?)
+            }
+            // One pool calls the app, so there is one instance.
+            Interface::Wsgi => {
+                AppService::Wsgi(Box::new(self.wsgi(served.object.bind(py), &pool)?))
+            }
+        };
+        Ok(Parts {
+            app,
+            host: None,
+            pool,
+            is_last_out: false,
+        })
+    }
+}
+
+impl App for PythonApp {
+    type Service = PythonService;
+
+    fn starts_side_by_side(&self, index: usize) -> bool {
+        // The second instance shows whether there can be several.
+        self.served.side_by_side && index > 2
+    }
+
+    fn thread_starts(&self) -> Result<(), StartError> {
+        // Makes Python's thread states one after another by itself.
+        thread::thread_starts();
+        self.life.thread_starts();
+        Ok(())
+    }
+
+    fn service(&self, place: Place) -> Result<PythonService, StartError> {
+        let made = attached(|py| {
+            self.make(py, place).map_err(|error| {
+                if is_lifespan_failure(py, &error) {
+                    self.life.note_lifespan_failure();
+                    return StartError::new(error.value(py).to_string());
+                }
+                StartError::new(format!(
+                    "the app cannot be served: {}",
+                    one_line(py, &error)
+                ))
+            })
+        });
+        thread_parks();
+        made
+    }
+
+    fn thread_parks(&self) {
+        thread_parks();
+        if gives_back_after().is_some() {
+            // Nothing wakes a shard for that, so it looks each time until it has looked often enough.
+            give_back();
+        }
+        let_pool_run();
+    }
+
+    fn thread_stops(&self) {
+        thread::thread_stops();
+        self.life.thread_stops();
+    }
+
+    fn workers_ended(&self) {
+        self.life.end();
+    }
+
+    fn stops_by(&self, deadline: Instant) {
+        self.life.stops_by(deadline);
+        if deadline <= Instant::now() && !self.served.being_made.is_empty() {
+            attached(|py| self.served.being_made.interrupt(py));
+        }
+    }
+
+    fn retires(&self) {
+        if let Some(line) = &self.line {
+            line.tell_retirement();
+        }
+    }
+
+    fn drains(&self, in_flight: u64) {
+        if let Some(line) = &self.line {
+            line.tell_drain(in_flight);
+        }
+    }
+
+    fn given_up(&self) {
+        let mut status = 0;
+        // A worker's supervisor logs what is needed, and looks at no status.
+        if self.mode != Mode::Process {
+            // As `leaving.py` does where the main thread comes back.
+            match self.life.was_ready() {
+                true => {
+                    let calls = self.life.threads_left();
+                    let several = if calls == 1 { "" } else { "s" };
+                    log::error!(
+                        "the process ends without waiting for {calls} call{several} of the app"
+                    );
+                }
+                false => status = 128 + self.handle.stopped_by().unwrap_or(libc::SIGINT),
+            }
+        }
+        at_exit::leave_without_main_thread(status)
+    }
+}
+
+fn is_lifespan_failure(py: Python<'_>, error: &PyErr) -> bool {
+    py.import("turbo_shard.lifespan")
+        .and_then(|lifespans| lifespans.getattr("LifespanFailed"))
+        .is_ok_and(|class| error.is_instance(py, &class))
+}
+
+/// What is wrong with the app: the bare message of an error that turbo-shard raised, else with the exception's type.
+fn one_line(py: Python<'_>, error: &PyErr) -> String {
+    let is_ours = error
+        .get_type(py)
+        .name()
+        .is_ok_and(|name| name == "RegistrationError" || name == "AppError");
+    let text = if is_ours {
+        error.value(py).to_string()
+    } else {
+        error.to_string()
+    };
+    text.replace('\n', " ")
+}

@@ -1,0 +1,116 @@
+//! One thread's service: hands a request to the service of the app's interface, and ends it all in order. Knows nothing
+//! of how apps are made.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use turbo_shard_runtime::protocol::websocket::is_upgrade;
+use turbo_shard_runtime::{BlockingPool, Exchange, HostedLoop, Outcome, Service};
+
+use super::life::{Counted, Life};
+use crate::asgi::AsgiService;
+use crate::hosted_loop::{CoroutineHost, ShardLoop};
+use crate::native::NativeService;
+use crate::python::thread::{attached, detached, thread_parks};
+use crate::wsgi::WsgiService;
+
+/// The service of the app's interface.
+pub(crate) enum AppService {
+    /// The door is for the app's WebSockets, if it has any.
+    Native(NativeService, Option<Box<AsgiService>>),
+    Asgi(AsgiService),
+    Wsgi(Box<WsgiService>),
+}
+
+impl AppService {
+    #[inline]
+    fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
+        match self {
+            AppService::Native(_, Some(door)) if is_upgrade(&exchange.request) => {
+                door.call(exchange)
+            }
+            AppService::Native(native, _) => native.call(exchange),
+            AppService::Asgi(asgi) => asgi.call(exchange),
+            AppService::Wsgi(wsgi) => wsgi.call(exchange),
+        }
+    }
+}
+
+/// One thread's service.
+pub(crate) struct PythonService {
+    /// Taken when the service stops: an engine may hold on to a stopped service, but not to the app.
+    parts: RefCell<Option<Parts>>,
+    life: Arc<Life>,
+    _counted: Counted,
+}
+
+/// What it is made of.
+pub(crate) struct Parts {
+    pub(crate) app: AppService,
+    pub(crate) host: Option<Arc<CoroutineHost>>,
+    pub(crate) pool: Arc<BlockingPool>,
+    /// Its host shuts the app down; the other services use the app until they have ended.
+    pub(crate) is_last_out: bool,
+}
+
+impl PythonService {
+    /// Counted among those that use the app, until it is dropped.
+    pub(crate) fn new(parts: Parts, life: &Arc<Life>) -> PythonService {
+        PythonService {
+            parts: RefCell::new(Some(parts)),
+            life: Arc::clone(life),
+            _counted: life.enter(),
+        }
+    }
+
+    fn end(&self) {
+        let Some(Parts {
+            app,
+            host,
+            pool,
+            is_last_out,
+        }) = self.parts.take()
+        else {
+            return;
+        };
+        if is_last_out {
+            thread_parks();
+            self.life.wait_for_others();
+        }
+        attached(|py| {
+            if let Some(host) = &host {
+                host.close(py, &self.life.clock());
+            }
+            drop((app, host));
+        });
+        // Last and detached: the pool's threads are joined here, and they need Python to finish. The last holder of a
+        // service may be a thread of that pool, in the middle of a call.
+        detached(|| drop(pool));
+    }
+}
+
+impl Service for PythonService {
+    #[inline]
+    fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
+        match &*self.parts.borrow() {
+            Some(parts) => parts.app.call(exchange),
+            None => unreachable!("nothing is called after `stop`"),
+        }
+    }
+
+    fn hosted_loop(&self) -> Option<Box<dyn HostedLoop>> {
+        let host = self.parts.borrow().as_ref()?.host.clone()?;
+        Some(Box::new(ShardLoop::new(host)))
+    }
+
+    fn stop(&self) {
+        self.end();
+    }
+}
+
+impl Drop for PythonService {
+    /// A shard that died comes here without `stop`.
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,126 @@
+//! The app that the user asked to serve: its interface, its instances, and their startup. Knows no requests.
+
+use std::sync::Arc;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::asgi::ScopeOptions;
+use crate::hosted_loop::{CoroutineHost, Tenant};
+use crate::python::being_made::BeingMade;
+use crate::python::thread::Owned;
+
+/// The app's interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interface {
+    /// A `turbo_shard.App`.
+    Native,
+    /// ASGI 3.
+    Asgi,
+    /// WSGI (PEP 3333).
+    Wsgi,
+}
+
+/// The app that the user asked to serve.
+pub(crate) struct ServedApp {
+    pub(crate) interface: Interface,
+    /// The instance that all share, or the first one's.
+    pub(crate) object: Owned<PyAny>,
+    /// Makes the instance of a shard (of an asyncio thread in work-stealing mode) from its number.
+    pub(crate) of_shard: Option<Owned<PyAny>>,
+    /// Threads that are in `of_shard`.
+    pub(crate) being_made: BeingMade,
+    /// Whether `of_shard` may be called for several shards at the same time, once it has been for the first two.
+    pub(crate) side_by_side: bool,
+    /// Path below which the app is mounted (ASGI's `root_path`, WSGI's `SCRIPT_NAME`).
+    pub(crate) root_path: String,
+    /// Whether ASGI apps are offered `http.response.pathsend`.
+    pub(crate) has_pathsend: bool,
+    /// Whether ASGI's lifespan is used: `auto`, `on`, `off`.
+    pub(crate) lifespan: String,
+}
+
+impl ServedApp {
+    pub(crate) fn scope_options(&self) -> ScopeOptions<'_> {
+        ScopeOptions {
+            root_path: &self.root_path,
+            has_pathsend: self.has_pathsend,
+        }
+    }
+
+    /// The instance of shard `index`, made now if each has its own. For that shard's thread.
+    pub(crate) fn instance<'py>(
+        &self,
+        py: Python<'py>,
+        index: usize,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match &self.of_shard {
+            Some(of_shard) => self
+                .being_made
+                .run(py, || of_shard.bind(py).call1((index,))),
+            None => Ok(self.object.bind(py).clone()),
+        }
+    }
+
+    /// Runs the startup of an instance on `host`'s loop. For that loop's thread.
+    pub(crate) fn start_lifespan(
+        &self,
+        py: Python<'_>,
+        host: &Arc<CoroutineHost>,
+        object: &Bound<'_, PyAny>,
+    ) -> PyResult<Started> {
+        if self.interface == Interface::Native && !self.has_hooks(py, object)? {
+            // Without importing the module, which imports asyncio.
+            return Ok(Started::default());
+        }
+        let lifespans = py.import("turbo_shard.lifespan")?;
+        let lifespan = match self.interface {
+            Interface::Asgi => lifespans.call_method1("of_asgi", (object, &self.lifespan))?,
+            Interface::Native => lifespans.call_method1("of_native", (object,))?,
+            Interface::Wsgi => py.None().into_bound(py),
+        };
+        if lifespan.is_none() {
+            return Ok(Started::default());
+        }
+        let state = host.run_here(py, lifespan.call_method0("startup")?)?;
+        Ok(Started {
+            lifespan: Some(Owned::new(lifespan.unbind())),
+            state: state
+                .cast_into::<PyDict>()
+                .ok()
+                .map(|state| Owned::new(state.unbind())),
+        })
+    }
+
+    /// Whether a native app wants to be started and stopped.
+    pub(crate) fn has_hooks(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<bool> {
+        for handlers in [
+            intern!(py, "startup_handlers"),
+            intern!(py, "shutdown_handlers"),
+        ] {
+            if object.getattr(handlers)?.is_truthy()? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The result of an instance's startup.
+#[derive(Default)]
+pub(crate) struct Started {
+    lifespan: Option<Owned<PyAny>>,
+    state: Option<Owned<PyDict>>,
+}
+
+impl Started {
+    /// The instance moves in, with the result of its startup.
+    pub(crate) fn into_tenant(self, object: &Bound<'_, PyAny>) -> Tenant {
+        Tenant {
+            object: Owned::new(object.clone().unbind()),
+            lifespan: self.lifespan,
+            state: self.state,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Answers that come in pieces. Re-exports only.
+//!
+//! `stream` begins one, `table` holds those of a loop, `async_pull` and `sync_pull` take their pieces (`chunk` reads
+//! one), `gate` is what a thread waits at until its peer has read.
+
+mod async_pull;
+mod chunk;
+mod gate;
+mod stream;
+mod sync_pull;
+mod table;
+
+pub(crate) use gate::{Gate, Gone};
+pub(crate) use stream::{StreamSource, stream};
+pub(crate) use table::{StreamId, StreamTable};
