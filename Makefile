@@ -94,7 +94,7 @@ lint: bootstrap ## formatting, clippy, ruff, mypy and shellcheck; changes nothin
 	$(PYTHON_VENV) -m ruff check .
 	$(PYTHON_VENV) -m ruff format --check .
 	$(PYTHON_VENV) -m mypy
-	cd bench && MYPYPATH=../python-bridge/python:../lab/python ../$(PYTHON_VENV) -m mypy --strict run.py smoke.py frameworks.py asgi_cost.py advice.py validate_simulation.py
+	cd bench && MYPYPATH=../python-bridge/python:../lab/python ../$(PYTHON_VENV) -m mypy --strict run.py smoke.py frameworks.py asgi_cost.py instructions.py advice.py validate_simulation.py
 	.venv/bin/shellcheck --external-sources .ci/run scripts/*.sh bench/peers/*.sh findings/*.sh
 
 .PHONY: format
@@ -128,6 +128,10 @@ bench-asgi-cost: build ## where the time of a raw ASGI request goes; two minutes
 	cargo build $(LOCKED) --release --package turbo-load
 	cargo build $(LOCKED) --release --package turbo-shard-runtime --example fixed_answer
 	$(PYTHON_VENV) bench/asgi_cost.py $(BENCH_ARGS)
+
+.PHONY: bench-instructions
+bench-instructions: build ## how many instructions a request takes, counted by callgrind; three minutes (BENCH_ARGS='--python PATH')
+	$(PYTHON_VENV) bench/instructions.py $(BENCH_ARGS)
 
 .PHONY: bench-simulation
 bench-simulation: build ## how far is turbo-shard simulate from measurements, and what it predicts; four minutes
