@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+import turbo_shard
 from places import COMMAND, EXAMPLES
 from server_process import ServerProcess, environment, run_command
-from turbo_shard import cli, cli_options
-from turbo_shard.cli import chosen_values
-from turbo_shard.cli_options import OPTIONS, Kind
-from turbo_shard.command_line import split
-from turbo_shard.settings import settings_from
+from turbo_shard.cli import start as cli
+from turbo_shard.cli.command_line import split
+from turbo_shard.cli.start import chosen_values
+from turbo_shard.settings.options import OPTIONS, Kind
+from turbo_shard.settings.settings import settings_from
 
 EXAMPLE = ("multi_route_app:app", "--app-dir", str(EXAMPLES))
 
@@ -265,10 +266,8 @@ def test_app_is_loaded_before_a_port_is_taken(tmp_path: Path) -> None:
 @pytest.fixture
 def without_native(tmp_path: Path) -> dict[str, str]:
     """Variables that put first a copy of the package without the module written in Rust."""
-    package = tmp_path / "turbo_shard"
-    package.mkdir()
-    for source in Path(cli_options.__file__).parent.glob("*.py"):
-        shutil.copy(source, package)
+    package = Path(turbo_shard.__file__).parent
+    shutil.copytree(package, tmp_path / "turbo_shard", ignore=shutil.ignore_patterns("_native*"))
     return {"PYTHONPATH": str(tmp_path)}
 
 
@@ -303,7 +302,7 @@ def test_reader_that_leaves_early_gets_no_traceback_after_it() -> None:
 def test_server_imports_none_of_what_an_app_may_do_without() -> None:
     """asyncio alone takes as long as all the rest."""
     source = (
-        "import sys, turbo_shard.cli, turbo_shard.server\n"
+        "import sys, turbo_shard.cli.start, turbo_shard.serving.server\n"
         "sys.exit(str({'asyncio', 'concurrent.futures', 'inspect', 'logging'} & sys.modules.keys()))"
     )
     run = subprocess.run(

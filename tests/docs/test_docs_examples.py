@@ -14,7 +14,7 @@ from places import COMMAND, ROOT
 from places import EXAMPLES as EXAMPLES_DIR
 from server_process import ServerProcess
 from turbo_shard import App
-from turbo_shard.cli_options import OPTIONS, Kind, Option
+from turbo_shard.settings.options import OPTIONS, Kind, Option
 
 EXAMPLES = [example for page in PAGES for example in examples(page)]
 RUNNING = ROOT / "docs" / "running.md"

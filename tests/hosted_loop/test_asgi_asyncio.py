@@ -146,7 +146,7 @@ def test_apps_that_install_uvloop_are_served(
     )
     for _ in range(4):
         policy, loop = ask(server, "/do/policy")
-        assert (policy, loop) == ("uvloop", "turbo_shard._hosted_loop")
+        assert (policy, loop) == ("uvloop", "turbo_shard.loop.hosted_loop")
         assert ask(server, "/do/subprocess") == (0, b"WORD\n")
         assert ask(server, "/do/threads")[2] == "by a thread"
     assert server.stop() == 0

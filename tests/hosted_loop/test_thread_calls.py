@@ -9,7 +9,7 @@ import threading
 import time
 from contextvars import Context
 
-from turbo_shard._thread_calls import THREAD_NAME, ThreadCall, ThreadCalls
+from turbo_shard.loop.thread_calls import THREAD_NAME, ThreadCall, ThreadCalls
 
 CALLS = 3000
 

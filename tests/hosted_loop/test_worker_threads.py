@@ -110,7 +110,7 @@ def test_stop_after_calls_on_threads_is_quiet(
 
 
 def test_calls_go_the_short_way(client: httpx.Client) -> None:
-    # If this fails after an upgrade of anyio, everything still works, but slower: see _anyio_calls.py.
+    # If this fails after an upgrade of anyio, everything still works, but slower: see loop/anyio_calls.py.
     assert client.get("/way").json() == {"ours": True}
 
 

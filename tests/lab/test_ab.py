@@ -270,7 +270,7 @@ def left_by(session: int) -> list[int]:
 
 
 def test_the_lab_is_not_imported_to_serve() -> None:
-    script = "import sys, turbo_shard.cli; print(any('.lab' in name for name in sys.modules))"
+    script = "import sys, turbo_shard.cli.start; print(any('.lab' in name for name in sys.modules))"
     run = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ
     )

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from turbo_shard import App, Router
-from turbo_shard.interfaces import choose
-from turbo_shard.user_code import AppError
+from turbo_shard.loading.interfaces import choose
+from turbo_shard.loading.user_code import AppError
 
 
 def made_by(module: str, name: str, *bases: type, **attributes: object) -> type:

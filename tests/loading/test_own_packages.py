@@ -9,7 +9,7 @@ import pytest
 from refused_apps import error_line
 from server_process import ServerProcess
 from shard_apps import SHARDS, app_of, of_each_shard
-from turbo_shard import own_packages
+from turbo_shard.module_sets import own_packages
 
 # A package that keeps registrations, and refuses the same name a second time.
 KEEPER = """\

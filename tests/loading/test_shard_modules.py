@@ -17,13 +17,13 @@ from types import ModuleType
 import pytest
 
 from refused_apps import write
-from turbo_shard import app_instances
-from turbo_shard.app_instances import Instances
-from turbo_shard.app_loader import DJANGO_SHARED, LoadedApp
-from turbo_shard.interfaces import Interface
-from turbo_shard.own_code import OwnCode
-from turbo_shard.shard_modules import Key, ModuleSet, SetFinder, ShardModules
-from turbo_shard.user_code import AppError
+from turbo_shard.loading import app_instances
+from turbo_shard.loading.app_instances import Instances
+from turbo_shard.loading.app_loader import DJANGO_SHARED, LoadedApp
+from turbo_shard.loading.interfaces import Interface
+from turbo_shard.loading.user_code import AppError
+from turbo_shard.module_sets.own_code import OwnCode
+from turbo_shard.module_sets.shard_modules import Key, ModuleSet, SetFinder, ShardModules
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ import pytest
 from refused_apps import write
 from server_process import ServerProcess
 from shard_apps import app_of, of_each_shard
-from turbo_shard import import_locks
-from turbo_shard.app_instances import PROGRESS_S, SIDE_BY_SIDE_S, Turns
-from turbo_shard.own_code import OwnCode
-from turbo_shard.shard_modules import Key, ShardModules
+from turbo_shard.loading.app_instances import PROGRESS_S, SIDE_BY_SIDE_S, Turns
+from turbo_shard.module_sets import import_locks
+from turbo_shard.module_sets.own_code import OwnCode
+from turbo_shard.module_sets.shard_modules import Key, ShardModules
 
 MEETING_S = 60
 

@@ -11,9 +11,9 @@ from uuid import UUID
 
 import pytest
 
-from turbo_shard.body import json_of, json_reader, text_of
-from turbo_shard.errors import FAULTS_MAX, HTTPException, InputError, without_inputs
-from turbo_shard.structures import UnknownAnnotation, reader_of
+from turbo_shard.native.body import json_of, json_reader, text_of
+from turbo_shard.native.errors import FAULTS_MAX, HTTPException, InputError, without_inputs
+from turbo_shard.native.structures import UnknownAnnotation, reader_of
 
 IDENTITY = UUID("12345678-1234-5678-1234-567812345678")
 

@@ -16,7 +16,7 @@ from uuid import UUID
 import pytest
 
 from turbo_shard import App, Body, Cookie, Header, Path, Query, Request, Router
-from turbo_shard.errors import RegistrationError
+from turbo_shard.native.errors import RegistrationError
 
 if TYPE_CHECKING:
     from nowhere import Absent  # type: ignore[import-not-found]
@@ -398,5 +398,5 @@ def test_types_that_no_route_names_are_not_imported() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert "turbo_shard.structures" in loaded
-    assert {"uuid", "datetime", "turbo_shard.timestamps"}.isdisjoint(loaded)
+    assert "turbo_shard.native.structures" in loaded
+    assert {"uuid", "datetime", "turbo_shard.native.timestamps"}.isdisjoint(loaded)

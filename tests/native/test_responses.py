@@ -22,10 +22,10 @@ from turbo_shard import (
     Response,
     StreamingResponse,
 )
-from turbo_shard.errors import InputError
-from turbo_shard.headers import Headers, MutableHeaders, QueryParams
-from turbo_shard.json_fallback import json_fallback
-from turbo_shard.response import PlainTextResponse
+from turbo_shard.native.errors import InputError
+from turbo_shard.native.headers import Headers, MutableHeaders, QueryParams
+from turbo_shard.native.json_fallback import json_fallback
+from turbo_shard.native.response import PlainTextResponse
 
 Pair = namedtuple("Pair", "x y")
 

@@ -52,8 +52,8 @@ def test_every_shard_hands_work_to_processes(pools: ServerProcess, arm: Arm, sta
 # Threads that ask as shards do, and children whose parent is yet another thread. An alarm ends a child that waits.
 ASKING = """
 import os, signal, threading, types
-from turbo_shard.own_code import OwnCode
-from turbo_shard.shard_modules import ShardModules
+from turbo_shard.module_sets.own_code import OwnCode
+from turbo_shard.module_sets.shard_modules import ShardModules
 
 sets = ShardModules(OwnCode(None))
 sets.register(sets.first, "mine", types.ModuleType("mine"))

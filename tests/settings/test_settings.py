@@ -9,8 +9,8 @@ import pytest
 
 from places import ROOT
 from turbo_shard import serve
-from turbo_shard.cli_options import OPTION_BY_NAME, OPTIONS, Kind, bytes_in_words
-from turbo_shard.settings import (
+from turbo_shard.settings.options import OPTION_BY_NAME, OPTIONS, Kind, bytes_in_words
+from turbo_shard.settings.settings import (
     AppSettings,
     Settings,
     SettingsError,

@@ -19,7 +19,7 @@ from arms import Arm
 from places import COMMAND, EXAMPLES
 from raw_http import RawClient
 from server_process import ServerProcess, environment, run_command
-from turbo_shard.stats_socket import StatsUnreadable, read_answer
+from turbo_shard.metrics.unix_socket import StatsUnreadable, read_answer
 from waiting import wait_until
 
 ROW = {

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from turbo_shard.gc_pauses import GcPauses, gc_stats
-from turbo_shard.stats_answer import Answer, ShardRow, merge
-from turbo_shard.stats_table import duration, table
+from turbo_shard.metrics.answer import Answer, ShardRow, merge
+from turbo_shard.metrics.gc_pauses import GcPauses, gc_stats
+from turbo_shard.metrics.table import duration, table
 
 
 def row(shard: int, **counters: Any) -> ShardRow:

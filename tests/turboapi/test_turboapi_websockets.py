@@ -12,7 +12,7 @@ import pytest
 
 from apps import turboapi_standin as ta
 from turbo_shard import App, RegistrationError
-from turbo_shard.headers import Headers, QueryParams
+from turbo_shard.native.headers import Headers, QueryParams
 from turbo_shard.turboapi import adapt
 
 

@@ -8,9 +8,9 @@ import json
 from typing import Any
 
 from apps import turboapi_standin as ta
-from turbo_shard.headers import Headers, QueryParams
+from turbo_shard.compile.turboapi.answers import View
+from turbo_shard.native.headers import Headers, QueryParams
 from turbo_shard.turboapi import adapt
-from turbo_shard.turboapi.answers import View
 
 
 class Sent:

@@ -9,55 +9,55 @@ if TYPE_CHECKING:
     from ._native import Request as Request
     from ._native import __version__ as __version__
     from ._native import stats as stats
-    from .app import App as App
-    from .app import Router as Router
-    from .errors import HTTPException as HTTPException
-    from .errors import InputError as InputError
-    from .errors import RegistrationError as RegistrationError
-    from .errors import StartError as StartError
-    from .gc_pauses import gc_stats as gc_stats
-    from .params import Body as Body
-    from .params import Cookie as Cookie
-    from .params import Header as Header
-    from .params import Path as Path
-    from .params import Query as Query
-    from .response import HTMLResponse as HTMLResponse
-    from .response import JSONResponse as JSONResponse
-    from .response import PlainTextResponse as PlainTextResponse
-    from .response import RedirectResponse as RedirectResponse
-    from .response import Response as Response
-    from .response import StreamingResponse as StreamingResponse
-    from .server import serve as serve
-    from .settings import SettingsError as SettingsError
-    from .websocket import WebSocket as WebSocket
-    from .websocket import WebSocketDisconnect as WebSocketDisconnect
+    from .metrics.gc_pauses import gc_stats as gc_stats
+    from .native.app import App as App
+    from .native.app import Router as Router
+    from .native.errors import HTTPException as HTTPException
+    from .native.errors import InputError as InputError
+    from .native.errors import RegistrationError as RegistrationError
+    from .native.errors import StartError as StartError
+    from .native.params import Body as Body
+    from .native.params import Cookie as Cookie
+    from .native.params import Header as Header
+    from .native.params import Path as Path
+    from .native.params import Query as Query
+    from .native.response import HTMLResponse as HTMLResponse
+    from .native.response import JSONResponse as JSONResponse
+    from .native.response import PlainTextResponse as PlainTextResponse
+    from .native.response import RedirectResponse as RedirectResponse
+    from .native.response import Response as Response
+    from .native.response import StreamingResponse as StreamingResponse
+    from .native.websocket import WebSocket as WebSocket
+    from .native.websocket import WebSocketDisconnect as WebSocketDisconnect
+    from .serving.server import serve as serve
+    from .settings.settings import SettingsError as SettingsError
 
 # Where each public name lives. Most server starts need only some of them.
 _MODULE_OF = {
-    "App": "app",
-    "Body": "params",
-    "Cookie": "params",
-    "HTMLResponse": "response",
-    "HTTPException": "errors",
-    "Header": "params",
-    "InputError": "errors",
-    "JSONResponse": "response",
-    "Path": "params",
-    "PlainTextResponse": "response",
-    "Query": "params",
-    "RedirectResponse": "response",
-    "RegistrationError": "errors",
+    "App": "native.app",
+    "Body": "native.params",
+    "Cookie": "native.params",
+    "HTMLResponse": "native.response",
+    "HTTPException": "native.errors",
+    "Header": "native.params",
+    "InputError": "native.errors",
+    "JSONResponse": "native.response",
+    "Path": "native.params",
+    "PlainTextResponse": "native.response",
+    "Query": "native.params",
+    "RedirectResponse": "native.response",
+    "RegistrationError": "native.errors",
     "Request": "_native",
-    "Response": "response",
-    "Router": "app",
-    "SettingsError": "settings",
-    "StartError": "errors",
-    "StreamingResponse": "response",
-    "WebSocket": "websocket",
-    "WebSocketDisconnect": "websocket",
+    "Response": "native.response",
+    "Router": "native.app",
+    "SettingsError": "settings.settings",
+    "StartError": "native.errors",
+    "StreamingResponse": "native.response",
+    "WebSocket": "native.websocket",
+    "WebSocketDisconnect": "native.websocket",
     "__version__": "_native",
-    "gc_stats": "gc_pauses",
-    "serve": "server",
+    "gc_stats": "metrics.gc_pauses",
+    "serve": "serving.server",
     "stats": "_native",
 }
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from .headers import Headers, QueryParams
+from .native.headers import Headers, QueryParams
 
 # Errors.
 

@@ -31,7 +31,7 @@ pub(crate) struct Vocabulary {
 impl Vocabulary {
     /// Imports it.
     pub(crate) fn import(py: Python<'_>) -> PyResult<Vocabulary> {
-        let response = py.import("turbo_shard.response")?;
+        let response = py.import("turbo_shard.native.response")?;
         Ok(Vocabulary {
             response: response.getattr("Response")?.cast_into()?.unbind(),
             streaming_response: response.getattr("StreamingResponse")?.cast_into()?.unbind(),
@@ -41,7 +41,7 @@ impl Vocabulary {
                 .cast_into()?
                 .unbind(),
             json_fallback: py
-                .import("turbo_shard.json_fallback")?
+                .import("turbo_shard.native.json_fallback")?
                 .getattr("json_fallback")?
                 .unbind(),
         })

@@ -53,7 +53,7 @@ macro_rules! words {
             }
 
             pub(super) fn new(py: Python<'_>) -> PyResult<Words> {
-                let module = py.import("turbo_shard._asgi")?;
+                let module = py.import("turbo_shard.serving.asgi")?;
                 Ok(Words {
                     $($name: Owned::new(PyString::intern(py, $text).unbind()),)*
                     no_bytes: Owned::new(PyBytes::new(py, b"").unbind()),

@@ -327,7 +327,7 @@ impl LoopTimer {
     }
 }
 
-/// A loop has ended. The process waits for threads of its executor that are still busy (`leaving.py`).
+/// A loop has ended. The process waits for threads of its executor that are still busy (`serving/leaving.py`).
 fn note_end(py: Python<'_>, closed: PyResult<Bound<'_, PyAny>>) {
     if let Err(error) = closed {
         log_exception(py, &error, "an event loop could not be closed");
@@ -335,7 +335,7 @@ fn note_end(py: Python<'_>, closed: PyResult<Bound<'_, PyAny>>) {
 }
 
 fn module(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(py.import("turbo_shard._hosted_loop")?.into_any())
+    Ok(py.import("turbo_shard.loop.hosted_loop")?.into_any())
 }
 
 /// The length of a deque or list, read while other threads may append to it (`call_soon_threadsafe`).

@@ -47,7 +47,7 @@ pub(crate) enum Job {
 /// The app instance that lives with a loop, and the result of its lifespan's startup.
 pub(crate) struct Tenant {
     pub(crate) object: Owned<PyAny>,
-    /// `turbo_shard.lifespan`'s object for it; None where there is nothing to start or to stop.
+    /// `turbo_shard.serving.lifespan`'s object for it; None where there is nothing to start or to stop.
     pub(crate) lifespan: Option<Owned<PyAny>>,
     /// The lifespan's state.
     pub(crate) state: Option<Owned<PyDict>>,

@@ -86,7 +86,7 @@ impl CoroutineHost {
         }
         let waited = PyList::new(py, tasks)
             .and_then(|tasks| {
-                py.import(intern!(py, "turbo_shard._hosted_loop"))?
+                py.import(intern!(py, "turbo_shard.loop.hosted_loop"))?
                     .call_method1(function, (tasks, seconds))
             })
             .and_then(|coroutine| self.run_here(py, coroutine));

@@ -10,7 +10,7 @@ use pyo3::types::PyTuple;
 
 use crate::python::thread::Owned;
 
-/// Most arguments of one call; `turbo_shard.params.PARAMETERS_MAX` says the same.
+/// Most arguments of one call; `turbo_shard.native.params.PARAMETERS_MAX` says the same.
 pub(super) const ARGUMENTS_MAX: usize = 32;
 const _: () = assert!(ARGUMENTS_MAX <= u32::BITS as usize);
 

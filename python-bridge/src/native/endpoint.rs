@@ -98,7 +98,7 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads one `turbo_shard.app.Endpoint`.
+    /// Reads one `turbo_shard.native.app.Endpoint`.
     pub(super) fn read(found: &Bound<'_, PyAny>) -> PyResult<Endpoint> {
         let py = found.py();
         let path_names: Vec<String> = found.getattr(intern!(py, "path_names"))?.extract()?;
@@ -116,7 +116,7 @@ impl Endpoint {
         }
         assert!(
             arguments.len() <= ARGUMENTS_MAX,
-            "turbo_shard.params refuses more"
+            "turbo_shard.native.params refuses more"
         );
         arguments.sort_by_key(|argument| argument.source);
         let has =
@@ -162,7 +162,7 @@ impl Argument {
         let source = match source.extract::<&str>()? {
             "path" => {
                 let index = path_names.iter().position(|name| *name == alias);
-                Source::Path(index.expect("turbo_shard.params compares with the path"))
+                Source::Path(index.expect("turbo_shard.native.params compares with the path"))
             }
             "query" => Source::Query,
             "header" => Source::Header,

@@ -159,7 +159,7 @@ impl Request {
                     )
                 })
                 .collect();
-            py.import(intern!(py, "turbo_shard.headers"))?
+            py.import(intern!(py, "turbo_shard.native.headers"))?
                 .call_method1(intern!(py, "QueryParams"), (pairs,))
         })
     }
@@ -171,7 +171,7 @@ impl Request {
                 .header_fields()
                 .map(|(name, value)| Ok((latin1(py, name)?, latin1(py, value)?)))
                 .collect::<PyResult<_>>()?;
-            py.import(intern!(py, "turbo_shard.headers"))?
+            py.import(intern!(py, "turbo_shard.native.headers"))?
                 .call_method1(intern!(py, "Headers"), (pairs,))
         })
     }
@@ -215,12 +215,12 @@ impl Request {
     }
 
     fn text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        py.import(intern!(py, "turbo_shard.body"))?
+        py.import(intern!(py, "turbo_shard.native.body"))?
             .call_method1(intern!(py, "text_of"), (self.body(py),))
     }
 
     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        py.import(intern!(py, "turbo_shard.body"))?
+        py.import(intern!(py, "turbo_shard.native.body"))?
             .call_method1(intern!(py, "json_of"), (self.body(py),))
     }
 

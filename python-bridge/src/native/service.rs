@@ -68,7 +68,7 @@ pub(crate) fn native_service(
                 .add(method, &endpoint.path, number)
                 .map_err(|error| {
                     let registration_error = py
-                        .import("turbo_shard.errors")
+                        .import("turbo_shard.native.errors")
                         .and_then(|it| it.getattr("RegistrationError"));
                     let message = format!("handler {}: {error}", endpoint.label);
                     match registration_error.and_then(|class| class.call1((&message,))) {

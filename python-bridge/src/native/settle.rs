@@ -34,7 +34,7 @@ pub(super) struct Settling {
 
 impl Settling {
     pub(super) fn import(py: Python<'_>, coroutines: Coroutines) -> PyResult<Settling> {
-        let errors = py.import("turbo_shard.errors")?;
+        let errors = py.import("turbo_shard.native.errors")?;
         Ok(Settling {
             vocabulary: Vocabulary::import(py)?,
             coroutines,

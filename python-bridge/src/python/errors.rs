@@ -43,7 +43,7 @@ pub(crate) fn is_cancelled(py: Python<'_>, error: &PyErr) -> bool {
 fn try_log_exception(py: Python<'_>, error: &PyErr, what: &str) -> PyResult<()> {
     // `logging` is imported with the first error: an app without errors does without it.
     static TELL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    TELL.import(py, "turbo_shard.app_errors", "tell")?
+    TELL.import(py, "turbo_shard.logs.app_errors", "tell")?
         .call1((what, error.value(py)))
         .map(drop)
 }

@@ -307,7 +307,7 @@ impl App for PythonApp {
         let mut status = 0;
         // A worker's supervisor logs what is needed, and looks at no status.
         if self.mode != Mode::Process {
-            // As `leaving.py` does where the main thread comes back.
+            // As `serving/leaving.py` does where the main thread comes back.
             match self.life.was_ready() {
                 true => {
                     let calls = self.life.threads_left();
@@ -324,7 +324,7 @@ impl App for PythonApp {
 }
 
 fn is_lifespan_failure(py: Python<'_>, error: &PyErr) -> bool {
-    py.import("turbo_shard.lifespan")
+    py.import("turbo_shard.serving.lifespan")
         .and_then(|lifespans| lifespans.getattr("LifespanFailed"))
         .is_ok_and(|class| error.is_instance(py, &class))
 }

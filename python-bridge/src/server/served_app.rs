@@ -74,7 +74,7 @@ impl ServedApp {
             // Without importing the module, which imports asyncio.
             return Ok(Started::default());
         }
-        let lifespans = py.import("turbo_shard.lifespan")?;
+        let lifespans = py.import("turbo_shard.serving.lifespan")?;
         let lifespan = match self.interface {
             Interface::Asgi => lifespans.call_method1("of_asgi", (object, &self.lifespan))?,
             Interface::Native => lifespans.call_method1("of_native", (object,))?,

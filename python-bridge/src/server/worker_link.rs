@@ -164,7 +164,7 @@ impl Line {
         match &*state {
             LineState::Serving(server) if now => server.stop_now(),
             LineState::Serving(server) => server.stop(),
-            // Threads of the app may have what is left of the time; `leaving.py` hears this.
+            // Threads of the app may have what is left of the time; `serving/leaving.py` hears this.
             // SAFETY: the main thread is there for as long as the process is; SIGINT has a handler of ours.
             LineState::Ending if now => _ = unsafe { libc::pthread_kill(self.main, libc::SIGINT) },
             LineState::Ending => {}

@@ -80,7 +80,7 @@ fn start<'py>(
         },
     )?;
     let pull = py
-        .import(intern!(py, "turbo_shard._hosted_loop"))?
+        .import(intern!(py, "turbo_shard.loop.hosted_loop"))?
         .getattr(intern!(py, "pull"))?;
     host.start(py, pull.call1((iterator, send))?)
 }

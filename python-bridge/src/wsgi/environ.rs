@@ -36,7 +36,7 @@ impl EnvironParts {
         multithread: bool,
         multiprocess: bool,
     ) -> PyResult<EnvironParts> {
-        let module = py.import("turbo_shard.wsgi")?;
+        let module = py.import("turbo_shard.serving.wsgi")?;
         Ok(EnvironParts {
             bytes_io: Owned::new(py.import("io")?.getattr("BytesIO")?.unbind()),
             error_stream: Owned::new(module.getattr("ErrorStream")?.unbind()),

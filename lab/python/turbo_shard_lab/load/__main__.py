@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 
-from turbo_shard.native import NativeMissing, native_module
+from turbo_shard.native_module import NativeMissing, native_module
 
 EXIT_BROKEN = 4
 

@@ -32,8 +32,8 @@ def describe() -> dict[str, Any]:
 
 def versions() -> dict[str, Any]:
     """The versions of ourselves and of the interpreter that runs this."""
-    from turbo_shard.banner import python_build
-    from turbo_shard.native import native_module
+    from turbo_shard.native_module import native_module
+    from turbo_shard.serving.banner import python_build
 
     return {
         "turbo_shard": native_module().__version__,

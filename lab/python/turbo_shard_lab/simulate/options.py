@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from turbo_shard.command_line import HELP_FLAGS, UsageError, help_lines, split
-from turbo_shard.settings import read_whole
+from turbo_shard.cli.command_line import HELP_FLAGS, UsageError, help_lines, split
+from turbo_shard.settings.settings import read_whole
 
 from . import calibration
 from .calibration import Calibration, CalibrationError

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from turbo_shard.native import native_module
+from turbo_shard.native_module import native_module
 
 from .service_times import Distribution, mean_us
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from turbo_shard.command_line import UsageError, say
+from turbo_shard.cli.command_line import UsageError, say
 
 from ..command_text import command_line
 from ..progress import Progress

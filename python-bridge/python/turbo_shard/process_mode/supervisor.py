@@ -10,10 +10,10 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .. import banner
-from ..leaving import Ending
-from ..settings import AppSettings, Settings
-from ..user_code import AppError
+from ..loading.user_code import AppError
+from ..serving import banner
+from ..serving.leaving import Ending
+from ..settings.settings import AppSettings, Settings
 from .messages import (
     APP_FAILED,
     DRAIN,

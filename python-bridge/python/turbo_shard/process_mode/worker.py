@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
-from ..error_stream import open_standard_streams
-from ..leaving import Ending, leave
+from ..logs.error_stream import open_standard_streams
+from ..serving.leaving import Ending, leave
 from .messages import (
     APP_FAILED,
     DIED,
@@ -41,7 +41,7 @@ def main(link_fd: int) -> int:
     sys.path[:] = order.path
     sys.argv[:] = order.argv
 
-    from ..native import native_module
+    from ..native_module import native_module
 
     native = native_module()
     link = native.WorkerLink(link_fd)
@@ -66,10 +66,11 @@ def main(link_fd: int) -> int:
 def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
     import gc
 
-    from .. import app_loader, banner, stop_flag
-    from ..interfaces import IN_WORDS
-    from ..settings import AppSettings, Settings
-    from ..user_code import AppError
+    from ..loading import app_loader
+    from ..loading.interfaces import IN_WORDS
+    from ..loading.user_code import AppError
+    from ..serving import banner, stop_flag
+    from ..settings.settings import AppSettings, Settings
 
     settings = Settings(**order.settings)
     app_settings = AppSettings(**order.app_settings)
@@ -137,9 +138,9 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
 @contextmanager
 def answering(path: str, server: Any) -> Iterator[None]:
     """The supervisor asks there, on behalf of clients of the server's stats socket."""
-    from ..gc_pauses import GcPauses
-    from ..stats_answer import Reader
-    from ..stats_socket import StatsSocket
+    from ..metrics.answer import Reader
+    from ..metrics.gc_pauses import GcPauses
+    from ..metrics.unix_socket import StatsSocket
 
     with GcPauses() as pauses:
         socket = StatsSocket(path)

@@ -14,9 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
-from ..settings import SettingsError
-from ..stats_answer import Answer, merge
-from ..stats_socket import PATH_BYTES_MAX, StatsSocket, StatsUnreadable, read_answer
+from ..metrics.answer import Answer, merge
+from ..metrics.unix_socket import PATH_BYTES_MAX, StatsSocket, StatsUnreadable, read_answer
+from ..settings.settings import SettingsError
 
 # A worker that is busy with its app for longer is left out.
 WORKER_TIMEOUT_S = 2.0

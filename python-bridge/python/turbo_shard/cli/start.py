@@ -1,0 +1,232 @@
+"""The command `turbo-shard`: reads the command line, finds the app, serves it. Exit status 2 and one line for what the
+user can put right; 3 where the app's own startup failed.
+
+Imports as little as it can: an answer should come within 300 ms of the start.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from ..logs.error_stream import open_standard_streams
+from ..native_module import NativeMissing, native_module
+from ..settings.given_options import SWITCH_FLAGS, TEXT_FLAGS, chosen_values
+from ..settings.options import OPTIONS, PLACEHOLDER, Kind, Option
+from ..settings.settings import (
+    AppSettings,
+    Settings,
+    SettingsError,
+    app_settings_from,
+    settings_from,
+)
+from .command_line import HELP_FLAGS, UsageError, help_lines, say, split
+from .commands import COMMANDS, function_of, summary_lines, usage_lines
+
+if TYPE_CHECKING:
+    from ..serving.leaving import Ending
+
+EXIT_USAGE = 2
+# The app's own startup failed, which a service manager may want to tell from a wrong command line.
+EXIT_STARTUP_FAILED = 3
+# What a shell reports for a program that SIGINT, or SIGTERM, has ended.
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+HELP = """\
+usage: turbo-shard APP [options]
+{usages}
+
+Serves a Python web app on pinned shards, one per core.
+
+APP is MODULE:ATTRIBUTE, such as app:app or shop.web:site.api; without ATTRIBUTE it is
+app or application. An app whose module is named as a command is served as MODULE:ATTRIBUTE.
+
+commands (each has a --help of its own):
+{summaries}
+
+options:
+{options}
+
+An option that is not given is taken from its environment variable, if that is set."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit status."""
+    open_standard_streams()
+    is_own_process = arguments is None
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        if arguments and (command := COMMANDS.get(arguments[0])):
+            status = function_of(command)(arguments[1:])
+            return end(status) if is_own_process else status
+        return serve_command(arguments, is_own_process=is_own_process)
+    except (SettingsError, UsageError, NativeMissing) as error:
+        return refuse(str(error))
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def end(status: int) -> int:
+    """What an app starts at its import, when the doctor looks, must not hold the process."""
+    native = sys.modules.get("turbo_shard._native")
+    if native is None:
+        return status
+    from ..serving.leaving import leave
+
+    return leave(status, 0.0, native)
+
+
+def serve_command(arguments: Sequence[str], *, is_own_process: bool = False) -> int:
+    given = split(
+        arguments,
+        texts=TEXT_FLAGS,
+        switches=[*SWITCH_FLAGS, *HELP_FLAGS, "--version"],
+    )
+    if set(HELP_FLAGS).intersection(given.switches):
+        texts = {"usages": usage_lines(), "summaries": summary_lines()}
+        return say(HELP.format(**texts, options=help_lines(option_rows())))
+    if "--version" in given.switches:
+        return say(version_line())
+    values, labels = chosen_values(given, os.environ)
+    settings = settings_from(values, labels)
+    app_settings = app_settings_from(values, labels)
+    if not given.rest:
+        raise UsageError("which app? Name it as MODULE:ATTRIBUTE, such as: turbo-shard app:app")
+    if len(given.rest) > 1:
+        raise UsageError(f"{given.rest[1]!r} is one argument too many")
+
+    from ..serving.leaving import Ending, leave
+
+    native = native_module()
+    ending = Ending()
+    status = serve_to_the_end(
+        given.rest[0], settings, app_settings, native, ending, is_own_process=is_own_process
+    )
+    if not is_own_process:
+        return status
+    # Also if it could not be served: what the app started at its import must not hold the process.
+    seconds = 0.0 if ending.is_hurried else ending.seconds_left
+    return leave(status, seconds, native, was_ready=ending.was_ready)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, before there is a server that hears of it: ends what a Ctrl-C would end."""
+
+
+def serve_to_the_end(
+    reference: str,
+    settings: Settings,
+    app_settings: AppSettings,
+    native: Any,
+    ending: Ending,
+    *,
+    is_own_process: bool,
+) -> int:
+    """Serves the app that `reference` names; returns the exit status after reporting what went wrong."""
+    from ..loading.user_code import AppError
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        # While the server runs, signals are its own; this is for the time before it and after it.
+        if ending.was_ready:
+            ending.is_hurried = True
+        else:
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    try:
+        if is_own_process:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, on_signal)
+        serve_reference(
+            reference, settings, app_settings, native, ending, is_own_process=is_own_process
+        )
+    except Terminated:
+        return EXIT_TERMINATED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except (AppError, SettingsError) as error:
+        return refuse(str(error), report=getattr(error, "report", ""))
+    except native.LifespanError as error:
+        return refuse(str(error), status=EXIT_STARTUP_FAILED)
+    except native.StartError as error:
+        return refuse(str(error))
+    return ending.status
+
+
+def serve_reference(
+    reference: str,
+    settings: Settings,
+    app_settings: AppSettings,
+    native: Any,
+    ending: Ending,
+    *,
+    is_own_process: bool,
+) -> None:
+    """Serves the app that `reference` names, until it is stopped."""
+    if settings.mode == "process":
+        # The workers import the app; nothing here needs it.
+        from ..process_mode import supervisor
+
+        supervisor.run(reference, settings, app_settings, native=native, ending=ending)
+        return
+    from ..loading import app_loader
+    from ..serving import fallbacks, server
+
+    beginning = fallbacks.Beginning()
+    loaded = app_loader.load(
+        reference,
+        app_dir=app_settings.app_dir,
+        factory=app_settings.factory,
+        interface=app_settings.interface,
+        allow_gil=app_settings.allow_gil or server.shard_count(settings, native) == 1,
+        own=app_settings.own,
+    )
+    try:
+        server.run(
+            loaded,
+            settings,
+            app_settings,
+            native=native,
+            ending=ending,
+            is_own_process=is_own_process,
+        )
+        return
+    except fallbacks.NoSecondInstance as error:
+        settings = fallbacks.with_processes(error, settings, app_settings)
+    if is_own_process:
+        fallbacks.start_over(beginning)
+    serve_reference(reference, settings, app_settings, native, ending, is_own_process=False)
+
+
+def option_rows() -> Iterator[tuple[str, str]]:
+    """What help says about each option: flag, meaning, default with its unit, environment variable."""
+    for option in OPTIONS:
+        flags = f"{option.positive_flag}, {option.flag}" if option.paired else option.flag
+        yield f"{flags} {PLACEHOLDER[option.kind](option)}".rstrip(), explanation(option)
+    yield "--version", "print the version and stop"
+    yield "-h, --help", "print this and stop"
+
+
+def explanation(option: Option) -> str:
+    if option.kind is Kind.SWITCH:
+        return f"{option.help} [{option.variable}]"
+    default = option.default_text or option.in_words(option.default)
+    return f"{option.help} (default: {default}) [{option.variable}]"
+
+
+def version_line() -> str:
+    from ..serving import banner
+
+    return f"turbo-shard {native_module().__version__} ({banner.python_build()})"
+
+
+def refuse(message: str, *, report: str = "", status: int = EXIT_USAGE) -> int:
+    """Says in one line what is wrong, after the user's own traceback where there is one."""
+    from ..serving.banner import write
+
+    write(sys.stderr, f"{report}turbo-shard: error: {message}")
+    return status

@@ -1,0 +1,1 @@
+"""Makes native apps of other frameworks' apps: a package per framework."""

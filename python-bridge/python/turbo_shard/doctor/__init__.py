@@ -1,0 +1,1 @@
+"""`turbo-shard doctor`: examines the machine, and how an app would start."""

@@ -1,0 +1,1 @@
+"""asyncio on a shard's own thread: the loop, and the threads beside it that run plain functions."""

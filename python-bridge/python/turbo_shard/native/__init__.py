@@ -1,0 +1,1 @@
+"""The package's own API for apps: App and routes, parameters, requests' parts and answers. Knows no server."""

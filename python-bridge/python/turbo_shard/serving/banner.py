@@ -1,0 +1,180 @@
+"""The lines on stderr at start-up: a few for people, then one that scripts wait for."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TextIO
+
+from ..loading.gil_watch import is_free_threaded, is_gil_on
+from ..logs import error_stream
+
+# A start that takes longer gets a line that it is under way.
+SLOW_S = 2.0
+# Beyond this many shards their cores are listed as ranges.
+SHARDS_LISTED_MAX = 8
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+PYTHON_NAMES = {"cpython": "CPython", "pypy": "PyPy"}
+OWN_VARIABLES = "each instance has its own variables; what all clients share wants --shards 1, a database or a broker"
+STOP_HINT = "Ctrl-C stops and lets exchanges in flight finish; a second Ctrl-C stops at once"
+
+
+def show(
+    report: dict[str, Any],
+    *,
+    app: str,
+    version: str,
+    state: str = "",
+    python: str = "",
+    worker_pids: Sequence[int] = (),
+    out: TextIO | None = None,
+) -> None:
+    """Says what is about to serve, and how it was chosen.
+
+    `python` is the workers' Python where another process runs the app; `state` is a remark about the app's variables.
+    """
+    rows = [
+        ("app", app),
+        *([("state", state)] if state else []),
+        ("python", python or python_line()),
+        ("mode", MODE_IN_WORDS.get(report["mode"], report["mode"])),
+        ("engine", f"{report['engine']} ({report['engine_reason']})"),
+        (
+            "workers" if worker_pids else "shards",
+            shards_line(report["shard_cores"], report["mode"], worker_pids),
+        ),
+        ("url", ", ".join(address_line(*address) for address in report["addresses"])),
+        ("pid", str(os.getpid())),
+    ]
+    out = out or sys.stderr
+    bold, plain = ("\x1b[1m", "\x1b[0m") if is_coloured(out) else ("", "")
+    lines = [f"{bold}turbo-shard {version}{plain}"]
+    lines += [f"  {bold}{name:<7}{plain} {text}" for name, text in rows]
+    lines += [f"  {STOP_HINT}"]
+    if not python and is_gil_on():
+        lines.append(f"turbo-shard: warning: {gil_warning()}")
+    write(out, "\n".join(lines))
+
+
+def show_ready(report: dict[str, Any], out: TextIO | None = None) -> None:
+    """The line that tests and scripts wait for; its form does not change."""
+    host, port = report["addresses"][0]
+    write(out or sys.stderr, f"turbo-shard ready on {url(host, port)} (pid {os.getpid()})")
+
+
+def note(text: str) -> None:
+    """What the app's author may want to know."""
+    write(sys.stderr, f"turbo-shard: note: {text}")
+
+
+# Where a note goes. A worker of process mode tells its supervisor, which hears the same from the others.
+tell_note: Callable[[str], object] = note
+
+
+def said_if_slow(text: str, *, is_stopping: Callable[[], bool]) -> threading.Timer:
+    """Says it after `SLOW_S`, for a start that says nothing else until its end. Cancel it then."""
+
+    def say() -> None:
+        if not is_stopping():
+            write(sys.stderr, f"turbo-shard: {text} (pid {os.getpid()})")
+
+    timer = threading.Timer(SLOW_S, say)
+    timer.daemon = True
+    if text:
+        timer.start()
+    return timer
+
+
+MODE_IN_WORDS = {
+    "shard": "shard: one executor per core, nothing moves between cores",
+    "steal": "steal: one runtime whose threads steal work from each other",
+    "process": "process: one process per core, with one shard each",
+}
+
+
+def url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def address_line(host: str, port: int) -> str:
+    """The URL; where it means every address of the machine, also one that a browser accepts."""
+    reachable = ANY_ADDRESS.get(host)
+    return f"{url(host, port)} (here: {url(reachable, port)})" if reachable else url(host, port)
+
+
+def python_build() -> str:
+    """`CPython 3.13.5 free-threaded`."""
+    build = "free-threaded" if is_free_threaded() else "with a GIL"
+    return f"{PYTHON_NAMES.get(sys.implementation.name, sys.implementation.name)} {sys.version.split()[0]} {build}"
+
+
+def python_line() -> str:
+    return f"{python_build()}, GIL {'ON' if is_gil_on() else 'off'}"
+
+
+def gil_warning() -> str:
+    remedy = "; --mode process has a GIL per worker"
+    if not is_free_threaded():
+        remedy = "; use python3.14t or python3.13t, or --mode process with a GIL per worker"
+    return f"the GIL is on, so that shards run Python one at a time{remedy}"
+
+
+def app_line(
+    name: str, interface: str, *, is_per_shard: bool, why_shared: str, mode: str, shards: int
+) -> str:
+    """`app:app (ASGI), one instance per shard`; with one shard there is nothing to share."""
+    line = f"{name} ({interface})"
+    if shards == 1:
+        return line
+    if mode == "steal":
+        holder, all_of_them = "thread", "all threads"
+    else:
+        holder, all_of_them = "shard", "all shards"
+    if is_per_shard:
+        return f"{line}, one instance per {holder}"
+    return f"{line}, one instance for {all_of_them}" + (f": {why_shared}" if why_shared else "")
+
+
+def shards_line(cores: Sequence[int | None], mode: str, worker_pids: Sequence[int] = ()) -> str:
+    what = {"shard": "shard", "process": "worker"}.get(mode, "thread")
+    count = f"{len(cores)} {what}{'' if len(cores) == 1 else 's'}"
+    placed = [(shard, core) for shard, core in enumerate(cores) if core is not None]
+    if worker_pids and len(cores) <= SHARDS_LISTED_MAX:
+        return f"{count}: " + ", ".join(
+            f"{what} {number} {'not pinned' if core is None else f'on core {core}'} (pid {pid})"
+            for number, (core, pid) in enumerate(zip(cores, worker_pids, strict=True))
+        )
+    if not placed:
+        return f"{count}, not pinned"
+    if len(placed) <= SHARDS_LISTED_MAX:
+        return f"{count}: " + ", ".join(f"{what} {shard} on core {core}" for shard, core in placed)
+    distinct = list(dict.fromkeys(core for _, core in placed))
+    shared = "one each" if len(distinct) == len(placed) else "in turn"
+    return f"{count} on cores {in_ranges(distinct)}, {shared}"
+
+
+def in_ranges(numbers: Sequence[int]) -> str:
+    """[0, 1, 2, 5] as `0-2,5`."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1] = [parts[-1][0], number]
+        else:
+            parts.append([number])
+    return ",".join("-".join(map(str, part)) for part in parts)
+
+
+def is_coloured(out: TextIO | None) -> bool:
+    return (
+        out is not None
+        and out.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") != "dumb"
+    )
+
+
+def write(out: TextIO | None, text: str) -> None:
+    """Writes a line; a reader that has gone, or does not read, must not stop a server."""
+    error_stream.write(out, text + "\n")

@@ -1,0 +1,329 @@
+"""The server's settings: reads values from text, checks them against the table of options, and reports a wrong one in
+one line that names where it came from. Knows nothing of argument parsing or of apps.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from .options import OPTION_BY_NAME, Kind, Option
+
+BYTE_UNITS = {
+    "": 1,
+    "b": 1,
+    "k": 1024,
+    "m": 1024**2,
+    "g": 1024**3,
+    "kib": 1024,
+    "mib": 1024**2,
+    "gib": 1024**3,
+    "kb": 1000,
+    "mb": 1000**2,
+    "gb": 1000**3,
+}
+SWITCH_WORDS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+    "": False,
+}
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; its text is one line for a person."""
+
+
+class Settings(NamedTuple):
+    """How the server runs. `settings_from` makes it and has checked every value."""
+
+    host: str
+    port: int
+    shards: int | None
+    mode: str
+    engine: str
+    pin: bool
+    balance: str
+    steer: str
+    rebalance: bool
+    backlog: int
+    connections_max: int
+    graceful_timeout: float
+    keep_alive_timeout: float
+    head_timeout: float
+    body_timeout: float
+    write_timeout: float
+    body_max: int
+    blocking_threads: int
+    wsgi_threads: int | None
+    wsgi_inline: str
+    blocking_queue_max: int
+    ws_ping_interval: float
+    ws_ping_timeout: float
+    ws_message_max: int
+    ws_deflate: bool
+    stats_socket: str | None
+    log_level: str
+
+    def of_native(self) -> dict[str, Any]:
+        """What the native server's constructor takes."""
+        return {name: value for name, value in self._asdict().items() if name != "stats_socket"}
+
+
+class AppSettings(NamedTuple):
+    """How to find the app, and how to serve it. `app_settings_from` makes it and has checked it all."""
+
+    app_dir: str
+    factory: bool
+    interface: str
+    app_per_shard: str
+    own: tuple[str, ...]
+    lifespan: str
+    root_path: str
+    pathsend: bool
+    allow_gil: bool
+
+
+def settings_from(
+    values: Mapping[str, object], labels: Mapping[str, str] | None = None
+) -> Settings:
+    """Checks `values` (by keyword; what is missing takes its default) and makes settings of them.
+
+    `labels` says how each value was given (`--port`, `TURBO_SHARD_PORT`); by default its keyword.
+    """
+    labels = labels or {}
+    settings = Settings(**checked(Settings._fields, values, labels))
+    refuse_port_in_host(settings.host, labels)
+    if settings.mode == "steal" and settings.engine not in ("auto", "tokio"):
+        label = labels.get("engine", "engine")
+        raise SettingsError(
+            f"{label}: {settings.engine} serves shards only; mode steal runs on tokio"
+        )
+    refuse_balance(settings, labels)
+    return settings
+
+
+def refuse_port_in_host(host: str, labels: Mapping[str, str]) -> None:
+    """Refuses `--host 0.0.0.0:80`, as other servers' --bind takes it, and a whole URL."""
+    match = re.fullmatch(r"(?:https?://)?(\[[^\]]*\]|[^:/]+)(?::(\d+))?/?", host)
+    if match is None or match[0] == match[1]:
+        return
+    named = f"--host {match[1].strip('[]')}" + (f" --port {match[2]}" if match[2] else "")
+    raise SettingsError(
+        f"{labels.get('host', 'host')}: {host!r} is more than an address; write {named}"
+    )
+
+
+def refuse_balance(settings: Settings, labels: Mapping[str, str]) -> None:
+    """Refuses ways to spread connections that the mode lacks, or that do not go together."""
+    chosen = {
+        "balance": settings.balance != "hash",
+        "steer": settings.steer != "hash",
+        "rebalance": settings.rebalance,
+    }
+    by_address = settings.steer == "address"
+    for name in (name for name, is_chosen in chosen.items() if is_chosen):
+        what, modes = labels.get(name, name), "mode shard"
+        if name == "steer" and by_address:
+            if settings.mode == "process":
+                # The kernel chooses among processes as it does among shards.
+                continue
+            what, modes = f"{what} address", "modes shard and process"
+        if reason := NOT_BALANCED.get(settings.mode):
+            raise SettingsError(f"{what} is for {modes}: {reason}")
+    if chosen["balance"] and chosen["steer"]:
+        raise SettingsError(
+            f"{labels.get('balance', 'balance')} least and {labels.get('steer', 'steer')} {settings.steer} "
+            "contradict each other; choose one"
+        )
+    if by_address and settings.rebalance:
+        raise SettingsError(
+            f"{labels.get('rebalance', 'rebalance')} sends clients to other shards, to which "
+            f"{labels.get('steer', 'steer')} address does not let them; choose one"
+        )
+    if settings.steer == "cpu" and not settings.pin:
+        raise SettingsError(
+            f"{labels.get('steer', 'steer')}: cpu needs shards that are pinned to cores; "
+            f"leave out {labels.get('pin', 'pin=False')}"
+        )
+
+
+# Why connections cannot be spread otherwise in these modes.
+NOT_BALANCED = {
+    "steal": "mode steal has one listener, and its threads take tasks from each other anyway",
+    "process": "the kernel spreads connections over processes, which cannot hand sockets to each other",
+}
+
+
+def app_settings_from(
+    values: Mapping[str, object], labels: Mapping[str, str] | None = None
+) -> AppSettings:
+    """The same for the app's settings."""
+    return AppSettings(**checked(AppSettings._fields, values, labels or {}))
+
+
+def checked(
+    names: Sequence[str], values: Mapping[str, object], labels: Mapping[str, str]
+) -> dict[str, Any]:
+    return {
+        name: check(OPTION_BY_NAME[name], values[name], labels.get(name, name))
+        if name in values
+        else OPTION_BY_NAME[name].default
+        for name in names
+    }
+
+
+def read(option: Option, text: str, label: str) -> object:
+    """Makes a value from the text on the command line or in the environment, and checks it."""
+    try:
+        value = READERS[option.kind](text.strip())
+    except ValueError:
+        raise SettingsError(f"{label}: {text!r} is not {expectation(option)}") from None
+    return check(option, value, label)
+
+
+def check(option: Option, value: object, label: str) -> object:
+    """Returns a value of the right type within its bounds, or raises SettingsError."""
+    if value is None and option.default is None:
+        return None
+    if option.kind is Kind.SECONDS and type(value) is int:
+        value = float(value)
+    if option.kind is Kind.NAMES:
+        return checked_names(option, value, label)
+    if type(value) is not TYPES[option.kind]:
+        raise SettingsError(f"{label}: {value!r} is not {expectation(option)}")
+    if option.choices and value not in option.choices:
+        raise SettingsError(f"{label}: {value!r} is not {expectation(option)}")
+    if isinstance(value, str) and not is_usable(option, value):
+        raise SettingsError(f"{label}: {value!r} is not {expectation(option)}")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # Written so that nan is refused too.
+        if not option.minimum <= value <= option.maximum:
+            raise SettingsError(
+                f"{label}: {option.in_words(value)} is out of range; it may be {bounds(option)}"
+            )
+    return value
+
+
+def checked_names(option: Option, value: object, label: str) -> tuple[str, ...]:
+    names = tuple(value) if isinstance(value, list | tuple) else None
+    if names is None or not all(isinstance(name, str) and is_name(name) for name in names):
+        raise SettingsError(f"{label}: {value!r} is not {expectation(option)}")
+    return names
+
+
+def is_name(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
+
+
+def is_usable(option: Option, text: str) -> bool:
+    if option.kind is Kind.URL_PATH and text:
+        return text.isprintable() and re.fullmatch(r"/[^?#\s]*[^?#\s/]", text) is not None
+    return (bool(text) or text == option.default) and "\0" not in text
+
+
+def expectation(option: Option) -> str:
+    """What a value should have been, to complete `… is not`."""
+    match option.kind:
+        case Kind.CHOICE:
+            return f"one of {', '.join(option.choices)}"
+        case Kind.SWITCH:
+            return "a yes or no (1, 0, true, false, yes, no, on, off)"
+        case Kind.BYTES:
+            return "a size in bytes (such as 65536, 512K or 16MiB)"
+        case Kind.SECONDS:
+            return f"a number of seconds ({bounds(option)})"
+        case Kind.WHOLE:
+            return f"a whole number ({bounds(option)})"
+        case Kind.TEXT:
+            return "a usable text"
+        case Kind.FILE_PATH:
+            return "a path"
+        case Kind.NAMES:
+            return "a list of packages, such as sqlmodel"
+        case Kind.URL_PATH:
+            return "a path such as /api, which begins with a slash and does not end with one"
+
+
+def bounds(option: Option) -> str:
+    """`0 to 65535`, with the unit where there is one."""
+    if option.kind is Kind.BYTES:
+        return f"0 to {option.in_words(option.maximum)}"
+    return f"{option.minimum:g} to {number_in_words(option.maximum)} {option.unit}".rstrip()
+
+
+def number_in_words(number: float) -> str:
+    return str(int(number)) if number == int(number) else f"{number:g}"
+
+
+def read_bytes(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text, flags=re.ASCII)
+    if match is None or match[2].lower() not in BYTE_UNITS:
+        raise ValueError(text)
+    size = float(match[1]) * BYTE_UNITS[match[2].lower()]
+    if not size.is_integer():
+        raise ValueError(text)
+    return int(size)
+
+
+def read_whole(text: str) -> int:
+    # Stricter than int(), which takes `1_0` and digits of other scripts.
+    if re.fullmatch(r"[+-]?\d{1,18}", text, flags=re.ASCII) is None:
+        raise ValueError(text)
+    return int(text)
+
+
+def read_seconds(text: str) -> float:
+    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text, flags=re.ASCII) is None:
+        raise ValueError(text)
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def read_names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not all(map(is_name, names)):
+        raise ValueError(text)
+    return names
+
+
+def read_switch(text: str) -> bool:
+    if text.lower() not in SWITCH_WORDS:
+        raise ValueError(text)
+    return SWITCH_WORDS[text.lower()]
+
+
+READERS: dict[Kind, Callable[[str], object]] = {
+    Kind.TEXT: str,
+    Kind.URL_PATH: str,
+    Kind.FILE_PATH: str,
+    Kind.CHOICE: str,
+    Kind.WHOLE: read_whole,
+    Kind.SECONDS: read_seconds,
+    Kind.BYTES: read_bytes,
+    Kind.SWITCH: read_switch,
+    Kind.NAMES: read_names,
+}
+TYPES = {
+    Kind.TEXT: str,
+    Kind.URL_PATH: str,
+    Kind.FILE_PATH: str,
+    Kind.CHOICE: str,
+    Kind.WHOLE: int,
+    Kind.SECONDS: float,
+    Kind.BYTES: int,
+    Kind.SWITCH: bool,
+    Kind.NAMES: tuple,
+}
+
+if unknown := {*Settings._fields, *AppSettings._fields} ^ set(OPTION_BY_NAME):
+    raise RuntimeError(f"a setting without an option, or the other way round: {unknown}")
