@@ -6,8 +6,8 @@ use std::task::Waker;
 use turbo_shard_protocol::{Closing, Tick};
 
 use crate::service::{ConnectionInfo, Service};
-use crate::shard::http_driver::HttpDriver;
-use crate::shard::websocket_driver::WebSocketDriver;
+use crate::shard::conversation::http1::HttpDriver;
+use crate::shard::conversation::websocket::WebSocketDriver;
 use crate::shard::workbench::Workbench;
 
 /// What the connection's owner does after the driver has advanced.

@@ -13,10 +13,10 @@ use crate::exchange::reply::Slot;
 use crate::exchange::reply_part::Part;
 use crate::net::children::end_if_child;
 use crate::service::{ConnectionInfo, Deferred, Exchange, Outcome, Service};
-use crate::shard::answer_part::write_part;
-use crate::shard::both_ends::BothEnds;
+use crate::shard::conversation::answer_part::write_part;
+use crate::shard::conversation::both_ends::BothEnds;
+use crate::shard::conversation::refusal_words::{Refusal, Seconds};
 use crate::shard::driver::Advance;
-use crate::shard::refusal_words::{Refusal, Seconds};
 use crate::shard::workbench::Workbench;
 
 /// Requests that one connection may have answered before the others get their turn.

@@ -8,8 +8,8 @@ use turbo_shard_protocol::{Closing, Expiry, Tick, Upgraded};
 use crate::exchange::reply::Slot;
 use crate::exchange::reply_part::Part;
 use crate::service::Service;
+use crate::shard::conversation::http1::Switch;
 use crate::shard::driver::Advance;
-use crate::shard::http_driver::Switch;
 use crate::shard::workbench::Workbench;
 
 /// Messages that one connection may have taken, in each direction, before the others get their turn.
