@@ -34,6 +34,7 @@ pub mod flow;
 pub mod handshake;
 pub mod help;
 pub mod idle;
+pub mod io_choice;
 pub mod link;
 pub mod load_run;
 pub mod mix;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::arrivals::Spacing;
 use crate::request::Numbers;
 use crate::template::Template;
-use crate::transport::IoChoice;
+use crate::io_choice::IoChoice;
 use crate::websocket::Opcode;
 
 /// Longest time that any option takes.

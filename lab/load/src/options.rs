@@ -21,7 +21,7 @@ use crate::option_values::{
 use crate::plan::{LoadPlan, Pacing};
 use crate::request::{ExpectedBody, Numbers, RequestParts, RequestPlan};
 use crate::template::{ALL_BYTES, Template};
-use crate::transport::IoChoice;
+use crate::io_choice::IoChoice;
 use crate::websocket::{MessagePlan, Opcode};
 
 /// Most connections under load from one source address.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::arrivals::Schedule;
 use crate::mix::Mix;
 use crate::request::Numbers;
-use crate::transport::IoChoice;
+use crate::io_choice::IoChoice;
 
 /// When requests are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,7 +10,7 @@ use crate::bottleneck::{CPU_SHARE_MAX, refusal};
 use crate::failure::Failure;
 use crate::plan::{LoadPlan, Pacing};
 use crate::tally::Tally;
-use crate::transport::Io;
+use crate::io_choice::Io;
 
 /// Digits after which percentiles are no longer distinguished: 99.9999.
 const NINES_MAX: i32 = 6;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use crate::transport::Io;
+use crate::io_choice::Io;
 
 /// Three significant digits from 1 µs up to this; an answer that takes longer fails the run first.
 const LATENCY_NS_MAX: u64 = 7_200_000_000_000;

@@ -4,41 +4,14 @@ use std::io;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
 use crate::checker::Checker;
 use crate::epoll::Epoll;
 use crate::failure::Failure;
 use crate::flow::{Answered, Flow};
+use crate::io_choice::{Io, IoChoice};
 use crate::plan::LoadPlan;
 use crate::uring::{Uring, explain};
-
-/// Requests that a ring hands over together. Each waits for the rest of its lot; the larger the lot, the less each pays
-/// for the system call.
-pub const LOT_MAX: usize = 16;
-
-/// What a run was told to take.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum IoChoice {
-    /// io_uring where the kernel has it and the run can use it.
-    #[default]
-    Auto,
-    /// io_uring or nothing.
-    Uring,
-    /// epoll.
-    Epoll,
-}
-
-/// What a run took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Io {
-    /// A read and a write for each request.
-    #[default]
-    Epoll,
-    /// Requests and answers in lots.
-    Uring,
-}
+use crate::uring_operations::LOT_MAX;
 
 /// What moves one thread's bytes.
 pub enum Transport {

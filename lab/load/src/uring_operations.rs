@@ -14,9 +14,11 @@ use std::time::{Duration, Instant};
 use io_uring::types::{CancelBuilder, Fixed, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 
-use crate::transport::LOT_MAX;
 use crate::uring_buffers::{Chunk, GROUP, ProvidedBuffers};
 
+/// Requests that a ring hands over together. Each waits for the rest of its lot; the larger the lot, the less each pays
+/// for the system call.
+pub(crate) const LOT_MAX: usize = 16;
 /// Completions that the kernel writes before it must put some aside: a receive and a send of each connection fit twice.
 const COMPLETIONS_PER_CONNECTION: usize = 4;
 const COMPLETIONS_MIN: usize = 1024;
