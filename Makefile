@@ -9,6 +9,7 @@ PYTHON_VENV := .venv/bin/python
 # In CI the committed Cargo.lock is the truth; at a desk cargo may complete it.
 LOCKED := $(if $(CI),--locked)
 BRIDGE := turbo-shard-python-bridge
+LAB := turbo-shard-lab-native
 
 # The same interpreter for every cargo command, or PyO3 is rebuilt whenever the command changes.
 export PYO3_PYTHON := $(CURDIR)/$(PYTHON_VENV)
@@ -45,9 +46,9 @@ run: build ## serve examples/multi_route_app.py, one shard per core (ARGS='--por
 test: build test-rust test-bridge test-python test-ecosystem test-gil ## every test
 
 .PHONY: test-rust
-test-rust: ## the Rust tests of the runtime; they need no Python
+test-rust: ## the Rust tests of the runtime and of the lab's crates; they need no Python
 	@scripts/check_toolchain.sh
-	cargo test $(LOCKED) --workspace --exclude $(BRIDGE)
+	cargo test $(LOCKED) --workspace --exclude $(BRIDGE) --exclude $(LAB)
 
 # Its unit tests alone, since they are a program with libpython in it. The crate's shared object is never linked here:
 # that is an extension module, which maturin builds and the Python tests try.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds turbo-shard's wheel (release, fat LTO) and installs it into .venv, unless the installed one was built from
-# exactly the present sources. Called by bootstrap.sh, which holds the lock.
+# Builds the wheels of turbo-shard and of its lab (release) and installs them into .venv, each unless the installed one was
+# built from exactly the present sources. Called by bootstrap.sh, which holds the lock.
 set -euo pipefail
 shopt -s inherit_errexit
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -8,14 +8,18 @@ scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$scripts/announce.sh"
 cd "$scripts/.."
 
-venv_python=.venv/bin/python
-stamp=.venv/turbo-shard-wheel.stamp
-wheels=target/installed-wheel
+venv_python=$PWD/.venv/bin/python
+wheels=$PWD/target/installed-wheel
 
-# Everything that the wheel is made from except Cargo.lock. Contents and not times: a branch switch sets times at will.
+locked=()
+# In CI the committed Cargo.lock is the truth; at a desk cargo may complete it.
+[ -z "${CI:-}" ] || locked=(--locked)
+
+# Everything in these places that a wheel is made from, except Cargo.lock. Contents and not times: a branch switch sets
+# times at will.
 source_digest() {
     local path present=()
-    for path in Cargo.toml pyproject.toml README.md .cargo runtime python-bridge; do
+    for path in "$@"; do
         [ ! -e "$path" ] || present+=("$path")
     done
     {
@@ -27,30 +31,34 @@ source_digest() {
     } | sha256sum
 }
 
-# What is installed: shows an uninstall, or another wheel put there by hand.
+# What is installed of a package and its program: shows an uninstall, or another wheel put there by hand.
 installed_digest() {
-    find .venv/bin/turbo-shard .venv/lib/python3*/site-packages -type f ! -name '*.pyc' \
-        \( -path '*/site-packages/turbo_shard*' -o -name turbo-shard \) -print0 2>/dev/null | sort -z | xargs -0 -r sha256sum | sha256sum || true
+    find ".venv/bin/$2" .venv/lib/python3*/site-packages -type f ! -name '*.pyc' \
+        \( -path "*/site-packages/$1/*" -o -path "*/site-packages/$1-*" -o -name "$2" \) -print0 2>/dev/null |
+        sort -z | xargs -0 -r sha256sum | sha256sum || true
 }
 
 # Cargo.lock is read after the build, since cargo may complete it; a change of dependencies shows in a Cargo.toml too.
 lock_digest() { sha256sum Cargo.lock 2>/dev/null || true; }
 
-# Read before the build: a change during the build is built again next time.
-sources=$(source_digest)
-if [ "$(cat "$stamp" 2>/dev/null)" = "$sources$(lock_digest)$(installed_digest)" ]; then
-    exit 0
-fi
+# The wheel of the package $1 with the program $2, from the pyproject.toml in $3 and what the other places hold.
+install_wheel() {
+    local package=$1 program=$2 home=$3 stamp=.venv/$2-wheel.stamp sources
+    shift 3
+    # Read before the build: a change during the build is built again next time.
+    sources=$(source_digest "$@")
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$sources$(lock_digest)$(installed_digest "$package" "$program")" ]; then
+        return 0
+    fi
+    step "building the wheel of $package (release; the first time takes some minutes)"
+    rm -rf "$wheels/$package"-*.whl "$stamp"
+    (cd "$home" && "$venv_python" -m maturin build --release --quiet "${locked[@]}" --compatibility linux \
+        --interpreter "$venv_python" --out "$wheels" </dev/null >&2) || fail "the wheel could not be built; see the lines above"
+    step "installing the wheel of $package into .venv"
+    "$venv_python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --force-reinstall \
+        "$wheels/$package"-*.whl </dev/null || fail "pip could not install the wheel; see the lines above"
+    printf '%s\n' "$sources$(lock_digest)$(installed_digest "$package" "$program")" >"$stamp"
+}
 
-step "building the wheel (release; the first time takes some minutes)"
-locked=()
-# In CI the committed Cargo.lock is the truth; at a desk cargo may complete it.
-[ -z "${CI:-}" ] || locked=(--locked)
-rm -rf "$wheels" "$stamp"
-.venv/bin/maturin build --release --quiet "${locked[@]}" --compatibility linux \
-    --interpreter "$venv_python" --out "$wheels" </dev/null >&2 || fail "the wheel could not be built; see the lines above"
-
-step "installing the wheel into .venv"
-"$venv_python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --force-reinstall \
-    "$wheels"/turbo_shard-*.whl </dev/null || fail "pip could not install the wheel; see the lines above"
-printf '%s\n' "$sources$(lock_digest)$(installed_digest)" >"$stamp"
+install_wheel turbo_shard turbo-shard . Cargo.toml pyproject.toml README.md .cargo runtime python-bridge
+install_wheel turbo_shard_lab turbo-load lab Cargo.toml .cargo lab

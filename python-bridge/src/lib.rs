@@ -4,12 +4,10 @@ mod answers;
 mod asgi;
 mod hosted_loop;
 mod json;
-mod load_generator;
 mod native;
 mod python;
 mod requests;
 mod server;
-mod simulation;
 mod streaming;
 mod wsgi;
 
@@ -41,7 +39,5 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(server_object::stats, module)?)?;
     module.add_function(wrap_pyfunction!(report_rows::probe_engines, module)?)?;
     module.add_function(wrap_pyfunction!(report_rows::allowed_cores, module)?)?;
-    module.add_function(wrap_pyfunction!(simulation::simulate, module)?)?;
-    module.add_function(wrap_pyfunction!(load_generator::load_generator, module)?)?;
     Ok(())
 }

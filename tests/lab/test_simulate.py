@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from server_process import run_command
-from turbo_shard import _native
 from turbo_shard.cli.command_line import UsageError
+from turbo_shard_lab import _native
 from turbo_shard_lab.simulate import calibration, prediction, prediction_text, thread_costs
 from turbo_shard_lab.simulate.calibration import CalibrationError
 from turbo_shard_lab.simulate.options import SimulateOptions, options_from

@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::arrivals::Spacing;
+use crate::io_choice::IoChoice;
 use crate::request::Numbers;
 use crate::template::Template;
-use crate::io_choice::IoChoice;
 use crate::websocket::Opcode;
 
 /// Longest time that any option takes.

@@ -12,6 +12,7 @@ use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::help::HELP;
 use crate::idle::{self, IdlePlan};
+use crate::io_choice::IoChoice;
 use crate::mix::{Mix, Route};
 use crate::mix_file;
 use crate::option_values::{
@@ -21,7 +22,6 @@ use crate::option_values::{
 use crate::plan::{LoadPlan, Pacing};
 use crate::request::{ExpectedBody, Numbers, RequestParts, RequestPlan};
 use crate::template::{ALL_BYTES, Template};
-use crate::io_choice::IoChoice;
 use crate::websocket::{MessagePlan, Opcode};
 
 /// Most connections under load from one source address.

@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::arrivals::Schedule;
+use crate::io_choice::IoChoice;
 use crate::mix::Mix;
 use crate::request::Numbers;
-use crate::io_choice::IoChoice;
 
 /// When requests are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use crate::bottleneck::{CPU_SHARE_MAX, refusal};
 use crate::failure::Failure;
+use crate::io_choice::Io;
 use crate::plan::{LoadPlan, Pacing};
 use crate::tally::Tally;
-use crate::io_choice::Io;
 
 /// Digits after which percentiles are no longer distinguished: 99.9999.
 const NINES_MAX: i32 = 6;

@@ -176,11 +176,3 @@ def probe_engines(shards: int = 1) -> list[dict[str, Any]]:
 
 def allowed_cores() -> dict[str, Any]:
     """The cores that this process may run on, the CPUs that its cgroup pays for, the shards that follow."""
-
-def simulate(scenario: str) -> str:
-    """The outcome of one simulated scenario, both as JSON (docs/simulation.md); ValueError says what is wrong."""
-
-# Load.
-
-def load_generator(arguments: list[str]) -> int:
-    """Runs turbo-load, which prints by itself; its exit status."""

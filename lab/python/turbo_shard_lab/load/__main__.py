@@ -8,7 +8,9 @@ from __future__ import annotations
 import signal
 import sys
 
-from turbo_shard.native_module import NativeMissing, native_module
+from turbo_shard.native_module import NativeMissing
+
+from ..native import lab_native
 
 EXIT_BROKEN = 4
 
@@ -17,7 +19,7 @@ def main() -> int:
     # The generator does not return to Python before its end, so Python's own handler would never get to run.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        native = native_module()
+        native = lab_native()
     except NativeMissing as missing:
         print(f"turbo-load: {missing}", file=sys.stderr)
         return EXIT_BROKEN

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from turbo_shard.native_module import native_module
-
+from ..native import lab_native
 from .service_times import Distribution, mean_us
 
 # In the order in which they are shown.
@@ -152,7 +151,7 @@ def predict(
     """All combinations. ValueError says which cannot be simulated."""
     seeds = list(seeds)
     keys = [(load, n, policy) for load in loads for n in cores for policy in policies]
-    simulate = native_module().simulate
+    simulate = lab_native().simulate
 
     def run(key: tuple[float | None, int, str], seed: int) -> dict[str, Any]:
         load, n, policy = key

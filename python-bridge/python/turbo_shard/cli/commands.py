@@ -1,5 +1,7 @@
 """The subcommands of `turbo-shard`, each with the place of its function. Does not know what they do and imports none.
 
+Some are in a distribution of its own, the lab. This file is all that the server knows of it.
+
 A function gets the arguments after the command's name and returns the exit status; a UsageError or SettingsError from
 it becomes one line and status 2.
 """
@@ -10,7 +12,11 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NamedTuple
 
+from .command_line import UsageError
+
 type Run = Callable[[Sequence[str]], int]
+
+LAB = "turbo_shard_lab"
 
 
 class Command(NamedTuple):
@@ -23,7 +29,7 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "ab": Command(
-        "turbo_shard_lab.compare.ab:command",
+        f"{LAB}.compare.ab:command",
         "ab APP [options]",
         "compares the modes with an app of yours, on this machine",
     ),
@@ -33,7 +39,7 @@ COMMANDS: dict[str, Command] = {
         "examines this machine, and how an app would start, and says what to improve",
     ),
     "simulate": Command(
-        "turbo_shard_lab.simulate.simulate:command",
+        f"{LAB}.simulate.simulate:command",
         "simulate [options]",
         "predicts which mode wins on how many cores",
     ),
@@ -45,9 +51,18 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-def function_of(command: Command) -> Run:
-    module, _, name = command.place.partition(":")
-    run: Run = getattr(import_module(module), name)
+def function_of(name: str) -> Run:
+    """The function behind a command's name; UsageError where it is not installed."""
+    module, _, function = COMMANDS[name].place.partition(":")
+    try:
+        run: Run = getattr(import_module(module), function)
+    except ModuleNotFoundError as error:
+        if error.name != LAB:
+            raise
+        raise UsageError(
+            f"`turbo-shard {name}` is part of the lab, which is not installed; "
+            "pip install 'turbo-shard[lab]' installs it"
+        ) from None
     return run
 
 

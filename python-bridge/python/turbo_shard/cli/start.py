@@ -61,8 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     is_own_process = arguments is None
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        if arguments and (command := COMMANDS.get(arguments[0])):
-            status = function_of(command)(arguments[1:])
+        if arguments and arguments[0] in COMMANDS:
+            status = function_of(arguments[0])(arguments[1:])
             return end(status) if is_own_process else status
         return serve_command(arguments, is_own_process=is_own_process)
     except (SettingsError, UsageError, NativeMissing) as error:

@@ -1,4 +1,4 @@
-//! The command turbo-load as a function of the Python package, installed wherever the server is. Knows nothing of
+//! The command turbo-load as a function of the Python package, installed wherever the lab is. Knows nothing of
 //! loads.
 
 use std::ffi::OsString;
