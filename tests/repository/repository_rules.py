@@ -11,11 +11,14 @@ import subprocess
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
-from rust_imports import code_of, mentioned_paths
+from borders import crossings, forbidden_dependencies
+from borders_table import FACES, LAYERS
+from import_graph import ImportGraph, circles_of
+from python_modules import python_modules
+from rust_imports import code_of
+from rust_modules import rust_modules
 
 FILE_LINES_MAX = 420
 """About 400; the rest saves splitting a file over two lines."""
@@ -24,30 +27,6 @@ FACADE_LINES_MAX = 120
 """mod.rs and lib.rs re-export; a trait and its errors still fit."""
 
 DRAWERS = {"util", "utils", "manager", "managers", "common", "helper", "helpers", "misc"}
-
-# Names that each layer must never use. A path covers everything below it.
-LAYERS = {
-    "runtime/protocol/src": [
-        *("std::net", "std::thread", "std::fs", "std::process", "std::os"),
-        *("std::time::Instant", "std::time::SystemTime"),
-        *("tokio", "mio", "socket2", "glommio", "io_uring", "libc", "crossbeam_channel", "pyo3"),
-    ],
-    "runtime/src/net": ["turbo_shard_protocol", "httparse", "pyo3"],
-    "runtime": ["pyo3"],
-    "python-bridge/src": ["socket2", "tokio", "glommio", "io_uring", "mio"],
-}
-
-# Files of runtime/src/engine that are not engines: they may know engines, and engines may know them.
-ENGINE_SHARED = {
-    "mod",
-    "registry",
-    "plan",
-    "connection_life",
-    "tasks",
-    "held_at_once",
-    "io_uring_probe",
-    "wakes",
-}
 
 
 @dataclass(frozen=True)
@@ -74,13 +53,6 @@ class Source:
     @property
     def name(self) -> str:
         return PurePosixPath(self.path).name
-
-    def is_under(self, folder: str) -> bool:
-        return PurePosixPath(self.path).is_relative_to(folder)
-
-    @cached_property
-    def rust_paths(self) -> set[str]:
-        return mentioned_paths(self.text)
 
 
 def files_of(root: Path, *which: str) -> list[str]:
@@ -144,60 +116,27 @@ def no_drawers(source: Source) -> Iterator[str]:
             yield f"{part} is a drawer; name it after what it holds"
 
 
-def _is_within(path: str, forbidden: str) -> bool:
-    return path == forbidden or path.startswith(forbidden + "::")
+def graph_of(sources: list[Source]) -> ImportGraph:
+    texts = {source.path: source.text for source in sources}
+    return ImportGraph([*rust_modules(texts), *python_modules(texts)], FACES)
 
 
-def layer_imports(source: Source) -> Iterator[str]:
-    if source.suffix != ".rs":
-        return
-    for folder, forbidden in LAYERS.items():
-        if source.is_under(folder):
-            for name in forbidden:
-                if any(_is_within(path, name) for path in source.rust_paths):
-                    yield f"{folder} must not know {name}"
+def borders(graph: ImportGraph) -> Iterator[Complaint]:
+    for path, text in crossings(graph, LAYERS):
+        yield Complaint("borders", path, text)
 
 
-def layer_dependencies(source: Source) -> Iterator[str]:
-    """The same map for manifests: what a crate cannot depend on, none of its files can import."""
-    if source.name != "Cargo.toml":
-        return
-    folder = str(PurePosixPath(source.path).parent)
-    manifest = tomllib.loads(source.text)
-    tables = [manifest, *manifest.get("target", {}).values()]
-    needs = {
-        name.replace("-", "_")
-        for table in tables
-        for kind in ("dependencies", "build-dependencies")
-        for name in table.get(kind, {})
-    }
-    for layer, forbidden in LAYERS.items():
-        if folder in {layer, layer.removesuffix("/src")}:
-            for name in sorted(needs.intersection(forbidden)):
-                yield f"{layer} must not depend on {name}"
+def dependencies(source: Source) -> Iterator[str]:
+    """The borders once more, for manifests."""
+    if source.name == "Cargo.toml":
+        folder = str(PurePosixPath(source.path).parent)
+        yield from forbidden_dependencies(tomllib.loads(source.text), folder, LAYERS)
 
 
-def engines_apart(engines: set[str]) -> Callable[[Source], Iterator[str]]:
-    """The rule for one tree: the folder says which modules are engines."""
-    apart = engines - ENGINE_SHARED
-
-    def rule(source: Source) -> Iterator[str]:
-        own = _engine_module(source)
-        if own is None or own in ENGINE_SHARED:
-            return
-        for path in source.rust_paths:
-            parts = path.split("::")
-            for parent, child in pairwise(parts):
-                if parent in {"super", "engine"} and child in apart - {own}:
-                    yield f"engine {own} must not know engine {child}"
-
-    return rule
-
-
-def _engine_module(source: Source) -> str | None:
-    if source.suffix != ".rs" or not source.is_under("runtime/src/engine"):
-        return None
-    return PurePosixPath(source.path).parts[3].removesuffix(".rs")
+def circles(graph: ImportGraph) -> Iterator[Complaint]:
+    """A complaint for each circle, at its first file."""
+    for files in circles_of(graph.edges()):
+        yield Complaint("circles", files[0], f"imports in a circle: {', '.join(files)}")
 
 
 # Written backwards, so that this file does not complain about itself.
@@ -265,24 +204,23 @@ def _line_of(source: Source, match: re.Match[str]) -> int:
 
 def complaints_of(root: Path, sources: list[Source]) -> list[Complaint]:
     """All faults of the tree, rule by rule."""
-    engines = {module for source in sources if (module := _engine_module(source))}
     rules = {
         "file_length": file_length,
         "facade_size": facade_size,
         "module_header": module_header,
         "no_drawers": no_drawers,
-        "layer_imports": layer_imports,
-        "layer_dependencies": layer_dependencies,
-        "engines_apart": engines_apart(engines),
+        "dependencies": dependencies,
         "markers_have_reasons": markers_have_reasons,
         "ignored_tests_have_reasons": ignored_tests_have_reasons,
         "protocol_is_safe": protocol_is_safe,
         "no_machine_traces": no_machine_traces(root),
         "lock_names_public_registry": lock_names_public_registry,
     }
-    return [
+    graph = graph_of(sources)
+    found = [
         Complaint(name, source.path, text)
         for name, rule in rules.items()
         for source in sources
         for text in rule(source)
     ]
+    return [*found, *borders(graph), *circles(graph)]

@@ -37,20 +37,33 @@ def mentioned_paths(text: str) -> set[str]:
 
 def expand_use_tree(tree: str) -> list[str]:
     """`a::{b, c::{self, d as e}}` names a::b, a::c and a::c::d."""
-    tree = re.sub(r"\s+as\s+\w+", "", tree)
+    return [path for path, _ in named_by_use_tree(tree)]
+
+
+def named_by_use_tree(tree: str) -> list[tuple[str, str]]:
+    """Each path of the tree and the name that it has from then on; `*` for all that the path holds."""
+    tree = re.sub(r"\s+as\s+", "@", tree)
     tree = re.sub(r"\s+", "", tree).removeprefix("::")
-    return _expand(tree)
+    return [_named(path) for path in _expand(tree)]
+
+
+def _named(path: str) -> tuple[str, str]:
+    path, _, alias = path.partition("@")
+    if path.endswith("::*"):
+        return path.removesuffix("::*"), "*"
+    path = path.removesuffix("::self")
+    return path, alias or path.rpartition("::")[2]
 
 
 def _expand(tree: str) -> list[str]:
     head, brace, rest = tree.partition("{")
     if not brace:
-        return [head.removesuffix("::self").removesuffix("::*")]
-    paths = []
-    for branch in _split_branches(rest.removesuffix("}")):
-        for path in _expand(branch):
-            paths.append(head.removesuffix("::") if path == "self" else head + path)
-    return paths
+        return [head]
+    return [
+        head + path
+        for branch in _split_branches(rest.removesuffix("}"))
+        for path in _expand(branch)
+    ]
 
 
 def _split_branches(text: str) -> list[str]:

@@ -16,8 +16,6 @@ from repository_rules import (
 )
 from rust_imports import expand_use_tree, mentioned_paths
 
-PROTOCOL = "runtime/protocol/src/chunked_decoder.rs"
-ENGINE = "runtime/src/engine"
 MARK = "TO" + "DO"
 
 
@@ -35,6 +33,18 @@ def rust(code: str = "") -> str:
     return f"//! Holds an example.\n{code}\n"
 
 
+def crate(**files: str) -> dict[str, str]:
+    """A protocol crate with these files."""
+    folder = "runtime/protocol"
+    return {
+        f"{folder}/Cargo.toml": '[package]\nname = "turbo-shard-protocol"\n',
+        f"{folder}/src/lib.rs": rust(
+            "#![forbid(unsafe_code)]\n" + "".join(f"mod {name};" for name in files)
+        ),
+        **{f"{folder}/src/{name}.rs": rust(text) for name, text in files.items()},
+    }
+
+
 BROKEN = [
     ("file_length", {"a.py": '"""Long."""\n' + "x = 1\n" * FILE_LINES_MAX}),
     ("file_length", {"a.rs": rust("// x\n" * FILE_LINES_MAX)}),
@@ -45,37 +55,19 @@ BROKEN = [
     ("module_header", {"a/__init__.py": "import os\n"}),
     ("no_drawers", {"src/utils.rs": rust()}),
     ("no_drawers", {"helpers/request.py": '"""A request."""\n'}),
-    ("layer_imports", {PROTOCOL: rust("use std::net::TcpStream;")}),
-    ("layer_imports", {PROTOCOL: rust("use std::{fmt, net::{self, TcpStream}};")}),
-    ("layer_imports", {PROTOCOL: rust("fn f() { let now = std::time::Instant::now(); }")}),
-    ("layer_imports", {PROTOCOL: rust("use std::time::{Duration, SystemTime};")}),
-    ("layer_imports", {PROTOCOL: rust("use std::thread;")}),
-    ("layer_imports", {PROTOCOL: rust("use tokio::io::AsyncRead;")}),
-    ("layer_imports", {"runtime/src/net/listener.rs": rust("use turbo_shard_protocol::Event;")}),
-    ("layer_imports", {"runtime/src/shard/drain.rs": rust("use pyo3::prelude::*;")}),
-    ("layer_imports", {"runtime/tests/contract.rs": rust("use pyo3::Python;")}),
-    ("layer_imports", {"python-bridge/src/errors.rs": rust("use tokio::net::TcpListener;")}),
-    ("layer_imports", {"python-bridge/src/errors.rs": rust("fn f(s: &socket2::Socket) {}")}),
-    ("layer_dependencies", {"runtime/Cargo.toml": '[dependencies]\npyo3 = "0.28"\n'}),
-    ("layer_dependencies", {"runtime/protocol/Cargo.toml": '[dependencies]\nsocket2 = "0.6"\n'}),
+    ("borders", crate(chunked_decoder="use std::net::TcpStream;")),
+    ("borders", crate(chunked_decoder="use std::{fmt, net::{self, TcpStream}};")),
+    ("borders", crate(tick="fn f() { let now = std::time::Instant::now(); }")),
+    ("borders", {"python-bridge/python/turbo_shard/app.py": '"""An app."""\nimport pytest\n'}),
+    ("borders", {"somewhere/else.py": '"""In no layer."""\n'}),
+    ("dependencies", {"runtime/Cargo.toml": '[dependencies]\npyo3 = "0.28"\n'}),
+    ("dependencies", {"runtime/Cargo.toml": '[dev-dependencies]\npyo3 = "0.28"\n'}),
+    ("dependencies", {"runtime/protocol/Cargo.toml": '[dependencies]\nsocket2 = "0.6"\n'}),
     (
-        "layer_dependencies",
+        "dependencies",
         {"python-bridge/Cargo.toml": "[target.'cfg(unix)'.dependencies]\nio-uring = \"0.7\"\n"},
     ),
-    (
-        "engines_apart",
-        {
-            f"{ENGINE}/glommio/engine.rs": rust("use crate::engine::uring::ring::Ring;"),
-            f"{ENGINE}/uring/ring.rs": rust(),
-        },
-    ),
-    (
-        "engines_apart",
-        {
-            f"{ENGINE}/tokio/engine.rs": rust("use crate::engine::{self, simulation::Clock};"),
-            f"{ENGINE}/simulation/clock.rs": rust(),
-        },
-    ),
+    ("circles", crate(event="use crate::limits::MAX;", limits="use crate::event::Event;")),
     ("markers_have_reasons", {"a.rs": rust(f"// {MARK}: later")}),
     ("markers_have_reasons", {"a.sh": f"# {MARK}() later\n"}),
     ("ignored_tests_have_reasons", {"a.rs": rust("#[ignore]\nfn f() {}")}),
@@ -88,23 +80,15 @@ BROKEN = [
 ]
 
 KEPT = [
-    {"a.py": '"""Just fits."""\n' + "x = 1\n" * (FILE_LINES_MAX - 1)},
+    {"scripts/a.py": '"""Just fits."""\n' + "x = 1\n" * (FILE_LINES_MAX - 1)},
     {"notes.md": "line\n" * 1000},
-    {"a/__init__.py": ""},
+    {"scripts/a/__init__.py": ""},
     {"src/utilisation.rs": rust()},
-    {PROTOCOL: rust("// Knows no tokio::net.\nuse std::time::Duration;\nuse core::net::Ipv6Addr;")},
-    {PROTOCOL: rust('const A: &str = "use std::net::TcpStream;";')},
-    {"runtime/src/net/listener.rs": rust("use std::net::SocketAddr;\nuse socket2::Socket;")},
+    crate(tick="// Knows no tokio::net.\nuse std::time::Duration;\nuse core::net::Ipv6Addr;"),
+    crate(tick='const A: &str = "use std::net::TcpStream;";'),
+    crate(event="use crate::limits::MAX;", limits=""),
     {"runtime/Cargo.toml": '[dependencies]\ntokio = "1"\n[dev-dependencies]\nsocket2 = "0.6"\n'},
     {"python-bridge/Cargo.toml": '[dependencies]\npyo3 = "0.28"\n'},
-    {
-        f"{ENGINE}/uring/engine.rs": rust(
-            "use crate::engine::{plan::EngineError, uring::buffers::Slot};"
-        ),
-        f"{ENGINE}/uring/buffers.rs": rust("use crate::engine::uring::ring::Ring;"),
-        f"{ENGINE}/glommio/engine.rs": rust("use glommio::LocalExecutor;"),
-        f"{ENGINE}/registry.rs": rust("use crate::engine::{glommio, uring};"),
-    },
     {"a.rs": rust(f"// {MARK}(needs a 6.1 kernel in CI): test it")},
     {"a.rs": rust('#[ignore = "takes an hour"]\nfn f() {}')},
     {"runtime/protocol/src/lib.rs": rust("#![forbid(unsafe_code)]\npub mod tick;")},

@@ -7,8 +7,34 @@ import pytest
 from places import ROOT
 from repository_rules import Complaint, complaints_of, left_overs_of, sources_of
 
-# Exceptions to a rule that may stay: (rule, path) and the reason. The list may only shrink, by the second test.
-EXEMPTIONS: dict[tuple[str, str], str] = {}
+# Exceptions to a rule that may stay: "rule path" and the reason. The list may only shrink, by the second test.
+EXEMPTIONS = {
+    # Borders and circles from before there was a check for them.
+    "borders python-bridge/python/turbo_shard/settings/given_options.py": "settings become a table",
+    "borders python-bridge/src/answers/overload.rs": "header lines move below native/",
+    "borders python-bridge/src/hosted_loop/coroutine_host.rs": "a host will know no streams",
+    "borders runtime/protocol/src/websocket/socket.rs": "deadlines move below both protocols",
+    "borders runtime/protocol/src/websocket/socket/ending.rs": "deadlines move below both protocols",
+    "borders runtime/protocol/src/websocket/socket/reading.rs": "deadlines move below both protocols",
+    "borders runtime/src/config.rs": "plain values move below all that know them",
+    "borders runtime/src/engine/connection_life.rs": "deadlines move below both protocols",
+    "borders runtime/src/engine/tasks/connection_task.rs": "deadlines move below both protocols",
+    "borders runtime/src/engine/uring/connection.rs": "deadlines move below both protocols",
+    "borders runtime/src/engine/uring/patience.rs": "deadlines move below both protocols",
+    "borders runtime/src/net/listener.rs": "StartError moves below net/",
+    "borders runtime/src/net/steering.rs": "StartError moves below net/",
+    "circles python-bridge/python/turbo_shard/doctor/app.py": "findings of the doctor",
+    "circles python-bridge/src/asgi/awaitables.rs": "channels and what is awaited",
+    "circles python-bridge/src/asgi/http_cycle.rs": "a cycle and its parting",
+    "circles python-bridge/src/asgi/websocket_cycle.rs": "a cycle and its sending",
+    "circles python-bridge/src/hosted_loop/asyncio_threads.rs": "hosts and streams",
+    "circles python-bridge/src/wsgi/pool_call.rs": "a service and its calls",
+    "circles python-bridge/src/wsgi/response.rs": "a response and its write()",
+    "circles runtime/protocol/src/body_framing.rs": "methods and versions",
+    "circles runtime/src/engine/tasks/connection_set.rs": "sets, tasks and their loop",
+    "circles runtime/src/engine/uring/features.rs": "features of the ring",
+    "circles runtime/src/shard/conversation/http1.rs": "what advances a connection",
+}
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +43,7 @@ def complaints() -> list[Complaint]:
 
 
 def test_the_repository_keeps_the_rules(complaints: list[Complaint]) -> None:
-    broken = [str(one) for one in complaints if (one.rule, one.path) not in EXEMPTIONS]
+    broken = [str(one) for one in complaints if f"{one.rule} {one.path}" not in EXEMPTIONS]
     assert not broken, "\n" + "\n".join(broken)
 
 
@@ -26,8 +52,9 @@ def test_nothing_is_committed_that_a_run_leaves_behind() -> None:
 
 
 def test_no_exemption_is_without_need(complaints: list[Complaint]) -> None:
-    needed = {(one.rule, one.path) for one in complaints}
-    assert set(EXEMPTIONS) <= needed, "these keep the rules now; take them off the list"
+    needed = {f"{one.rule} {one.path}" for one in complaints}
+    unneeded = sorted(set(EXEMPTIONS) - needed)
+    assert not unneeded, "these keep the rules now; take them off the list:\n" + "\n".join(unneeded)
 
 
 def test_every_exemption_has_a_reason() -> None:

@@ -1,0 +1,282 @@
+"""The layers of the repository and what each may need, as data. docs/architecture.md shows this table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from borders import Layer, Outside
+
+PYTHON = Outside("Python", ("pyo3",))
+EXECUTORS = Outside("engines", ("tokio", "glommio", "io_uring", "mio"))
+# tokio::sync is channels and flags, which need no engine.
+RUNNING = Outside(
+    "engines",
+    ("tokio.net", "tokio.runtime", "tokio.task", "tokio.time", "glommio", "io_uring", "mio"),
+)
+CLIENTS = Outside(
+    "clients' sockets",
+    ("socket2", "std.net.TcpStream", "std.net.UdpSocket", "std.os.unix.net.UnixListener"),
+)
+NETWORK = Outside("sockets", ("std.net", "socket2"))
+CLOCKS = Outside("clocks", ("std.time.Instant", "std.time.SystemTime"))
+THREADS = Outside("threads", ("std.thread", "crossbeam_channel"))
+SYSTEM = Outside("files and processes", ("std.fs", "std.process", "std.os", "libc"))
+HTTP = Outside("HTTP", ("httparse",))
+TESTING = Outside("pytest", ("pytest",))
+
+FACES = ("turbo_shard_runtime", "turbo_shard")
+"""Crates and packages that others know by their public face only."""
+
+PROTOCOL = "runtime/protocol/src"
+RUNTIME = "runtime/src"
+BRIDGE = "python-bridge/src"
+PACKAGE = "python-bridge/python/turbo_shard"
+LAB = "lab/python/turbo_shard_lab"
+
+
+def within(root: str, *names: str) -> list[str]:
+    """`within("a", ".", "b")` is a and a/b."""
+    return [root if name == "." else f"{root}/{name}" for name in names]
+
+
+SHARED = [PROTOCOL, f"{PROTOCOL}/websocket"]
+FACE = f"{RUNTIME}/lib.rs"
+ENGINE_NEEDS = [PROTOCOL, *within(RUNTIME, "engine", "engine/tasks", "service.rs", "shard")]
+
+PROTOCOL_LAYERS = (
+    Layer(
+        PROTOCOL,
+        "what HTTP and WebSocket share: limits, ticks, request heads, buffers",
+        never=[NETWORK, CLOCKS, THREADS, SYSTEM, EXECUTORS, PYTHON],
+    ),
+    Layer(f"{PROTOCOL}/lib.rs", "the public face", within(PROTOCOL, ".", "http1")),
+    Layer(f"{PROTOCOL}/http1", "HTTP/1.1 without I/O", [PROTOCOL]),
+    Layer(f"{PROTOCOL}/websocket", "RFC 6455 and 7692 without I/O", [PROTOCOL]),
+)
+
+RUNTIME_LAYERS = (
+    Layer(RUNTIME, "the blocking pool, routes", within(RUNTIME, "config.rs", "net"), [PYTHON]),
+    Layer(
+        FACE,
+        "the public face: `BoundServer`, `ServerConfig`, `App`, `Service`",
+        [
+            f"{PROTOCOL}/lib.rs",
+            *within(
+                RUNTIME, ".", "config.rs", "exchange", "metrics", "net", "server", "service.rs"
+            ),
+            *within(RUNTIME, "engine/registry.rs", "engine/uring"),
+        ],
+    ),
+    Layer(f"{RUNTIME}/config.rs", "settings", SHARED),
+    Layer(f"{RUNTIME}/net", "listeners, cores, descriptors, children", [], [HTTP]),
+    Layer(f"{RUNTIME}/metrics", "counters with one writer each"),
+    Layer(
+        f"{RUNTIME}/exchange",
+        "one request and its reply, each with a bound on what waits",
+        [*SHARED, f"{PROTOCOL}/http1"],
+    ),
+    Layer(
+        f"{RUNTIME}/service.rs",
+        "what a connection calls for each request",
+        [*SHARED, f"{PROTOCOL}/http1", f"{RUNTIME}/exchange"],
+    ),
+    Layer(
+        f"{RUNTIME}/shard",
+        "one core's life: connections, clock, mailbox, sockets handed over",
+        [
+            *SHARED,
+            f"{PROTOCOL}/http1",
+            *within(RUNTIME, "config.rs", "exchange", "metrics", "net", "service.rs"),
+        ],
+        [RUNNING],
+    ),
+    Layer(
+        f"{RUNTIME}/engine",
+        "what engines share: the plan of a shard, a connection's life",
+        [PROTOCOL, *within(RUNTIME, "config.rs", "metrics", "service.rs", "shard")],
+        [HTTP],
+    ),
+    Layer(
+        f"{RUNTIME}/engine/tasks",
+        "connections as tasks of an executor",
+        [PROTOCOL, *within(RUNTIME, "engine", "net", "service.rs", "shard")],
+    ),
+    Layer(
+        f"{RUNTIME}/engine/tokio",
+        "one current-thread runtime per shard",
+        within(RUNTIME, "engine", "engine/tasks", "service.rs", "shard"),
+    ),
+    Layer(
+        f"{RUNTIME}/engine/glommio",
+        "one `LocalExecutor` per shard",
+        within(RUNTIME, "engine", "engine/tasks", "metrics", "service.rs", "shard"),
+    ),
+    Layer(
+        f"{RUNTIME}/engine/uring",
+        "one io_uring per shard, whose completions drive the connections",
+        [
+            PROTOCOL,
+            *within(RUNTIME, "engine", "engine/tasks", "metrics", "net", "service.rs", "shard"),
+        ],
+    ),
+    Layer(
+        f"{RUNTIME}/engine/steal",
+        "the work-stealing runtime of `--mode steal`",
+        within(RUNTIME, "config.rs", "engine", "engine/tasks", "net", "service.rs", "shard"),
+    ),
+    Layer(
+        f"{RUNTIME}/engine/registry.rs",
+        "which engines there are and which work here",
+        within(
+            RUNTIME,
+            "config.rs",
+            "service.rs",
+            *("engine", "engine/glommio", "engine/tokio", "engine/uring"),
+        ),
+    ),
+    Layer(
+        f"{RUNTIME}/server",
+        "binding, starting, supervising and stopping shards",
+        within(
+            RUNTIME,
+            *("config.rs", "metrics", "net", "service.rs", "shard"),
+            *("engine", "engine/registry.rs", "engine/steal"),
+        ),
+    ),
+)
+
+BRIDGE_LAYERS = (
+    Layer(
+        BRIDGE,
+        "the module `_native`",
+        within(BRIDGE, "hosted_loop", "json", "native", "python", "server"),
+        [CLIENTS, EXECUTORS],
+    ),
+    Layer(f"{BRIDGE}/python", "thread states, objects held, errors of Python", [FACE]),
+    Layer(f"{BRIDGE}/json", "JSON from Python objects"),
+    Layer(f"{BRIDGE}/requests", "texts and bytes of requests"),
+    Layer(f"{BRIDGE}/hosted_loop", "asyncio on shards and threads", [FACE, f"{BRIDGE}/python"]),
+    Layer(
+        f"{BRIDGE}/streaming",
+        "answers in pieces",
+        [FACE, *within(BRIDGE, "hosted_loop", "python")],
+    ),
+    Layer(
+        f"{BRIDGE}/answers",
+        "what handlers return, and overload",
+        [FACE, *within(BRIDGE, "json", "python", "streaming")],
+    ),
+    Layer(
+        f"{BRIDGE}/native",
+        "native apps: binding, calls, deferred answers",
+        [
+            FACE,
+            *within(BRIDGE, "answers", "hosted_loop", "json", "python", "requests", "streaming"),
+        ],
+    ),
+    Layer(
+        f"{BRIDGE}/asgi",
+        "ASGI apps",
+        [FACE, *within(BRIDGE, "answers", "hosted_loop", "native", "python", "streaming")],
+    ),
+    Layer(
+        f"{BRIDGE}/wsgi",
+        "WSGI apps",
+        [FACE, *within(BRIDGE, "answers", "native", "python", "requests", "streaming")],
+    ),
+    Layer(
+        f"{BRIDGE}/server",
+        "`NativeServer`, worker processes, logging",
+        [FACE, *within(BRIDGE, "asgi", "hosted_loop", "native", "python", "wsgi")],
+    ),
+)
+
+NATIVE = f"{PACKAGE}/_native.pyi"
+
+PACKAGE_LAYERS = (
+    Layer(
+        PACKAGE,
+        "the command line, loading, serving, process mode, doctor, stats",
+        [NATIVE, *within(PACKAGE, "compile", "logs", "native", "settings")],
+        [TESTING],
+    ),
+    Layer(
+        f"{PACKAGE}/__init__.py",
+        "the public face: `App`, `serve`",
+        [NATIVE, PACKAGE, *within(PACKAGE, "native", "settings")],
+    ),
+    Layer(NATIVE, "what the bridge gives"),
+    Layer(f"{PACKAGE}/settings", "options and their values"),
+    Layer(f"{PACKAGE}/logs", "stderr and the errors of apps", [NATIVE]),
+    Layer(f"{PACKAGE}/loop", "the Python side of hosted loops", [NATIVE, f"{PACKAGE}/logs"]),
+    Layer(f"{PACKAGE}/native", "native apps: routes, parameters, responses", [NATIVE]),
+    Layer(
+        f"{PACKAGE}/compile",
+        "apps of other frameworks as native apps",
+        [NATIVE, f"{PACKAGE}/native"],
+    ),
+)
+
+SAMPLES = "tests/lab/report_samples.py"
+
+LAB_LAYERS = (
+    Layer("lab/load/src", "turbo-load, the load generator"),
+    Layer("lab/simulation/src", "the discrete-event simulation"),
+    Layer("lab/native/src", "the lab's extension module", ["lab/load/src", "lab/simulation/src"]),
+    Layer(LAB, "comparing, measuring, simulating, reports", [f"{PACKAGE}/"], [TESTING]),
+    Layer("bench", "`make bench`: scenarios, their apps, peers", [LAB, f"{PACKAGE}/__init__.py"]),
+)
+
+OTHER_LAYERS = (
+    Layer("examples", "apps to read and run", [f"{PACKAGE}/__init__.py"]),
+    Layer("scripts", "what `make` runs", [LAB, SAMPLES]),
+    Layer(
+        "tests",
+        "tests, each beside others of the same part",
+        [f"{LAB}/", f"{PACKAGE}/", SAMPLES, "scripts", "tests/harness"],
+    ),
+    Layer("tests/repository", "the rules of the house", ["tests/harness"]),
+    Layer("tests/harness", "servers, clients and waiting for tests"),
+    Layer(SAMPLES, "invented results", [LAB]),
+)
+
+LAYERS = (
+    *PROTOCOL_LAYERS,
+    *RUNTIME_LAYERS,
+    *BRIDGE_LAYERS,
+    *PACKAGE_LAYERS,
+    *LAB_LAYERS,
+    *OTHER_LAYERS,
+)
+
+
+def layer_table() -> str:
+    return "\n".join(_rows())
+
+
+def _rows() -> Iterator[str]:
+    yield "| layer | holds | may need | never |"
+    yield "|---|---|---|---|"
+    for layer in LAYERS:
+        needs = ", ".join(_short(name, layer.name) for name in layer.may_need)
+        never = ", ".join(outside.called for outside in layer.never)
+        yield f"| `{layer.name}` | {layer.holds} | {needs or '–'} | {never or '–'} |"
+
+
+ROOTS = {
+    PROTOCOL: "protocol",
+    RUNTIME: "runtime",
+    BRIDGE: "bridge",
+    PACKAGE: "turbo_shard",
+    LAB: "turbo_shard_lab",
+}
+
+
+def _short(name: str, near: str) -> str:
+    """As a reader of the row names it: from the root that both are in, or by another root's short name."""
+    for root, called in ROOTS.items():
+        if name == root or name.startswith(f"{root}/"):
+            if near.startswith(f"{root}/") and name != root:
+                return name.removeprefix(f"{root}/")
+            return called + name.removeprefix(root)
+    return name
