@@ -1,7 +1,156 @@
-//! What a connection speaks. Knows no engine and no Python.
+//! What a connection speaks over its transport: HTTP/1, or WebSocket after an upgrade. Each keeps its own exchanges, be it
+//! one at a time or many. Sans-IO: bytes, time and a waker are handed in; it knows neither sockets nor engines.
 
 pub(crate) mod answer_part;
 pub(crate) mod both_ends;
 pub(crate) mod http1;
 pub(crate) mod refusal_words;
+pub(crate) mod switch;
 pub(crate) mod websocket;
+
+use std::task::Waker;
+
+use turbo_shard_protocol::{Closing, Tick};
+
+use crate::service::{ConnectionInfo, Service};
+use crate::shard::advance::Advance;
+use crate::shard::conversation::http1::Http1;
+use crate::shard::conversation::websocket::WebSocket;
+use crate::shard::workbench::Workbench;
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every connection is HTTP all its life; the few that are not are boxed"
+)]
+pub(crate) enum Conversation {
+    Http1(Http1),
+    WebSocket(Box<WebSocket>),
+}
+
+/// Calls a method that all kinds have.
+macro_rules! any {
+    ($conversation:expr, $one:ident => $call:expr) => {
+        match $conversation {
+            Conversation::Http1($one) => $call,
+            Conversation::WebSocket($one) => $call,
+        }
+    };
+}
+
+impl Conversation {
+    /// How every connection begins.
+    pub(crate) fn http1<S: Service>(
+        bench: &Workbench<S>,
+        info: ConnectionInfo,
+        now: Tick,
+    ) -> Conversation {
+        Conversation::Http1(Http1::new(bench, info, now))
+    }
+
+    /// Answers 503 before anything was read: the shard has all the connections it may have.
+    pub(crate) fn refuse_overload<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
+        match self {
+            Conversation::Http1(http1) => http1.refuse_overload(bench, now),
+            // Something was read, or it would not be one.
+            Conversation::WebSocket(_) => {}
+        }
+    }
+
+    /// Takes in what the peer has sent; `advance` answers it.
+    pub(crate) fn receive<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, chunk: &[u8]) {
+        any!(self, one => one.receive(bench, now, chunk));
+    }
+
+    /// The peer will send no more; it may still read.
+    pub(crate) fn receive_eof(&mut self, now: Tick) {
+        any!(self, one => one.receive_eof(now));
+    }
+
+    /// Moves the conversation on: requests to the service, answers to the output.
+    pub(crate) fn advance<S: Service>(
+        &mut self,
+        bench: &Workbench<S>,
+        now: Tick,
+        waker: &Waker,
+    ) -> Advance {
+        let advance = any!(self, one => one.advance(bench, now, waker));
+        if let Conversation::Http1(http1) = self
+            && let Some(switch) = http1.take_switch()
+        {
+            let mut websocket = Box::new(WebSocket::new(bench, now, *switch));
+            let advance = websocket.advance(bench, now, waker);
+            *self = Conversation::WebSocket(websocket);
+            return advance;
+        }
+        advance
+    }
+
+    pub(crate) fn output(&self) -> &[u8] {
+        any!(self, one => one.output())
+    }
+
+    pub(crate) fn consume_output(&mut self, now: Tick, n: usize) {
+        any!(self, one => one.consume_output(now, n));
+    }
+
+    /// Takes all output away with its memory, leaving an empty buffer, and counts it as sent. Returns where it begins; None
+    /// where there is only [`output`](Conversation::output) to copy from.
+    pub(crate) fn swap_output(&mut self, now: Tick, buffer: &mut Vec<u8>) -> Option<usize> {
+        match self {
+            Conversation::Http1(http1) => Some(http1.swap_output(now, buffer)),
+            Conversation::WebSocket(_) => None,
+        }
+    }
+
+    /// Output that was counted as sent before is leaving only now.
+    pub(crate) fn output_leaves_late(&mut self, now: Tick) {
+        any!(self, one => one.output_leaves_late(now));
+    }
+
+    pub(crate) fn wants_read(&self) -> bool {
+        any!(self, one => one.wants_read())
+    }
+
+    /// Nothing is in flight; the peer may ask next.
+    pub(crate) fn awaits_request(&self) -> bool {
+        match self {
+            Conversation::Http1(http1) => http1.awaits_request(),
+            Conversation::WebSocket(_) => false,
+        }
+    }
+
+    /// Requests that were taken in and are not fully answered. An open WebSocket is one.
+    pub(crate) fn exchanges_in_flight(&self) -> u64 {
+        match self {
+            Conversation::Http1(http1) => http1.is_in_flight().into(),
+            Conversation::WebSocket(_) => 1,
+        }
+    }
+
+    pub(crate) fn closing(&self) -> Closing {
+        any!(self, one => one.closing())
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Tick> {
+        any!(self, one => one.next_deadline())
+    }
+
+    /// A deadline may have passed. Returns whether the connection must go at once.
+    pub(crate) fn expire<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) -> bool {
+        any!(self, one => one.expire(bench, now))
+    }
+
+    /// Lets what is in flight finish, then closes.
+    pub(crate) fn drain(&mut self, now: Tick) {
+        any!(self, one => one.drain(now));
+    }
+
+    /// Gives the buffers back to the thread's pool when nothing is unfinished.
+    pub(crate) fn rest<S: Service>(&mut self, bench: &Workbench<S>) {
+        match self {
+            Conversation::Http1(http1) => http1.rest(bench),
+            // Its buffers are its own.
+            Conversation::WebSocket(_) => {}
+        }
+    }
+}

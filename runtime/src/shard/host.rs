@@ -59,8 +59,8 @@ pub(crate) trait Host {
     fn deadline_moved(&self);
     /// A connection has had its turn.
     fn turn_ended(&self);
-    /// A connection has ended, amid an exchange if `in_flight`.
-    fn leave(&self, id: ConnectionId, in_flight: bool);
+    /// A connection has ended, and with it its exchanges in flight.
+    fn leave(&self, id: ConnectionId, in_flight: u64);
 }
 
 /// One shard: all of it belongs to one thread.
@@ -173,10 +173,10 @@ impl<A: App> Host for LocalHost<A> {
         self.batch_open.notify_one();
     }
 
-    fn leave(&self, id: ConnectionId, in_flight: bool) {
+    fn leave(&self, id: ConnectionId, in_flight: u64) {
         let counters = &self.bench.counters;
         counters.connections_closed.add(1);
-        counters.requests_ended.add(in_flight.into());
+        counters.requests_ended.add(in_flight);
         let mut table = self.table.borrow_mut();
         table.remove(id);
         if table.len() == 0 {
@@ -321,10 +321,10 @@ impl<A: App> Host for SharedHost<A> {
 
     fn turn_ended(&self) {}
 
-    fn leave(&self, id: ConnectionId, in_flight: bool) {
+    fn leave(&self, id: ConnectionId, in_flight: u64) {
         let mut table = lock(&self.table);
         self.connections.connections_closed.add(1);
-        self.connections.requests_ended.add(in_flight.into());
+        self.connections.requests_ended.add(in_flight);
         table.remove(id);
         if table.len() == 0 {
             self.emptied.notify_one();

@@ -1,5 +1,6 @@
 //! One core's life: its connections, their exchanges, its clock, buffers and counters. Knows no engine and no Python.
 
+pub(crate) mod advance;
 pub(crate) mod choice;
 pub(crate) mod clock;
 pub(crate) mod connection_table;
@@ -9,4 +10,5 @@ pub(crate) mod hand_off;
 pub(crate) mod host;
 pub(crate) mod log_gate;
 pub(crate) mod mailbox;
+pub(crate) mod transport;
 pub(crate) mod workbench;

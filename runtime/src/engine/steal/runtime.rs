@@ -179,7 +179,7 @@ fn serve<A: App>(stream: TcpStream, peer: std::net::SocketAddr, host: &Arc<Share
         // No borrow of the workbench may live on over the await: it is this worker's, and the task may move.
         if let Err(error) = host.worker().map(drop) {
             log::error!("a worker could not make its service: {error}");
-            return host.leave(admission.id(), false);
+            return host.leave(admission.id(), 0);
         }
         ConnectionTask::new(stream, info, host, admission).await;
     });

@@ -14,7 +14,7 @@ use turbo_shard_protocol::{Closing, Tick};
 use crate::engine::connection_life::{ConnectionLife, Ending, Verdict};
 use crate::engine::tasks::local_tasks::{end_conversation, is_heard_out, polls_readable};
 use crate::service::ConnectionInfo;
-use crate::shard::driver::Advance;
+use crate::shard::advance::Advance;
 use crate::shard::host::{Admission, Host};
 
 /// Reads of one connection before the others get their turn. A read brings up to 64 KiB.
@@ -219,7 +219,7 @@ where
 {
     fn drop(&mut self) {
         end_conversation(self.stream.as_raw_fd());
-        let in_flight = self.life.driver.is_in_flight();
+        let in_flight = self.life.driver.exchanges_in_flight();
         self.host.leave(self.life.id(), in_flight);
     }
 }

@@ -26,7 +26,7 @@ use crate::engine::tasks::local_tasks::end_conversation;
 use crate::engine::uring::completion::SendId;
 use crate::engine::uring::operations::Operations;
 use crate::engine::wakes::WakeTarget;
-use crate::shard::driver::Advance;
+use crate::shard::advance::Advance;
 use crate::shard::host::Host;
 
 /// Output of up to this size is copied into its send: cheaper than exchanging buffers that are in the cache.

@@ -83,7 +83,8 @@ impl<A: App> Drop for Connections<'_, A> {
     fn drop(&mut self) {
         for mut connection in self.slots.drain() {
             if let Some(life) = connection.abandon() {
-                self.host.leave(life.id(), life.driver.is_in_flight());
+                self.host
+                    .leave(life.id(), life.driver.exchanges_in_flight());
             }
         }
     }
@@ -377,7 +378,7 @@ impl<'a, A: App> Shard<'a, A> {
         let host = self.connections.host;
         let slot = &mut self.connections.slots[number as usize];
         if let Some(mut life) = slot.end(&mut self.operations)? {
-            host.leave(life.id(), life.driver.is_in_flight());
+            host.leave(life.id(), life.driver.exchanges_in_flight());
             // The driver goes, and with it the app's request: a panic there ends the connection all the same.
             let parted = catch_unwind(AssertUnwindSafe(move || {
                 last(&mut life);

@@ -1,29 +1,28 @@
-//! Drives a connection while it speaks HTTP: protocol state plus the exchange in flight. It turns events into calls of the
+//! A conversation in HTTP/1: protocol state plus the one exchange in flight. It turns events into calls of the
 //! service and answers into output. Sans-IO: bytes, time and a waker are handed in; it knows neither sockets nor engines.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-use turbo_shard_protocol::websocket::{Accepted, DeflateParams};
-use turbo_shard_protocol::{
-    BodyMode, Closing, Connection, Event, Expiry, HeaderLines, Tick, Upgraded,
-};
+use turbo_shard_protocol::websocket::Accepted;
+use turbo_shard_protocol::{BodyMode, Closing, Connection, Event, Expiry, HeaderLines, Tick};
 
 use crate::exchange::reply::Slot;
 use crate::exchange::reply_part::Part;
 use crate::net::children::end_if_child;
 use crate::service::{ConnectionInfo, Deferred, Exchange, Outcome, Service};
+use crate::shard::advance::Advance;
 use crate::shard::conversation::answer_part::write_part;
 use crate::shard::conversation::both_ends::BothEnds;
 use crate::shard::conversation::refusal_words::{Refusal, Seconds};
-use crate::shard::driver::Advance;
+use crate::shard::conversation::switch::Switch;
 use crate::shard::workbench::Workbench;
 
 /// Requests that one connection may have answered before the others get their turn.
 /// A pipelining peer must not hold the shard: 64 KiB hold over a thousand short requests.
 const REQUESTS_PER_TURN_MAX: u32 = 64;
 
-pub(crate) struct HttpDriver {
+pub(crate) struct Http1 {
     connection: Connection,
     ends: BothEnds,
     /// The tag of a call that waits for its body.
@@ -32,14 +31,8 @@ pub(crate) struct HttpDriver {
     body: BodyFlow,
     /// Between a request's head and the end of its answer.
     in_flight: bool,
-    /// The 101 has been written: the caller of `advance` takes this and goes on with it.
+    /// The 101 has been written: the owner takes this after `advance` and goes on with it.
     switch: Option<Box<Switch>>,
-}
-
-/// What a connection that has left HTTP takes along.
-pub(crate) struct Switch {
-    pub(crate) slot: Slot,
-    pub(crate) deflate: Option<DeflateParams>,
 }
 
 /// The state of a body that the app reads while it comes.
@@ -54,13 +47,9 @@ enum BodyFlow {
     Ending,
 }
 
-impl HttpDriver {
-    pub(crate) fn new<S: Service>(
-        bench: &Workbench<S>,
-        info: ConnectionInfo,
-        now: Tick,
-    ) -> HttpDriver {
-        HttpDriver {
+impl Http1 {
+    pub(crate) fn new<S: Service>(bench: &Workbench<S>, info: ConnectionInfo, now: Tick) -> Http1 {
+        Http1 {
             connection: Connection::new(bench.limits.clone(), now),
             ends: BothEnds::new(info),
             tag: 0,
@@ -71,17 +60,9 @@ impl HttpDriver {
         }
     }
 
-    /// The connection has left HTTP: what it takes along, and its bytes in both directions.
-    pub(crate) fn take_switch<S: Service>(
-        &mut self,
-        bench: &Workbench<S>,
-    ) -> Option<(Box<Switch>, Upgraded)> {
-        let switch = self.switch.take()?;
-        let (upgraded, workspace) = self.connection.leave_http();
-        if let Some(workspace) = workspace {
-            bench.put_workspace(workspace);
-        }
-        Some((switch, upgraded))
+    /// The connection has left HTTP: what it takes along.
+    pub(crate) fn take_switch(&mut self) -> Option<Box<Switch>> {
+        self.switch.take()
     }
 
     /// Answers 503 before anything was read: the shard has all the connections it may have.
@@ -379,7 +360,15 @@ impl HttpDriver {
         match self.connection.switch_protocols(now, &accepted.head) {
             Ok(()) => {
                 let deflate = accepted.deflate;
-                self.switch = Some(Box::new(Switch { slot, deflate }));
+                let (bytes, workspace) = self.connection.leave_http();
+                if let Some(workspace) = workspace {
+                    bench.put_workspace(workspace);
+                }
+                self.switch = Some(Box::new(Switch {
+                    slot,
+                    deflate,
+                    bytes,
+                }));
             }
             Err(misuse) => {
                 log::error!("a WebSocket could not be accepted: {misuse}");

@@ -1,15 +1,15 @@
-//! Drives a connection that has become a WebSocket: messages to the app, the app's messages to the output. Sans-IO.
+//! A conversation that has become a WebSocket: messages to the app, the app's messages to the output. Sans-IO.
 
 use std::task::Waker;
 
-use turbo_shard_protocol::websocket::{MessageKind, WebSocket, WsEvent};
-use turbo_shard_protocol::{Closing, Expiry, Tick, Upgraded};
+use turbo_shard_protocol::websocket::{self, MessageKind, WsEvent};
+use turbo_shard_protocol::{Closing, Expiry, Tick};
 
 use crate::exchange::reply::Slot;
 use crate::exchange::reply_part::Part;
 use crate::service::Service;
-use crate::shard::conversation::http1::Switch;
-use crate::shard::driver::Advance;
+use crate::shard::advance::Advance;
+use crate::shard::conversation::switch::Switch;
 use crate::shard::workbench::Workbench;
 
 /// Messages that one connection may have taken, in each direction, before the others get their turn.
@@ -18,8 +18,8 @@ const MESSAGES_PER_TURN_MAX: u32 = 64;
 const CLOSE_NORMAL: u16 = 1000;
 const CLOSE_INTERNAL_ERROR: u16 = 1011;
 
-pub(crate) struct WebSocketDriver {
-    websocket: WebSocket,
+pub(crate) struct WebSocket {
+    websocket: websocket::WebSocket,
     /// The app's side; None once it has sent its last part.
     slot: Option<Slot>,
     /// The 101 and what was unsent before it.
@@ -29,28 +29,23 @@ pub(crate) struct WebSocketDriver {
     head_deadline: Tick,
 }
 
-impl WebSocketDriver {
-    pub(crate) fn new<S: Service>(
-        bench: &Workbench<S>,
-        now: Tick,
-        switch: Switch,
-        upgraded: Upgraded,
-    ) -> WebSocketDriver {
+impl WebSocket {
+    pub(crate) fn new<S: Service>(bench: &Workbench<S>, now: Tick, switch: Switch) -> WebSocket {
         let limits = bench.websocket_limits.clone();
-        let mut websocket = WebSocket::new(limits, switch.deflate, now);
-        if !upgraded.input.is_empty() {
-            websocket.receive(now, &upgraded.input);
+        let mut websocket = websocket::WebSocket::new(limits, switch.deflate, now);
+        if !switch.bytes.input.is_empty() {
+            websocket.receive(now, &switch.bytes.input);
         }
-        if upgraded.has_eof {
+        if switch.bytes.has_eof {
             websocket.receive_eof(now);
         }
-        if upgraded.is_draining {
+        if switch.bytes.is_draining {
             websocket.drain(now);
         }
-        WebSocketDriver {
+        WebSocket {
             websocket,
             slot: Some(switch.slot),
-            head: upgraded.output,
+            head: switch.bytes.output,
             head_sent: 0,
             head_deadline: now.after_ms(bench.limits.write_timeout_ms),
         }

@@ -1,0 +1,13 @@
+//! What a connection takes along when it leaves HTTP for a WebSocket. A plain value.
+
+use turbo_shard_protocol::Upgraded;
+use turbo_shard_protocol::websocket::DeflateParams;
+
+use crate::exchange::reply::Slot;
+
+/// The app's side of the exchange, and the connection's bytes in both directions.
+pub(crate) struct Switch {
+    pub(crate) slot: Slot,
+    pub(crate) deflate: Option<DeflateParams>,
+    pub(crate) bytes: Upgraded,
+}
