@@ -5,16 +5,16 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use turbo_shard_protocol::{Connection, DateLine, Event, HeaderLines, Limits, Tick, Workspace};
+//! use turbo_shard_protocol::{Connection, Event, HeaderLines, Limits, ServerLines, Tick, Workspace};
 //!
 //! let now = Tick::from_millis(0);
-//! let date = DateLine::new("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+//! let server_lines = ServerLines::new("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
 //! let mut connection = Connection::new(Arc::new(Limits::default()), now);
 //! connection.lend(Box::new(Workspace::new()));
 //! connection.receive(now, b"GET /hello HTTP/1.1\r\nHost: example\r\n\r\n");
 //!
 //! assert_eq!(connection.next_event(now), Event::Head);
-//! let (request, _body, mut response) = connection.exchange(&date);
+//! let (request, _body, mut response) = connection.exchange(&server_lines);
 //! assert_eq!(request.path(), b"/hello");
 //! let mut lines = HeaderLines::new();
 //! lines.push(b"content-type", b"text/plain").unwrap();
@@ -34,6 +34,7 @@ mod misuse;
 mod request_head;
 mod request_target;
 mod send_buffer;
+mod server_lines;
 mod syntax;
 mod tick;
 mod violation;
@@ -43,11 +44,11 @@ pub use body_framing::BodyFraming;
 pub use header_list::{HeaderLines, is_hop_by_hop};
 pub use http1::connection::{Connection, Upgraded};
 pub use http1::event::{BodyMode, Closing, Event, Expiry};
-pub use http1::response_head::DateLine;
 pub use http1::response_writer::{BodyLength, ResponseWriter};
 pub use http1::workspace::Workspace;
 pub use limits::*;
 pub use misuse::{AnswerStage, AnswerStep, Misuse};
 pub use request_head::{Headers, Method, RequestHead, Version};
+pub use server_lines::ServerLines;
 pub use tick::Tick;
 pub use violation::Violation;

@@ -3,7 +3,7 @@
 #[path = "driver/driver.rs"]
 mod driver;
 
-use driver::{at, connection, date, decode_answers, sent};
+use driver::{at, connection, decode_answers, sent, server_lines};
 use proptest::prelude::*;
 use turbo_shard_protocol::{BodyLength, Closing, Event, HeaderLines, Limits};
 
@@ -105,10 +105,10 @@ proptest! {
         let input: Vec<u8> = exchanges.iter().flat_map(Exchange::request).collect();
         connection.receive(at(0), &input);
         let mut answered = Vec::new();
-        let date = date();
+        let server_lines = server_lines();
         for exchange in &exchanges {
             prop_assert_eq!(connection.next_event(at(0)), Event::Head);
-            let (_, _, mut response) = connection.exchange(&date);
+            let (_, _, mut response) = connection.exchange(&server_lines);
             let lines = exchange.lines();
             if exchange.interim {
                 response.interim(103, &HeaderLines::new()).unwrap();

@@ -3,7 +3,7 @@
 #[path = "driver/driver.rs"]
 mod driver;
 
-use driver::{at, connection, date};
+use driver::{at, connection, server_lines};
 use proptest::prelude::*;
 use turbo_shard_protocol::{BodyLength, BodyMode, Closing, Event, Expiry, HeaderLines, Limits};
 
@@ -33,7 +33,7 @@ proptest! {
     ) {
         let mut connection = connection(small());
         let mut now = 0;
-        let date = date();
+        let server_lines = server_lines();
         for step in steps {
             match step {
                 Step::Receive(bytes) => {
@@ -49,22 +49,22 @@ proptest! {
                     }
                 }
                 Step::Answer(status, body) => {
-                    let _ = connection.response(&date).whole(status, &HeaderLines::new(), &body);
+                    let _ = connection.response(&server_lines).whole(status, &HeaderLines::new(), &body);
                 }
                 Step::Start(length) => {
-                    let _ = connection.response(&date).start(200, &HeaderLines::new(), length);
+                    let _ = connection.response(&server_lines).start(200, &HeaderLines::new(), length);
                 }
                 Step::Chunk(bytes) => {
-                    let _ = connection.response(&date).chunk(&bytes);
+                    let _ = connection.response(&server_lines).chunk(&bytes);
                 }
                 Step::End => {
-                    let _ = connection.response(&date).end();
+                    let _ = connection.response(&server_lines).end();
                 }
                 Step::Send(count) => {
                     let count = count.min(connection.output().len());
                     connection.consume_output(at(now), count);
                 }
-                Step::Refuse => connection.refuse_status(503, None, &date),
+                Step::Refuse => connection.refuse_status(503, None, &server_lines),
                 Step::Drain => connection.drain(),
                 Step::Cut => connection.cut(),
             }

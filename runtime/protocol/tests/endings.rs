@@ -3,7 +3,7 @@
 #[path = "driver/driver.rs"]
 mod driver;
 
-use driver::{answer_with, connection, date, decode_answers, sent};
+use driver::{answer_with, connection, decode_answers, sent, server_lines};
 use turbo_shard_protocol::{
     AnswerStage, AnswerStep, BodyLength, BodyMode, Closing, Connection, Event, HeaderLines,
     LINGER_BYTES_MAX, Limits, Misuse, Tick, Violation,
@@ -49,7 +49,7 @@ fn a_peer_that_did_not_expect_the_end_is_lingered_for() {
     let mut lines = HeaderLines::new();
     lines.push(b"connection", b"close").unwrap();
     connection
-        .response(&date())
+        .response(&server_lines())
         .whole(200, &lines, b"")
         .unwrap();
     assert_eq!(connection.next_event(NOW), Event::ExchangeDone);
@@ -67,7 +67,7 @@ fn a_peer_that_did_not_expect_the_end_is_lingered_for() {
 #[test]
 fn lingering_swallows_only_so_much() {
     let mut connection = begun(GET);
-    connection.refuse_status(503, Some(1), &date());
+    connection.refuse_status(503, Some(1), &server_lines());
     sent(&mut connection, NOW);
     let junk = vec![b'x'; 64 * 1024];
     for _ in 0..LINGER_BYTES_MAX as usize / junk.len() {
@@ -149,13 +149,13 @@ fn draining_lets_a_head_on_its_way_arrive() {
 #[test]
 fn draining_in_the_middle_of_an_answer_closes_after_it() {
     let mut connection = begun(GET);
-    let date = date();
+    let server_lines = server_lines();
     connection
-        .response(&date)
+        .response(&server_lines)
         .start(200, &HeaderLines::new(), BodyLength::Unknown)
         .unwrap();
     connection.drain();
-    connection.response(&date).end().unwrap();
+    connection.response(&server_lines).end().unwrap();
     assert_eq!(connection.next_event(NOW), Event::ExchangeDone);
     assert_eq!(connection.next_event(NOW), Event::Close);
 }
@@ -163,8 +163,8 @@ fn draining_in_the_middle_of_an_answer_closes_after_it() {
 #[test]
 fn a_cut_answer_has_no_end() {
     let mut connection = begun(GET);
-    let date = date();
-    let mut response = connection.response(&date);
+    let server_lines = server_lines();
+    let mut response = connection.response(&server_lines);
     response
         .start(200, &HeaderLines::new(), BodyLength::Unknown)
         .unwrap();
@@ -180,8 +180,8 @@ fn a_cut_answer_has_no_end() {
 #[test]
 fn an_answer_that_ends_short_cuts_the_connection() {
     let mut connection = begun(GET);
-    let date = date();
-    let mut response = connection.response(&date);
+    let server_lines = server_lines();
+    let mut response = connection.response(&server_lines);
     response
         .start(200, &HeaderLines::new(), BodyLength::Known(5))
         .unwrap();
@@ -196,7 +196,7 @@ fn an_answer_that_comes_too_late_does_no_harm() {
     let mut connection = begun(GET);
     connection.cut();
     let error = connection
-        .response(&date())
+        .response(&server_lines())
         .whole(200, &HeaderLines::new(), b"late");
     assert_eq!(
         error,
@@ -213,7 +213,7 @@ fn a_violation_behind_the_start_of_an_answer_cuts_it() {
     let mut connection = begun(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
     connection.read_body(NOW, BodyMode::Stream);
     connection
-        .response(&date())
+        .response(&server_lines())
         .start(200, &HeaderLines::new(), BodyLength::Unknown)
         .unwrap();
     let written = connection.output().to_vec();
@@ -222,7 +222,7 @@ fn a_violation_behind_the_start_of_an_answer_cuts_it() {
         connection.next_event(NOW),
         Event::Refused(Violation::ChunkSizeInvalid)
     );
-    connection.answer_refusal(&date());
+    connection.answer_refusal(&server_lines());
     assert_eq!(connection.output(), written);
     assert_eq!(connection.next_event(NOW), Event::Close);
     assert_eq!(connection.closing(), Closing::AfterOutput { linger: false });
@@ -238,7 +238,7 @@ fn a_refusal_that_the_driver_forgets_to_answer_is_answered_without_date() {
     );
     assert_eq!(connection.next_event(NOW), Event::Close);
     assert_eq!(connection.next_event(NOW), Event::Close);
-    connection.answer_refusal(&date());
+    connection.answer_refusal(&server_lines());
     let answers = decode_answers(&sent(&mut connection, NOW), &["GET"]);
     assert_eq!(answers.len(), 1);
     assert_eq!(answers[0].status, 400);
@@ -253,14 +253,14 @@ fn a_refusal_of_head_has_no_body() {
         connection.next_event(NOW),
         Event::Refused(Violation::BodyTooLarge)
     );
-    connection.answer_refusal(&date());
+    connection.answer_refusal(&server_lines());
     assert!(connection.output().ends_with(b"\r\n\r\n"));
 }
 
 #[test]
 fn a_busy_server_says_so_and_closes() {
     let mut fresh = connection(Limits::default());
-    fresh.refuse_status(503, Some(7), &date());
+    fresh.refuse_status(503, Some(7), &server_lines());
     let answers = decode_answers(&sent(&mut fresh, NOW), &["GET"]);
     assert_eq!(answers[0].status, 503);
     assert_eq!(answers[0].header("retry-after"), Some(&b"7"[..]));
@@ -268,11 +268,11 @@ fn a_busy_server_says_so_and_closes() {
 
     let mut answering = begun(GET);
     answering
-        .response(&date())
+        .response(&server_lines())
         .start(200, &HeaderLines::new(), BodyLength::Unknown)
         .unwrap();
     let written = answering.output().to_vec();
-    answering.refuse_status(503, None, &date());
+    answering.refuse_status(503, None, &server_lines());
     assert_eq!(answering.output(), written);
     assert_eq!(answering.closing(), Closing::AfterOutput { linger: false });
 }

@@ -3,7 +3,7 @@
 #[path = "driver/driver.rs"]
 mod driver;
 
-use driver::{answer_with, at, connection, date, decode_answers, sent};
+use driver::{answer_with, at, connection, decode_answers, sent, server_lines};
 use turbo_shard_protocol::{BodyMode, Closing, EMPTY_LINES_MAX, Event, Limits, Violation};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -63,7 +63,7 @@ fn a_head_that_never_ends_is_refused_at_its_limit() {
     for _ in 0..1000 {
         connection.receive(at(0), b"v");
         if connection.next_event(at(0)) != Event::NeedMore {
-            connection.answer_refusal(&date());
+            connection.answer_refusal(&server_lines());
             break;
         }
     }

@@ -8,9 +8,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
 
-use driver::{at, date};
+use driver::{at, server_lines};
 use turbo_shard_protocol::{
-    BodyLength, BodyMode, Connection, DateLine, Event, HeaderLines, Limits, Workspace,
+    BodyLength, BodyMode, Connection, Event, HeaderLines, Limits, ServerLines, Workspace,
 };
 
 thread_local! {
@@ -55,7 +55,7 @@ const CHUNKED: &[u8] =
 fn serve(
     connection: &mut Connection,
     lines: &mut HeaderLines,
-    date: &DateLine,
+    server_lines: &ServerLines,
     input: &[u8],
 ) -> u32 {
     let now = at(0);
@@ -65,7 +65,7 @@ fn serve(
         match connection.next_event(now) {
             Event::Head => connection.read_body(now, BodyMode::Whole { bytes_max: 1000 }),
             Event::BodyReady => {
-                let (request, body, mut response) = connection.exchange(date);
+                let (request, body, mut response) = connection.exchange(server_lines);
                 lines.clear();
                 lines.push(b"content-type", b"text/plain").unwrap();
                 if request.path().len() % 2 == 0 {
@@ -88,7 +88,7 @@ fn serve(
 
 #[test]
 fn a_warm_connection_allocates_nothing() {
-    let date = date();
+    let server_lines = server_lines();
     let mut connection = Connection::new(Arc::new(Limits::default()), at(0));
     connection.lend(Box::new(Workspace::new()));
     let mut lines = HeaderLines::new();
@@ -98,7 +98,7 @@ fn a_warm_connection_allocates_nothing() {
         let mut served = 0;
         for _ in 0..count {
             for input in inputs {
-                served += serve(connection, lines, &date, input);
+                served += serve(connection, lines, &server_lines, input);
                 if let Some(workspace) = connection.reclaim() {
                     connection.lend(workspace);
                 }

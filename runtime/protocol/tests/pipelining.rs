@@ -3,7 +3,7 @@
 #[path = "driver/driver.rs"]
 mod driver;
 
-use driver::{answer_with, connection, date, decode_answers, sent};
+use driver::{answer_with, connection, decode_answers, sent, server_lines};
 use turbo_shard_protocol::{
     BodyLength, BodyMode, Closing, Connection, Event, HeaderLines, Limits, Tick, Violation,
     Workspace,
@@ -164,7 +164,7 @@ fn a_body_too_large_as_announced_is_refused_instead_of_continued() {
         connection.next_event(NOW),
         Event::Refused(Violation::BodyTooLarge)
     );
-    connection.answer_refusal(&date());
+    connection.answer_refusal(&server_lines());
     assert_eq!(connection.next_event(NOW), Event::Close);
     let answers = decode_answers(&sent(&mut connection, NOW), &["POST"]);
     assert_eq!(answers[0].status, 413);
@@ -180,8 +180,8 @@ fn http_1_0_closes_unless_asked_and_the_length_is_known() {
     assert_eq!(kept.closing(), Closing::Open);
 
     let mut unknown = begun(head);
-    let date = date();
-    let mut response = unknown.response(&date);
+    let server_lines = server_lines();
+    let mut response = unknown.response(&server_lines);
     response
         .start(200, &HeaderLines::new(), BodyLength::Unknown)
         .unwrap();

@@ -3,7 +3,7 @@
 #[path = "driver/driver.rs"]
 mod driver;
 
-use driver::{answer_with, at, connection, date, decode_answers, sent};
+use driver::{answer_with, at, connection, decode_answers, sent, server_lines};
 use turbo_shard_protocol::{
     BodyLength, BodyMode, Closing, Connection, Event, Expiry, HeaderLines, Limits, Violation,
 };
@@ -62,7 +62,7 @@ fn a_slow_head_gets_408_however_much_it_drips() {
         connection.next_event(at(10_500)),
         Event::Refused(Violation::HeadTimeout)
     );
-    connection.answer_refusal(&date());
+    connection.answer_refusal(&server_lines());
     assert_eq!(connection.next_event(at(10_500)), Event::Close);
     let answers = decode_answers(&sent(&mut connection, at(10_500)), &["GET"]);
     assert_eq!(answers[0].status, 408);
@@ -95,7 +95,7 @@ fn a_stalled_body_gets_408() {
             connection.next_event(at(31_000)),
             Event::Refused(Violation::BodyTimeout)
         );
-        connection.answer_refusal(&date());
+        connection.answer_refusal(&server_lines());
         assert_eq!(
             decode_answers(connection.output(), &["POST"])[0].status,
             408
@@ -137,7 +137,7 @@ fn a_body_that_stalls_behind_a_begun_answer_is_cut() {
     assert_eq!(connection.next_event(at(0)), Event::Head);
     connection.read_body(at(0), BodyMode::Stream);
     connection
-        .response(&date())
+        .response(&server_lines())
         .start(200, &HeaderLines::new(), BodyLength::Unknown)
         .unwrap();
     sent(&mut connection, at(0));
@@ -193,8 +193,8 @@ fn a_half_closed_peer_is_cut_when_nothing_is_sent_to_it_for_long() {
     connection.receive_eof(at(100));
     assert_eq!(connection.next_event(at(100)), Event::NeedMore);
     assert_eq!(connection.next_deadline(), Some(at(30_100)));
-    let date = date();
-    let mut response = connection.response(&date);
+    let server_lines = server_lines();
+    let mut response = connection.response(&server_lines);
     response
         .start(200, &HeaderLines::new(), BodyLength::Unknown)
         .unwrap();

@@ -5,13 +5,19 @@ mod driver;
 
 use std::sync::Arc;
 
-use driver::{at, chunked, date, post};
+use driver::{at, chunked, post, server_lines};
 use proptest::prelude::*;
 use turbo_shard_protocol::{
     BodyLength, BodyMode, Connection, Event, HeaderLines, Limits, Misuse, Upgraded, Workspace,
 };
 
+const HEAD: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: other\r\n";
+/// As the peer gets it: without a date.
 const HEAD_101: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: other\r\n\r\n";
+
+fn switch(connection: &mut Connection) -> Result<(), Misuse> {
+    connection.switch_protocols(at(0), HEAD, &server_lines())
+}
 const SWITCH: &[u8] = b"GET /switch HTTP/1.1\r\nHost: a\r\nUpgrade: other\r\n\r\n";
 const PLAIN: &[u8] = b"GET /plain HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -43,7 +49,7 @@ fn run(pieces: &[&[u8]]) -> (Upgraded, usize) {
         loop {
             match connection.next_event(at(0)) {
                 Event::Head if connection.request().path() == b"/switch" => {
-                    connection.switch_protocols(at(0), HEAD_101).unwrap();
+                    switch(&mut connection).unwrap();
                     let (upgraded, workspace) = connection.leave_http();
                     assert!(workspace.is_some_and(|workspace| {
                         // The workspace goes to another connection, which must find nothing in it.
@@ -56,8 +62,8 @@ fn run(pieces: &[&[u8]]) -> (Upgraded, usize) {
                 }
                 Event::Head => {
                     let none = HeaderLines::new();
-                    let date = date();
-                    let (_, _, mut response) = connection.exchange(&date);
+                    let server_lines = server_lines();
+                    let (_, _, mut response) = connection.exchange(&server_lines);
                     response.whole(200, &none, b"plain").unwrap();
                     answers += 1;
                 }
@@ -114,7 +120,7 @@ fn what_was_known_of_the_connection_goes_along() {
     connection.receive(at(0), b"first bytes");
     connection.receive_eof(at(0));
     connection.drain();
-    connection.switch_protocols(at(0), HEAD_101).unwrap();
+    switch(&mut connection).unwrap();
     let (upgraded, _) = connection.leave_http();
     assert!(upgraded.has_eof && upgraded.is_draining);
     assert_eq!(upgraded.input, b"first bytes");
@@ -125,14 +131,14 @@ fn what_was_known_of_the_connection_goes_along() {
 #[test]
 fn what_has_been_sent_is_not_sent_again() {
     let mut connection = called(&[PLAIN, SWITCH].concat());
-    let date = date();
-    let (_, _, mut response) = connection.exchange(&date);
+    let server_lines = server_lines();
+    let (_, _, mut response) = connection.exchange(&server_lines);
     response.whole(200, &HeaderLines::new(), b"plain").unwrap();
     assert_eq!(connection.next_event(at(0)), Event::ExchangeDone);
     assert_eq!(connection.next_event(at(0)), Event::Head);
     let rest = connection.output().len() - 3;
     connection.consume_output(at(0), rest);
-    connection.switch_protocols(at(0), HEAD_101).unwrap();
+    switch(&mut connection).unwrap();
     assert_eq!(
         connection.leave_http().0.output,
         [b"ain", HEAD_101].concat()
@@ -143,27 +149,27 @@ fn what_has_been_sent_is_not_sent_again() {
 fn a_switch_out_of_order_is_refused_and_writes_nothing() {
     // Its body is still to come: where HTTP ends would be unclear.
     let mut with_body = called(&post("Content-Length: 5\r\n", "hel"));
-    let refused = with_body.switch_protocols(at(0), HEAD_101);
+    let refused = switch(&mut with_body);
     assert!(matches!(refused, Err(Misuse::OutOfOrder { .. })));
     assert_eq!(with_body.output(), b"");
 
     let mut started = called(SWITCH);
-    let date = date();
-    let (_, _, mut response) = started.exchange(&date);
+    let server_lines = server_lines();
+    let (_, _, mut response) = started.exchange(&server_lines);
     let none = HeaderLines::new();
     response.start(200, &none, BodyLength::Unknown).unwrap();
     let written = started.output().len();
-    let refused = started.switch_protocols(at(0), HEAD_101);
+    let refused = switch(&mut started);
     assert!(matches!(refused, Err(Misuse::OutOfOrder { .. })));
     assert_eq!(started.output().len(), written);
 
     let mut twice = called(SWITCH);
-    twice.switch_protocols(at(0), HEAD_101).unwrap();
-    assert!(twice.switch_protocols(at(0), HEAD_101).is_err());
+    switch(&mut twice).unwrap();
+    assert!(switch(&mut twice).is_err());
     assert_eq!(twice.output(), HEAD_101);
 
     let mut idle = connection(Limits::default());
-    assert!(idle.switch_protocols(at(0), HEAD_101).is_err());
+    assert!(switch(&mut idle).is_err());
 }
 
 #[test]

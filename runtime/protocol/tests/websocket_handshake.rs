@@ -75,7 +75,7 @@ fn the_example_of_the_rfc_is_accepted() {
         "HTTP/1.1 101 Switching Protocols\r\n\
          upgrade: websocket\r\n\
          connection: Upgrade\r\n\
-         sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+         sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
     );
     assert_eq!(accepted.deflate, None);
 }
@@ -230,7 +230,7 @@ fn the_apps_own_lines_go_out_but_not_those_of_the_handshake() {
         .accept(&Compression::default(), None, &lines)
         .unwrap();
     let head = String::from_utf8(accepted.head).unwrap();
-    assert!(head.ends_with("\r\nSet-Cookie: a=b\r\nx-note: sec-websocket-accept: no\r\n\r\n"));
+    assert!(head.ends_with("\r\nSet-Cookie: a=b\r\nx-note: sec-websocket-accept: no\r\n"));
     assert!(!head.contains("content-length") && !head.contains("close"));
     for name in [&b"Sec-WebSocket-Protocol"[..], b"sec-websocket-accept"] {
         let mut lines = lines.clone();

@@ -13,7 +13,7 @@ use tungstenite::{Message, WebSocket as Client};
 use turbo_shard_protocol::websocket::{
     Compression, Handshake, MessageKind, WebSocket, WebSocketLimits, WsEvent,
 };
-use turbo_shard_protocol::{Connection, Event, HeaderLines, Limits, Tick, Workspace};
+use turbo_shard_protocol::{Connection, Event, HeaderLines, Limits, ServerLines, Tick, Workspace};
 
 /// Both directions of a connection; a client that reads too early would block.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +71,11 @@ impl Pair {
             .unwrap()
             .accept(&Compression::default(), None, &HeaderLines::new())
             .unwrap();
-        pipes.to_client.borrow_mut().extend(accepted.head);
+        let server_lines = ServerLines::new("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        http.switch_protocols(NOW, &accepted.head, &server_lines)
+            .unwrap();
+        let (upgraded, _) = http.leave_http();
+        pipes.to_client.borrow_mut().extend(upgraded.output);
         let Ok((client, _)) = waiting.handshake() else {
             panic!("the client did not take the answer");
         };

@@ -10,5 +10,6 @@ pub(crate) mod hand_off;
 pub(crate) mod host;
 pub(crate) mod log_gate;
 pub(crate) mod mailbox;
+pub(crate) mod server_lines;
 pub(crate) mod transport;
 pub(crate) mod workbench;

@@ -1,15 +1,16 @@
 //! What a thread that runs connections has at hand: its service, buffers, clock and counters. Never shared.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::io;
 use std::sync::Arc;
 
 use turbo_shard_protocol::websocket::WebSocketLimits;
-use turbo_shard_protocol::{DateLine, Limits, Tick, Workspace};
+use turbo_shard_protocol::{Limits, ServerLines, Tick, Workspace};
 
 use crate::metrics::counters::Counters;
-use crate::shard::clock::{Clock, DateCache};
+use crate::shard::clock::Clock;
 use crate::shard::log_gate::LogGate;
+use crate::shard::server_lines::RenderedLines;
 
 /// Bytes read from a socket at once, into one buffer per thread.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
@@ -30,7 +31,7 @@ pub(crate) struct Workbench<S> {
     accept_log: LogGate,
     /// Clients still to ask to come back elsewhere.
     pub(crate) send_away: Cell<u32>,
-    date: DateCache,
+    server_lines: RenderedLines,
     #[expect(
         clippy::vec_box,
         reason = "they are lent as boxes: lending moves a pointer, not a workspace"
@@ -57,14 +58,15 @@ impl<S> Workbench<S> {
             peer_log: LogGate::for_peers(),
             accept_log: LogGate::for_accepts(),
             send_away: Cell::new(0),
-            date: DateCache::new(),
+            server_lines: RenderedLines::new(),
             spare: RefCell::default(),
             read_buffer: RefCell::default(),
         }
     }
 
-    pub(crate) fn date(&self, now: Tick) -> DateLine {
-        self.date.line(now)
+    /// What the server itself puts on an answer that is written now.
+    pub(crate) fn server_lines(&self, now: Tick) -> Ref<'_, ServerLines> {
+        self.server_lines.at(now)
     }
 
     /// The time after a call of the service that began at `now`: a handler that held the shard must not give what

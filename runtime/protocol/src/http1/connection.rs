@@ -18,12 +18,12 @@ use crate::http1::deadlines::BodyClock;
 use crate::http1::event::{BodyMode, Closing};
 use crate::http1::lifecycle::{IntakeStage, Phase, Step};
 use crate::http1::line_scan::LineScan;
-use crate::http1::response_head::DateLine;
 use crate::http1::response_writer::ResponseWriter;
 use crate::http1::workspace::Workspace;
 use crate::limits::{LINGER_BYTES_MAX, Limits};
 use crate::misuse::AnswerStage;
 use crate::request_head::RequestHead;
+use crate::server_lines::ServerLines;
 use crate::tick::Tick;
 
 pub use upgrade::Upgraded;
@@ -224,7 +224,7 @@ impl Connection {
     /// Outside an exchange.
     pub fn exchange<'a>(
         &'a mut self,
-        date: &'a DateLine,
+        server_lines: &'a ServerLines,
     ) -> (RequestHead<'a>, &'a [u8], ResponseWriter<'a>) {
         assert!(self.in_exchange(), "no exchange is in flight");
         let may_persist = self.may_persist();
@@ -236,7 +236,7 @@ impl Connection {
         (
             RequestHead::new(input.head(), index),
             input.body(),
-            ResponseWriter::new(&mut self.answer, output.tail(), date, may_persist),
+            ResponseWriter::new(&mut self.answer, output.tail(), server_lines, may_persist),
         )
     }
 
@@ -245,12 +245,17 @@ impl Connection {
     ///
     /// # Panics
     /// Without a workspace.
-    pub fn response<'a>(&'a mut self, date: &'a DateLine) -> ResponseWriter<'a> {
+    pub fn response<'a>(&'a mut self, server_lines: &'a ServerLines) -> ResponseWriter<'a> {
         let may_persist = self.may_persist();
         let Some(workspace) = &mut self.workspace else {
             panic!("no workspace is lent");
         };
-        ResponseWriter::new(&mut self.answer, workspace.output.tail(), date, may_persist)
+        ResponseWriter::new(
+            &mut self.answer,
+            workspace.output.tail(),
+            server_lines,
+            may_persist,
+        )
     }
 
     /// The engine should read. False is backpressure: a body that the app does not consume, pipelined requests ahead of

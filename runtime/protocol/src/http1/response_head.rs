@@ -1,4 +1,4 @@
-//! The fixed parts of an answer's head: status lines and the `date` line. Knows no clock: the caller formats the date.
+//! The fixed parts of an answer's head: status lines and how a length is said. Knows no other lines.
 
 /// The constant status line of each known status.
 macro_rules! status_lines {
@@ -109,36 +109,6 @@ pub(crate) fn write_content_length(length: u64, output: &mut Vec<u8>) {
     output.extend_from_slice(b"\r\n");
 }
 
-const DATE_NAME: &[u8] = b"date: ";
-const DATE_VALUE_BYTES: usize = 29;
-const DATE_LINE_BYTES: usize = DATE_NAME.len() + DATE_VALUE_BYTES + 2;
-
-/// The `date` line of the current second, ready to send; made once per second by the caller.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct DateLine([u8; DATE_LINE_BYTES]);
-
-impl DateLine {
-    /// A line from an IMF-fixdate such as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7). `None` if the text
-    /// has another length or holds anything but printable ASCII.
-    pub fn new(imf_fixdate: &str) -> Option<DateLine> {
-        let value = imf_fixdate.as_bytes();
-        if value.len() != DATE_VALUE_BYTES || !value.iter().all(|b| (b' '..=b'~').contains(b)) {
-            return None;
-        }
-        let mut line = [0; DATE_LINE_BYTES];
-        line[..DATE_NAME.len()].copy_from_slice(DATE_NAME);
-        line[DATE_NAME.len()..DATE_LINE_BYTES - 2].copy_from_slice(value);
-        line[DATE_LINE_BYTES - 2..].copy_from_slice(b"\r\n");
-        Some(DateLine(line))
-    }
-
-    /// The whole line, CRLF included.
-    #[inline]
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,13 +133,5 @@ mod tests {
     fn status_texts_are_readable() {
         assert_eq!(status_text(503), "503 Service Unavailable");
         assert_eq!(status_text(599), "error");
-    }
-
-    #[test]
-    fn a_date_line_is_an_imf_fixdate_or_nothing() {
-        let line = DateLine::new("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-        assert_eq!(line.as_bytes(), b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
-        assert_eq!(DateLine::new("Sun, 6 Nov 1994 08:49:37 GMT"), None);
-        assert_eq!(DateLine::new("Sun, 06 Nov 1994 08:49:37 G\r\n"), None);
     }
 }

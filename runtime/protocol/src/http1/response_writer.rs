@@ -3,9 +3,10 @@
 use crate::header_list::HeaderLines;
 use crate::http1::answer::Answer;
 use crate::http1::body_encoder::BodyEncoder;
-use crate::http1::response_head::{DateLine, write_content_length, write_status_line};
+use crate::http1::response_head::{write_content_length, write_status_line};
 use crate::misuse::{AnswerStage, AnswerStep, Misuse};
 use crate::request_head::Version;
+use crate::server_lines::{Recipient, ServerLines};
 
 /// What is known about the length of an answer's body when its head is written.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub enum BodyLength {
 pub struct ResponseWriter<'a> {
     answer: &'a mut Answer,
     output: &'a mut Vec<u8>,
-    date: &'a DateLine,
+    server_lines: &'a ServerLines,
     /// Nothing on our side forbids another request after this one.
     may_persist: bool,
 }
@@ -39,13 +40,13 @@ impl<'a> ResponseWriter<'a> {
     pub(crate) fn new(
         answer: &'a mut Answer,
         output: &'a mut Vec<u8>,
-        date: &'a DateLine,
+        server_lines: &'a ServerLines,
         may_persist: bool,
     ) -> ResponseWriter<'a> {
         ResponseWriter {
             answer,
             output,
-            date,
+            server_lines,
             may_persist,
         }
     }
@@ -121,6 +122,7 @@ impl<'a> ResponseWriter<'a> {
         }
         if self.answer.version == Version::Http11 {
             write_status_line(status, self.output);
+            self.server_lines.write(Recipient::Interim, self.output);
             self.output.extend_from_slice(lines.as_bytes());
             self.output.extend_from_slice(b"\r\n");
         }
@@ -187,14 +189,12 @@ impl<'a> ResponseWriter<'a> {
         }
     }
 
-    /// Status line, `date`, the app's lines, framing, persistence, empty line.
+    /// Status line, the server's lines, the app's lines, framing, persistence, empty line.
     #[inline]
     fn write_head(&mut self, status: u16, lines: &HeaderLines, framing: Framing) {
         let output = &mut *self.output;
         write_status_line(status, output);
-        if !lines.has_date() {
-            output.extend_from_slice(self.date.as_bytes());
-        }
+        self.server_lines.write(Recipient::Answer(lines), output);
         output.extend_from_slice(lines.as_bytes());
         if let Some(length) = framing.announced {
             write_content_length(length, output);
@@ -223,15 +223,15 @@ struct Framing {
 /// Writes an answer of the server's own that ends the connection: a short text, no app involved.
 pub(crate) fn write_refusal(
     output: &mut Vec<u8>,
-    date: Option<&DateLine>,
+    server_lines: Option<&ServerLines>,
     status: u16,
     retry_after_s: Option<u32>,
     text: &str,
     is_to_head: bool,
 ) {
     write_status_line(status, output);
-    if let Some(date) = date {
-        output.extend_from_slice(date.as_bytes());
+    if let Some(server_lines) = server_lines {
+        server_lines.write(Recipient::Refusal, output);
     }
     if let Some(seconds) = retry_after_s {
         output.extend_from_slice(b"retry-after: ");

@@ -11,7 +11,7 @@ const DATE: &str = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
 struct Case {
     answer: Answer,
     output: Vec<u8>,
-    date: DateLine,
+    server_lines: ServerLines,
 }
 
 impl Case {
@@ -26,7 +26,7 @@ impl Case {
         Case {
             answer: Answer::due(RequestHead::new(b"", &index)),
             output: Vec::new(),
-            date: DateLine::new("Sun, 06 Nov 1994 08:49:37 GMT").unwrap(),
+            server_lines: ServerLines::new("Sun, 06 Nov 1994 08:49:37 GMT").unwrap(),
         }
     }
 
@@ -35,7 +35,7 @@ impl Case {
     }
 
     fn writer(&mut self) -> ResponseWriter<'_> {
-        ResponseWriter::new(&mut self.answer, &mut self.output, &self.date, true)
+        ResponseWriter::new(&mut self.answer, &mut self.output, &self.server_lines, true)
     }
 
     #[track_caller]

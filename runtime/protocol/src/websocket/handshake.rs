@@ -37,7 +37,8 @@ pub struct Handshake {
 /// The answer to a handshake.
 #[derive(Clone, Debug)]
 pub struct Accepted {
-    /// The whole head of the 101, to be sent before anything of the [`WebSocket`](super::WebSocket).
+    /// The head of the 101 up to its empty line: for
+    /// [`Connection::switch_protocols`](crate::Connection::switch_protocols), which ends it.
     pub head: Vec<u8>,
     /// For [`WebSocket::new`](super::WebSocket::new).
     pub deflate: Option<DeflateParams>,
@@ -121,7 +122,6 @@ impl Handshake {
             params
         });
         head.extend_from_slice(lines.as_bytes());
-        head.extend_from_slice(b"\r\n");
         Ok(Accepted { head, deflate })
     }
 }

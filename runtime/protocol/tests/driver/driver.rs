@@ -5,13 +5,14 @@
 use std::sync::Arc;
 
 use turbo_shard_protocol::{
-    BodyMode, Closing, Connection, DateLine, Event, HeaderLines, Limits, Tick, Violation, Workspace,
+    BodyMode, Closing, Connection, Event, HeaderLines, Limits, ServerLines, Tick, Violation,
+    Workspace,
 };
 
 pub(crate) const CANARY: &[u8] = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 
-pub(crate) fn date() -> DateLine {
-    DateLine::new("Sun, 06 Nov 1994 08:49:37 GMT").unwrap()
+pub(crate) fn server_lines() -> ServerLines {
+    ServerLines::new("Sun, 06 Nov 1994 08:49:37 GMT").unwrap()
 }
 
 pub(crate) fn at(millis: u64) -> Tick {
@@ -140,7 +141,7 @@ fn pump(connection: &mut Connection, reading: Reading, current: &mut Seen, run: 
             Event::Refused(violation) => {
                 assert_eq!(run.refused, None, "refused twice");
                 run.refused = Some(violation);
-                connection.answer_refusal(&date());
+                connection.answer_refusal(&server_lines());
             }
             Event::Close => {
                 run.closed = true;
@@ -152,8 +153,8 @@ fn pump(connection: &mut Connection, reading: Reading, current: &mut Seen, run: 
 }
 
 fn answer(connection: &mut Connection, seen: &Seen) {
-    let date = date();
-    let (head, _, mut response) = connection.exchange(&date);
+    let server_lines = server_lines();
+    let (head, _, mut response) = connection.exchange(&server_lines);
     assert_eq!(head.path(), seen.path);
     let mut lines = HeaderLines::new();
     lines.push(b"x-path", &seen.path).unwrap();
@@ -284,7 +285,7 @@ pub(crate) fn connection(limits: Limits) -> Connection {
 /// Answers the exchange in flight with 200 and `body`.
 pub(crate) fn answer_with(connection: &mut Connection, body: &[u8]) {
     connection
-        .response(&date())
+        .response(&server_lines())
         .whole(200, &HeaderLines::new(), body)
         .unwrap();
 }

@@ -69,7 +69,7 @@ impl Http1 {
     pub(crate) fn refuse_overload<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
         self.lend(bench);
         self.connection
-            .refuse_status(503, Some(1), &bench.date(now));
+            .refuse_status(503, Some(1), &bench.server_lines(now));
     }
 
     /// Takes in what the peer has sent; `advance` answers it.
@@ -135,7 +135,7 @@ impl Http1 {
                         log::info!("{} was refused: {refusal}", self.ends.peer());
                     }
                     self.end_exchange();
-                    self.connection.answer_refusal(&bench.date(now));
+                    self.connection.answer_refusal(&bench.server_lines(now));
                 }
                 Event::ExchangeDone => {
                     self.body = BodyFlow::None;
@@ -227,13 +227,13 @@ impl Http1 {
         waker: &Waker,
         with_body: bool,
     ) {
-        let date = bench.date(now);
+        let server_lines = bench.server_lines(now);
         let tag = if with_body { self.tag } else { 0 };
         let info = self.ends.info();
         let mut deferred = None;
         let is_body_at_hand = !with_body && self.connection.is_body_at_hand();
         let result = catch_unwind(AssertUnwindSafe(|| {
-            let (request, body, response) = self.connection.exchange(&date);
+            let (request, body, response) = self.connection.exchange(&server_lines);
             let mut exchange = Exchange {
                 request,
                 body: with_body.then_some(body),
@@ -249,6 +249,7 @@ impl Http1 {
             end_if_child();
             (outcome, exchange.response.is_finished())
         }));
+        drop(server_lines);
         match result {
             Ok((Outcome::Answered, true)) => {}
             Ok((Outcome::ReadBody { bytes_max, tag }, _)) if !with_body => {
@@ -320,7 +321,6 @@ impl Http1 {
     }
 
     fn take_replies<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, waker: &Waker) {
-        let date = bench.date(now);
         while let Some(slot) = &self.slot {
             if self.connection.output().len() >= bench.limits.output_bytes_high {
                 // The sender waits for what is in the slot. The slot's reader must not wait: it may want more of the
@@ -336,7 +336,11 @@ impl Http1 {
                 }
                 part => part,
             };
-            let Some(written) = write_part(part, &mut self.connection.response(&date)) else {
+            let written = {
+                let server_lines = bench.server_lines(now);
+                write_part(part, &mut self.connection.response(&server_lines))
+            };
+            let Some(written) = written else {
                 self.fail(bench, now);
                 return;
             };
@@ -357,7 +361,12 @@ impl Http1 {
     /// The app takes a WebSocket: the 101 is the last of HTTP on this connection.
     fn accept<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, accepted: Accepted) {
         let Some(slot) = self.slot.take() else { return };
-        match self.connection.switch_protocols(now, &accepted.head) {
+        let server_lines = bench.server_lines(now);
+        let switched = self
+            .connection
+            .switch_protocols(now, &accepted.head, &server_lines);
+        drop(server_lines);
+        match switched {
             Ok(()) => {
                 let deflate = accepted.deflate;
                 let (bytes, workspace) = self.connection.leave_http();
@@ -380,8 +389,8 @@ impl Http1 {
     /// Our side cannot answer: 500 while nothing was sent, a cut connection after that.
     fn fail<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
         self.end_exchange();
-        let date = bench.date(now);
-        let mut response = self.connection.response(&date);
+        let server_lines = bench.server_lines(now);
+        let mut response = self.connection.response(&server_lines);
         if !response.is_started() {
             let mut lines = HeaderLines::new();
             let answered = lines

@@ -5,9 +5,10 @@ use crate::http1::answer::Answer;
 use crate::http1::deadlines::{Wait, Waits};
 use crate::http1::event::{Event, Expiry};
 use crate::http1::lifecycle::{Phase, Refusal, Step};
-use crate::http1::response_head::{DateLine, status_text};
+use crate::http1::response_head::status_text;
 use crate::http1::response_writer::write_refusal;
 use crate::misuse::AnswerStage;
+use crate::server_lines::ServerLines;
 use crate::tick::Tick;
 use crate::violation::Violation;
 
@@ -15,18 +16,23 @@ impl Connection {
     /// Writes the answer to the violation of the last [`Event::Refused`]: its status, its rule as text,
     /// `connection: close`. Does nothing if the app's answer had already begun, or if nothing was refused.
     ///
-    /// The driver must call this because of the date: a 4xx carries one (RFC 9110 section 6.6.1) and there is no clock
-    /// here. A driver that goes on to the next event instead gets the same answer without a date.
-    pub fn answer_refusal(&mut self, date: &DateLine) {
+    /// The driver must call this because of the server's lines: a 4xx carries a date (RFC 9110 section 6.6.1) and there is
+    /// no clock here. A driver that goes on to the next event instead gets the same answer without these lines.
+    pub fn answer_refusal(&mut self, server_lines: &ServerLines) {
         if let Phase::Refusing(refusal) = self.phase {
-            self.write_answer_to(refusal, Some(date));
+            self.write_answer_to(refusal, Some(server_lines));
         }
     }
 
     /// Answers with `status` and a short text in the app's stead and closes: for a server that is too busy (503 with
     /// `retry-after`). Without a request in flight it answers whatever the peer may be about to ask. An answer that has
     /// begun is cut instead. Needs a lent workspace.
-    pub fn refuse_status(&mut self, status: u16, retry_after_s: Option<u32>, date: &DateLine) {
+    pub fn refuse_status(
+        &mut self,
+        status: u16,
+        retry_after_s: Option<u32>,
+        server_lines: &ServerLines,
+    ) {
         let is_answerable = match self.phase {
             Phase::Fresh | Phase::Idle | Phase::Head => true,
             Phase::Exchange => self.answer.stage == AnswerStage::Due,
@@ -37,7 +43,14 @@ impl Connection {
             let is_to_head = self.answer.is_to_head;
             let output = lent(&mut self.workspace).output.tail();
             let text = status_text(status);
-            write_refusal(output, Some(date), status, retry_after_s, text, is_to_head);
+            write_refusal(
+                output,
+                Some(server_lines),
+                status,
+                retry_after_s,
+                text,
+                is_to_head,
+            );
         }
         self.finish(is_answerable);
     }
@@ -141,13 +154,13 @@ impl Connection {
         );
     }
 
-    fn write_answer_to(&mut self, refusal: Refusal, date: Option<&DateLine>) {
+    fn write_answer_to(&mut self, refusal: Refusal, server_lines: Option<&ServerLines>) {
         if refusal.is_answerable {
             let is_to_head = self.answer.is_to_head;
             let output = lent(&mut self.workspace).output.tail();
             let violation = refusal.violation;
             let (status, text) = (violation.status(), violation.rule());
-            write_refusal(output, date, status, None, text, is_to_head);
+            write_refusal(output, server_lines, status, None, text, is_to_head);
         }
         self.finish(refusal.is_answerable);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use crate::send_buffer::SPENT_BYTES_MAX;
-use crate::{BodyMode, Connection, DateLine, Event, HeaderLines, Limits, Tick, Workspace};
+use crate::{BodyMode, Connection, Event, HeaderLines, Limits, ServerLines, Tick, Workspace};
 
 const PIECE_BYTES_MAX: usize = 1024;
 
@@ -53,7 +53,7 @@ proptest! {
         script in proptest::collection::vec((pieces(), 1..200usize, 0..4usize, any::<bool>()), 1..12),
     ) {
         let now = Tick::default();
-        let date = DateLine::new("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        let server_lines = ServerLines::new("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
         let mut connection = Connection::new(Arc::new(limits()), now);
         connection.lend(Box::new(Workspace::new()));
         for (piece, repeats, choice, reads) in script {
@@ -68,10 +68,10 @@ proptest! {
                             1 => connection.read_body(now, BodyMode::Stream),
                             // Answered late, if ever.
                             2 => {}
-                            _ => connection.response(&date).whole(200, &HeaderLines::new(), b"x").unwrap(),
+                            _ => connection.response(&server_lines).whole(200, &HeaderLines::new(), b"x").unwrap(),
                         },
                         Event::BodyReady | Event::BodyEnd => {
-                            let _ = connection.response(&date).whole(200, &HeaderLines::new(), &[b'x'; 300]);
+                            let _ = connection.response(&server_lines).whole(200, &HeaderLines::new(), &[b'x'; 300]);
                         }
                         Event::BodyChunk if reads => connection.consume_body(1),
                         Event::NeedMore | Event::Close => break,

@@ -3,6 +3,7 @@
 use super::{Connection, lent};
 use crate::http1::workspace::Workspace;
 use crate::misuse::{AnswerStep, Misuse};
+use crate::server_lines::{Recipient, ServerLines};
 use crate::tick::Tick;
 
 /// What a connection leaves when it has switched to another protocol.
@@ -19,10 +20,15 @@ pub struct Upgraded {
 }
 
 impl Connection {
-    /// Answers the request in flight with `head`, a complete 101, and ends HTTP on this connection:
+    /// Answers the request in flight with `head`, a 101 up to its empty line, and ends HTTP on this connection:
     /// only [`leave_http`](Connection::leave_http) may follow. The request must have no body, and no part of an answer
     /// may have been written.
-    pub fn switch_protocols(&mut self, now: Tick, head: &[u8]) -> Result<(), Misuse> {
+    pub fn switch_protocols(
+        &mut self,
+        now: Tick,
+        head: &[u8],
+        server_lines: &ServerLines,
+    ) -> Result<(), Misuse> {
         let stage = self.answer.stage.after(AnswerStep::Whole)?;
         if !self.in_exchange() || !self.intake.has_ended() {
             return Err(Misuse::OutOfOrder {
@@ -30,10 +36,10 @@ impl Connection {
                 step: AnswerStep::Whole,
             });
         }
-        lent(&mut self.workspace)
-            .output
-            .tail()
-            .extend_from_slice(head);
+        let output = lent(&mut self.workspace).output.tail();
+        output.extend_from_slice(head);
+        server_lines.write(Recipient::Switch, output);
+        output.extend_from_slice(b"\r\n");
         self.answer.stage = stage;
         self.note_time(now);
         Ok(())

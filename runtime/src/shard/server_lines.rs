@@ -1,0 +1,64 @@
+//! One thread's [`ServerLines`], rendered once a second. Knows no answers.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use turbo_shard_protocol::{ServerLines, Tick};
+
+/// The lines, renewed when the wall clock's second has passed.
+pub(crate) struct RenderedLines {
+    lines: RefCell<ServerLines>,
+    valid_until: Cell<Tick>,
+}
+
+impl RenderedLines {
+    pub(crate) fn new() -> RenderedLines {
+        RenderedLines {
+            lines: RefCell::new(render(SystemTime::now())),
+            valid_until: Cell::new(Tick::from_millis(0)),
+        }
+    }
+
+    /// The lines at `now`. Hold them while one answer is written and not longer: they cannot be renewed meanwhile.
+    #[inline]
+    pub(crate) fn at(&self, now: Tick) -> Ref<'_, ServerLines> {
+        if now >= self.valid_until.get() {
+            self.renew(now);
+        }
+        self.lines.borrow()
+    }
+
+    #[cold]
+    fn renew(&self, now: Tick) {
+        let wall = SystemTime::now();
+        let past_second = wall
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .subsec_millis();
+        *self.lines.borrow_mut() = render(wall);
+        self.valid_until
+            .set(now.after_ms(u64::from(1000 - past_second)));
+    }
+}
+
+fn render(wall: SystemTime) -> ServerLines {
+    // An HTTP-date cannot be written for years beyond 9999: such a clock gives the epoch.
+    let wall = wall.min(UNIX_EPOCH + Duration::from_secs(253_402_300_799));
+    ServerLines::new(&httpdate::fmt_http_date(wall)).expect("httpdate writes IMF-fixdate")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_are_kept_within_a_second_and_renewed_after_it() {
+        let lines = RenderedLines::new();
+        let now = Tick::from_millis(5);
+        drop(lines.at(now));
+        let until = lines.valid_until.get();
+        assert!(until > now && until <= now.after_ms(1000));
+        drop(lines.at(until));
+        assert!(lines.valid_until.get() > until);
+    }
+}
