@@ -26,6 +26,7 @@ pub use exchange::message_feed::{MESSAGES_QUEUED_BYTES_HIGH, MESSAGES_QUEUED_MAX
 pub use exchange::reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};
 pub use exchange::reply_part::HeldBytes;
 pub use exchange::request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
+pub use exchange::response::Response;
 pub use metrics::counters::{ShardCounts, WorkerCounts};
 pub use net::children::{end_if_child, is_child};
 pub use net::placement::{AllowedCores, allowed_cores};

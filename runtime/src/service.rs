@@ -6,10 +6,11 @@ use std::os::fd::RawFd;
 use std::task::Waker;
 use std::time::Instant;
 
+use turbo_shard_protocol::RequestHead;
 use turbo_shard_protocol::websocket::WebSocketLimits;
-use turbo_shard_protocol::{RequestHead, ResponseWriter};
 
 use crate::exchange::reply::{ReplyHandle, Slot};
+use crate::exchange::response::Response;
 
 /// What the user wrote, as the runtime sees it: shared by all threads, it makes one [`Service`] for each of them.
 ///
@@ -116,7 +117,7 @@ pub struct Exchange<'a> {
     /// The whole body has arrived already: [`Outcome::ReadBody`] calls again at once.
     pub is_body_at_hand: bool,
     /// Where an immediate answer goes.
-    pub response: ResponseWriter<'a>,
+    pub response: Response<'a>,
     /// What [`Handshake::accept`](turbo_shard_protocol::websocket::Handshake::accept) needs to know.
     pub websocket_limits: &'a WebSocketLimits,
     /// The two ends of the connection.

@@ -3,8 +3,8 @@
 
 use std::mem;
 
-use turbo_shard_runtime::protocol::{BodyLength, HeaderLines, Misuse, ResponseWriter};
-use turbo_shard_runtime::{Flow, HeldBytes, REPLY_QUEUED_BYTES_HIGH, ReplyHandle};
+use turbo_shard_runtime::protocol::{BodyLength, HeaderLines, Misuse};
+use turbo_shard_runtime::{Flow, HeldBytes, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, Response};
 
 use super::http_stage::{Lent, Refused, Stage, Swallowed};
 
@@ -271,7 +271,7 @@ impl HttpAnswer {
     }
 
     /// What was gathered, written at once. For a complete answer.
-    pub(super) fn write(&mut self, response: &mut ResponseWriter<'_>) -> Result<(), Misuse> {
+    pub(super) fn write(&mut self, response: &mut Response<'_>) -> Result<(), Misuse> {
         let Way::Gathering { body, interim, .. } = mem::replace(&mut self.way, Way::Closed) else {
             return Ok(());
         };

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use turbo_shard_runtime::protocol::ResponseWriter;
-use turbo_shard_runtime::{BlockingPool, BodyPart, ReplyHandle};
+use turbo_shard_runtime::{BlockingPool, BodyPart, ReplyHandle, Response};
 
 use super::file_sender::FileResult;
 use super::http_answer::HttpAnswer;
@@ -127,7 +126,7 @@ impl HttpCycle {
     /// Writes the complete answer of a call that is over, or of an app that goes on in the background.
     pub(super) fn write(
         &self,
-        response: &mut ResponseWriter<'_>,
+        response: &mut Response<'_>,
     ) -> Result<(), turbo_shard_runtime::protocol::Misuse> {
         self.state().answer.write(response)
     }

@@ -5,3 +5,4 @@ pub(crate) mod message_feed;
 pub(crate) mod reply;
 pub(crate) mod reply_part;
 pub(crate) mod request_body;
+pub(crate) mod response;

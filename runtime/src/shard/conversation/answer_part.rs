@@ -1,16 +1,14 @@
 //! Writes one part of a deferred answer. Knows neither the connection's state nor where parts come from.
 
-use turbo_shard_protocol::{Misuse, ResponseWriter};
+use turbo_shard_protocol::Misuse;
 
 use crate::exchange::reply_part::Part;
+use crate::exchange::response::Response;
 
 /// Whether this part completes the answer; `None` for one that is no part of an HTTP answer, or that says that there
 /// will be none.
 #[inline]
-pub(crate) fn write_part(
-    part: Part,
-    response: &mut ResponseWriter<'_>,
-) -> Option<Result<bool, Misuse>> {
+pub(crate) fn write_part(part: Part, response: &mut Response<'_>) -> Option<Result<bool, Misuse>> {
     Some(match part {
         Part::Whole {
             status,

@@ -9,6 +9,7 @@ use turbo_shard_protocol::{BodyMode, Closing, Connection, Event, Expiry, HeaderL
 
 use crate::exchange::reply::Slot;
 use crate::exchange::reply_part::Part;
+use crate::exchange::response::Response;
 use crate::net::children::end_if_child;
 use crate::service::{ConnectionInfo, Deferred, Exchange, Outcome, Service};
 use crate::shard::advance::Advance;
@@ -239,7 +240,7 @@ impl Http1 {
                 body: with_body.then_some(body),
                 tag,
                 is_body_at_hand,
-                response,
+                response: Response::http1(response),
                 websocket_limits: &bench.websocket_limits,
                 connection: &info,
                 waker,
@@ -338,7 +339,8 @@ impl Http1 {
             };
             let written = {
                 let server_lines = bench.server_lines(now);
-                write_part(part, &mut self.connection.response(&server_lines))
+                let writer = self.connection.response(&server_lines);
+                write_part(part, &mut Response::http1(writer))
             };
             let Some(written) = written else {
                 self.fail(bench, now);
