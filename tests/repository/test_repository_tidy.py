@@ -33,7 +33,6 @@ EXEMPTIONS = {
     "circles runtime/protocol/src/body_framing.rs": "methods and versions",
     "circles runtime/src/engine/tasks/connection_set.rs": "sets, tasks and their loop",
     "circles runtime/src/engine/uring/features.rs": "features of the ring",
-    "circles runtime/src/shard/conversation/http1.rs": "what advances a connection",
 }
 
 
