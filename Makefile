@@ -23,6 +23,8 @@ PYTEST_ARGS ?=
 # How long `make stress` lasts, and on which engine.
 STRESS_SECONDS ?= 300
 STRESS_ENGINE ?= uring
+# Words that `make figures` looks for.
+FIGURES_ARGS ?=
 # Options for the script of a benchmark; its --help lists them.
 BENCH_ARGS ?=
 
@@ -83,6 +85,10 @@ stress: ## connections in a storm on uring, under AddressSanitizer (STRESS_SECON
 	@scripts/check_toolchain.sh
 	ASAN_OPTIONS=detect_leaks=0 $(STRESS) --lib --test engine_contract
 	$(STRESS) --test life_cycle_storm -- --nocapture
+
+.PHONY: figures
+figures: bootstrap ## lines of each layer, circles of imports, what is longest, the wheel (FIGURES_ARGS='word' names its files)
+	@$(PYTHON_VENV) scripts/figures.py $(FIGURES_ARGS)
 
 .PHONY: compatibility
 compatibility: build ## the tests of FastAPI, Django and others; writes docs/compatibility.md
