@@ -4,18 +4,20 @@
 //! `%2F` is a slash within a segment and never one between two. Broken escapes (`%`, `%zz`) stand for themselves.
 //! Otherwise a path stays as it is: no dot segments are resolved, no slashes are added, removed or merged.
 //!
-//! There is one tree per method, so `PUT /users/me` reaches `PUT /users/{id}` even where `GET /users/me` exists.
+//! Of the routes that match a path, the most specific one is found, in whatever order they were added: `path_tree.rs`
+//! says which. There is one tree per method, so `PUT /users/me` reaches `PUT /users/{id}` even where `GET /users/me`
+//! exists.
 
 mod found;
+mod path_text;
+mod path_tree;
 mod template;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::ops::Range;
 
-use percent_encoding::percent_decode;
-
-use template::{Parameter, Template, UNMATCHABLE};
+use path_text::{SLASH_WITHIN, decode};
+use path_tree::{PathTree, Spans};
+use template::Template;
 
 pub use found::{Found, Params};
 pub use template::PARAMETERS_MAX;
@@ -33,19 +35,15 @@ pub struct RouteTable<T> {
 #[derive(Debug)]
 struct MethodTable<T> {
     method: String,
-    tree: matchit::Router<usize>,
+    tree: PathTree,
     routes: Vec<Route<T>>,
-    /// Which of the routes a key of the tree leads to.
-    keys: HashMap<String, usize>,
 }
 
 #[derive(Debug)]
 struct Route<T> {
     template: String,
-    parameters: Box<[Parameter]>,
+    names: Box<[Box<str>]>,
     value: T,
-    /// Made by us: it stands for an empty catch-all, and gives way to a route of that very path.
-    implied: bool,
 }
 
 /// Why a route cannot be added: a fault in the route.
@@ -62,7 +60,7 @@ pub enum RouteError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// The two match the same paths, or cannot be told apart.
+    /// The two match the same paths.
     Conflict {
         /// The method of both.
         method: String,
@@ -147,19 +145,14 @@ impl<T: Copy> RouteTable<T> {
         path: &'a [u8],
         scratch: &'a mut Vec<u8>,
     ) -> Found<'a, T> {
-        scratch.clear();
-        let plain = if path.contains(&b'%') {
-            None
-        } else {
-            std::str::from_utf8(path).ok()
-        };
-        if plain.is_none() {
-            write_key(path, scratch);
+        let is_escaped = path.contains(&b'%');
+        if is_escaped {
+            decode(path, SLASH_WITHIN, scratch);
         }
-        let key = plain.unwrap_or_else(|| std::str::from_utf8(scratch).unwrap_or_default());
-
-        let Some(route) = self.route(method, key) else {
-            let methods = self.methods_of(key);
+        let text = if is_escaped { &**scratch } else { path };
+        let mut spans = [(0, 0); PARAMETERS_MAX];
+        let Some(route) = self.route(method, text, &mut spans) else {
+            let methods = self.methods_of(text);
             if methods == 0 {
                 return Found::NotFound;
             }
@@ -167,26 +160,17 @@ impl<T: Copy> RouteTable<T> {
                 allow: self.write_allow(methods, scratch),
             };
         };
-        let mut params = Params {
-            parameters: &route.parameters,
-            spans: [(0, 0); PARAMETERS_MAX],
-            text: path,
-        };
-        if plain.is_some() {
-            locate(&route.parameters, path, |index, segment| {
-                params.spans[index] = route.parameters[index].span(segment.start, segment.end);
-            });
-        } else {
-            locate(&route.parameters, path, |index, segment| {
-                let start = scratch.len();
-                scratch.extend(percent_decode(&path[segment]));
-                params.spans[index] = route.parameters[index].span(start, scratch.len());
-            });
-            params.text = scratch;
+        if is_escaped && scratch.contains(&SLASH_WITHIN) {
+            // Of the same length as before, so the values stay where they were found.
+            decode(path, b'/', scratch);
         }
         Found::Route {
             value: route.value,
-            params,
+            params: Params {
+                names: &route.names,
+                spans,
+                text: if is_escaped { scratch } else { path },
+            },
         }
     }
 
@@ -205,26 +189,28 @@ impl<T: Copy> RouteTable<T> {
         Ok(&mut self.methods[index])
     }
 
-    fn route(&self, method: &[u8], key: &str) -> Option<&Route<T>> {
-        let of = |name: &[u8]| {
-            self.methods
-                .iter()
-                .find(|table| table.method.as_bytes() == name)?
-                .route(key)
+    fn route(&self, method: &[u8], path: &[u8], spans: &mut Spans) -> Option<&Route<T>> {
+        let mut of = |name: &[u8]| {
+            let is_named = |table: &&MethodTable<T>| table.method.as_bytes() == name;
+            self.methods.iter().find(is_named)?.route(path, spans)
         };
-        of(method).or_else(|| if method == b"HEAD" { of(b"GET") } else { None })
+        match of(method) {
+            None if method == b"HEAD" => of(b"GET"),
+            found => found,
+        }
     }
 
     /// The methods that have such a path, a bit for each by its place in the table.
-    fn methods_of(&self, key: &str) -> u64 {
-        let serves = |table: &MethodTable<T>| self.route(table.method.as_bytes(), key).is_some();
-        let bits = self
-            .methods
-            .iter()
-            .enumerate()
-            .filter(|(_, table)| serves(table))
-            .map(|(index, _)| 1 << index);
-        bits.fold(0, |set, bit: u64| set | bit)
+    fn methods_of(&self, path: &[u8]) -> u64 {
+        let mut spans = [(0, 0); PARAMETERS_MAX];
+        let mut methods = 0;
+        for (index, table) in self.methods.iter().enumerate() {
+            let is_served = self
+                .route(table.method.as_bytes(), path, &mut spans)
+                .is_some();
+            methods |= u64::from(is_served) << index;
+        }
+        methods
     }
 
     fn write_allow<'a>(&self, methods: u64, scratch: &'a mut Vec<u8>) -> &'a str {
@@ -245,117 +231,34 @@ impl<T: Copy> MethodTable<T> {
     fn new(method: &str) -> MethodTable<T> {
         MethodTable {
             method: method.to_owned(),
-            tree: matchit::Router::new(),
+            tree: PathTree::default(),
             routes: Vec::new(),
-            keys: HashMap::new(),
         }
     }
 
-    fn route(&self, key: &str) -> Option<&Route<T>> {
-        let index = *self.tree.at(key).ok()?.value;
-        self.routes.get(index)
+    fn route(&self, path: &[u8], spans: &mut Spans) -> Option<&Route<T>> {
+        let number = self.tree.find(path, spans)?;
+        Some(&self.routes[number as usize])
     }
 
     fn add(&mut self, template: &str, parsed: Template, value: T) -> Result<(), RouteError> {
-        let Template {
-            key,
-            key_of_empty_rest,
-            parameters,
-        } = parsed;
-        let route = |implied| Route {
+        self.tree
+            .add(&parsed.segments, self.routes.len() as u32)
+            .map_err(|other| RouteError::Conflict {
+                method: self.method.clone(),
+                template: template.to_owned(),
+                with: self.routes[other as usize].template.clone(),
+            })?;
+        self.routes.push(Route {
             template: template.to_owned(),
-            parameters: parameters.clone().into(),
+            names: parsed.names.into(),
             value,
-            implied,
-        };
-        match self.keys.get(&key) {
-            Some(&index) if self.routes[index].implied => self.routes[index] = route(false),
-            Some(&index) => {
-                return Err(self.conflict(template, self.routes[index].template.clone()));
-            }
-            None => self.insert(key, route(false))?,
-        }
-        if let Some(key) = key_of_empty_rest
-            && !self.keys.contains_key(&key)
-        {
-            self.insert(key, route(true))?;
-        }
+        });
         Ok(())
     }
-
-    fn insert(&mut self, key: String, route: Route<T>) -> Result<(), RouteError> {
-        let index = self.routes.len();
-        match self.tree.insert(&key, index) {
-            Ok(()) => {
-                self.keys.insert(key, index);
-                self.routes.push(route);
-                Ok(())
-            }
-            Err(matchit::InsertError::Conflict { with }) => {
-                let with = self
-                    .keys
-                    .get(&with)
-                    .map_or(with, |&index| self.routes[index].template.clone());
-                Err(self.conflict(&route.template, with))
-            }
-            Err(_) => Err(RouteError::Template {
-                template: route.template,
-                reason: "its parameters cannot be routed by",
-            }),
-        }
-    }
-
-    fn conflict(&self, template: &str, with: String) -> RouteError {
-        RouteError::Conflict {
-            method: self.method.clone(),
-            template: template.to_owned(),
-            with,
-        }
-    }
-}
-
-/// Writes what the tree looks up: the path, decoded, with [`UNMATCHABLE`] for what no template can contain.
-fn write_key(path: &[u8], key: &mut Vec<u8>) {
-    let mut unmatchable = [0; 4];
-    let unmatchable = UNMATCHABLE.encode_utf8(&mut unmatchable).as_bytes();
-    // Cut into the pieces between escaped slashes, which stay within their segment.
-    let mut rest = path;
-    while let Some(at) = rest
-        .windows(3)
-        .position(|three| three.eq_ignore_ascii_case(b"%2F"))
-    {
-        key.extend(percent_decode(&rest[..at]));
-        key.extend_from_slice(unmatchable);
-        rest = &rest[at + 3..];
-    }
-    key.extend(percent_decode(rest));
-    if std::str::from_utf8(key).is_err() {
-        *key = String::from_utf8_lossy(key).into_owned().into_bytes();
-    }
-}
-
-/// Says in which part of the raw path each parameter lies: its segment, or all from there on.
-fn locate(parameters: &[Parameter], path: &[u8], mut say: impl FnMut(usize, Range<usize>)) {
-    let (mut segment, mut start) = (0, 1);
-    for (index, parameter) in parameters.iter().enumerate() {
-        while segment < parameter.segment {
-            (segment, start) = (segment + 1, segment_end(path, start) + 1);
-        }
-        let end = if parameter.is_rest {
-            path.len()
-        } else {
-            segment_end(path, start)
-        };
-        say(index, start..end);
-    }
-}
-
-fn segment_end(path: &[u8], start: usize) -> usize {
-    path[start..]
-        .iter()
-        .position(|byte| *byte == b'/')
-        .map_or(path.len(), |length| start + length)
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tree_tests;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::template::{PARAMETERS_MAX, Parameter};
+use super::path_tree::Spans;
 
 /// What [`RouteTable::find`](super::RouteTable::find) found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub enum Found<'a, T> {
 /// The values of a route's parameters, percent-decoded, in the order of its template. They need not be UTF-8.
 #[derive(Clone, Copy)]
 pub struct Params<'a> {
-    pub(super) parameters: &'a [Parameter],
-    pub(super) spans: [(u32, u32); PARAMETERS_MAX],
+    pub(super) names: &'a [Box<str>],
+    pub(super) spans: Spans,
     pub(super) text: &'a [u8],
 }
 
@@ -35,13 +35,13 @@ impl<'a> Params<'a> {
     /// How many there are.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.parameters.len()
+        self.names.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.parameters.is_empty()
+        self.names.is_empty()
     }
 
     /// The value of the template's parameter number `index`; empty if it has none of that number.
@@ -53,10 +53,10 @@ impl<'a> Params<'a> {
 
     /// Names and values, in the order of the template.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + '_ {
-        self.parameters
+        self.names
             .iter()
             .enumerate()
-            .map(|(index, parameter)| (&*parameter.name, self.value(index)))
+            .map(|(index, name)| (&**name, self.value(index)))
     }
 }
 

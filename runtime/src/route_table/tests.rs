@@ -76,6 +76,63 @@ fn literal_text_goes_before_parameters_and_parameters_before_the_rest() {
 }
 
 #[test]
+fn specific_routes_stand_beside_the_rest_in_any_order() {
+    let wiki = ["/{page}/edit", "/{rest:path}", "/{page}", "/about", "/"];
+    for offset in 0..wiki.len() {
+        let mut routes = wiki.map(|template| ("GET", template));
+        routes.rotate_left(offset);
+        let table = table(&routes);
+        for (path, template, values) in [
+            ("/Tea/edit", "/{page}/edit", " page=Tea"),
+            ("/Tea/edit/more", "/{rest:path}", " rest=Tea/edit/more"),
+            ("/Tea/", "/{rest:path}", " rest=Tea/"),
+            ("/Tea", "/{page}", " page=Tea"),
+            ("/about", "/about", ""),
+            ("/about/edit", "/{page}/edit", " page=about"),
+            ("/", "/", ""),
+            ("//edit", "/{rest:path}", " rest=/edit"),
+            ("/a%2Fedit", "/{page}", " page=a/edit"),
+        ] {
+            let number = routes.iter().position(|(_, known)| *known == template);
+            let expected = format!("{}{values}", number.unwrap());
+            assert_eq!(ask(&table, "GET", path.as_bytes()), expected, "{path}");
+        }
+    }
+}
+
+#[test]
+fn the_leftmost_difference_decides_and_a_choice_in_vain_is_taken_back() {
+    let table = table(&[
+        ("GET", "/{page}/edit"),
+        ("GET", "/new/{what}"),
+        ("GET", "/new/{what}/{*rest}"),
+        ("GET", "/{page}/{part}/edit"),
+        ("GET", "/img-{name}"),
+        ("GET", "/img-{name}.png"),
+        ("GET", "/i{name}"),
+        ("GET", "/{name}.png"),
+        ("GET", "/img-{name}.png/{size}/x"),
+        ("GET", "/{*rest}"),
+    ]);
+    for (path, expected) in [
+        ("/new/edit", "1 what=edit"),
+        ("/old/edit", "0 page=old"),
+        ("/new/part/edit", "2 what=part rest=edit"),
+        ("/old/part/edit", "3 page=old part=part"),
+        ("/img-1.png", "5 name=1"),
+        ("/img-1.gif", "4 name=1.gif"),
+        ("/img-.png", "4 name=.png"),
+        ("/i.png", "6 name=.png"),
+        ("/a.png", "7 name=a"),
+        ("/img-1.png/7/x", "8 name=1 size=7"),
+        ("/img-1.png/edit", "0 page=img-1.png"),
+        ("/img-1.png/7/y", "9 rest=img-1.png/7/y"),
+    ] {
+        assert_eq!(ask(&table, "GET", path.as_bytes()), expected, "{path}");
+    }
+}
+
+#[test]
 fn an_empty_rest_is_a_rest_unless_another_route_has_that_path() {
     let path_form = table(&[("GET", "/files/{rest:path}"), ("GET", "/{*all}")]);
     assert_eq!(ask(&path_form, "GET", b"/files/"), "0 rest=");
@@ -107,6 +164,7 @@ fn escapes_are_decoded_once_and_an_escaped_slash_splits_nothing() {
         ("GET", "/rest/{*rest}"),
         ("GET", "/p/img-{x}.png"),
         ("GET", "/{{literal}}"),
+        ("GET", "/\u{fffd}"),
     ]);
     for (path, expected) in [
         (&b"/a/b%2Fc"[..], "0 x=b/c"),
@@ -123,7 +181,9 @@ fn escapes_are_decoded_once_and_an_escaped_slash_splits_nothing() {
         (b"/a/%c0", "0 x=\\xc0"),
         (b"/a/\xc0/%ff", "1 x=\\xc0 y=\\xff"),
         (b"/%c0", "404"),
-        (b"/%EF%BF%BD", "404"),
+        (b"/%EF%BF%BD", "6"),
+        (b"/%FF", "404"),
+        (b"/a/%2F%FF/%EF%BF%BD", "1 x=/\\xff y=\\xef\\xbf\\xbd"),
         (b"/caf%C3%A9/x", "2 x=x"),
         (b"/caf\xc3\xa9/x", "2 x=x"),
         (b"/caf%E9/x", "404"),
@@ -170,6 +230,23 @@ fn methods_are_apart_and_the_others_are_told() {
 }
 
 #[test]
+fn a_method_is_served_by_its_own_routes_however_general() {
+    let table = table(&[
+        ("GET", "/{*rest}"),
+        ("GET", "/{page}"),
+        ("PUT", "/{page}/edit"),
+        ("HEAD", "/{page}"),
+        ("POST", "/new"),
+    ]);
+    assert_eq!(ask(&table, "PUT", b"/new/edit"), "2 page=new");
+    assert_eq!(ask(&table, "GET", b"/new/edit"), "0 rest=new/edit");
+    assert_eq!(ask(&table, "HEAD", b"/new"), "3 page=new");
+    assert_eq!(ask(&table, "HEAD", b"/new/edit"), "0 rest=new/edit");
+    assert_eq!(ask(&table, "POST", b"/new/edit"), "405 GET, HEAD, PUT");
+    assert_eq!(ask(&table, "DELETE", b"/new"), "405 GET, HEAD, POST");
+}
+
+#[test]
 fn what_cannot_be_told_apart_is_refused_by_name() {
     assert_eq!(
         refusal(&[
@@ -179,11 +256,13 @@ fn what_cannot_be_told_apart_is_refused_by_name() {
         ]),
         "GET \"/users/{name}\" cannot be told apart from GET \"/users/{id}\", which is there already"
     );
-    assert_eq!(
-        refusal(&[("GET", "/f/{id}"), ("GET", "/f/{*rest}")]),
-        "GET \"/f/{*rest}\" cannot be told apart from GET \"/f/{id}\", which is there already"
-    );
-    assert!(refusal(&[("GET", "/a"), ("GET", "/a")]).contains("/a"));
+    for (one, other) in [
+        ("/a", "/a"),
+        ("/f/{*rest}", "/f/{other:path}"),
+        ("/{a}-b/{c}", "/{d}-b/{e}"),
+    ] {
+        assert!(refusal(&[("GET", one), ("GET", other)]).contains("cannot be told apart"));
+    }
 }
 
 #[test]
@@ -204,7 +283,6 @@ fn templates_that_cannot_be_meant_are_refused() {
         ("/{*a}/b", "after the parameter"),
         ("/x{*a}", "beside the parameter"),
         ("/{a:path}x", "beside the parameter"),
-        ("/\u{fffd}", "U+FFFD"),
     ] {
         let refusal = refusal(&[("GET", template)]);
         assert!(refusal.contains(reason), "{template}: {refusal}");
