@@ -42,7 +42,7 @@ def index(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         request.session["name"] = request.POST["name"]
         return redirect("/")
-    greeting = f"Hello {request.session.get('name', 'whoever you are')}"
+    greeting = f"Hello {request.session.get('name', 'stranger')}"
     return HttpResponse(format_html(FORM, greeting, get_token(request)))
 
 

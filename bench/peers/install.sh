@@ -19,7 +19,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 readonly VENVS="${CARGO_TARGET_DIR:-target}/bench-peers"
 
 # Where `import turbo_shard` finds it: last on the path, so that the packages pinned here come first. The directory may
-# be a place of .pth files of its own, hence addsitedir.
+# be a place of .pth files of its own, so addsitedir.
 share_turbo_shard() {
     local venv=$1 place
     place=$(.venv/bin/python -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))' </dev/null)

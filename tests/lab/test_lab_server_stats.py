@@ -42,7 +42,7 @@ def test_counters_are_differences_and_shares_are_of_the_time_between() -> None:
     assert found.gc is not None and (found.gc.collections, found.gc.pause_us_max) == (2, 7)
 
 
-def test_a_worker_process_that_was_started_anew_counts_from_zero() -> None:
+def test_a_worker_process_that_was_started_again_counts_from_zero() -> None:
     found = between(answer(1, row(0, 500)), answer(2, row(0, 30, pid=4712, restarts=1)))
     assert (found.shards[0].requests, found.restarts) == (30, 1)
 

@@ -390,7 +390,7 @@ def test_django_shares_and_says_why() -> None:
         Instances(loaded("asgi", why_one=DJANGO_SHARED), wanted="always")
 
 
-def test_first_shard_has_the_first_instance_until_it_starts_anew() -> None:
+def test_first_shard_has_the_first_instance_until_it_starts_again() -> None:
     instances = Instances(loaded("asgi"), wanted="auto")
     made = [instances.of_shard(index) for index in (0, 1, 0, 1)]
     assert made[0] == "first"

@@ -52,7 +52,7 @@ def test_status_may_be_of_its_enum() -> None:
     assert type(endpoint.status_code) is int
 
 
-def test_defaults_that_can_be_changed_are_made_anew() -> None:
+def test_defaults_that_can_be_changed_are_made_again() -> None:
     def handler(a: int = 1, b: list[str] = [], c: str | None = None) -> None: ...  # noqa: B006
 
     app = App()

@@ -19,6 +19,7 @@ from import_graph import ImportGraph, circles_of
 from python_modules import python_modules
 from rust_imports import code_of
 from rust_modules import rust_modules
+from words import ELSEWHERE, FOUND, PLAIN
 
 FILE_LINES_MAX = 420
 """About 400; the rest saves splitting a file over two lines."""
@@ -163,6 +164,13 @@ def protocol_is_safe(source: Source) -> Iterator[str]:
         yield "the protocol crate does not #![forbid(unsafe_code)]"
 
 
+def plain_words(source: Source) -> Iterator[str]:
+    if not source.path.startswith(ELSEWHERE):
+        for match in FOUND.finditer(source.text):
+            word = match[1].lower()
+            yield f"{match[1]!r} in line {_line_of(source, match)}; write {PLAIN[word]!r}"
+
+
 _HOME = re.compile(r"(?<![\w.$})~/-])/(?:root|home/[\w.-]+|Users/[\w.-]+)/")
 # Words that mirrors, registries and their proxies carry in their names.
 _REGISTRY = re.compile(
@@ -213,6 +221,7 @@ def complaints_of(root: Path, sources: list[Source]) -> list[Complaint]:
         "markers_have_reasons": markers_have_reasons,
         "ignored_tests_have_reasons": ignored_tests_have_reasons,
         "protocol_is_safe": protocol_is_safe,
+        "plain_words": plain_words,
         "no_machine_traces": no_machine_traces(root),
         "lock_names_public_registry": lock_names_public_registry,
     }

@@ -17,6 +17,7 @@ from repository_rules import (
 from rust_imports import expand_use_tree, mentioned_paths
 
 MARK = "TO" + "DO"
+ODD = "a" + "new"
 
 
 def rules_broken(root: Path, files: dict[str, str]) -> set[str]:
@@ -72,6 +73,9 @@ BROKEN = [
     ("markers_have_reasons", {"a.sh": f"# {MARK}() later\n"}),
     ("ignored_tests_have_reasons", {"a.rs": rust("#[ignore]\nfn f() {}")}),
     ("protocol_is_safe", {"runtime/protocol/src/lib.rs": rust("pub mod tick;")}),
+    ("plain_words", {"a.md": f"It starts {ODD}.\n"}),
+    ("plain_words", {"a.rs": rust(f"fn started_{ODD}_at_once() {{}}")}),
+    ("plain_words", {"a.toml": f'title = "{ODD.title()}"\n'}),
     ("no_machine_traces", {"a.md": "see " + "/home/" + "somebody/notes\n"}),
     ("no_machine_traces", {"a.sh": f"cd /{'root'}/project\n"}),
     ("no_machine_traces", {"a.toml": 'index = "https://' + 'pypi.corp.internal/simple"\n'}),
@@ -84,6 +88,7 @@ KEPT = [
     {"notes.md": "line\n" * 1000},
     {"scripts/a/__init__.py": ""},
     {"src/utilisation.rs": rust()},
+    {"a.md": "A panewall, renewed; the client who asks.\n"},
     crate(tick="// Knows no tokio::net.\nuse std::time::Duration;\nuse core::net::Ipv6Addr;"),
     crate(tick='const A: &str = "use std::net::TcpStream;";'),
     crate(event="use crate::limits::MAX;", limits=""),

@@ -75,7 +75,7 @@ def test_ipv6_too(arm: Arm, stats_path: Path) -> None:
         assert len({shard_of(server, stats_path, "::1") for _ in range(8)}) == 1
 
 
-def test_worker_that_is_started_anew_has_the_place_of_the_old_one(stats_path: Path) -> None:
+def test_worker_that_is_started_again_has_the_place_of_the_old_one(stats_path: Path) -> None:
     with steered(Arm("process", "tokio"), stats_path) as server:
         before = {client: shard_of(server, stats_path, client) for client in CLIENTS}
         rows = read_answer(str(stats_path))["shards"]

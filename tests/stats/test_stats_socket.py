@@ -336,7 +336,7 @@ def test_what_is_no_stats_socket_is_said_to_be_none(directory: Path) -> None:
             read_answer(str(directory / "silent"), timeout_s=0.01)
 
 
-def test_worker_that_was_started_anew_is_asked_where_it_listens_now(directory: Path) -> None:
+def test_worker_that_was_started_again_is_asked_where_it_listens_now(directory: Path) -> None:
     path = directory / "stats"
     with served(path, "--mode", "process", "--shards", "2"):
         first = read_answer(str(path))["shards"]

@@ -84,12 +84,12 @@ def test_rates_between_two_answers_are_their_difference() -> None:
     assert "1 collection, 1.5 ms" in shown[-1]
 
 
-def test_server_that_was_started_anew_counts_from_its_own_start() -> None:
+def test_server_that_was_started_again_counts_from_its_own_start() -> None:
     shown = lines(answer(row(0, requests=5000)), answer(row(0, requests=100), pid=8))
     assert shown[4].split()[4:6] == ["100", "10"]
 
 
-def test_process_that_was_started_anew_counts_from_zero() -> None:
+def test_process_that_was_started_again_counts_from_zero() -> None:
     before = answer(row(0, requests=5000, pid=70), row(1, requests=100, pid=71))
     after = answer(row(0, requests=20, pid=72), row(1, requests=300, pid=71), uptime_us=11_000_000)
     shown = lines(before, after)

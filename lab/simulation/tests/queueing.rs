@@ -98,7 +98,7 @@ fn the_law_of_little_holds() {
         let scenario = open_loop(policy, 4, 0.6, EXPONENTIAL);
         let outcome = run(&scenario);
         let rate = outcome.requests as f64 / outcome.seconds;
-        // The mean leaves out the warm-up, hence the tolerance.
+        // The mean leaves out the warm-up, so there is a tolerance.
         let expected = rate * outcome.latency_us.mean / 1e6;
         assert_close(outcome.in_system_mean, expected, 0.02);
     }

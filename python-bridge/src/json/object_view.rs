@@ -33,7 +33,7 @@ impl<'v, 'py> View<'v, 'py> {
     pub(super) fn of(value: Borrowed<'v, 'py, PyAny>) -> Self {
         let object = value.as_ptr();
         // SAFETY: `value` is alive, so its header can be read. The type of an instance of a Python-made class can be
-        // changed by another thread, hence the atomic load, as in CPython; the built-in types asked for here cannot.
+        // changed by another thread, so it is an atomic load, as in CPython; the built-in types asked for here cannot.
         // The casts below are to the type that was just compared.
         unsafe {
             let class = AtomicPtr::from_ptr(&raw mut (*object).ob_type).load(Ordering::Relaxed);

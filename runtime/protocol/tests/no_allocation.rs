@@ -29,7 +29,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from `alloc` or `realloc` above, hence from the system allocator.
+        // SAFETY: `pointer` came from `alloc` or `realloc` above, so from the system allocator.
         unsafe { System.dealloc(pointer, layout) }
     }
 

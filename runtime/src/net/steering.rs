@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_that_is_started_anew_has_the_place_of_the_dead_one() {
+    fn a_shard_that_is_started_again_has_the_place_of_the_dead_one() {
         let group = bind_group("127.0.0.1", 0, 3, 16).unwrap();
         steer_by_address(&group).unwrap();
         let address = group[0].local_addr().unwrap();

@@ -97,7 +97,7 @@ fn every_shard_is_full_before_a_connection_is_refused() {
 }
 
 #[test]
-fn a_storm_of_connections_loses_none_while_shards_die_and_start_anew() {
+fn a_storm_of_connections_loses_none_while_shards_die_and_start_again() {
     const CLIENTS: usize = 4;
     const DEATHS: usize = 3;
     on_every_shard_engine(|arm| {

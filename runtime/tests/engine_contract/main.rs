@@ -239,7 +239,7 @@ fn a_hosted_loop_that_is_not_done_after_a_turn_has_another_one() {
 }
 
 #[test]
-fn a_shard_that_dies_is_started_anew_and_counted() {
+fn a_shard_that_dies_is_started_again_and_counted() {
     for arm in ARMS.into_iter().filter(|arm| arm.mode == Mode::Shard) {
         let server = TestServer::start(arm, 1);
         let mut stream = server.connect();

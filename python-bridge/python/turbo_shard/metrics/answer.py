@@ -106,13 +106,13 @@ def merge(
     shards: list[ShardRow] = []
     number = 0
     for index, answer in enumerate(answers):
-        started_anew = restarts[index] if index < len(restarts) else 0
+        started_again = restarts[index] if index < len(restarts) else 0
         if answer is None:
             # Its number stays its own.
             number += 1
             continue
         for row in answer["shards"]:
-            shards.append({**row, "shard": number, "restarts": row["restarts"] + started_anew})
+            shards.append({**row, "shard": number, "restarts": row["restarts"] + started_again})
             number += 1
         number += not answer["shards"]
     return {

@@ -79,7 +79,7 @@ impl Handshake {
         })
     }
 
-    /// The subprotocols that the client offers, in its order of preference; each is a token, hence ASCII.
+    /// The subprotocols that the client offers, in its order of preference; each is a token, so ASCII.
     pub fn subprotocols(&self) -> &[String] {
         &self.subprotocols
     }
