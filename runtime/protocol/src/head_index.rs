@@ -1,7 +1,7 @@
 //! Where the parts of a request head lie: offsets into its bytes, so that buffers may move. Holds no bytes itself.
 
 use crate::body_framing::BodyFraming;
-use crate::request_head::{Method, Version};
+use crate::request_line::{Method, Version};
 
 /// A run of bytes in a head; `u32` because a head has at most `HEAD_BYTES_CEILING` bytes.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]

@@ -25,13 +25,16 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod body_clock;
 mod body_framing;
+mod closing;
 mod head_index;
 mod header_list;
 mod http1;
 mod limits;
 mod misuse;
 mod request_head;
+mod request_line;
 mod request_target;
 mod send_buffer;
 mod server_lines;
@@ -41,14 +44,16 @@ mod violation;
 pub mod websocket;
 
 pub use body_framing::BodyFraming;
+pub use closing::{Closing, Expiry};
 pub use header_list::{HeaderLines, is_hop_by_hop};
 pub use http1::connection::{Connection, Upgraded};
-pub use http1::event::{BodyMode, Closing, Event, Expiry};
+pub use http1::event::{BodyMode, Event};
 pub use http1::response_writer::{BodyLength, ResponseWriter};
 pub use http1::workspace::Workspace;
 pub use limits::*;
 pub use misuse::{AnswerStage, AnswerStep, Misuse};
-pub use request_head::{Headers, Method, RequestHead, Version};
+pub use request_head::{Headers, RequestHead};
+pub use request_line::{Method, Version};
 pub use server_lines::ServerLines;
 pub use tick::Tick;
 pub use violation::Violation;

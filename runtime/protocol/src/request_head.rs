@@ -4,74 +4,7 @@ use std::slice;
 
 use crate::body_framing::BodyFraming;
 use crate::head_index::{FieldSpan, HeadIndex};
-
-/// A request method (RFC 9110 section 9); methods are case-sensitive.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Method {
-    /// `GET`
-    Get,
-    /// `HEAD`
-    Head,
-    /// `POST`
-    Post,
-    /// `PUT`
-    Put,
-    /// `PATCH` (RFC 5789)
-    Patch,
-    /// `DELETE`
-    Delete,
-    /// `OPTIONS`
-    Options,
-    /// `TRACE`
-    Trace,
-    /// `CONNECT`; never reaches an app, see [`Violation::ConnectUnsupported`](crate::Violation::ConnectUnsupported).
-    Connect,
-    /// Any other token; see [`RequestHead::method_bytes`].
-    Other,
-}
-
-impl Method {
-    /// The method that these bytes spell.
-    pub fn from_bytes(bytes: &[u8]) -> Method {
-        match bytes {
-            b"GET" => Method::Get,
-            b"HEAD" => Method::Head,
-            b"POST" => Method::Post,
-            b"PUT" => Method::Put,
-            b"PATCH" => Method::Patch,
-            b"DELETE" => Method::Delete,
-            b"OPTIONS" => Method::Options,
-            b"TRACE" => Method::Trace,
-            b"CONNECT" => Method::Connect,
-            _ => Method::Other,
-        }
-    }
-
-    /// How the method is written; `None` for [`Method::Other`].
-    pub const fn as_str(self) -> Option<&'static str> {
-        Some(match self {
-            Method::Get => "GET",
-            Method::Head => "HEAD",
-            Method::Post => "POST",
-            Method::Put => "PUT",
-            Method::Patch => "PATCH",
-            Method::Delete => "DELETE",
-            Method::Options => "OPTIONS",
-            Method::Trace => "TRACE",
-            Method::Connect => "CONNECT",
-            Method::Other => return None,
-        })
-    }
-}
-
-/// The version in a request line.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Version {
-    /// `HTTP/1.0`
-    Http10,
-    /// `HTTP/1.1`
-    Http11,
-}
+use crate::request_line::{Method, Version};
 
 /// One request head, valid: every rule of `violation.rs` about heads has been checked.
 #[derive(Copy, Clone)]
@@ -202,26 +135,5 @@ impl DoubleEndedIterator for Headers<'_> {
             field.name.of_head(self.head),
             field.value.of_head(self.head),
         ))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Method;
-
-    #[test]
-    fn methods_are_case_sensitive() {
-        assert_eq!(Method::from_bytes(b"GET"), Method::Get);
-        assert_eq!(Method::from_bytes(b"get"), Method::Other);
-    }
-
-    #[test]
-    fn known_methods_spell_themselves() {
-        for name in [
-            "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT",
-        ] {
-            assert_eq!(Method::from_bytes(name.as_bytes()).as_str(), Some(name));
-        }
-        assert_eq!(Method::from_bytes(b"BREW").as_str(), None);
     }
 }

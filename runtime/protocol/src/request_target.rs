@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memchr2};
 
-use crate::request_head::Method;
+use crate::request_line::Method;
 use crate::syntax::alphanumeric_and;
 use crate::violation::Violation;
 

@@ -2,7 +2,8 @@
 
 use crate::http1::body_encoder::BodyEncoder;
 use crate::misuse::AnswerStage;
-use crate::request_head::{Method, RequestHead, Version};
+use crate::request_head::RequestHead;
+use crate::request_line::{Method, Version};
 
 /// The answer of the exchange in flight.
 #[derive(Copy, Clone, Debug)]

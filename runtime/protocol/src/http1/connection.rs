@@ -12,10 +12,11 @@ mod upgrade;
 
 use std::sync::Arc;
 
+use crate::body_clock::BodyClock;
+use crate::closing::Closing;
 use crate::http1::answer::Answer;
 use crate::http1::body_intake::BodyIntake;
-use crate::http1::deadlines::BodyClock;
-use crate::http1::event::{BodyMode, Closing};
+use crate::http1::event::BodyMode;
 use crate::http1::lifecycle::{IntakeStage, Phase, Step};
 use crate::http1::line_scan::LineScan;
 use crate::http1::response_writer::ResponseWriter;

@@ -37,34 +37,3 @@ pub enum BodyMode {
     /// Not wanted: swallow up to `discard_bytes_max` without an event, beyond it give the connection up.
     Discard,
 }
-
-/// What became of a deadline; see [`Connection::expire`](crate::Connection::expire).
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum Expiry {
-    /// No deadline has passed.
-    NotYet,
-    /// The peer was too slow with its request: `next_event` now yields [`Event::Refused`] with a 408.
-    Refused,
-    /// The connection was idle, or had its answer and lingered or owed the rest of an unwanted body long enough: close
-    /// now, without an answer.
-    Close,
-    /// The peer does not read, or stalled in the middle of an exchange that is already being answered: close now; what
-    /// was not sent is dropped.
-    Cut,
-}
-
-/// How far the end of a connection has come.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum Closing {
-    /// The connection lives.
-    Open,
-    /// Send the output, then close.
-    AfterOutput {
-        /// The peer may still be sending. Shut down the sending side after the output, keep reading (and calling
-        /// `receive`) until `closing` says [`Closing::Now`]: closing with unread bytes in the socket makes the
-        /// kernel send a reset, which can overtake the answer (RFC 9112 section 9.6).
-        linger: bool,
-    },
-    /// Close now; there is nothing to send.
-    Now,
-}

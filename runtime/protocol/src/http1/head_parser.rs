@@ -8,10 +8,10 @@ use std::mem::MaybeUninit;
 
 use httparse::Status;
 
-use crate::body_framing::FramingFields;
 use crate::head_index::{FieldSpan, HeadIndex, Span};
+use crate::http1::framing_fields::FramingFields;
 use crate::limits::{HEADER_FIELDS_CEILING, Limits};
-use crate::request_head::{Method, Version};
+use crate::request_line::{Method, Version};
 use crate::request_target::{is_host, split_target};
 use crate::syntax::list_elements;
 use crate::violation::Violation;

@@ -7,6 +7,7 @@ pub(crate) mod chunked_decoder;
 pub(crate) mod connection;
 pub(crate) mod deadlines;
 pub(crate) mod event;
+pub(crate) mod framing_fields;
 pub(crate) mod head_parser;
 pub(crate) mod lifecycle;
 pub(crate) mod line_scan;

@@ -5,7 +5,7 @@ use crate::http1::answer::Answer;
 use crate::http1::body_encoder::BodyEncoder;
 use crate::http1::response_head::{write_content_length, write_status_line};
 use crate::misuse::{AnswerStage, AnswerStep, Misuse};
-use crate::request_head::Version;
+use crate::request_line::Version;
 use crate::server_lines::{Recipient, ServerLines};
 
 /// What is known about the length of an answer's body when its head is written.

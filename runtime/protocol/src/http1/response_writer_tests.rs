@@ -3,7 +3,8 @@
 use super::*;
 use crate::body_framing::BodyFraming;
 use crate::head_index::HeadIndex;
-use crate::request_head::{Method, RequestHead};
+use crate::request_head::RequestHead;
+use crate::request_line::Method;
 
 const DATE: &str = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
 

@@ -9,7 +9,8 @@ use super::limits::Compression;
 use crate::body_framing::BodyFraming;
 use crate::header_list::HeaderLines;
 use crate::misuse::Misuse;
-use crate::request_head::{Method, RequestHead, Version};
+use crate::request_head::RequestHead;
+use crate::request_line::{Method, Version};
 use crate::syntax::{is_token, list_elements};
 
 /// What a server appends to the key before it hashes it (RFC 6455 section 1.3).

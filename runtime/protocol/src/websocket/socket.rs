@@ -19,7 +19,7 @@ use super::frame_head::{MessageHead, write_control};
 use super::limits::{IDLE_BUFFER_BYTES_MAX, WebSocketLimits};
 use super::message::MessageIntake;
 use super::ping::PingClock;
-use crate::http1::deadlines::BodyClock;
+use crate::body_clock::BodyClock;
 use crate::misuse::Misuse;
 use crate::send_buffer::SendBuffer;
 use crate::tick::Tick;

@@ -1,9 +1,10 @@
 //! How a connection ends: refusals, deadlines, draining, cutting. Part of `connection`.
 
 use super::{Connection, lent};
+use crate::closing::Expiry;
 use crate::http1::answer::Answer;
 use crate::http1::deadlines::{Wait, Waits};
-use crate::http1::event::{Event, Expiry};
+use crate::http1::event::Event;
 use crate::http1::lifecycle::{Phase, Refusal, Step};
 use crate::http1::response_head::status_text;
 use crate::http1::response_writer::write_refusal;

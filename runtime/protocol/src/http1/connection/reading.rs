@@ -1,9 +1,9 @@
 //! Finds the next event in what a connection has received. Part of `connection`.
 
 use super::{Connection, lent};
+use crate::body_clock::BodyClock;
 use crate::http1::answer::Answer;
 use crate::http1::body_intake::{BodyIntake, IntakeProgress};
-use crate::http1::deadlines::BodyClock;
 use crate::http1::event::Event;
 use crate::http1::head_parser::parse_head;
 use crate::http1::lifecycle::{IntakeStage, Phase, Step};

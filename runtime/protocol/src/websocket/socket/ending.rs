@@ -3,8 +3,8 @@
 use tungstenite::protocol::frame::coding::Control;
 
 use super::{Announced, Phase, WebSocket};
-use crate::http1::deadlines::BodyClock;
-use crate::http1::event::{Closing, Expiry};
+use crate::body_clock::BodyClock;
+use crate::closing::{Closing, Expiry};
 use crate::limits::LINGER_BYTES_MAX;
 use crate::misuse::Misuse;
 use crate::send_buffer::SendBuffer;

@@ -3,7 +3,7 @@
 use tungstenite::protocol::frame::coding::{Control, OpCode};
 
 use super::{Announced, FrameRest, Phase, WebSocket};
-use crate::http1::deadlines::BodyClock;
+use crate::body_clock::BodyClock;
 use crate::tick::Tick;
 use crate::websocket::close::read_close;
 use crate::websocket::event::{MessageKind, WsEvent};
