@@ -8,7 +8,7 @@ use turbo_shard_protocol::websocket::{Compression, WebSocketLimits};
 
 use crate::engine::uring::features::UringFeature;
 use crate::net::placement;
-use crate::service::StartError;
+use crate::start_error::StartError;
 
 /// Most shards that one server may have; far above any machine, it catches a mistyped number.
 pub const SHARDS_MAX: usize = 1024;

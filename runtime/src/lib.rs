@@ -11,6 +11,7 @@ mod route_table;
 mod server;
 mod service;
 mod shard;
+mod start_error;
 
 pub use turbo_shard_protocol as protocol;
 
@@ -34,4 +35,5 @@ pub use route_table::*;
 pub use server::bound_server::{BoundServer, Caller, Report};
 pub use server::handle::ServerHandle;
 pub use server::worker::Inheritance;
-pub use service::{App, ConnectionInfo, Exchange, HostedLoop, Outcome, Place, Service, StartError};
+pub use service::{App, ConnectionInfo, Exchange, HostedLoop, Outcome, Place, Service};
+pub use start_error::StartError;

@@ -1,6 +1,5 @@
 //! What the runtime asks of an application, and what it gives it. Knows nothing of Python, sockets or engines.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::task::Waker;
@@ -11,6 +10,7 @@ use turbo_shard_protocol::websocket::WebSocketLimits;
 
 use crate::exchange::reply::{ReplyHandle, Slot};
 use crate::exchange::response::Response;
+use crate::start_error::StartError;
 
 /// What the user wrote, as the runtime sees it: shared by all threads, it makes one [`Service`] for each of them.
 ///
@@ -175,22 +175,3 @@ pub trait HostedLoop {
     /// Runs what is ready, once. Returns whether more is ready by now.
     fn turn(&self) -> bool;
 }
-
-/// Why a server could not start, in one line for a person.
-#[derive(Debug)]
-pub struct StartError(String);
-
-impl StartError {
-    /// `message` is shown as it is: one line, what is wrong and what helps.
-    pub fn new(message: impl Into<String>) -> StartError {
-        StartError(message.into())
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for StartError {}

@@ -64,11 +64,17 @@ RUNTIME_LAYERS = (
             *within(
                 RUNTIME, ".", "config.rs", "exchange", "metrics", "net", "server", "service.rs"
             ),
-            *within(RUNTIME, "engine/registry.rs", "engine/uring"),
+            *within(RUNTIME, "engine/registry.rs", "engine/uring", "start_error.rs"),
         ],
     ),
-    Layer(f"{RUNTIME}/config.rs", "settings", SHARED),
-    Layer(f"{RUNTIME}/net", "listeners, cores, descriptors, children", [], [HTTP]),
+    Layer(f"{RUNTIME}/start_error.rs", "why a server cannot start"),
+    Layer(f"{RUNTIME}/config.rs", "settings", [*SHARED, *within(RUNTIME, "net", "start_error.rs")]),
+    Layer(
+        f"{RUNTIME}/net",
+        "listeners, cores, descriptors, children",
+        [f"{RUNTIME}/start_error.rs"],
+        [HTTP],
+    ),
     Layer(f"{RUNTIME}/metrics", "counters with one writer each"),
     Layer(
         f"{RUNTIME}/exchange",
@@ -78,7 +84,7 @@ RUNTIME_LAYERS = (
     Layer(
         f"{RUNTIME}/service.rs",
         "what a connection calls for each request",
-        [*SHARED, f"{PROTOCOL}/http1", f"{RUNTIME}/exchange"],
+        [*SHARED, *within(RUNTIME, "exchange", "start_error.rs")],
     ),
     Layer(
         f"{RUNTIME}/shard",
@@ -87,13 +93,17 @@ RUNTIME_LAYERS = (
             *SHARED,
             f"{PROTOCOL}/http1",
             *within(RUNTIME, "config.rs", "exchange", "metrics", "net", "service.rs"),
+            f"{RUNTIME}/start_error.rs",
         ],
         [RUNNING],
     ),
     Layer(
         f"{RUNTIME}/engine",
         "what engines share: the plan of a shard, a connection's life",
-        [PROTOCOL, *within(RUNTIME, "config.rs", "metrics", "service.rs", "shard")],
+        [
+            PROTOCOL,
+            *within(RUNTIME, "config.rs", "metrics", "service.rs", "shard", "start_error.rs"),
+        ],
         [HTTP],
     ),
     Layer(
@@ -116,7 +126,7 @@ RUNTIME_LAYERS = (
         "one io_uring per shard, whose completions drive the connections",
         [
             PROTOCOL,
-            *within(RUNTIME, "engine", "engine/tasks", "metrics", "net", "service.rs", "shard"),
+            *within(RUNTIME, "engine", "metrics", "net", "service.rs", "shard", "start_error.rs"),
         ],
     ),
     Layer(
@@ -129,8 +139,7 @@ RUNTIME_LAYERS = (
         "which engines there are and which work here",
         within(
             RUNTIME,
-            "config.rs",
-            "service.rs",
+            *("config.rs", "service.rs", "start_error.rs"),
             *("engine", "engine/glommio", "engine/tokio", "engine/uring"),
         ),
     ),
@@ -139,7 +148,7 @@ RUNTIME_LAYERS = (
         "binding, starting, supervising and stopping shards",
         within(
             RUNTIME,
-            *("config.rs", "metrics", "net", "service.rs", "shard"),
+            *("config.rs", "metrics", "net", "service.rs", "shard", "start_error.rs"),
             *("engine", "engine/registry.rs", "engine/steal"),
         ),
     ),

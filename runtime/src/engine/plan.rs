@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use crate::config::ServerConfig;
 use crate::metrics::counters::Counters;
-use crate::service::{App, StartError};
+use crate::service::App;
 use crate::shard::clock::Clock;
 use crate::shard::hand_off::Intake;
 use crate::shard::mailbox::Mailbox;
+use crate::start_error::StartError;
 
 /// Pause after a failed accept (no descriptor left, most often): the queue stays, a busy loop would not help it.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -8,7 +8,8 @@ use crate::engine::tokio::TokioLocal;
 use crate::engine::uring::engine::Uring;
 use crate::engine::uring::features::{self, Features, URING_FEATURES, on_own_thread};
 use crate::engine::uring::ring;
-use crate::service::{App, StartError};
+use crate::service::App;
+use crate::start_error::StartError;
 
 /// `auto` takes the first of these that works: fastest first, as measured in docs/benchmarks.md.
 const AUTO_ORDER: [EngineName; 3] = [EngineName::Uring, EngineName::Tokio, EngineName::Glommio];

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::service::StartError;
+use crate::start_error::StartError;
 
 /// Binds `count` listeners to one address, non-blocking and close-on-exec.
 ///

@@ -5,4 +5,5 @@ pub(crate) mod children;
 pub(crate) mod listener;
 pub(crate) mod open_files;
 pub(crate) mod placement;
+pub(crate) mod sockets;
 pub(crate) mod steering;

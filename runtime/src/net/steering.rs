@@ -5,7 +5,7 @@ use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd};
 
-use crate::service::StartError;
+use crate::start_error::StartError;
 
 /// Where the kernel's own values begin in the packet's address space (`SKF_AD_OFF`), and the CPU's number among them.
 const LOAD_CPU: u32 = (libc::SKF_AD_OFF + libc::SKF_AD_CPU) as u32;

@@ -18,9 +18,10 @@ use crate::server::signals::SignalThread;
 use crate::server::stop::{Stop, StopRequest};
 use crate::server::supervisor::Supervisor;
 use crate::server::worker::{Inheritance, Worker};
-use crate::service::{App, StartError};
+use crate::service::App;
 use crate::shard::clock::Clock;
 use crate::shard::mailbox::mailbox;
+use crate::start_error::StartError;
 
 /// What a server is, once its sockets are bound.
 #[derive(Clone, Debug)]

@@ -14,10 +14,11 @@ use crate::engine::registry;
 use crate::metrics::counters::{Counters, ShardCounts};
 use crate::net::placement;
 use crate::server::rebalance::Rebalance;
-use crate::service::{App, StartError};
+use crate::service::App;
 use crate::shard::clock::Clock;
 use crate::shard::hand_off::{Desks, Intake};
 use crate::shard::mailbox::{Control, MailboxSender, mailbox};
+use crate::start_error::StartError;
 
 /// A shard that dies again within this time of its start restarts only after a pause, which doubles.
 const STEADY: Duration = Duration::from_secs(10);

@@ -7,8 +7,9 @@ use crossbeam_channel::{Receiver, after, never};
 use crate::net::placement::Affinity;
 use crate::server::per_core::{PerCore, ShardEvent, ShardLife};
 use crate::server::stop::{Stop, StopRequest};
-use crate::service::{App, StartError};
+use crate::service::App;
 use crate::shard::mailbox::Control;
+use crate::start_error::StartError;
 
 /// Keeps shards running until they have drained.
 pub(crate) struct Supervisor<A: App> {

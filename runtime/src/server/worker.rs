@@ -12,10 +12,11 @@ use crate::engine::plan::ShardPlan;
 use crate::metrics::counters::Counters;
 use crate::server::per_core;
 use crate::server::stop::{Stop, StopRequest};
-use crate::service::{App, StartError};
+use crate::service::App;
 use crate::shard::clock::Clock;
 use crate::shard::hand_off::Intake;
 use crate::shard::mailbox::{Control, MailboxSender, mailbox};
+use crate::start_error::StartError;
 
 /// What a worker of the process mode gets from its supervisor.
 #[derive(Debug)]

@@ -11,10 +11,11 @@ use turbo_shard_protocol::websocket::WebSocketLimits;
 
 use crate::config::ServerConfig;
 use crate::metrics::counters::Counters;
-use crate::service::{App, HostedLoop, Place, Service, StartError};
+use crate::service::{App, HostedLoop, Place, Service};
 use crate::shard::clock::Clock;
 use crate::shard::connection_table::{ConnectionId, ConnectionTable};
 use crate::shard::workbench::Workbench;
+use crate::start_error::StartError;
 
 /// Connections beyond the configured maximum that are still taken in to be told 503; beyond these they are just closed.
 const REFUSED_AT_ONCE_MAX: usize = 64;

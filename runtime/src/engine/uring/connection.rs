@@ -10,7 +10,6 @@
 //! The number of a connection stays its own until the last of its operations has completed, so that no completion can be
 //! taken for another connection's.
 
-#[path = "patience.rs"]
 mod patience;
 
 use std::io;
@@ -22,10 +21,10 @@ use std::task::Waker;
 use turbo_shard_protocol::{Closing, Tick};
 
 use crate::engine::connection_life::{ConnectionLife, Ending, Verdict};
-use crate::engine::tasks::local_tasks::end_conversation;
 use crate::engine::uring::completion::SendId;
 use crate::engine::uring::operations::Operations;
 use crate::engine::wakes::WakeTarget;
+use crate::net::sockets::end_conversation;
 use crate::shard::advance::Advance;
 use crate::shard::host::Host;
 

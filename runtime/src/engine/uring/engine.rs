@@ -21,9 +21,10 @@ use crate::engine::uring::operations::Operations;
 use crate::engine::uring::shard::{ARRIVALS, BELL, HOSTED, Listening, MAILBOX, Shard, ring_failed};
 use crate::engine::wakes::Wakes;
 use crate::metrics::busy_time::BusyTime;
-use crate::service::{App, Service, StartError};
+use crate::service::{App, Service};
 use crate::shard::host::{Host, LocalHost, Stage};
 use crate::shard::mailbox::{Control, Mailbox};
+use crate::start_error::StartError;
 
 /// io_uring on one core.
 pub(crate) struct Uring(Operations);

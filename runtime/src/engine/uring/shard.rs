@@ -12,7 +12,6 @@ use turbo_shard_protocol::Tick;
 
 use crate::engine::connection_life::ConnectionLife;
 use crate::engine::plan::{ACCEPT_PAUSE, EngineError};
-use crate::engine::tasks::local_tasks::polls_readable;
 use crate::engine::uring::buffers::Chunk;
 use crate::engine::uring::completion::Completion;
 use crate::engine::uring::connection::{Connection, Turned};
@@ -20,6 +19,7 @@ use crate::engine::uring::operations::Operations;
 use crate::engine::wakes::Wakes;
 use crate::net::children::end_if_child;
 use crate::net::listener;
+use crate::net::sockets::polls_readable;
 use crate::service::{App, ConnectionInfo, HostedLoop};
 use crate::shard::hand_off::Intake;
 use crate::shard::host::{Host, LocalHost, Stage};

@@ -7,8 +7,8 @@ use turbo_shard_protocol::{Closing, Tick};
 
 use super::{Connection, Turned};
 use crate::engine::connection_life::Verdict;
-use crate::engine::tasks::local_tasks::{is_heard_out, polls_readable};
 use crate::engine::uring::operations::Operations;
+use crate::net::sockets::{is_heard_out, polls_readable};
 use crate::shard::host::Host;
 
 impl Connection {
