@@ -12,12 +12,12 @@
 use std::borrow::Cow;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyInt, PyList, PyString, PyTuple, PyType};
 use turbo_shard_runtime::protocol::HeaderLines;
 
 use crate::json;
+use crate::python::names;
 use crate::streaming::StreamSource;
 
 /// Python's part of the vocabulary of answers; each thread has references of its own.
@@ -31,19 +31,11 @@ pub(crate) struct Vocabulary {
 impl Vocabulary {
     /// Imports it.
     pub(crate) fn import(py: Python<'_>) -> PyResult<Vocabulary> {
-        let response = py.import("turbo_shard.native.response")?;
         Ok(Vocabulary {
-            response: response.getattr("Response")?.cast_into()?.unbind(),
-            streaming_response: response.getattr("StreamingResponse")?.cast_into()?.unbind(),
-            coroutine: py
-                .import("types")?
-                .getattr("CoroutineType")?
-                .cast_into()?
-                .unbind(),
-            json_fallback: py
-                .import("turbo_shard.native.json_fallback")?
-                .getattr("json_fallback")?
-                .unbind(),
+            response: names::RESPONSE.find(py)?.cast_into()?.unbind(),
+            streaming_response: names::STREAMING_RESPONSE.find(py)?.cast_into()?.unbind(),
+            coroutine: names::COROUTINE_TYPE.find(py)?.cast_into()?.unbind(),
+            json_fallback: names::JSON_FALLBACK.find(py)?.unbind(),
         })
     }
 }
@@ -209,7 +201,7 @@ fn read_body<'py>(
 /// A member of a str Enum answers as its JSON, as every other Enum does.
 fn is_enum(text: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(!text.is_exact_instance_of::<PyString>()
-        && text.get_type().hasattr(intern!(text.py(), "__members__"))?)
+        && text.get_type().hasattr(names::__members__(text.py()))?)
 }
 
 fn read_tuple<'py>(
@@ -252,23 +244,17 @@ fn read_response<'py>(
     buffers: &mut Buffers,
 ) -> PyResult<Answer<'py>> {
     let py = response.py();
-    let status = read_status(&response.getattr(intern!(py, "status_code"))?)?;
-    push_headers(
-        &response.getattr(intern!(py, "headers"))?,
-        &mut buffers.lines,
-    )?;
+    let status = read_status(&response.getattr(names::status_code(py))?)?;
+    push_headers(&response.getattr(names::headers(py))?, &mut buffers.lines)?;
     if response.is_instance(vocabulary.streaming_response.bind(py))? {
-        let is_async = response.getattr(intern!(py, "is_async"))?.is_truthy()?;
-        let iterator = response.getattr(intern!(py, "content"))?.unbind();
+        let is_async = response.getattr(names::is_async(py))?.is_truthy()?;
+        let iterator = response.getattr(names::content(py))?.unbind();
         return Ok(Answer::Stream {
             status,
             source: StreamSource { iterator, is_async },
         });
     }
-    let body = match response
-        .getattr(intern!(py, "body"))?
-        .cast_into::<PyBytes>()
-    {
+    let body = match response.getattr(names::body(py))?.cast_into::<PyBytes>() {
         Ok(bytes) => Body::Bytes(bytes),
         Err(error) => {
             let name = error.into_inner().get_type().qualname()?;
@@ -312,10 +298,10 @@ pub(crate) fn push_headers(headers: &Bound<'_, PyAny>, lines: &mut HeaderLines) 
             .iter()
             .try_for_each(|(name, value)| push_header(&name, &value, lines));
     }
-    let pairs = if headers.hasattr(intern!(py, "multi_items"))? {
-        headers.call_method0(intern!(py, "multi_items"))?
-    } else if !headers.is_instance_of::<PyList>() && headers.hasattr(intern!(py, "items"))? {
-        headers.call_method0(intern!(py, "items"))?
+    let pairs = if headers.hasattr(names::multi_items(py))? {
+        headers.call_method0(names::multi_items(py))?
+    } else if !headers.is_instance_of::<PyList>() && headers.hasattr(names::items(py))? {
+        headers.call_method0(names::items(py))?
     } else {
         headers.clone()
     };

@@ -9,12 +9,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::exceptions::{
     PyBaseException, PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError, PyValueError,
 };
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyTraceback, PyTuple, PyType};
 
 use super::channel::Channel;
 use super::waiter::{Waiter, stepped_too_early};
+use crate::python::names;
 
 /// A `receive()` or a `send(message)`.
 #[pyclass(frozen, module = "turbo_shard._native")]
@@ -312,7 +312,7 @@ fn thrown(
         )));
     };
     if let Some(traceback) = traceback {
-        raised.setattr(intern!(kind.py(), "__traceback__"), traceback)?;
+        raised.setattr(names::__traceback__(kind.py()), traceback)?;
     }
     Ok(PyErr::from_value(raised))
 }

@@ -4,12 +4,12 @@
 
 use std::sync::{Arc, Weak};
 
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::http_answer::HttpAnswer;
 use super::http_cycle::{HttpCycle, State};
 use crate::python::errors::log_exception;
+use crate::python::names;
 
 /// How long a stream may be idle without having heard that its client has left, before its task is cancelled. Time enough
 /// for a `send()` that was about to come: that one raises, which says more than a cancellation.
@@ -127,7 +127,7 @@ impl HttpCycle {
             then,
         };
         let event_loop = self.around.host.asyncio(py)?.event_loop(py);
-        event_loop.call_method1(intern!(py, "call_later"), (seconds, later))?;
+        event_loop.call_method1(names::call_later(py), (seconds, later))?;
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl HttpCycle {
         let Some(task) = task else {
             return self.watch_again(py);
         };
-        if let Err(error) = task.bind(py).call_method0(intern!(py, "cancel")) {
+        if let Err(error) = task.bind(py).call_method0(names::cancel(py)) {
             log_exception(
                 py,
                 &error,

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use turbo_shard_runtime::protocol::websocket::{Handshake, HandshakeFault, is_upgrade};
@@ -23,6 +22,7 @@ use crate::native::RequestName;
 use crate::native::{INTERNAL_ERROR_BODY, lines_of};
 use crate::python::clean_context::{CleanContext, in_clean_context};
 use crate::python::errors::log_exception;
+use crate::python::names;
 use crate::python::slow_calls::{coarse_ms, watch_app};
 use crate::python::task_context::in_context_of;
 use crate::python::thread::{Owned, attached};
@@ -367,8 +367,8 @@ fn begin_websocket(
 ) {
     let started = host.tenant(py).and_then(|tenant| {
         let channel = Bound::new(py, Channel(Cycle::WebSocket(Arc::clone(cycle))))?;
-        let receive = channel.getattr(intern!(py, "receive"))?;
-        let send = channel.getattr(intern!(py, "send"))?;
+        let receive = channel.getattr(names::receive(py))?;
+        let send = channel.getattr(names::send(py))?;
         host.start_call(py, || tenant.object.bind(py).call1((scope, receive, send)))
     });
     let result = match started {
@@ -403,8 +403,8 @@ fn start<'py>(
     cycle: &Arc<HttpCycle>,
 ) -> PyResult<Eager<'py>> {
     let channel = Bound::new(py, Channel(Cycle::Http(Arc::clone(cycle))))?;
-    let receive = channel.getattr(intern!(py, "receive"))?;
-    let send = channel.getattr(intern!(py, "send"))?;
+    let receive = channel.getattr(names::receive(py))?;
+    let send = channel.getattr(names::send(py))?;
     host.start_call(py, || app.bind(py).call1((scope, receive, send)))
 }
 

@@ -12,6 +12,7 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::python::clean_context::in_context;
 use crate::python::errors::log_exception;
+use crate::python::names;
 
 /// Belongs to the thread of its loop.
 #[pyclass(frozen, module = "turbo_shard._native")]
@@ -73,10 +74,7 @@ impl Waiter {
             return Ok(());
         };
         let event_loop = waiter.event_loop.bind(py);
-        if event_loop
-            .call_method0(intern!(py, "get_debug"))?
-            .is_truthy()?
-        {
+        if event_loop.call_method0(names::get_debug(py))?.is_truthy()? {
             return Waiter::call_soon(slf, callbacks);
         }
         for Callback { function, context } in callbacks {
@@ -99,7 +97,7 @@ impl Waiter {
             .get()
             .event_loop
             .bind(py)
-            .getattr(intern!(py, "call_soon"))?;
+            .getattr(names::call_soon(py))?;
         for Callback { function, context } in callbacks {
             let options = PyDict::new(py);
             options.set_item(intern!(py, "context"), context)?;
@@ -211,7 +209,7 @@ impl Waiter {
 
 fn invalid_state(py: Python<'_>, text: &'static str) -> PyErr {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    match CLASS.import(py, "asyncio", "InvalidStateError") {
+    match names::INVALID_STATE_ERROR.find_once(py, &CLASS) {
         Ok(class) => PyErr::from_type(class.clone(), text),
         Err(error) => error,
     }
@@ -219,7 +217,7 @@ fn invalid_state(py: Python<'_>, text: &'static str) -> PyErr {
 
 fn cancelled_error(py: Python<'_>, message: Option<Py<PyAny>>) -> PyErr {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    match (CLASS.import(py, "asyncio", "CancelledError"), message) {
+    match (names::CANCELLED_ERROR.find_once(py, &CLASS), message) {
         (Ok(class), Some(message)) => PyErr::from_type(class.clone(), (message,)),
         (Ok(class), None) => PyErr::from_type(class.clone(), ()),
         (Err(error), _) => error,

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use crate::python::errors::is_cancelled;
+use crate::python::names;
 use crate::python::thread::Owned;
 
 macro_rules! words {
@@ -53,12 +54,11 @@ macro_rules! words {
             }
 
             pub(super) fn new(py: Python<'_>) -> PyResult<Words> {
-                let module = py.import("turbo_shard.serving.asgi")?;
                 Ok(Words {
                     $($name: Owned::new(PyString::intern(py, $text).unbind()),)*
                     no_bytes: Owned::new(PyBytes::new(py, b"").unbind()),
-                    client_disconnected: Owned::new(module.getattr("ClientDisconnected")?.unbind()),
-                    is_disconnect: Owned::new(module.getattr("is_disconnect")?.unbind()),
+                    client_disconnected: Owned::new(names::CLIENT_DISCONNECTED.find(py)?.unbind()),
+                    is_disconnect: Owned::new(names::IS_DISCONNECT.find(py)?.unbind()),
                 })
             }
         }

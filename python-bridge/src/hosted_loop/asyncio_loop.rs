@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::descriptors::{Bell, Descriptors, now};
 use crate::python::errors::log_exception;
+use crate::python::names;
 use crate::python::thread::Owned;
 
 /// How far an eagerly started coroutine came.
@@ -51,7 +51,7 @@ impl AsyncioLoop {
         name: &str,
     ) -> PyResult<AsyncioLoop> {
         let wake = Bound::new(py, Wake(Arc::clone(descriptors.bell())))?;
-        let event_loop = module(py)?.call_method1("HostedLoop", (descriptors.set_fd(), wake))?;
+        let event_loop = names::NEW_HOSTED_LOOP.call1(py, (descriptors.set_fd(), wake))?;
         AsyncioLoop::new(py, event_loop, name, false)
     }
 
@@ -62,8 +62,7 @@ impl AsyncioLoop {
         name: &str,
         on_bell: &Bound<'_, PyAny>,
     ) -> PyResult<AsyncioLoop> {
-        let event_loop =
-            module(py)?.call_method1("new_thread_loop", (descriptors.bell().fd(), on_bell))?;
+        let event_loop = names::NEW_THREAD_LOOP.call1(py, (descriptors.bell().fd(), on_bell))?;
         AsyncioLoop::new(py, event_loop, name, true)
     }
 
@@ -73,28 +72,31 @@ impl AsyncioLoop {
         name: &str,
         running: bool,
     ) -> PyResult<AsyncioLoop> {
-        let asyncio = py.import("asyncio")?;
-        let task_type = asyncio.getattr("Task")?;
+        let task_type = names::TASK.find(py)?;
         let options = PyDict::new(py);
         options.set_item("loop", &event_loop)?;
         options.set_item("eager_start", true)?;
         options.set_item("name", name)?;
         Ok(AsyncioLoop {
-            ready: Owned::new(event_loop.getattr("_ready")?.unbind()),
+            ready: Owned::new(event_loop.getattr(names::_ready(py))?.unbind()),
             turn: Owned::new(
                 event_loop
-                    .getattr(if running { "run_forever" } else { "turn" })?
+                    .getattr(if running {
+                        names::run_forever(py)
+                    } else {
+                        names::turn(py)
+                    })?
                     .unbind(),
             ),
-            task_done: Owned::new(task_type.getattr("done")?.unbind()),
-            task_result: Owned::new(task_type.getattr("result")?.unbind()),
+            task_done: Owned::new(task_type.getattr(names::done(py))?.unbind()),
+            task_result: Owned::new(task_type.getattr(names::result(py))?.unbind()),
             task_type: Owned::new(task_type.unbind()),
             task_options: Owned::new(options.unbind()),
-            set_running_loop: Owned::new(asyncio.getattr("_set_running_loop")?.unbind()),
-            settle: Owned::new(module(py)?.getattr("settle")?.unbind()),
+            set_running_loop: Owned::new(names::SET_RUNNING_LOOP.find(py)?.unbind()),
+            settle: Owned::new(names::SETTLE.find(py)?.unbind()),
             running: AtomicBool::new(running),
             stays_running: AtomicBool::new(false),
-            timer: LoopTimer::new(event_loop.getattr(intern!(py, "_scheduled"))?),
+            timer: LoopTimer::new(event_loop.getattr(names::_scheduled(py))?),
             event_loop: Owned::new(event_loop.unbind()),
         })
     }
@@ -112,7 +114,7 @@ impl AsyncioLoop {
         // SAFETY: asks for the object's type only.
         let coroutine = if unsafe { ffi::PyCoro_CheckExact(coroutine.as_ptr()) } != 0 {
             coroutine
-        } else if coroutine.hasattr("__await__")? {
+        } else if coroutine.hasattr(names::__await__(py))? {
             self.settle.bind(py).call1((coroutine,))?
         } else {
             return Err(PyTypeError::new_err(format!(
@@ -155,7 +157,7 @@ impl AsyncioLoop {
     pub(crate) fn keep_running(&self, py: Python<'_>) -> PyResult<()> {
         self.event_loop
             .bind(py)
-            .call_method0(intern!(py, "keep_running"))?;
+            .call_method0(names::keep_running(py))?;
         self.stays_running.store(true, Ordering::Relaxed);
         self.running.store(true, Ordering::Relaxed);
         Ok(())
@@ -189,7 +191,7 @@ impl AsyncioLoop {
     /// Runs the loop of a thread of its own until it is stopped.
     pub(crate) fn run_thread(&self, py: Python<'_>, descriptors: &Descriptors) {
         let arguments = (self.event_loop.bind(py), descriptors.bell().fd());
-        let ran = module(py).and_then(|module| module.call_method1("run_thread_loop", arguments));
+        let ran = names::RUN_THREAD_LOOP.call1(py, arguments);
         if let Err(error) = ran {
             log_exception(py, &error, "an event loop ended before it was told to");
         }
@@ -198,7 +200,7 @@ impl AsyncioLoop {
     /// As [`close_hosted`](AsyncioLoop::close_hosted), for the loop of a thread of its own.
     pub(crate) fn close_thread(&self, py: Python<'_>, seconds: f64) {
         let arguments = (self.event_loop.bind(py), seconds);
-        let closed = module(py).and_then(|module| module.call_method1("close", arguments));
+        let closed = names::CLOSE_LOOP.call1(py, arguments);
         note_end(py, closed);
     }
 
@@ -220,7 +222,7 @@ impl AsyncioLoop {
         let result = self
             .event_loop
             .bind(py)
-            .call_method1(intern!(py, "run_here"), arguments);
+            .call_method1(names::run_here(py), arguments);
         if is_hosted {
             descriptors.return_to_shard();
             self.keep_timer(py, descriptors);
@@ -234,7 +236,10 @@ impl AsyncioLoop {
         descriptors.leave_to_asyncio();
         self.running.store(true, Ordering::Relaxed);
         let event_loop = self.event_loop.bind(py);
-        note_end(py, event_loop.call_method1("leave_shard", (seconds,)));
+        note_end(
+            py,
+            event_loop.call_method1(names::leave_shard(py), (seconds,)),
+        );
     }
 
     /// How many callbacks are ready to run. Needs no attached thread.
@@ -296,7 +301,7 @@ impl LoopTimer {
 
     fn keep(&self, event_loop: &Bound<'_, PyAny>, descriptors: &Descriptors) -> PyResult<()> {
         let py = event_loop.py();
-        let heap = event_loop.getattr(intern!(py, "_scheduled"))?;
+        let heap = event_loop.getattr(names::_scheduled(py))?;
         if heap.as_ptr() != self.heap.load(Ordering::Relaxed) {
             self.heap.store(heap.as_ptr(), Ordering::Relaxed);
             *self.owner.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -308,7 +313,7 @@ impl LoopTimer {
             f64::INFINITY
         } else {
             heap.get_item(0)?
-                .getattr(intern!(py, "_when"))?
+                .getattr(names::_when(py))?
                 .extract::<f64>()?
         };
         let set_to = f64::from_bits(self.set_to.load(Ordering::Relaxed));
@@ -332,10 +337,6 @@ fn note_end(py: Python<'_>, closed: PyResult<Bound<'_, PyAny>>) {
     if let Err(error) = closed {
         log_exception(py, &error, "an event loop could not be closed");
     }
-}
-
-fn module(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(py.import("turbo_shard.loop.hosted_loop")?.into_any())
 }
 
 /// The length of a deque or list, read while other threads may append to it (`call_soon_threadsafe`).

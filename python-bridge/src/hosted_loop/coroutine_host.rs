@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use slab::Slab;
@@ -18,6 +17,7 @@ use super::descriptors::Descriptors;
 use super::inbox::Inbox;
 use super::signal_pipe::SignalPipe;
 use crate::python::errors::{is_cancelled, log_exception};
+use crate::python::names;
 use crate::python::task_context::in_context_of;
 use crate::python::thread::Owned;
 use crate::streaming::{StreamId, StreamTable};
@@ -252,7 +252,7 @@ impl CoroutineHost {
             key,
             then: Mutex::new(Some(then)),
         };
-        task.call_method1(intern!(py, "add_done_callback"), (done,))?;
+        task.call_method1(names::add_done_callback(py), (done,))?;
         Ok(())
     }
 
@@ -337,7 +337,7 @@ impl CoroutineHost {
             Job::PeerLeft(stream) => self.streams.peer_left(py, self, stream),
             Job::Stop => {
                 if let Some(asyncio) = self.asyncio.get()
-                    && let Err(error) = asyncio.event_loop(py).call_method0("leave_thread")
+                    && let Err(error) = asyncio.event_loop(py).call_method0(names::leave_thread(py))
                 {
                     log_exception(py, &error, "an asyncio thread cannot be stopped");
                 }
@@ -369,7 +369,7 @@ impl TaskDone {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let result = task.call_method0(intern!(py, "result"));
+        let result = task.call_method0(names::result(py));
         // A task that the end of the loop has cancelled has no answer left to give: nothing to report.
         if let Some(then) = then
             && !(self.host.ending.load(Ordering::Relaxed)
@@ -409,7 +409,7 @@ impl OnBell {
         {
             asyncio
                 .event_loop(py)
-                .call_method1(intern!(py, "call_soon"), (slf,))?;
+                .call_method1(names::call_soon(py), (slf,))?;
         }
         Ok(())
     }

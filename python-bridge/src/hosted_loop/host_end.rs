@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::asyncio_threads::TimeLeft;
 use super::coroutine_host::{CoroutineHost, Driver};
 use crate::python::errors::log_exception;
+use crate::python::names::{self, Global};
 
 /// How long the end of a loop may take, in seconds: its tasks are cancelled and awaited, its async generators closed,
 /// its executor's threads joined. Less than the two seconds that the runtime gives a shard it has cut.
@@ -60,20 +60,20 @@ impl CoroutineHost {
     fn finish_tasks(self: &Arc<Self>, py: Python<'_>, time_left: &TimeLeft) {
         if !time_left().is_zero() {
             let seconds_left = SecondsLeft(Arc::clone(time_left));
-            self.run_for_tasks(py, "finish", seconds_left);
+            self.run_for_tasks(py, &names::FINISH_TASKS, seconds_left);
         }
     }
 
     /// The app's shutdown must not take things away from tasks that are out of time but still at work.
     fn cancel_tasks(self: &Arc<Self>, py: Python<'_>) {
-        self.run_for_tasks(py, "cancel", CANCEL_SECONDS_MAX);
+        self.run_for_tasks(py, &names::CANCEL_TASKS, CANCEL_SECONDS_MAX);
     }
 
-    /// Runs a coroutine function of `_hosted_loop` with the tasks that still run, if there are any.
+    /// Runs a coroutine function of `hosted_loop` with the tasks that still run, if there are any.
     fn run_for_tasks<'py>(
         self: &Arc<Self>,
         py: Python<'py>,
-        function: &str,
+        function: &Global,
         seconds: impl IntoPyObject<'py>,
     ) {
         let tasks: Vec<_> = self
@@ -85,10 +85,7 @@ impl CoroutineHost {
             return;
         }
         let waited = PyList::new(py, tasks)
-            .and_then(|tasks| {
-                py.import(intern!(py, "turbo_shard.loop.hosted_loop"))?
-                    .call_method1(function, (tasks, seconds))
-            })
+            .and_then(|tasks| function.call1(py, (tasks, seconds)))
             .and_then(|coroutine| self.run_here(py, coroutine));
         if let Err(error) = waited {
             log_exception(py, &error, "tasks could not be waited for");
@@ -103,7 +100,7 @@ impl CoroutineHost {
         let Some(lifespan) = lifespan else { return };
         let shut_down = lifespan
             .bind(py)
-            .call_method0(intern!(py, "shutdown"))
+            .call_method0(names::shutdown(py))
             .and_then(|shutdown| self.run_here(py, shutdown));
         if let Err(error) = shut_down {
             log_exception(py, &error, "the app's shutdown failed");

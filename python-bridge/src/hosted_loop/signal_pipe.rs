@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::python::errors::log_exception;
+use crate::python::names;
 
 /// What CPython writes to when a signal arrives that has a Python handler.
 pub(crate) struct SignalPipe {
@@ -63,7 +64,6 @@ fn wake_by(py: Python<'_>, fd: RawFd) -> PyResult<()> {
     let options = PyDict::new(py);
     // A full pipe wakes as well as one with room.
     options.set_item("warn_on_full_buffer", false)?;
-    py.import("signal")?
-        .call_method("set_wakeup_fd", (fd,), Some(&options))?;
+    names::SET_WAKEUP_FD.find(py)?.call((fd,), Some(&options))?;
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! One route as one thread serves it: everything that can be known before a request, read from Python once.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 use turbo_shard_runtime::protocol::BodyFraming;
 
 use super::argument_list::ARGUMENTS_MAX;
+use crate::python::names;
 
 /// How the handler is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,16 +101,16 @@ impl Endpoint {
     /// Reads one `turbo_shard.native.app.Endpoint`.
     pub(super) fn read(found: &Bound<'_, PyAny>) -> PyResult<Endpoint> {
         let py = found.py();
-        let path_names: Vec<String> = found.getattr(intern!(py, "path_names"))?.extract()?;
-        let declared = found.getattr(intern!(py, "arguments"))?;
+        let path_names: Vec<String> = found.getattr(names::path_names(py))?.extract()?;
+        let declared = found.getattr(names::arguments(py))?;
         let keywords = PyList::empty(py);
         let mut arguments = Vec::new();
         for (slot, one) in declared.try_iter()?.enumerate() {
             let one = one?;
             arguments.push(Argument::read(&one, slot, &path_names)?);
-            if one.getattr(intern!(py, "keyword_only"))?.is_truthy()? {
+            if one.getattr(names::keyword_only(py))?.is_truthy()? {
                 // Interned, like the names in the handler's code: they are compared by identity first.
-                let name: String = one.getattr(intern!(py, "name"))?.extract()?;
+                let name: String = one.getattr(names::name(py))?.extract()?;
                 keywords.append(PyString::intern(py, &name))?;
             }
         }
@@ -121,19 +121,19 @@ impl Endpoint {
         arguments.sort_by_key(|argument| argument.source);
         let has =
             |wanted: fn(Source) -> bool| arguments.iter().any(|argument| wanted(argument.source));
-        let is_async = found.getattr(intern!(py, "is_async"))?.is_truthy()?;
-        let is_blocking = found.getattr(intern!(py, "blocking"))?.is_truthy()?;
+        let is_async = found.getattr(names::is_async(py))?.is_truthy()?;
+        let is_blocking = found.getattr(names::blocking(py))?.is_truthy()?;
         Ok(Endpoint {
-            methods: found.getattr(intern!(py, "methods"))?.extract()?,
-            path: found.getattr(intern!(py, "path"))?.extract()?,
-            handler: found.getattr(intern!(py, "handler"))?.unbind(),
-            label: found.getattr(intern!(py, "label"))?.extract()?,
+            methods: found.getattr(names::methods(py))?.extract()?,
+            path: found.getattr(names::path(py))?.extract()?,
+            handler: found.getattr(names::handler(py))?.unbind(),
+            label: found.getattr(names::label(py))?.extract()?,
             call: match (is_async, is_blocking) {
                 (true, _) => CallKind::Async,
                 (false, true) => CallKind::Blocking,
                 (false, false) => CallKind::Inline,
             },
-            status: found.getattr(intern!(py, "status_code"))?.extract()?,
+            status: found.getattr(names::status_code(py))?.extract()?,
             keyword_count: keywords.len(),
             keywords: if keywords.is_empty() {
                 None
@@ -157,8 +157,8 @@ impl Endpoint {
 impl Argument {
     fn read(found: &Bound<'_, PyAny>, slot: usize, path_names: &[String]) -> PyResult<Argument> {
         let py = found.py();
-        let alias: String = found.getattr(intern!(py, "alias"))?.extract()?;
-        let source = found.getattr(intern!(py, "source"))?;
+        let alias: String = found.getattr(names::alias(py))?.extract()?;
+        let source = found.getattr(names::source(py))?;
         let source = match source.extract::<&str>()? {
             "path" => {
                 let index = path_names.iter().position(|name| *name == alias);
@@ -170,7 +170,7 @@ impl Argument {
             "body" => Source::Body,
             _ => Source::Request,
         };
-        let kind = found.getattr(intern!(py, "kind"))?;
+        let kind = found.getattr(names::kind(py))?;
         let kind = match kind.extract::<&str>()? {
             "str" => Kind::Str,
             "int" => Kind::Int,
@@ -181,19 +181,19 @@ impl Argument {
             "json" => Kind::Json,
             _ => Kind::Other,
         };
-        let is_required = found.getattr(intern!(py, "required"))?.is_truthy()?;
-        let read = found.getattr(intern!(py, "read"))?;
-        let new_default = found.getattr(intern!(py, "new_default"))?;
+        let is_required = found.getattr(names::required(py))?.is_truthy()?;
+        let read = found.getattr(names::read(py))?;
+        let new_default = found.getattr(names::new_default(py))?;
         Ok(Argument {
             slot,
             source,
             alias,
             kind,
-            many: found.getattr(intern!(py, "many"))?.is_truthy()?,
+            many: found.getattr(names::many(py))?.is_truthy()?,
             default: if is_required {
                 None
             } else {
-                Some(found.getattr(intern!(py, "default"))?.unbind())
+                Some(found.getattr(names::default(py))?.unbind())
             },
             new_default: if new_default.is_none() {
                 None

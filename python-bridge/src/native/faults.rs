@@ -5,6 +5,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::python::names;
+
 /// All that is wrong so far.
 pub(super) struct Faults<'py> {
     py: Python<'py>,
@@ -62,7 +64,7 @@ impl<'py> Faults<'py> {
         error: &Bound<'py, PyAny>,
         place: &[&str],
     ) -> PyResult<()> {
-        for fault in error.getattr(intern!(self.py, "errors"))?.try_iter()? {
+        for fault in error.getattr(names::errors(self.py))?.try_iter()? {
             let fault = fault?;
             let loc = PyList::new(self.py, place)?;
             for step in fault.get_item(intern!(self.py, "loc"))?.try_iter()? {

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::OnceLockExt;
 use pyo3::types::{PyBytes, PyDict, PyString};
@@ -13,6 +12,7 @@ use turbo_shard_runtime::protocol::{RequestHead, Version};
 use turbo_shard_runtime::{ConnectionInfo, Params};
 
 use crate::python::large_objects::note_object;
+use crate::python::names;
 use crate::requests::byte_pieces::{Pieces, latin1};
 use crate::requests::request_text::{
     cookie_pairs, decode_path_text, decode_query_text, query_pairs,
@@ -159,8 +159,7 @@ impl Request {
                     )
                 })
                 .collect();
-            py.import(intern!(py, "turbo_shard.native.headers"))?
-                .call_method1(intern!(py, "QueryParams"), (pairs,))
+            names::QUERY_PARAMS.call1(py, (pairs,))
         })
     }
 
@@ -171,8 +170,7 @@ impl Request {
                 .header_fields()
                 .map(|(name, value)| Ok((latin1(py, name)?, latin1(py, value)?)))
                 .collect::<PyResult<_>>()?;
-            py.import(intern!(py, "turbo_shard.native.headers"))?
-                .call_method1(intern!(py, "Headers"), (pairs,))
+            names::HEADERS.call1(py, (pairs,))
         })
     }
 
@@ -215,13 +213,11 @@ impl Request {
     }
 
     fn text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        py.import(intern!(py, "turbo_shard.native.body"))?
-            .call_method1(intern!(py, "text_of"), (self.body(py),))
+        names::TEXT_OF.call1(py, (self.body(py),))
     }
 
     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        py.import(intern!(py, "turbo_shard.native.body"))?
-            .call_method1(intern!(py, "json_of"), (self.body(py),))
+        names::JSON_OF.call1(py, (self.body(py),))
     }
 
     fn __repr__(&self) -> String {

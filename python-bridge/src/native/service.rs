@@ -21,6 +21,7 @@ use crate::answers::reply_reader::{Answer, Buffers, Lines};
 use crate::hosted_loop::{Coroutines, Started};
 use crate::python::clean_context::CleanContext;
 use crate::python::errors::log_exception;
+use crate::python::names;
 use crate::python::slow_calls::{coarse_ms, watch};
 use crate::python::thread::attached;
 
@@ -60,18 +61,19 @@ pub(crate) fn native_service(
 ) -> PyResult<NativeService> {
     let mut routes = RouteTable::new();
     let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
-    for found in app.bind(py).call_method0("endpoints")?.try_iter()? {
+    for found in app
+        .bind(py)
+        .call_method0(names::endpoints(py))?
+        .try_iter()?
+    {
         let endpoint = Endpoint::read(&found?)?;
         let number = endpoints.len() as u32;
         for method in &endpoint.methods {
             routes
                 .add(method, &endpoint.path, number)
                 .map_err(|error| {
-                    let registration_error = py
-                        .import("turbo_shard.native.errors")
-                        .and_then(|it| it.getattr("RegistrationError"));
                     let message = format!("handler {}: {error}", endpoint.label);
-                    match registration_error.and_then(|class| class.call1((&message,))) {
+                    match names::REGISTRATION_ERROR.call1(py, (&message,)) {
                         Ok(raised) => PyErr::from_value(raised),
                         Err(_) => PyTypeError::new_err(message),
                     }

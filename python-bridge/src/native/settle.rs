@@ -16,6 +16,7 @@ use crate::answers::reply_reader::{
 use crate::hosted_loop::Coroutines;
 use crate::json;
 use crate::python::errors::log_exception;
+use crate::python::names;
 
 pub(crate) const INTERNAL_ERROR_BODY: &[u8] = br#"{"detail":"Internal Server Error"}"#;
 
@@ -34,13 +35,12 @@ pub(super) struct Settling {
 
 impl Settling {
     pub(super) fn import(py: Python<'_>, coroutines: Coroutines) -> PyResult<Settling> {
-        let errors = py.import("turbo_shard.native.errors")?;
         Ok(Settling {
             vocabulary: Vocabulary::import(py)?,
             coroutines,
-            http_exception: errors.getattr("HTTPException")?.cast_into()?.unbind(),
-            input_error: errors.getattr("InputError")?.unbind(),
-            without_inputs: errors.getattr("without_inputs")?.unbind(),
+            http_exception: names::HTTP_EXCEPTION.find(py)?.cast_into()?.unbind(),
+            input_error: names::INPUT_ERROR.find(py)?.unbind(),
+            without_inputs: names::WITHOUT_INPUTS.find(py)?.unbind(),
             no_lines: HeaderLines::new(),
             json_lines: lines_of(Lines::Json),
             text_lines: lines_of(Lines::Text),
@@ -92,9 +92,9 @@ impl Settling {
         buffers: &mut Buffers,
     ) -> PyResult<Answer<'py>> {
         let py = raised.py();
-        let status = read_status(&raised.getattr(intern!(py, "status_code"))?)?;
-        self.write_detail(&raised.getattr(intern!(py, "detail"))?, buffers)?;
-        push_headers(&raised.getattr(intern!(py, "headers"))?, &mut buffers.lines)?;
+        let status = read_status(&raised.getattr(names::status_code(py))?)?;
+        self.write_detail(&raised.getattr(names::detail(py))?, buffers)?;
+        push_headers(&raised.getattr(names::headers(py))?, &mut buffers.lines)?;
         // A status without a body (RFC 9110 sections 15.3.5 and 15.4.5) has no type of one either.
         let has_body = !matches!(status, 204 | 304);
         if buffers.lines.is_empty() {

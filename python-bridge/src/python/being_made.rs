@@ -9,6 +9,8 @@ use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::names;
+
 /// The threads that make an instance now, as Python numbers them.
 #[derive(Default)]
 pub(crate) struct BeingMade(Mutex<Vec<c_long>>);
@@ -20,9 +22,8 @@ impl BeingMade {
         py: Python<'py>,
         make: impl FnOnce() -> PyResult<T>,
     ) -> PyResult<T> {
-        let thread: c_long = py
-            .import("_thread")?
-            .call_method0("get_ident")?
+        let thread: c_long = names::THREAD_NUMBER
+            .call0(py)?
             .extract::<u64>()?
             .cast_signed();
         self.threads().push(thread);

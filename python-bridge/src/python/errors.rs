@@ -7,6 +7,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
+use super::names;
+
 create_exception!(
     turbo_shard._native,
     StartError,
@@ -35,15 +37,16 @@ pub(crate) fn log_exception(py: Python<'_>, error: &PyErr, what: &str) {
 pub(crate) fn is_cancelled(py: Python<'_>, error: &PyErr) -> bool {
     // Only an app that uses asyncio can have one.
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    CLASS
-        .import(py, "asyncio", "CancelledError")
+    names::CANCELLED_ERROR
+        .find_once(py, &CLASS)
         .is_ok_and(|class| error.is_instance(py, class))
 }
 
 fn try_log_exception(py: Python<'_>, error: &PyErr, what: &str) -> PyResult<()> {
     // `logging` is imported with the first error: an app without errors does without it.
     static TELL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    TELL.import(py, "turbo_shard.logs.app_errors", "tell")?
+    names::TELL
+        .find_once(py, &TELL)?
         .call1((what, error.value(py)))
         .map(drop)
 }

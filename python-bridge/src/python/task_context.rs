@@ -2,14 +2,15 @@
 //! request has set, such as its number, and what Sentry knows of the error. Knows nothing of loops.
 
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
+
+use super::names;
 
 /// Runs `call` in the context of a task that does not run at the moment; in the present one if it cannot be had.
 #[cold]
 pub(crate) fn in_context_of<T>(task: &Bound<'_, PyAny>, call: impl FnOnce() -> T) -> T {
     let py = task.py();
-    let Ok(context) = task.call_method0(intern!(py, "get_context")) else {
+    let Ok(context) = task.call_method0(names::get_context(py)) else {
         return call();
     };
     // SAFETY: `task` shows that this thread is attached. An object that is not a context, or is entered already, is

@@ -25,6 +25,8 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::names;
+
 /// When a thread's state is given back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Detaches {
@@ -260,14 +262,11 @@ fn create(own: &OwnState) {
 fn name_thread(py: Python<'_>) {
     let thread = std::thread::current();
     let Some(name) = thread.name() else { return };
-    let named = py
-        .import("threading")
-        .and_then(|threading| threading.call_method0("current_thread"))
-        .and_then(|current| {
-            current.setattr("name", name)?;
-            // What the app starts here would be a daemon as Python takes this thread to be one, and end amid its work.
-            current.setattr("_daemonic", false)
-        });
+    let named = names::CURRENT_THREAD.call0(py).and_then(|current| {
+        current.setattr(names::name(py), name)?;
+        // What the app starts here would be a daemon as Python takes this thread to be one, and end amid its work.
+        current.setattr(names::_daemonic(py), false)
+    });
     if let Err(error) = named {
         log::warn!("Python does not know thread {name} by its name: {error}");
     }

@@ -11,6 +11,7 @@ use turbo_shard_runtime::{ServerHandle, is_child};
 use super::life::Life;
 use super::log_writer;
 use super::logging::install_if_none;
+use crate::python::names;
 use crate::python::thread::{attached, left_behind};
 
 /// Stack of a thread that sleeps and writes one line.
@@ -39,7 +40,7 @@ impl AtExit {
                 ended: Arc::default(),
             },
         )?;
-        py.import("atexit")?.call_method1("register", (&at_exit,))?;
+        names::REGISTER_AT_EXIT.call1(py, (&at_exit,))?;
         Ok(at_exit)
     }
 
@@ -48,10 +49,7 @@ impl AtExit {
         let (ended, changed) = &*at_exit.get().ended;
         *lock(ended) = true;
         changed.notify_all();
-        at_exit
-            .py()
-            .import("atexit")?
-            .call_method1("unregister", (at_exit,))?;
+        names::UNREGISTER_AT_EXIT.call1(at_exit.py(), (at_exit,))?;
         Ok(())
     }
 }
@@ -130,13 +128,11 @@ pub(crate) fn leave_without_main_thread(status: i32) -> ! {
 
 /// The visible part of an interpreter's exit: the app's `atexit` functions, and what it has printed.
 fn wind_up(py: Python<'_>) {
-    let _ = py
-        .import("atexit")
-        .and_then(|atexit| atexit.call_method0("_run_exitfuncs"));
-    for stream in ["stdout", "stderr"] {
-        let _ = py
-            .import("sys")
-            .and_then(|sys| sys.getattr(stream)?.call_method0("flush"));
+    let _ = names::RUN_EXIT_FUNCTIONS.call0(py);
+    for stream in [&names::STDOUT, &names::STDERR] {
+        let _ = stream
+            .find(py)
+            .and_then(|stream| stream.call_method0(names::flush(py)));
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use turbo_shard_runtime::{App, BlockingPool, Mode, Place, ServerHandle, StartError};
 
@@ -21,6 +20,7 @@ use crate::hosted_loop::Coroutines;
 use crate::hosted_loop::{AsyncioThreads, CoroutineHost};
 use crate::native::native_service;
 use crate::python::large_objects::{give_back, gives_back_after};
+use crate::python::names;
 use crate::python::thread::{self, Owned, attached, thread_parks};
 use crate::wsgi::{InlineRule, WsgiOptions, WsgiService, let_pool_run};
 
@@ -135,7 +135,7 @@ impl PythonApp {
                     true => served.start_lifespan(py, &host, &object)?,
                     false => Started::default(),
                 };
-                let door = object.call_method0(intern!(py, "websocket_door"))?;
+                let door = object.call_method0(names::websocket_door(py))?;
                 let tenant = if door.is_none() { &object } else { &door };
                 host.move_in(lifespan.into_tenant(tenant));
                 let door = match door.is_none() {
@@ -178,7 +178,7 @@ impl PythonApp {
         let app = match served.interface {
             Interface::Native => {
                 let object = served.object.bind(py).clone();
-                let door = object.call_method0(intern!(py, "websocket_door"))?;
+                let door = object.call_method0(names::websocket_door(py))?;
                 let has_door = !door.is_none();
                 if has_door || served.has_hooks(py, &object)? {
                     let own = Arc::clone(&served);
@@ -324,17 +324,16 @@ impl App for PythonApp {
 }
 
 fn is_lifespan_failure(py: Python<'_>, error: &PyErr) -> bool {
-    py.import("turbo_shard.serving.lifespan")
-        .and_then(|lifespans| lifespans.getattr("LifespanFailed"))
+    names::LIFESPAN_FAILED
+        .find(py)
         .is_ok_and(|class| error.is_instance(py, &class))
 }
 
 /// What is wrong with the app: the bare message of an error that turbo-shard raised, else with the exception's type.
 fn one_line(py: Python<'_>, error: &PyErr) -> String {
-    let is_ours = error
-        .get_type(py)
-        .name()
-        .is_ok_and(|name| name == "RegistrationError" || name == "AppError");
+    let is_ours = error.get_type(py).name().is_ok_and(|name| {
+        name == names::REGISTRATION_ERROR.name() || name == names::APP_ERROR.name()
+    });
     let text = if is_ours {
         error.value(py).to_string()
     } else {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::asgi::ScopeOptions;
 use crate::hosted_loop::{CoroutineHost, Tenant};
 use crate::python::being_made::BeingMade;
+use crate::python::names;
 use crate::python::thread::Owned;
 
 /// The app's interface.
@@ -74,16 +74,15 @@ impl ServedApp {
             // Without importing the module, which imports asyncio.
             return Ok(Started::default());
         }
-        let lifespans = py.import("turbo_shard.serving.lifespan")?;
         let lifespan = match self.interface {
-            Interface::Asgi => lifespans.call_method1("of_asgi", (object, &self.lifespan))?,
-            Interface::Native => lifespans.call_method1("of_native", (object,))?,
+            Interface::Asgi => names::LIFESPAN_OF_ASGI.call1(py, (object, &self.lifespan))?,
+            Interface::Native => names::LIFESPAN_OF_NATIVE.call1(py, (object,))?,
             Interface::Wsgi => py.None().into_bound(py),
         };
         if lifespan.is_none() {
             return Ok(Started::default());
         }
-        let state = host.run_here(py, lifespan.call_method0("startup")?)?;
+        let state = host.run_here(py, lifespan.call_method0(names::startup(py))?)?;
         Ok(Started {
             lifespan: Some(Owned::new(lifespan.unbind())),
             state: state
@@ -95,10 +94,7 @@ impl ServedApp {
 
     /// Whether a native app wants to be started and stopped.
     pub(crate) fn has_hooks(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<bool> {
-        for handlers in [
-            intern!(py, "startup_handlers"),
-            intern!(py, "shutdown_handlers"),
-        ] {
+        for handlers in [names::startup_handlers(py), names::shutdown_handlers(py)] {
             if object.getattr(handlers)?.is_truthy()? {
                 return Ok(true);
             }

@@ -1,9 +1,8 @@
-//! Pulls an async iterator: a task on the loop, fed room by a future. The task itself is `_hosted_loop.pull`.
+//! Pulls an async iterator: a task on the loop, fed room by a future. The task itself is `hosted_loop.pull`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::exceptions::PyGeneratorExit;
-use pyo3::intern;
 use pyo3::prelude::*;
 use turbo_shard_runtime::{Flow, ReplyHandle};
 
@@ -11,6 +10,7 @@ use super::chunk::bytes_of;
 use super::table::StreamId;
 use crate::hosted_loop::{CoroutineHost, Eager};
 use crate::python::errors::{is_cancelled, log_exception};
+use crate::python::names;
 
 /// What the table knows of a running pull.
 #[derive(Default)]
@@ -79,18 +79,16 @@ fn start<'py>(
             sink: Arc::clone(sink),
         },
     )?;
-    let pull = py
-        .import(intern!(py, "turbo_shard.loop.hosted_loop"))?
-        .getattr(intern!(py, "pull"))?;
-    host.start(py, pull.call1((iterator, send))?)
+    let pull = names::PULL.call1(py, (iterator, send))?;
+    host.start(py, pull)
 }
 
 /// Resolves the future that a pull awaits.
 pub(super) fn resolve(waiter: &Bound<'_, PyAny>) {
     let py = waiter.py();
     let resolved = (|| {
-        if !waiter.call_method0(intern!(py, "done"))?.is_truthy()? {
-            waiter.call_method1(intern!(py, "set_result"), (py.None(),))?;
+        if !waiter.call_method0(names::done(py))?.is_truthy()? {
+            waiter.call_method1(names::set_result(py), (py.None(),))?;
         }
         Ok(())
     })();
@@ -102,7 +100,7 @@ pub(super) fn resolve(waiter: &Bound<'_, PyAny>) {
 /// Cancels a pull's task.
 pub(super) fn cancel(task: &Bound<'_, PyAny>) {
     let py = task.py();
-    if let Err(error) = task.call_method0(intern!(py, "cancel")) {
+    if let Err(error) = task.call_method0(names::cancel(py)) {
         log_exception(py, &error, "a streamed answer could not be cancelled");
     }
 }
@@ -131,7 +129,7 @@ impl Sink {
             Flow::Ready => Ok(None),
             Flow::Wait => {
                 let event_loop = self.host.asyncio(py)?.event_loop(py);
-                let waiter = event_loop.call_method0(intern!(py, "create_future"))?;
+                let waiter = event_loop.call_method0(names::create_future(py))?;
                 // Room is announced by a job that this very thread will carry out: later than this.
                 self.host
                     .streams()
@@ -172,13 +170,11 @@ impl Sink {
 
 /// The error that ends a pull as a cancellation would.
 fn cancelled(py: Python<'_>) -> PyResult<PyErr> {
-    let raised = py
-        .import(intern!(py, "asyncio"))?
-        .call_method0(intern!(py, "CancelledError"))?;
+    let raised = names::CANCELLED_ERROR.call0(py)?;
     Ok(PyErr::from_value(raised))
 }
 
-/// What `_hosted_loop.pull` calls for every chunk.
+/// What `hosted_loop.pull` calls for every chunk.
 #[pyclass(frozen, module = "turbo_shard._native")]
 struct Send {
     sink: Arc<Sink>,

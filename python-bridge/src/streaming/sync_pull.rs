@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 use turbo_shard_runtime::{Flow, ReplyHandle};
@@ -11,6 +10,7 @@ use super::chunk::bytes_of;
 use super::gate::{Gate, Gone};
 use crate::python::clean_context::in_context;
 use crate::python::errors::log_exception;
+use crate::python::names;
 
 /// Chunks that one stream may send in one turn.
 const CHUNKS_PER_TURN_MAX: u32 = 16;
@@ -83,7 +83,7 @@ impl SyncPull {
     /// Closes the iterator; an unfinished answer counts as failed.
     pub(super) fn close(self, py: Python<'_>) {
         let iterator = self.iterator.bind(py);
-        let close = || match iterator.getattr_opt(intern!(py, "close"))? {
+        let close = || match iterator.getattr_opt(names::close(py))? {
             Some(close) => close.call0().map(drop),
             None => Ok(()),
         };

@@ -1,7 +1,6 @@
 //! What a WSGI app's body may be, how long it may be, and the errors for apps that break this. Sends nothing.
 
 use pyo3::exceptions::{PyAssertionError, PyRuntimeError, PyTypeError, PyValueError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyList, PyString, PyTuple};
 use turbo_shard_runtime::ReplyHandle;
@@ -10,6 +9,7 @@ use turbo_shard_runtime::protocol::BodyLength;
 use super::head::{Head, type_name};
 use crate::python::held_object::{hold as hold_bytes, worth_holding};
 use crate::python::large_objects::note_object;
+use crate::python::names;
 
 /// A body in several pieces that are all there is sent as one up to this size; a longer one is not worth a second copy.
 /// Worst case per thread of the pool: this much.
@@ -140,9 +140,7 @@ fn joined<'py>(
 /// The pieces of what an app has returned.
 pub(super) fn pieces_of<'py>(iterable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyIterator>> {
     match iterable.try_iter() {
-        Err(_) if !iterable.hasattr(intern!(iterable.py(), "__iter__"))? => {
-            Err(no_iterable(iterable))
-        }
+        Err(_) if !iterable.hasattr(names::__iter__(iterable.py()))? => Err(no_iterable(iterable)),
         pieces => pieces,
     }
 }
@@ -172,7 +170,7 @@ pub(super) fn raised(exc_info: &Bound<'_, PyAny>) -> PyResult<PyErr> {
     };
     let error = exc_info.get_item(1)?;
     let trace = exc_info.get_item(2)?;
-    error.call_method1(intern!(py, "with_traceback"), (trace,))?;
+    error.call_method1(names::with_traceback(py), (trace,))?;
     Ok(PyErr::from_value(error))
 }
 

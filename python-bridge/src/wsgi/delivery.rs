@@ -4,13 +4,13 @@
 use std::fmt::Display;
 
 use pyo3::exceptions::PyBrokenPipeError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyList};
 
 use super::body::{Ready, body_bytes, pieces_of, ready_body};
 use super::response::{Broken, Progress, StartResponse};
 use crate::python::errors::log_exception;
+use crate::python::names;
 
 /// Sends what the app returned.
 pub(super) fn deliver(iterable: &Bound<'_, PyAny>, response: &StartResponse) -> Result<(), Broken> {
@@ -72,7 +72,7 @@ pub(super) fn close(iterable: &Bound<'_, PyAny>, request: &dyn Display) {
         return;
     }
     let closed = iterable
-        .getattr_opt(intern!(iterable.py(), "close"))
+        .getattr_opt(names::close(iterable.py()))
         .and_then(|close| close.map_or(Ok(()), |close| close.call0().map(drop)));
     if let Err(error) = closed {
         let what = format!("{request}: close() of what the app returned");

@@ -13,6 +13,7 @@ use turbo_shard_runtime::protocol::{Method, Version};
 use super::keys::{FieldKeys, key_text};
 use super::request::RequestText;
 use crate::python::large_objects::note_object;
+use crate::python::names;
 use crate::python::thread::Owned;
 use crate::requests::byte_pieces::latin1;
 use crate::requests::request_text::decode_path_text;
@@ -36,11 +37,10 @@ impl EnvironParts {
         multithread: bool,
         multiprocess: bool,
     ) -> PyResult<EnvironParts> {
-        let module = py.import("turbo_shard.serving.wsgi")?;
         Ok(EnvironParts {
-            bytes_io: Owned::new(py.import("io")?.getattr("BytesIO")?.unbind()),
-            error_stream: Owned::new(module.getattr("ErrorStream")?.unbind()),
-            file_wrapper: Owned::new(module.getattr("FileWrapper")?.unbind()),
+            bytes_io: Owned::new(names::BYTES_IO.find(py)?.unbind()),
+            error_stream: Owned::new(names::ERROR_STREAM.find(py)?.unbind()),
+            file_wrapper: Owned::new(names::FILE_WRAPPER.find(py)?.unbind()),
             script_name: root_path.trim_end_matches('/').to_owned(),
             multithread,
             multiprocess,
