@@ -397,3 +397,5 @@ class HTTPSRedirectMiddleware(Middleware):
 for _kind in [one for one in vars().values() if inspect.isclass(one)]:
     if _kind.__module__ == __name__:
         _kind.__module__ = "turboapi.standin"
+# 0.3 calls its app by the same name.
+FirstTurboAPI.__name__ = "TurboAPI"

@@ -25,6 +25,14 @@ def test_a_turboapi_app_is_told_from_others() -> None:
         adapt(App())
 
 
+def test_a_version_of_another_form_is_refused_by_what_it_lacks() -> None:
+    app = ta.TurboAPI()
+    del app.middleware_stack
+    assert is_turboapi(app)
+    with pytest.raises(RegistrationError, match="has no middleware_stack: it is of a version"):
+        adapt(app)
+
+
 @pytest.mark.parametrize("kind", [ta.FirstTurboAPI, ta.TurboAPI])
 def test_handler_of_plain_arguments_and_a_dict_is_served_as_it_is(kind: Any) -> None:
     def user(user_id: int, limit: int = 10) -> Any:

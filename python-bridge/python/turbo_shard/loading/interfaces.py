@@ -72,21 +72,13 @@ def choose(
 
 def interfaces_of(app: object) -> tuple[Interface, ...]:
     """All interfaces by which `app` can be called, the likeliest first."""
+    from ..compile.turboapi.names import is_turboapi
     from ..native.app import App
 
     if isinstance(app, App):
         return ("native",)
     own: tuple[Interface, ...] = ("turboapi",) if is_turboapi(app) else ()
     return own + call_forms(app)
-
-
-def is_turboapi(app: object) -> bool:
-    for cls in type(app).__mro__:
-        if cls.__name__ == "TurboAPI":
-            if top_level(cls) == "turboapi":
-                return True
-            return callable(getattr(getattr(app, "registry", None), "get_routes", None))
-    return False
 
 
 def call_forms(app: object) -> tuple[Interface, ...]:

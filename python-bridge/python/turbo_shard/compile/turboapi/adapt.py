@@ -13,7 +13,7 @@ from ...native.response import HTMLResponse, JSONResponse, Response
 from .dropped_arguments import refuse_dropped_dependencies
 from .endpoints import Surroundings, endpoint_of, native_endpoint
 from .middleware import MiddlewareStack
-from .names import label_of
+from .names import is_turboapi, label_of
 from .parameters import Dialect
 from .websockets import register_websockets
 
@@ -25,18 +25,11 @@ _ELSEWHERE = {
 }
 
 
-def is_turboapi(found: object) -> bool:
-    """Whether it is a TurboAPI app, of 0.3 or 1.x."""
-    registry = getattr(found, "registry", None)
-    return callable(getattr(registry, "get_routes", None)) and isinstance(
-        getattr(found, "middleware_stack", None), list
-    )
-
-
 def adapt(app: Any) -> App:
     """A native App that answers as the TurboAPI app does; RegistrationError for a part that cannot be honoured."""
     if not is_turboapi(app):
         raise RegistrationError(f"{type(app).__name__} is not a TurboAPI app")
+    _check_known_form(app)
     dialect = Dialect(is_first=not hasattr(app, "_websocket_routes"))
     _refuse_foreign_parts(app)
     refuse_dropped_dependencies(app)
@@ -56,6 +49,15 @@ def adapt(app: Any) -> App:
     _add_preflights(native, surroundings)
     register_websockets(native, app, dialect)
     return native
+
+
+def _check_known_form(app: Any) -> None:
+    """All versions that are served keep routes and middleware in these places."""
+    for attribute in ("registry", "middleware_stack"):
+        if not hasattr(app, attribute):
+            raise RegistrationError(
+                f"the TurboAPI app has no {attribute}: it is of a version that turbo-shard does not know"
+            )
 
 
 def _refuse_foreign_parts(app: Any) -> None:

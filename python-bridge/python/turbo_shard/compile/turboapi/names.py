@@ -24,6 +24,19 @@ def is_of(value: object, *names: str) -> bool:
     return is_kind(type(value), *names)
 
 
+def is_turboapi(app: object) -> bool:
+    """Whether it is a TurboAPI app, of 0.3 or 1.x: the one criterion.
+
+    A class of that name from elsewhere is one too if it keeps its routes as TurboAPI does: a fork, or a stand-in.
+    """
+    kind = next((base for base in type(app).__mro__ if base.__name__ == "TurboAPI"), None)
+    if kind is None:
+        return False
+    return is_kind(kind, "TurboAPI") or callable(
+        getattr(getattr(app, "registry", None), "get_routes", None)
+    )
+
+
 def class_beside(kind: type, name: str) -> type | None:
     """The class of that name in the module of TurboAPI that `kind` comes from."""
     for base in kind.__mro__:
