@@ -101,7 +101,7 @@ lint: bootstrap ## formatting, clippy, ruff, mypy and shellcheck; changes nothin
 	$(PYTHON_VENV) -m ruff check .
 	$(PYTHON_VENV) -m ruff format --check .
 	$(PYTHON_VENV) -m mypy
-	cd bench && MYPYPATH=../python-bridge/python:../lab/python ../$(PYTHON_VENV) -m mypy --strict run.py smoke.py frameworks.py asgi_cost.py instructions.py advice.py validate_simulation.py
+	cd bench && MYPYPATH=../python-bridge/python:../lab/python ../$(PYTHON_VENV) -m mypy --strict run.py instructions.py advice.py validate_simulation.py
 	.venv/bin/shellcheck --external-sources .ci/run scripts/*.sh bench/peers/*.sh findings/*.sh
 
 .PHONY: format
@@ -119,7 +119,7 @@ bench: build ## shard, steal and process mode and peers, scenario by scenario; u
 bench-smoke: build ## are the goals met here? two minutes, every body checked (BENCH_ARGS='--no-peers')
 	cargo build $(LOCKED) --release --package turbo-load
 	cargo build $(LOCKED) --release --package turbo-shard-runtime --example fixed_answer
-	$(PYTHON_VENV) bench/smoke.py $(BENCH_ARGS)
+	$(PYTHON_VENV) bench/run.py --suite smoke $(BENCH_ARGS)
 
 .PHONY: bench-engines
 bench-engines: build ## which engine is the fastest here, and what balance brings, with spread; seven minutes
@@ -128,13 +128,13 @@ bench-engines: build ## which engine is the fastest here, and what balance bring
 .PHONY: bench-frameworks
 bench-frameworks: build ## ASGI, WSGI, WebSocket, FastAPI, Flask against other servers (BENCH_ARGS='--python gil', or a path); 15 minutes
 	cargo build $(LOCKED) --release --package turbo-load
-	$(PYTHON_VENV) bench/frameworks.py $(BENCH_ARGS)
+	$(PYTHON_VENV) bench/run.py --suite frameworks $(BENCH_ARGS)
 
 .PHONY: bench-asgi-cost
 bench-asgi-cost: build ## where the time of a raw ASGI request goes; two minutes
 	cargo build $(LOCKED) --release --package turbo-load
 	cargo build $(LOCKED) --release --package turbo-shard-runtime --example fixed_answer
-	$(PYTHON_VENV) bench/asgi_cost.py $(BENCH_ARGS)
+	$(PYTHON_VENV) bench/run.py --suite asgi-cost $(BENCH_ARGS)
 
 .PHONY: bench-instructions
 bench-instructions: build ## how many instructions a request takes, counted by callgrind; three minutes (BENCH_ARGS='--python PATH')

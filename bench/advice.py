@@ -10,20 +10,22 @@ Measures nothing; make bench does. Runs on .venv/bin/python.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from turbo_shard_lab import results
+from turbo_shard_lab.report.pages import write_between_markers
 from turbo_shard_lab.scenarios import advice
-from turbo_shard_lab.scenarios.places import RESULTS, ROOT
-from turbo_shard_lab.scenarios.report import write_between_markers
+from turbo_shard_lab.scenarios.places import RESULTS
 
-SOURCE = ROOT / "bench" / "advice.toml"
-DOCS = ROOT / "docs" / "shard-or-steal.md"
+SOURCE = Path("bench/advice.toml")
+DOCS = Path("docs/shard-or-steal.md")
 MARKERS = "advice"
 
 
 def main() -> int:
+    os.chdir(Path(__file__).resolve().parent.parent)
     parser = argparse.ArgumentParser(
         prog="bench/advice.py", description=(__doc__ or "").split("\n", 1)[0]
     )
@@ -32,7 +34,7 @@ def main() -> int:
     parser.add_argument("--write-docs", action="store_true", help="write docs/shard-or-steal.md")
     chosen = parser.parse_args()
     try:
-        return run(ROOT / RESULTS / chosen.name, chosen.accept, chosen.write_docs)
+        return run(RESULTS / chosen.name, chosen.accept, chosen.write_docs)
     except (advice.AdviceError, results.ResultsError) as error:
         print(f"advice: {error}", file=sys.stderr)
         return 2

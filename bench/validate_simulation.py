@@ -11,19 +11,30 @@ handler, which is measured at the start with the app that is used here. Runs on 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
+import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
 from statistics import median
 from typing import Any
 
-from turbo_shard_lab.load.generator import BrokenRun, Load, Question, run_load
-from turbo_shard_lab.measure import procfs
+from turbo_shard_lab.load.generator import BrokenRun, Load, Question, WrongAnswer, run_load
+from turbo_shard_lab.measure import machine, own_process, procfs
+from turbo_shard_lab.measure.placement import place
 from turbo_shard_lab.measure.server import Server, ServerFailed
-from turbo_shard_lab.scenarios.entry import own_command, prepare, run, say, write_docs, write_report
-from turbo_shard_lab.scenarios.places import RESULTS, ROOT, TURBO_LOAD, TURBO_SHARD
-from turbo_shard_lab.scenarios.simulation_cases import CORES, OUTLOOKS, Case, as_json, cases
-from turbo_shard_lab.scenarios.simulation_report import (
+from turbo_shard_lab.scenarios.folder import own_command, refuse, replace_file, say, write_part
+from turbo_shard_lab.scenarios.kept import SOURCES
+from turbo_shard_lab.scenarios.places import RESULTS, TURBO_LOAD, TURBO_SHARD
+from turbo_shard_lab.simulate import calibration, prediction_text
+from turbo_shard_lab.simulate.options import SimulateOptions, options_from
+from turbo_shard_lab.simulate.prediction import Band, predict
+from turbo_shard_lab.simulate.prediction import Question as Asked
+from turbo_shard_lab.simulate.simulate import simulate
+from turbo_shard_lab.simulate.validation_cases import CORES, OUTLOOKS, Case, as_json, cases
+from turbo_shard_lab.simulate.validation_report import (
     METRICS,
     calibration_json,
     document,
@@ -31,12 +42,8 @@ from turbo_shard_lab.scenarios.simulation_report import (
     outlook,
     validation,
 )
-from turbo_shard_lab.simulate import calibration, prediction_text
-from turbo_shard_lab.simulate.options import SimulateOptions, options_from
-from turbo_shard_lab.simulate.prediction import Band, predict
-from turbo_shard_lab.simulate.prediction import Question as Asked
-from turbo_shard_lab.simulate.simulate import simulate
 
+DOCS = Path("docs/simulation.md")
 WARM_UP_S = 0.5
 SATURATED_S = 1.5
 PROBE_US = 100
@@ -69,23 +76,48 @@ def options(arguments: list[str]) -> argparse.Namespace:
 
 
 def main() -> int:
+    os.chdir(Path(__file__).resolve().parent.parent)
     chosen = options(sys.argv[1:])
-    folder = ROOT / RESULTS / chosen.name
+    folder = RESULTS / chosen.name
     if chosen.write_docs:
-        page = "docs/simulation.md"
-        parts = {"validation": validation, "outlook": outlook}
-        found = [
-            write_docs(folder, f"simulation-{part}", [(page, make)]) for part, make in parts.items()
-        ]
-        return max(*found, write_report(folder, document))
-    return run(folder, lambda: measure(chosen), document, validation)
+        return write_docs(folder)
+    for program in (TURBO_LOAD, TURBO_SHARD):
+        if not program.exists():
+            return refuse(f"{program} is missing; make bench-simulation builds it", 1)
+    own_process.prepare()
+    try:
+        found = measure(chosen)
+    except KeyboardInterrupt:
+        return refuse("interrupted", own_process.EXIT_INTERRUPTED)
+    except (WrongAnswer, BrokenRun) as error:
+        return refuse(f"{type(error).__name__}: {error}", 1)
+    replace_file(folder / "results.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    write_report(folder, found)
+    print(validation(found))
+    return 1 if found["broken"] else 0
+
+
+def write_report(folder: Path, found: dict[str, Any]) -> None:
+    command = found["settings"]["command"]
+    replace_file(folder / "report.md", f"# {command}\n\n{document(found)}\n")
+
+
+def write_docs(folder: Path) -> int:
+    """Puts the last results into report.md and between the markers of the page."""
+    found = json.loads((folder / "results.json").read_text())
+    write_report(folder, found)
+    parts = {"validation": validation, "outlook": outlook}
+    return max(
+        write_part(DOCS, f"simulation-{part}", make(found), found["started"])
+        for part, make in parts.items()
+    )
 
 
 def measure(chosen: argparse.Namespace) -> dict[str, Any]:
-    here = prepare([], "bench-simulation", with_peers=False)
-    # Server and load share the cores in some cases, so no process stays off any core.
-    os.sched_setaffinity(0, here.cores)
-    cores = (here.server_core, here.load_core)
+    began, clock = datetime.now(UTC), time.monotonic()
+    where = place(sorted(os.sched_getaffinity(0)))
+    warnings = own_process.busy_warnings()
+    cores = (where.server[0], where.load[-1])
     found = calibration.read()
     costs, request_us = own_costs(found.costs(), cores)
     rows, broken = [], []
@@ -97,7 +129,9 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
             say(broken[-1])
     return {
         "name": chosen.name,
-        **here.as_json(),
+        "started": began.isoformat(timespec="seconds"),
+        "took_seconds": time.monotonic() - clock,
+        "machine": machine.describe() | {"commit": machine.commit_of(Path.cwd(), *SOURCES)},
         "settings": {
             "command": own_command("bench/validate_simulation.py"),
             "server_core": cores[0],
@@ -107,7 +141,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
         },
         "cases": rows,
         "outlooks": [] if chosen.no_outlook else outlooks(),
-        "warnings": here.warnings + broken,
+        "warnings": warnings + broken,
         "broken": bool(broken),
     }
 
@@ -187,16 +221,13 @@ def server_of(case: Case, cores: tuple[int, int]) -> Server:
     return Server(
         command,
         cores[: case.cores],
-        directory=ROOT,
         without_variables=("TURBO_SHARD_", "PYTHON"),
     )
 
 
 def asked(server: Server, case: Case, load: Load, before: tuple[str, ...]) -> dict[str, Any]:
     program = (*before, str(TURBO_LOAD))
-    return run_load(
-        server.address, [Question(case.path, BODY)], load, program=program, directory=ROOT
-    )
+    return run_load(server.address, [Question(case.path, BODY)], load, program=program)
 
 
 def pair(found: list[float], predicted: float) -> dict[str, Any]:

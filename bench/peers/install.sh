@@ -2,7 +2,7 @@
 # Makes the virtual environments of the peers that the benchmarks compare with, below the cargo target directory. Safe
 # to run again; does nothing when nothing changed.
 #
-#     bench/peers/install.sh                  the frameworks that bench/smoke.py and bench/frameworks.py use, on both kinds
+#     bench/peers/install.sh                  the frameworks that the suites smoke and frameworks use, on both kinds
 #     bench/peers/install.sh gil              on CPython with a GIL: $BENCH_PYTHON, else python3
 #     bench/peers/install.sh free-threaded    on the interpreter that .venv was made from; finds .venv's turbo_shard too,
 #                                             so that all servers run a framework from the same files

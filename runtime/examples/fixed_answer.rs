@@ -1,6 +1,6 @@
 //! Serves one fixed answer from a Rust [`Service`]: what an engine can do when the application costs nothing.
 //!
-//! It is the upper bound that `bench/smoke.py` compares Python handlers with, so its answer has the size and the
+//! It is the upper bound that `make bench-smoke` compares Python handlers with, so its answer has the size and the
 //! headers of `/users/1234` of examples/multi_route_app.py.
 //!
 //!     cargo run --release -p turbo-shard-runtime --example fixed_answer -- --engine tokio --shards 1 --port 0

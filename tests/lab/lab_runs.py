@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from turbo_shard_lab.results import ContextSwitches, GcPauses, Latency, Run, ShardActivity
+from turbo_shard_lab.results import (
+    ArmResult,
+    ContextSwitches,
+    GcPauses,
+    Latency,
+    Run,
+    ShardActivity,
+)
 
 SHARD = ShardActivity(
     shard=0,
@@ -51,3 +59,16 @@ def run_with(
         stolen_share=0.0,
     )
     return replace(run, **changes)
+
+
+def arm_with(
+    key: str,
+    rates: Mapping[int, float] | None = None,
+    *,
+    label: str = "",
+    error: str | None = None,
+    is_peer: bool = False,
+) -> ArmResult:
+    """`rates` by round."""
+    runs = [run_with(number, rate=rate) for number, rate in (rates or {}).items()]
+    return ArmResult(key, label or key, f"serve {key}", is_peer, error, runs)

@@ -25,9 +25,25 @@ def latency(key: str, words: str, of: Callable[[Latency], float]) -> Metric:
     return Metric(key, words, found)
 
 
-def context_switches(run: Run) -> float:
+def context_switches(run: Run) -> float | None:
     switches = run.context_switches_per_request
-    return switches.voluntary + switches.involuntary
+    return None if switches is None else switches.voluntary + switches.involuntary
+
+
+def capacity(run: Run) -> float | None:
+    """Answers per second if the server had its cores to itself.
+
+    The generator's time on the server's cores is taken out; time in which the server waits for a lock or for work stays
+    in and counts against it.
+    """
+    if run.shared_share is None or run.server_cores is None:
+        return None
+    return run.requests_per_second / (1 - run.shared_share / run.server_cores)
+
+
+def work(run: Run) -> float | None:
+    """Answers that the CPU time of the server's cores is enough for: its capacity without any waiting."""
+    return None if run.server_cores is None else run.server_cores * 1e6 / run.cpu_us_per_request
 
 
 METRICS = {
@@ -43,5 +59,7 @@ METRICS = {
         Metric("rss_mb", "resident memory", lambda run: run.rss_mb),
         Metric("pss_mb", "memory", lambda run: run.pss_mb),
         Metric("context_switches_per_request", "context switches per request", context_switches),
+        Metric("capacity", "capacity", capacity, False),
+        Metric("work", "work for the CPU time", work, False),
     )
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from .typed_json import TypedJsonError, from_json
@@ -104,12 +105,13 @@ class Run:
     server_cpu_share: float
     # Second, and for each of the scenario's cores how busy it was, with anything.
     cpu_per_core: list[tuple[float, list[float]]]
-    context_switches_per_request: ContextSwitches
+    # None in files from before these were measured with every load.
+    context_switches_per_request: ContextSwitches | None
     # Sum over the server's processes; Pss counts what they share once.
-    rss_mb: float
-    pss_mb: float
+    rss_mb: float | None
+    pss_mb: float | None
     bytes_per_connection: float | None
-    threads: int
+    threads: int | None
     shards: list[ShardActivity]
     # Requests of the busiest shard over the mean of all.
     balance_max_over_mean: float | None
@@ -122,6 +124,13 @@ class Run:
     by_route: list[RouteLatency] = field(default_factory=list)
     # How the generator moved bytes; files from before it had a choice lack this.
     generator_io: str = "epoll"
+    # The kernel's part of cpu_us_per_request, from clock ticks, so coarser than the whole.
+    kernel_us_per_request: float | None = None
+    # Where cpu_us_per_request went, by the threads' names; threads that have ended since share one row.
+    cpu_us_by_thread: dict[str, float] = field(default_factory=dict)
+    # The generator's time on the server's cores: all that it had, or nothing; and how many cores those are.
+    shared_share: float | None = None
+    server_cores: int | None = None
 
 
 @dataclass
@@ -135,6 +144,8 @@ class ArmResult:
     is_peer: bool
     error: str | None = None
     runs: list[Run] = field(default_factory=list)
+    # None: the scenario's.
+    server_cores: list[int] | None = None
 
     def run_in(self, number: int) -> Run | None:
         return next((run for run in self.runs if run.round == number), None)
@@ -158,6 +169,54 @@ class Comparison:
 
 
 @dataclass
+class Figure:
+    """Several measurements of one thing, judged by their median where there is a goal."""
+
+    # The arm that it is about, and those that it was divided by.
+    arm: str
+    label: str
+    unit: str
+    # `≥ 1.3`.
+    goal: str | None
+    values: list[float]
+    # After the point.
+    digits: int = 2
+    against: list[str] = field(default_factory=list)
+    met: bool | None = None
+    error: str | None = None
+    note: str = ""
+
+    @property
+    def middle(self) -> float | None:
+        return median(self.values) if self.values else None
+
+
+@dataclass
+class Cost:
+    """A sum of arms, in µs of the server's CPU time per answer, round by round."""
+
+    label: str
+    # How it was taken.
+    how: str
+    values: list[float]
+    in_kernel: list[float]
+    # Whether it is a part of the whole, the last of the parts; else what a request may have besides.
+    is_part: bool
+    error: str | None = None
+
+
+@dataclass
+class Measured:
+    """When a scenario was measured, and from which sources: others in the file may be older."""
+
+    started: str
+    took_s: float
+    commit: str | None
+    # Empty where they had changes that were not committed.
+    sources: str
+
+
+@dataclass
 class ScenarioResult:
     """One question, asked of every arm under the same load."""
 
@@ -170,6 +229,14 @@ class ScenarioResult:
     arms: list[ArmResult] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+    costs: list[Cost] = field(default_factory=list)
+    measured: Measured | None = None
+
+    @property
+    def has_load(self) -> bool:
+        """Whether the arms were asked under load; if not, the figures say all."""
+        return bool(self.load)
 
     @property
     def cores(self) -> list[int]:
@@ -192,7 +259,14 @@ class Results:
     versions: dict[str, Any]
     scenarios: list[ScenarioResult] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    # The scenarios' folder, and the settings that were not the files' own.
+    settings: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
+
+    @property
+    def has_goals(self) -> bool:
+        """Whether figures and costs are what was asked for, and not how architectures compare."""
+        return any(one.figures or one.costs for one in self.scenarios)
 
 
 def as_text(results: Results) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from turbo_shard_lab.compare.comparisons import compare_all
+from turbo_shard_lab.measure.placement import Placement
 from turbo_shard_lab.results import (
     ArmResult,
     ContextSwitches,
@@ -18,20 +19,23 @@ from turbo_shard_lab.results import (
     ScenarioResult,
     read,
 )
-from turbo_shard_lab.scenarios import advice, peers, scenario_file
+from turbo_shard_lab.scenarios import advice, files, peers
 from turbo_shard_lab.scenarios.advice import AdviceError, Claim, Load
-from turbo_shard_lab.scenarios.places import RESULTS, ROOT
-from turbo_shard_lab.scenarios.scenario_arms import candidates
-from turbo_shard_lab.scenarios.scenario_file import Scenario
+from turbo_shard_lab.scenarios.arms import Surroundings, candidates
+from turbo_shard_lab.scenarios.places import RESULTS
+from turbo_shard_lab.scenarios.scenario import Scenario
 
-SOURCE = ROOT / "bench" / "advice.toml"
-PAGE = ROOT / "docs" / "shard-or-steal.md"
-RECORDED = ROOT / RESULTS / "scenarios" / "results.json"
+SOURCE = Path("bench/advice.toml")
+PAGE = Path("docs/shard-or-steal.md")
+RECORDED = RESULTS / "scenarios" / "results.json"
 NOT_RECORDED = "No run is recorded yet."
 LOADS = advice.read(SOURCE)
-SCENARIOS = {scenario.key: scenario for scenario in scenario_file.read_all()}
+SCENARIOS = {scenario.key: scenario for scenario in files.read_all()}
 CLAIMS = list(advice.claims_of(LOADS))
 EVERY = tuple(dict.fromkeys(claim.scenario for claim in CLAIMS))
+
+
+TWO = Placement((0, 1), (1,))
 
 
 def made_run(number: int, factor: float) -> Run:
@@ -66,7 +70,7 @@ def made_run(number: int, factor: float) -> Run:
 
 def made_scenario(scenario: Scenario, factors: dict[str, float]) -> ScenarioResult:
     """Arms as the file has them; those that are not named have the factor 1."""
-    found = candidates(scenario, 2, peers.catalogue())
+    found = candidates(scenario, TWO, peers.catalogue(), Surroundings([0, 1]))
     arms = [
         ArmResult(
             one.arm.key,
@@ -111,7 +115,11 @@ def test_recorded_run_bears_out_what_the_page_says() -> None:
 def test_claim_is_about_what_its_scenario_measures(claim: Claim) -> None:
     scenario = SCENARIOS[claim.scenario]
     assert claim.metric in scenario.metrics
-    names = {one.name for one in candidates(scenario, 2, {})} if not scenario.peers else set()
+    names = (
+        {one.name for one in candidates(scenario, TWO, {}, Surroundings([0, 1]))}
+        if not scenario.peers
+        else set()
+    )
     assert not names or {claim.arm, claim.baseline} <= names | {"shard"}
     assert all("{comparison}" in sentence for sentence in claim.sentences.values())
 

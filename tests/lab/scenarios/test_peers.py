@@ -59,10 +59,9 @@ def test_a_failure_is_remembered_with_the_way_to_try_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     peer = KNOWN["hypercorn-gil"]
-    monkeypatch.setattr(peers, "ROOT", tmp_path)
-    folder = tmp_path / peer.folder
-    folder.mkdir(parents=True)
-    (folder / peers.FAILURE).write_text("could not be installed: no network")
+    monkeypatch.chdir(tmp_path)
+    peer.folder.mkdir(parents=True)
+    (peer.folder / peers.FAILURE).write_text("could not be installed: no network")
     assert peers.install(peer) == (
         "could not be installed: no network; bench/peers/install.sh gil hypercorn tries again"
     )

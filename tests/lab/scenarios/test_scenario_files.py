@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from turbo_shard_lab.load.generator import Question
-from turbo_shard_lab.scenarios import scenario_file
-from turbo_shard_lab.scenarios.places import ROOT, TURBO_SHARD
-from turbo_shard_lab.scenarios.scenario_file import Scenario, read_all, read_scenarios
+from turbo_shard_lab.measure.server import Server
+from turbo_shard_lab.scenarios.files import read_all, read_scenarios
+from turbo_shard_lab.scenarios.places import SCENARIOS, TURBO_SHARD
+from turbo_shard_lab.scenarios.plan import CONFIGURING_VARIABLES
+from turbo_shard_lab.scenarios.scenario import Scenario
 from turbo_shard_lab.scenarios.toml_table import TableError
-from turbo_shard_lab.scenarios.under_test import server
 
 SHIPPED = read_all()
 NUMBER = "1234"
@@ -64,7 +65,7 @@ def test_a_list_of_connections_makes_a_scenario_of_each(tmp_path: Path) -> None:
         ("[load]", "seconds = -1\n[load]", "seconds: -1 is not a number above 0"),
         ("[load]", 'metrics = ["p98_us"]\n[load]', "metrics: 'p98_us' is none of p50_us, "),
         ("[load]", 'app_dir = "bench/nowhere"\n[load]', "app_dir: there is no directory bench/"),
-        ("[load]", 'server_cores = "two"\n[load]', "server_cores: 'two' is none of one, several"),
+        ("[load]", 'server_cores = "three"\n[load]', "server_cores: 'three' is none of one, two"),
         ('arms = ["shard"]', "", "arms: name one or more, or peers or [[variants]]"),
         ('arms = ["shard"]', 'arms = "shard"', "arms: 'shard' is not a list of texts"),
         ('loop = "closed"', "", "load.loop: is missing"),
@@ -139,20 +140,58 @@ def test_shipped_scenarios_have_names_of_their_own() -> None:
     assert len(set(keys)) == len(keys)
 
 
+TABLES = {
+    "[[variants]]": 'key = "x"\nlabel = "x"\narms = ["shard"]\n',
+    "[[peer_apps]]": 'key = "x"\nlabel = "x"\npeer = "uvicorn-gil"\napp = "x:app"\n',
+    "[[goals]]": 'under = ["shard"]\nat_least = 1\n',
+    "[[steps]]": 'label = "x"\nhow = "x"\narms = { shard = 1 }\n',
+}
+
+
 def test_the_readme_tells_every_key_of_a_file(tmp_path: Path) -> None:
-    text = (scenario_file.FOLDER / "README.md").read_text()
+    text = (SCENARIOS / "README.md").read_text()
     keys: set[str] = set()
-    for place in ("", "[load]\n", "[[routes]]\n", "[[variants]]\n"):
+    for place in ("", "[load]\n", "[[routes]]\n", *TABLES):
         with pytest.raises(TableError, match="no such key") as refused:
             read(tmp_path, with_unknown_key(place))
         keys |= set(str(refused.value).rpartition("there are ")[2].split(", "))
+    assert len(keys) > 50
     assert not [key for key in keys if f"`{key}`" not in text]
 
 
 def with_unknown_key(place: str) -> str:
-    if place == "[[variants]]\n":
-        return f'{WHOLE}\n{place}key = "x"\nlabel = "x"\narms = ["shard"]\nunknown = 1\n'
+    if place in TABLES:
+        return f"{WHOLE}\n{place}\n{TABLES[place]}unknown = 1\n"
     return WHOLE.replace(place, f"{place}unknown = 1\n", 1) if place else f"unknown = 1\n{WHOLE}"
+
+
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [
+        ("[[goals]]\nat_least = 1\n", "goals[0].under: divides figures of a load"),
+        (
+            '[[goals]]\nunder = ["shard"]\nat_least = 1\nbelow = 2\n',
+            "goals[0].at_least and at_most and below: are one too many",
+        ),
+        (
+            '[[goals]]\nunder = ["shard"]\nmetric = "start_ms"\n',
+            "goals[0].metric: 'start_ms' is none of p50_us, ",
+        ),
+        ('[[steps]]\nlabel = "x"\nhow = "x"\narms = {}\n', "steps[0].arms: name one or more"),
+    ],
+)
+def test_goals_and_steps_that_mean_nothing_are_refused(
+    tmp_path: Path, table: str, complaint: str
+) -> None:
+    with pytest.raises(TableError) as refused:
+        read(tmp_path, f"{WHOLE}\n{table}")
+    assert str(refused.value).startswith(f"tried.toml: {complaint}")
+
+
+def test_files_stand_in_the_order_of_their_places(tmp_path: Path) -> None:
+    for name, place in (("b", 1), ("a", 2), ("c", 1)):
+        (tmp_path / f"{name}.toml").write_text(f"place = {place}\n{WHOLE}")
+    assert [one.key for one in read_all(tmp_path)] == ["b", "c", "a"]
 
 
 APPS = sorted({(one.app, one.app_dir) for one in SHIPPED})
@@ -162,7 +201,7 @@ APPS = sorted({(one.app, one.app_dir) for one in SHIPPED})
 def served(request: pytest.FixtureRequest) -> Iterator[tuple[tuple[str, str], int]]:
     app, app_dir = request.param
     command = [str(TURBO_SHARD), app, "--app-dir", app_dir, "--port", "0", "--shards", "1"]
-    with server(command, [0]) as one:
+    with Server(command, [0], without_variables=CONFIGURING_VARIABLES) as one:
         yield request.param, one.port
 
 
@@ -203,4 +242,4 @@ def ask(port: int, question: Question) -> None:
 
 def test_apps_of_scenarios_are_in_the_checkout() -> None:
     for app, app_dir in APPS:
-        assert (ROOT / app_dir / f"{app.partition(':')[0]}.py").is_file()
+        assert (Path(app_dir) / f"{app.partition(':')[0]}.py").is_file()

@@ -6,18 +6,21 @@ from dataclasses import replace
 
 import pytest
 
+from lab_runs import run_with
 from turbo_shard_lab.compare.arms import Arm
 from turbo_shard_lab.compare.rounds import RunTrial
 from turbo_shard_lab.compare.trial import Outcome, Trial
 from turbo_shard_lab.load.generator import BrokenRun, WrongAnswer
 from turbo_shard_lab.progress import Progress
 from turbo_shard_lab.report import markdown
-from turbo_shard_lab.results import ContextSwitches, Latency, Results, Run
+from turbo_shard_lab.results import Results, Run
 from turbo_shard_lab.scenarios import peers
-from turbo_shard_lab.scenarios.scenario_docs import documentation
-from turbo_shard_lab.scenarios.scenario_file import Scenario, read_all
-from turbo_shard_lab.scenarios.scenario_plan import PlannedScenario, planned
-from turbo_shard_lab.scenarios.scenario_run import ScenarioRun
+from turbo_shard_lab.scenarios.arms import Surroundings
+from turbo_shard_lab.scenarios.files import read_all
+from turbo_shard_lab.scenarios.overview import documentation
+from turbo_shard_lab.scenarios.plan import PlannedScenario, planned
+from turbo_shard_lab.scenarios.run import ScenarioRun
+from turbo_shard_lab.scenarios.scenario import Scenario
 
 SHIPPED = {one.key: one for one in read_all()}
 QUIET = Progress(1, quiet=True)
@@ -25,30 +28,13 @@ AT_MOST = 1000.0
 
 
 def a_run(number: int, rate: float | None, p99: float = 500) -> Run:
-    return Run(
-        round=number,
+    return run_with(
+        number,
+        rate=rate or AT_MOST,
+        p99=p99,
         offered_per_second=rate,
-        achieved_per_second=rate or AT_MOST,
-        requests_per_second=rate or AT_MOST,
-        answers_checked=100,
-        latency_us=Latency(100, 200, p99, 600, 700, 150),
-        latency_refused=None,
-        percentiles=[],
-        cpu_us_per_request=10,
-        server_cpu_share=0.5,
-        cpu_per_core=[],
-        context_switches_per_request=ContextSwitches(1, 0),
-        rss_mb=30,
-        pss_mb=20,
-        bytes_per_connection=None,
-        threads=3,
+        cpu_us_per_request=10.0,
         shards=[],
-        balance_max_over_mean=None,
-        gc=None,
-        generator_cpu_share=0.3,
-        send_lag_us=None,
-        other_cpu_share=0,
-        stolen_share=0,
     )
 
 
@@ -57,7 +43,7 @@ def fine(arm: Arm, trial: Trial, number: int) -> Outcome:
 
 
 def plan(scenario: Scenario, rounds: int = 5) -> PlannedScenario:
-    (found,) = planned([scenario], [0, 1], peers.catalogue(), seed=1, rounds=rounds)
+    (found,) = planned([scenario], Surroundings([0, 1]), peers.catalogue(), seed=1, rounds=rounds)
     return found
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
-import signal
 import sys
 import tempfile
 import time
@@ -18,7 +16,8 @@ from turbo_shard.serving.banner import write as write_line
 
 from .. import results
 from ..command_text import command_line
-from ..measure import machine, placement
+from ..measure import machine, own_process, placement
+from ..measure.own_process import EXIT_INTERRUPTED
 from ..measure.placement import Placement
 from ..progress import Progress
 from ..results import Results
@@ -31,9 +30,6 @@ from .table import text_of
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
-BUSY_CORES_MAX = 0.1
-BUSY_S = 0.5
 SERVER = "turbo-shard"
 
 
@@ -55,7 +51,8 @@ def command(arguments: Sequence[str]) -> int:
         versions=machine.versions(),
         warnings=warnings(plan.placement),
     )
-    prepare_process(plan.placement)
+    own_process.prepare()
+    own_process.stay_on(plan.placement.load)
     return measure(options, plan, chosen, found)
 
 
@@ -155,9 +152,7 @@ def chosen_arms(options: AbOptions) -> list[arms.Arm]:
 
 def warnings(where: Placement) -> list[str]:
     """Warnings that are clear before anything is measured."""
-    lines = []
-    if (busy := machine.busy_share(BUSY_S)) > BUSY_CORES_MAX:
-        lines.append(f"the machine was not quiet: {busy:.1f} cores were busy before the start")
+    lines = own_process.busy_warnings()
     quota = native_module().allowed_cores()["quota"]
     used = len({*where.server, *where.load})
     if quota is not None and quota < used:
@@ -166,14 +161,3 @@ def warnings(where: Placement) -> list[str]:
             "the kernel holds it up whenever that is spent"
         )
     return lines
-
-
-def prepare_process(where: Placement) -> None:
-    # Servers end on the way out: after Ctrl-C, even if a shell started us with it ignored, and after a stop.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    # Thousands of connections, for every process started from here.
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    # Work done here must not take time from the servers.
-    os.sched_setaffinity(0, where.load)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import median
 
 from ..measure.placement import Placement
+from ..measure.procfs import ENDED_THREADS
 from ..results import Run
 from .rounds import ArmRuns
 from .statistics import ROUNDS_MIN
@@ -18,6 +20,8 @@ SATURATED_SHARE = 0.95
 ACHIEVED_SHARE_MIN = 0.98
 # Standard deviations of a Poisson count that pass for chance.
 CHANCE_DEVIATIONS = 4
+# Of a server's CPU time.
+ENDED_THREADS_SHARE_MAX = 0.05
 
 
 def doubts(arms: Sequence[ArmRuns], placement: Placement) -> list[str]:
@@ -72,9 +76,23 @@ def doubts_of(one: ArmRuns) -> list[str]:
         lines.append(f"{label}: shards ended and restarted {one.restarts} times")
     if one.broken and runs:
         lines.append(f"{label}: {len(one.broken)} runs do not count: {one.broken[0]}")
+    if (share := ended_threads_share(runs)) > ENDED_THREADS_SHARE_MAX:
+        lines.append(
+            f"{label}: {share:.0%} of the server's CPU time was spent in threads that had ended by the run's end"
+        )
     if (status := one.odd_exit_status) is not None:
         lines.append(f"{label}: ended with status {status} when it was asked to stop")
     return lines
+
+
+def ended_threads_share(runs: Sequence[Run]) -> float:
+    """CPU time of the server that no thread present at the end has used: a large part means a thread per call."""
+    shares = [
+        run.cpu_us_by_thread.get(ENDED_THREADS, 0.0) / run.cpu_us_per_request
+        for run in runs
+        if run.cpu_us_per_request
+    ]
+    return median(shares) if shares else 0.0
 
 
 def is_saturated(run: Run) -> bool:

@@ -14,13 +14,13 @@ from ..load.generator import Load, Question
 from ..measure.placement import Placement
 from ..measure.server import Server, ServerFailed
 from ..progress import Progress, duration
-from ..results import Run, ScenarioResult
+from ..results import ScenarioResult
 from .answers import Answer, Expected, NoAnswer, Route, expected, probe
 from .arms import Arm
 from .comparisons import compare_all, not_compared
 from .doubts import doubts
 from .rounds import ArmRuns, run_rounds
-from .trial import Outcome, Trial, run_trial
+from .trial import Outcome, Trial, in_short, run_trial
 
 # What a run takes beside the time under load: two processes start and one stops.
 OVERHEAD_S = 0.6
@@ -278,8 +278,3 @@ def half_of_the_slowest(arms: Sequence[ArmRuns]) -> float | None:
         if one.result.runs
     ]
     return float(f"{max(min(rates) / 2, 0.1):.3g}") if rates else None
-
-
-def in_short(run: Run) -> str:
-    served = f"{run.requests_per_second:,.0f} requests/s"
-    return served if run.latency_us is None else f"{served}, p99 {run.latency_us.p99:,.0f} µs"

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Any
 
+from ..metrics import METRICS
+from ..report import goals
 from ..results import ArmResult, Results, Run, ScenarioResult
 from . import verdicts
 
@@ -33,7 +35,8 @@ def heading(results: Results) -> str:
 
 
 def scenario_text(scenario: ScenarioResult) -> str:
-    lines = [f"{scenario.title}: {load_text(scenario)}", ""]
+    asked = f": {load_text(scenario)}" if scenario.has_load else ""
+    lines = [f"{scenario.title}{asked}", ""]
     ran = [arm for arm in scenario.arms if arm.runs]
     if ran:
         lines.append(aligned([header(), *map(row, ran)]))
@@ -46,6 +49,12 @@ def scenario_text(scenario: ScenarioResult) -> str:
     lines += [
         f"{arm.label}: ended early: {arm.error}" for arm in scenario.arms if arm.error and arm.runs
     ]
+    if scenario.figures:
+        lines += ["", goals.aligned(goals.FIGURE_HEADER, goals.figure_rows(scenario))]
+    if scenario.costs:
+        lines += ["", goals.aligned(goals.COST_HEADER, map(goals.cost_row, scenario.costs))]
+    if found := goals.remarks(scenario):
+        lines += ["", bullets(found)]
     if scenario.comparisons:
         lines += ["", bullets(verdict_lines(scenario))]
     if scenario.doubts:
@@ -117,11 +126,6 @@ def middle(runs: Iterable[Run], of: Cell, form: Callable[[float], str]) -> str:
     return form(median(values)) if values else "–"
 
 
-def switches(run: Run) -> float:
-    both = run.context_switches_per_request
-    return both.voluntary + both.involuntary
-
-
 def whole(value: float) -> str:
     return f"{value:,.0f}"
 
@@ -149,7 +153,7 @@ def microseconds(value: float) -> str:
 
 OTHERS: tuple[tuple[str, Cell, Callable[[float], str]], ...] = (
     ("CPU µs/req", lambda run: run.cpu_us_per_request, one_digit),
-    ("switches/req", switches, small),
+    ("switches/req", METRICS["context_switches_per_request"].of, small),
     ("RSS MB", lambda run: run.rss_mb, one_digit),
     ("PSS MB", lambda run: run.pss_mb, one_digit),
     ("threads", lambda run: run.threads, whole),

@@ -85,6 +85,7 @@ def measure(
     resident_before = procfs.resident_bytes(pids)
     stats_before = read_stats(stats_socket) if stats_socket else {}
     switches_before = procfs.context_switches(pids)
+    threads_before = procfs.run_time_us_by_thread(pids)
     before, began = Spending.now(pids), time.monotonic()
     with Sampler(pids, sorted({*trial.placement.server, *load.cores})) as sampler:
         report = loaded(server.address, trial, load)
@@ -94,6 +95,10 @@ def measure(
     activity = between(stats_before, read_stats(stats_socket)) if stats_socket else None
     memory = procfs.memory(server.pids)
     answers = max(1, report["answers_checked"])
+    threads = procfs.spent_by_thread(
+        threads_before, procfs.run_time_us_by_thread(pids), spent.server_us
+    )
+    shared = set(load.cores) & set(trial.placement.server)
     # Less than the time of the generator's process, which must start too.
     loaded_s = wall_s
     if trial.beside is None:
@@ -129,6 +134,10 @@ def measure(
         stolen_share=spent.machine.stolen / wall_s,
         by_route=[route_of(route) for route in report.get("by_route") or []],
         generator_io=report.get("io", "epoll"),
+        kernel_us_per_request=spent.kernel_us / answers,
+        cpu_us_by_thread={name: us / answers for name, us in threads.items()},
+        shared_share=report["generator_cpu_share"] if shared else 0.0,
+        server_cores=len(trial.placement.server),
     )
     return run, activity
 
@@ -176,3 +185,8 @@ def send_lag_of(found: dict[str, Any] | None) -> SendLag | None:
 
 def route_of(found: dict[str, Any]) -> RouteLatency:
     return RouteLatency(found["path"], found["requests"], latency_of(found.get("latency_us")))
+
+
+def in_short(run: Run) -> str:
+    served = f"{run.requests_per_second:,.0f} requests/s"
+    return served if run.latency_us is None else f"{served}, p99 {run.latency_us.p99:,.0f} µs"

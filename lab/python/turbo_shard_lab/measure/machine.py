@@ -42,13 +42,20 @@ def versions() -> dict[str, Any]:
     }
 
 
-def commit_of(directory: Path) -> str | None:
-    """The commit that is checked out there, with a + if files differ from it; None if there is no repository."""
-    git = ["git", "-c", f"safe.directory={directory}", "-C", str(directory)]
+def commit_of(directory: Path, *parts: str) -> str | None:
+    """The commit that is checked out there, with a + if files of these parts, by default any, differ from it; None if
+    there is no repository."""
+    git = git_in(directory)
     commit = output_of([*git, "rev-parse", "HEAD"])
     if not commit:
         return None
-    return commit + "+" * bool(output_of([*git, "status", "--porcelain", "--untracked-files=no"]))
+    changed = output_of([*git, "status", "--porcelain", "--untracked-files=no", "--", *parts])
+    return commit + "+" * bool(changed)
+
+
+def git_in(directory: Path) -> list[str]:
+    """The beginning of a command: the checkout may belong to another user."""
+    return ["git", "-c", f"safe.directory={directory}", "-C", str(directory)]
 
 
 def busy_share(seconds: float) -> float:

@@ -47,6 +47,11 @@ class Spending:
         )
 
     @property
+    def kernel_us(self) -> float:
+        """The kernel's part of server_us, in the proportion that clock ticks have."""
+        return self.server_us * self.server_system / self.server if self.server else 0.0
+
+    @property
     def others(self) -> float:
         """What all other processes had. Ticks are counted apart for each, so the difference may be below zero."""
         return max(0.0, self.machine.busy - self.server - self.generator - self.ourselves)

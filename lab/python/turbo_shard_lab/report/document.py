@@ -19,6 +19,7 @@ from .blocks import (
     Table,
 )
 from .core_chart import core_chart
+from .goals import cost_tables, goal_table, remarks
 from .latency_chart import latency_chart
 from .levels import has_several_rates, ran
 from .load_words import load_words, value_words
@@ -41,11 +42,14 @@ def document(results: Results) -> Document:
         key for one in compared for key in (one.arm, one.baseline)
     ]
     looks = styles(keys)
-    blocks: list[Block] = [*warnings(results), *verdicts(results, looks)]
+    blocks: list[Block] = [*warnings(results), *goals(results), *verdicts(results, looks)]
     for number, scenario in enumerate(results.scenarios):
         blocks += scenario_blocks(scenario, anchor_of(number), looks)
     blocks += [*failures(results), *circumstances(results)]
-    title = f"{results.name}: which architecture, under which load?"
+    asks = "which architecture, under which load?"
+    if results.has_goals:
+        asks = "what was wanted, what was measured"
+    title = f"{results.name}: {asks}"
     subtitle = (
         f"{results.date}, {len(results.scenarios)} scenarios, {results.duration_s:,.0f} s in all"
     )
@@ -57,6 +61,12 @@ def document(results: Results) -> Document:
 def warnings(results: Results) -> Iterator[Block]:
     if results.warnings:
         yield Bullets(tuple(results.warnings), "doubt")
+
+
+def goals(results: Results) -> Iterator[Block]:
+    if table := goal_table(results):
+        yield Heading("Goals", 2, "goals")
+        yield table
 
 
 def scenario_blocks(
@@ -82,13 +92,17 @@ def scenario_blocks(
         f"{arm.label} {DID_NOT_RUN}: {arm.error}" for arm in scenario.arms if arm.error
     ):
         yield Bullets(errors, "doubt")
-    first, *others = scenario_tables(scenario)
-    yield first
-    if ran(scenario):
-        yield scenario_charts(scenario, anchor, looks)
-    else:
-        yield Paragraph("No arm ran, so there is nothing to draw.")
-    yield from others
+    yield from cost_tables(scenario)
+    if scenario.has_load:
+        first, *others = scenario_tables(scenario)
+        yield first
+        if ran(scenario):
+            yield scenario_charts(scenario, anchor, looks)
+        else:
+            yield Paragraph("No arm ran, so there is nothing to draw.")
+        yield from others
+    elif told := remarks(scenario):
+        yield Bullets(tuple(told))
     if lines := doubts(scenario):
         yield Heading("Doubts", 3, f"{anchor}-doubts")
         yield Bullets(lines, "doubt")

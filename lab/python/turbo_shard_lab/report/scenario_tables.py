@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from ..metrics import METRICS
 from ..results import ArmResult, Latency, Run, ScenarioResult
 from . import quantities
 from .blocks import Table
@@ -47,10 +48,7 @@ COSTS = (
     Column("server's CPU, cores", lambda run: run.server_cpu_share, quantities.digits),
     Column(
         "context switches per request",
-        lambda run: (
-            run.context_switches_per_request.voluntary
-            + run.context_switches_per_request.involuntary
-        ),
+        METRICS["context_switches_per_request"].of,
         quantities.digits,
     ),
     Column("RSS, MB", lambda run: run.rss_mb, quantities.digits),
@@ -61,7 +59,7 @@ COSTS = (
         quantities.whole,
         is_always_shown=False,
     ),
-    Column("threads", lambda run: float(run.threads), quantities.whole),
+    Column("threads", lambda run: run.threads, quantities.whole),
     Column(
         "busiest shard over mean",
         lambda run: None if len(run.shards) == 1 else run.balance_max_over_mean,

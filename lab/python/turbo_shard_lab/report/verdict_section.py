@@ -20,10 +20,12 @@ OUTCOMES: tuple[tuple[Tone, str], ...] = (
 
 
 def verdicts(results: Results, looks: Mapping[str, ArmStyle]) -> Iterator[Block]:
-    yield Heading("Verdicts", 2, "verdicts")
     found = findings.findings(results)
+    if results.has_goals and not found:
+        return
+    yield Heading("Verdicts", 2, "verdicts")
     if not found:
-        yield Paragraph("Nothing was compared: fewer than two arms ran.")
+        yield Paragraph("Nothing was compared.")
     names = findings.labels(results)
     anchors = {scenario.key: anchor_of(number) for number, scenario in enumerate(results.scenarios)}
     for subject in findings.subjects(found):

@@ -1,4 +1,4 @@
-"""The parts of the benchmark scripts: servers under test, the generator, what /proc says, figures and reports.
+"""The scenarios of a checkout: what the files of bench/scenarios/ say, planned, run, and put into results and docs.
 
-It needs only the standard library and Python 3.11: the lab must not need what it measures.
+The scripts of bench/ are its commands; they run in the checkout.
 """

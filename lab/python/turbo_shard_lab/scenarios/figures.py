@@ -1,178 +1,163 @@
-"""Figures with their goals: medians, spreads, and whether a goal is met. Calculates and measures nothing."""
+"""What a scenario's file wants of its arms, as figures: ratios within rounds. Measures nothing."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from statistics import mean, median
-from typing import Any
 
-from .arms import (
-    FASTAPI,
-    FASTAPI_COROUTINE,
-    GRANIAN,
-    GRANIAN_FREE_THREADED,
-    example_arm,
-    fixed_arm,
-)
-from .idleness import Idleness
-from .rounds import ArmRuns, Run
-from .start import Starts
+from ..metrics import METRICS
+from ..results import ArmResult, Cost, Figure
+from .arms import EARLIER, Candidate
+from .scenario import BEST_PEER, Goal, Scenario, Step
 
-# Before the name of a peer in a label.
-BEST_PEER = "the best peer, "
-COMPARE = {"≥": operator.ge, "≤": operator.le, "<": operator.lt}
+# How the metric of a ratio reads, where its own words do not fit.
+WORDS = {"requests_per_second": "rate"}
+# Of what is measured without a load: label, unit, digits after the point.
+UNLOADED = {
+    "start_ms": ("start to first answer", "ms", 0),
+    "cpu_ticks": ("CPU time while idle", "ticks", 0),
+    "rss_mb": ("resident memory, two shards", "MB", 1),
+    "bytes_per_connection": ("process memory per idle connection", "bytes", 0),
+}
 
 
-@dataclass(frozen=True)
-class Goal:
-    """`Goal("≥", 4)` is met by 4."""
+class Arms:
+    """The arms of a scenario under the names that its file has for them, with their results."""
 
-    relation: str
-    limit: float
+    def __init__(self, candidates: Sequence[Candidate], results: Sequence[ArmResult]) -> None:
+        self.candidates = candidates
+        self.results: Mapping[str, ArmResult] = {one.key: one for one in results}
 
-    def is_met(self, value: float) -> bool:
-        return bool(COMPARE[self.relation](value, self.limit))
+    def of(self, candidate: Candidate) -> ArmResult:
+        return self.results[candidate.arm.key]
 
+    def named(self, name: str, engine: str = "") -> ArmResult | None:
+        """Where the name stands for an arm on each engine, the one on this engine."""
+        found = [one for one in self.candidates if one.name == name]
+        own = [one for one in found if one.engine == engine] or found
+        return self.of(own[0]) if own else None
 
-@dataclass
-class Figure:
-    """One row of the table: several measurements of one thing, judged by their median."""
+    def over(self, goal: Goal, scenario: Scenario) -> list[Candidate]:
+        names = goal.over or tuple(name for name in scenario.arms if not name.startswith("fixed"))
+        return [one for one in self.candidates if one.name in names]
 
-    key: str
-    label: str
-    unit: str
-    goal: Goal | None
-    values: list[float] = field(default_factory=list)
-    # Digits after the point.
-    digits: int = 2
-    error: str | None = None
-    note: str = ""
+    def earlier(self) -> list[Goal]:
+        """What has changed since an earlier build, if there is one."""
+        of_ours = [one.name for one in self.candidates if one.name != EARLIER]
+        if self.named(EARLIER) is None:
+            return []
+        return [Goal((of_ours[0],), (EARLIER,), "requests_per_second")]
 
-    @property
-    def middle(self) -> float | None:
-        return median(self.values) if self.values else None
-
-    @property
-    def met(self) -> bool | None:
-        if self.goal is None or self.middle is None:
-            return None
-        return self.goal.is_met(self.middle)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "key": self.key,
-            "label": self.label,
-            "unit": self.unit,
-            "goal": f"{self.goal.relation} {self.goal.limit:g}" if self.goal else None,
-            "median": self.middle,
-            "min": min(self.values, default=None),
-            "max": max(self.values, default=None),
-            "values": self.values,
-            "digits": self.digits,
-            "met": self.met,
-            "error": self.error,
-            "note": self.note,
-        }
+    def best_peer(self) -> tuple[ArmResult | None, list[ArmResult]]:
+        """Of those that serve the scenario's own app, the one with the highest median rate, and all of them."""
+        rivals = [self.of(one) for one in self.candidates if one.is_rival]
+        able = [one for one in rivals if one.runs]
+        best = max(able, key=median_rate, default=None)
+        return best, rivals
 
 
-def rate(run: Run) -> float:
-    return run.requests_per_second
+def median_rate(arm: ArmResult) -> float:
+    return median(run.requests_per_second for run in arm.runs)
 
 
-def ratio(
-    key: str,
-    label: str,
-    over: ArmRuns | None,
-    under: ArmRuns | None,
-    goal: Goal | None,
-    of: Callable[[Run], float] = rate,
-    and_under: ArmRuns | None = None,
-) -> Figure:
-    """The quotient of two arms, round by round; of one arm and the mean of two, if there is a third."""
-    figure = Figure(key, label, "×", goal)
-    unders = [under] if and_under is None else [under, and_under]
-    for arm in (over, *unders):
-        if arm is None:
-            figure.error = "not measured"
-        elif arm.error and not figure.error:
-            figure.error = f"{arm.arm.label}: {arm.error}"
-    for run in over.runs if over else []:
-        others = [arm.run_in(run.round) if arm else None for arm in unders]
-        values = [of(other) for other in others if other]
-        if len(values) == len(unders):
-            figure.values.append(of(run) / mean(values))
-    return figure
+def figures_of(scenario: Scenario, arms: Arms, *, own_interpreter: bool) -> list[Figure]:
+    """Goals against arms that are left out here are left out too."""
+    found = []
+    for goal in (*scenario.goals, *arms.earlier()):
+        if goal.own_interpreter and not own_interpreter:
+            continue
+        for one in arms.over(goal, scenario):
+            if BEST_PEER in goal.under:
+                figure = over_the_best(goal, arms.of(one), *arms.best_peer())
+            else:
+                unders = [arms.named(name, one.engine) for name in goal.under]
+                figure = ratio(goal, arms.of(one), [under for under in unders if under])
+            if figure is not None:
+                found.append(figure)
+    return found
 
 
 def over_the_best(
-    key: str, title: str, ours: ArmRuns, rivals: Sequence[ArmRuns], goal: Goal | None
-) -> Figure:
-    """Ours divided by the peer that had the highest median rate, round by round."""
-    able = [one for one in rivals if one.runs]
-    best = max(
-        able, key=lambda one: median(run.requests_per_second for run in one.runs), default=None
-    )
-    name = f"{BEST_PEER}{best.arm.label}" if best else "the best peer"
-    label = f"{title}: {ours.arm.label} relative to {name}"
-    figure = ratio(key, label, ours, best, goal)
-    if rivals and best is None:
-        figure.error = "; ".join(f"{one.arm.label}: {one.error}" for one in rivals)
+    goal: Goal, ours: ArmResult, best: ArmResult | None, rivals: Sequence[ArmResult]
+) -> Figure | None:
+    if best is None:
+        if not rivals:
+            return None
+        error = "; ".join(f"{one.label}: {one.error}" for one in rivals)
+        label = f"{words_of(goal)} relative to the best peer"
+        return Figure(ours.key, label, "×", goal.text, [], error=error)
+    return ratio(goal, ours, [best], f"the best peer, {best.label}")
+
+
+def ratio(
+    goal: Goal, over: ArmResult, unders: Sequence[ArmResult], name: str = ""
+) -> Figure | None:
+    """The quotient of two arms, round by round; of one arm and the mean of several, if there are more."""
+    if not unders:
+        return None
+    label = goal.label or f"{words_of(goal)} relative to {name or unders[0].label}"
+    figure = Figure(over.key, label, "×", goal.text, [], against=[under.key for under in unders])
+    failed = [arm for arm in (over, *unders) if arm.error]
+    figure.error = f"{failed[0].label}: {failed[0].error}" if failed else None
+    of = METRICS[goal.metric].of
+    for run in over.runs:
+        others = [under.run_in(run.round) for under in unders]
+        values = [value for other in others if other and (value := of(other)) is not None]
+        ours = of(run)
+        if ours is not None and len(values) == len(unders):
+            figure.values.append(ours / mean(values))
+    return judged(figure, goal)
+
+
+def words_of(goal: Goal) -> str:
+    return WORDS.get(goal.metric, METRICS[goal.metric].words)
+
+
+def judged(figure: Figure, goal: Goal) -> Figure:
+    figure.met = None if figure.middle is None else goal.is_met(figure.middle)
     return figure
 
 
-def throughput_figures(results: Sequence[ArmRuns], engines: Sequence[str]) -> list[Figure]:
-    by_key = {result.arm.key: result for result in results}
-    figures = []
-    for engine in engines:
-        ours = by_key.get(example_arm(engine).key)
-        rows = [
-            ("fixed", "a fixed answer from Rust", fixed_arm(engine), Goal("≥", 0.85)),
-            ("granian", GRANIAN.label, GRANIAN, Goal("≥", 4)),
-            ("granian_free_threaded", GRANIAN_FREE_THREADED.label, GRANIAN_FREE_THREADED, None),
-            ("fastapi", FASTAPI.label, FASTAPI, Goal("≥", 20)),
-            ("fastapi_coroutine", FASTAPI_COROUTINE.label, FASTAPI_COROUTINE, None),
-        ]
-        for key, label, arm, goal in rows:
-            text = f"{engine}: rate relative to {label}"
-            figures.append(ratio(f"{engine}_over_{key}", text, ours, by_key.get(arm.key), goal))
-    return figures
-
-
-def idle_figures(results: Sequence[Idleness]) -> list[Figure]:
-    figures = []
-    for result in results:
-        name, error = result.engine, result.error
-        ticks = Figure(f"{name}_idle_cpu", f"{name}: CPU time while idle", "ticks", Goal("≤", 0))
-        ticks.digits, ticks.error = 0, error
-        if result.cpu_ticks is not None:
-            ticks.values = [float(result.cpu_ticks)]
-            ticks.note = (
-                f"in {result.seconds:g} s: {result.cpu_us:.0f} µs of CPU time and {result.wake_ups} wake-ups "
-                f"of {result.threads} threads"
+def unloaded_figures(
+    scenario: Scenario,
+    arms: Arms,
+    values: Mapping[str, Mapping[str, list[float]]],
+    notes: Mapping[str, Mapping[str, str]],
+) -> list[Figure]:
+    """Arm by arm: `values` and `notes` by the arm's key and the metric."""
+    found = []
+    for goal in scenario.goals:
+        label, unit, digits = UNLOADED[goal.metric]
+        for one in arms.over(goal, scenario):
+            arm = arms.of(one)
+            figure = Figure(
+                arm.key,
+                goal.label or label,
+                unit,
+                goal.text,
+                list(values.get(arm.key, {}).get(goal.metric, [])),
+                digits=digits,
+                error=arm.error,
+                note=notes.get(arm.key, {}).get(goal.metric, ""),
             )
-        rss = Figure(f"{name}_rss", f"{name}: resident memory, two shards", "MB", Goal("≤", 28))
-        rss.digits, rss.error = 1, error
-        if result.rss is not None:
-            rss.values, rss.note = [result.rss / 1e6], f"PSS {result.pss / 1e6:.1f} MB"
-        label = f"{name}: process memory per idle connection"
-        each = Figure(f"{name}_connection", label, "bytes", Goal("≤", 700), digits=0, error=error)
-        if (bytes_each := result.bytes_per_connection) is not None:
-            each.values = [bytes_each]
-            each.note = (
-                f"{result.connections:,} connections: {result.rss_before_connections / 1e6:.1f} MB before, "
-                f"{result.rss_with_connections / 1e6:.1f} MB with them"
-            )
-        figures += [ticks, rss, each]
-    return figures
+            found.append(judged(figure, goal))
+    return found
 
 
-def start_figures(results: Sequence[Starts]) -> list[Figure]:
-    figures = []
-    for result in results:
-        label = f"{result.engine}: start to first answer"
-        figure = Figure(f"{result.engine}_start", label, "ms", Goal("<", 300), digits=0)
-        figure.values, figure.error = result.milliseconds, result.error
-        figures.append(figure)
-    return figures
+def costs_of(scenario: Scenario, arms: Arms) -> list[Cost]:
+    return [cost_of(step, arms) for step in scenario.steps]
+
+
+def cost_of(step: Step, arms: Arms) -> Cost:
+    """Taken within each round in which all of the step's arms ran."""
+    cost = Cost(step.label, step.how, [], [], step.is_part)
+    used = [(arm, factor) for name, factor in step.arms if (arm := arms.named(name))]
+    cost.error = next((f"{arm.label}: {arm.error}" for arm, _ in used if arm.error), None)
+    rounds = set.intersection(*({run.round for run in arm.runs} for arm, _ in used))
+    for number in sorted(rounds):
+        runs = [(run, factor) for arm, factor in used if (run := arm.run_in(number))]
+        cost.values.append(sum(factor * run.cpu_us_per_request for run, factor in runs))
+        cost.in_kernel.append(
+            sum(factor * (run.kernel_us_per_request or 0.0) for run, factor in runs)
+        )
+    return cost

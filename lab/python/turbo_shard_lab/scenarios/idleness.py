@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from ..load.generator import BrokenRun, Load
+from ..compare.rounds import ArmRuns
+from ..load.generator import BrokenRun, Load, idle_connections, run_load
 from ..measure import procfs
 from ..measure.server import Server, ServerFailed
-from . import under_test
-from .arms import USER, is_excused, turbo_shard
-from .under_test import closed_loop, idle_connections
+from ..progress import Progress
+from .plan import CONFIGURING_VARIABLES, IDLE_ARM_S, PlannedScenario
 
-SHARDS = 2
 # Time for a server to give its buffers back.
 SETTLE_S = 0.5
+ASKED_S = 0.3
 
 
 @dataclass
 class Idleness:
-    """One engine with two shards and the example. Memory in bytes."""
+    """One server. Memory in bytes."""
 
-    engine: str
-    command: list[str]
-    error: str | None = None
-    excused: bool = False
     seconds: float = 0.0
     cpu_ticks: int | None = None
     cpu_us: float = 0.0
@@ -44,57 +40,79 @@ class Idleness:
             return None
         return (self.rss_with_connections - self.rss_before_connections) / self.connections
 
+    def values(self) -> dict[str, list[float]]:
+        found = {
+            "cpu_ticks": self.cpu_ticks,
+            "rss_mb": None if self.rss is None else self.rss / 1e6,
+            "bytes_per_connection": self.bytes_per_connection,
+        }
+        return {name: [] if value is None else [float(value)] for name, value in found.items()}
+
+    def notes(self) -> dict[str, str]:
+        """What a reader of a figure should know besides."""
+        if self.cpu_ticks is None:
+            return {}
+        return {
+            "cpu_ticks": (
+                f"in {self.seconds:g} s: {self.cpu_us:.0f} µs of CPU time and {self.wake_ups} wake-ups "
+                f"of {self.threads} threads"
+            ),
+            "rss_mb": f"PSS {self.pss / 1e6:.1f} MB",
+            "bytes_per_connection": (
+                f"{self.connections:,} connections: {self.rss_before_connections / 1e6:.1f} MB before, "
+                f"{self.rss_with_connections / 1e6:.1f} MB with them"
+            ),
+        }
+
 
 def measure_idleness(
-    engines: Sequence[str],
-    seconds: float,
-    connections: int,
-    cores: list[int],
-    load_core: int,
-    say: Callable[[str], None],
-) -> list[Idleness]:
-    """All engines side by side while they are idle, then one after another under connections."""
-    results = [Idleness(engine, turbo_shard(engine, SHARDS)) for engine in engines]
+    plan: PlannedScenario, arms: Sequence[ArmRuns], progress: Progress
+) -> dict[str, Idleness]:
+    """All arms side by side while they are idle, then one after another under connections. An arm that fails has its
+    error in its result; a wrong answer is raised."""
+    found = {one.arm.key: Idleness() for one in arms}
+    wanted = [one for one in arms if one.result.error is None]
     with ExitStack() as stack:
-        running = []
-        for result in results:
-            with guarded(result):
-                server = stack.enter_context(under_test.server(result.command, cores))
-                ask(server, load_core, connections=SHARDS)
-                running.append((result, server))
-        watch_idle(running, seconds)
-        for result, server in running:
-            with guarded(result):
-                hold_connections(result, server, connections, load_core)
-    for result in results:
-        say(f"idle  {result.engine}: {summary(result)}")
-    return results
+        running: list[tuple[ArmRuns, Server]] = []
+        progress.begin(f"{plan.scenario.key}, {len(wanted)} servers, all idle", plan.seconds)
+        for one in wanted:
+            with failing(one):
+                server = stack.enter_context(
+                    Server(
+                        one.arm.command,
+                        plan.placement.server,
+                        without_variables=CONFIGURING_VARIABLES,
+                    )
+                )
+                # So that no shard is measured before its first request.
+                ask(plan, server, plan.shards)
+                running.append((one, server))
+        watch_idle([(found[one.arm.key], server) for one, server in running], plan.seconds)
+        progress.end("watched")
+        for one, server in running:
+            progress.begin(f"{plan.scenario.key}, {one.arm.label}, connections", IDLE_ARM_S)
+            with failing(one):
+                hold_connections(plan, found[one.arm.key], server)
+            progress.end(one.result.error or summary(found[one.arm.key]))
+    return found
 
 
-class guarded:
-    """Notes a failure in its result instead of ending the benchmark."""
-
-    def __init__(self, result: Idleness) -> None:
-        self.result = result
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if not isinstance(error, ServerFailed | BrokenRun):
-            return False
-        self.result.error = str(error)
-        status = error.exit_status if isinstance(error, ServerFailed) else None
-        self.result.excused = is_excused(self.result.engine, status)
-        return True
+@contextmanager
+def failing(one: ArmRuns) -> Iterator[None]:
+    """Notes a failure in the arm's result instead of ending the benchmark."""
+    try:
+        yield
+    except (ServerFailed, BrokenRun) as error:
+        one.result.error = str(error)
 
 
-def ask(server: Server, core: int, connections: int) -> None:
-    """Some checked answers, so that no shard is measured before its first request."""
-    closed_loop(server.address, USER, Load(connections, 0.3, 0.0, (core,)))
+def ask(plan: PlannedScenario, server: Server, connections: int) -> None:
+    trial = plan.trial
+    load = Load(connections, ASKED_S, 0.0, trial.load.cores)
+    run_load(server.address, trial.questions, load, program=trial.program)
 
 
-def watch_idle(running: list[tuple[Idleness, Server]], seconds: float) -> None:
+def watch_idle(running: Sequence[tuple[Idleness, Server]], seconds: float) -> None:
     time.sleep(SETTLE_S)
     before = [usage(server) for _, server in running]
     time.sleep(seconds)
@@ -114,21 +132,28 @@ def usage(server: Server) -> tuple[int, float, int]:
     return procfs.cpu_ticks(pids), procfs.run_time_us(pids), procfs.wake_ups(pids)
 
 
-def hold_connections(result: Idleness, server: Server, count: int, core: int) -> None:
+def hold_connections(plan: PlannedScenario, result: Idleness, server: Server) -> None:
+    trial = plan.trial
     # As many connections as under load: what they leave behind is not a cost of idle connections.
-    ask(server, core, connections=32)
+    ask(plan, server, trial.load.connections)
     time.sleep(SETTLE_S)
     before = procfs.memory(server.pids).rss
-    with idle_connections(server.address, USER, count, core):
+    with idle_connections(
+        server.address,
+        trial.questions[0],
+        trial.load.idle_connections,
+        trial.load.cores[0],
+        program=trial.program,
+    ):
         time.sleep(SETTLE_S)
         result.rss_with_connections = procfs.memory(server.pids).rss
-    result.rss_before_connections, result.connections = before, count
+    result.rss_before_connections, result.connections = before, trial.load.idle_connections
 
 
 def summary(result: Idleness) -> str:
     per_connection = result.bytes_per_connection
-    if result.error or result.rss is None or per_connection is None:
-        return result.error or "not measured"
+    if result.rss is None or per_connection is None:
+        return "not measured"
     return (
         f"{result.cpu_ticks} ticks in {result.seconds:g} s, {result.rss / 1e6:.1f} MB, "
         f"{per_connection:,.0f} bytes per connection"

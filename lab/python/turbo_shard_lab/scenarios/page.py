@@ -2,157 +2,182 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import median
-from typing import Any
 
-from .cost_report import STEP_HEADER, step_row
-from .figures import BEST_PEER
-from .places import RESULTS
-from .report import Row, markdown_table, number, spread, verdict
+from ..report.goals import COST_HEADER, bounds, cost_row, measured, number, spread, verdict
+from ..report.pages import Row, markdown_table
+from ..results import ArmResult, Figure, Results, ScenarioResult
+from . import overview
+from .recorded import source_of
 
-Found = dict[str, Any]
-# Marks a commit that is not all that was measured.
-INEXACT = " (with changes that were not committed)"
+# The suites are folders of bench/scenarios.
+SMOKE, FRAMEWORKS, ASGI_COST = "smoke", "frameworks", "asgi-cost"
 
 
-def source(name: str, date: str, commits: str, machine: Found, command: str) -> str:
-    """When, where and by which command it was measured, and the link to the rest."""
-    virtual = " (virtual machine)" if machine.get("virtual") else ""
-    cores = len(machine.get("cores_allowed", []))
-    report = f"{RESULTS}/{name}/report.md"
+def documentation(results: Results) -> str:
+    """What docs/benchmarks.md has of a run, by its suite."""
+    return PAGES.get(results.settings.get("suite", ""), overview.documentation)(results)
+
+
+def rounds_of(scenario: ScenarioResult) -> int:
+    return max((len(arm.runs) for arm in scenario.arms), default=0)
+
+
+def asked(scenario: ScenarioResult) -> str:
     return (
-        f"Recorded {date[:10]} at commit {commits} on {machine.get('cpu')}{virtual}, {cores} cores, Linux "
-        f"{machine.get('kernel')}, by `{command}`. Every arm, remark, version and command line: "
-        f"[{report}](../{report})."
+        f"{scenario.load['connections']} connections, median of {rounds_of(scenario)} interleaved rounds of "
+        f"{scenario.load['seconds']:g} s"
     )
 
 
-def source_of(results: Found) -> str:
-    """Works that were measured again may be from other commits than the rest."""
-    machine = results["machine"]
-    measured = [one.get("measured", machine) for one in results.get("scenarios", [machine])]
-    commits = ", ".join(dict.fromkeys(one["commit"][:12] for one in measured))
-    return source(
-        results["name"],
-        results["started"],
-        commits if machine["commit_is_exact"] else f"{commits}{INEXACT}",
-        machine,
-        results["settings"]["command"],
-    )
+def rates(arm: ArmResult) -> str:
+    found = [run.requests_per_second for run in arm.runs]
+    return f"{median(found):,.0f} ({bounds(found, 0)})" if found else "did not run"
 
 
-# Of bench/frameworks.py: one row for each work.
+# Of the frameworks: one row for each work.
 
 WORK_HEADER = ("work", "ours, answers/s", "held against", "its answers/s", "ratio", "goal", "")
 
 
-def frameworks(results: Found) -> str:
-    settings = results["settings"]
-    rows = [row for scenario in results["scenarios"] if (row := work_row(scenario, results))]
+def frameworks(results: Results) -> str:
+    rows = [row for scenario in results.scenarios if (row := work_row(scenario))]
+    first = results.scenarios[0]
     intro = (
-        f"turbo-shard on `{settings['engines'][0]}`, {settings['connections']} connections, median of "
-        f"{settings['rounds']} interleaved rounds of {settings['seconds']:g} s with the lowest and the highest; "
+        f"turbo-shard on `{engine_of(first.arms[0].key)}`, {asked(first)} with the lowest and the highest; "
         "ratios are taken within each round:"
     )
     return "\n\n".join([intro, markdown_table(WORK_HEADER, rows), source_of(results)])
 
 
-def work_row(scenario: Found, results: Found) -> Row | None:
+def engine_of(key: str) -> str:
+    return key.split("-")[1]
+
+
+def work_row(scenario: ScenarioResult) -> Row | None:
     """The first figure of a work is that of the first engine, against the best peer or, of shards, by capacity."""
-    title = f"{scenario['title']}: "
-    figure = next((one for one in results["figures"] if one["label"].startswith(title)), None)
-    if figure is None:
+    if not scenario.figures:
         return None
-    arms = {arm["key"]: arm for arm in scenario["arms"]}
-    over, _, under = figure["key"].partition("_over_")
-    against = arm_held_against(figure, under, scenario["arms"])
-    by = under.partition("_by_")[2].replace("_", " ")
-    ratio = f"{number(figure['median'], figure['digits'])} ×"
+    figure = scenario.figures[0]
+    arms = {arm.key: arm for arm in scenario.arms}
+    against = arms.get(figure.against[0]) if figure.against else None
+    by = figure.label.partition(" relative to ")[0]
+    ratio = f"{number(figure.middle, figure.digits)} × ({spread(figure)})"
     return [
-        scenario["title"],
-        rates(arms[over]),
-        against["label"] if against else "–",
+        scenario.title,
+        rates(arms[figure.arm]),
+        against.label if against else "–",
         rates(against) if against else "–",
-        f"{ratio} ({spread(figure)}){f', by {by}' if by else ''}" if figure["values"] else "–",
-        f"{figure['goal']} {figure['unit']}" if figure["goal"] else "–",
+        f"{ratio}{f', by {by}' if by != 'rate' else ''}" if figure.values else "–",
+        f"{figure.goal} {figure.unit}" if figure.goal else "–",
         verdict(figure),
     ]
 
 
-def arm_held_against(figure: Found, under: str, arms: list[Found]) -> Found | None:
-    """The best peer is only named in the label."""
-    name = figure["label"].partition(BEST_PEER)[2]
-    key = under.partition("_by_")[0]
-    return next((arm for arm in arms if arm["label"] == name or arm["key"] == key), None)
+# Of the smoke test: a column for each engine.
+
+THROUGHPUT = "throughput"
 
 
-def rates(arm: Found) -> str:
-    found = [run["requests_per_second"] for run in arm["runs"]]
-    if not found:
-        return "did not run"
-    return f"{median(found):,.0f} ({min(found):,.0f} – {max(found):,.0f})"
-
-
-# Of bench/smoke.py: a column for each engine.
-
-
-def smoke(results: Found) -> str:
-    settings = results["settings"]
-    engines = settings["engines"]
-    arms = {arm["key"]: arm for arm in results["arms"]}
-    ours = {engine: f"turbo_shard_{engine}" for engine in engines}
+def smoke(results: Results) -> str:
+    scenario = next(one for one in results.scenarios if one.key == THROUGHPUT)
+    arms = {arm.key: arm for arm in scenario.arms}
+    engines = [engine_of(key) for key in arms if key.startswith("shard-")]
     rows: list[Row] = []
-    for label, keys in (
-        ("requests/s, Python handler", ours),
-        ("requests/s, fixed answer from Rust", {engine: f"fixed_{engine}" for engine in engines}),
+    for label, kind in (
+        ("requests/s, Python handler", "shard"),
+        ("requests/s, fixed answer from Rust", "fixed"),
     ):
-        cells = [rates(arms[key]) if key in arms else "–" for key in keys.values()]
-        rows.append([label, "–", *cells])
-    rows += goal_rows(results["figures"], engines)
-    peers = [
-        arm for arm in results["arms"] if not arm["key"].startswith(("turbo_shard_", "fixed_"))
-    ]
+        keys = [f"{kind}-{engine}" for engine in engines]
+        rows.append([label, "–", *(rates(arms[key]) if key in arms else "–" for key in keys)])
+    rows += goal_rows(figures_of(results), engines)
     intro = (
-        f"`/users/{{user_id}}`, {settings['connections']} keep-alive connections, one shard on one core, median of "
-        f"{settings['rounds']} interleaved rounds of {settings['seconds']:g} s with the lowest and the highest; "
-        "ratios are taken within each round:"
+        f"`/users/{{user_id}}`, {scenario.load['connections']} keep-alive connections, one shard on one core, median "
+        f"of {rounds_of(scenario)} interleaved rounds of {scenario.load['seconds']:g} s with the lowest and the "
+        "highest; ratios are taken within each round:"
     )
     parts = [intro, markdown_table(["figure", "goal", *(f"`{one}`" for one in engines)], rows)]
-    if peers:
-        texts = [f"{arm['label']} {rates(arm)}" for arm in peers]
-        parts.append(f"The others, requests/s: {'; '.join(texts)}.")
+    if peers := [f"{arm.label} {rates(arm)}" for arm in scenario.arms if arm.is_peer]:
+        parts.append(f"The others, requests/s: {'; '.join(peers)}.")
     return "\n\n".join([*parts, source_of(results)])
 
 
-def goal_rows(figures: list[Found], engines: list[str]) -> list[Row]:
+def figures_of(results: Results) -> list[Figure]:
+    """Those under load come first."""
+    ordered = sorted(results.scenarios, key=lambda one: not one.has_load)
+    return [figure for scenario in ordered for figure in scenario.figures]
+
+
+def goal_rows(figures: list[Figure], engines: list[str]) -> list[Row]:
     """One row for a question to all engines."""
-    found: dict[str, dict[str, Found]] = {}
+    found: dict[str, dict[str, Figure]] = {}
     for figure in figures:
-        engine, _, label = figure["label"].partition(": ")
-        found.setdefault(label, {})[engine] = figure
+        found.setdefault(figure.label, {})[engine_of(figure.arm)] = figure
     rows: list[Row] = []
     for label, by_engine in found.items():
         one = next(iter(by_engine.values()))
-        goal = f"{one['goal']} {one['unit']}" if one["goal"] else "–"
+        goal = f"{one.goal} {one.unit}" if one.goal else "–"
         rows.append([label, goal, *(goal_cell(by_engine.get(engine)) for engine in engines)])
     return rows
 
 
-def goal_cell(figure: Found | None) -> str:
-    if figure is None or not figure["values"]:
+def goal_cell(figure: Figure | None) -> str:
+    if figure is None or not figure.values:
         return "not measured"
-    text = f"{number(figure['median'], figure['digits'])} {figure['unit']}"
-    if len(figure["values"]) > 1:
+    text = measured(figure)
+    if len(figure.values) > 1:
         text += f" ({spread(figure)})"
-    return text if figure["met"] is None else f"{text}, {verdict(figure)}"
+    return text if figure.met is None else f"{text}, {verdict(figure)}"
 
 
-def asgi_cost(results: Found) -> str:
-    settings = results["settings"]
+SUMMARY_HEADER = (
+    *("engine", "requests/s on one core", "of a fixed answer from Rust", "granian RSGI"),
+    *("FastAPI on uvicorn", "memory, two shards", "per idle connection", "start to first answer"),
+)
+# By the beginning of a figure's label, the unit that follows it there.
+SUMMARY = (
+    ("rate relative to a fixed answer", ""),
+    ("rate relative to granian RSGI", "×"),
+    ("rate relative to FastAPI", "×"),
+    ("resident memory", " MB"),
+    ("process memory per idle", " bytes"),
+    ("start to first answer", " ms"),
+)
+
+
+def summary(results: Results) -> str:
+    """The part of README.md that is made from the smoke test: one row for each engine."""
+    figures = figures_of(results)
+    rows = []
+    for scenario in results.scenarios:
+        for arm in scenario.arms if scenario.key == THROUGHPUT else ():
+            if arm.key.startswith("shard-"):
+                own = [one for one in figures if one.arm == arm.key]
+                cells = [summary_cell(own, label, unit) for label, unit in SUMMARY]
+                rate = [run.requests_per_second for run in arm.runs]
+                middle = number(median(rate), 0) if rate else "–"
+                rows.append([f"`{engine_of(arm.key)}`", middle, *cells])
+    return markdown_table(SUMMARY_HEADER, rows)
+
+
+def summary_cell(figures: list[Figure], label: str, unit: str) -> str:
+    found = next((one for one in figures if one.label.startswith(label) and one.values), None)
+    return "–" if found is None else f"{number(found.middle, found.digits)}{unit}"
+
+
+def asgi_cost(results: Results) -> str:
+    (scenario,) = results.scenarios
     intro = (
-        f"CPU time of the server process per answer, engine `{settings['engine']}`, one shard, "
-        f"{settings['connections']} connections, median of {settings['rounds']} interleaved rounds of "
-        f"{settings['seconds']:g} s; what stands below the whole request a request may have besides:"
+        f"CPU time of the server process per answer, engine `{engine_of(scenario.arms[0].key)}`, one shard, "
+        f"{asked(scenario)}; what stands below the whole request a request may have besides:"
     )
-    rows = [step_row(cost) for cost in (*results["steps"], *results["extras"])]
-    return "\n\n".join([intro, markdown_table(STEP_HEADER, rows), source_of(results)])
+    rows = [cost_row(cost) for cost in scenario.costs]
+    return "\n\n".join([intro, markdown_table(COST_HEADER, rows), source_of(results)])
+
+
+PAGES: dict[str, Callable[[Results], str]] = {
+    SMOKE: smoke,
+    FRAMEWORKS: frameworks,
+    ASGI_COST: asgi_cost,
+}

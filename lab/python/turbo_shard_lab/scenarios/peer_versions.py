@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from .machine import output_of, python_of
+from .interpreter import python_of
 from .peers import Peer
-from .places import ROOT
 
 PIN = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>\S+)$", re.MULTILINE)
 # In a file of pins, the lines below it are only dependencies.
@@ -23,7 +22,7 @@ def versions_of(peer: Peer) -> str:
 
 def pins_of(peer: Peer) -> Path:
     """The pins of its interpreter's version if that has some, as bench/peers/install.sh does it."""
-    below = ROOT / "bench/peers"
+    below = Path("bench/peers")
     own = peer.version and (below / f"requirements-{peer.version}.txt").exists()
     pins = peer.version if own else peer.kind
     if peer.environment:
@@ -32,6 +31,5 @@ def pins_of(peer: Peer) -> Path:
 
 
 def interpreter(peer: Peer) -> str:
-    words = python_of(peer.folder / "bin" / "python")
     # CPython 3.11.7 (main, …
-    return words.partition(" (")[0] or output_of([str(peer.folder / "bin/python"), "-V"])
+    return python_of(peer.folder / "bin" / "python").partition(" (")[0]

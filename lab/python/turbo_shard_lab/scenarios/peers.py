@@ -11,16 +11,17 @@ from pathlib import Path
 
 from ..command_text import without_traces
 from ..compare.arms import Arm
-from .places import PEERS, ROOT
+from .interpreter import FREE_THREADED, GIL
+from .places import PEERS
 from .toml_table import REQUIRED, Table, TableError, read_toml
 
-CATALOGUE = ROOT / "bench/peers/peers.toml"
-KINDS = {"gil": "GIL CPython", "free-threaded": "free-threaded CPython"}
+CATALOGUE = Path("bench/peers/peers.toml")
+KINDS = {GIL: "GIL CPython", FREE_THREADED: "free-threaded CPython"}
 # Fast parts that every interpreter has except turbo-shard's default one, free-threaded CPython 3.13; see
 # requirements-free-threaded.txt.
 LOOP, PARSER = "uvloop", "httptools"
-LOOPS = {"free-threaded": "asyncio"}
-PARSERS = {"free-threaded": "h11"}
+LOOPS = {FREE_THREADED: "asyncio"}
+PARSERS = {FREE_THREADED: "h11"}
 INTERFACES = ("asgi", "wsgi", "websocket")
 APP, HTTP_ONLY = "{app}", "{http_only}"
 INSTALL_TIMEOUT_S = 600
@@ -159,7 +160,7 @@ def install_all(
 
 def install(peer: Peer, python: Path | None = None) -> str | None:
     """None, or why not in one line; asked again within a day, it only repeats the answer."""
-    remembered = ROOT / peer.folder / FAILURE
+    remembered = peer.folder / FAILURE
     if (text := recent(remembered)) is not None:
         return f"{text}; {' '.join(installer(peer.interpreter, peer.environment))} tries again"
     text = run_installer(peer.interpreter, peer.environment, python)
@@ -179,7 +180,6 @@ def run_installer(
     try:
         done = subprocess.run(
             installer(interpreter, environment),
-            cwd=ROOT,
             env=os.environ | ({"BENCH_PYTHON": str(python)} if python else {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -188,7 +188,7 @@ def run_installer(
             timeout=INSTALL_TIMEOUT_S,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"could not be installed: {without_traces(str(error), ROOT)}"
+        return f"could not be installed: {without_traces(str(error))}"
     return f"could not be installed: {reason(done.stderr)}" if done.returncode else None
 
 
@@ -202,7 +202,7 @@ def recent(remembered: Path) -> str | None:
 
 def reason(stderr: str) -> str:
     """The most telling line: pip's last error that is not about what it left out, else the last line."""
-    lines = [line.strip() for line in without_traces(stderr, ROOT).splitlines() if line.strip()]
+    lines = [line.strip() for line in without_traces(stderr).splitlines() if line.strip()]
     errors = [
         line.removeprefix("ERROR: ")
         for line in lines
