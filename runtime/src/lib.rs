@@ -28,7 +28,8 @@ pub use exchange::reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListe
 pub use exchange::reply_part::HeldBytes;
 pub use exchange::request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
 pub use exchange::response::Response;
-pub use metrics::counters::{ShardCounts, WorkerCounts};
+pub use metrics::counters::{CounterRow, Counts, ShardCounts, WorkerCounts, counters};
+pub use metrics::declaration::{Column, Figure, Kind, Shown, Unit};
 pub use net::children::{end_if_child, is_child};
 pub use net::placement::{AllowedCores, allowed_cores};
 pub use route_table::*;

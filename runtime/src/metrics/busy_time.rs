@@ -35,6 +35,11 @@ impl BusyTime {
         self.0.store((self.total_ns() + ns) << 1, Relaxed);
     }
 
+    /// The reading that counters show: microseconds.
+    pub(crate) fn value(&self) -> u64 {
+        self.total_ns() / 1000
+    }
+
     pub(crate) fn total_ns(&self) -> u64 {
         let word = self.0.load(Relaxed);
         match word & IS_BUSY {

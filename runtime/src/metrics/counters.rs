@@ -1,121 +1,200 @@
-//! What one thread has done so far. Each set has one writer, its own thread; everyone may read.
-
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+//! The table of all counters of the runtime, the cells of one thread and their readings. Each set of cells has one
+//! writer, its own thread; everyone may read.
 
 use crossbeam_utils::CachePadded;
 
 use crate::metrics::busy_time::BusyTime;
+use crate::metrics::cell::Counter;
+use crate::metrics::declaration::Figure::{PerSecond, ShareOfTime, Total};
+use crate::metrics::declaration::{Column, Kind, Shown, Unit, counters};
 
-/// A counter that one thread writes: a plain load and store, no locked instruction.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
+// Cells are read in this order. What ends stands before what begins, so no reading has more ends than beginnings.
+counters! {
+    /// Connections that have ended.
+    connections_closed: Counter;
 
-impl Counter {
-    pub(crate) fn add(&self, n: u64) {
-        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
-    }
+    /// Connections open now.
+    connections_open = connections_accepted - connections_closed, Shown {
+        unit: Unit::Count,
+        per_thread: false,
+        columns: &[Column::compared("connections", Total)],
+    };
 
-    pub(crate) fn value(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
+    /// Connections accepted since the start.
+    connections_accepted: Counter, Shown {
+        unit: Unit::Count,
+        per_thread: false,
+        columns: &[Column::compared("accepted", Total)],
+    };
+
+    /// Exchanges that have ended, by an answer or with their connection.
+    requests_ended: Counter;
+
+    /// Requests that the app was called for since the start; a WebSocket is one.
+    requests: Counter, Shown {
+        unit: Unit::Count,
+        per_thread: true,
+        columns: &[Column::compared("requests", Total), Column::compared("requests/s", PerSecond)],
+    };
+
+    /// Requests that are being answered now; a WebSocket is one for as long as it is open.
+    in_flight = requests - requests_ended;
+
+    /// Microseconds that the thread did not wait in the kernel, up to now.
+    busy_us: BusyTime, Shown {
+        unit: Unit::Microseconds,
+        per_thread: true,
+        columns: &[Column::compared("busy", ShareOfTime)],
+    };
+
+    /// Panics of the server's own code that were caught in a call of the app.
+    handler_panics: Counter, Shown {
+        unit: Unit::Count,
+        per_thread: true,
+        columns: &[Column::new("panics", Total)],
+    };
+
+    /// How often the shard died and was started again.
+    restarts: Counter, Shown {
+        unit: Unit::Count,
+        per_thread: false,
+        columns: &[Column::new("restarts", Total)],
+    };
+}
+
+/// A counter as it is shown: in the answers of `stats()` and of the stats socket, in the table of `turbo-shard stats`,
+/// on a page of the documentation. Those are made of these rows.
+#[derive(Debug)]
+pub struct CounterRow {
+    /// Its key. If its unit is one of time, that is the last part of the name.
+    pub name: &'static str,
+    /// Whether it only grows.
+    pub kind: Kind,
+    /// What it counts, in a sentence.
+    pub help: &'static str,
+    /// What the table of counters says of it beyond that.
+    pub shown: Shown,
+    /// Its value in a reading.
+    pub read: fn(&Counts) -> u64,
+}
+
+/// The counters that are shown, in the order of the table.
+pub fn counters() -> impl Iterator<Item = &'static CounterRow> {
+    TABLE.iter().flatten()
 }
 
 /// Counters of one shard, or of one worker of the work-stealing runtime.
 #[derive(Debug, Default)]
-pub(crate) struct Counters(CachePadded<Counted>);
-
-#[derive(Debug, Default)]
-pub(crate) struct Counted {
-    pub(crate) connections_accepted: Counter,
-    pub(crate) connections_closed: Counter,
-    pub(crate) requests: Counter,
-    /// Exchanges that have ended, by an answer or with their connection.
-    pub(crate) requests_ended: Counter,
-    pub(crate) handler_panics: Counter,
-    pub(crate) busy: BusyTime,
-}
+pub(crate) struct Counters(CachePadded<Cells>);
 
 impl std::ops::Deref for Counters {
-    type Target = Counted;
+    type Target = Cells;
 
-    fn deref(&self) -> &Counted {
+    fn deref(&self) -> &Cells {
         &self.0
     }
 }
 
-impl Counted {
-    /// Connections open now, for a set whose connections all end where they began.
+impl Cells {
+    /// Connections open now, for a set whose connections all end where they began. For shards that choose among each
+    /// other: it reads two cells and no clock.
     pub(crate) fn connections_open(&self) -> u64 {
         // `closed` is read first: it can never be seen ahead of `accepted`.
         let closed = self.connections_closed.value();
         self.connections_accepted.value().saturating_sub(closed)
     }
+
+    pub(crate) fn read(&self) -> Counts {
+        let mut counts = Counts::default();
+        counts.add(self);
+        counts
+    }
 }
 
-/// A reading of the counters, for people and metrics.
+/// A reading of one shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShardCounts {
     /// Number of the shard; 0 in work-stealing mode, which has one row.
     pub shard: usize,
     /// The core that the shard is pinned to.
     pub core: Option<usize>,
-    /// Connections open now.
-    pub connections_open: u64,
-    /// Connections accepted since the start.
-    pub connections_accepted: u64,
-    /// Request heads handed to the service since the start.
-    pub requests: u64,
-    /// Requests that are being answered now; a WebSocket is one for as long as it is open.
-    pub in_flight: u64,
-    /// Microseconds that the thread spent outside of the kernel's wait, up to now.
-    pub busy_us: u64,
-    /// Panics that were caught in a call of the service.
-    pub handler_panics: u64,
-    /// How often the supervisor restarted this shard.
-    pub restarts: u64,
+    /// What it has counted.
+    pub counts: Counts,
 }
 
-impl ShardCounts {
-    pub(crate) fn add(&mut self, counters: &Counters) {
-        // `closed` is read first: it can never be seen ahead of `accepted`.
-        let closed = counters.connections_closed.value();
-        let accepted = counters.connections_accepted.value();
-        self.connections_accepted += accepted;
-        // Work stealing may close a connection on another worker than the one that accepted it: only the sum counts.
-        self.connections_open = self
-            .connections_open
-            .wrapping_add(accepted)
-            .wrapping_sub(closed);
-        // As with connections: an exchange may end on another worker.
-        let ended = counters.requests_ended.value();
-        let requests = counters.requests.value();
-        self.requests += requests;
-        self.in_flight = self.in_flight.wrapping_add(requests).wrapping_sub(ended);
-        self.busy_us += counters.busy.total_ns() / 1000;
-        self.handler_panics += counters.handler_panics.value();
-    }
-}
-
-/// A reading of one worker of the work-stealing runtime. Connections are missing: they belong to no worker.
+/// A reading of one worker of the work-stealing runtime.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkerCounts {
     /// Number of the worker, in the order in which they served first.
     pub worker: usize,
-    /// Request heads that it handed to the service since the start.
-    pub requests: u64,
-    /// Microseconds that its thread spent outside of the kernel's wait, up to now.
-    pub busy_us: u64,
-    /// Panics that were caught in a call of the service.
-    pub handler_panics: u64,
+    /// What it has counted. What belongs to no worker is 0.
+    pub counts: Counts,
 }
 
-impl WorkerCounts {
-    pub(crate) fn read(worker: usize, counters: &Counters) -> WorkerCounts {
-        WorkerCounts {
-            worker,
-            requests: counters.requests.value(),
-            busy_us: counters.busy.total_ns() / 1000,
-            handler_panics: counters.handler_panics.value(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stands_once_and_ends_in_its_unit_of_time() {
+        let rows: Vec<&CounterRow> = counters().collect();
+        for (index, row) in rows.iter().enumerate() {
+            assert!(
+                rows[..index].iter().all(|other| other.name != row.name),
+                "{} stands twice",
+                row.name
+            );
+            assert_eq!(
+                row.name.ends_with("_us"),
+                row.shown.unit == Unit::Microseconds,
+                "{}",
+                row.name
+            );
         }
+    }
+
+    #[test]
+    fn a_column_shows_a_rate_only_of_what_grows_and_a_share_only_of_time() {
+        for row in counters() {
+            for column in row.shown.columns {
+                let fits = match column.figure {
+                    Total => true,
+                    PerSecond => row.kind == Kind::Counter,
+                    ShareOfTime => {
+                        row.kind == Kind::Counter && row.shown.unit == Unit::Microseconds
+                    }
+                };
+                assert!(fits, "{}: {}", row.name, column.heading);
+            }
+        }
+    }
+
+    #[test]
+    fn sums_are_taken_before_differences() {
+        let (began, ended) = (Counters::default(), Counters::default());
+        began.requests.add(3);
+        ended.requests_ended.add(2);
+        let mut counts = ended.read();
+        assert_eq!(counts.in_flight, 0, "no fewer than none");
+        counts.add(&began);
+        assert_eq!((counts.requests, counts.in_flight), (3, 1));
+    }
+
+    #[test]
+    fn a_row_reads_its_own_counter() {
+        let cells = Counters::default();
+        cells.handler_panics.add(2);
+        cells.connections_accepted.add(5);
+        cells.connections_closed.add(1);
+        let counts = cells.read();
+        let value = |name| {
+            counters()
+                .find(|row| row.name == name)
+                .map(|row| (row.read)(&counts))
+        };
+        assert_eq!(value("handler_panics"), Some(2));
+        assert_eq!(value("connections_open"), Some(4));
+        assert_eq!(value("requests"), Some(0));
+        assert_eq!(value("in_flight"), None, "it is not shown");
     }
 }

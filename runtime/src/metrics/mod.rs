@@ -1,4 +1,6 @@
 //! What threads count and measure about themselves. Knows neither engines nor connections.
 
 pub(crate) mod busy_time;
+pub(crate) mod cell;
 pub(crate) mod counters;
+pub(crate) mod declaration;

@@ -223,8 +223,8 @@ impl BoundServer {
         let record = ShardRecord {
             core,
             counters: Arc::default(),
-            restarts: restarts.into(),
         };
+        record.counters.restarts.add(restarts);
         let counters = Arc::clone(&record.counters);
         *lock(&self.handle.counts) = CountSource::Shards {
             first: number,
@@ -253,7 +253,6 @@ impl BoundServer {
         let record = |core: &Option<usize>| ShardRecord {
             core: *core,
             counters: Arc::default(),
-            restarts: std::sync::atomic::AtomicU64::new(0),
         };
         let records = Arc::new(
             self.report

@@ -50,16 +50,13 @@ impl ServerHandle {
             CountSource::Nothing => Vec::new(),
             CountSource::Shards { first, records } => {
                 let numbered = records.iter().enumerate();
-                let rows = numbered.map(|(index, record)| ShardCounts {
-                    shard: first + index,
-                    ..record.read()
-                });
+                let rows = numbered.map(|(index, record)| record.read(first + index));
                 rows.collect()
             }
             CountSource::Workers(read) => {
                 let (counters, mut row) = (read(), ShardCounts::default());
-                counters.workers.iter().for_each(|worker| row.add(worker));
-                row.add(&counters.connections);
+                let all = counters.workers.iter().chain([&counters.connections]);
+                all.for_each(|of_one| row.counts.add(of_one));
                 vec![row]
             }
         }
@@ -69,8 +66,7 @@ impl ServerHandle {
     pub fn in_flight(&self) -> u64 {
         // Work stealing counts begin and end on different threads: a reading between the two may be one too few.
         let rows = self.counts();
-        let count = rows.iter().map(|row| (row.in_flight as i64).max(0));
-        count.sum::<i64>() as u64
+        rows.iter().map(|row| row.counts.in_flight).sum()
     }
 
     /// Whether the server was told to end at once, even when nothing of it was left to hear that.
@@ -91,7 +87,10 @@ impl ServerHandle {
                 let workers = read().workers;
                 let numbered = workers.iter().enumerate();
                 numbered
-                    .map(|(worker, counters)| WorkerCounts::read(worker, counters))
+                    .map(|(worker, counters)| WorkerCounts {
+                        worker,
+                        counts: counters.read(),
+                    })
                     .collect()
             }
         }

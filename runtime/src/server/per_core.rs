@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,7 @@ use crossbeam_channel::Sender;
 use crate::config::{Balance, EngineName, ServerConfig, THREAD_STACK_BYTES};
 use crate::engine::plan::{EngineError, ShardPlan};
 use crate::engine::registry;
-use crate::metrics::counters::{Counters, ShardCounts};
+use crate::metrics::counters::{Counters, Counts, ShardCounts};
 use crate::net::placement;
 use crate::server::rebalance::Rebalance;
 use crate::service::App;
@@ -35,19 +34,16 @@ pub(crate) enum ShardEvent {
 pub(crate) struct ShardRecord {
     pub(crate) core: Option<usize>,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) restarts: AtomicU64,
 }
 
 impl ShardRecord {
-    /// A reading of the shard's counters, but for its number.
-    pub(crate) fn read(&self) -> ShardCounts {
-        let mut row = ShardCounts {
+    /// A reading of the counters of the shard with this number.
+    pub(crate) fn read(&self, shard: usize) -> ShardCounts {
+        ShardCounts {
+            shard,
             core: self.core,
-            restarts: self.restarts.load(Relaxed),
-            ..ShardCounts::default()
-        };
-        row.add(&self.counters);
-        row
+            counts: self.counters.read(),
+        }
     }
 }
 
@@ -204,7 +200,8 @@ impl<A: App> PerCore<A> {
             desks.abandon(index);
         }
         shard.mailbox = None;
-        self.records[index].restarts.fetch_add(1, Relaxed);
+        // Its thread has ended, so it writes no counter.
+        self.records[index].counters.restarts.add(1);
         shard.pause = if shard.started.elapsed() >= STEADY {
             RESTART_PAUSE_MIN
         } else {
@@ -259,7 +256,8 @@ impl<A: App> PerCore<A> {
         let (Some(rebalance), Some(desks)) = (&mut self.rebalance, &self.desks) else {
             return;
         };
-        let counts: Vec<ShardCounts> = self.records.iter().map(ShardRecord::read).collect();
+        let readings = self.records.iter().map(|record| record.counters.read());
+        let counts: Vec<Counts> = readings.collect();
         let found = rebalance.look(Instant::now(), &counts);
         for (shard, finding) in found.into_iter().enumerate() {
             desks.set_overloaded(shard, finding.is_overloaded);
@@ -308,7 +306,7 @@ pub(crate) fn live<A: App>(
     app.thread_starts()?;
     let result = catch_unwind(AssertUnwindSafe(|| registry::run(engine, plan)));
     // A thread that has died is not busy.
-    counters.busy.parks();
+    counters.busy_us.parks();
     app.thread_stops();
     result.unwrap_or(Err(EngineError::TaskLost("engine")))
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::metrics::counters::ShardCounts;
+use crate::metrics::counters::Counts;
 
 /// Between two looks.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ impl Rebalance {
     }
 
     /// One finding for each shard; none before it is time for a look.
-    pub(crate) fn look(&mut self, now: Instant, counts: &[ShardCounts]) -> Vec<Finding> {
+    pub(crate) fn look(&mut self, now: Instant, counts: &[Counts]) -> Vec<Finding> {
         if now < self.next_look() || counts.len() != self.busy_us.len() {
             return Vec::new();
         }
@@ -102,12 +102,12 @@ mod tests {
         let mut rebalance = Rebalance::new(start, shards.len());
         let mut found = Vec::new();
         for second in 1..=times {
-            let counts: Vec<ShardCounts> = shards
+            let counts: Vec<Counts> = shards
                 .iter()
-                .map(|(share, connections)| ShardCounts {
+                .map(|(share, connections)| Counts {
                     busy_us: (share * 1e6) as u64 * second,
                     connections_open: *connections,
-                    ..ShardCounts::default()
+                    ..Counts::default()
                 })
                 .collect();
             found = rebalance.look(start + Duration::from_secs(second), &counts);
@@ -158,7 +158,7 @@ mod tests {
     fn nothing_is_found_before_it_is_time() {
         let start = Instant::now();
         let mut rebalance = Rebalance::new(start, 1);
-        let counts = [ShardCounts::default()];
+        let counts = [Counts::default()];
         assert!(rebalance.look(start, &counts).is_empty());
         assert_eq!(rebalance.look(rebalance.next_look(), &counts).len(), 1);
     }

@@ -22,7 +22,7 @@ fn least(config: &mut ServerConfig) {
 
 fn open_by_shard(server: &TestServer) -> Vec<u64> {
     let rows = server.handle.counts();
-    rows.iter().map(|row| row.connections_open).collect()
+    rows.iter().map(|row| row.counts.connections_open).collect()
 }
 
 /// A connection that has been served once, so that its shard counts it.
@@ -203,7 +203,9 @@ fn steering_leads_to_the_shard_on_the_cpu_that_takes_the_packet() {
                         id: core
                     }));
                     let _streams: Vec<_> = (0..8).map(|_| served(&server)).collect();
-                    let accepted = server.handle.counts()[row.shard].connections_accepted;
+                    let accepted = server.handle.counts()[row.shard]
+                        .counts
+                        .connections_accepted;
                     assert_eq!(accepted, 8, "{arm:?}: core {core}");
                 });
             });
@@ -280,7 +282,9 @@ fn rebalancing_moves_clients_off_a_busy_shard_and_fails_no_request() {
             }
             server.until(
                 "a client of shard 0 to have come back on shard 1",
-                |server| moved.load(SeqCst) > 0 && server.handle.counts()[1].connections_open > 0,
+                |server| {
+                    moved.load(SeqCst) > 0 && server.handle.counts()[1].counts.connections_open > 0
+                },
             );
             over.store(true, SeqCst);
         });

@@ -202,7 +202,7 @@ fn a_broken_handler_costs_its_own_connection_only() {
                 .handle
                 .counts()
                 .iter()
-                .map(|row| row.handler_panics)
+                .map(|row| row.counts.handler_panics)
                 .sum::<u64>(),
             1
         );
@@ -255,7 +255,7 @@ fn a_shard_that_dies_is_started_again_and_counted() {
         let mut again = server.connect();
         assert_eq!(get(&mut again, "/hello").status, 200, "{arm:?}");
         let counts = server.handle.counts();
-        assert_eq!((counts.len(), counts[0].restarts), (1, 1), "{arm:?}");
+        assert_eq!((counts.len(), counts[0].counts.restarts), (1, 1), "{arm:?}");
         server.seen.held.lock().unwrap().clear();
     }
 }
@@ -334,7 +334,11 @@ fn every_shard_serves_on_its_own_thread() {
             distinct(server) == 3
         });
         assert!(
-            server.handle.counts().iter().all(|row| row.requests > 0),
+            server
+                .handle
+                .counts()
+                .iter()
+                .all(|row| row.counts.requests > 0),
             "{:?}",
             server.handle.counts()
         );
@@ -411,7 +415,7 @@ fn a_shard_that_is_never_done_is_seen_to_be_busy() {
             .write_all(b"GET /loop HTTP/1.1\r\nHost: test\r\n\r\n")
             .unwrap();
         server.until("work is counted", |server| {
-            server.handle.counts()[0].busy_us > 50_000
+            server.handle.counts()[0].counts.busy_us > 50_000
         });
         server.seen.idle_turns_ready.store(0, Ordering::SeqCst);
         assert_eq!(read_answer(&mut stream).body, b"from the loop", "{arm:?}");

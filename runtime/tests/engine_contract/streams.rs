@@ -286,7 +286,7 @@ fn a_pipeline_that_is_never_read_dry_stays_with_its_peer() {
             // Unanswered bytes lie in the sockets and, for a small part, in the server.
             let mut most = 0;
             server.until("600,000 requests are served", |server| {
-                let served = server.handle.counts()[0].requests as usize;
+                let served = server.handle.counts()[0].counts.requests as usize;
                 most = most.max(sent.load(Ordering::SeqCst).saturating_sub(served));
                 served > 600_000
             });

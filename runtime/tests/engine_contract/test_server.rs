@@ -183,14 +183,18 @@ impl TestServer {
     }
 
     pub(crate) fn restarts(&self) -> u64 {
-        self.handle.counts().iter().map(|row| row.restarts).sum()
+        self.handle
+            .counts()
+            .iter()
+            .map(|row| row.counts.restarts)
+            .sum()
     }
 
     pub(crate) fn open_connections(&self) -> u64 {
         self.handle
             .counts()
             .iter()
-            .map(|row| row.connections_open)
+            .map(|row| row.counts.connections_open)
             .sum()
     }
 }

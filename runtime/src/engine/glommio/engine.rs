@@ -226,7 +226,7 @@ async fn end_batches<A: App>(host: Rc<LocalHost<A>>, app: Arc<A>, counters: Arc<
         // glommio counts from one reading to the next.
         let busy = glommio::executor().executor_stats().total_runtime();
         counters
-            .busy
+            .busy_us
             .add_ns(u64::try_from(busy.as_nanos()).unwrap_or(0));
     }
 }

@@ -63,7 +63,7 @@ pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
             move || {
                 app.thread_parks();
                 if let Some(bench) = host.known_worker() {
-                    bench.counters.busy.parks();
+                    bench.counters.busy_us.parks();
                 }
             }
         })
@@ -71,7 +71,7 @@ pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
             let host = Arc::clone(&host);
             move || {
                 if let Some(bench) = host.known_worker() {
-                    bench.counters.busy.unparks();
+                    bench.counters.busy_us.unparks();
                 }
             }
         })

@@ -33,9 +33,9 @@ impl Engine for TokioLocal {
             .enable_time()
             .on_thread_park(move || {
                 app.thread_parks();
-                parked.busy.parks();
+                parked.busy_us.parks();
             })
-            .on_thread_unpark(move || unparked.busy.unparks())
+            .on_thread_unpark(move || unparked.busy_us.unparks())
             .build_local(LocalOptions::default())
             .map_err(setup("tokio's runtime could not be made"))?;
         let host = Rc::new(LocalHost::new(

@@ -55,7 +55,7 @@ impl Engine for Uring {
             plan.counters.clone(),
             plan.clock,
         )?;
-        let busy = &plan.counters.busy;
+        let busy = &plan.counters.busy_us;
         let listener =
             Listening::new(plan.listener).map_err(setup("the listener could not be set up"))?;
         let mut shard = Shard::new(&host, operations, wakes, listener, &plan.intake);
