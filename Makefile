@@ -94,6 +94,10 @@ figures: bootstrap ## lines of each layer, circles of imports, what is longest, 
 compatibility: build ## the tests of FastAPI, Django and others; writes docs/compatibility.md
 	$(PYTHON_VENV) scripts/compatibility.py
 
+.PHONY: reference
+reference: build ## the tables of docs/running.md that are made of the sources' declarations
+	$(PYTHON_VENV) scripts/reference.py
+
 .PHONY: lint
 lint: bootstrap ## formatting, clippy, ruff, mypy and shellcheck; changes nothing
 	cargo fmt --all --check

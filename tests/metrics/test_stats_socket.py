@@ -19,9 +19,11 @@ from arms import Arm
 from places import COMMAND, EXAMPLES
 from raw_http import RawClient
 from server_process import ServerProcess, environment, run_command
-from turbo_shard.metrics.unix_socket import StatsUnreadable, read_answer
+from turbo_shard.metrics.client import StatsUnreadable, read_answer
+from turbo_shard.metrics.counters import SHARD_ROWS, THREAD_ROWS
 from waiting import wait_until
 
+# Scrapers rely on these; a counter may be added.
 ROW = {
     "shard",
     "core",
@@ -86,7 +88,9 @@ def test_answer_is_one_line_with_all_there_is_to_know(arm: Arm, directory: Path)
         assert answer["gil_enabled"] is False
         rows = answer["shards"]
         assert [row["shard"] for row in rows] == ([0] if arm.mode == "steal" else [0, 1])
-        assert all(set(row) == ROW for row in rows)
+        declared = {counter.name for counter in SHARD_ROWS}
+        assert all(set(row) == {"shard", "core", "pid"} | declared for row in rows)
+        assert declared >= ROW - {"shard", "core", "pid"}
         pids = {row["pid"] for row in rows}
         if arm.mode == "process":
             assert len(pids) == 2 and server.pid not in pids
@@ -99,6 +103,10 @@ def test_answer_is_one_line_with_all_there_is_to_know(arm: Arm, directory: Path)
             workers = answer["workers"]
             assert sum(row["requests"] for row in workers) == 5
             assert [row["worker"] for row in workers] == list(range(len(workers)))
+            of_threads = {counter.name for counter in THREAD_ROWS}
+            assert all(set(row) == {"worker"} | of_threads for row in workers)
+            assert of_threads >= {"requests", "busy_us", "handler_panics"}
+            assert not any(name.startswith("connections") for name in of_threads)
         else:
             assert "workers" not in answer
     assert not path.exists(), "removed at the end"

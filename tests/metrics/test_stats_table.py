@@ -6,19 +6,21 @@ from typing import Any
 
 import pytest
 
-from turbo_shard.metrics.answer import Answer, ShardRow, merge
+from turbo_shard.metrics.answer import merge
+from turbo_shard.metrics.counters import SHARD_ROWS, THREAD_ROWS
 from turbo_shard.metrics.gc_pauses import GcPauses, gc_stats
+from turbo_shard.metrics.schema import Answer, Row
 from turbo_shard.metrics.table import duration, table
 
 
-def row(shard: int, **counters: Any) -> ShardRow:
+def row(shard: int, **counters: Any) -> Row:
     plain: dict[str, Any] = dict.fromkeys(
         ("connections_open", "connections_accepted", "requests", "busy_us", "handler_panics"), 0
     )
-    return {"shard": shard, "core": shard, "pid": 7, "restarts": 0, **plain, **counters}  # type: ignore[typeddict-item]
+    return {"shard": shard, "core": shard, "pid": 7, "restarts": 0, **plain, **counters}
 
 
-def answer(*rows: ShardRow, **changed: Any) -> Answer:
+def answer(*rows: Row, **changed: Any) -> Answer:
     plain: dict[str, Any] = {
         "schema": 1,
         "mode": "shard",
@@ -35,8 +37,7 @@ def answer(*rows: ShardRow, **changed: Any) -> Answer:
 
 def lines(*answers: Answer) -> list[str]:
     """The table of the last answer; rates since the one before it."""
-    before = [dict(one) for one in answers[:-1]]
-    return table(dict(answers[-1]), before[-1] if before else None).splitlines()
+    return table(answers[-1], answers[-2] if len(answers) > 1 else None).splitlines()
 
 
 def test_rates_are_since_the_start_and_evenness_is_the_largest_over_the_mean() -> None:
@@ -111,6 +112,25 @@ def test_workers_of_the_work_stealing_runtime_are_shown_instead() -> None:
     assert shown[2] == "connections: 1,234 open, 0 accepted"
     assert shown[4].split() == ["worker", "requests", "requests/s", "busy", "panics"]
     assert [line.split()[0] for line in shown[5:7]] == ["0", "1"]
+
+
+def test_every_declared_counter_is_a_column() -> None:
+    everything = {counter.name: 4 for counter in SHARD_ROWS}
+    header = lines(answer({"shard": 0, "core": 0, "pid": 7, **everything}))[3]
+    of_threads = {counter.name: 4 for counter in THREAD_ROWS}
+    threads_header = lines(answer(row(0), workers=[{"worker": 0, **of_threads}]))[4]
+    for counter in SHARD_ROWS:
+        assert counter.columns, f"{counter.name} is not shown"
+        for column in counter.columns:
+            assert column.heading in header.split()
+            assert (column.heading in threads_header.split()) == counter.per_thread
+
+
+def test_server_of_another_version_may_lack_a_counter_or_have_one_more() -> None:
+    other = row(0, requests=5, from_the_future=7)
+    del other["handler_panics"]
+    header = lines(answer(other))[3].split()
+    assert "requests" in header and "restarts" in header and "panics" not in header
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from arms import ARMS, Arm, engine_faults
 from server_process import ServerProcess, run_command
-from turbo_shard.metrics.unix_socket import read_answer
+from turbo_shard.metrics.client import read_answer
 from waiting import wait_until
 
 SHARDS = 3

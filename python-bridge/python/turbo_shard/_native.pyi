@@ -170,6 +170,9 @@ def end_process_in(seconds: float, status: int, line: str) -> None:
 def stats() -> list[dict[str, Any]]:
     """One dict of counters per shard of the server that runs in this process; empty if none does."""
 
+def counters() -> list[dict[str, Any]]:
+    """What the runtime counts, in the order of the keys of `stats()`; `CounterRow` has the fields."""
+
 def probe_engines(shards: int = 1) -> list[dict[str, Any]]:
     """For each engine: name, why it cannot be used here for so many shards at once, which kernel features it does
     without here, and what so many shards lock in memory."""

@@ -2,24 +2,21 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use turbo_shard_runtime::{self as runtime, ShardCounts, WorkerCounts};
+use turbo_shard_runtime::{self as runtime, Figure, Kind, ShardCounts, Unit, WorkerCounts};
 
 /// One dict per shard.
 pub(crate) fn shard_rows<'py>(
     py: Python<'py>,
-    counts: &[ShardCounts],
+    shards: &[ShardCounts],
 ) -> PyResult<Bound<'py, PyList>> {
     let rows = PyList::empty(py);
-    for counts in counts {
+    for shard in shards {
         let row = PyDict::new(py);
-        row.set_item("shard", counts.shard)?;
-        row.set_item("core", counts.core)?;
-        row.set_item("connections_open", counts.connections_open)?;
-        row.set_item("connections_accepted", counts.connections_accepted)?;
-        row.set_item("requests", counts.requests)?;
-        row.set_item("busy_us", counts.busy_us)?;
-        row.set_item("handler_panics", counts.handler_panics)?;
-        row.set_item("restarts", counts.restarts)?;
+        row.set_item("shard", shard.shard)?;
+        row.set_item("core", shard.core)?;
+        for counter in runtime::counters() {
+            row.set_item(counter.name, (counter.read)(&shard.counts))?;
+        }
         rows.append(row)?;
     }
     Ok(rows)
@@ -28,15 +25,52 @@ pub(crate) fn shard_rows<'py>(
 /// One dict per worker of the work-stealing runtime.
 pub(crate) fn worker_rows<'py>(
     py: Python<'py>,
-    counts: &[WorkerCounts],
+    workers: &[WorkerCounts],
 ) -> PyResult<Bound<'py, PyList>> {
     let rows = PyList::empty(py);
-    for counts in counts {
+    for worker in workers {
         let row = PyDict::new(py);
-        row.set_item("worker", counts.worker)?;
-        row.set_item("requests", counts.requests)?;
-        row.set_item("busy_us", counts.busy_us)?;
-        row.set_item("handler_panics", counts.handler_panics)?;
+        row.set_item("worker", worker.worker)?;
+        for counter in runtime::counters().filter(|counter| counter.shown.per_thread) {
+            row.set_item(counter.name, (counter.read)(&worker.counts))?;
+        }
+        rows.append(row)?;
+    }
+    Ok(rows)
+}
+
+/// What is declared of each counter, in the order of the rows' keys.
+#[pyfunction]
+pub(crate) fn counters(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
+    let rows = PyList::empty(py);
+    for counter in runtime::counters() {
+        let row = PyDict::new(py);
+        row.set_item("name", counter.name)?;
+        row.set_item(
+            "kind",
+            match counter.kind {
+                Kind::Counter => "counter",
+                Kind::Gauge => "gauge",
+            },
+        )?;
+        row.set_item(
+            "unit",
+            match counter.shown.unit {
+                Unit::Count => "count",
+                Unit::Microseconds => "microseconds",
+            },
+        )?;
+        row.set_item("help", counter.help)?;
+        row.set_item("per_thread", counter.shown.per_thread)?;
+        let columns = counter.shown.columns.iter().map(|column| {
+            let figure = match column.figure {
+                Figure::Total => "total",
+                Figure::PerSecond => "per second",
+                Figure::ShareOfTime => "share of time",
+            };
+            (column.heading, figure, column.is_compared)
+        });
+        row.set_item("columns", columns.collect::<Vec<_>>())?;
         rows.append(row)?;
     }
     Ok(rows)

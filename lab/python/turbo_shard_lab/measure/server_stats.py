@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from ..results import GcPauses, ShardActivity
+from turbo_shard.metrics.client import StatsUnreadable, read_answer
+from turbo_shard.metrics.counters import SHARD_ROWS
 
-SCHEMA = 1
-TIMEOUT_S = 5.0
-ANSWER_BYTES_MAX = 1 << 22
+from ..results import GcPauses, ShardActivity
 
 
 class StatsFailed(Exception):
@@ -41,21 +38,12 @@ class Activity:
         return sum(shard.restarts for shard in self.shards)
 
 
-def read_stats(path: str) -> dict[str, Any]:
+def read_stats(path: str) -> Mapping[str, Any]:
     """One answer of the socket at `path`."""
-    received = b""
     try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(TIMEOUT_S)
-            connection.connect(path)
-            while len(received) < ANSWER_BYTES_MAX and (chunk := connection.recv(65_536)):
-                received += chunk
-        answer = json.loads(received)
-    except (OSError, ValueError) as error:
+        return read_answer(path)
+    except StatsUnreadable as error:
         raise StatsFailed(f"the server's stats socket does not answer: {error}") from None
-    if not isinstance(answer, dict) or answer.get("schema") != SCHEMA:
-        raise StatsFailed(f"the server's stats are not of schema {SCHEMA}")
-    return answer
 
 
 def between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Activity:
@@ -80,23 +68,25 @@ def worker_requests(before: Mapping[str, Any], after: Mapping[str, Any]) -> list
     ]
 
 
-def activity(row: Mapping[str, Any], earlier: Mapping[str, Any], seconds: float) -> ShardActivity:
-    def difference(name: str) -> int:
-        # A restarted shard counts from zero again.
-        return max(0, int(row[name]) - int(earlier.get(name, 0)))
+# Of the counters, those that results keep.
+KEPT = [row for row in SHARD_ROWS if row.name in {field.name for field in fields(ShardActivity)}]
 
-    busy_us = max(0.0, float(row["busy_us"]) - float(earlier.get("busy_us", 0)))
+
+def activity(row: Mapping[str, Any], earlier: Mapping[str, Any], seconds: float) -> ShardActivity:
+    # A restarted shard counts from zero again.
+    counters = {
+        counter.name: max(0, row[counter.name] - earlier.get(counter.name, 0))
+        if counter.only_grows
+        else row[counter.name]
+        for counter in KEPT
+    }
+    counters["busy_us"] = float(counters["busy_us"])
     return ShardActivity(
         shard=row["shard"],
         core=row["core"],
         pid=row["pid"],
-        connections_open=row["connections_open"],
-        connections_accepted=difference("connections_accepted"),
-        requests=difference("requests"),
-        busy_us=busy_us,
-        handler_panics=difference("handler_panics"),
-        restarts=difference("restarts"),
-        busy_share=busy_us / 1e6 / seconds if seconds > 0 else 0.0,
+        busy_share=counters["busy_us"] / 1e6 / seconds if seconds > 0 else 0.0,
+        **counters,
     )
 
 

@@ -6,51 +6,12 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 from ..loading.gil_watch import is_free_threaded, is_gil_on
-from .gc_pauses import GcPauses, GcRow
-
-SCHEMA = 1
-
-
-class ShardRow(TypedDict):
-    """Counters of one shard; in work-stealing mode of all workers together."""
-
-    shard: int
-    core: int | None
-    pid: int
-    connections_open: int
-    connections_accepted: int
-    requests: int
-    busy_us: int
-    handler_panics: int
-    restarts: int
-
-
-class WorkerRow(TypedDict):
-    """Counters of one worker of the work-stealing runtime. Connections are missing: they belong to no worker."""
-
-    worker: int
-    requests: int
-    busy_us: int
-    handler_panics: int
-
-
-class Answer(TypedDict):
-    """One reading of a server."""
-
-    schema: int
-    mode: str
-    engine: str
-    pid: int
-    uptime_us: int
-    python: str
-    gil_enabled: bool
-    shards: list[ShardRow]
-    # In work-stealing mode only.
-    workers: NotRequired[list[WorkerRow]]
-    gc: GcRow
+from .counters import GC_ROWS
+from .gc_pauses import GcPauses
+from .schema import SCHEMA, Answer, Row
 
 
 class Reader:
@@ -103,7 +64,7 @@ def merge(
     is added to what its shards report. The pauses of the collector are added up: each stopped only one process.
     """
     known = [answer for answer in answers if answer is not None]
-    shards: list[ShardRow] = []
+    shards: list[Row] = []
     number = 0
     for index, answer in enumerate(answers):
         started_again = restarts[index] if index < len(restarts) else 0
@@ -127,8 +88,8 @@ def merge(
         "gil_enabled": any(answer["gil_enabled"] for answer in known) if known else is_gil_on(),
         "shards": shards,
         "gc": {
-            "collections": sum(answer["gc"]["collections"] for answer in known),
-            "pause_us_total": sum(answer["gc"]["pause_us_total"] for answer in known),
-            "pause_us_max": max((answer["gc"]["pause_us_max"] for answer in known), default=0),
+            row.name: max(values, default=0) if row.across == "max" else sum(values)
+            for row in GC_ROWS
+            for values in [[answer["gc"].get(row.name, 0) for answer in known]]
         },
     }

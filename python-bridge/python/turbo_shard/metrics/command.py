@@ -14,8 +14,9 @@ from ..cli.command_line import HELP_FLAGS, UsageError, help_lines, say, split
 from ..cli.start import refuse
 from ..settings.options import Kind, Option
 from ..settings.settings import read
+from .client import StatsUnreadable, read_answer
+from .schema import Answer
 from .table import table
-from .unix_socket import StatsUnreadable, read_answer
 
 # No server answers there.
 EXIT_UNREADABLE = 1
@@ -59,7 +60,7 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def show(path: str, *, interval_s: float | None, as_json: bool) -> int:
-    before: dict[str, Any] | None = None
+    before: Answer | None = None
     while True:
         try:
             answer = read_answer(path)

@@ -8,15 +8,10 @@ from __future__ import annotations
 
 import gc
 import time
-from typing import Self, TypedDict
+from collections.abc import Callable
+from typing import NamedTuple, Self
 
-
-class GcRow(TypedDict):
-    """A reading."""
-
-    collections: int
-    pause_us_total: int
-    pause_us_max: int
+from .counter_row import CounterRow
 
 
 class GcPauses:
@@ -39,12 +34,8 @@ class GcPauses:
             self.pause_ns_total += pause_ns
             self.pause_ns_max = max(self.pause_ns_max, pause_ns)
 
-    def row(self) -> GcRow:
-        return {
-            "collections": self.collections,
-            "pause_us_total": self.pause_ns_total // 1000,
-            "pause_us_max": self.pause_ns_max // 1000,
-        }
+    def row(self) -> dict[str, int]:
+        return {counter.row.name: counter.read(self) for counter in GC_COUNTERS}
 
     def __enter__(self) -> Self:
         gc.callbacks.append(self)
@@ -56,10 +47,43 @@ class GcPauses:
         gc.callbacks.remove(self)
 
 
+class GcCounter(NamedTuple):
+    """What is declared of a counter, and how it is read."""
+
+    row: CounterRow
+    read: Callable[[GcPauses], int]
+
+
+GC_COUNTERS = (
+    GcCounter(
+        CounterRow("collections", "counter", "count", "Collections since the start."),
+        lambda pauses: pauses.collections,
+    ),
+    GcCounter(
+        CounterRow(
+            "pause_us_total",
+            "counter",
+            "microseconds",
+            "Microseconds that collections took since the start.",
+        ),
+        lambda pauses: pauses.pause_ns_total // 1000,
+    ),
+    GcCounter(
+        CounterRow(
+            "pause_us_max",
+            "gauge",
+            "microseconds",
+            "Microseconds of the longest collection since the start.",
+            across="max",
+        ),
+        lambda pauses: pauses.pause_ns_max // 1000,
+    ),
+)
+
 # The counter of the server that runs in this process.
 RUNNING: list[GcPauses] = []
 
 
-def gc_stats() -> GcRow:
+def gc_stats() -> dict[str, int]:
     """Collections and their pauses since the server in this process started; zeros if none runs."""
     return (RUNNING[-1] if RUNNING else GcPauses()).row()

@@ -5,11 +5,12 @@ Counters only grow, so a rate is the difference of two answers; with one answer 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-type Row = dict[str, Any]
-COUNTERS = ("requests", "busy_us", "handler_panics", "connections_accepted")
+from .counter_row import Column, CounterRow
+from .counters import GC_ROWS, SHARD_ROWS
+from .schema import Answer, Row
 
 
 class Span(NamedTuple):
@@ -20,7 +21,7 @@ class Span(NamedTuple):
     gc: Row
 
 
-def table(answer: Row, before: Row | None = None) -> str:
+def table(answer: Answer, before: Answer | None = None) -> str:
     """The whole text; rates are since `before` if that is given and of the same run of the server."""
     is_steal = "workers" in answer
     key = "worker" if is_steal else "shard"
@@ -34,19 +35,20 @@ def table(answer: Row, before: Row | None = None) -> str:
     return "\n".join(lines)
 
 
-def span_of(answer: Row, before: Row | None, rows: list[Row], key: str) -> Span:
+def span_of(answer: Answer, before: Answer | None, rows: list[Row], key: str) -> Span:
     if before is None or not is_same_run(answer, before):
         return Span(answer["uptime_us"] / 1e6, rows, answer["gc"])
-    earlier = {identity(row, key): row for row in before.get(f"{key}s", [])}
+    rows_before = before.get("workers", []) if key == "worker" else before["shards"]
+    earlier = {identity(row, key): row for row in rows_before}
     seconds = (answer["uptime_us"] - before["uptime_us"]) / 1e6
     return Span(
         seconds,
-        [difference(row, earlier.get(identity(row, key), {})) for row in rows],
-        {name: answer["gc"][name] - before["gc"][name] for name in answer["gc"]},
+        [difference(row, earlier.get(identity(row, key), {}), SHARD_ROWS) for row in rows],
+        difference(answer["gc"], before["gc"], GC_ROWS),
     )
 
 
-def is_same_run(answer: Row, before: Row) -> bool:
+def is_same_run(answer: Answer, before: Answer) -> bool:
     return bool(answer["pid"] == before["pid"] and answer["uptime_us"] >= before["uptime_us"])
 
 
@@ -55,11 +57,12 @@ def identity(row: Row, key: str) -> tuple[int, int]:
     return row[key], row.get("pid", 0)
 
 
-def difference(row: Row, before: Row) -> Row:
-    return row | {name: row[name] - before.get(name, 0) for name in COUNTERS if name in row}
+def difference(row: Row, before: Row, declared: Iterable[CounterRow]) -> Row:
+    names = [counter.name for counter in declared if counter.only_grows and counter.name in row]
+    return row | {name: row[name] - before.get(name, 0) for name in names}
 
 
-def headline(answer: Row) -> str:
+def headline(answer: Answer) -> str:
     gil = "ON" if answer["gil_enabled"] else "off"
     return (
         f"mode {answer['mode']} on {answer['engine']}, pid {answer['pid']}, "
@@ -67,7 +70,7 @@ def headline(answer: Row) -> str:
     )
 
 
-def since(span: Span, before: Row | None) -> str:
+def since(span: Span, before: Answer | None) -> str:
     return "rates since the start" if before is None else f"rates over {span.seconds:.2f} s"
 
 
@@ -80,35 +83,40 @@ def connections_line(row: Row) -> str:
 def grid(rows: list[Row], span: Span, key: str) -> list[str]:
     """A line for each row, and the largest over the mean beneath: 1.00 is even; the number of shards means all on
     one."""
-    has_connections = all("connections_open" in row for row in rows)
     has_pids = len({row.get("pid") for row in rows}) > 1
     seconds = max(span.seconds, 1e-9)
     columns: list[tuple[str, list[str], str]] = [(key, [str(row[key]) for row in rows], "")]
-    if has_connections:
+    if all("core" in row for row in rows):
         columns.append(
             ("core", ["-" if row["core"] is None else str(row["core"]) for row in rows], "")
         )
     if has_pids:
         columns.append(("pid", [str(row["pid"]) for row in rows], ""))
-    if has_connections:
-        columns.append(counted("connections", rows, "connections_open"))
-        columns.append(counted("accepted", rows, "connections_accepted"))
-    columns.append(counted("requests", rows, "requests"))
-    rates = [row["requests"] / seconds for row in span.rows]
-    columns.append(("requests/s", [f"{rate:,.0f}" for rate in rates], evenness(rates)))
-    busy = [row["busy_us"] / 1e6 / seconds for row in span.rows]
-    columns.append(("busy", [f"{share:.1%}" for share in busy], evenness(busy)))
-    columns.append(("panics", [f"{row['handler_panics']:,}" for row in rows], ""))
-    if has_connections:
-        columns.append(("restarts", [f"{row['restarts']:,}" for row in rows], ""))
+    columns += [
+        shown(column, [row[counter.name] for row in which], seconds)
+        for counter in SHARD_ROWS
+        # A worker thread has only some, and a server of another version may lack one.
+        if all(counter.name in row for row in rows)
+        for column in counter.columns
+        for which in [rows if column.figure == "total" else span.rows]
+    ]
     if len(rows) < 2:
         columns = [(name, cells, "") for name, cells, _ in columns]
     return laid_out(columns)
 
 
-def counted(name: str, rows: list[Row], field: str) -> tuple[str, list[str], str]:
-    values = [row[field] for row in rows]
-    return name, [f"{value:,}" for value in values], evenness(values)
+def shown(column: Column, values: Sequence[int], seconds: float) -> tuple[str, list[str], str]:
+    """The column's heading, its cells and what stands beneath."""
+    match column.figure:
+        case "total":
+            figures, cells = list(map(float, values)), [f"{value:,}" for value in values]
+        case "per second":
+            figures = [value / seconds for value in values]
+            cells = [f"{rate:,.0f}" for rate in figures]
+        case "share of time":
+            figures = [value / 1e6 / seconds for value in values]
+            cells = [f"{share:.1%}" for share in figures]
+    return column.heading, cells, evenness(figures) if column.is_compared else ""
 
 
 def evenness(values: Sequence[float]) -> str:

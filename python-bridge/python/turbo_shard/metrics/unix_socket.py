@@ -1,4 +1,4 @@
-"""A Unix socket that answers each connection with one line of JSON and closes it, and how such a line is read.
+"""A Unix socket that answers each connection with one line of JSON and closes it.
 
 Does not know what is answered. Its thread sleeps in accept(2), detached from Python, and wakes for nothing else.
 """
@@ -24,9 +24,6 @@ BACKLOG = 16
 SEND_TIMEOUT_S = 1.0
 # Pause between two attempts to accept while no descriptor is left.
 ACCEPT_PAUSE_S = 0.2
-READ_TIMEOUT_S = 5.0
-# 1024 shards answer about 200 KiB.
-ANSWER_BYTES_MAX = 4 * 1024**2
 
 
 class StatsSocket:
@@ -148,41 +145,3 @@ def inode_of(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-class StatsUnreadable(Exception):
-    """No answer, or not one that can be understood; the text is one line."""
-
-
-def read_answer(path: str, *, timeout_s: float = READ_TIMEOUT_S) -> dict[str, Any]:
-    """Asks the server whose stats socket lies at `path`."""
-    received = bytearray()
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(timeout_s)
-            connection.connect(path)
-            while piece := connection.recv(65536):
-                received += piece
-                if len(received) > ANSWER_BYTES_MAX:
-                    raise StatsUnreadable(f"{path!r} says more than a stats socket does")
-    except FileNotFoundError:
-        raise StatsUnreadable(
-            f"there is no socket {path!r}; start the server with --stats-socket {path}"
-        ) from None
-    except ConnectionRefusedError:
-        raise StatsUnreadable(f"no server listens at {path!r} any more") from None
-    except TimeoutError:
-        raise StatsUnreadable(f"{path!r} does not answer within {timeout_s:g} s") from None
-    except OSError as error:
-        raise StatsUnreadable(f"{path!r} cannot be read: {error.strerror or error}") from None
-    try:
-        answer = json.loads(received)
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict) or not isinstance(answer.get("schema"), int):
-        raise StatsUnreadable(f"{path!r} is no stats socket of turbo-shard")
-    if answer["schema"] != 1:
-        raise StatsUnreadable(
-            f"{path!r} speaks schema {answer['schema']}, this turbo-shard knows 1; use the server's version"
-        )
-    return answer

@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
-from ..metrics.answer import Answer, merge
-from ..metrics.unix_socket import PATH_BYTES_MAX, StatsSocket, StatsUnreadable, read_answer
+from ..metrics.answer import merge
+from ..metrics.client import StatsUnreadable, read_answer
+from ..metrics.schema import Answer
+from ..metrics.unix_socket import PATH_BYTES_MAX, StatsSocket
 from ..settings.settings import SettingsError
 
 # A worker that is busy with its app for longer is left out.
@@ -91,7 +93,7 @@ def answer_of(path: str | None) -> Answer | None:
     if path is None:
         return None
     try:
-        return cast(Answer, read_answer(path, timeout_s=WORKER_TIMEOUT_S))
+        return read_answer(path, timeout_s=WORKER_TIMEOUT_S)
     except StatsUnreadable:
         # It has just ended, or starts.
         return None

@@ -1,0 +1,55 @@
+"""Writes the tables of docs/running.md that are made of what the sources declare.
+
+make reference
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from turbo_shard.metrics.counter_row import CounterRow
+from turbo_shard.metrics.counters import GC_ROWS, SHARD_ROWS
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "running.md"
+
+
+def shard_counters() -> str:
+    return counter_table(SHARD_ROWS)
+
+
+def gc_counters() -> str:
+    return counter_table(GC_ROWS)
+
+
+# What stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
+PARTS: dict[str, Callable[[], str]] = {
+    "counters": shard_counters,
+    "gc-counters": gc_counters,
+}
+
+
+def counter_table(rows: Iterable[CounterRow]) -> str:
+    lines = ["| key | type | value |", "|---|---|---|"]
+    lines += [f"| `{row.name}` | {row.kind} | {row.help.removesuffix('.')} |" for row in rows]
+    return "\n".join(lines)
+
+
+def page_with_tables(text: str) -> str:
+    for name, table in PARTS.items():
+        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise SystemExit(f"reference: error: {PAGE.name} has lost its markers of {name}")
+        text = f"{before}{begin}\n\n{table()}\n\n{end}{after}"
+    return text
+
+
+def main() -> None:
+    PAGE.write_text(page_with_tables(PAGE.read_text()))
+
+
+if __name__ == "__main__":
+    main()

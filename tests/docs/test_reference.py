@@ -1,0 +1,23 @@
+"""The tables of docs/running.md that are made of declarations are as `make reference` writes them."""
+
+from __future__ import annotations
+
+import pytest
+
+import reference
+
+
+def test_page_is_as_the_command_writes_it() -> None:
+    text = reference.PAGE.read_text()
+    assert text == reference.page_with_tables(text), "run `make reference`"
+
+
+def test_declared_counters_stand_on_the_page() -> None:
+    text = reference.PAGE.read_text()
+    for counter in (*reference.SHARD_ROWS, *reference.GC_ROWS):
+        assert f"| `{counter.name}` | {counter.kind} | " in text
+
+
+def test_page_without_markers_is_refused() -> None:
+    with pytest.raises(SystemExit, match="has lost its markers of counters"):
+        reference.page_with_tables("no markers")
