@@ -264,7 +264,7 @@ LAB_LAYERS = (
 
 OTHER_LAYERS = (
     Layer("examples", "apps to read and run", [f"{PACKAGE}/__init__.py"]),
-    Layer("scripts", "what `make` runs", [f"{LAB}/", SAMPLES, "tests/repository"]),
+    Layer("scripts", "what `make` runs", [f"{PACKAGE}/", f"{LAB}/", SAMPLES, "tests/repository"]),
     Layer(
         "tests",
         "tests, each beside others of the same part",

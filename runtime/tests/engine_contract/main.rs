@@ -333,15 +333,8 @@ fn every_shard_serves_on_its_own_thread() {
             assert_eq!(get(&mut server.connect(), "/thread").status, 200);
             distinct(server) == 3
         });
-        assert!(
-            server
-                .handle
-                .counts()
-                .iter()
-                .all(|row| row.counts.requests > 0),
-            "{:?}",
-            server.handle.counts()
-        );
+        let rows = server.handle.counts();
+        assert!(rows.iter().all(|row| row.counts.requests > 0), "{rows:?}");
     }
 }
 
