@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from statistics import median
 from typing import Any
 
 from ..metrics import METRICS
 from ..report import goals
+from ..report.columns import aligned
+from ..report.quantities import middle, whole
 from ..results import ArmResult, Results, Run, ScenarioResult
 from . import verdicts
 
@@ -39,7 +40,7 @@ def scenario_text(scenario: ScenarioResult) -> str:
     lines = [f"{scenario.title}{asked}", ""]
     ran = [arm for arm in scenario.arms if arm.runs]
     if ran:
-        lines.append(aligned([header(), *map(row, ran)]))
+        lines.append(aligned(header(), map(row, ran), figures=True))
         lines += ["", caption(ran)]
     lines += [
         f"{arm.label}: did not run: {arm.error}"
@@ -50,9 +51,9 @@ def scenario_text(scenario: ScenarioResult) -> str:
         f"{arm.label}: ended early: {arm.error}" for arm in scenario.arms if arm.error and arm.runs
     ]
     if scenario.figures:
-        lines += ["", goals.aligned(goals.FIGURE_HEADER, goals.figure_rows(scenario))]
+        lines += ["", aligned(goals.FIGURE_HEADER, goals.figure_rows(scenario))]
     if scenario.costs:
-        lines += ["", goals.aligned(goals.COST_HEADER, map(goals.cost_row, scenario.costs))]
+        lines += ["", aligned(goals.COST_HEADER, map(goals.cost_row, scenario.costs))]
     if found := goals.remarks(scenario):
         lines += ["", bullets(found)]
     if scenario.comparisons:
@@ -111,23 +112,18 @@ def header() -> list[str]:
 
 
 def row(arm: ArmResult) -> list[str]:
-    cells = [arm.label, middle(arm.runs, lambda run: run.requests_per_second, whole)]
+    cells = [arm.label, of_runs(arm, lambda run: run.requests_per_second, whole)]
     for name in LATENCIES:
-        cells.append(middle(arm.runs, latency(name), microseconds))
-    return [*cells, *(middle(arm.runs, of, form) for _, of, form in OTHERS)]
+        cells.append(of_runs(arm, latency(name), microseconds))
+    return [*cells, *(of_runs(arm, of, form) for _, of, form in OTHERS)]
+
+
+def of_runs(arm: ArmResult, of: Cell, form: Callable[[float], str]) -> str:
+    return middle(map(of, arm.runs), form)
 
 
 def latency(name: str) -> Cell:
     return lambda run: getattr(run.latency_us, name) if run.latency_us else None
-
-
-def middle(runs: Iterable[Run], of: Cell, form: Callable[[float], str]) -> str:
-    values = [value for run in runs if (value := of(run)) is not None]
-    return form(median(values)) if values else "–"
-
-
-def whole(value: float) -> str:
-    return f"{value:,.0f}"
 
 
 def one_digit(value: float) -> str:
@@ -159,17 +155,6 @@ OTHERS: tuple[tuple[str, Cell, Callable[[float], str]], ...] = (
     ("threads", lambda run: run.threads, whole),
     ("balance", lambda run: run.balance_max_over_mean, two_digits),
 )
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """The first column to the left, figures to the right."""
-    widths = [max(len(one[column]) for one in rows) for column in range(len(rows[0]))]
-    lines = []
-    for one in rows:
-        first, *rest = zip(one, widths, strict=True)
-        cells = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in rest)]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
 def bullets(lines: Iterable[str]) -> str:

@@ -10,7 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .generator import GRACE_S, BrokenRun, Load, Question, asked, raise_for_status, report_of
+from .generator import (
+    GRACE_S,
+    BrokenRun,
+    Load,
+    Question,
+    asked,
+    raise_for_status,
+    report_of,
+    running,
+)
 
 # It starts before the measured load's process does, and must last longer.
 MARGIN_S = 0.6
@@ -56,19 +65,8 @@ def started(
 ) -> Iterator[SecondLoad]:
     with asked(beside.questions) as options:
         command = [*program, "--target", address, *options, *beside.load.options()]
-        with subprocess.Popen(
-            command,
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as process:
-            try:
-                yield SecondLoad(process)
-            finally:
-                process.kill()
+        with running(command, directory, stdin=subprocess.DEVNULL) as process:
+            yield SecondLoad(process)
 
 
 def joined(report: dict[str, Any], second: dict[str, Any], beside: Beside) -> dict[str, Any]:

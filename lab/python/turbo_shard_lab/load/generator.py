@@ -186,11 +186,25 @@ def asked(questions: Sequence[Question]) -> Iterator[list[str]]:
         yield ["--mix", file.name]
 
 
-def closed_loop(
-    address: str, question: Question, load: Load, *, program: Sequence[str], directory: Path
-) -> dict[str, Any]:
-    """One question, again and again on each connection."""
-    return run_load(address, [question], load, program=program, directory=directory)
+@contextmanager
+def running(
+    command: Sequence[str], directory: Path | None, *, stdin: int
+) -> Iterator[subprocess.Popen[str]]:
+    """A generator that is at work; ended with the block."""
+    with subprocess.Popen(
+        command,
+        cwd=directory,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Its own group, as for the servers: Ctrl-C is for us, and we end it.
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @contextmanager
@@ -206,27 +220,16 @@ def idle_connections(
     """Holds keep-alive connections for the block; each has had one checked answer."""
     command = [*program, "--target", address, *question.options()]
     command += ["--idle", str(count), "--hold-seconds", f"{GRACE_S:g}", "--cpu", str(core)]
-    with subprocess.Popen(
-        command,
-        cwd=directory,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as holder:
-        try:
-            if not (holder.stdin and holder.stdout and holder.stderr):
-                raise BrokenRun("turbo-load was started without its pipes")
-            line = holder.stdout.readline()
-            if '"held"' not in line:
-                raise_for_status(holder.wait(GRACE_S), holder.stderr.read())
-            yield report_of(line)
-            holder.stdin.close()
-            released = report_of(holder.stdout.readline())
-            raise_for_status(holder.wait(GRACE_S), "")
-        finally:
-            holder.kill()
+    with running(command, directory, stdin=subprocess.PIPE) as holder:
+        if not (holder.stdin and holder.stdout and holder.stderr):
+            raise BrokenRun("turbo-load was started without its pipes")
+        line = holder.stdout.readline()
+        if '"held"' not in line:
+            raise_for_status(holder.wait(GRACE_S), holder.stderr.read())
+        yield report_of(line)
+        holder.stdin.close()
+        released = report_of(holder.stdout.readline())
+        raise_for_status(holder.wait(GRACE_S), "")
     if released["open"] != count:
         raise BrokenRun(f"the server closed {count - released['open']} of {count} idle connections")
 

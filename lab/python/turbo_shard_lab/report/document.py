@@ -110,14 +110,6 @@ def scenario_blocks(
     yield Code(commands(scenario))
 
 
-def error_words(arm: ArmResult) -> str:
-    return (
-        f"{arm.label} ended {runs_words(arm)}: {arm.error}"
-        if arm.runs
-        else f"{arm.label} {DID_NOT_RUN}: {arm.error}"
-    )
-
-
 def runs_words(arm: ArmResult) -> str:
     count = len(arm.runs)
     return f"after {count} run{'s' * (count != 1)}" if count else "before its first run"

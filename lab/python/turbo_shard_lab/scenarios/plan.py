@@ -10,7 +10,7 @@ from ..load.beside import MARGIN_S, Beside
 from ..load.generator import Load
 from ..measure.placement import Placement
 from ..progress import duration
-from ..report.goals import aligned
+from ..report.columns import aligned
 from .arms import Candidate, Surroundings, candidates
 from .cores import cores_for
 from .peers import Peer

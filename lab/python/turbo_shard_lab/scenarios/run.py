@@ -12,7 +12,7 @@ from ..compare.doubts import doubts
 from ..compare.rounds import ArmAnsweredWrong, ArmRuns, RunTrial, run_rounds
 from ..compare.statistics import ROUNDS_MIN
 from ..compare.trial import Outcome, Trial, in_short, run_trial
-from ..load.generator import Load, WrongAnswer
+from ..load.generator import Load, WrongAnswer, example_command
 from ..load.priority import may_go_first
 from ..measure.server import ServerFailed
 from ..progress import Progress
@@ -207,6 +207,7 @@ class ScenarioRun:
             found["load_goes_first"] = may_go_first()
         found["shards"] = self.plan.shards
         found["routes"] = [f"{one.method} {one.path}" for one in load.questions]
+        found["command"] = example_command(load.questions, trial.load, trial.program)
         if trial.beside:
             beside = trial.beside.lasting(trial.load)
             routes = [f"{one.method} {one.path}" for one in beside.questions]
