@@ -62,6 +62,15 @@ def test_native_handlers_have_their_goals() -> None:
     assert fixed.arm.command[0] == str(FIXED_ANSWER)
 
 
+def test_a_fixed_answer_is_asked_the_same_and_answers_always_the_same() -> None:
+    plan = plans("smoke")["throughput"]
+    fixed = next(one for one in plan.candidates if one.name == "fixed-engines")
+    (asked,) = plan.trial_of(fixed, plan.trial).questions
+    (ours,) = plan.trial.questions
+    assert asked.path == ours.path == "/users/{n}"
+    assert asked.body == ours.body.replace("{n}", "1234") != ours.body
+
+
 def test_idleness_and_start_have_their_goals() -> None:
     goals = {
         goal.metric: goal.text
@@ -190,6 +199,7 @@ def test_every_arm_of_the_costs_is_used_and_asked_what_it_answers() -> None:
     assert trials["shard-function"].questions[0].path == "/function"
     assert len(trials["fixed-headers"].questions[0].headers) == 10
     assert trials["fixed-plain"].questions == plan.scenario.load.questions
+    assert not [one for one in trials.values() if one.placement != plan.placement]
 
 
 def question(suite: str, key: str) -> Question:

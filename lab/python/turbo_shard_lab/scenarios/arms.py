@@ -23,6 +23,8 @@ EVERY_ENGINE = "engines"
 # The same engine with a service that always gives the same answer: what is left when Python costs nothing.
 FIXED = "fixed"
 FIXED_LABEL = "fixed answer from Rust"
+# It answers every request as a handler answers one with this number.
+FIXED_NUMBER = "1234"
 # Stands for every peer of the interpreter that serves the scenario's own app.
 SERVING = "serving"
 EARLIER = "earlier"
@@ -170,7 +172,10 @@ def of_a_fixed_answer(name: str, serving: Serving) -> list[Candidate]:
         options = ("--engine", engine, "--shards", str(serving.shards), "--port", "0")
         arm = Arm(f"{FIXED}-{engine}", label, (str(FIXED_ANSWER), *options))
         error = engine_fault(f"{AUTO}-{engine}")
-        found.append(serving.candidate(name, arm, error, engine if name != FIXED else ""))
+        one = serving.candidate(name, arm, error, engine if name != FIXED else "")
+        asked = one.questions or serving.scenario.load.questions
+        same = tuple(replace(each, body=each.body.replace("{n}", FIXED_NUMBER)) for each in asked)
+        found.append(replace(one, questions=same))
     return found
 
 
