@@ -77,6 +77,12 @@ def test_changes_that_are_not_committed_are_never_continued(
     assert not kept(tmp_path, "").has("echo")
 
 
+def test_what_was_cut_short_is_shown_and_measured_again(tmp_path: Path) -> None:
+    one = kept(tmp_path)
+    one.add(scenario("raw"), BEGAN, is_whole=False)
+    assert [each.key for each in one.in_order(KEYS)] == ["raw"] and not one.has("raw")
+
+
 def test_other_settings_are_another_measurement(
     tmp_path: Path, measure: Callable[[Kept, str], Results]
 ) -> None:

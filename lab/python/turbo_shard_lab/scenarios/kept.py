@@ -48,12 +48,13 @@ class Kept:
             found and found.measured and self.sources and found.measured.sources == self.sources
         )
 
-    def add(self, scenario: ScenarioResult, started: datetime) -> None:
+    def add(self, scenario: ScenarioResult, started: datetime, *, is_whole: bool = True) -> None:
+        """What was cut short or broke is shown, and measured again by a run that continues this one."""
         scenario.measured = Measured(
             started.isoformat(timespec="seconds"),
             round((datetime.now(UTC) - started).total_seconds(), 1),
             commit_of(Path.cwd(), *SOURCES),
-            self.sources,
+            self.sources if is_whole else "",
         )
         self.scenarios[scenario.key] = scenario
 

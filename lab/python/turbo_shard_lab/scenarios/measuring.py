@@ -102,12 +102,13 @@ class Measuring:
         with Progress(total_s(self.plans), quiet=False) as progress:
             for plan in self.plans:
                 progress.note(f"{plan.scenario.key}: {plan.scenario.question}")
-                one, started = ScenarioRun(plan, progress), datetime.now(UTC)
+                one, started, is_whole = ScenarioRun(plan, progress), datetime.now(UTC), False
                 try:
                     one.measure()
+                    is_whole = not one.is_broken
                 finally:
                     if any(arm.runs or arm.error for arm in one.result.arms) or one.result.figures:
-                        self.kept.add(one.result, started)
+                        self.kept.add(one.result, started, is_whole=is_whole)
                 if one.is_broken:
                     status = 1
                     failed = [f"{arm.label}: {arm.error}" for arm in one.result.arms if arm.error]
