@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 
 use turbo_shard_protocol::Limits;
 use turbo_shard_protocol::websocket::{Compression, WebSocketLimits};
+use turbo_shard_ring::UringFeature;
 
-use crate::engine::uring::features::UringFeature;
 use crate::net::placement;
 use crate::start_error::StartError;
 

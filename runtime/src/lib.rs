@@ -14,6 +14,7 @@ mod shard;
 mod start_error;
 
 pub use turbo_shard_protocol as protocol;
+pub use turbo_shard_ring::{URING_FEATURES, UringFeature};
 
 pub use blocking_pool::{BlockingPool, Job, QueueFull, ThreadHooks};
 pub use config::{
@@ -22,7 +23,6 @@ pub use config::{
     WebSocketConfig,
 };
 pub use engine::registry::{EngineProbe, locked_bytes, probe_engines};
-pub use engine::uring::features::{URING_FEATURES, UringFeature};
 pub use exchange::message_feed::{MESSAGES_QUEUED_BYTES_HIGH, MESSAGES_QUEUED_MAX, Received};
 pub use exchange::reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};
 pub use exchange::reply_part::HeldBytes;

@@ -24,10 +24,11 @@ SYSTEM = Outside("files and processes", ("std.fs", "std.process", "std.os", "lib
 HTTP = Outside("HTTP", ("httparse",))
 TESTING = Outside("pytest", ("pytest",))
 
-FACES = ("turbo_shard_runtime", "turbo_shard")
+FACES = ("turbo_shard_runtime", "turbo_shard_ring", "turbo_shard")
 """Crates and packages that others know by their public face only."""
 
 PROTOCOL = "runtime/protocol/src"
+RING = "runtime/ring/src"
 RUNTIME = "runtime/src"
 BRIDGE = "python-bridge/src"
 PACKAGE = "python-bridge/python/turbo_shard"
@@ -55,20 +56,30 @@ PROTOCOL_LAYERS = (
 )
 
 RUNTIME_LAYERS = (
+    Layer(
+        RING,
+        "one thread's io_uring, and the memory that it receives into",
+        never=[NETWORK, HTTP, PYTHON],
+    ),
     Layer(RUNTIME, "the blocking pool, routes", within(RUNTIME, "config.rs", "net"), [PYTHON]),
     Layer(
         FACE,
         "the public face: `BoundServer`, `ServerConfig`, `App`, `Service`",
         [
+            RING,
             f"{PROTOCOL}/lib.rs",
             *within(
                 RUNTIME, ".", "config.rs", "exchange", "metrics", "net", "server", "service.rs"
             ),
-            *within(RUNTIME, "engine/registry.rs", "engine/uring", "start_error.rs"),
+            *within(RUNTIME, "engine/registry.rs", "start_error.rs"),
         ],
     ),
     Layer(f"{RUNTIME}/start_error.rs", "why a server cannot start"),
-    Layer(f"{RUNTIME}/config.rs", "settings", [*SHARED, *within(RUNTIME, "net", "start_error.rs")]),
+    Layer(
+        f"{RUNTIME}/config.rs",
+        "settings",
+        [*SHARED, RING, *within(RUNTIME, "net", "start_error.rs")],
+    ),
     Layer(
         f"{RUNTIME}/net",
         "listeners, cores, descriptors, children",
@@ -119,13 +130,13 @@ RUNTIME_LAYERS = (
     Layer(
         f"{RUNTIME}/engine/glommio",
         "one `LocalExecutor` per shard",
-        within(RUNTIME, "engine", "engine/tasks", "metrics", "service.rs", "shard"),
+        [RING, *within(RUNTIME, "engine", "engine/tasks", "metrics", "service.rs", "shard")],
     ),
     Layer(
         f"{RUNTIME}/engine/uring",
         "one io_uring per shard, whose completions drive the connections",
         [
-            PROTOCOL,
+            *(PROTOCOL, RING),
             *within(RUNTIME, "engine", "metrics", "net", "service.rs", "shard", "start_error.rs"),
         ],
     ),
@@ -137,11 +148,11 @@ RUNTIME_LAYERS = (
     Layer(
         f"{RUNTIME}/engine/registry.rs",
         "which engines there are and which work here",
-        within(
-            RUNTIME,
-            *("config.rs", "service.rs", "start_error.rs"),
-            *("engine", "engine/glommio", "engine/tokio", "engine/uring"),
-        ),
+        [
+            RING,
+            *within(RUNTIME, "config.rs", "service.rs", "start_error.rs"),
+            *within(RUNTIME, "engine", "engine/glommio", "engine/tokio", "engine/uring"),
+        ],
     ),
     Layer(
         f"{RUNTIME}/server",
@@ -229,7 +240,7 @@ PACKAGE_LAYERS = (
 SAMPLES = "tests/lab/report_samples.py"
 
 LAB_LAYERS = (
-    Layer("lab/load/src", "turbo-load, the load generator"),
+    Layer("lab/load/src", "turbo-load, the load generator", [RING]),
     Layer("lab/simulation/src", "the discrete-event simulation"),
     Layer("lab/native/src", "the lab's extension module", ["lab/load/src", "lab/simulation/src"]),
     Layer(

@@ -14,7 +14,6 @@ EXEMPTIONS = {
     "borders python-bridge/python/turbo_shard/settings/given_options.py": "settings become a table",
     "borders python-bridge/src/answers/overload.rs": "header lines move below native/",
     "borders python-bridge/src/hosted_loop/coroutine_host.rs": "a host will know no streams",
-    "borders runtime/src/config.rs": "plain values move below all that know them",
     "circles python-bridge/python/turbo_shard/doctor/app.py": "findings of the doctor",
     "circles python-bridge/src/asgi/awaitables.rs": "channels and what is awaited",
     "circles python-bridge/src/asgi/http_cycle.rs": "a cycle and its parting",
@@ -22,7 +21,6 @@ EXEMPTIONS = {
     "circles python-bridge/src/hosted_loop/asyncio_threads.rs": "hosts and streams",
     "circles python-bridge/src/wsgi/pool_call.rs": "a service and its calls",
     "circles python-bridge/src/wsgi/response.rs": "a response and its write()",
-    "circles runtime/src/engine/uring/features.rs": "features of the ring",
 }
 
 

@@ -6,10 +6,11 @@ use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
 
+use turbo_shard_ring::Chunk;
+
 use crate::checker::Checker;
 use crate::failure::Failure;
 use crate::flow::{Answered, Flow};
-use crate::uring_buffers::Chunk;
 use crate::uring_operations::{Completion, Operations};
 
 /// Connections on a ring.

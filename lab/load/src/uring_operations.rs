@@ -1,8 +1,8 @@
 //! A ring with the sockets it works on, and the memory that its operations point to, which outlives them. Knows receives
 //! and sends, and nothing of what is in them.
 //!
-//! `unsafe` here: an operation's memory belongs to the kernel until its last completion. Receives use the buffers of
-//! `uring_buffers.rs`. A send uses the bytes of its connection's `Outgoing`, which are neither changed nor dropped while
+//! `unsafe` here: an operation's memory belongs to the kernel until its last completion. Receives use
+//! [`ProvidedBuffers`]. A send uses the bytes of its connection's `Outgoing`, which are neither changed nor dropped while
 //! it `is_busy`. Whatever ends the run, nothing is freed before the kernel has let go of it (see `Drop`).
 
 use std::io;
@@ -11,10 +11,11 @@ use std::net::TcpStream;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
-use io_uring::types::{CancelBuilder, Fixed, SubmitArgs, Timespec};
-use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
-
-use crate::uring_buffers::{Chunk, GROUP, ProvidedBuffers};
+use io_uring::types::{CancelBuilder, Fixed};
+use io_uring::{cqueue, opcode, squeue};
+use turbo_shard_ring::{
+    BufferPlan, Chunk, Features, GROUP, ProvidedBuffers, Ring, RingPlan, UringFeature,
+};
 
 /// Requests that a ring hands over together. Each waits for the rest of its lot; the larger the lot, the less each pays
 /// for the system call.
@@ -22,6 +23,14 @@ pub(crate) const LOT_MAX: usize = 16;
 /// Completions that the kernel writes before it must put some aside: a receive and a send of each connection fit twice.
 const COMPLETIONS_PER_CONNECTION: usize = 4;
 const COMPLETIONS_MIN: usize = 1024;
+/// Room for what one receive brings. A line more than four pages: otherwise the first lines of all buffers, which are
+/// all that small answers touch, would share a few places in the cache.
+const BUFFER_BYTES: usize = 4 * 4096 + 64;
+/// One for each connection, so that answers that come all at once need no second receive (`ENOBUFS`), within these
+/// bounds: 1 MiB to 64 MiB of addresses; answers touch what they need.
+const BUFFERS_MIN: usize = 64;
+const BUFFERS_MAX: usize = 4096;
+const _: () = assert!(BUFFERS_MAX.is_power_of_two() && BUFFERS_MAX <= 1 << 15);
 /// How long we wait for the end of what was cancelled.
 const QUIET_WITHIN: Duration = Duration::from_secs(1);
 /// A number that no connection has.
@@ -56,10 +65,8 @@ enum Kind {
 
 /// One thread's ring.
 pub(crate) struct Operations {
-    ring: IoUring,
+    ring: Ring,
     memory: ManuallyDrop<Memory>,
-    /// Passed with each wait: a thread that waits for answers is idle, and not waiting for a disk.
-    idle: EnterFlags,
     completions: Vec<cqueue::Entry>,
     next: usize,
     /// Pushed and not handed over.
@@ -91,23 +98,27 @@ impl Operations {
     /// A ring that does nothing before [`Operations::begin`].
     pub(crate) fn new(connections: usize) -> io::Result<Operations> {
         let completions = (connections * COMPLETIONS_PER_CONNECTION).max(COMPLETIONS_MIN);
+        let plan = RingPlan {
+            submissions: 2 * LOT_MAX as u32,
+            completions: completions as u32,
+            starts_disabled: true,
+        };
         // One thread asks, and work is done only when it asks: so nothing interrupts it. Linux 6.1, which also has
         // receives that go on.
-        let ring = IoUring::builder()
-            .setup_single_issuer()
-            .setup_defer_taskrun()
-            .setup_r_disabled()
-            .setup_submit_all()
-            .setup_clamp()
-            .setup_cqsize(completions as u32)
-            .dontfork()
-            .build(2 * LOT_MAX as u32)?;
-        let idle = match ring.params().is_feature_no_iowait() {
-            true => EnterFlags::NO_IOWAIT,
-            false => EnterFlags::empty(),
+        let features = Features::default()
+            .with(UringFeature::SingleIssuer)
+            .with(UringFeature::DeferTaskrun);
+        let ring = Ring::new(features, plan)?;
+        let buffers = connections
+            .next_power_of_two()
+            .clamp(BUFFERS_MIN, BUFFERS_MAX);
+        let buffers = BufferPlan {
+            buffers: buffers as u16,
+            buffer_bytes: BUFFER_BYTES,
+            are_shared: false,
         };
         // SAFETY: `drop` gives them up only when no receive is left.
-        let received = unsafe { ProvidedBuffers::new(&ring, connections)? };
+        let received = unsafe { ProvidedBuffers::new(&ring, buffers)? };
         let memory = Memory {
             received,
             sockets: Vec::with_capacity(connections),
@@ -115,7 +126,6 @@ impl Operations {
         Ok(Operations {
             ring,
             memory: ManuallyDrop::new(memory),
-            idle,
             completions: Vec::new(),
             next: 0,
             lot: 0,
@@ -139,10 +149,9 @@ impl Operations {
             .iter()
             .map(|socket| socket.stream.as_raw_fd())
             .collect();
-        let submitter = self.ring.submitter();
-        submitter.register_enable_rings()?;
+        self.ring.enable()?;
         // Looked up once, and not for each operation.
-        submitter.register_files(&files)
+        self.ring.register_files(&files)
     }
 
     /// Receives all that comes on a connection, until a completion says that it does not go on.
@@ -178,32 +187,21 @@ impl Operations {
             return Ok(());
         }
         self.lot = 0;
-        passable(self.ring.submit())
+        self.ring.submit()
     }
 
     /// Hands over what was pushed and waits until something is completed, no longer than `timeout`, and not at all if
     /// that is zero. Returns whether there was anything to do.
     pub(crate) fn enter(&mut self, timeout: Duration) -> io::Result<bool> {
         self.lot = 0;
-        let pushed = self.ring.submission().len();
-        if timeout.is_zero() {
-            // SAFETY: the call has no argument.
-            let entered = unsafe {
-                let submitter = self.ring.submitter();
-                submitter.enter::<()>(pushed as u32, 0, EnterFlags::GETEVENTS.bits(), None)
-            };
-            passable(entered)?;
-        } else {
-            let timespec = Timespec::from(timeout);
-            let arguments = SubmitArgs::new().timespec(&timespec);
-            let submitter = self.ring.submitter();
-            passable(submitter.submit_with_args_and_flags(1, &arguments, self.idle))?;
-        }
+        let has_pushed = self.ring.has_submissions();
+        let wait = (!timeout.is_zero()).then_some(timeout);
+        self.ring.submit_and_wait(u32::from(wait.is_some()), wait)?;
         debug_assert_eq!(self.next, self.completions.len(), "all were taken before");
         self.completions.clear();
         self.next = 0;
-        self.completions.extend(self.ring.completion());
-        Ok(pushed > 0 || !self.completions.is_empty())
+        self.ring.take_completions(&mut self.completions);
+        Ok(has_pushed || !self.completions.is_empty())
     }
 
     pub(crate) fn next_completion(&mut self) -> io::Result<Option<Completion>> {
@@ -238,8 +236,7 @@ impl Operations {
         let entry = entry.user_data(u64::from(kind as u32) << 32 | u64::from(number));
         // SAFETY: the only operations with a pointer are sends, and theirs leads into the bytes of an `Outgoing` that is
         // busy from here to the send's one completion.
-        unsafe { self.ring.submission().push(&entry) }
-            .map_err(|_full| io::Error::from(io::ErrorKind::ResourceBusy))?;
+        unsafe { self.ring.push(&entry)? };
         self.in_flight += 1;
         self.lot += 1;
         if self.lot >= LOT_MAX {
@@ -260,7 +257,7 @@ impl Operations {
         };
         Ok(match (entry.user_data() >> 32) as u32 {
             kind if kind == Kind::Receive as u32 => {
-                let mut chunk = self.memory.received.chunk(entry);
+                let mut chunk = self.memory.received.chunk(entry.result(), entry.flags());
                 if !matches!(outcome, Ok(1..))
                     && let Some(unused) = chunk.take()
                 {
@@ -323,17 +320,6 @@ impl Drop for Operations {
             unsafe { ManuallyDrop::drop(&mut self.memory) }
         }
         // Otherwise the memory is given up: the kernel may still write to it, and the process is about to end.
-    }
-}
-
-/// A signal, the timeout, and completions that must be taken first are no errors: the caller looks at those anyway.
-fn passable(entered: io::Result<usize>) -> io::Result<()> {
-    match entered {
-        Ok(_) => Ok(()),
-        Err(error) => match error.raw_os_error() {
-            Some(libc::EINTR | libc::ETIME | libc::EBUSY | libc::EAGAIN) => Ok(()),
-            _ => Err(error),
-        },
     }
 }
 

@@ -3,7 +3,6 @@
 pub(crate) mod connection_life;
 pub(crate) mod glommio;
 pub(crate) mod held_at_once;
-pub(crate) mod io_uring_probe;
 pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod steal;

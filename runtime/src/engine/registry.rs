@@ -1,13 +1,13 @@
 //! The engines by name, whether each works here, and which one `auto` takes.
 
+use turbo_shard_ring::{URING_FEATURES, explain, is_short_of_memory, on_own_thread};
+
 use crate::config::{EngineChoice, EngineName, Mode};
 use crate::engine::glommio::{self, Glommio};
-use crate::engine::io_uring_probe::{self, is_short_of_memory};
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
 use crate::engine::tokio::TokioLocal;
 use crate::engine::uring::engine::Uring;
-use crate::engine::uring::features::{self, Features, URING_FEATURES, on_own_thread};
-use crate::engine::uring::ring;
+use crate::engine::uring::{kernel_features, plan};
 use crate::service::App;
 use crate::start_error::StartError;
 
@@ -36,9 +36,9 @@ pub fn locked_bytes(name: EngineName, shards: usize) -> u64 {
     match name {
         EngineName::Tokio => 0,
         EngineName::Glommio => {
-            io_uring_probe::MEMLOCK_BYTES_MIN.max(glommio::LOCKED_BYTES * shards as u64)
+            glommio::MEMLOCK_BYTES_MIN.max(glommio::LOCKED_BYTES * shards as u64)
         }
-        EngineName::Uring => ring::LOCKED_BYTES * shards as u64,
+        EngineName::Uring => plan::RING.locked_bytes() * shards as u64,
     }
 }
 
@@ -83,11 +83,7 @@ pub(crate) fn run<A: App>(name: EngineName, plan: ShardPlan<A>) -> Result<(), En
             Err(EngineError::Setup { error, .. })
                 if plan.config.engine == EngineChoice::Auto && is_short_of_memory(&error) =>
             {
-                log::warn!(
-                    "shard {} runs on tokio: {}",
-                    plan.shard,
-                    io_uring_probe::explain(&error)
-                );
+                log::warn!("shard {} runs on tokio: {}", plan.shard, explain(&error));
                 TokioLocal.run(plan)
             }
             Err(error) => Err(error),
@@ -106,17 +102,14 @@ fn probed(name: EngineName, shards: usize) -> EngineProbe {
 fn probe(name: EngineName, shards: usize) -> Result<(), String> {
     match name {
         EngineName::Tokio => Ok(()),
-        EngineName::Glommio => {
-            on_own_thread(io_uring_probe::probe).and_then(|()| glommio::fits(shards))
-        }
-        EngineName::Uring => {
-            Features::of_this_kernel().and_then(|features| features::fits(features, shards))
-        }
+        EngineName::Glommio => on_own_thread(glommio::probe).and_then(|()| glommio::fits(shards)),
+        EngineName::Uring => kernel_features::of_this_kernel()
+            .and_then(|features| kernel_features::fits(features, shards)),
     }
 }
 
 fn lacks(name: EngineName) -> Vec<String> {
-    match (name, Features::of_this_kernel()) {
+    match (name, kernel_features::of_this_kernel()) {
         (EngineName::Uring, Ok(found)) => {
             let lacking = URING_FEATURES.into_iter().filter(|one| !found.has(*one));
             lacking.map(|feature| feature.to_string()).collect()

@@ -57,7 +57,7 @@ const NEXT_TURN: Duration = Duration::from_micros(10);
 pub(crate) struct Glommio;
 
 /// Whether so many shards can each have an executor at the same time: one limit covers all that a user locks. glommio
-/// asks for it once and in words of its own; [`probe`](crate::engine::io_uring_probe::probe) must have passed.
+/// asks for it once and in words of its own; [`probe`](crate::engine::glommio::probe) must have passed.
 pub(crate) fn fits(shards: usize) -> Result<(), String> {
     let make = || executor("probe").map_err(|error| error.to_string());
     let tried = held_at_once(shards, make, |_shard| Builder::new())?;

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::TcpStream;
 
-use crate::engine::uring::buffers::Chunk;
+use turbo_shard_ring::Chunk;
 
 /// Number of a send in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

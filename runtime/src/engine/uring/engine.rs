@@ -13,10 +13,11 @@ use std::pin::pin;
 use std::task::Context;
 use std::time::Instant;
 
-use crate::engine::io_uring_probe::with_patience;
+use turbo_shard_ring::{UringFeature, with_patience};
+
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
 use crate::engine::uring::arrivals::fetch;
-use crate::engine::uring::features::{Features, UringFeature};
+use crate::engine::uring::kernel_features::of_this_kernel;
 use crate::engine::uring::operations::Operations;
 use crate::engine::uring::shard::{ARRIVALS, BELL, HOSTED, Listening, MAILBOX, Shard, ring_failed};
 use crate::engine::wakes::Wakes;
@@ -32,7 +33,7 @@ pub(crate) struct Uring(Operations);
 impl Uring {
     /// With the ring of the calling thread; the kernel may have no memory for it.
     pub(crate) fn on_this_thread(without: &[UringFeature]) -> Result<Uring, EngineError> {
-        let features = Features::of_this_kernel()
+        let features = of_this_kernel()
             .map_err(|reason| EngineError::App(StartError::new(reason)))?
             .without(without);
         let made = with_patience(|| Operations::new(features));

@@ -15,11 +15,10 @@ use std::time::{Duration, Instant};
 use io_uring::types::{CancelBuilder, Fd};
 use io_uring::{cqueue, opcode, squeue};
 use slab::Slab;
+use turbo_shard_ring::{Chunk, Features, GROUP, ProvidedBuffers, Ring, UringFeature};
 
-use crate::engine::uring::buffers::{Chunk, GROUP, ProvidedBuffers};
 use crate::engine::uring::completion::{Completion, SendId};
-use crate::engine::uring::features::{Features, UringFeature};
-use crate::engine::uring::ring::Ring;
+use crate::engine::uring::plan;
 
 /// Bytes that one send carries where they are copied; more takes several sends. Also the largest buffer that is kept.
 pub(crate) const SEND_BYTES_MAX: usize = 64 * 1024;
@@ -81,10 +80,10 @@ struct Memory {
 
 impl Operations {
     pub(crate) fn new(features: Features) -> io::Result<Operations> {
-        let ring = Ring::new(features)?;
-        let is_incremental = features.has(UringFeature::IncrementalBuffers);
+        let ring = Ring::new(features, plan::RING)?;
+        let buffers = plan::buffers(features.has(UringFeature::IncrementalBuffers));
         // SAFETY: `Drop` keeps the buffers until nothing is in flight, or for ever.
-        let received = unsafe { ProvidedBuffers::new(ring.io(), is_incremental)? };
+        let received = unsafe { ProvidedBuffers::new(&ring, buffers)? };
         Ok(Operations {
             memory: ManuallyDrop::new(Memory {
                 received,

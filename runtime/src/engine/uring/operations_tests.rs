@@ -5,14 +5,16 @@ use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
+use turbo_shard_ring::URING_FEATURES;
+
 use super::*;
-use crate::engine::uring::features::URING_FEATURES;
+use crate::engine::uring::kernel_features::of_this_kernel;
 
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
 
 /// Runs a test with all that the kernel has, and with each of it missing.
 fn with_all_features(test: impl Fn(Operations)) {
-    let found = Features::of_this_kernel().unwrap();
+    let found = of_this_kernel().unwrap();
     test(Operations::new(found).unwrap());
     for missing in URING_FEATURES {
         println!("without {missing}");

@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use slab::Slab;
 use turbo_shard_protocol::Tick;
+use turbo_shard_ring::Chunk;
 
 use crate::engine::connection_life::ConnectionLife;
 use crate::engine::plan::{ACCEPT_PAUSE, EngineError};
-use crate::engine::uring::buffers::Chunk;
 use crate::engine::uring::completion::Completion;
 use crate::engine::uring::connection::{Connection, Turned};
 use crate::engine::uring::operations::Operations;

@@ -1,35 +1,44 @@
 //! The two queues that are shared with the kernel, and the one system call that moves both. Knows no operations.
 //!
-//! `unsafe` here: `operations.rs` upholds what `push` asks for, and owns the memory that operations point to.
+//! `unsafe` here: who pushes an operation upholds what `push` asks for, and owns the memory that the operation points to.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 use io_uring::types::{SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, squeue};
 
-use crate::engine::uring::features::{Features, UringFeature};
+use crate::features::{Features, UringFeature};
 
-/// Operations that are handed over at once. More in one turn cost one more system call. The rings count against
-/// RLIMIT_MEMLOCK, whose default has room for few. With 128, 256 and 1024 the CPU time of an answer was the same within
-/// the noise, at 64 connections and at 512 (medians of six interleaved rounds: 6.4, 7.4, 6.9 and 7.7, 8.0, 7.9 µs).
-const SUBMISSIONS: u32 = 128;
-/// Completions that the kernel writes before it must put some aside; it keeps those as well (`FEAT_NODROP`).
-const COMPLETIONS: u32 = 8 * SUBMISSIONS;
+/// The kernel takes a full queue at the first attempt unless it is out of memory.
+const SUBMIT_ATTEMPTS_MAX: u32 = 8;
 
-/// What one ring locks in memory, about: the two queues and the entries that are handed over, each in whole pages.
-pub(crate) const LOCKED_BYTES: u64 =
-    (pages(64 + COMPLETIONS * 16 + SUBMISSIONS * 4) + pages(SUBMISSIONS * 64)) as u64;
+/// How large a ring is, and when it begins.
+#[derive(Clone, Copy, Debug)]
+pub struct RingPlan {
+    /// Operations that are handed over at once.
+    pub submissions: u32,
+    /// Completions that the kernel writes before it must put some aside; it keeps those as well (`FEAT_NODROP`).
+    pub completions: u32,
+    /// The ring does nothing before [`Ring::enable`], whose thread it then belongs to.
+    pub starts_disabled: bool,
+}
+
+impl RingPlan {
+    /// What such a ring locks in memory, about: the two queues and the entries that are handed over, each in whole pages.
+    pub const fn locked_bytes(self) -> u64 {
+        let queues = 64 + self.completions * 16 + self.submissions * 4;
+        (pages(queues) + pages(self.submissions * 64)) as u64
+    }
+}
 
 const fn pages(bytes: u32) -> u32 {
     bytes.div_ceil(4096) * 4096
 }
-/// The kernel takes a full queue at the first attempt unless it is out of memory.
-const SUBMIT_ATTEMPTS_MAX: u32 = 8;
 
-/// A ring that belongs to the thread that made it.
-pub(crate) struct Ring {
+/// A ring that belongs to one thread.
+pub struct Ring {
     ring: IoUring,
     /// The ring's index on this thread, where the kernel does not need the descriptor.
     registered: Option<u32>,
@@ -49,10 +58,11 @@ const REGISTER_RING_FDS: libc::c_uint = 20;
 const UNREGISTER_RING_FDS: libc::c_uint = 21;
 
 impl Ring {
-    pub(crate) fn new(features: Features) -> io::Result<Ring> {
+    /// A ring of the calling thread, unless it starts disabled.
+    pub fn new(features: Features, plan: RingPlan) -> io::Result<Ring> {
         let mut builder = IoUring::builder();
         builder
-            .setup_cqsize(COMPLETIONS)
+            .setup_cqsize(plan.completions)
             .setup_clamp()
             .setup_submit_all()
             .dontfork();
@@ -67,7 +77,10 @@ impl Ring {
         if features.has(UringFeature::NoSqArray) {
             builder.setup_no_sqarray();
         }
-        let ring = builder.build(SUBMISSIONS)?;
+        if plan.starts_disabled {
+            builder.setup_r_disabled();
+        }
+        let ring = builder.build(plan.submissions)?;
         let idle = match ring.params().is_feature_no_iowait() {
             true => EnterFlags::NO_IOWAIT,
             false => EnterFlags::empty(),
@@ -89,15 +102,37 @@ impl Ring {
         Ok(ring)
     }
 
-    pub(crate) fn io(&self) -> &IoUring {
-        &self.ring
+    /// Gives a ring that started disabled to the calling thread.
+    pub fn enable(&self) -> io::Result<()> {
+        self.ring.submitter().register_enable_rings()
+    }
+
+    /// Lets operations name files by their place in this list, which the kernel then need not look up each time.
+    pub fn register_files(&self, files: &[RawFd]) -> io::Result<()> {
+        self.ring.submitter().register_files(files)
+    }
+
+    /// Tells the kernel of memory to receive into; `address` is that of a ring of as many entries.
+    ///
+    /// # Safety
+    /// The ring of entries, and what they point to, stay valid for as long as the kernel may receive through this ring.
+    pub(crate) unsafe fn register_buffers(
+        &self,
+        address: u64,
+        entries: u16,
+        group: u16,
+        flags: u16,
+    ) -> io::Result<()> {
+        let submitter = self.ring.submitter();
+        // SAFETY: the caller's promise.
+        unsafe { submitter.register_buf_ring_with_flags(address, entries, group, flags) }
     }
 
     /// Puts an operation into the queue; a full queue is handed over first.
     ///
     /// # Safety
     /// What the operation points to stays valid until its last completion, without any conflicting access.
-    pub(crate) unsafe fn push(&mut self, entry: &squeue::Entry) -> io::Result<()> {
+    pub unsafe fn push(&mut self, entry: &squeue::Entry) -> io::Result<()> {
         for _ in 0..SUBMIT_ATTEMPTS_MAX {
             // SAFETY: the caller's promise.
             if unsafe { self.ring.submission().push(entry) }.is_ok() {
@@ -109,32 +144,28 @@ impl Ring {
     }
 
     /// Whether operations wait to be handed over.
-    pub(crate) fn has_submissions(&mut self) -> bool {
+    pub fn has_submissions(&mut self) -> bool {
         !self.ring.submission().is_empty()
     }
 
     /// Hands over what was pushed, without looking at what has completed.
-    pub(crate) fn submit(&mut self) -> io::Result<()> {
+    pub fn submit(&mut self) -> io::Result<()> {
         self.enter(0, EnterFlags::empty(), None)
     }
 
     /// Hands over what was pushed, and waits for at least `want` completions, but no longer than `timeout`.
-    pub(crate) fn submit_and_wait(
-        &mut self,
-        want: u32,
-        timeout: Option<Duration>,
-    ) -> io::Result<()> {
+    pub fn submit_and_wait(&mut self, want: u32, timeout: Option<Duration>) -> io::Result<()> {
         // Always with GETEVENTS: deferred work is done only then, and completions that were put aside come back.
         self.enter(want, EnterFlags::GETEVENTS | self.idle, timeout)
     }
 
     /// Takes what has been completed.
-    pub(crate) fn take_completions(&mut self, into: &mut Vec<cqueue::Entry>) {
+    pub fn take_completions(&mut self, into: &mut Vec<cqueue::Entry>) {
         into.extend(self.ring.completion());
     }
 
     /// Also where the kernel has put completions aside: the next wait brings them back.
-    pub(crate) fn has_completions(&mut self) -> bool {
+    pub fn has_completions(&mut self) -> bool {
         !self.ring.completion().is_empty() || self.ring.submission().cq_overflow()
     }
 
@@ -227,11 +258,29 @@ mod tests {
     use io_uring::opcode;
 
     use super::*;
+    use crate::features::URING_FEATURES;
+
+    const PLAN: RingPlan = RingPlan {
+        submissions: 4,
+        completions: 16,
+        starts_disabled: false,
+    };
+
+    /// With all that this kernel lets a ring have.
+    fn ring() -> Ring {
+        let features = URING_FEATURES
+            .into_iter()
+            .fold(Features::default(), |found, feature| {
+                let tried = found.with(feature);
+                Ring::new(tried, PLAN).map_or(found, |_| tried)
+            });
+        Ring::new(features, PLAN).unwrap()
+    }
 
     #[test]
     fn completions_that_found_no_room_are_known_of_and_come_back() {
-        let mut ring = Ring::new(Features::of_this_kernel().unwrap()).unwrap();
-        let operations = COMPLETIONS as usize + 1;
+        let mut ring = ring();
+        let operations = PLAN.completions as usize + 1;
         for _ in 0..operations {
             // SAFETY: it points to nothing.
             unsafe { ring.push(&opcode::Nop::new().build()) }.unwrap();
@@ -239,7 +288,7 @@ mod tests {
         ring.submit().unwrap();
         let mut completed = Vec::new();
         ring.take_completions(&mut completed);
-        assert_eq!(completed.len(), COMPLETIONS as usize);
+        assert_eq!(completed.len(), PLAN.completions as usize);
         assert!(ring.has_completions());
         ring.submit_and_wait(1, None).unwrap();
         ring.take_completions(&mut completed);

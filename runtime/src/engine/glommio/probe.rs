@@ -1,18 +1,14 @@
-//! Asks the kernel for io_uring with raw system calls. glommio must not ask: where the answer is no it panics, or ends
-//! the process.
+//! Asks the kernel for what glommio needs of io_uring, with raw system calls. glommio must not ask: where the answer is no it
+//! panics, or ends the process.
 
-use std::fs;
 use std::io;
 use std::mem;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::time::{Duration, Instant};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use turbo_shard_ring::{enter_empty, explain};
 
 /// glommio locks its rings in memory; below this it refuses to start.
 pub(crate) const MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
-/// How long rings that have ended may take to give back what they had locked, and how often we look.
-const PATIENCE: Duration = Duration::from_millis(500);
-const BETWEEN_TRIES: Duration = Duration::from_millis(10);
-
 const IORING_REGISTER_PROBE: libc::c_uint = 8;
 const IO_URING_OP_SUPPORTED: u16 = 1;
 /// `struct io_uring_params` of <linux/io_uring.h>.
@@ -57,7 +53,7 @@ struct Probe {
 pub(crate) fn probe() -> Result<(), String> {
     check_memlock()?;
     let ring = set_up_ring().map_err(|error| explain(&error))?;
-    enter(ring.as_raw_fd()).map_err(|error| explain(&error))?;
+    enter_empty(ring.as_raw_fd()).map_err(|error| explain(&error))?;
     let mut probe = Probe {
         last_op: 0,
         ops_len: 0,
@@ -103,57 +99,6 @@ fn set_up_ring() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-/// Enters a ring with nothing to do: a filter may let rings be made and forbid this.
-pub(crate) fn enter(ring: RawFd) -> io::Result<()> {
-    // SAFETY: nothing is submitted and nothing waited for; no memory is handed over.
-    let entered = unsafe { libc::syscall(libc::SYS_io_uring_enter, ring, 0, 0, 0, 0, 0) };
-    if entered < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
-}
-
-/// Tries again what finds no memory to lock: rings that have ended give theirs back some milliseconds late.
-pub(crate) fn with_patience<T>(mut make: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match make() {
-            Err(error) if is_short_of_memory(&error) && Instant::now() < deadline => {
-                std::thread::sleep(BETWEEN_TRIES);
-            }
-            made => return made,
-        }
-    }
-}
-
-pub(crate) fn is_short_of_memory(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(libc::ENOMEM)
-}
-
-pub(crate) fn explain(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(libc::ENOSYS) => {
-            String::from("this kernel has no io_uring, or a seccomp filter hides it")
-        }
-        Some(libc::EPERM) => {
-            let setting =
-                fs::read_to_string("/proc/sys/kernel/io_uring_disabled").unwrap_or_default();
-            match setting.trim() {
-                "" | "0" => String::from(
-                    "io_uring is forbidden here, by a container's seccomp filter most likely",
-                ),
-                value => format!(
-                    "io_uring is forbidden here: sysctl kernel.io_uring_disabled is {value}"
-                ),
-            }
-        }
-        Some(libc::ENOMEM) => String::from(
-            "RLIMIT_MEMLOCK leaves too little memory to lock for io_uring; raise it (ulimit -l; `turbo-shard doctor` says how far)",
-        ),
-        _ => format!("io_uring could not be set up: {error}"),
-    }
-}
-
 fn check_memlock() -> Result<(), String> {
     // SAFETY: rlimit is plain old data; getrlimit fills it.
     let mut limit: libc::rlimit = unsafe { mem::zeroed() };
@@ -173,13 +118,6 @@ fn check_memlock() -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn refusals_are_explained_by_what_helps() {
-        assert!(explain(&io::Error::from_raw_os_error(libc::ENOMEM)).contains("ulimit -l"));
-        assert!(explain(&io::Error::from_raw_os_error(libc::ENOSYS)).contains("no io_uring"));
-        assert!(explain(&io::Error::from_raw_os_error(libc::EPERM)).contains("forbidden"));
-    }
 
     #[test]
     fn the_kernel_structs_have_the_kernel_s_sizes() {
