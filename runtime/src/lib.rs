@@ -3,6 +3,7 @@
 
 mod blocking_pool;
 mod config;
+mod connection_info;
 mod engine;
 mod exchange;
 mod metrics;
@@ -22,6 +23,7 @@ pub use config::{
     GRACEFUL_TIMEOUT_MS_DEFAULT, Mode, SHARDS_MAX, ServerConfig, Steering, THREAD_STACK_BYTES,
     WebSocketConfig,
 };
+pub use connection_info::{Address, ConnectionInfo, Scheme};
 pub use engine::registry::{EngineProbe, locked_bytes, probe_engines};
 pub use exchange::message_feed::{MESSAGES_QUEUED_BYTES_HIGH, MESSAGES_QUEUED_MAX, Received};
 pub use exchange::reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};
@@ -36,5 +38,5 @@ pub use route_table::*;
 pub use server::bound_server::{BoundServer, Caller, Report};
 pub use server::handle::ServerHandle;
 pub use server::worker::Inheritance;
-pub use service::{App, ConnectionInfo, Exchange, HostedLoop, Outcome, Place, Service};
+pub use service::{App, Exchange, HostedLoop, Outcome, Place, Service};
 pub use start_error::StartError;

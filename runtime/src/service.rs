@@ -1,6 +1,5 @@
 //! What the runtime asks of an application, and what it gives it. Knows nothing of Python, sockets or engines.
 
-use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::task::Waker;
 use std::time::Instant;
@@ -8,6 +7,7 @@ use std::time::Instant;
 use turbo_shard_protocol::RequestHead;
 use turbo_shard_protocol::websocket::WebSocketLimits;
 
+use crate::connection_info::ConnectionInfo;
 use crate::exchange::reply::{ReplyHandle, Slot};
 use crate::exchange::response::Response;
 use crate::start_error::StartError;
@@ -120,7 +120,7 @@ pub struct Exchange<'a> {
     pub response: Response<'a>,
     /// What [`Handshake::accept`](turbo_shard_protocol::websocket::Handshake::accept) needs to know.
     pub websocket_limits: &'a WebSocketLimits,
-    /// The two ends of the connection.
+    /// The two ends of the connection, and the scheme.
     pub connection: &'a ConnectionInfo,
     pub(crate) waker: &'a Waker,
     pub(crate) deferred: &'a mut Option<Deferred>,
@@ -151,15 +151,6 @@ impl Exchange<'_> {
         *self.deferred = Some(Deferred { slot, streams_body });
         handle
     }
-}
-
-/// The two ends of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConnectionInfo {
-    /// The peer's address.
-    pub peer: SocketAddr,
-    /// Our address as the peer reached it.
-    pub local: SocketAddr,
 }
 
 /// An event loop that a shard drives on its own thread (asyncio, for one).

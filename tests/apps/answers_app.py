@@ -222,6 +222,6 @@ def whole_request(request: Request, name: str) -> dict[str, Any]:
         "x-probe": request.headers["X-Probe"],
         "cookies": request.cookies,
         "body": request.json(),
-        "client": request.client[0],
-        "port": request.server[1],
+        "client": request.client and request.client[0],
+        "port": request.server and request.server[1],
     }

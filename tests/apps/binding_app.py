@@ -61,7 +61,7 @@ def request_body(request: Request) -> Any:
 def state(request: Request) -> Any:
     # A cycle, which only the collector can undo.
     request.state["itself"] = request
-    return {"client": list(request.client), "same": request.state["itself"] is request}
+    return {"client": list(request.client or ()), "same": request.state["itself"] is request}
 
 
 @app.get("/token")

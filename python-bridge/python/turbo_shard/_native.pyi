@@ -40,11 +40,11 @@ class Request:
     @property
     def cookies(self) -> dict[str, str]: ...
     @property
-    def client(self) -> tuple[str, int]:
-        """The peer's address and port."""
+    def client(self) -> tuple[str, int] | None:
+        """The peer's address and port; None if it came through a Unix socket."""
     @property
-    def server(self) -> tuple[str, int]:
-        """Our address and port, as the peer reached them."""
+    def server(self) -> tuple[str, int | None] | None:
+        """Our address and port, as the peer reached them; the path and None of a Unix socket."""
     @property
     def body(self) -> bytes: ...
     @property

@@ -8,6 +8,7 @@
 //! order, `messages` reads those messages, `awaitables` are what the app awaits, `file_sender` reads files for
 //! `http.response.pathsend`.
 
+mod addresses;
 mod awaitables;
 mod channel;
 mod file_sender;

@@ -1,20 +1,17 @@
 //! Makes the scope that an ASGI app is called with (ASGI 3.0, HTTP and WebSocket spec 2.5, told as 2.3). Reads requests, knows no answers.
 
-use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
+use std::cell::RefCell;
 
 use percent_encoding::percent_decode;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
-use turbo_shard_runtime::ConnectionInfo;
 use turbo_shard_runtime::protocol::{Method, RequestHead, Version};
+use turbo_shard_runtime::{Address, ConnectionInfo, Scheme};
 
+use super::addresses::Addresses;
 use super::header_names::HeaderNames;
 use super::words::Words;
 use crate::python::thread::Owned;
-
-/// Addresses whose tuples are kept: a connection's requests find theirs again. Worst case per thread: one tuple each.
-const ADDRESSES_KEPT: usize = 256;
 
 /// Methods whose names are made once.
 const METHODS: [Method; 8] = [
@@ -49,15 +46,12 @@ pub(super) struct ScopeMaker {
     names: HeaderNames,
     methods: Vec<(Method, Owned<PyString>)>,
     http_10: Owned<PyString>,
-    /// The address whose tuple the templates have as `server`.
-    server: Cell<Option<SocketAddr>>,
+    /// The address and scheme that the templates show.
+    server: RefCell<Option<(Address, Scheme)>>,
     /// As it stands before the path.
     root_path: String,
-    addresses: RefCell<Vec<Option<KeptAddress>>>,
+    addresses: Addresses,
 }
-
-/// An address and the tuple made of it.
-type KeptAddress = (SocketAddr, Owned<PyTuple>);
 
 impl ScopeMaker {
     pub(super) fn new(
@@ -77,10 +71,10 @@ impl ScopeMaker {
         }
         let http_extensions = extensions(py, &offered)?;
         let http_11 = PyString::intern(py, "1.1");
-        let template = |kind: &str, scheme: &str, names: &[&Owned<PyString>]| {
+        let template = |kind: &str, names: &[&Owned<PyString>]| {
             let template = PyDict::new(py);
             template.set_item(words.kind.bind(py), kind)?;
-            template.set_item(words.scheme.bind(py), scheme)?;
+            template.set_item(words.scheme.bind(py), py.None())?;
             template.set_item(words.root_path.bind(py), root_path)?;
             // Keys in the order of the specification: values come with each request.
             for name in names {
@@ -90,7 +84,6 @@ impl ScopeMaker {
             Ok::<_, PyErr>(Owned::new(template.unbind()))
         };
         let http = template(
-            "http",
             "http",
             &[
                 &words.asgi,
@@ -111,7 +104,6 @@ impl ScopeMaker {
             http,
             websocket: template(
                 "websocket",
-                "ws",
                 &[
                     &words.asgi,
                     &words.http_version,
@@ -137,9 +129,9 @@ impl ScopeMaker {
                 })
                 .collect(),
             http_10: Owned::new(PyString::intern(py, "1.0").unbind()),
-            server: Cell::new(None),
+            server: RefCell::new(None),
             root_path: String::from(root_path),
-            addresses: RefCell::new((0..ADDRESSES_KEPT).map(|_| None).collect()),
+            addresses: Addresses::new(),
         })
     }
 
@@ -152,7 +144,7 @@ impl ScopeMaker {
         connection: &ConnectionInfo,
         state: Option<&Owned<PyDict>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        self.keep_server(py, words, connection.local)?;
+        self.keep_server(py, words, connection)?;
         let scope = self.http.bind(py).copy()?;
         if head.method() != Method::Get {
             scope.set_item(words.method.bind(py), self.method(py, head))?;
@@ -173,7 +165,7 @@ impl ScopeMaker {
         subprotocols: &[String],
         state: Option<&Owned<PyDict>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        self.keep_server(py, words, connection.local)?;
+        self.keep_server(py, words, connection)?;
         let scope = self.websocket.bind(py).copy()?;
         scope.set_item(words.subprotocols.bind(py), PyList::new(py, subprotocols)?)?;
         let extensions = self.websocket_extensions.bind(py).copy()?;
@@ -205,7 +197,10 @@ impl ScopeMaker {
         };
         scope.set_item(words.query_string.bind(py), query)?;
         scope.set_item(words.headers.bind(py), self.headers(py, head)?)?;
-        scope.set_item(words.client.bind(py), self.address(py, connection.peer)?)?;
+        scope.set_item(
+            words.client.bind(py),
+            self.addresses.client(py, &connection.peer)?,
+        )?;
         if let Some(state) = state {
             scope.set_item(words.state.bind(py), state.bind(py).copy()?)?;
         }
@@ -213,16 +208,31 @@ impl ScopeMaker {
     }
 
     /// Puts this server into the templates: successive connections have mostly come to the same one.
-    fn keep_server(&self, py: Python<'_>, words: &Words, local: SocketAddr) -> PyResult<()> {
-        if self.server.get() != Some(local) {
-            let address = self.address(py, local)?;
-            for template in [&self.http, &self.websocket] {
-                template
-                    .bind(py)
-                    .set_item(words.server.bind(py), &address)?;
-            }
-            self.server.set(Some(local));
+    fn keep_server(
+        &self,
+        py: Python<'_>,
+        words: &Words,
+        connection: &ConnectionInfo,
+    ) -> PyResult<()> {
+        let ConnectionInfo { local, scheme, .. } = connection;
+        let is_kept = self
+            .server
+            .borrow()
+            .as_ref()
+            .is_some_and(|(address, kept)| address == local && kept == scheme);
+        if is_kept {
+            return Ok(());
         }
+        let server = self.addresses.server(py, local)?;
+        for (template, scheme) in [
+            (&self.http, scheme.as_str()),
+            (&self.websocket, scheme.of_websocket()),
+        ] {
+            let template = template.bind(py);
+            template.set_item(words.server.bind(py), &server)?;
+            template.set_item(words.scheme.bind(py), PyString::intern(py, scheme))?;
+        }
+        *self.server.borrow_mut() = Some((local.clone(), *scheme));
         Ok(())
     }
 
@@ -265,20 +275,6 @@ impl ScopeMaker {
             PyTuple::new(py, pair).unwrap_or_else(|_| PyTuple::empty(py))
         });
         PyList::new(py, pairs)
-    }
-
-    /// `(host, port)`.
-    fn address<'py>(&self, py: Python<'py>, address: SocketAddr) -> PyResult<Bound<'py, PyTuple>> {
-        let mut kept = self.addresses.borrow_mut();
-        let place = &mut kept[usize::from(address.port()) % ADDRESSES_KEPT];
-        if let Some((known, tuple)) = place
-            && *known == address
-        {
-            return Ok(tuple.bind(py).clone());
-        }
-        let tuple = (address.ip().to_string(), address.port()).into_pyobject(py)?;
-        *place = Some((address, Owned::new(tuple.clone().unbind())));
-        Ok(tuple)
     }
 }
 

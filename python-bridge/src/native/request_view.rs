@@ -1,7 +1,7 @@
 //! `turbo_shard.Request`: one request, for a handler that asked for it. Each part is decoded when it is first read. It
 //! owns copies of the bytes, since a handler may keep it as long as it likes.
 
-use std::net::SocketAddr;
+use std::ffi::OsString;
 use std::sync::OnceLock;
 
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::OnceLockExt;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use turbo_shard_runtime::protocol::{RequestHead, Version};
-use turbo_shard_runtime::{ConnectionInfo, Params};
+use turbo_shard_runtime::{Address, ConnectionInfo, Params};
 
 use crate::python::large_objects::note_object;
 use crate::python::names;
@@ -76,7 +76,7 @@ impl Request {
             text,
             header_count,
             version: head.version(),
-            connection: *connection,
+            connection: connection.clone(),
             body: if body.is_empty() {
                 None
             } else {
@@ -118,10 +118,16 @@ impl Request {
             .header_fields()
             .find(|(name, _)| name.eq_ignore_ascii_case(b"host"));
         let host = host.map_or_else(
-            || self.connection.local.to_string(),
+            || match &self.connection.local {
+                Address::Tcp(address) => address.to_string(),
+                Address::Unix(_) => String::from("localhost"),
+            },
             |(_, value)| lossy_text(value),
         );
-        PyString::new(py, &format!("http://{host}{target}"))
+        PyString::new(
+            py,
+            &format!("{}://{host}{target}", self.connection.scheme.as_str()),
+        )
     }
 
     #[getter]
@@ -191,13 +197,20 @@ impl Request {
     }
 
     #[getter]
-    fn client(&self) -> (String, u16) {
-        host_and_port(self.connection.peer)
+    fn client(&self) -> Option<(String, u16)> {
+        match &self.connection.peer {
+            Address::Tcp(address) => Some((address.ip().to_string(), address.port())),
+            Address::Unix(_) => None,
+        }
     }
 
     #[getter]
-    fn server(&self) -> (String, u16) {
-        host_and_port(self.connection.local)
+    fn server(&self) -> Option<(OsString, Option<u16>)> {
+        match &self.connection.local {
+            Address::Tcp(address) => Some((address.ip().to_string().into(), Some(address.port()))),
+            Address::Unix(Some(path)) => Some((path.as_os_str().to_owned(), None)),
+            Address::Unix(None) => None,
+        }
     }
 
     #[getter]
@@ -253,14 +266,64 @@ fn made_once<'py, T>(
     Ok(place.get_or_init_py_attached(py, || made).bind(py).clone())
 }
 
-fn host_and_port(address: SocketAddr) -> (String, u16) {
-    (address.ip().to_string(), address.port())
-}
-
 fn lossy_text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn lossy<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
     PyString::new(py, &String::from_utf8_lossy(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use turbo_shard_runtime::{Found, RouteTable, Scheme};
+
+    use super::*;
+    use crate::requests::test_request::with_head;
+
+    fn shown(connection: &ConnectionInfo, text: &str) -> [String; 3] {
+        Python::initialize();
+        Python::attach(|py| {
+            with_head(text, |head| {
+                let mut routes = RouteTable::new();
+                routes.add("GET", "/a", 0).unwrap();
+                let mut room = Vec::new();
+                let Found::Route { params, .. } = routes.find(b"GET", b"/a", &mut room) else {
+                    panic!("there is a route");
+                };
+                let request = Request::of(py, head, params, b"", connection).unwrap();
+                ["client", "server", "url"].map(|name| request.getattr(name).unwrap().to_string())
+            })
+        })
+    }
+
+    #[test]
+    fn a_request_over_tcp_shows_both_ends() {
+        let connection = ConnectionInfo {
+            peer: Address::Tcp("10.0.0.9:5000".parse().unwrap()),
+            local: Address::Tcp("[::1]:80".parse().unwrap()),
+            scheme: Scheme::Http,
+        };
+        assert_eq!(
+            shown(&connection, "GET /a?b HTTP/1.0\r\n\r\n"),
+            ["('10.0.0.9', 5000)", "('::1', 80)", "http://[::1]:80/a?b"]
+        );
+    }
+
+    #[test]
+    fn a_request_over_a_unix_socket_shows_its_path_and_no_client() {
+        let connection = ConnectionInfo {
+            peer: Address::Unix(None),
+            local: Address::Unix(Some(Path::new("/run/app.sock").into())),
+            scheme: Scheme::Https,
+        };
+        assert_eq!(
+            shown(&connection, "GET /a HTTP/1.1\r\nHost: example\r\n\r\n"),
+            ["None", "('/run/app.sock', None)", "https://example/a"]
+        );
+        let [_, _, url] = shown(&connection, "GET /a HTTP/1.0\r\n\r\n");
+        assert_eq!(url, "https://localhost/a");
+    }
 }

@@ -4,3 +4,5 @@
 
 pub(crate) mod byte_pieces;
 pub(crate) mod request_text;
+#[cfg(test)]
+pub(crate) mod test_request;

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
-use turbo_shard_runtime::ConnectionInfo;
 use turbo_shard_runtime::protocol::{Method, Version};
+use turbo_shard_runtime::{Address, ConnectionInfo, Scheme};
 
 use super::keys::{FieldKeys, key_text};
 use super::request::RequestText;
@@ -62,7 +62,7 @@ const PORTS_KEPT: usize = 64;
 /// One thread's maker of environs. A thread serves one app, so nothing here depends on the app.
 pub(super) struct EnvironMaker {
     /// What is the same in every environ of a listening address, with room for what is not.
-    template: Option<(SocketAddr, Py<PyDict>)>,
+    template: Option<(Address, Scheme, Py<PyDict>)>,
     /// Many requests in a row come from one proxy or client.
     last_peer: Option<(IpAddr, Py<PyString>)>,
     ports: [Option<(u16, Py<PyString>)>; PORTS_KEPT],
@@ -85,8 +85,8 @@ impl EnvironMaker {
         request: &impl RequestText,
         parts: &EnvironParts,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let ConnectionInfo { peer, local } = *request.connection();
-        let environ = self.template(py, local, parts)?.copy()?;
+        let connection = request.connection();
+        let environ = self.template(py, connection, parts)?.copy()?;
         environ.set_item(intern!(py, "REQUEST_METHOD"), method_text(py, request)?)?;
         set_target(&environ, request, parts)?;
         let version = match request.version() {
@@ -94,8 +94,14 @@ impl EnvironMaker {
             Version::Http10 => intern!(py, "HTTP/1.0"),
         };
         environ.set_item(intern!(py, "SERVER_PROTOCOL"), version)?;
-        environ.set_item(intern!(py, "REMOTE_ADDR"), self.peer_text(py, peer.ip())?)?;
-        environ.set_item(intern!(py, "REMOTE_PORT"), self.port_text(py, peer.port())?)?;
+        if let Address::Tcp(peer) = &connection.peer {
+            environ.set_item(intern!(py, "REMOTE_ADDR"), self.peer_text(py, peer.ip())?)?;
+            environ.set_item(intern!(py, "REMOTE_PORT"), self.port_text(py, peer.port())?)?;
+        } else {
+            // CGI wants the key in every environ (RFC 3875 section 4.1.8). A Unix socket's client has no port.
+            environ.set_item(intern!(py, "REMOTE_ADDR"), intern!(py, ""))?;
+            environ.del_item(intern!(py, "REMOTE_PORT"))?;
+        }
         set_fields(&environ, request)?;
         set_body(&environ, request, parts)?;
         Ok(environ)
@@ -106,11 +112,13 @@ impl EnvironMaker {
     fn template<'py>(
         &mut self,
         py: Python<'py>,
-        local: SocketAddr,
+        connection: &ConnectionInfo,
         parts: &EnvironParts,
     ) -> PyResult<Bound<'py, PyDict>> {
-        if let Some((address, template)) = &self.template
-            && *address == local
+        let ConnectionInfo { local, scheme, .. } = connection;
+        if let Some((address, kept, template)) = &self.template
+            && address == local
+            && kept == scheme
         {
             return Ok(template.bind(py).clone());
         }
@@ -132,17 +140,14 @@ impl EnvironMaker {
             template.set_item(PyString::intern(py, key), value)
         };
         let text = |bytes: &[u8]| latin1(py, bytes).map(Bound::into_any);
-        let server_name = match local.ip() {
-            IpAddr::V6(ip) => format!("[{ip}]"),
-            IpAddr::V4(ip) => ip.to_string(),
-        };
+        let (server_name, server_port) = server_of(local, *scheme);
         set("SCRIPT_NAME", text(parts.script_name.as_bytes())?)?;
         set("SERVER_NAME", text(server_name.as_bytes())?)?;
-        set("SERVER_PORT", text(local.port().to_string().as_bytes())?)?;
+        set("SERVER_PORT", text(server_port.to_string().as_bytes())?)?;
         let software = concat!("turbo-shard/", env!("CARGO_PKG_VERSION"));
         set("SERVER_SOFTWARE", text(software.as_bytes())?)?;
         set("wsgi.version", (1, 0).into_pyobject(py)?.into_any())?;
-        set("wsgi.url_scheme", text(b"http")?)?;
+        set("wsgi.url_scheme", text(scheme.as_str().as_bytes())?)?;
         set("wsgi.errors", parts.error_stream.bind(py).call0()?)?;
         set("wsgi.file_wrapper", parts.file_wrapper.bind(py).clone())?;
         for (key, value) in [
@@ -161,7 +166,7 @@ impl EnvironMaker {
         for number in 0..one_too_many {
             template.del_item(number)?;
         }
-        self.template = Some((local, template.clone().unbind()));
+        self.template = Some((local.clone(), *scheme, template.clone().unbind()));
         Ok(template)
     }
 
@@ -186,6 +191,21 @@ impl EnvironMaker {
                 Ok(text)
             }
         }
+    }
+}
+
+/// `SERVER_NAME` and `SERVER_PORT`. Neither may be empty, and apps make URLs of them (PEP 3333): a Unix socket has no name
+/// there, so it passes for this machine and the port that such a URL leaves out.
+fn server_of(local: &Address, scheme: Scheme) -> (String, u16) {
+    match local {
+        Address::Tcp(address) => {
+            let name = match address.ip() {
+                IpAddr::V6(ip) => format!("[{ip}]"),
+                IpAddr::V4(ip) => ip.to_string(),
+            };
+            (name, address.port())
+        }
+        Address::Unix(_) => (String::from("localhost"), scheme.default_port()),
     }
 }
 
@@ -297,4 +317,75 @@ fn set_body(
         false => bytes_io.call1((PyBytes::new(py, body),))?,
     };
     environ.set_item(intern!(py, "wsgi.input"), input)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::requests::test_request::with_head;
+    use crate::wsgi::request::Arrived;
+
+    fn parts(py: Python<'_>) -> EnvironParts {
+        let made = || {
+            Owned::new(
+                py.import("io")
+                    .unwrap()
+                    .getattr("BytesIO")
+                    .unwrap()
+                    .unbind(),
+            )
+        };
+        EnvironParts {
+            bytes_io: made(),
+            error_stream: made(),
+            file_wrapper: made(),
+            script_name: String::new(),
+            multithread: true,
+            multiprocess: false,
+        }
+    }
+
+    #[test]
+    fn both_ends_and_scheme_are_those_of_the_requests_connection() {
+        let over_tcp = ConnectionInfo {
+            peer: Address::Tcp("10.0.0.9:5000".parse().unwrap()),
+            local: Address::Tcp("[::1]:8080".parse().unwrap()),
+            scheme: Scheme::Http,
+        };
+        let over_unix = ConnectionInfo {
+            peer: Address::Unix(None),
+            local: Address::Unix(Some(Path::new("/run/app.sock").into())),
+            scheme: Scheme::Https,
+        };
+        let tcp = "http [::1] 8080 10.0.0.9 5000";
+        let unix = "https localhost 443  -";
+        Python::initialize();
+        Python::attach(|py| {
+            let (parts, mut maker) = (parts(py), EnvironMaker::default());
+            for (connection, told) in [(&over_tcp, tcp), (&over_unix, unix), (&over_tcp, tcp)] {
+                with_head("GET / HTTP/1.1\r\nHost: a\r\n\r\n", |head| {
+                    let request = Arrived {
+                        head,
+                        body: b"",
+                        connection,
+                    };
+                    let environ = maker.environ(py, &request, &parts).unwrap();
+                    let values = [
+                        "wsgi.url_scheme",
+                        "SERVER_NAME",
+                        "SERVER_PORT",
+                        "REMOTE_ADDR",
+                        "REMOTE_PORT",
+                    ]
+                    .map(|key| match environ.get_item(key).unwrap() {
+                        Some(value) => value.to_string(),
+                        None => String::from("-"),
+                    });
+                    assert_eq!(values.join(" "), told);
+                });
+            }
+        });
+    }
 }

@@ -119,7 +119,7 @@ impl Copied {
             text,
             method: request.method(),
             version: request.version(),
-            connection: *request.connection,
+            connection: request.connection.clone(),
             has_body: request.has_body(),
             body: request.body.to_vec(),
         }

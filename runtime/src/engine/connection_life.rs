@@ -3,7 +3,7 @@
 
 use turbo_shard_protocol::{Closing, Tick};
 
-use crate::service::ConnectionInfo;
+use crate::connection_info::ConnectionInfo;
 use crate::shard::connection_table::ConnectionId;
 use crate::shard::driver::Driver;
 use crate::shard::host::{Admission, Host, Stage};

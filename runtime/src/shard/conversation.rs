@@ -12,7 +12,8 @@ use std::task::Waker;
 
 use turbo_shard_protocol::{Closing, Tick};
 
-use crate::service::{ConnectionInfo, Service};
+use crate::connection_info::ConnectionInfo;
+use crate::service::Service;
 use crate::shard::advance::Advance;
 use crate::shard::conversation::http1::Http1;
 use crate::shard::conversation::websocket::WebSocket;

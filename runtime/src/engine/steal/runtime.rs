@@ -13,10 +13,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 
 use crate::config::{ServerConfig, THREAD_STACK_BYTES};
+use crate::connection_info::ConnectionInfo;
 use crate::engine::plan::{ACCEPT_PAUSE, EngineError};
 use crate::engine::tasks::connection_task::{ByteStream, ConnectionTask};
 use crate::net::listener;
-use crate::service::{App, ConnectionInfo};
+use crate::service::App;
 use crate::shard::clock::Clock;
 use crate::shard::host::{Host, SharedHost};
 use crate::shard::log_gate::LogGate;
@@ -173,7 +174,7 @@ fn serve<A: App>(stream: TcpStream, peer: std::net::SocketAddr, host: &Arc<Share
     let Some(admission) = host.admit() else {
         return;
     };
-    let (info, host) = (ConnectionInfo { peer, local }, Arc::clone(host));
+    let (info, host) = (ConnectionInfo::plain_tcp(peer, local), Arc::clone(host));
     // The worker that polls first makes the driver: it needs that worker's workbench.
     tokio::spawn(async move {
         // No borrow of the workbench may live on over the await: it is this worker's, and the task may move.

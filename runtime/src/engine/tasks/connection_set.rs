@@ -25,9 +25,10 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Token};
 use slab::Slab;
 
+use crate::connection_info::ConnectionInfo;
 use crate::engine::tasks::connection_task::{ByteStream, ConnectionTask};
 use crate::engine::wakes::{WakeTarget, Wakes};
-use crate::service::{App, ConnectionInfo};
+use crate::service::App;
 use crate::shard::host::LocalHost;
 
 /// Sockets with news that are looked at in one turn; the shard's other tasks have theirs before the next.
@@ -85,7 +86,7 @@ impl<A: App> ConnectionSet<A> {
             return;
         };
         let number = u32::try_from(slot.key()).expect("fewer than 2^32 descriptors");
-        let info = ConnectionInfo { peer, local };
+        let info = ConnectionInfo::plain_tcp(peer, local);
         let stream = ReadyStream::new(stream);
         let target = self.wakes.target(number);
         target.wake_by_ref();

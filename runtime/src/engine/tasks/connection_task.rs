@@ -11,9 +11,9 @@ use std::task::{Context, Poll};
 
 use turbo_shard_protocol::{Closing, Tick};
 
+use crate::connection_info::ConnectionInfo;
 use crate::engine::connection_life::{ConnectionLife, Ending, Verdict};
 use crate::net::sockets::{end_conversation, is_heard_out, polls_readable};
-use crate::service::ConnectionInfo;
 use crate::shard::advance::Advance;
 use crate::shard::host::{Admission, Host};
 

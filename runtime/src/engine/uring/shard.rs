@@ -11,6 +11,7 @@ use slab::Slab;
 use turbo_shard_protocol::Tick;
 use turbo_shard_ring::Chunk;
 
+use crate::connection_info::ConnectionInfo;
 use crate::engine::connection_life::ConnectionLife;
 use crate::engine::plan::{ACCEPT_PAUSE, EngineError};
 use crate::engine::uring::completion::Completion;
@@ -20,7 +21,7 @@ use crate::engine::wakes::Wakes;
 use crate::net::children::end_if_child;
 use crate::net::listener;
 use crate::net::sockets::polls_readable;
-use crate::service::{App, ConnectionInfo, HostedLoop};
+use crate::service::{App, HostedLoop};
 use crate::shard::hand_off::Intake;
 use crate::shard::host::{Host, LocalHost, Stage};
 use crate::shard::mailbox::Control;
@@ -353,7 +354,7 @@ impl<'a, A: App> Shard<'a, A> {
         let Some(admission) = host.admit() else {
             return Ok(());
         };
-        let life = ConnectionLife::new(host, ConnectionInfo { peer, local }, admission);
+        let life = ConnectionLife::new(host, ConnectionInfo::plain_tcp(peer, local), admission);
         let vacant = self.connections.slots.vacant_entry();
         let number = u32::try_from(vacant.key()).expect("fewer than 2^32 descriptors");
         let connection = Connection::new(number, stream, life, self.wakes.target(number));

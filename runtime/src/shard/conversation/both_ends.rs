@@ -1,62 +1,84 @@
-//! The addresses of a connection as it keeps them while it lives: small for IPv4, the kind of nearly all.
+//! What is known of a connection as it is kept while the connection lives: small for IPv4, the kind of nearly all.
 
 use std::net::{SocketAddr, SocketAddrV4};
 
-use crate::service::ConnectionInfo;
+use crate::connection_info::{Address, ConnectionInfo, Scheme};
 
 /// A [`ConnectionInfo`] in a quarter of its size.
 pub(crate) enum BothEnds {
     V4 {
         peer: SocketAddrV4,
         local: SocketAddrV4,
+        scheme: Scheme,
     },
     Other(Box<ConnectionInfo>),
 }
 
-const _: () = assert!(4 * size_of::<BothEnds>() == size_of::<ConnectionInfo>());
+const _: () = assert!(4 * size_of::<BothEnds>() <= size_of::<ConnectionInfo>());
 
 impl BothEnds {
     pub(crate) fn new(info: ConnectionInfo) -> BothEnds {
-        match (info.peer, info.local) {
-            (SocketAddr::V4(peer), SocketAddr::V4(local)) => BothEnds::V4 { peer, local },
+        match (&info.peer, &info.local) {
+            (Address::Tcp(SocketAddr::V4(peer)), Address::Tcp(SocketAddr::V4(local))) => {
+                BothEnds::V4 {
+                    peer: *peer,
+                    local: *local,
+                    scheme: info.scheme,
+                }
+            }
             _ => BothEnds::Other(Box::new(info)),
         }
     }
 
-    pub(crate) fn peer(&self) -> SocketAddr {
+    pub(crate) fn peer(&self) -> Address {
         self.info().peer
     }
 
     #[inline]
     pub(crate) fn info(&self) -> ConnectionInfo {
         match self {
-            BothEnds::V4 { peer, local } => ConnectionInfo {
-                peer: SocketAddr::V4(*peer),
-                local: SocketAddr::V4(*local),
+            BothEnds::V4 {
+                peer,
+                local,
+                scheme,
+            } => ConnectionInfo {
+                peer: Address::Tcp(SocketAddr::V4(*peer)),
+                local: Address::Tcp(SocketAddr::V4(*local)),
+                scheme: *scheme,
             },
-            BothEnds::Other(info) => **info,
+            BothEnds::Other(info) => ConnectionInfo::clone(info),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
-    fn addresses_come_back_as_they_were() {
+    fn what_is_known_comes_back_as_it_was() {
+        let tcp = |text: &str| Address::Tcp(text.parse().unwrap());
         for (peer, local) in [
-            ("127.0.0.1:50000", "127.0.0.2:80"),
-            ("[fe80::1%7]:50000", "[fe80::2%7]:80"),
-            ("[::ffff:127.0.0.1]:50000", "[::ffff:127.0.0.1]:80"),
+            (tcp("127.0.0.1:50000"), tcp("127.0.0.2:80")),
+            (tcp("[fe80::1%7]:50000"), tcp("[fe80::2%7]:80")),
+            (tcp("[::ffff:127.0.0.1]:5000"), tcp("[::ffff:127.0.0.1]:80")),
+            (
+                Address::Unix(None),
+                Address::Unix(Some(Path::new("/run/app.sock").into())),
+            ),
         ] {
-            let info = ConnectionInfo {
-                peer: peer.parse().unwrap(),
-                local: local.parse().unwrap(),
-            };
-            let kept = BothEnds::new(info);
-            assert_eq!(kept.info(), info);
-            assert_eq!(kept.peer(), info.peer);
+            for scheme in [Scheme::Http, Scheme::Https] {
+                let info = ConnectionInfo {
+                    peer: peer.clone(),
+                    local: local.clone(),
+                    scheme,
+                };
+                let kept = BothEnds::new(info.clone());
+                assert_eq!(kept.info(), info);
+                assert_eq!(kept.peer(), info.peer);
+            }
         }
     }
 }

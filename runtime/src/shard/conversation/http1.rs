@@ -7,11 +7,12 @@ use std::task::Waker;
 use turbo_shard_protocol::websocket::Accepted;
 use turbo_shard_protocol::{BodyMode, Closing, Connection, Event, Expiry, HeaderLines, Tick};
 
+use crate::connection_info::ConnectionInfo;
 use crate::exchange::reply::Slot;
 use crate::exchange::reply_part::Part;
 use crate::exchange::response::Response;
 use crate::net::children::end_if_child;
-use crate::service::{ConnectionInfo, Deferred, Exchange, Outcome, Service};
+use crate::service::{Deferred, Exchange, Outcome, Service};
 use crate::shard::advance::Advance;
 use crate::shard::conversation::answer_part::write_part;
 use crate::shard::conversation::both_ends::BothEnds;

@@ -1,0 +1,103 @@
+//! What is known of a connection from its start: both ends and the scheme of its requests. Plain values.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The two ends of a connection, and what its requests are sent over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionInfo {
+    /// The peer's address.
+    pub peer: Address,
+    /// Our address as the peer reached it.
+    pub local: Address,
+    /// The scheme of the URLs that lead here.
+    pub scheme: Scheme,
+}
+
+impl ConnectionInfo {
+    /// A connection over TCP without a layer between.
+    pub(crate) fn plain_tcp(peer: SocketAddr, local: SocketAddr) -> ConnectionInfo {
+        ConnectionInfo {
+            peer: Address::Tcp(peer),
+            local: Address::Tcp(local),
+            scheme: Scheme::Http,
+        }
+    }
+}
+
+/// The address of one end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// Internet address and port.
+    Tcp(SocketAddr),
+    /// A Unix socket and its path; clients mostly have none.
+    Unix(Option<Arc<Path>>),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tcp(address) => address.fmt(f),
+            Address::Unix(Some(path)) => write!(f, "unix:{}", path.display()),
+            Address::Unix(None) => f.write_str("unix:"),
+        }
+    }
+}
+
+/// What requests are sent over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Bytes as they are.
+    Http,
+    /// TLS.
+    Https,
+}
+
+impl Scheme {
+    /// `http` or `https`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+
+    /// `ws` or `wss`: the scheme of a WebSocket on the same connection.
+    pub fn of_websocket(self) -> &'static str {
+        match self {
+            Scheme::Http => "ws",
+            Scheme::Https => "wss",
+        }
+    }
+
+    /// The port of a URL that names none.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Scheme::Http => 80,
+            Scheme::Https => 443,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_by_their_kind() {
+        let tcp = Address::Tcp("127.0.0.1:80".parse().unwrap());
+        assert_eq!(tcp.to_string(), "127.0.0.1:80");
+        let unix = Address::Unix(Some(Path::new("/run/app.sock").into()));
+        assert_eq!(unix.to_string(), "unix:/run/app.sock");
+        assert_eq!(Address::Unix(None).to_string(), "unix:");
+    }
+
+    #[test]
+    fn a_scheme_has_one_for_websockets_and_a_port() {
+        let told = [Scheme::Http, Scheme::Https]
+            .map(|it| (it.as_str(), it.of_websocket(), it.default_port()));
+        assert_eq!(told, [("http", "ws", 80), ("https", "wss", 443)]);
+    }
+}
