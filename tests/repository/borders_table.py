@@ -42,6 +42,7 @@ def within(root: str, *names: str) -> list[str]:
 
 SHARED = [PROTOCOL, f"{PROTOCOL}/websocket"]
 FACE = f"{RUNTIME}/lib.rs"
+INFO = f"{RUNTIME}/connection_info.rs"
 ENGINE_NEEDS = [PROTOCOL, *within(RUNTIME, "engine", "engine/tasks", "service.rs", "shard")]
 
 PROTOCOL_LAYERS = (
@@ -68,6 +69,7 @@ RUNTIME_LAYERS = (
         [
             RING,
             f"{PROTOCOL}/lib.rs",
+            INFO,
             *within(
                 RUNTIME, ".", "config.rs", "exchange", "metrics", "net", "server", "service.rs"
             ),
@@ -80,6 +82,8 @@ RUNTIME_LAYERS = (
         "settings",
         [*SHARED, RING, *within(RUNTIME, "net", "start_error.rs")],
     ),
+    Layer(INFO, "both ends of a connection, and the scheme"),
+    Layer(f"{RUNTIME}/config.rs", "settings", [*SHARED, *within(RUNTIME, "net", "start_error.rs")]),
     Layer(
         f"{RUNTIME}/net",
         "listeners, cores, descriptors, children",
@@ -95,12 +99,13 @@ RUNTIME_LAYERS = (
     Layer(
         f"{RUNTIME}/service.rs",
         "what a connection calls for each request",
-        [*SHARED, *within(RUNTIME, "exchange", "start_error.rs")],
+        [INFO, *SHARED, *within(RUNTIME, "exchange", "start_error.rs")],
     ),
     Layer(
         f"{RUNTIME}/shard",
         "one core's life: connections, clock, mailbox, sockets handed over",
         [
+            INFO,
             *SHARED,
             f"{PROTOCOL}/http1",
             *within(RUNTIME, "config.rs", "exchange", "metrics", "net", "service.rs"),
@@ -112,6 +117,7 @@ RUNTIME_LAYERS = (
         f"{RUNTIME}/engine",
         "what engines share: the plan of a shard, a connection's life",
         [
+            INFO,
             PROTOCOL,
             *within(RUNTIME, "config.rs", "metrics", "service.rs", "shard", "start_error.rs"),
         ],
@@ -120,7 +126,7 @@ RUNTIME_LAYERS = (
     Layer(
         f"{RUNTIME}/engine/tasks",
         "connections as tasks of an executor",
-        [PROTOCOL, *within(RUNTIME, "engine", "net", "service.rs", "shard")],
+        [INFO, PROTOCOL, *within(RUNTIME, "engine", "net", "service.rs", "shard")],
     ),
     Layer(
         f"{RUNTIME}/engine/tokio",
@@ -137,13 +143,18 @@ RUNTIME_LAYERS = (
         "one io_uring per shard, whose completions drive the connections",
         [
             *(PROTOCOL, RING),
+            INFO,
+            PROTOCOL,
             *within(RUNTIME, "engine", "metrics", "net", "service.rs", "shard", "start_error.rs"),
         ],
     ),
     Layer(
         f"{RUNTIME}/engine/steal",
         "the work-stealing runtime of `--mode steal`",
-        within(RUNTIME, "config.rs", "engine", "engine/tasks", "net", "service.rs", "shard"),
+        [
+            INFO,
+            *within(RUNTIME, "config.rs", "engine", "engine/tasks", "net", "service.rs", "shard"),
+        ],
     ),
     Layer(
         f"{RUNTIME}/engine/registry.rs",
