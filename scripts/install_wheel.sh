@@ -61,4 +61,4 @@ install_wheel() {
 }
 
 install_wheel turbo_shard turbo-shard . Cargo.toml pyproject.toml README.md .cargo runtime python-bridge
-install_wheel turbo_shard_lab turbo-load lab Cargo.toml .cargo lab
+install_wheel turbo_shard_lab turbo-load lab Cargo.toml .cargo lab runtime/ring

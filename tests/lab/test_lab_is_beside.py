@@ -109,3 +109,32 @@ def test_the_servers_module_links_nothing_of_the_lab() -> None:
     assert not re.search(r"turbo-load|turbo-shard-simulation|\.\./lab/", manifest)
     runtime = (ROOT / "runtime" / "Cargo.toml").read_text()
     assert "lab/" not in runtime
+
+
+def test_the_wheel_is_built_again_when_a_crate_of_it_changes() -> None:
+    """scripts/install_wheel.sh names the places that each wheel is made from."""
+    script = (ROOT / "scripts" / "install_wheel.sh").read_text()
+    for package, manifests in (("turbo_shard", "python-bridge"), ("turbo_shard_lab", "lab")):
+        (line,) = re.findall(rf"^install_wheel {package} (.*)$", script, re.MULTILINE)
+        places = [ROOT / place for place in line.split()[2:]]
+        found = list(crates_of(ROOT / manifests))
+        assert found
+        missing = [str(one) for one in found if not any(one.is_relative_to(at) for at in places)]
+        assert not missing
+
+
+def crates_of(folder: Path) -> set[Path]:
+    """The folders of the crates below, and of those that they depend on."""
+    found: set[Path] = set()
+    left = [manifest.parent for manifest in folder.rglob("Cargo.toml")]
+    while left:
+        crate = left.pop()
+        if crate not in found:
+            found.add(crate)
+            needs = tomllib.loads((crate / "Cargo.toml").read_text()).get("dependencies", {})
+            left += [
+                (crate / one["path"]).resolve()
+                for one in needs.values()
+                if isinstance(one, dict) and "path" in one
+            ]
+    return found
