@@ -83,7 +83,6 @@ RUNTIME_LAYERS = (
         [*SHARED, RING, *within(RUNTIME, "net", "start_error.rs")],
     ),
     Layer(INFO, "both ends of a connection, and the scheme"),
-    Layer(f"{RUNTIME}/config.rs", "settings", [*SHARED, *within(RUNTIME, "net", "start_error.rs")]),
     Layer(
         f"{RUNTIME}/net",
         "listeners, cores, descriptors, children",
@@ -142,9 +141,7 @@ RUNTIME_LAYERS = (
         f"{RUNTIME}/engine/uring",
         "one io_uring per shard, whose completions drive the connections",
         [
-            *(PROTOCOL, RING),
-            INFO,
-            PROTOCOL,
+            *(INFO, PROTOCOL, RING),
             *within(RUNTIME, "engine", "metrics", "net", "service.rs", "shard", "start_error.rs"),
         ],
     ),
