@@ -53,7 +53,6 @@ pub mod template;
 pub mod transport;
 pub mod uring;
 #[allow(unsafe_code)]
-#[allow(unsafe_code)]
 mod uring_operations;
 pub mod websocket;
 pub mod worker;
