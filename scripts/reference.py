@@ -10,6 +10,8 @@ from pathlib import Path
 
 from turbo_shard.metrics.counter_row import CounterRow
 from turbo_shard.metrics.counters import GC_ROWS, SHARD_ROWS
+from turbo_shard.settings import OPTIONS, Kind, Option
+from turbo_shard.settings.option import by_group
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "running.md"
@@ -23,8 +25,32 @@ def gc_counters() -> str:
     return counter_table(GC_ROWS)
 
 
+def settings() -> str:
+    return "\n\n".join(
+        "\n".join(
+            (
+                f"| {heading} | default | meaning | environment |",
+                "|---|---|---|---|",
+                *map(option_row, options),
+            )
+        )
+        for heading, options in by_group(OPTIONS).items()
+    )
+
+
+def option_row(option: Option) -> str:
+    default = option.default_in_words
+    if option.kind is Kind.SWITCH:
+        default = "off"
+    elif option.kind is Kind.CHOICE:
+        default += f" (of {', '.join(option.choices)})"
+    flags = ", ".join(f"`{flag}`" for flag in (*option.flags, *option.positive_flags))
+    return f"| {flags} | {default} | {option.help} | `{option.variable}` |"
+
+
 # What stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
 PARTS: dict[str, Callable[[], str]] = {
+    "settings": settings,
     "counters": shard_counters,
     "gc-counters": gc_counters,
 }

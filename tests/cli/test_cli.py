@@ -16,9 +16,8 @@ from places import COMMAND, EXAMPLES
 from server_process import ServerProcess, environment, run_command
 from turbo_shard.cli import start as cli
 from turbo_shard.cli.command_line import split
-from turbo_shard.cli.start import chosen_values
-from turbo_shard.settings.options import OPTIONS, Kind
-from turbo_shard.settings.settings import settings_from
+from turbo_shard.cli.given_options import chosen_values
+from turbo_shard.settings import OPTIONS, Kind, settings_from
 
 EXAMPLE = ("multi_route_app:app", "--app-dir", str(EXAMPLES))
 
@@ -40,6 +39,7 @@ def test_help_names_every_option_with_its_default_unit_and_variable() -> None:
     assert "turbo-shard APP [options]" in text
     assert "turbo-shard doctor" in text
     for option in OPTIONS:
+        assert f"{option.group}: " in text
         assert f"{option.flag} " in text
         assert f"[{option.variable}]" in text
         if option.kind is not Kind.SWITCH:
@@ -193,7 +193,7 @@ class RefusesToServe:
         return {"default_shards": 1}
 
     class NativeServer:
-        def __init__(self, **settings: object) -> None: ...
+        def __init__(self, settings: object) -> None: ...
 
         def stopped_by(self) -> None: ...
 

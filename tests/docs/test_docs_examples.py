@@ -14,7 +14,6 @@ from places import COMMAND, ROOT
 from places import EXAMPLES as EXAMPLES_DIR
 from server_process import ServerProcess
 from turbo_shard import App
-from turbo_shard.settings.options import OPTIONS, Kind, Option
 
 EXAMPLES = [example for page in PAGES for example in examples(page)]
 RUNNING = ROOT / "docs" / "running.md"
@@ -86,17 +85,3 @@ def test_every_example_is_listed() -> None:
 
 def test_every_feature_has_requests_that_are_run() -> None:
     assert sum(len(example.requests) for example in EXAMPLES) > 30
-
-
-def row(option: Option) -> str:
-    default = option.default_text or option.in_words(option.default)
-    if option.kind is Kind.SWITCH:
-        default = "off"
-    elif option.kind is Kind.CHOICE:
-        default += f" (of {', '.join(option.choices)})"
-    return f"| `{option.flag}` | {default} | {option.help} | `{option.variable}` |"
-
-
-def test_options_are_listed_as_the_command_has_them() -> None:
-    shown = re.findall(r"^\| `--.*\|$", RUNNING.read_text(), flags=re.MULTILINE)
-    assert shown == [row(option) for option in OPTIONS]

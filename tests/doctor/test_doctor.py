@@ -14,7 +14,7 @@ from server_process import environment, run_command
 from turbo_shard import _native
 from turbo_shard.doctor import machine as doctor
 from turbo_shard.doctor.machine import Verdict
-from turbo_shard.settings.options import OPTION_BY_NAME
+from turbo_shard.settings import OPTION_BY_NAME
 
 PROBED = [
     "python build",

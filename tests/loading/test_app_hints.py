@@ -9,7 +9,7 @@ import pytest
 
 from refused_apps import error_line, traceback_and_line, write
 from server_process import ServerProcess, run_command
-from turbo_shard.settings.settings import SettingsError, settings_from
+from turbo_shard.settings import SettingsError, settings_from
 from waiting import wait_until
 
 

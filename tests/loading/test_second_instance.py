@@ -224,9 +224,7 @@ def test_serve_does_the_same(tmp_path: Path, given: str, starts: str) -> None:
             server.start()
         assert "KeyError: 'once only'" in server.log
         last = server.lines[-1]
-        assert last.startswith(
-            "turbo_shard.settings.settings.SettingsError: no instance of the app for shard 1"
-        )
+        assert last.startswith("turbo_shard.SettingsError: no instance of the app for shard 1")
         assert BOTH_WAYS in last and starts in last
         return
     with server:

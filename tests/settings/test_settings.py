@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import turbo_shard
 from places import ROOT
 from turbo_shard import serve
-from turbo_shard.settings.options import OPTION_BY_NAME, OPTIONS, Kind, bytes_in_words
-from turbo_shard.settings.settings import (
-    AppSettings,
+from turbo_shard.settings import (
+    OPTION_BY_NAME,
+    OPTIONS,
+    Kind,
+    ServeSettings,
     Settings,
     SettingsError,
-    app_settings_from,
-    check,
-    read,
     settings_from,
 )
+from turbo_shard.settings.option import Group, bytes_in_words, row
+from turbo_shard.settings.values import check, read
 
 
 def refusal(name: str, text: str) -> str:
@@ -101,18 +107,18 @@ def test_stealing_on_an_engine_of_shards_is_refused(engine: str) -> None:
 
 @pytest.mark.parametrize("path", ["/api", "/a/b", "/~user/ä"])
 def test_path_of_the_app_is_read(path: str) -> None:
-    assert app_settings_from({"root_path": path}).root_path == path
+    assert settings_from({"root_path": path}).root_path == path
 
 
 def test_no_path_is_the_default() -> None:
     assert read(OPTION_BY_NAME["root_path"], "", "--root-path") == ""
-    assert app_settings_from({}).root_path == ""
+    assert settings_from({}).root_path == ""
 
 
 @pytest.mark.parametrize("path", ["api", "/", "/api/", "/a b", "/a?b", "/a#b", "/a\n", "/a\0b"])
 def test_what_is_no_path_of_an_app_is_refused_with_the_form(path: str) -> None:
     with pytest.raises(SettingsError, match=r"begins with a slash and does not end with one$"):
-        app_settings_from({"root_path": path})
+        settings_from({"root_path": path})
 
 
 @pytest.mark.parametrize(
@@ -129,7 +135,7 @@ def test_what_is_no_path_of_an_app_is_refused_with_the_form(path: str) -> None:
 def test_values_about_the_app_and_websockets_are_checked(name: str, value: object) -> None:
     with pytest.raises(SettingsError, match=f"^{name}: "):
         settings_from({name: value})
-        app_settings_from({name: value})
+        settings_from({name: value})
 
 
 def test_websockets_can_do_without_pings() -> None:
@@ -169,12 +175,73 @@ def test_defaults_pass_their_own_check(option) -> None:
     assert option.kind is not Kind.CHOICE or option.default in option.choices
 
 
-def test_serve_takes_the_options_with_the_same_defaults() -> None:
-    parameters = inspect.signature(serve).parameters
-    defaults = {name: parameter.default for name, parameter in parameters.items() if name != "app"}
-    # A script has its app already and need not find it.
-    wanted = {*Settings._fields, *AppSettings._fields} - {"app_dir"}
-    assert defaults == {name: OPTION_BY_NAME[name].default for name in wanted}
+def test_serve_takes_every_setting_but_the_place_of_the_app() -> None:
+    parameters = dict(inspect.signature(serve).parameters)
+    assert parameters.pop("app").kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    assert {name: one.default for name, one in parameters.items()} == vars(ServeSettings())
+    assert vars(Settings()).keys() - vars(ServeSettings()).keys() == {"app_dir"}
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"prot": 80}, "there is no setting 'prot'; did you mean 'port'?"),
+        ({"app_dir": "src"}, "there is no setting 'app_dir'"),
+    ],
+)
+def test_serve_refuses_what_it_does_not_take(values: dict[str, object], problem: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        serve("app:app", **values)  # type: ignore[arg-type]
+    assert str(caught.value).startswith(problem)
+
+
+def test_type_checkers_know_the_settings(tmp_path: Path) -> None:
+    lines = {
+        'serve("app:app", port=8000, mode="steal", shards=None, own=["sqlmodel"])': "",
+        'serve("app:app", port="8000")': 'incompatible type "str"; expected "int"',
+        'serve("app:app", mode="fork")': "expected \"Literal['shard', 'steal', 'process']\"",
+        'serve("app:app", prot=8000)': 'Unexpected keyword argument "prot"',
+        'serve("app:app", app_dir="src")': 'Unexpected keyword argument "app_dir"',
+        "Settings().port = 80": "read-only",
+        "Settings().engine.upper()": "",
+    }
+    head = "from turbo_shard import serve\nfrom turbo_shard.settings import Settings\n"
+    file = tmp_path / "typed.py"
+    file.write_text(head + "\n".join(lines))
+    run = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--hide-error-context", str(file)],
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(Path(turbo_shard.__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+    )
+    for number, problem in enumerate(lines.values(), start=3):
+        found = [line for line in run.stdout.splitlines() if f"typed.py:{number}: error" in line]
+        assert bool(found) == bool(problem), run.stdout + run.stderr
+        assert all(problem in line for line in found), run.stdout
+
+
+def test_settings_are_not_changed_but_replaced() -> None:
+    settings = settings_from({"port": 80})
+    with pytest.raises(AttributeError):
+        settings.port = 81  # type: ignore[misc]
+    assert (settings.replaced(port=81).port, settings.port) == (81, 80)
+
+
+def test_other_names_follow_from_the_rows_own() -> None:
+    class Sample(Group, heading="samples"):
+        sample_linger: float = row(Kind.SECONDS, default=1.0, help="sample", aliases=("-l",))
+        sample_pin: bool = row(Kind.SWITCH, default=True, help="no pin", negative=True, paired=True)
+
+    linger, pin = Sample.options
+    assert (linger.key, linger.flags) == ("sample-linger", ("--sample-linger", "-l"))
+    assert (linger.variable, linger.group) == ("TURBO_SHARD_SAMPLE_LINGER", "samples")
+    assert (pin.key, pin.flags, pin.positive_flags) == (
+        "sample-pin",
+        ("--no-sample-pin",),
+        ("--sample-pin",),
+    )
+    assert (Sample().sample_linger, Sample(sample_pin=False).sample_pin) == (1.0, False)
 
 
 @pytest.mark.parametrize(

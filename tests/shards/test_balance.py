@@ -19,7 +19,7 @@ from raw_http import RawClient
 from server_process import ServerProcess, run_command
 from turbo_shard._native import probe_engines
 from turbo_shard.metrics.client import read_answer
-from turbo_shard.settings.settings import SettingsError, settings_from
+from turbo_shard.settings import SettingsError, settings_from
 from waiting import wait_until
 
 ENGINES = [probe["name"] for probe in probe_engines()]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .native.websocket import WebSocket as WebSocket
     from .native.websocket import WebSocketDisconnect as WebSocketDisconnect
     from .serving.server import serve as serve
-    from .settings.settings import SettingsError as SettingsError
+    from .settings import SettingsError as SettingsError
 
 # Where each public name lives. Most server starts need only some of them.
 _MODULE_OF = {
@@ -50,7 +50,7 @@ _MODULE_OF = {
     "Request": "_native",
     "Response": "native.response",
     "Router": "native.app",
-    "SettingsError": "settings.settings",
+    "SettingsError": "settings",
     "StartError": "native.errors",
     "StreamingResponse": "native.response",
     "WebSocket": "native.websocket",

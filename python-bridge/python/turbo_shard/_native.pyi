@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .native.headers import Headers, QueryParams
+from .settings import Settings
 
 # Errors.
 
@@ -69,33 +70,8 @@ class NativeServer:
 
     def __init__(
         self,
+        settings: Settings,
         *,
-        mode: str,
-        engine: str,
-        shards: int | None,
-        pin: bool,
-        balance: str = "hash",
-        steer: str = "hash",
-        rebalance: bool = False,
-        host: str,
-        port: int,
-        backlog: int,
-        connections_max: int,
-        graceful_timeout: float,
-        body_max: int,
-        keep_alive_timeout: float,
-        head_timeout: float,
-        body_timeout: float,
-        write_timeout: float,
-        blocking_threads: int,
-        wsgi_threads: int | None = ...,
-        wsgi_inline: str = ...,
-        blocking_queue_max: int,
-        ws_ping_interval: float = 20.0,
-        ws_ping_timeout: float = 20.0,
-        ws_message_max: int = 16777216,
-        ws_deflate: bool = True,
-        log_level: str,
         inherits: tuple[int, int, int | None, int] | None = None,
     ) -> None:
         """`inherits` is for a worker: its listener's descriptor, number, core, how often it was restarted."""
@@ -105,11 +81,9 @@ class NativeServer:
         self,
         app: object,
         *,
-        interface: str = "native",
+        interface: str,
         app_of_shard: Callable[[int], object] | None = None,
-        lifespan: str = "auto",
-        root_path: str = "",
-        pathsend: bool = False,
+        side_by_side: bool = False,
         is_first_shard: bool = False,
         handle_signals: bool,
         on_ready: Callable[[], None] | None = None,

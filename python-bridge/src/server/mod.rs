@@ -1,6 +1,6 @@
 //! A server as Python holds it, and what is served there. Names its modules only.
 //!
-//! `server_object` is the Python class. `python_app` is the app as the runtime knows it, `served_app` how its instances
+//! `server_object` is the Python class, `settings` what it is told. `python_app` is the app as the runtime knows it, `served_app` how its instances
 //! come to be, `python_service` what one thread calls; `pool_threads` are the threads of the blocking pool. `life` holds
 //! what outlives the runtime, `at_exit` how the process ends, `worker_link` the line to the supervisor of process mode.
 //! `logging` and `log_writer` write the server's own lines, `report_rows` its counters as rows.
@@ -15,4 +15,5 @@ pub(crate) mod python_service;
 pub(crate) mod report_rows;
 pub(crate) mod served_app;
 pub(crate) mod server_object;
+pub(crate) mod settings;
 pub(crate) mod worker_link;

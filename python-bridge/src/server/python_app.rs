@@ -14,6 +14,7 @@ use super::life::{Life, Shared};
 use super::pool_threads::PoolThreads;
 use super::python_service::{AppService, Parts, PythonService};
 use super::served_app::{Interface, ServedApp, Started};
+use super::settings::Settings;
 use super::worker_link::Line;
 use crate::asgi::{AsgiService, ScopeOptions};
 use crate::hosted_loop::Coroutines;
@@ -24,20 +25,10 @@ use crate::python::names;
 use crate::python::thread::{self, Owned, attached, thread_parks};
 use crate::wsgi::{InlineRule, WsgiOptions, WsgiService, let_pool_run};
 
-/// The bridge's own settings; the rest are the runtime's.
-#[derive(Clone, Debug)]
-pub(crate) struct BridgeSettings {
-    pub(crate) blocking_threads: NonZeroUsize,
-    pub(crate) blocking_queue_max: usize,
-    /// In the place of `blocking_threads` for WSGI apps.
-    pub(crate) wsgi_threads: Option<NonZeroUsize>,
-    pub(crate) wsgi_inline: InlineRule,
-}
-
 /// The app that a server runs.
 pub(crate) struct PythonApp {
     served: Arc<ServedApp>,
-    settings: BridgeSettings,
+    settings: Settings,
     mode: Mode,
     /// Shards, or the workers of work-stealing mode.
     threads: usize,
@@ -50,7 +41,7 @@ pub(crate) struct PythonApp {
 impl PythonApp {
     pub(crate) fn new(
         served: ServedApp,
-        settings: BridgeSettings,
+        settings: Settings,
         mode: Mode,
         threads: usize,
         line: Option<Arc<Line>>,
@@ -89,7 +80,7 @@ impl PythonApp {
     }
 
     fn pool_threads(&self) -> NonZeroUsize {
-        let BridgeSettings {
+        let Settings {
             blocking_threads,
             wsgi_threads,
             ..

@@ -1,30 +1,25 @@
 //! The server as Python code holds it: `NativeServer`, and the counters of the server that runs in this process.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use log::LevelFilter;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use turbo_shard_runtime::{
-    self as runtime, Balance, BoundServer, Caller, EngineChoice, EngineName, Mode, Report,
-    ServerConfig, ServerHandle, Steering, WebSocketConfig,
-};
+use turbo_shard_runtime::{self as runtime, BoundServer, Caller, Report, ServerHandle};
 
 use super::at_exit::{AtExit, note_end};
 use super::logging;
-use super::python_app::{BridgeSettings, PythonApp};
+use super::python_app::PythonApp;
 use super::report_rows::{shard_rows, worker_rows};
 use super::served_app::{Interface, ServedApp};
+use super::settings::{Settings, chosen};
 use super::worker_link::{self, Inherits, WorkerLink};
 use crate::python::being_made::BeingMade;
 use crate::python::errors::{LifespanError, StartError};
 use crate::python::thread::{Owned, attached};
-use crate::wsgi::InlineRule;
 
 /// The servers that run in this process, for `stats()`, by the number of their run.
 static RUNNING: Mutex<BTreeMap<u64, ServerHandle>> = Mutex::new(BTreeMap::new());
@@ -33,7 +28,7 @@ static RUNNING: Mutex<BTreeMap<u64, ServerHandle>> = Mutex::new(BTreeMap::new())
 #[pyclass(frozen, module = "turbo_shard._native")]
 pub(crate) struct NativeServer {
     /// Taken by `run`.
-    bound: Mutex<Option<(BoundServer, BridgeSettings)>>,
+    bound: Mutex<Option<(BoundServer, Settings)>>,
     report: Report,
     handle: ServerHandle,
 }
@@ -41,112 +36,14 @@ pub(crate) struct NativeServer {
 #[pymethods]
 impl NativeServer {
     #[new]
-    #[pyo3(signature = (*, mode, engine, shards, pin, balance = "hash", steer = "hash", rebalance = false, host, port, backlog, connections_max, graceful_timeout, body_max,
-        keep_alive_timeout, head_timeout, body_timeout, write_timeout, blocking_threads, blocking_queue_max, ws_ping_interval = 20.0,
-        ws_ping_timeout = 20.0, ws_message_max = 16 * 1024 * 1024, ws_deflate = true, wsgi_threads = None, wsgi_inline = "auto", log_level = "info",
-        inherits = None))]
-    #[allow(clippy::too_many_arguments)]
+    #[pyo3(signature = (settings, *, inherits = None))]
     fn new(
         py: Python<'_>,
-        mode: &str,
-        engine: &str,
-        shards: Option<usize>,
-        pin: bool,
-        balance: &str,
-        steer: &str,
-        rebalance: bool,
-        host: String,
-        port: u16,
-        backlog: u32,
-        connections_max: usize,
-        graceful_timeout: f64,
-        body_max: u64,
-        keep_alive_timeout: f64,
-        head_timeout: f64,
-        body_timeout: f64,
-        write_timeout: f64,
-        blocking_threads: usize,
-        blocking_queue_max: usize,
-        ws_ping_interval: f64,
-        ws_ping_timeout: f64,
-        ws_message_max: usize,
-        ws_deflate: bool,
-        wsgi_threads: Option<usize>,
-        wsgi_inline: &str,
-        log_level: &str,
+        settings: Settings,
         inherits: Option<Inherits>,
     ) -> PyResult<NativeServer> {
-        let mut config = ServerConfig {
-            mode: one_of(
-                "mode",
-                mode,
-                &[
-                    ("shard", Mode::Shard),
-                    ("steal", Mode::Steal),
-                    ("process", Mode::Process),
-                ],
-            )?,
-            engine: engine_choice(engine)?,
-            pin,
-            balance: one_of(
-                "balance",
-                balance,
-                &[("hash", Balance::Hash), ("least", Balance::Least)],
-            )?,
-            steering: one_of(
-                "steer",
-                steer,
-                &[
-                    ("hash", Steering::Hash),
-                    ("cpu", Steering::Cpu),
-                    ("address", Steering::Address),
-                ],
-            )?,
-            rebalance,
-            host,
-            port,
-            backlog,
-            connections_max,
-            graceful_timeout_ms: milliseconds("graceful_timeout", graceful_timeout)?,
-            ..ServerConfig::default()
-        };
-        if let Some(shards) = shards {
-            config.shards = at_least_one("shards", shards)?;
-        }
-        config.limits.body_bytes_max = body_max;
-        config.limits.discard_bytes_max = config.limits.discard_bytes_max.min(body_max);
-        config.limits.keep_alive_timeout_ms =
-            milliseconds("keep_alive_timeout", keep_alive_timeout)?;
-        config.limits.head_timeout_ms = milliseconds("head_timeout", head_timeout)?;
-        config.limits.body_timeout_ms = milliseconds("body_timeout", body_timeout)?;
-        config.limits.write_timeout_ms = milliseconds("write_timeout", write_timeout)?;
-        config.websocket = WebSocketConfig {
-            ping_interval_ms: milliseconds("ws_ping_interval", ws_ping_interval)?,
-            ping_timeout_ms: milliseconds("ws_ping_timeout", ws_ping_timeout)?,
-            message_bytes_max: ws_message_max,
-            deflate: ws_deflate,
-        };
-        let bridge = BridgeSettings {
-            blocking_threads: at_least_one("blocking_threads", blocking_threads)?,
-            blocking_queue_max,
-            wsgi_threads: wsgi_threads
-                .map(|threads| at_least_one("wsgi_threads", threads))
-                .transpose()?,
-            wsgi_inline: one_of(
-                "wsgi_inline",
-                wsgi_inline,
-                &[
-                    ("auto", InlineRule::Auto),
-                    ("always", InlineRule::Always),
-                    ("never", InlineRule::Never),
-                ],
-            )?,
-        };
-        logging::install(
-            log_level
-                .parse::<LevelFilter>()
-                .map_err(|_| PyValueError::new_err(format!("log_level: {log_level:?}")))?,
-        );
+        logging::install(settings.log_level);
+        let config = settings.server_config();
         let inheritance = inherits.map(worker_link::inherit).transpose()?;
         let bound = py
             .detach(|| match inheritance {
@@ -156,7 +53,7 @@ impl NativeServer {
             .map_err(start_error)?;
         let (report, handle) = (bound.report().clone(), bound.handle());
         Ok(NativeServer {
-            bound: Mutex::new(Some((bound, bridge))),
+            bound: Mutex::new(Some((bound, settings))),
             report,
             handle,
         })
@@ -195,47 +92,42 @@ impl NativeServer {
     /// called once every shard serves; what it raises stops the server and is raised from here. With `is_first_shard` (mode
     /// shard) the calling thread is the first shard: what the app has made here while it was imported is then used by the
     /// thread that owns it. The process ends if the app does not give the thread back.
-    #[pyo3(signature = (app, *, interface = "native", app_of_shard = None, side_by_side = false,
-        lifespan = "auto", root_path = "", pathsend = false, is_first_shard = false, handle_signals, on_ready = None,
-        link = None))]
+    #[pyo3(signature = (app, *, interface, app_of_shard = None, side_by_side = false, is_first_shard = false,
+        handle_signals, on_ready = None, link = None))]
     #[allow(clippy::too_many_arguments)]
     fn run(
         &self,
         py: Python<'_>,
         app: Py<PyAny>,
-        interface: &str,
+        interface: Bound<'_, PyAny>,
         app_of_shard: Option<Py<PyAny>>,
         side_by_side: bool,
-        lifespan: &str,
-        root_path: &str,
-        pathsend: bool,
         is_first_shard: bool,
         handle_signals: bool,
         on_ready: Option<Py<PyAny>>,
         link: Option<Bound<'_, WorkerLink>>,
     ) -> PyResult<f64> {
-        let interface = one_of(
-            "interface",
-            interface,
-            &[
+        let interface = chosen(
+            &interface,
+            [
                 ("native", Interface::Native),
                 ("asgi", Interface::Asgi),
                 ("wsgi", Interface::Wsgi),
             ],
         )?;
+        let taken = lock(&self.bound).take();
+        let (bound, settings) =
+            taken.ok_or_else(|| PyRuntimeError::new_err("a server can be run once"))?;
         let served = ServedApp {
             interface,
             object: Owned::new(app),
             of_shard: app_of_shard.map(Owned::new),
             being_made: BeingMade::default(),
             side_by_side,
-            root_path: String::from(root_path),
-            has_pathsend: pathsend,
-            lifespan: String::from(lifespan),
+            root_path: settings.root_path.clone(),
+            has_pathsend: settings.pathsend,
+            lifespan: settings.lifespan.clone(),
         };
-        let taken = lock(&self.bound).take();
-        let (bound, settings) =
-            taken.ok_or_else(|| PyRuntimeError::new_err("a server can be run once"))?;
         let line = link.map(|link| link.get().line());
         let app = PythonApp::new(
             served,
@@ -323,39 +215,6 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
 fn next_run() -> u64 {
     static RUNS: AtomicU64 = AtomicU64::new(0);
     RUNS.fetch_add(1, Ordering::Relaxed)
-}
-
-fn one_of<T: Copy>(setting: &str, value: &str, choices: &[(&str, T)]) -> PyResult<T> {
-    let found = choices.iter().find(|(name, _)| *name == value);
-    found.map(|(_, choice)| *choice).ok_or_else(|| {
-        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        PyValueError::new_err(format!(
-            "{setting}: {value:?} is not one of {}",
-            names.join(", ")
-        ))
-    })
-}
-
-fn engine_choice(name: &str) -> PyResult<EngineChoice> {
-    let named = EngineName::ALL.map(|engine| (engine.to_string(), EngineChoice::Named(engine)));
-    let mut choices = vec![("auto", EngineChoice::Auto)];
-    choices.extend(named.iter().map(|(name, choice)| (name.as_str(), *choice)));
-    one_of("engine", name, &choices)
-}
-
-fn at_least_one(setting: &str, value: usize) -> PyResult<NonZeroUsize> {
-    NonZeroUsize::new(value)
-        .ok_or_else(|| PyValueError::new_err(format!("{setting}: 0 is too few")))
-}
-
-fn milliseconds(setting: &str, seconds: f64) -> PyResult<u64> {
-    if seconds.is_finite() && seconds >= 0.0 {
-        Ok((seconds * 1000.0).round() as u64)
-    } else {
-        Err(PyValueError::new_err(format!(
-            "{setting}: {seconds} is not a number of seconds"
-        )))
-    }
 }
 
 fn start_error(error: runtime::StartError) -> PyErr {

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from turbo_shard.native_module import native_module
-from turbo_shard.settings.options import OPTION_BY_NAME
+from turbo_shard.settings.table import OPTION_BY_NAME
 
 STATS_FLAG = "--stats-socket"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from turbo_shard.cli.command_line import HELP_FLAGS, UsageError, help_lines, split
-from turbo_shard.settings.settings import read_whole
+from turbo_shard.settings.values import read_whole
 
 from . import calibration
 from .calibration import Calibration, CalibrationError

@@ -10,7 +10,11 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+# An option's words (flags, and what its value is called) and their explanation, as help lists them.
+type Row = tuple[str, str]
+
 HELP_FLAGS = ("-h", "--help")
+HELP_ROW: Row = (", ".join(HELP_FLAGS), "print this and stop")
 HELP_COLUMN = 32
 HELP_WIDTH_MIN = 60
 HELP_WIDTH_MAX = 100
@@ -65,7 +69,7 @@ def suggestion(flag: str, known: Collection[str]) -> str:
     return f"; did you mean {close[0]}?" if close else "; `--help` lists them"
 
 
-def help_lines(rows: Iterable[tuple[str, str]]) -> str:
+def help_lines(rows: Iterable[Row]) -> str:
     """Each row's words under each other, their explanations beside them."""
     from shutil import get_terminal_size
     from textwrap import wrap

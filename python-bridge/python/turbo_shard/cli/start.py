@@ -9,23 +9,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..logs.error_stream import open_standard_streams
 from ..native_module import NativeMissing, native_module
-from ..settings.given_options import SWITCH_FLAGS, TEXT_FLAGS, chosen_values
-from ..settings.options import OPTIONS, PLACEHOLDER, Kind, Option
-from ..settings.settings import (
-    AppSettings,
-    Settings,
-    SettingsError,
-    app_settings_from,
-    settings_from,
-)
-from .command_line import HELP_FLAGS, UsageError, help_lines, say, split
-from .commands import COMMANDS, function_of, summary_lines, usage_lines
+from ..settings import Settings, SettingsError, settings_from
+from .command_line import HELP_FLAGS, UsageError, say, split
+from .commands import COMMANDS, function_of
+from .given_options import SWITCH_FLAGS, TEXT_FLAGS, chosen_values
 
 if TYPE_CHECKING:
     from ..serving.leaving import Ending
@@ -36,23 +29,6 @@ EXIT_STARTUP_FAILED = 3
 # What a shell reports for a program that SIGINT, or SIGTERM, has ended.
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
-
-HELP = """\
-usage: turbo-shard APP [options]
-{usages}
-
-Serves a Python web app on pinned shards, one per core.
-
-APP is MODULE:ATTRIBUTE, such as app:app or shop.web:site.api; without ATTRIBUTE it is
-app or application. An app whose module is named as a command is served as MODULE:ATTRIBUTE.
-
-commands (each has a --help of its own):
-{summaries}
-
-options:
-{options}
-
-An option that is not given is taken from its environment variable, if that is set."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,13 +64,12 @@ def serve_command(arguments: Sequence[str], *, is_own_process: bool = False) -> 
         switches=[*SWITCH_FLAGS, *HELP_FLAGS, "--version"],
     )
     if set(HELP_FLAGS).intersection(given.switches):
-        texts = {"usages": usage_lines(), "summaries": summary_lines()}
-        return say(HELP.format(**texts, options=help_lines(option_rows())))
+        from .help_text import help_text
+
+        return say(help_text())
     if "--version" in given.switches:
         return say(version_line())
-    values, labels = chosen_values(given, os.environ)
-    settings = settings_from(values, labels)
-    app_settings = app_settings_from(values, labels)
+    settings = settings_from(*chosen_values(given, os.environ))
     if not given.rest:
         raise UsageError("which app? Name it as MODULE:ATTRIBUTE, such as: turbo-shard app:app")
     if len(given.rest) > 1:
@@ -105,7 +80,7 @@ def serve_command(arguments: Sequence[str], *, is_own_process: bool = False) -> 
     native = native_module()
     ending = Ending()
     status = serve_to_the_end(
-        given.rest[0], settings, app_settings, native, ending, is_own_process=is_own_process
+        given.rest[0], settings, native, ending, is_own_process=is_own_process
     )
     if not is_own_process:
         return status
@@ -121,7 +96,6 @@ class Terminated(KeyboardInterrupt):
 def serve_to_the_end(
     reference: str,
     settings: Settings,
-    app_settings: AppSettings,
     native: Any,
     ending: Ending,
     *,
@@ -141,9 +115,7 @@ def serve_to_the_end(
         if is_own_process:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, on_signal)
-        serve_reference(
-            reference, settings, app_settings, native, ending, is_own_process=is_own_process
-        )
+        serve_reference(reference, settings, native, ending, is_own_process=is_own_process)
     except Terminated:
         return EXIT_TERMINATED
     except KeyboardInterrupt:
@@ -160,7 +132,6 @@ def serve_to_the_end(
 def serve_reference(
     reference: str,
     settings: Settings,
-    app_settings: AppSettings,
     native: Any,
     ending: Ending,
     *,
@@ -171,51 +142,28 @@ def serve_reference(
         # The workers import the app; nothing here needs it.
         from ..process_mode import supervisor
 
-        supervisor.run(reference, settings, app_settings, native=native, ending=ending)
+        supervisor.run(reference, settings, native=native, ending=ending)
         return
     from ..loading import app_loader
     from ..serving import fallbacks, server
 
     beginning = fallbacks.Beginning()
-    loaded = app_loader.load(
-        reference,
-        app_dir=app_settings.app_dir,
-        factory=app_settings.factory,
-        interface=app_settings.interface,
-        allow_gil=app_settings.allow_gil or server.shard_count(settings, native) == 1,
-        own=app_settings.own,
-    )
+    is_gil_allowed = settings.allow_gil or server.shard_count(settings, native) == 1
+    loaded = app_loader.load(reference, settings, allow_gil=is_gil_allowed)
     try:
         server.run(
             loaded,
             settings,
-            app_settings,
             native=native,
             ending=ending,
             is_own_process=is_own_process,
         )
         return
     except fallbacks.NoSecondInstance as error:
-        settings = fallbacks.with_processes(error, settings, app_settings)
+        settings = fallbacks.with_processes(error, settings)
     if is_own_process:
         fallbacks.start_over(beginning)
-    serve_reference(reference, settings, app_settings, native, ending, is_own_process=False)
-
-
-def option_rows() -> Iterator[tuple[str, str]]:
-    """What help says about each option: flag, meaning, default with its unit, environment variable."""
-    for option in OPTIONS:
-        flags = f"{option.positive_flag}, {option.flag}" if option.paired else option.flag
-        yield f"{flags} {PLACEHOLDER[option.kind](option)}".rstrip(), explanation(option)
-    yield "--version", "print the version and stop"
-    yield "-h, --help", "print this and stop"
-
-
-def explanation(option: Option) -> str:
-    if option.kind is Kind.SWITCH:
-        return f"{option.help} [{option.variable}]"
-    default = option.default_text or option.in_words(option.default)
-    return f"{option.help} (default: {default}) [{option.variable}]"
+    serve_reference(reference, settings, native, ending, is_own_process=False)
 
 
 def version_line() -> str:

@@ -16,24 +16,16 @@ from ..loading.interfaces import IN_WORDS
 from ..loading.user_code import AppError
 from ..module_sets import own_packages
 from ..serving import fallbacks, sessions
-from ..settings.settings import AppSettings, Settings
+from ..settings import Settings
 from .machine import Finding, Verdict
 
 
-def examine_app(
-    reference: str, settings: Settings, app_settings: AppSettings, *, shards: int
-) -> list[Finding]:
+def examine_app(reference: str, settings: Settings, *, shards: int) -> list[Finding]:
     """What a start of this app with these options would do, on so many shards."""
     started = time.monotonic()
     try:
-        loaded = load(
-            reference,
-            app_dir=app_settings.app_dir,
-            factory=app_settings.factory,
-            interface=app_settings.interface,
-            allow_gil=app_settings.allow_gil or shards == 1 or settings.mode == "process",
-            own=app_settings.own,
-        )
+        is_gil_allowed = settings.allow_gil or shards == 1 or settings.mode == "process"
+        loaded = load(reference, settings, allow_gil=is_gil_allowed)
     except GilOn as error:
         return [Finding("app's GIL", Verdict.FAIL, str(error))]
     except AppError as error:
@@ -43,21 +35,19 @@ def examine_app(
     findings = [Finding("app", Verdict.OK, detail)]
     if shards == 1:
         return [*findings, Finding("instances", Verdict.OK, "one, for the one shard")]
-    findings += examine_instances(loaded, settings, app_settings, shards=shards)
+    findings += examine_instances(loaded, settings, shards=shards)
     findings += [
         Finding("sessions", Verdict.WARN, kept, advice) for kept, advice in sessions.found(settings)
     ]
     return findings
 
 
-def examine_instances(
-    loaded: LoadedApp, settings: Settings, app_settings: AppSettings, *, shards: int
-) -> list[Finding]:
+def examine_instances(loaded: LoadedApp, settings: Settings, *, shards: int) -> list[Finding]:
     if settings.mode == "process":
         return [Finding("instances", Verdict.OK, "one per worker process")]
     try:
         instances = Instances(
-            loaded, wanted=app_settings.app_per_shard, mode=settings.mode, shards=shards
+            loaded, wanted=settings.app_per_shard, mode=settings.mode, shards=shards
         )
         if not instances.is_per_shard:
             why = f": {instances.why_shared}" if instances.why_shared else ""
@@ -67,18 +57,16 @@ def examine_instances(
         with ThreadPoolExecutor(1) as pool:
             pool.submit(instances.make, 1).result()
     except fallbacks.NoSecondInstance as error:
-        return [fallback(error, settings, app_settings), *packages(loaded)]
+        return [fallback(error, settings), *packages(loaded)]
     except AppError as error:
         return [Finding("instances", Verdict.FAIL, str(error))]
     detail = f"one per shard; {shards} take {shards} imports"
     return [Finding("instances", Verdict.OK, detail), *packages(loaded)]
 
 
-def fallback(
-    error: fallbacks.NoSecondInstance, settings: Settings, app_settings: AppSettings
-) -> Finding:
+def fallback(error: fallbacks.NoSecondInstance, settings: Settings) -> Finding:
     try:
-        fallbacks.check_processes(error, settings, app_settings)
+        fallbacks.check_processes(error, settings)
     except AppError as refusal:
         return Finding("instances", Verdict.FAIL, str(refusal))
     return Finding(

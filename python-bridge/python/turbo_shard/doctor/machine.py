@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from ..cli.command_line import HELP_FLAGS, Split, UsageError, help_lines, say, split
+from ..cli.command_line import HELP_FLAGS, HELP_ROW, Split, UsageError, help_lines, say, split
+from ..cli.given_options import SWITCH_FLAGS, TEXT_FLAGS, chosen_values
 from ..loading.gil_watch import is_free_threaded, is_gil_on
 from ..native_module import NativeMissing, native_module
 from ..serving import banner
-from ..settings.given_options import SWITCH_FLAGS, TEXT_FLAGS, chosen_values
 
 # Files a shard needs before it has a single connection, with room for what the app opens.
 OPEN_FILES_MIN = 128
@@ -52,6 +52,8 @@ Exits with 0 if it can be served, with 1 if something makes it impossible.
 options:
 {options}"""
 
+ROWS = (("--json", "print JSON for scripts"), HELP_ROW)
+
 
 class Verdict(StrEnum):
     OK = "ok"
@@ -72,8 +74,7 @@ def command(arguments: Sequence[str]) -> int:
     """Runs `turbo-shard doctor` and returns its exit status."""
     given = split(arguments, texts=TEXT_FLAGS, switches=["--json", *SWITCH_FLAGS, *HELP_FLAGS])
     if set(HELP_FLAGS).intersection(given.switches):
-        rows = [("--json", "print JSON for scripts"), ("-h, --help", "print this and stop")]
-        return say(HELP.format(options=help_lines(rows)))
+        return say(HELP.format(options=help_lines(ROWS)))
     if len(given.rest) > 1:
         raise UsageError(f"{given.rest[1]!r} is one argument too many")
     text, can_serve = report(
@@ -85,11 +86,10 @@ def command(arguments: Sequence[str]) -> int:
 
 def of_app(given: Split) -> list[Finding]:
     """The same options as for a start say how the app is found, and how it would be served."""
-    from ..settings.settings import app_settings_from, settings_from
+    from ..settings import settings_from
     from .app import examine_app
 
-    values, labels = chosen_values(given, os.environ)
-    settings, app_settings = settings_from(values, labels), app_settings_from(values, labels)
+    settings = settings_from(*chosen_values(given, os.environ))
     shards = settings.shards
     if shards is None:
         try:
@@ -98,7 +98,7 @@ def of_app(given: Split) -> list[Finding]:
             return []
     # The app's own output is not part of the answer.
     with contextlib.redirect_stdout(sys.stderr):
-        return examine_app(given.rest[0], settings, app_settings, shards=shards)
+        return examine_app(given.rest[0], settings, shards=shards)
 
 
 def report(*, as_json: bool = False, app: Sequence[Finding] = ()) -> tuple[str, bool]:

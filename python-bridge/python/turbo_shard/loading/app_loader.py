@@ -8,12 +8,12 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from importlib.machinery import EXTENSION_SUFFIXES
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import NamedTuple
 
-from ..settings.settings import AppSettings
+from ..settings import Settings
 from .app_hints import factory_hint, install_hint, project_hint
 from .fresh_import import Another
 from .gil_watch import GilWatch, refuse_gil
@@ -41,21 +41,14 @@ class LoadedApp(NamedTuple):
     import_s: float = 0.0
 
 
-def load(
-    reference: str,
-    *,
-    app_dir: str = ".",
-    factory: bool = False,
-    interface: str = "auto",
-    allow_gil: bool = False,
-    own: Sequence[str] = (),
-) -> LoadedApp:
-    """Imports what `reference` names, with `app_dir` first on Python's path, and returns the app.
+def load(reference: str, settings: Settings, *, allow_gil: bool) -> LoadedApp:
+    """Imports what `reference` names, with the settings' `app_dir` first on Python's path, and returns the app.
 
-    `own` names installed packages that are imported once per instance, as the user's own modules are.
+    Whether the GIL may be on depends on the number of shards too.
     """
     module_name, attributes = split_reference(reference)
-    directory = put_on_path(app_dir)
+    factory = settings.factory
+    directory = put_on_path(settings.app_dir)
     started = time.monotonic()
     with GilWatch() as watch:
         module = import_module(module_name, directory)
@@ -63,7 +56,7 @@ def load(
         app = call_factory(found, name) if factory else found
     import_s = time.monotonic() - started
     refuse_gil(watch.culprit, allow_gil=allow_gil)
-    chosen = choose(app, name, wanted=interface, from_factory=factory)
+    chosen = choose(app, name, wanted=settings.interface, from_factory=factory)
     instance = for_server(app, chosen, name)
     if reason := why_imported_once(module):
         return LoadedApp(name, chosen, instance, None, reason, reason == DJANGO_SHARED)
@@ -75,12 +68,17 @@ def load(
         return for_server(same_interface(app, name, chosen), chosen, name)
 
     another = Another(
-        find_again, name, allow_gil=allow_gil, module=module, directory=directory, own=own
+        find_again,
+        name,
+        allow_gil=allow_gil,
+        module=module,
+        directory=directory,
+        own=settings.own,
     )
     return LoadedApp(name, chosen, instance, another, import_s=import_s)
 
 
-def given_app(app: object, settings: AppSettings) -> LoadedApp:
+def given_app(app: object, settings: Settings) -> LoadedApp:
     """The same for an app, or a factory, that a script has at hand; TypeError for an object that is not an app."""
     name = "the app"
     try:

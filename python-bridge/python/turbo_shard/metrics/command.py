@@ -10,10 +10,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ..cli.command_line import HELP_FLAGS, UsageError, help_lines, say, split
+from ..cli.command_line import HELP_FLAGS, HELP_ROW, UsageError, help_lines, say, split
 from ..cli.start import refuse
-from ..settings.options import Kind, Option
-from ..settings.settings import read
+from ..settings.option import Kind, Option
+from ..settings.values import read
 from .client import StatsUnreadable, read_answer
 from .schema import Answer
 from .table import table
@@ -30,25 +30,25 @@ Shows what each shard of a running server does: the one that was started with
 options:
 {options}"""
 WATCH = Option(
-    "watch",
     Kind.SECONDS,
     None,
     "show it again and again, with rates since the last time, until Ctrl-C",
+    name="watch",
     unit="seconds",
     minimum=0.05,
     maximum=86_400.0,
+)
+ROWS = (
+    (f"{WATCH.flag} {WATCH.placeholder}", WATCH.help),
+    ("--json", "print the server's own line of JSON, once for each time it is asked"),
+    HELP_ROW,
 )
 
 
 def command(arguments: Sequence[str]) -> int:
     given = split(arguments, texts=[WATCH.flag], switches=["--json", *HELP_FLAGS])
     if set(HELP_FLAGS).intersection(given.switches):
-        rows = [
-            (f"{WATCH.flag} SECONDS", WATCH.help),
-            ("--json", "print the server's own line of JSON, once for each time it is asked"),
-            ("-h, --help", "print this and stop"),
-        ]
-        return say(HELP.format(options=help_lines(rows)))
+        return say(HELP.format(options=help_lines(ROWS)))
     if not given.rest:
         raise UsageError("which server? Name its socket, such as: turbo-shard stats /run/app.sock")
     if len(given.rest) > 1:

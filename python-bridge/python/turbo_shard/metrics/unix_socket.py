@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..settings.settings import SettingsError
+from ..settings import SettingsError
 
 # The kernel's room for a path: sun_path is 108 bytes with its final NUL.
 PATH_BYTES_MAX = 107

@@ -41,9 +41,8 @@ class Order(NamedTuple):
     core: int | None
     listener_fd: int
     restarts: int
-    # What `Settings` and `AppSettings` hold.
+    # What `Settings` holds.
     settings: dict[str, Any]
-    app_settings: dict[str, Any]
     # Where the supervisor's Python looks for modules, and what its command line was.
     path: list[str]
     argv: list[str]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..loading.user_code import AppError
 from ..serving import banner
 from ..serving.leaving import Ending
-from ..settings.settings import AppSettings, Settings
+from ..settings import Settings
 from .messages import (
     APP_FAILED,
     DRAIN,
@@ -58,25 +58,16 @@ class Slot:
         self.has_served = False
 
 
-def run(
-    reference: str,
-    settings: Settings,
-    app_settings: AppSettings,
-    *,
-    native: Any,
-    ending: Ending,
-) -> None:
+def run(reference: str, settings: Settings, *, native: Any, ending: Ending) -> None:
     """Serves until it is stopped; how it ended is in `ending`, also where it raises.
 
     Raises the error of the first worker that could not start: AppError, LifespanError or StartError.
     """
     # Bound once: a worker that dies leaves its queue of connections to its successor.
-    server = native.NativeServer(**settings.of_native())
+    server = native.NativeServer(settings)
     try:
         with SignalWatch() as signals, stats_of(settings, server) as stats:
-            supervisor = Supervisor(
-                reference, settings, app_settings, native, server, signals, stats
-            )
+            supervisor = Supervisor(reference, settings, native, server, signals, stats)
             try:
                 supervisor.run()
             finally:
@@ -103,7 +94,6 @@ class Supervisor:
         self,
         reference: str,
         settings: Settings,
-        app_settings: AppSettings,
         native: Any,
         server: Any,
         signals: SignalWatch,
@@ -111,7 +101,6 @@ class Supervisor:
     ) -> None:
         self.reference = reference
         self.settings = settings
-        self.app_settings = app_settings
         self.native = native
         self.server = server
         self.signals = signals
@@ -222,13 +211,12 @@ class Supervisor:
             listener_fd=slot.listener_fd,
             restarts=slot.restarts,
             settings={
-                **self.settings._asdict(),
+                **vars(self.settings),
                 # A worker that finds no more memory for its ring serves on tokio, if the choice was left to us.
                 "engine": ("auto" if self.settings.engine == "auto" else self.report["engine"]),
                 "shards": 1,
                 "stats_socket": self.stats_path(slot),
             },
-            app_settings=self.app_settings._asdict(),
             path=sys.path,
             argv=sys.argv,
         )

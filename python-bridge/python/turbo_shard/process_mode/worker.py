@@ -70,10 +70,9 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
     from ..loading.interfaces import IN_WORDS
     from ..loading.user_code import AppError
     from ..serving import banner, stop_flag
-    from ..settings.settings import AppSettings, Settings
+    from ..settings import Settings
 
     settings = Settings(**order.settings)
-    app_settings = AppSettings(**order.app_settings)
 
     def on_ready() -> None:
         ending.was_ready = True
@@ -87,17 +86,10 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
     banner.tell_note = lambda text: link.tell(News(NOTE, text).packet())
     ends = ExitStack()
     try:
-        loaded = app_loader.load(
-            order.reference,
-            app_dir=app_settings.app_dir,
-            factory=app_settings.factory,
-            interface=app_settings.interface,
-            # Each worker has a GIL of its own, if it has one.
-            allow_gil=True,
-        )
+        # Each worker has a GIL of its own, if it has one.
+        loaded = app_loader.load(order.reference, settings, allow_gil=True)
         server = native.NativeServer(
-            **settings.of_native(),
-            inherits=(order.listener_fd, order.worker, order.core, order.restarts),
+            settings, inherits=(order.listener_fd, order.worker, order.core, order.restarts)
         )
         if settings.stats_socket is not None:
             ends.enter_context(answering(settings.stats_socket, server))
@@ -113,9 +105,6 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
             ending.seconds_left = server.run(
                 loaded.instance,
                 interface="native" if loaded.interface == "turboapi" else loaded.interface,
-                lifespan=app_settings.lifespan,
-                root_path=app_settings.root_path,
-                pathsend=app_settings.pathsend,
                 handle_signals=True,
                 on_ready=on_ready,
                 link=link,

@@ -18,7 +18,7 @@ from ..metrics.answer import merge
 from ..metrics.client import StatsUnreadable, read_answer
 from ..metrics.schema import Answer
 from ..metrics.unix_socket import PATH_BYTES_MAX, StatsSocket
-from ..settings.settings import SettingsError
+from ..settings import SettingsError
 
 # A worker that is busy with its app for longer is left out.
 WORKER_TIMEOUT_S = 2.0

@@ -9,7 +9,7 @@ import sys
 import threading
 
 from ..loading.user_code import AppError
-from ..settings.settings import AppSettings, Settings
+from ..settings import Settings
 from .banner import write
 from .leaving import EXIT_SECONDS_MAX, wind_up
 
@@ -23,11 +23,11 @@ class NoSecondInstance(AppError):
     """There can be only one instance of the app in this process."""
 
 
-def why_not_processes(settings: Settings, app_settings: AppSettings) -> str:
+def why_not_processes(settings: Settings) -> str:
     """Why the user's own options keep the server from taking processes instead of shards, or nothing."""
     if settings.mode == "steal":
         return "--mode steal was asked for"
-    if app_settings.app_per_shard == "always":
+    if settings.app_per_shard == "always":
         return "--app-per-shard always was asked for"
     for name in ("balance", "steer"):
         if (value := getattr(settings, name)) not in ("hash", "address"):
@@ -35,11 +35,9 @@ def why_not_processes(settings: Settings, app_settings: AppSettings) -> str:
     return "--rebalance is for shards" if settings.rebalance else ""
 
 
-def check_processes(
-    error: NoSecondInstance, settings: Settings, app_settings: AppSettings, *, why: str = ""
-) -> None:
+def check_processes(error: NoSecondInstance, settings: Settings, *, why: str = "") -> None:
     """Raises where processes are not possible either; the words name what is possible."""
-    why = why or why_not_processes(settings, app_settings)
+    why = why or why_not_processes(settings)
     if not why:
         return
     words = f"{error}; {BOTH_WAYS} ({why})"
@@ -50,16 +48,14 @@ def check_processes(
     raise AppError(words, error.report) from (cause and cause.__cause__)
 
 
-def with_processes(
-    error: NoSecondInstance, settings: Settings, app_settings: AppSettings, *, why: str = ""
-) -> Settings:
+def with_processes(error: NoSecondInstance, settings: Settings, *, why: str = "") -> Settings:
     """Settings with which every shard has its instance after all; raises where there are none."""
-    check_processes(error, settings, app_settings, why=why)
+    check_processes(error, settings, why=why)
     write(
         sys.stderr,
         f"turbo-shard: serving with --mode process, since there is {error}; --shards 1 would serve it in one process",
     )
-    return settings._replace(mode="process")
+    return settings.replaced(mode="process")
 
 
 class Beginning:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from ..loading.app_instances import Instances
@@ -16,57 +16,14 @@ from ..loading.user_code import AppError
 from ..logs.error_stream import open_standard_streams
 from ..metrics.gc_pauses import GcPauses
 from ..native_module import native_module
-from ..settings.settings import (
-    AppSettings,
-    Settings,
-    SettingsError,
-    app_settings_from,
-    settings_from,
-)
+from ..settings import ServeSettings, Settings, SettingsError, settings_from, takes_settings
 from . import banner, channel_layers, sessions, stop_flag
 from .fallbacks import NoSecondInstance, with_processes
 from .leaving import Ending, leave_with_interpreter
 
 
-def serve(
-    app: object,
-    *,
-    factory: bool = False,
-    interface: str = "auto",
-    app_per_shard: str = "auto",
-    own: Sequence[str] = (),
-    lifespan: str = "auto",
-    root_path: str = "",
-    pathsend: bool = False,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    shards: int | None = None,
-    mode: str = "shard",
-    engine: str = "auto",
-    pin: bool = True,
-    balance: str = "hash",
-    steer: str = "hash",
-    rebalance: bool = False,
-    backlog: int = 1024,
-    connections_max: int = 16_384,
-    graceful_timeout: float = 30.0,
-    keep_alive_timeout: float = 75.0,
-    head_timeout: float = 10.0,
-    body_timeout: float = 30.0,
-    write_timeout: float = 30.0,
-    body_max: int = 100 * 1024**2,
-    blocking_threads: int = 8,
-    wsgi_threads: int | None = None,
-    wsgi_inline: str = "auto",
-    blocking_queue_max: int = 1024,
-    ws_ping_interval: float = 20.0,
-    ws_ping_timeout: float = 20.0,
-    ws_message_max: int = 16 * 1024**2,
-    ws_deflate: bool = True,
-    stats_socket: str | None = None,
-    log_level: str = "info",
-    allow_gil: bool = False,
-) -> None:
+@takes_settings(ServeSettings)
+def serve(app: object, **values: Any) -> None:
     """Serves `app` and returns when SIGINT or SIGTERM has stopped it and exchanges in flight have finished.
 
     `app` may also be a string such as "shop.web:app", which names it as the command line does; `mode="process"` takes
@@ -76,54 +33,12 @@ def serve(
     that cannot be used, TypeError for an object that is not an app, and StartError where the server cannot start.
     """
     open_standard_streams()
-    settings = settings_from(
-        {
-            "host": host,
-            "port": port,
-            "shards": shards,
-            "mode": mode,
-            "engine": engine,
-            "pin": pin,
-            "balance": balance,
-            "steer": steer,
-            "rebalance": rebalance,
-            "backlog": backlog,
-            "connections_max": connections_max,
-            "graceful_timeout": graceful_timeout,
-            "keep_alive_timeout": keep_alive_timeout,
-            "head_timeout": head_timeout,
-            "body_timeout": body_timeout,
-            "write_timeout": write_timeout,
-            "body_max": body_max,
-            "blocking_threads": blocking_threads,
-            "wsgi_threads": wsgi_threads,
-            "wsgi_inline": wsgi_inline,
-            "blocking_queue_max": blocking_queue_max,
-            "ws_ping_interval": ws_ping_interval,
-            "ws_ping_timeout": ws_ping_timeout,
-            "ws_message_max": ws_message_max,
-            "ws_deflate": ws_deflate,
-            "stats_socket": stats_socket,
-            "log_level": log_level,
-        }
-    )
-    app_settings = app_settings_from(
-        {
-            "factory": factory,
-            "interface": interface,
-            "app_per_shard": app_per_shard,
-            "own": own,
-            "lifespan": lifespan,
-            "root_path": root_path,
-            "pathsend": pathsend,
-            "allow_gil": allow_gil,
-        }
-    )
+    settings = settings_from(vars(ServeSettings(**values)))
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("serve() must be called on the main thread: it is where signals arrive")
     native = native_module()
     scripts_own = threading.enumerate()
-    if mode == "process":
+    if settings.mode == "process":
         if not isinstance(app, str):
             raise SettingsError(
                 "mode: process imports the app in each of its workers; name it as a string, such as "
@@ -132,27 +47,25 @@ def serve(
         from ..process_mode import supervisor
 
         with in_words_for_python():
-            supervisor.run(app, settings, app_settings, native=native, ending=Ending())
+            supervisor.run(app, settings, native=native, ending=Ending())
         return
-    is_gil_allowed = allow_gil or shard_count(settings, native) == 1
+    is_gil_allowed = settings.allow_gil or shard_count(settings, native) == 1
     try:
         refuse_gil(None, allow_gil=is_gil_allowed)
     except AppError as error:
         raise SettingsError(str(error)) from None
     if isinstance(app, str):
         with in_words_for_python():
-            loaded = load(
-                app, factory=factory, interface=interface, allow_gil=is_gil_allowed, own=own
-            )
+            loaded = load(app, settings, allow_gil=is_gil_allowed)
     else:
-        loaded = given_app(app, app_settings)
+        loaded = given_app(app, settings)
     ending = Ending()
     try:
-        run(loaded, settings, app_settings, native=native, ending=ending)
+        run(loaded, settings, native=native, ending=ending)
     except NoSecondInstance as error:
         why = "" if isinstance(app, str) else "processes import the app: name it as a string"
         try:
-            settings = with_processes(error, settings, app_settings, why=why)
+            settings = with_processes(error, settings, why=why)
         except AppError as refusal:
             raise SettingsError(str(refusal)) from refusal.__cause__
     finally:
@@ -161,7 +74,7 @@ def serve(
         from ..process_mode import supervisor
 
         with in_words_for_python():
-            supervisor.run(app, settings, app_settings, native=native, ending=ending)
+            supervisor.run(app, settings, native=native, ending=ending)
 
 
 def shard_count(settings: Settings, native: Any) -> int:
@@ -181,7 +94,6 @@ def in_words_for_python() -> Iterator[None]:
 def run(
     loaded: LoadedApp,
     settings: Settings,
-    app_settings: AppSettings,
     *,
     native: Any,
     ending: Ending,
@@ -198,7 +110,7 @@ def run(
         stats_socket = StatsSocket(settings.stats_socket)
     try:
         with GcPauses() as pauses:
-            server = native.NativeServer(**settings.of_native())
+            server = native.NativeServer(settings)
             if stats_socket is not None:
                 from ..metrics.answer import Reader
 
@@ -207,7 +119,6 @@ def run(
                 server,
                 loaded,
                 settings,
-                app_settings,
                 native=native,
                 ending=ending,
                 is_own_process=is_own_process,
@@ -221,7 +132,6 @@ def run_bound(
     server: Any,
     loaded: LoadedApp,
     settings: Settings,
-    app_settings: AppSettings,
     *,
     native: Any,
     ending: Ending,
@@ -235,7 +145,7 @@ def run_bound(
 
     instances = Instances(
         loaded,
-        wanted=app_settings.app_per_shard,
+        wanted=settings.app_per_shard,
         mode=settings.mode,
         shards=len(report["shard_cores"]),
     )
@@ -285,9 +195,6 @@ def run_bound(
                 interface="native" if loaded.interface == "turboapi" else loaded.interface,
                 app_of_shard=instances.of_shard if instances.is_per_shard else None,
                 side_by_side=instances.is_side_by_side,
-                lifespan=app_settings.lifespan,
-                root_path=app_settings.root_path,
-                pathsend=app_settings.pathsend,
                 # It has imported the app, which one shard is served faster for. With several, what this thread counts
                 # without atomics and the others with them lies in the same cache lines.
                 is_first_shard=is_own_process and not is_several,

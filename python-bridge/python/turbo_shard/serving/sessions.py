@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..settings.settings import Settings
+from ..settings import Settings
 from .banner import write
 
 

@@ -1,15 +1,14 @@
-"""The server's settings: reads values from text, checks them against the table of options, and reports a wrong one in
-one line that names where it came from. Knows nothing of argument parsing or of apps.
+"""Reads the value of a setting from text and checks it against its row; a wrong one is reported in one line that names
+where it came from. Knows no setting by name.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
 
-from .options import OPTION_BY_NAME, Kind, Option
+from .option import Kind, Option
 
 BYTE_UNITS = {
     "": 1,
@@ -40,144 +39,8 @@ SWITCH_WORDS = {
 class SettingsError(ValueError):
     """A setting that cannot be used; its text is one line for a person."""
 
-
-class Settings(NamedTuple):
-    """How the server runs. `settings_from` makes it and has checked every value."""
-
-    host: str
-    port: int
-    shards: int | None
-    mode: str
-    engine: str
-    pin: bool
-    balance: str
-    steer: str
-    rebalance: bool
-    backlog: int
-    connections_max: int
-    graceful_timeout: float
-    keep_alive_timeout: float
-    head_timeout: float
-    body_timeout: float
-    write_timeout: float
-    body_max: int
-    blocking_threads: int
-    wsgi_threads: int | None
-    wsgi_inline: str
-    blocking_queue_max: int
-    ws_ping_interval: float
-    ws_ping_timeout: float
-    ws_message_max: int
-    ws_deflate: bool
-    stats_socket: str | None
-    log_level: str
-
-    def of_native(self) -> dict[str, Any]:
-        """What the native server's constructor takes."""
-        return {name: value for name, value in self._asdict().items() if name != "stats_socket"}
-
-
-class AppSettings(NamedTuple):
-    """How to find the app, and how to serve it. `app_settings_from` makes it and has checked it all."""
-
-    app_dir: str
-    factory: bool
-    interface: str
-    app_per_shard: str
-    own: tuple[str, ...]
-    lifespan: str
-    root_path: str
-    pathsend: bool
-    allow_gil: bool
-
-
-def settings_from(
-    values: Mapping[str, object], labels: Mapping[str, str] | None = None
-) -> Settings:
-    """Checks `values` (by keyword; what is missing takes its default) and makes settings of them.
-
-    `labels` says how each value was given (`--port`, `TURBO_SHARD_PORT`); by default its keyword.
-    """
-    labels = labels or {}
-    settings = Settings(**checked(Settings._fields, values, labels))
-    refuse_port_in_host(settings.host, labels)
-    if settings.mode == "steal" and settings.engine not in ("auto", "tokio"):
-        label = labels.get("engine", "engine")
-        raise SettingsError(
-            f"{label}: {settings.engine} serves shards only; mode steal runs on tokio"
-        )
-    refuse_balance(settings, labels)
-    return settings
-
-
-def refuse_port_in_host(host: str, labels: Mapping[str, str]) -> None:
-    """Refuses `--host 0.0.0.0:80`, as other servers' --bind takes it, and a whole URL."""
-    match = re.fullmatch(r"(?:https?://)?(\[[^\]]*\]|[^:/]+)(?::(\d+))?/?", host)
-    if match is None or match[0] == match[1]:
-        return
-    named = f"--host {match[1].strip('[]')}" + (f" --port {match[2]}" if match[2] else "")
-    raise SettingsError(
-        f"{labels.get('host', 'host')}: {host!r} is more than an address; write {named}"
-    )
-
-
-def refuse_balance(settings: Settings, labels: Mapping[str, str]) -> None:
-    """Refuses ways to spread connections that the mode lacks, or that do not go together."""
-    chosen = {
-        "balance": settings.balance != "hash",
-        "steer": settings.steer != "hash",
-        "rebalance": settings.rebalance,
-    }
-    by_address = settings.steer == "address"
-    for name in (name for name, is_chosen in chosen.items() if is_chosen):
-        what, modes = labels.get(name, name), "mode shard"
-        if name == "steer" and by_address:
-            if settings.mode == "process":
-                # The kernel chooses among processes as it does among shards.
-                continue
-            what, modes = f"{what} address", "modes shard and process"
-        if reason := NOT_BALANCED.get(settings.mode):
-            raise SettingsError(f"{what} is for {modes}: {reason}")
-    if chosen["balance"] and chosen["steer"]:
-        raise SettingsError(
-            f"{labels.get('balance', 'balance')} least and {labels.get('steer', 'steer')} {settings.steer} "
-            "contradict each other; choose one"
-        )
-    if by_address and settings.rebalance:
-        raise SettingsError(
-            f"{labels.get('rebalance', 'rebalance')} sends clients to other shards, to which "
-            f"{labels.get('steer', 'steer')} address does not let them; choose one"
-        )
-    if settings.steer == "cpu" and not settings.pin:
-        raise SettingsError(
-            f"{labels.get('steer', 'steer')}: cpu needs shards that are pinned to cores; "
-            f"leave out {labels.get('pin', 'pin=False')}"
-        )
-
-
-# Why connections cannot be spread otherwise in these modes.
-NOT_BALANCED = {
-    "steal": "mode steal has one listener, and its threads take tasks from each other anyway",
-    "process": "the kernel spreads connections over processes, which cannot hand sockets to each other",
-}
-
-
-def app_settings_from(
-    values: Mapping[str, object], labels: Mapping[str, str] | None = None
-) -> AppSettings:
-    """The same for the app's settings."""
-    return AppSettings(**checked(AppSettings._fields, values, labels or {}))
-
-
-def checked(
-    names: Sequence[str], values: Mapping[str, object], labels: Mapping[str, str]
-) -> dict[str, Any]:
-    return {
-        name: check(OPTION_BY_NAME[name], values[name], labels.get(name, name))
-        if name in values
-        else OPTION_BY_NAME[name].default
-        for name in names
-    }
+    # Where users import it from.
+    __module__ = "turbo_shard"
 
 
 def read(option: Option, text: str, label: str) -> object:
@@ -242,7 +105,7 @@ def expectation(option: Option) -> str:
             return f"a number of seconds ({bounds(option)})"
         case Kind.WHOLE:
             return f"a whole number ({bounds(option)})"
-        case Kind.TEXT:
+        case Kind.TEXT | Kind.DIRECTORY:
             return "a usable text"
         case Kind.FILE_PATH:
             return "a path"
@@ -306,6 +169,7 @@ READERS: dict[Kind, Callable[[str], object]] = {
     Kind.TEXT: str,
     Kind.URL_PATH: str,
     Kind.FILE_PATH: str,
+    Kind.DIRECTORY: str,
     Kind.CHOICE: str,
     Kind.WHOLE: read_whole,
     Kind.SECONDS: read_seconds,
@@ -317,6 +181,7 @@ TYPES = {
     Kind.TEXT: str,
     Kind.URL_PATH: str,
     Kind.FILE_PATH: str,
+    Kind.DIRECTORY: str,
     Kind.CHOICE: str,
     Kind.WHOLE: int,
     Kind.SECONDS: float,
@@ -324,6 +189,3 @@ TYPES = {
     Kind.SWITCH: bool,
     Kind.NAMES: tuple,
 }
-
-if unknown := {*Settings._fields, *AppSettings._fields} ^ set(OPTION_BY_NAME):
-    raise RuntimeError(f"a setting without an option, or the other way round: {unknown}")

@@ -1,0 +1,86 @@
+"""Makes the settings of a server from what was given: checks each value, and which of them go together. Knows nothing
+of command lines or of apps.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .table import OPTIONS, Settings
+from .values import SettingsError, check
+
+
+def settings_from(values: Mapping[str, Any], labels: Mapping[str, str] | None = None) -> Settings:
+    """Checks `values` (by keyword; what is missing has its default) and makes settings of them.
+
+    `labels` says how each value was given (`--port`, `TURBO_SHARD_PORT`); by default its keyword.
+    """
+    labels = labels or {}
+    given = vars(Settings(**values))
+    checked: dict[str, Any] = {
+        option.name: check(option, given[option.name], labels.get(option.name, option.name))
+        for option in OPTIONS
+    }
+    settings = Settings(**checked)
+    refuse_port_in_host(settings.host, labels)
+    if settings.mode == "steal" and settings.engine not in ("auto", "tokio"):
+        label = labels.get("engine", "engine")
+        raise SettingsError(
+            f"{label}: {settings.engine} serves shards only; mode steal runs on tokio"
+        )
+    refuse_balance(settings, labels)
+    return settings
+
+
+def refuse_port_in_host(host: str, labels: Mapping[str, str]) -> None:
+    """Refuses `--host 0.0.0.0:80`, as other servers' --bind takes it, and a whole URL."""
+    match = re.fullmatch(r"(?:https?://)?(\[[^\]]*\]|[^:/]+)(?::(\d+))?/?", host)
+    if match is None or match[0] == match[1]:
+        return
+    named = f"--host {match[1].strip('[]')}" + (f" --port {match[2]}" if match[2] else "")
+    raise SettingsError(
+        f"{labels.get('host', 'host')}: {host!r} is more than an address; write {named}"
+    )
+
+
+def refuse_balance(settings: Settings, labels: Mapping[str, str]) -> None:
+    """Refuses ways to spread connections that the mode lacks, or that do not go together."""
+    chosen = {
+        "balance": settings.balance != "hash",
+        "steer": settings.steer != "hash",
+        "rebalance": settings.rebalance,
+    }
+    by_address = settings.steer == "address"
+    for name in (name for name, is_chosen in chosen.items() if is_chosen):
+        what, modes = labels.get(name, name), "mode shard"
+        if name == "steer" and by_address:
+            if settings.mode == "process":
+                # The kernel chooses among processes as it does among shards.
+                continue
+            what, modes = f"{what} address", "modes shard and process"
+        if reason := NOT_BALANCED.get(settings.mode):
+            raise SettingsError(f"{what} is for {modes}: {reason}")
+    if chosen["balance"] and chosen["steer"]:
+        raise SettingsError(
+            f"{labels.get('balance', 'balance')} least and {labels.get('steer', 'steer')} {settings.steer} "
+            "contradict each other; choose one"
+        )
+    if by_address and settings.rebalance:
+        raise SettingsError(
+            f"{labels.get('rebalance', 'rebalance')} sends clients to other shards, to which "
+            f"{labels.get('steer', 'steer')} address does not let them; choose one"
+        )
+    if settings.steer == "cpu" and not settings.pin:
+        raise SettingsError(
+            f"{labels.get('steer', 'steer')}: cpu needs shards that are pinned to cores; "
+            f"leave out {labels.get('pin', 'pin=False')}"
+        )
+
+
+# Why connections cannot be spread otherwise in these modes.
+NOT_BALANCED = {
+    "steal": "mode steal has one listener, and its threads take tasks from each other anyway",
+    "process": "the kernel spreads connections over processes, which cannot hand sockets to each other",
+}

@@ -1,0 +1,177 @@
+//! What Python tells a server: the settings object of `turbo_shard.settings`, read once by its attributes. Its table has
+//! checked every value, and is the only place that has defaults.
+
+use std::num::NonZeroUsize;
+
+use log::LevelFilter;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+use turbo_shard_runtime::protocol::Limits;
+use turbo_shard_runtime::{
+    Balance, EngineChoice, EngineName, Mode, ServerConfig, Steering, WebSocketConfig, allowed_cores,
+};
+
+use crate::wsgi::InlineRule;
+
+/// A field for each setting that is used here, by the setting's name.
+#[derive(FromPyObject)]
+pub(crate) struct Settings {
+    host: String,
+    port: u16,
+    backlog: u32,
+
+    shards: Option<NonZeroUsize>,
+    #[pyo3(from_py_with = mode)]
+    mode: Mode,
+    #[pyo3(from_py_with = engine)]
+    engine: EngineChoice,
+    pin: bool,
+    #[pyo3(from_py_with = balance)]
+    balance: Balance,
+    #[pyo3(from_py_with = steering)]
+    steer: Steering,
+    rebalance: bool,
+
+    pub(crate) lifespan: String,
+    pub(crate) root_path: String,
+    pub(crate) pathsend: bool,
+
+    connections_max: usize,
+    #[pyo3(attribute("graceful_timeout"), from_py_with = milliseconds)]
+    graceful_timeout_ms: u64,
+    #[pyo3(attribute("keep_alive_timeout"), from_py_with = milliseconds)]
+    keep_alive_timeout_ms: u64,
+    #[pyo3(attribute("head_timeout"), from_py_with = milliseconds)]
+    head_timeout_ms: u64,
+    #[pyo3(attribute("body_timeout"), from_py_with = milliseconds)]
+    body_timeout_ms: u64,
+    #[pyo3(attribute("write_timeout"), from_py_with = milliseconds)]
+    write_timeout_ms: u64,
+    body_max: u64,
+
+    pub(crate) blocking_threads: NonZeroUsize,
+    pub(crate) blocking_queue_max: usize,
+    pub(crate) wsgi_threads: Option<NonZeroUsize>,
+    #[pyo3(from_py_with = inline_rule)]
+    pub(crate) wsgi_inline: InlineRule,
+
+    #[pyo3(attribute("ws_ping_interval"), from_py_with = milliseconds)]
+    ws_ping_interval_ms: u64,
+    #[pyo3(attribute("ws_ping_timeout"), from_py_with = milliseconds)]
+    ws_ping_timeout_ms: u64,
+    ws_message_max: usize,
+    ws_deflate: bool,
+
+    #[pyo3(from_py_with = level)]
+    pub(crate) log_level: LevelFilter,
+}
+
+impl Settings {
+    pub(crate) fn server_config(&self) -> ServerConfig {
+        let mut limits = Limits {
+            body_bytes_max: self.body_max,
+            head_timeout_ms: self.head_timeout_ms,
+            body_timeout_ms: self.body_timeout_ms,
+            keep_alive_timeout_ms: self.keep_alive_timeout_ms,
+            write_timeout_ms: self.write_timeout_ms,
+            ..Limits::default()
+        };
+        limits.discard_bytes_max = limits.discard_bytes_max.min(self.body_max);
+        ServerConfig {
+            mode: self.mode,
+            engine: self.engine,
+            shards: self
+                .shards
+                .unwrap_or_else(|| allowed_cores().default_shards()),
+            pin: self.pin,
+            balance: self.balance,
+            steering: self.steer,
+            rebalance: self.rebalance,
+            host: self.host.clone(),
+            port: self.port,
+            backlog: self.backlog,
+            limits,
+            websocket: WebSocketConfig {
+                ping_interval_ms: self.ws_ping_interval_ms,
+                ping_timeout_ms: self.ws_ping_timeout_ms,
+                message_bytes_max: self.ws_message_max,
+                deflate: self.ws_deflate,
+            },
+            connections_max: self.connections_max,
+            graceful_timeout_ms: self.graceful_timeout_ms,
+            uring_without: Vec::new(),
+        }
+    }
+}
+
+fn mode(word: &Bound<'_, PyAny>) -> PyResult<Mode> {
+    let modes = [Mode::Shard, Mode::Steal, Mode::Process];
+    chosen(word, modes.map(|mode| (mode.to_string(), mode)))
+}
+
+fn engine(word: &Bound<'_, PyAny>) -> PyResult<EngineChoice> {
+    let named = EngineName::ALL.map(|engine| (engine.to_string(), EngineChoice::Named(engine)));
+    chosen(
+        word,
+        named
+            .into_iter()
+            .chain([("auto".into(), EngineChoice::Auto)]),
+    )
+}
+
+fn balance(word: &Bound<'_, PyAny>) -> PyResult<Balance> {
+    chosen(word, [("hash", Balance::Hash), ("least", Balance::Least)])
+}
+
+fn steering(word: &Bound<'_, PyAny>) -> PyResult<Steering> {
+    chosen(
+        word,
+        [
+            ("hash", Steering::Hash),
+            ("cpu", Steering::Cpu),
+            ("address", Steering::Address),
+        ],
+    )
+}
+
+fn inline_rule(word: &Bound<'_, PyAny>) -> PyResult<InlineRule> {
+    chosen(
+        word,
+        [
+            ("auto", InlineRule::Auto),
+            ("always", InlineRule::Always),
+            ("never", InlineRule::Never),
+        ],
+    )
+}
+
+fn level(word: &Bound<'_, PyAny>) -> PyResult<LevelFilter> {
+    chosen(
+        word,
+        LevelFilter::iter().map(|level| (level.as_str().to_lowercase(), level)),
+    )
+}
+
+/// What one of the words of a choice stands for.
+pub(super) fn chosen<W: AsRef<str>, T>(
+    word: &Bound<'_, PyAny>,
+    choices: impl IntoIterator<Item = (W, T)>,
+) -> PyResult<T> {
+    let word: &str = &word.extract::<PyBackedStr>()?;
+    let found = choices.into_iter().find(|(name, _)| name.as_ref() == word);
+    found
+        .map(|(_, choice)| choice)
+        .ok_or_else(|| PyValueError::new_err(format!("{word:?} is none of its choices")))
+}
+
+fn milliseconds(seconds: &Bound<'_, PyAny>) -> PyResult<u64> {
+    let seconds: f64 = seconds.extract()?;
+    if seconds.is_finite() && seconds >= 0.0 {
+        Ok((seconds * 1000.0).round() as u64)
+    } else {
+        Err(PyValueError::new_err(format!(
+            "{seconds} is not a number of seconds"
+        )))
+    }
+}
