@@ -81,7 +81,7 @@ fn settings() -> Result<(ServerConfig, FixedApp), StartError> {
     let mut config = ServerConfig {
         port: 0,
         shards: NonZeroUsize::MIN,
-        ..ServerConfig::default()
+        ..ServerConfig::sample()
     };
     let mut app = FixedApp { body: BODY.into() };
     let mut arguments = std::env::args().skip(1);

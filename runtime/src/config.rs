@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 
 use turbo_shard_protocol::Limits;
-use turbo_shard_protocol::websocket::{Compression, WebSocketLimits};
+use turbo_shard_protocol::websocket::{WebSocketLimits, WebSocketSettings};
 use turbo_shard_ring::UringFeature;
 
 use crate::net::placement;
@@ -12,12 +12,6 @@ use crate::start_error::StartError;
 
 /// Most shards that one server may have; far above any machine, it catches a mistyped number.
 pub const SHARDS_MAX: usize = 1024;
-/// Connections that one shard holds open unless told otherwise. Idle ones cost under 2 KiB each: 32 MiB per shard.
-pub const CONNECTIONS_MAX_DEFAULT: usize = 16 * 1024;
-/// Connections that the kernel may queue per listener before a shard accepts them (capped by net.core.somaxconn).
-pub const BACKLOG_DEFAULT: u32 = 1024;
-/// How long exchanges in flight may take to finish after a stop was asked for.
-pub const GRACEFUL_TIMEOUT_MS_DEFAULT: u64 = 30_000;
 
 /// Stack of every thread that may run an app's code. Only what is touched costs memory. CPython 3.13's C code recurses
 /// without asking how much is left: `json.loads` of deeply nested input overruns 1 MiB.
@@ -118,31 +112,7 @@ pub enum Steering {
     Address,
 }
 
-/// How WebSocket connections are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WebSocketConfig {
-    /// Milliseconds between two pings; 0 for none.
-    pub ping_interval_ms: u64,
-    /// Milliseconds that a peer has to answer a ping.
-    pub ping_timeout_ms: u64,
-    /// Largest message in bytes, after decompression; beyond it 1009.
-    pub message_bytes_max: usize,
-    /// Whether permessage-deflate (RFC 7692) is agreed to.
-    pub deflate: bool,
-}
-
-impl Default for WebSocketConfig {
-    fn default() -> WebSocketConfig {
-        WebSocketConfig {
-            ping_interval_ms: 20_000,
-            ping_timeout_ms: 20_000,
-            message_bytes_max: 16 * 1024 * 1024,
-            deflate: true,
-        }
-    }
-}
-
-/// All that a server is told.
+/// All that a server is told. There is no default here: those of users are in the table of settings of the Python package.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// Architecture.
@@ -163,13 +133,13 @@ pub struct ServerConfig {
     pub host: String,
     /// TCP port; 0 lets the kernel choose.
     pub port: u16,
-    /// Connections queued by the kernel, per listener.
+    /// Connections that the kernel may queue per listener before a shard accepts them (capped by net.core.somaxconn).
     pub backlog: u32,
     /// Bounds on what a peer may send and how slowly.
     pub limits: Limits,
     /// How WebSocket connections are kept.
-    pub websocket: WebSocketConfig,
-    /// Open connections per shard; beyond it a connection is answered 503.
+    pub websocket: WebSocketSettings,
+    /// Open connections per shard; beyond it a connection is answered 503. Idle ones cost under 2 KiB each.
     pub connections_max: usize,
     /// Milliseconds that exchanges in flight get after a stop.
     pub graceful_timeout_ms: u64,
@@ -178,8 +148,9 @@ pub struct ServerConfig {
     pub uring_without: Vec<UringFeature>,
 }
 
-impl Default for ServerConfig {
-    fn default() -> ServerConfig {
+impl ServerConfig {
+    /// Some server, for tests and examples, which set what they depend on.
+    pub fn sample() -> ServerConfig {
         ServerConfig {
             mode: Mode::Shard,
             engine: EngineChoice::Auto,
@@ -189,38 +160,19 @@ impl Default for ServerConfig {
             steering: Steering::Hash,
             rebalance: false,
             host: String::from("127.0.0.1"),
-            port: 8000,
-            backlog: BACKLOG_DEFAULT,
-            limits: Limits::default(),
-            websocket: WebSocketConfig::default(),
-            connections_max: CONNECTIONS_MAX_DEFAULT,
-            graceful_timeout_ms: GRACEFUL_TIMEOUT_MS_DEFAULT,
+            port: 0,
+            backlog: 1024,
+            limits: Limits::sample(),
+            websocket: WebSocketSettings::sample(),
+            connections_max: 10_000,
+            graceful_timeout_ms: 30_000,
             uring_without: Vec::new(),
         }
     }
-}
 
-impl ServerConfig {
     /// The bounds of WebSockets: those of their own, and what HTTP connections have as well.
     pub(crate) fn websocket_limits(&self) -> WebSocketLimits {
-        let (own, http) = (&self.websocket, &self.limits);
-        WebSocketLimits {
-            message_bytes_max: own.message_bytes_max,
-            frame_bytes_max: own.message_bytes_max,
-            input_bytes_high: http.input_bytes_high,
-            output_bytes_high: http.output_bytes_high,
-            ping_interval_ms: own.ping_interval_ms,
-            ping_timeout_ms: own.ping_timeout_ms,
-            frame_timeout_ms: http.body_timeout_ms,
-            frame_rate_min_bytes_per_s: http.body_rate_min_bytes_per_s,
-            write_timeout_ms: http.write_timeout_ms,
-            linger_timeout_ms: http.linger_timeout_ms,
-            compression: Compression {
-                is_enabled: own.deflate,
-                ..Compression::default()
-            },
-            ..WebSocketLimits::default()
-        }
+        WebSocketLimits::new(self.websocket, &self.limits)
     }
 
     /// Refuses what cannot work, naming the setting.
@@ -287,7 +239,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_accepted() {
-        ServerConfig::default().check().unwrap();
+        ServerConfig::sample().check().unwrap();
     }
 
     #[test]
@@ -295,7 +247,7 @@ mod tests {
         let config = ServerConfig {
             mode: Mode::Steal,
             engine: EngineChoice::Named(EngineName::Glommio),
-            ..ServerConfig::default()
+            ..ServerConfig::sample()
         };
         assert!(
             config
@@ -310,7 +262,7 @@ mod tests {
     fn what_stealing_cannot_do_and_what_contradicts_is_refused() {
         let least = ServerConfig {
             balance: Balance::Least,
-            ..ServerConfig::default()
+            ..ServerConfig::sample()
         };
         let stealing = ServerConfig {
             mode: Mode::Steal,
@@ -326,7 +278,7 @@ mod tests {
         assert!(error(steered).contains("contradict"));
         let by_address = ServerConfig {
             steering: Steering::Address,
-            ..ServerConfig::default()
+            ..ServerConfig::sample()
         };
         let at = |mode| ServerConfig {
             mode,
@@ -346,7 +298,7 @@ mod tests {
     fn zero_connections_are_refused() {
         let config = ServerConfig {
             connections_max: 0,
-            ..ServerConfig::default()
+            ..ServerConfig::sample()
         };
         assert!(
             config

@@ -19,9 +19,7 @@ pub use turbo_shard_ring::{URING_FEATURES, UringFeature};
 
 pub use blocking_pool::{BlockingPool, Job, QueueFull, ThreadHooks};
 pub use config::{
-    BACKLOG_DEFAULT, Balance, CONNECTIONS_MAX_DEFAULT, EngineChoice, EngineName,
-    GRACEFUL_TIMEOUT_MS_DEFAULT, Mode, SHARDS_MAX, ServerConfig, Steering, THREAD_STACK_BYTES,
-    WebSocketConfig,
+    Balance, EngineChoice, EngineName, Mode, SHARDS_MAX, ServerConfig, Steering, THREAD_STACK_BYTES,
 };
 pub use connection_info::{Address, ConnectionInfo, Scheme};
 pub use engine::registry::{EngineProbe, locked_bytes, probe_engines};

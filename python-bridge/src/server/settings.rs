@@ -7,9 +7,10 @@ use log::LevelFilter;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
-use turbo_shard_runtime::protocol::Limits;
+use turbo_shard_runtime::protocol::websocket::WebSocketSettings;
+use turbo_shard_runtime::protocol::{LimitSettings, Limits};
 use turbo_shard_runtime::{
-    Balance, EngineChoice, EngineName, Mode, ServerConfig, Steering, WebSocketConfig, allowed_cores,
+    Balance, EngineChoice, EngineName, Mode, ServerConfig, Steering, allowed_cores,
 };
 
 use crate::wsgi::InlineRule;
@@ -69,15 +70,6 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn server_config(&self) -> ServerConfig {
-        let mut limits = Limits {
-            body_bytes_max: self.body_max,
-            head_timeout_ms: self.head_timeout_ms,
-            body_timeout_ms: self.body_timeout_ms,
-            keep_alive_timeout_ms: self.keep_alive_timeout_ms,
-            write_timeout_ms: self.write_timeout_ms,
-            ..Limits::default()
-        };
-        limits.discard_bytes_max = limits.discard_bytes_max.min(self.body_max);
         ServerConfig {
             mode: self.mode,
             engine: self.engine,
@@ -91,8 +83,14 @@ impl Settings {
             host: self.host.clone(),
             port: self.port,
             backlog: self.backlog,
-            limits,
-            websocket: WebSocketConfig {
+            limits: Limits::new(LimitSettings {
+                body_bytes_max: self.body_max,
+                head_timeout_ms: self.head_timeout_ms,
+                body_timeout_ms: self.body_timeout_ms,
+                keep_alive_timeout_ms: self.keep_alive_timeout_ms,
+                write_timeout_ms: self.write_timeout_ms,
+            }),
+            websocket: WebSocketSettings {
                 ping_interval_ms: self.ws_ping_interval_ms,
                 ping_timeout_ms: self.ws_ping_timeout_ms,
                 message_bytes_max: self.ws_message_max,

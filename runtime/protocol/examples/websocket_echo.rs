@@ -18,7 +18,7 @@ use turbo_shard_protocol::{
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut limits = WebSocketLimits::default();
+    let mut limits = WebSocketLimits::sample();
     let mut port = 9001;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -97,7 +97,7 @@ impl Peer {
 
     /// Reads one request. What came after its head belongs to the WebSocket.
     fn shake_hands(&mut self, limits: &WebSocketLimits) -> io::Result<Option<(Accepted, Vec<u8>)>> {
-        let mut connection = Connection::new(Arc::new(Limits::default()), self.now());
+        let mut connection = Connection::new(Arc::new(Limits::sample()), self.now());
         connection.lend(Box::new(Workspace::new()));
         let mut bytes = Vec::new();
         loop {

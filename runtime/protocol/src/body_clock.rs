@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_body_may_not_stall() {
-        let limits = Limits::default();
+        let limits = Limits::sample();
         let mut clock = BodyClock::default();
         assert_eq!(deadline(&clock, &limits), None);
         clock.run(at(0), true);
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_body_may_not_trickle() {
-        let limits = Limits::default();
+        let limits = Limits::sample();
         let mut clock = BodyClock::default();
         clock.run(at(0), true);
         progress(&mut clock, at(29_000), 1, &limits);
@@ -113,7 +113,7 @@ mod tests {
     fn time_in_which_nobody_looked_does_not_count() {
         let limits = Limits {
             body_rate_min_bytes_per_s: 1,
-            ..Limits::default()
+            ..Limits::sample()
         };
         let mut clock = BodyClock::default();
         clock.run(at(0), true);
@@ -128,7 +128,7 @@ mod tests {
     fn a_byte_at_the_very_deadline_wins_no_time() {
         let limits = Limits {
             body_rate_min_bytes_per_s: 1,
-            ..Limits::default()
+            ..Limits::sample()
         };
         let mut clock = BodyClock::default();
         clock.run(at(0), true);
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn time_in_which_the_app_is_slow_does_not_count() {
-        let limits = Limits::default();
+        let limits = Limits::sample();
         let mut clock = BodyClock::default();
         clock.run(at(0), true);
         clock.run(at(1_000), false);

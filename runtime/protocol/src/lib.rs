@@ -9,7 +9,7 @@
 //!
 //! let now = Tick::from_millis(0);
 //! let server_lines = ServerLines::new("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-//! let mut connection = Connection::new(Arc::new(Limits::default()), now);
+//! let mut connection = Connection::new(Arc::new(Limits::sample()), now);
 //! connection.lend(Box::new(Workspace::new()));
 //! connection.receive(now, b"GET /hello HTTP/1.1\r\nHost: example\r\n\r\n");
 //!

@@ -1,14 +1,15 @@
 //! Every bound on what a peer or an app can make grow: unit, reason, worst case. Holds numbers, enforces nothing.
 //!
-//! The constants are the defaults of [`Limits`], which a server sets at run time, and the hard ceilings above which no
-//! setting may go. "Worst case" is per connection; a shard multiplies it by the connections that it accepts. A
-//! connection between requests holds no buffer at all. Those of WebSockets are in `websocket/limits.rs`.
+//! The constants are bounds that no user moves, and the hard ceilings above which no setting may go. What users set is
+//! in [`LimitSettings`], without a default here: a server is told all of it. "Worst case" is per connection; a shard
+//! multiplies it by the connections that it accepts. A connection between requests holds no buffer at all. Those of
+//! WebSockets are in `websocket/limits.rs`.
 
 use std::error::Error;
 use std::fmt;
 
 /// Largest request head (request line, fields and the empty line); beyond it 431.
-/// Worst case: this much input per connection that is in the middle of a head, for `HEAD_TIMEOUT_MS`.
+/// Worst case: this much input per connection that is in the middle of a head, for `head_timeout_ms`.
 pub const HEAD_BYTES_MAX: usize = 32 * 1024;
 
 /// Most fields in a request head or trailer section; beyond it 431. As in hyper and gunicorn (100).
@@ -16,11 +17,6 @@ pub const HEADER_FIELDS_MAX: usize = 100;
 
 /// Longest request target; beyond it 414. Browsers and proxies stop at about 8 KiB.
 pub const TARGET_BYTES_MAX: usize = 8 * 1024;
-
-/// Largest request body; beyond it 413. What package uploads, WebDAV and photographs need, and what the proxies in front of
-/// most sites let through. Worst case: a body that is read while it comes holds [`INPUT_BYTES_HIGH`], whatever its length;
-/// one that is handed over whole (WSGI, native handlers), this much input per connection that uploads.
-pub const BODY_BYTES_MAX: u64 = 100 * 1024 * 1024;
 
 /// Most bytes of an unwanted body that are read and thrown away to keep a connection alive; beyond it closing is
 /// cheaper for both sides. Costs time, no memory.
@@ -44,22 +40,9 @@ pub const INPUT_BYTES_HIGH: usize = 64 * 1024;
 /// Worst case: this plus one answer (or one chunk of a streamed one).
 pub const OUTPUT_BYTES_HIGH: usize = 64 * 1024;
 
-/// From the first byte of a head to its end, whatever arrives meanwhile; then 408. Also how long a new connection may
-/// stay silent: a stranger gets less patience than a peer that has already asked for something.
-pub const HEAD_TIMEOUT_MS: u64 = 10_000;
-
-/// Waiting for a body without one byte of progress; then 408.
-pub const BODY_TIMEOUT_MS: u64 = 30_000;
-
-/// Average that a body must keep, counted over the time that we wait for it beyond the first `BODY_TIMEOUT_MS`;
-/// otherwise one byte per 29 s would hold a buffer for ever. Slower than any modem; Kestrel asks for 240.
+/// Average that a body must keep, counted over the time that we wait for it beyond the first `body_timeout_ms`;
+/// otherwise one byte just before each would hold a buffer for ever. Slower than any modem; Kestrel asks for 240.
 pub const BODY_RATE_MIN_BYTES_PER_S: u64 = 240;
-
-/// Idle between two requests; then closed without an answer, as nginx does.
-pub const KEEP_ALIVE_TIMEOUT_MS: u64 = 75_000;
-
-/// Unsent output without progress; then cut.
-pub const WRITE_TIMEOUT_MS: u64 = 30_000;
 
 /// A peer that has finished sending may still read (`nc -N` does), or be gone: a close looks the same to us. It gets
 /// its answer as long as that makes progress. If nothing is sent to it for this long, it is cut: a silent stream must
@@ -69,11 +52,10 @@ pub const HALF_CLOSE_TIMEOUT_MS: u64 = 30_000;
 /// How long we read and throw away after the last byte was sent to a peer that may still be sending.
 pub const LINGER_TIMEOUT_MS: u64 = 5_000;
 
-/// Bytes swallowed while lingering: more than twice the largest body that is accepted, so a client that sends all of
-/// its upload before it reads still finds the 413. They are thrown away as they are read; a peer that sends more than
-/// this after its last answer is cut off, answer or not.
+/// Bytes swallowed while lingering: more than twice the largest body that is accepted unless the user says otherwise,
+/// so a client that sends all of its upload before it reads still finds the 413. They are thrown away as they are read;
+/// a peer that sends more than this after its last answer is cut off, answer or not.
 pub const LINGER_BYTES_MAX: u32 = 256 * 1024 * 1024;
-const _: () = assert!(LINGER_BYTES_MAX as u64 >= BODY_BYTES_MAX);
 
 /// Empty lines tolerated before one request line (RFC 9112 section 2.2 asks for at least one).
 pub const EMPTY_LINES_MAX: u8 = 8;
@@ -101,11 +83,28 @@ const _: () = {
     assert!(HEAD_BYTES_MAX <= INPUT_BYTES_HIGH);
     assert!(INPUT_BYTES_HIGH <= WORKSPACE_BYTES_KEPT_MAX);
     assert!(OUTPUT_BYTES_HIGH <= WORKSPACE_BYTES_KEPT_MAX);
-    assert!(DISCARD_BYTES_MAX <= BODY_BYTES_MAX);
     assert!(CHUNK_LINE_BYTES_MAX < CHUNK_OVERHEAD_BYTES_MAX as usize);
 };
 
-/// The bounds of one server, shared by its connections. The defaults are the constants of this file.
+/// The bounds that a server's user sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// Largest request body; beyond it 413. Worst case: a body that is read while it comes holds [`INPUT_BYTES_HIGH`],
+    /// whatever its length; one that is handed over whole (WSGI, native handlers), this much input per connection that
+    /// uploads.
+    pub body_bytes_max: u64,
+    /// From the first byte of a head to its end, whatever arrives meanwhile; then 408. Also how long a new connection
+    /// may stay silent: a stranger gets less patience than a peer that has already asked for something.
+    pub head_timeout_ms: u64,
+    /// Waiting for a body without one byte of progress; then 408.
+    pub body_timeout_ms: u64,
+    /// Idle between two requests; then closed without an answer, as nginx does.
+    pub keep_alive_timeout_ms: u64,
+    /// Unsent output without progress; then cut.
+    pub write_timeout_ms: u64,
+}
+
+/// The bounds of one server, shared by its connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// See [`HEAD_BYTES_MAX`].
@@ -114,9 +113,9 @@ pub struct Limits {
     pub header_fields_max: usize,
     /// See [`TARGET_BYTES_MAX`].
     pub target_bytes_max: usize,
-    /// See [`BODY_BYTES_MAX`].
+    /// See [`LimitSettings`].
     pub body_bytes_max: u64,
-    /// See [`DISCARD_BYTES_MAX`].
+    /// See [`DISCARD_BYTES_MAX`]; never more than `body_bytes_max`.
     pub discard_bytes_max: u64,
     /// See [`TRAILER_BYTES_MAX`].
     pub trailer_bytes_max: usize,
@@ -126,15 +125,15 @@ pub struct Limits {
     pub input_bytes_high: usize,
     /// See [`OUTPUT_BYTES_HIGH`].
     pub output_bytes_high: usize,
-    /// See [`HEAD_TIMEOUT_MS`].
+    /// See [`LimitSettings`].
     pub head_timeout_ms: u64,
-    /// See [`BODY_TIMEOUT_MS`].
+    /// See [`LimitSettings`].
     pub body_timeout_ms: u64,
     /// See [`BODY_RATE_MIN_BYTES_PER_S`].
     pub body_rate_min_bytes_per_s: u64,
-    /// See [`KEEP_ALIVE_TIMEOUT_MS`].
+    /// See [`LimitSettings`].
     pub keep_alive_timeout_ms: u64,
-    /// See [`WRITE_TIMEOUT_MS`].
+    /// See [`LimitSettings`].
     pub write_timeout_ms: u64,
     /// See [`HALF_CLOSE_TIMEOUT_MS`].
     pub half_close_timeout_ms: u64,
@@ -142,30 +141,40 @@ pub struct Limits {
     pub linger_timeout_ms: u64,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
+impl Limits {
+    /// What the user has set, and the constants of this file.
+    pub fn new(set: LimitSettings) -> Limits {
         Limits {
             head_bytes_max: HEAD_BYTES_MAX,
             header_fields_max: HEADER_FIELDS_MAX,
             target_bytes_max: TARGET_BYTES_MAX,
-            body_bytes_max: BODY_BYTES_MAX,
-            discard_bytes_max: DISCARD_BYTES_MAX,
+            body_bytes_max: set.body_bytes_max,
+            discard_bytes_max: DISCARD_BYTES_MAX.min(set.body_bytes_max),
             trailer_bytes_max: TRAILER_BYTES_MAX,
             chunk_line_bytes_max: CHUNK_LINE_BYTES_MAX,
             input_bytes_high: INPUT_BYTES_HIGH,
             output_bytes_high: OUTPUT_BYTES_HIGH,
-            head_timeout_ms: HEAD_TIMEOUT_MS,
-            body_timeout_ms: BODY_TIMEOUT_MS,
+            head_timeout_ms: set.head_timeout_ms,
+            body_timeout_ms: set.body_timeout_ms,
             body_rate_min_bytes_per_s: BODY_RATE_MIN_BYTES_PER_S,
-            keep_alive_timeout_ms: KEEP_ALIVE_TIMEOUT_MS,
-            write_timeout_ms: WRITE_TIMEOUT_MS,
+            keep_alive_timeout_ms: set.keep_alive_timeout_ms,
+            write_timeout_ms: set.write_timeout_ms,
             half_close_timeout_ms: HALF_CLOSE_TIMEOUT_MS,
             linger_timeout_ms: LINGER_TIMEOUT_MS,
         }
     }
-}
 
-impl Limits {
+    /// Some bounds, for tests and examples, which set what they depend on. No server is told them.
+    pub fn sample() -> Limits {
+        Limits::new(LimitSettings {
+            body_bytes_max: 64 * 1024 * 1024,
+            head_timeout_ms: 10_000,
+            body_timeout_ms: 30_000,
+            keep_alive_timeout_ms: 60_000,
+            write_timeout_ms: 30_000,
+        })
+    }
+
     /// Checks the values against the ceilings and against each other: for settings that a user wrote.
     ///
     /// `body_bytes_max` and `discard_bytes_max` may be 0, `body_rate_min_bytes_per_s` of 0 switches that check off;
@@ -248,15 +257,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn defaults_pass_their_own_check() {
-        assert_eq!(Limits::default().check(), Ok(()));
+    fn constants_pass_their_own_check() {
+        assert_eq!(Limits::sample().check(), Ok(()));
     }
 
     #[test]
     fn zero_is_named_with_its_field() {
         let limits = Limits {
             write_timeout_ms: 0,
-            ..Limits::default()
+            ..Limits::sample()
         };
         assert_eq!(limits.check().unwrap_err().field, "write_timeout_ms");
     }
@@ -265,7 +274,7 @@ mod tests {
     fn target_must_fit_into_the_head() {
         let limits = Limits {
             head_bytes_max: 4096,
-            ..Limits::default()
+            ..Limits::sample()
         };
         let error = limits.check().unwrap_err();
         assert_eq!(
@@ -278,7 +287,7 @@ mod tests {
     fn ceilings_hold() {
         let limits = Limits {
             header_fields_max: HEADER_FIELDS_CEILING + 1,
-            ..Limits::default()
+            ..Limits::sample()
         };
         assert_eq!(limits.check().unwrap_err().field, "header_fields_max");
     }

@@ -101,7 +101,7 @@ proptest! {
 
     #[test]
     fn a_client_reads_what_the_app_wrote(exchanges in proptest::collection::vec(exchanges(), 1..5)) {
-        let mut connection = connection(Limits::default());
+        let mut connection = connection(Limits::sample());
         let input: Vec<u8> = exchanges.iter().flat_map(Exchange::request).collect();
         connection.receive(at(0), &input);
         let mut answered = Vec::new();

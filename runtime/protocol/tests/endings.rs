@@ -13,7 +13,7 @@ const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const NOW: Tick = Tick::from_millis(0);
 
 fn begun(input: &[u8]) -> Connection {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(NOW, input);
     assert_eq!(connection.next_event(NOW), Event::Head);
     connection
@@ -105,7 +105,7 @@ fn an_answer_without_the_body_survives_its_truncation() {
 
 #[test]
 fn a_peer_that_leaves_before_its_first_byte_is_just_gone() {
-    let mut connection = Connection::new(std::sync::Arc::default(), NOW);
+    let mut connection = Connection::new(std::sync::Arc::new(Limits::sample()), NOW);
     connection.receive_eof(NOW);
     assert_eq!(connection.closing(), Closing::Now);
     assert_eq!(connection.next_event(NOW), Event::Close);
@@ -113,7 +113,7 @@ fn a_peer_that_leaves_before_its_first_byte_is_just_gone() {
 
 #[test]
 fn draining_closes_an_idle_connection_at_once() {
-    let mut connection = Connection::new(std::sync::Arc::default(), NOW);
+    let mut connection = Connection::new(std::sync::Arc::new(Limits::sample()), NOW);
     connection.drain();
     assert_eq!(connection.closing(), Closing::Now);
     assert_eq!(connection.next_event(NOW), Event::Close);
@@ -134,7 +134,7 @@ fn draining_finishes_the_exchange_in_flight_and_nothing_after_it() {
 
 #[test]
 fn draining_lets_a_head_on_its_way_arrive() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(NOW, &GET[..10]);
     assert_eq!(connection.next_event(NOW), Event::NeedMore);
     connection.drain();
@@ -230,7 +230,7 @@ fn a_violation_behind_the_start_of_an_answer_cuts_it() {
 
 #[test]
 fn a_refusal_that_the_driver_forgets_to_answer_is_answered_without_date() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(NOW, b"GET / HTTP/1.1\r\n\r\n");
     assert_eq!(
         connection.next_event(NOW),
@@ -259,7 +259,7 @@ fn a_refusal_of_head_has_no_body() {
 
 #[test]
 fn a_busy_server_says_so_and_closes() {
-    let mut fresh = connection(Limits::default());
+    let mut fresh = connection(Limits::sample());
     fresh.refuse_status(503, Some(7), &server_lines());
     let answers = decode_answers(&sent(&mut fresh, NOW), &["GET"]);
     assert_eq!(answers[0].status, 503);
@@ -319,7 +319,7 @@ fn nobody_is_sent_away_who_would_lose_something_by_it() {
     for input in unsuitable {
         assert!(!begun(input).send_away(), "{}", input.escape_ascii());
     }
-    let mut idle = connection(Limits::default());
+    let mut idle = connection(Limits::sample());
     assert!(!idle.send_away());
     let mut answered = begun(GET);
     answer_with(&mut answered, b"");

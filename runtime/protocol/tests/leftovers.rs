@@ -11,7 +11,7 @@ use turbo_shard_protocol::Limits;
 /// The body of a request that the app answered early is never taken for the next request.
 #[test]
 fn leftovers_of_an_early_answer() {
-    let limits = Arc::new(Limits::default());
+    let limits = Arc::new(Limits::sample());
     let canary = std::str::from_utf8(CANARY).unwrap();
     let canary_len = canary.len();
     let next = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -34,7 +34,7 @@ fn leftovers_of_an_early_answer() {
 /// A leftover that is too long to swallow ends the connection, and the answer has said so.
 #[test]
 fn a_long_leftover_of_an_early_answer() {
-    let limits = Arc::new(Limits::default());
+    let limits = Arc::new(Limits::sample());
     let input = [&post("Content-Length: 1000000\r\n", "")[..], CANARY].concat();
     for run in [
         run_whole(&limits, Reading::Never, &input),
@@ -51,7 +51,7 @@ fn a_long_leftover_of_an_early_answer() {
 /// A malformed body behind an early answer ends the connection without a second answer.
 #[test]
 fn a_malformed_leftover_ends_the_connection_quietly() {
-    let limits = Arc::new(Limits::default());
+    let limits = Arc::new(Limits::sample());
     let input = [&chunked("3\r\nabcXY")[..], CANARY].concat();
     for run in [
         run_whole(&limits, Reading::Never, &input),

@@ -17,7 +17,7 @@ fn small() -> Limits {
         discard_bytes_max: 50,
         trailer_bytes_max: 60,
         chunk_line_bytes_max: 20,
-        ..Limits::default()
+        ..Limits::sample()
     }
 }
 

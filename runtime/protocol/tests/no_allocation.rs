@@ -89,7 +89,7 @@ fn serve(
 #[test]
 fn a_warm_connection_allocates_nothing() {
     let server_lines = server_lines();
-    let mut connection = Connection::new(Arc::new(Limits::default()), at(0));
+    let mut connection = Connection::new(Arc::new(Limits::sample()), at(0));
     connection.lend(Box::new(Workspace::new()));
     let mut lines = HeaderLines::new();
     let pipelined = GET.repeat(16);

@@ -13,7 +13,7 @@ const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const NOW: Tick = Tick::from_millis(0);
 
 fn begun(input: &[u8]) -> Connection {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(NOW, input);
     assert_eq!(connection.next_event(NOW), Event::Head);
     connection
@@ -21,7 +21,7 @@ fn begun(input: &[u8]) -> Connection {
 
 #[test]
 fn the_next_head_waits_for_the_answer_before_it() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(
         NOW,
         b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -47,7 +47,7 @@ fn the_next_head_waits_for_the_answer_before_it() {
 #[test]
 fn no_request_is_started_above_the_output_bound() {
     let mut connection = begun(&GET.repeat(2));
-    let body = vec![b'x'; Limits::default().output_bytes_high];
+    let body = vec![b'x'; Limits::sample().output_bytes_high];
     answer_with(&mut connection, &body);
     assert_eq!(connection.next_event(NOW), Event::ExchangeDone);
     assert_eq!(connection.next_event(NOW), Event::NeedMore);
@@ -59,7 +59,7 @@ fn no_request_is_started_above_the_output_bound() {
 #[test]
 fn reading_pauses_behind_an_answer_that_is_due() {
     let mut connection = begun(GET);
-    let high = Limits::default().input_bytes_high;
+    let high = Limits::sample().input_bytes_high;
     assert!(connection.wants_read());
     connection.receive(NOW, &vec![b'G'; high - 1]);
     assert!(connection.wants_read());
@@ -69,7 +69,7 @@ fn reading_pauses_behind_an_answer_that_is_due() {
 
 #[test]
 fn reading_pauses_behind_a_stream_that_is_not_consumed() {
-    let high = Limits::default().input_bytes_high;
+    let high = Limits::sample().input_bytes_high;
     let mut connection = begun(
         format!(
             "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
@@ -93,7 +93,7 @@ fn reading_pauses_behind_a_stream_that_is_not_consumed() {
 
 #[test]
 fn a_workspace_is_given_back_between_requests_only() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(NOW, &GET[..5]);
     assert_eq!(connection.next_event(NOW), Event::NeedMore);
     assert!(connection.reclaim().is_none());
@@ -114,7 +114,7 @@ fn a_workspace_is_given_back_between_requests_only() {
 
 #[test]
 fn empty_lines_leave_a_connection_idle() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(NOW, b"\r\n");
     assert_eq!(connection.next_event(NOW), Event::NeedMore);
     assert!(connection.is_idle());
@@ -200,7 +200,7 @@ fn http_1_0_closes_unless_asked_and_the_length_is_known() {
 
 #[test]
 fn a_half_closed_peer_gets_all_its_answers() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(NOW, &[&GET.repeat(2)[..], b"GET /part"].concat());
     connection.receive_eof(NOW);
     assert!(!connection.wants_read());
@@ -257,5 +257,5 @@ fn a_request_is_readable_during_its_exchange_only() {
 #[test]
 #[should_panic(expected = "already lent")]
 fn a_second_workspace_is_our_own_bug() {
-    connection(Limits::default()).lend(Box::new(Workspace::new()));
+    connection(Limits::sample()).lend(Box::new(Workspace::new()));
 }

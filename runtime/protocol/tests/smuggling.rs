@@ -11,7 +11,7 @@ use turbo_shard_protocol::{Limits, Violation};
 
 /// All runs of `input`: whole, dripping, split at every position; with the body read in both ways.
 fn for_every_split(input: &[u8], check: impl Fn(&Run, &str)) {
-    let limits = Arc::new(Limits::default());
+    let limits = Arc::new(Limits::sample());
     for reading in [Reading::Whole, Reading::Stream] {
         check(&run_whole(&limits, reading, input), "whole");
         check(&run_dripping(&limits, reading, input), "dripping");

@@ -162,7 +162,7 @@ proptest! {
         cuts in proptest::collection::vec(any::<usize>(), 0..12),
         reading in prop_oneof![Just(Reading::Whole), Just(Reading::Stream)],
     ) {
-        let limits = Arc::new(Limits::default());
+        let limits = Arc::new(Limits::sample());
         let input: Vec<u8> = requests.iter().flat_map(|request| request.bytes.clone()).collect();
         let whole = run_whole(&limits, reading, &input);
         assert_all_seen(&whole, &requests);
@@ -176,7 +176,7 @@ proptest! {
         requests in proptest::collection::vec(requests(), 1..6),
         cuts in proptest::collection::vec(any::<usize>(), 0..12),
     ) {
-        let limits = Arc::new(Limits::default());
+        let limits = Arc::new(Limits::sample());
         let input: Vec<u8> = requests.iter().flat_map(|request| request.bytes.clone()).collect();
         let whole = run_whole(&limits, Reading::Never, &input);
         prop_assert_eq!(whole.seen.len(), requests.len());
@@ -193,7 +193,7 @@ proptest! {
         damages in proptest::collection::vec((any::<usize>(), damage()), 1..4),
         cuts in proptest::collection::vec(any::<usize>(), 0..12),
         reading in prop_oneof![Just(Reading::Whole), Just(Reading::Stream), Just(Reading::Never)],
-        limits in prop_oneof![Just(Limits::default()), Just(tight())],
+        limits in prop_oneof![Just(Limits::sample()), Just(tight())],
     ) {
         let limits = Arc::new(limits);
         let mut input: Vec<u8> = requests.iter().flat_map(|request| request.bytes.clone()).collect();
@@ -216,7 +216,7 @@ fn tight() -> Limits {
         discard_bytes_max: 100,
         trailer_bytes_max: 40,
         chunk_line_bytes_max: 12,
-        ..Limits::default()
+        ..Limits::sample()
     }
 }
 

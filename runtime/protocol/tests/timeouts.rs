@@ -22,7 +22,7 @@ fn assert_expires(connection: &mut Connection, millis: u64, expiry: Expiry) {
 
 #[test]
 fn a_silent_stranger_is_closed_silently() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     assert_expires(&mut connection, 10_000, Expiry::Close);
     assert_eq!(connection.closing(), Closing::Now);
     assert_eq!(connection.output(), b"");
@@ -31,7 +31,7 @@ fn a_silent_stranger_is_closed_silently() {
 
 #[test]
 fn an_idle_connection_is_closed_silently() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(at(5), GET);
     assert_eq!(connection.next_event(at(5)), Event::Head);
     assert_eq!(
@@ -43,13 +43,13 @@ fn an_idle_connection_is_closed_silently() {
     assert_eq!(connection.next_event(at(100)), Event::ExchangeDone);
     sent(&mut connection, at(200));
     assert!(connection.reclaim().is_some());
-    assert_expires(&mut connection, 75_200, Expiry::Close);
+    assert_expires(&mut connection, 60_200, Expiry::Close);
     assert_eq!(connection.closing(), Closing::Now);
 }
 
 #[test]
 fn a_slow_head_gets_408_however_much_it_drips() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     for (second, byte) in GET.chunks(1).take(9).enumerate() {
         connection.receive(at(1_000 * second as u64 + 500), byte);
         assert_eq!(
@@ -71,7 +71,7 @@ fn a_slow_head_gets_408_however_much_it_drips() {
 
 #[test]
 fn a_pipelined_head_has_its_own_time() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(at(0), &[GET, b"GET"].concat());
     assert_eq!(connection.next_event(at(0)), Event::Head);
     answer_with(&mut connection, b"");
@@ -84,7 +84,7 @@ fn a_pipelined_head_has_its_own_time() {
 #[test]
 fn a_stalled_body_gets_408() {
     for mode in [BodyMode::Whole { bytes_max: 10 }, BodyMode::Stream] {
-        let mut connection = connection(Limits::default());
+        let mut connection = connection(Limits::sample());
         connection.receive(at(0), POST_5);
         assert_eq!(connection.next_event(at(0)), Event::Head);
         assert_eq!(connection.next_deadline(), None);
@@ -106,7 +106,7 @@ fn a_stalled_body_gets_408() {
 /// One byte per 29 s makes progress all the time, and still ends after about 30 s of waiting.
 #[test]
 fn a_trickling_body_gets_408() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(at(0), POST_5);
     assert_eq!(connection.next_event(at(0)), Event::Head);
     connection.read_body(at(0), BodyMode::Stream);
@@ -119,7 +119,7 @@ fn a_trickling_body_gets_408() {
 
 #[test]
 fn a_stream_waits_for_its_app_without_a_deadline() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(at(0), &[POST_5, b"abc"].concat());
     assert_eq!(connection.next_event(at(0)), Event::Head);
     connection.read_body(at(0), BodyMode::Stream);
@@ -132,7 +132,7 @@ fn a_stream_waits_for_its_app_without_a_deadline() {
 
 #[test]
 fn a_body_that_stalls_behind_a_begun_answer_is_cut() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(at(0), POST_5);
     assert_eq!(connection.next_event(at(0)), Event::Head);
     connection.read_body(at(0), BodyMode::Stream);
@@ -147,7 +147,7 @@ fn a_body_that_stalls_behind_a_begun_answer_is_cut() {
 
 #[test]
 fn an_unread_body_that_stalls_does_not_hold_the_connection() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(at(0), POST_5);
     assert_eq!(connection.next_event(at(0)), Event::Head);
     answer_with(&mut connection, b"");
@@ -160,7 +160,7 @@ fn an_unread_body_that_stalls_does_not_hold_the_connection() {
 
 #[test]
 fn an_unwanted_body_does_not_hurry_the_app() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(at(0), POST_5);
     assert_eq!(connection.next_event(at(0)), Event::Head);
     connection.read_body(at(0), BodyMode::Discard);
@@ -170,7 +170,7 @@ fn an_unwanted_body_does_not_hurry_the_app() {
 
 #[test]
 fn a_peer_that_does_not_read_is_cut() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(at(0), GET);
     assert_eq!(connection.next_event(at(0)), Event::Head);
     answer_with(&mut connection, &[b'x'; 1000]);
@@ -187,7 +187,7 @@ fn a_peer_that_does_not_read_is_cut() {
 
 #[test]
 fn a_half_closed_peer_is_cut_when_nothing_is_sent_to_it_for_long() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(at(5), GET);
     assert_eq!(connection.next_event(at(5)), Event::Head);
     connection.receive_eof(at(100));
@@ -207,15 +207,15 @@ fn a_half_closed_peer_is_cut_when_nothing_is_sent_to_it_for_long() {
 
 #[test]
 fn an_answer_that_was_taken_away_and_leaves_late_moves_the_waits_behind_it() {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(at(0), GET);
     assert_eq!(connection.next_event(at(0)), Event::Head);
     answer_with(&mut connection, &[b'x'; 1000]);
     assert_eq!(connection.next_event(at(0)), Event::ExchangeDone);
     connection.swap_output(at(0), &mut Vec::new());
-    assert_eq!(connection.next_deadline(), Some(at(75_000)));
+    assert_eq!(connection.next_deadline(), Some(at(60_000)));
     connection.output_leaves_late(at(60_000));
-    assert_eq!(connection.next_deadline(), Some(at(135_000)));
+    assert_eq!(connection.next_deadline(), Some(at(120_000)));
     // The next answer waits behind it: the peer has not refused that yet.
     connection.receive(at(61_000), GET);
     assert_eq!(connection.next_event(at(61_000)), Event::Head);

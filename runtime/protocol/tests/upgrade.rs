@@ -29,7 +29,7 @@ fn connection(limits: Limits) -> Connection {
 
 /// A connection whose app has been called for `request`.
 fn called(request: &[u8]) -> Connection {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     connection.receive(at(0), request);
     assert_eq!(connection.next_event(at(0)), Event::Head);
     connection
@@ -37,7 +37,7 @@ fn called(request: &[u8]) -> Connection {
 
 /// Runs a connection until it has switched; returns what it left and how many answers went before it.
 fn run(pieces: &[&[u8]]) -> (Upgraded, usize) {
-    let mut connection = connection(Limits::default());
+    let mut connection = connection(Limits::sample());
     let mut answers = 0;
     let mut left: Option<Upgraded> = None;
     for piece in pieces {
@@ -53,7 +53,7 @@ fn run(pieces: &[&[u8]]) -> (Upgraded, usize) {
                     let (upgraded, workspace) = connection.leave_http();
                     assert!(workspace.is_some_and(|workspace| {
                         // The workspace goes to another connection, which must find nothing in it.
-                        let mut next = Connection::new(Arc::default(), at(0));
+                        let mut next = Connection::new(Arc::new(Limits::sample()), at(0));
                         next.lend(workspace);
                         next.next_event(at(0)) == Event::NeedMore && next.output().is_empty()
                     }));
@@ -168,7 +168,7 @@ fn a_switch_out_of_order_is_refused_and_writes_nothing() {
     assert!(switch(&mut twice).is_err());
     assert_eq!(twice.output(), HEAD_101);
 
-    let mut idle = connection(Limits::default());
+    let mut idle = connection(Limits::sample());
     assert!(switch(&mut idle).is_err());
 }
 
@@ -177,7 +177,7 @@ fn a_body_without_a_known_end_or_over_the_limit_is_never_at_hand() {
     assert!(!called(&chunked("5\r\nhello\r\n0\r\n\r\n")).is_body_at_hand());
     let limits = Limits {
         body_bytes_max: 4,
-        ..Limits::default()
+        ..Limits::sample()
     };
     let mut connection = connection(limits);
     connection.receive(at(0), &post("Content-Length: 5\r\n", "hello"));

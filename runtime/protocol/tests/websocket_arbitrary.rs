@@ -21,7 +21,7 @@ fn small() -> WebSocketLimits {
         frame_timeout_ms: 40,
         write_timeout_ms: 40,
         linger_timeout_ms: 10,
-        ..WebSocketLimits::default()
+        ..WebSocketLimits::sample()
     }
 }
 

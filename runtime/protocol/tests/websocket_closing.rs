@@ -8,7 +8,7 @@ use turbo_shard_protocol::{Closing, Expiry, LINGER_BYTES_MAX, Misuse};
 use websocket_peer::*;
 
 fn open() -> WebSocket {
-    socket(&WebSocketLimits::default(), None)
+    socket(&WebSocketLimits::sample(), None)
 }
 
 /// Everything but what the test is about has ample time.
@@ -18,7 +18,7 @@ fn patient() -> WebSocketLimits {
         frame_timeout_ms: 1_000_000,
         write_timeout_ms: 1_000_000,
         linger_timeout_ms: 1_000_000,
-        ..WebSocketLimits::default()
+        ..WebSocketLimits::sample()
     }
 }
 
@@ -68,7 +68,7 @@ fn after_both_closes_our_side_is_shut_and_the_peers_awaited() {
     sent(&mut socket, at(7));
     assert_eq!(socket.closing(), Closing::AfterOutput { linger: true });
     assert!(socket.wants_read());
-    let linger_ms = WebSocketLimits::default().linger_timeout_ms;
+    let linger_ms = WebSocketLimits::sample().linger_timeout_ms;
     assert_eq!(socket.next_deadline(), Some(at(7 + linger_ms)));
     socket.receive_eof(at(8));
     assert_eq!(socket.closing(), Closing::Now);

@@ -58,7 +58,7 @@ fn payload_of(output: &[u8]) -> &[u8] {
 }
 
 fn run_deflate(params: DeflateParams, bytes: &[u8]) -> Run {
-    run_with(&WebSocketLimits::default(), Some(params), bytes)
+    run_with(&WebSocketLimits::sample(), Some(params), bytes)
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn of_two_faults_in_a_frame_the_first_counts() {
 fn the_limit_of_messages_counts_inflated_bytes() {
     let limits = WebSocketLimits {
         message_bytes_max: 10_000,
-        ..WebSocketLimits::default()
+        ..WebSocketLimits::sample()
     };
     let exact = frame(BINARY | COMPRESSED, &deflated(&mut fresh(), &[7; 10_000]));
     let run = run_with(&limits, Some(FRESH), &exact);
@@ -213,7 +213,7 @@ fn the_limit_of_messages_counts_inflated_bytes() {
 fn blocks_that_inflate_to_nothing_cannot_go_on_for_ever() {
     let limits = WebSocketLimits {
         message_bytes_max: 1000,
-        ..WebSocketLimits::default()
+        ..WebSocketLimits::sample()
     };
     // Empty blocks without compression.
     let nothing = [0x00, 0x00, 0x00, 0xff, 0xff].repeat(100);
@@ -229,7 +229,7 @@ fn answers_are_compressed_and_the_client_can_read_them() {
         .map(|i| format!("{} ", i * 7919 % 10_007))
         .collect();
     for params in [TAKEOVER, FRESH] {
-        let mut socket = socket(&WebSocketLimits::default(), Some(params));
+        let mut socket = socket(&WebSocketLimits::sample(), Some(params));
         let mut decompress = Decompress::new(false);
         let mut lengths = Vec::new();
         for _ in 0..3 {
@@ -259,7 +259,7 @@ fn answers_of_every_size_survive_compression() {
             (noise >> 24) as u8
         })
         .collect();
-    let mut socket = socket(&WebSocketLimits::default(), Some(TAKEOVER));
+    let mut socket = socket(&WebSocketLimits::sample(), Some(TAKEOVER));
     let mut decompress = Decompress::new(false);
     for len in [1, 5, 100, 125, 126, 1000, 65_530, 65_536, 400_000] {
         socket.send_binary(&bytes[..len]).unwrap();
@@ -275,9 +275,9 @@ fn short_messages_can_be_left_as_they_are() {
     let limits = WebSocketLimits {
         compression: Compression {
             message_bytes_min: 10,
-            ..Compression::default()
+            ..Compression::new(true)
         },
-        ..WebSocketLimits::default()
+        ..WebSocketLimits::sample()
     };
     let mut socket = socket(&limits, Some(FRESH));
     socket.send_text("123456789").unwrap();
@@ -288,7 +288,7 @@ fn short_messages_can_be_left_as_they_are() {
 
 #[test]
 fn empty_answers_are_not_compressed() {
-    let mut socket = socket(&WebSocketLimits::default(), Some(FRESH));
+    let mut socket = socket(&WebSocketLimits::sample(), Some(FRESH));
     socket.send_text("").unwrap();
     assert_eq!(sent(&mut socket, at(0)), server_frame(TEXT, b""));
 }

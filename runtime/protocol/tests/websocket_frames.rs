@@ -11,7 +11,7 @@ fn messages_of_every_length_class_arrive() {
     for len in [0, 1, 125, 126, 127, 65535, 65536] {
         let payload: Vec<u8> = (0..len).map(|i| i as u8).collect();
         let run = run_pieces(
-            &WebSocketLimits::default(),
+            &WebSocketLimits::sample(),
             None,
             frame(BINARY, &payload).chunks(999),
         );
@@ -148,7 +148,7 @@ fn text_is_refused_as_soon_as_it_cannot_become_utf8() {
 fn frames_beyond_the_limit_get_1009_before_they_arrive() {
     let limits = WebSocketLimits {
         frame_bytes_max: 10,
-        ..WebSocketLimits::default()
+        ..WebSocketLimits::sample()
     };
     let fits = run_with(&limits, None, &frame(BINARY, &[1; 10]));
     assert_eq!(fits.seen, [binary(&[1; 10])]);
@@ -162,7 +162,7 @@ fn frames_beyond_the_limit_get_1009_before_they_arrive() {
 fn messages_beyond_the_limit_get_1009_before_they_arrive() {
     let limits = WebSocketLimits {
         message_bytes_max: 10,
-        ..WebSocketLimits::default()
+        ..WebSocketLimits::sample()
     };
     let fits = [frame(BINARY & !FINAL, &[1; 9]), frame(FINAL, &[1])].concat();
     assert_eq!(run_with(&limits, None, &fits).seen, [binary(&[1; 10])]);
@@ -190,13 +190,13 @@ fn a_message_of_endless_empty_fragments_gets_1008() {
         patient.extend(empty.repeat(1000));
         patient.extend(frame(FINAL, b"b"));
     }
-    let run = run_pieces(&WebSocketLimits::default(), None, [&patient[..]]);
+    let run = run_pieces(&WebSocketLimits::sample(), None, [&patient[..]]);
     assert_eq!(run.seen, [text("ab"), text("ab"), text("ab")]);
 }
 
 #[test]
 fn answers_are_whole_frames_without_mask() {
-    let mut socket = socket(&WebSocketLimits::default(), None);
+    let mut socket = socket(&WebSocketLimits::sample(), None);
     socket.send_text("héllo").unwrap();
     socket.send_binary(&[7; 126]).unwrap();
     socket.send_binary(&[8; 65536]).unwrap();

@@ -22,7 +22,7 @@ const LINES: [&[u8]; 6] = [
 /// What `look` sees of a request made of these lines.
 fn with_request<T>(lines: &[&[u8]], look: impl FnOnce(&RequestHead<'_>) -> T) -> T {
     let now = Tick::from_millis(0);
-    let mut connection = Connection::new(Arc::new(Limits::default()), now);
+    let mut connection = Connection::new(Arc::new(Limits::sample()), now);
     connection.lend(Box::new(Workspace::new()));
     let bytes = [&lines.join(&b"\r\n"[..])[..], b"\r\n\r\n"].concat();
     connection.receive(now, &bytes);
@@ -62,7 +62,7 @@ fn fault(lines: &[&[u8]]) -> HandshakeFault {
 fn accept(lines: &[&[u8]]) -> Accepted {
     let handshake = check(lines).unwrap();
     handshake
-        .accept(&Compression::default(), None, &HeaderLines::new())
+        .accept(&Compression::new(true), None, &HeaderLines::new())
         .unwrap()
 }
 
@@ -206,7 +206,7 @@ fn the_app_chooses_one_of_the_offered_subprotocols() {
     let handshake = check(&with_line(b"Sec-WebSocket-Protocol: chat, superchat")).unwrap();
     let answer = |subprotocol| {
         handshake.accept(
-            &Compression::default(),
+            &Compression::new(true),
             Some(subprotocol),
             &HeaderLines::new(),
         )
@@ -227,7 +227,7 @@ fn the_apps_own_lines_go_out_but_not_those_of_the_handshake() {
     lines.push(b"connection", b"close").unwrap();
     lines.push(b"x-note", b"sec-websocket-accept: no").unwrap();
     let accepted = handshake
-        .accept(&Compression::default(), None, &lines)
+        .accept(&Compression::new(true), None, &lines)
         .unwrap();
     let head = String::from_utf8(accepted.head).unwrap();
     assert!(head.ends_with("\r\nSet-Cookie: a=b\r\nx-note: sec-websocket-accept: no\r\n"));
@@ -237,7 +237,7 @@ fn the_apps_own_lines_go_out_but_not_those_of_the_handshake() {
         lines.push(name, b"x").unwrap();
         assert_eq!(
             handshake
-                .accept(&Compression::default(), None, &lines)
+                .accept(&Compression::new(true), None, &lines)
                 .unwrap_err(),
             Misuse::HandshakeFieldReserved
         );
@@ -265,7 +265,7 @@ fn compression_is_agreed_on_if_it_is_offered_and_switched_on() {
     ));
     let off = Compression {
         is_enabled: false,
-        ..Compression::default()
+        ..Compression::new(true)
     };
     let accepted = check(&lines)
         .unwrap()

@@ -63,13 +63,13 @@ impl Pair {
         else {
             panic!("the client did not wait for an answer");
         };
-        let mut http = Connection::new(Arc::new(Limits::default()), NOW);
+        let mut http = Connection::new(Arc::new(Limits::sample()), NOW);
         http.lend(Box::new(Workspace::new()));
         http.receive(NOW, &pipes.to_server.take());
         assert_eq!(http.next_event(NOW), Event::Head);
         let accepted = Handshake::check(&http.request())
             .unwrap()
-            .accept(&Compression::default(), None, &HeaderLines::new())
+            .accept(&Compression::new(true), None, &HeaderLines::new())
             .unwrap();
         let server_lines = ServerLines::new("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
         http.switch_protocols(NOW, &accepted.head, &server_lines)
@@ -79,7 +79,7 @@ impl Pair {
         let Ok((client, _)) = waiting.handshake() else {
             panic!("the client did not take the answer");
         };
-        let server = WebSocket::new(Arc::new(WebSocketLimits::default()), accepted.deflate, NOW);
+        let server = WebSocket::new(Arc::new(WebSocketLimits::sample()), accepted.deflate, NOW);
         Pair {
             client,
             server,

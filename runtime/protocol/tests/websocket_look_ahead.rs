@@ -9,7 +9,7 @@ use turbo_shard_protocol::websocket::{WebSocket, WebSocketLimits, WsEvent};
 use websocket_peer::*;
 
 fn open() -> WebSocket {
-    socket(&WebSocketLimits::default(), None)
+    socket(&WebSocketLimits::sample(), None)
 }
 
 #[test]

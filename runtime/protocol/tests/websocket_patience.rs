@@ -14,7 +14,7 @@ fn patient() -> WebSocketLimits {
         frame_timeout_ms: 1_000_000,
         write_timeout_ms: 1_000_000,
         linger_timeout_ms: 1_000_000,
-        ..WebSocketLimits::default()
+        ..WebSocketLimits::sample()
     }
 }
 

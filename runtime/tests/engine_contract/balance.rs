@@ -219,7 +219,7 @@ fn steering_without_a_core_for_each_shard_is_refused() {
         let mut config = ServerConfig {
             port: 0,
             steering: Steering::Cpu,
-            ..ServerConfig::default()
+            ..ServerConfig::sample()
         };
         change(&mut config);
         let bound = turbo_shard_runtime::BoundServer::bind(config);

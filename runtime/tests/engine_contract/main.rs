@@ -356,7 +356,7 @@ fn a_port_in_use_is_refused_before_anything_starts() {
     let server = TestServer::start(ARMS[0], 1);
     let config = ServerConfig {
         port: server.address.port(),
-        ..ServerConfig::default()
+        ..ServerConfig::sample()
     };
     let error = BoundServer::bind(config)
         .err()

@@ -119,7 +119,7 @@ impl TestServer {
             shards: NonZeroUsize::new(shards).unwrap(),
             port: 0,
             uring_without: arm.without.to_vec(),
-            ..ServerConfig::default()
+            ..ServerConfig::sample()
         };
         change(&mut config);
         let bound = BoundServer::bind(config.clone());

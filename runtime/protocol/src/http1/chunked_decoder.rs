@@ -202,7 +202,7 @@ mod tests {
 
     /// Decodes `input` in pieces of `piece` bytes; what is not consumed is offered again, as a connection does.
     fn decode(input: &[u8], piece: usize) -> Result<(Vec<u8>, usize), Violation> {
-        let limits = Limits::default();
+        let limits = Limits::sample();
         let mut decoder = ChunkedDecoder::new();
         let (mut body, mut start, mut end) = (Vec::new(), 0, 0);
         while end < input.len() {
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_chunk_line_is_bounded() {
-        let line_max = Limits::default().chunk_line_bytes_max;
+        let line_max = Limits::sample().chunk_line_bytes_max;
         let body_of = |line_len: usize| {
             let extension = "x".repeat(line_len - 2);
             format!("1;{extension}\r\na\r\n0\r\n\r\n").into_bytes()

@@ -106,7 +106,7 @@ mod tests {
             head_timeout_ms: 10,
             keep_alive_timeout_ms: 20,
             linger_timeout_ms: 30,
-            ..Limits::default()
+            ..Limits::sample()
         };
         let next = |phase| waits(phase, &limits).next();
         assert_eq!(next(Phase::Fresh), Some((at(1010), Wait::Silence)));
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_peer_that_still_has_to_read_is_not_idle() {
-        let limits = Limits::default();
+        let limits = Limits::sample();
         let idle = Waits {
             has_unsent_output: true,
             write_since: Some(at(500)),
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_earlier_of_two_deadlines_counts() {
-        let limits = Limits::default();
+        let limits = Limits::sample();
         let head = Waits {
             has_unsent_output: true,
             write_since: Some(at(0)),

@@ -172,7 +172,7 @@ mod tests {
         Compression {
             context_takeover: true,
             window_bits: 12,
-            ..Compression::default()
+            ..Compression::new(true)
         }
     }
 
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn without_takeover_neither_side_refers_back() {
         assert_eq!(
-            answer(b"permessage-deflate", &Compression::default()).unwrap(),
+            answer(b"permessage-deflate", &Compression::new(true)).unwrap(),
             "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
         );
     }

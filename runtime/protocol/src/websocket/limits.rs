@@ -3,18 +3,7 @@
 //! "Worst case" is per connection; a shard multiplies it by the connections that it accepts. An idle WebSocket holds
 //! two buffers of at most `IDLE_BUFFER_BYTES_MAX` and no compression state, unless context takeover was agreed.
 
-use crate::limits::{
-    BODY_RATE_MIN_BYTES_PER_S, BODY_TIMEOUT_MS, INPUT_BYTES_HIGH, LINGER_TIMEOUT_MS, LimitError,
-    OUTPUT_BYTES_HIGH, WRITE_TIMEOUT_MS,
-};
-
-/// Largest message, after decompression; beyond it 1009. Autobahn's largest is 16 MiB. Worst case: this much memory per
-/// connection that receives a message, whatever its size on the wire: decompression stops here.
-pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// Largest payload of one frame as it comes over the wire; beyond it 1009 as soon as the head of the frame is read.
-/// Costs no memory of its own: a frame is taken apart as it arrives.
-pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
+use crate::limits::{LimitError, Limits};
 
 /// What a compressed message may have on the wire beyond `message_bytes_max`: deflate adds 5 bytes to 16 KiB that it
 /// cannot shrink, and senders that flush often add 5 bytes per flush. Without a bound, a peer could send empty blocks for
@@ -28,12 +17,6 @@ pub const EMPTY_FRAGMENTS_MAX: u16 = 1024;
 /// Largest capacity of a buffer that an idle WebSocket keeps. Small messages then need no allocation; the memory of
 /// large ones is given back. Worst case: two of these per idle connection.
 pub const IDLE_BUFFER_BYTES_MAX: usize = 1024;
-
-/// From one sign of life to the next ping; 0 switches pings off. As `websockets` and uvicorn.
-pub const PING_INTERVAL_MS: u64 = 20_000;
-
-/// From a ping to any sign of life (a pong or anything else); then 1011; 0 waits for ever. As `websockets` and uvicorn.
-pub const PING_TIMEOUT_MS: u64 = 20_000;
 
 /// From our close frame to the peer's; then the connection is closed without it. As `websockets`.
 pub const CLOSE_TIMEOUT_MS: u64 = 10_000;
@@ -57,58 +40,64 @@ pub const MESSAGE_BYTES_CEILING: usize = 1024 * 1024 * 1024;
 pub(super) const CONTROL_BYTES_MAX: usize = 125;
 
 const _: () = {
-    assert!(FRAME_BYTES_MAX <= MESSAGE_BYTES_CEILING);
-    assert!(MESSAGE_BYTES_MAX <= MESSAGE_BYTES_CEILING);
     assert!(MESSAGE_BYTES_CEILING + DEFLATE_OVERHEAD_BYTES_MAX <= u32::MAX as usize);
     assert!(IDLE_BUFFER_BYTES_MAX >= 14 + CONTROL_BYTES_MAX);
 };
 
-/// The bounds of the WebSockets of one server. The defaults are the constants of this file.
+/// What a server's user sets of its WebSockets. There is no default here: a server is told all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WebSocketSettings {
+    /// From one sign of life to the next ping; 0 switches pings off.
+    pub ping_interval_ms: u64,
+    /// From a ping to any sign of life (a pong or anything else); then 1011; 0 waits for ever.
+    pub ping_timeout_ms: u64,
+    /// Largest message, after decompression; beyond it 1009. Worst case: this much memory per connection that receives a
+    /// message, whatever its size on the wire: decompression stops here.
+    pub message_bytes_max: usize,
+    /// Whether permessage-deflate (RFC 7692) is agreed to.
+    pub deflate: bool,
+}
+
+impl WebSocketSettings {
+    /// Some settings, for tests and examples, which set what they depend on. No server is told them.
+    pub fn sample() -> WebSocketSettings {
+        WebSocketSettings {
+            ping_interval_ms: 20_000,
+            ping_timeout_ms: 20_000,
+            message_bytes_max: 16 * 1024 * 1024,
+            deflate: true,
+        }
+    }
+}
+
+/// The bounds of the WebSockets of one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebSocketLimits {
-    /// See [`MESSAGE_BYTES_MAX`].
+    /// See [`WebSocketSettings`].
     pub message_bytes_max: usize,
-    /// See [`FRAME_BYTES_MAX`].
+    /// Largest payload of one frame as it comes over the wire; beyond it 1009 as soon as the head of the frame is read.
+    /// Costs no memory of its own: a frame is taken apart as it arrives.
     pub frame_bytes_max: usize,
-    /// Unread input at which reading pauses; see [`INPUT_BYTES_HIGH`].
+    /// Unread input at which reading pauses; see [`Limits`], as for the other bounds that HTTP has too.
     pub input_bytes_high: usize,
-    /// Unsent output at which senders should wait; see [`OUTPUT_BYTES_HIGH`].
+    /// Unsent output at which senders should wait.
     pub output_bytes_high: usize,
-    /// See [`PING_INTERVAL_MS`].
+    /// See [`WebSocketSettings`].
     pub ping_interval_ms: u64,
-    /// See [`PING_TIMEOUT_MS`].
+    /// See [`WebSocketSettings`].
     pub ping_timeout_ms: u64,
     /// See [`CLOSE_TIMEOUT_MS`].
     pub close_timeout_ms: u64,
-    /// An unfinished frame without one byte of progress; then 1008. See [`BODY_TIMEOUT_MS`].
+    /// An unfinished frame without one byte of progress; then 1008.
     pub frame_timeout_ms: u64,
-    /// Average that an unfinished frame must keep; 0 switches the check off. See [`BODY_RATE_MIN_BYTES_PER_S`].
+    /// Average that an unfinished frame must keep; 0 switches the check off.
     pub frame_rate_min_bytes_per_s: u64,
-    /// See [`WRITE_TIMEOUT_MS`].
+    /// Unsent output without progress; then cut.
     pub write_timeout_ms: u64,
-    /// See [`LINGER_TIMEOUT_MS`].
+    /// How long we read and throw away after our last byte.
     pub linger_timeout_ms: u64,
     /// How messages are compressed.
     pub compression: Compression,
-}
-
-impl Default for WebSocketLimits {
-    fn default() -> WebSocketLimits {
-        WebSocketLimits {
-            message_bytes_max: MESSAGE_BYTES_MAX,
-            frame_bytes_max: FRAME_BYTES_MAX,
-            input_bytes_high: INPUT_BYTES_HIGH,
-            output_bytes_high: OUTPUT_BYTES_HIGH,
-            ping_interval_ms: PING_INTERVAL_MS,
-            ping_timeout_ms: PING_TIMEOUT_MS,
-            close_timeout_ms: CLOSE_TIMEOUT_MS,
-            frame_timeout_ms: BODY_TIMEOUT_MS,
-            frame_rate_min_bytes_per_s: BODY_RATE_MIN_BYTES_PER_S,
-            write_timeout_ms: WRITE_TIMEOUT_MS,
-            linger_timeout_ms: LINGER_TIMEOUT_MS,
-            compression: Compression::default(),
-        }
-    }
 }
 
 /// How permessage-deflate is offered and used.
@@ -124,15 +113,16 @@ pub struct Compression {
     pub window_bits: u8,
     /// Messages may refer to earlier ones. Small similar messages shrink much better then, but a connection holds its
     /// compressor (243 KiB and 4 windows, 259 KiB with the default window) from the first message that it sends and its
-    /// decompressor (47 KiB) from the first compressed one that it gets. Off (the default): both exist only while a
+    /// decompressor (47 KiB) from the first compressed one that it gets. Off: both exist only while a
     /// message is worked on, an idle connection holds neither, and the client is told not to refer back either.
     pub context_takeover: bool,
 }
 
-impl Default for Compression {
-    fn default() -> Compression {
+impl Compression {
+    /// With the constants of this file.
+    pub fn new(is_enabled: bool) -> Compression {
         Compression {
-            is_enabled: true,
+            is_enabled,
             message_bytes_min: COMPRESSED_BYTES_MIN,
             level: COMPRESSION_LEVEL,
             window_bits: COMPRESSION_WINDOW_BITS,
@@ -142,6 +132,29 @@ impl Default for Compression {
 }
 
 impl WebSocketLimits {
+    /// What the user has set, the bounds that HTTP connections have as well, and the constants of this file.
+    pub fn new(set: WebSocketSettings, http: &Limits) -> WebSocketLimits {
+        WebSocketLimits {
+            message_bytes_max: set.message_bytes_max,
+            frame_bytes_max: set.message_bytes_max,
+            input_bytes_high: http.input_bytes_high,
+            output_bytes_high: http.output_bytes_high,
+            ping_interval_ms: set.ping_interval_ms,
+            ping_timeout_ms: set.ping_timeout_ms,
+            close_timeout_ms: CLOSE_TIMEOUT_MS,
+            frame_timeout_ms: http.body_timeout_ms,
+            frame_rate_min_bytes_per_s: http.body_rate_min_bytes_per_s,
+            write_timeout_ms: http.write_timeout_ms,
+            linger_timeout_ms: http.linger_timeout_ms,
+            compression: Compression::new(set.deflate),
+        }
+    }
+
+    /// Some bounds, for tests and examples.
+    pub fn sample() -> WebSocketLimits {
+        WebSocketLimits::new(WebSocketSettings::sample(), &Limits::sample())
+    }
+
     /// Checks the values against the ceilings: for settings that a user wrote.
     ///
     /// The two times of pings and `frame_rate_min_bytes_per_s` may be 0, as may `message_bytes_min` of compression;
@@ -197,8 +210,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn defaults_pass_their_own_check() {
-        assert_eq!(WebSocketLimits::default().check(), Ok(()));
+    fn constants_pass_their_own_check() {
+        assert_eq!(WebSocketLimits::sample().check(), Ok(()));
     }
 
     #[test]
@@ -206,12 +219,12 @@ mod tests {
         let limits = WebSocketLimits {
             ping_interval_ms: 0,
             ping_timeout_ms: 0,
-            ..WebSocketLimits::default()
+            ..WebSocketLimits::sample()
         };
         assert_eq!(limits.check(), Ok(()));
         let limits = WebSocketLimits {
             message_bytes_max: 0,
-            ..WebSocketLimits::default()
+            ..WebSocketLimits::sample()
         };
         assert_eq!(limits.check().unwrap_err().field, "message_bytes_max");
     }
@@ -222,9 +235,9 @@ mod tests {
             let limits = WebSocketLimits {
                 compression: Compression {
                     window_bits,
-                    ..Compression::default()
+                    ..Compression::new(true)
                 },
-                ..WebSocketLimits::default()
+                ..WebSocketLimits::sample()
             };
             assert_eq!(limits.check().unwrap_err().field, "compression.window_bits");
         }

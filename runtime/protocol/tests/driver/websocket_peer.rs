@@ -180,5 +180,5 @@ pub(crate) fn run_with(
 /// The same with default limits and without compression.
 #[track_caller]
 pub(crate) fn run(bytes: &[u8]) -> Run {
-    run_with(&WebSocketLimits::default(), None, bytes)
+    run_with(&WebSocketLimits::sample(), None, bytes)
 }

@@ -67,7 +67,7 @@ mod tests {
             body_bytes_max: 100 * 1024 * 1024,
             head_timeout_ms: 10_000,
             body_timeout_ms: 1_500,
-            ..Limits::default()
+            ..Limits::sample()
         };
         assert_eq!(
             said(Violation::BodyTooLarge, &limits),
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn other_refusals_are_told_as_they_are() {
-        let limits = Limits::default();
+        let limits = Limits::sample();
         assert_eq!(
             said(Violation::HostMissing, &limits),
             "Host is missing (400)"

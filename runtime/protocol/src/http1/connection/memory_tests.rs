@@ -17,7 +17,7 @@ fn limits() -> Limits {
         input_bytes_high: 4096,
         output_bytes_high: 4096,
         trailer_bytes_max: 1024,
-        ..Limits::default()
+        ..Limits::sample()
     }
 }
 

@@ -12,7 +12,7 @@ const NOW: Tick = Tick::from_millis(0);
 fn socket(message_bytes_max: usize, takeover: bool) -> WebSocket {
     let limits = WebSocketLimits {
         message_bytes_max,
-        ..WebSocketLimits::default()
+        ..WebSocketLimits::sample()
     };
     let params = DeflateParams {
         server_no_context_takeover: !takeover,
