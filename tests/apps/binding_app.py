@@ -157,7 +157,7 @@ def response(kind: str) -> Any:
     return made
 
 
-if os.environ.get("WITH_CONFLICT"):
+if os.environ.get("WITH_ABSENT"):
 
-    @app.get("/text/{rest:path}")
-    def conflicting(rest: str) -> None: ...
+    @app.get("/absent")
+    def takes_absent(it: Absent) -> None: ...  # type: ignore[name-defined]  # noqa: F821

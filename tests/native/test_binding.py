@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -192,11 +191,11 @@ def test_handler_that_holds_its_shard_is_named_once(
     assert "blocking=True" in held[0]
 
 
-def test_routes_that_cannot_be_told_apart_end_the_start(arm: Arm, tmp_path: Path) -> None:
+def test_annotation_that_names_nothing_ends_the_start(arm: Arm) -> None:
     ended = run_command(
         *("binding_app:app", "--app-dir", str(APPS), "--port", "0", *arm.options),
-        WITH_CONFLICT="1",
+        WITH_ABSENT="1",
     )
     assert ended.returncode == 2
-    [line] = [line for line in ended.stderr.splitlines() if "conflicting" in line]
-    assert "/text/{rest:path}" in line and "/text/{text}" in line
+    [line] = [line for line in ended.stderr.splitlines() if "takes_absent" in line]
+    assert "an annotation names Absent, which its module does not define" in line
