@@ -17,10 +17,9 @@ use std::fmt;
 
 use path_text::{SLASH_WITHIN, decode};
 use path_tree::{PathTree, Spans};
-use template::Template;
 
 pub use found::{Found, Params};
-pub use template::PARAMETERS_MAX;
+pub use template::{PARAMETERS_MAX, RouteTemplate};
 
 /// Most methods that a table can tell apart: as many as there are bits in the set that becomes an `Allow` field.
 pub const METHODS_MAX: usize = u64::BITS as usize;
@@ -116,7 +115,7 @@ impl<T: Copy> RouteTable<T> {
         if method.is_empty() || !method.bytes().all(is_token) {
             return Err(RouteError::Method(method.to_owned()));
         }
-        let parsed = Template::parse(template).map_err(|reason| RouteError::Template {
+        let parsed = RouteTemplate::parse(template).map_err(|reason| RouteError::Template {
             template: template.to_owned(),
             reason,
         })?;
@@ -241,7 +240,7 @@ impl<T: Copy> MethodTable<T> {
         Some(&self.routes[number as usize])
     }
 
-    fn add(&mut self, template: &str, parsed: Template, value: T) -> Result<(), RouteError> {
+    fn add(&mut self, template: &str, parsed: RouteTemplate, value: T) -> Result<(), RouteError> {
         self.tree
             .add(&parsed.segments, self.routes.len() as u32)
             .map_err(|other| RouteError::Conflict {

@@ -19,8 +19,8 @@ def takes_nothing() -> None: ...
 def kinds(handler: Any) -> dict[str, str]:
     app = App()
     app.get("/")(handler)
-    [endpoint] = app.endpoints()
-    return {one.name: one.kind for one in endpoint.arguments}
+    [plan] = app.plans()
+    return {one.name: one.kind for one in plan.arguments}
 
 
 def test_annotations_of_wrapped_functions_are_seen() -> None:
@@ -47,9 +47,9 @@ def test_returned_annotation_may_be_for_type_checkers_only() -> None:
 def test_status_may_be_of_its_enum() -> None:
     app = App()
     app.post("/", status_code=HTTPStatus.CREATED)(takes_nothing)
-    [endpoint] = app.endpoints()
-    assert endpoint.status_code == 201
-    assert type(endpoint.status_code) is int
+    [plan] = app.plans()
+    assert plan.status_code == 201
+    assert type(plan.status_code) is int
 
 
 def test_defaults_that_can_be_changed_are_made_again() -> None:
@@ -57,7 +57,7 @@ def test_defaults_that_can_be_changed_are_made_again() -> None:
 
     app = App()
     app.get("/")(handler)
-    first, second, third = app.endpoints()[0].arguments
+    first, second, third = app.plans()[0].arguments
     assert first.new_default is None and third.new_default is None
     assert second.new_default is not None
     assert second.new_default() == [] and second.new_default() is not second.new_default()

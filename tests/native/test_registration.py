@@ -54,10 +54,10 @@ def sources(handler: Callable[..., Any], path: str = "/", method: str = "GET") -
     """Where each parameter of the handler comes from: `source/alias/kind`."""
     app = App()
     app.route(path, methods=[method])(handler)
-    [endpoint] = app.endpoints()
+    [plan] = app.plans()
     return {
         one.name: f"{one.source}/{one.alias}/{one.kind}" + ("*" if one.many else "")
-        for one in endpoint.arguments
+        for one in plan.arguments
     }
 
 
@@ -65,7 +65,7 @@ def refusal(handler: Any, path: str = "/", **options: Any) -> str:
     with pytest.raises(RegistrationError) as raised:
         app = App()
         app.route(path, **options)(handler)
-        app.endpoints()
+        app.plans()
     assert "\n" not in str(raised.value)
     return str(raised.value)
 
@@ -157,8 +157,8 @@ def test_defaults_of_markers_and_of_parameters_are_the_same() -> None:
     @app.get("/")
     def fine(a: int = 1, b: int = Query(2), *, c: Annotated[int, Query()] = 3, d: int) -> None: ...
 
-    [endpoint] = app.endpoints()
-    assert [(one.default, one.required, one.keyword_only) for one in endpoint.arguments] == [
+    [plan] = app.plans()
+    assert [(one.default, one.required, one.keyword_only) for one in plan.arguments] == [
         (1, False, False),
         (2, False, False),
         (3, False, True),
@@ -190,10 +190,10 @@ def test_methods_classes_and_partials_are_handlers() -> None:
     app.get("/a/{item_id}")(Shop().read)
     app.get("/b/{item_id}")(Shop())
     app.get("/c/{item_id}")(functools.partial(scaled, 2))
-    endpoints = app.endpoints()
-    assert [one.arguments[0].kind for one in endpoints] == ["int"] * 3
-    assert [one.is_async for one in endpoints] == [False, True, False]
-    assert endpoints[2].label.endswith("scaled")
+    plans = app.plans()
+    assert [one.arguments[0].kind for one in plans] == ["int"] * 3
+    assert [one.is_async for one in plans] == [False, True, False]
+    assert plans[2].label.endswith("scaled")
 
 
 def test_decorators_give_the_function_back_and_name_their_methods() -> None:
@@ -203,11 +203,11 @@ def test_decorators_give_the_function_back_and_name_their_methods() -> None:
 
     for method in ("get", "post", "put", "patch", "delete", "head", "options"):
         assert getattr(app, method)(f"/{method}")(handler) is handler
-    assert [one.methods for one in app.endpoints()] == [
+    assert [one.methods for one in app.plans()] == [
         (method,) for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
     ]
     app.route("/several", methods=["get", "POST", "get"])(handler)
-    assert app.endpoints()[-1].methods == ("GET", "POST")
+    assert app.plans()[-1].methods == ("GET", "POST")
 
 
 LATER = """
@@ -230,8 +230,8 @@ def test_annotation_may_name_what_is_defined_later(monkeypatch: pytest.MonkeyPat
     module = ModuleType("later")
     monkeypatch.setitem(sys.modules, "later", module)
     exec(LATER, vars(module))
-    [endpoint] = module.app.endpoints()
-    [argument] = endpoint.arguments
+    [plan] = module.app.plans()
+    [argument] = plan.arguments
     read = argument.read(b'{"children": [{"children": []}]}', "application/json")
     assert read.children[0].children == []
 
@@ -249,21 +249,20 @@ def test_routers_are_included_below_prefixes() -> None:
     outer.include_router(inner, prefix="/outer")
     app = App()
     app.include_router(outer, prefix="/{tenant}")
-    first, second = app.endpoints()
+    first, second = app.plans()
     assert (first.path, second.path) == ("/{tenant}/outer/inner/{a}", "/{tenant}/outer/inner")
     assert [one.source for one in first.arguments] == ["path", "path"]
-    assert first.path_names == ("tenant", "a")
     with pytest.raises(RegistrationError, match="too late"):
         inner.get("/more")(root)
 
 
-def test_each_call_of_endpoints_makes_new_readers() -> None:
+def test_each_call_of_plans_makes_new_readers() -> None:
     app = App()
 
     @app.post("/")
     def create(item: Item) -> None: ...
 
-    first, second = app.endpoints()[0].arguments[0], app.endpoints()[0].arguments[0]
+    first, second = app.plans()[0].arguments[0], app.plans()[0].arguments[0]
     assert first.read is not second.read
 
 
@@ -327,6 +326,10 @@ def takes_two_defaults(it: Annotated[int, Query(1)] = 2) -> None: ...
         (takes_two_bodies, "/", {"methods": ["POST"]}, "takes the body twice, as 'a' and 'b'"),
         (takes_stars, "/", {}, "*it cannot be bound"),
         (takes_double_stars, "/", {}, "**it cannot be bound"),
+        (takes_nothing, "a", {}, "must begin with a slash"),
+        (takes_nothing, "/a?b", {}, "the path '/a?b' holds a path only, no query"),
+        (takes_nothing, "/{a}-{b}", {}, "the path '/{a}-{b}' has two parameters in one segment"),
+        (takes_nothing, "/{a:int}", {}, "has a parameter of an unknown kind"),
         (takes_nothing, "/{user_id}", {}, "no parameter for {user_id} in its path"),
         (takes_user_by_default, "/{user_id}", {}, "a default has no use"),
         (takes_user_from_query, "/{user_id}", {}, "its marker says query"),

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from arms import ARMS, Arm
+from arms import ARMS
+from raw_websocket import TEXT, Frame, open_websocket
 from server_process import ServerProcess
 
 
 # The route table is the same on every engine.
-@pytest.fixture(scope="module", params=[ARMS[0], ARMS[-2]], ids="-".join)
-def client(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    arm: Arm = request.param
-    with ServerProcess("routes_app:app", *arm.options) as server, server.client() as client:
+@pytest.fixture(
+    scope="module", params=itertools.product((ARMS[0], ARMS[-2]), ("app", "turbo_app")), ids=str
+)
+def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
+    arm, app = request.param
+    with ServerProcess(f"routes_app:{app}", *arm.options) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def client(server: ServerProcess) -> Iterator[httpx.Client]:
+    with server.client() as client:
         yield client
 
 
@@ -67,9 +77,34 @@ def test_other_methods_of_any_match_are_told(
     assert (answer.status_code, answer.headers["allow"]) == (405, allow)
 
 
-def test_head_goes_to_a_head_route_before_the_get_route(client: httpx.Client) -> None:
-    assert client.head("/about").status_code == 204
+def test_head_has_the_answer_of_get_without_its_body(client: httpx.Client) -> None:
     for path in ("/tea", "/tea/edit", "/any/thing"):
         answer, whole = client.head(path), client.get(path)
         assert (answer.status_code, answer.content) == (200, b"")
         assert answer.headers["content-length"] == whole.headers["content-length"]
+
+
+def test_head_goes_to_a_route_of_its_own_first() -> None:
+    with ServerProcess("routes_app:app") as server, server.client() as client:
+        assert client.head("/about").status_code == 204
+        assert client.head("/about/edit").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/", b"rest "),
+        ("/tea", b"page tea"),
+        ("/tea/edit", b"edit tea"),
+        ("/about", b"about"),
+        ("/about/edit", b"edit about"),
+        ("/tea/green/edit", b"rest tea/green/edit"),
+        ("/tea%2Fedit", b"page tea/edit"),
+    ],
+)
+def test_websockets_are_routed_as_requests_are(
+    server: ServerProcess, path: str, told: bytes
+) -> None:
+    with open_websocket(server, path) as raw:
+        assert raw.frame() == Frame(TEXT, told)
+        assert raw.close_code() == 1000

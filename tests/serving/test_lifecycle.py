@@ -253,17 +253,17 @@ def test_ctrl_c_before_ready_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_while_shards_start_leaves_nothing_behind(arm: Arm, tmp_path: Path) -> None:
-    # A shard asks the app for its endpoints when it starts; this app takes its time.
+    # A shard asks the app for its plans when it starts; this app takes its time.
     (tmp_path / "slow.py").write_text(
         "import pathlib, time\n"
         "from turbo_shard import App\n"
         "here = pathlib.Path(__file__).parent\n"
         "class Slow(App):\n"
-        "    def endpoints(self):\n"
+        "    def plans(self):\n"
         "        (here / 'starting').touch()\n"
         "        while not (here / 'go').exists():\n"
         "            time.sleep(0.002)\n"
-        "        return super().endpoints()\n"
+        "        return super().plans()\n"
         "app = Slow()\n"
     )
     server = ServerProcess("slow:app", *arm.options, app_dir=tmp_path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import sys
 from types import ModuleType
 from typing import Any
@@ -63,8 +62,7 @@ def talk(app: Any, socket: Socket, monkeypatch: pytest.MonkeyPatch) -> list[Any]
     monkeypatch.setattr(App, "websocket", websocket, raising=False)
     adapt(app)
     [handler] = taken.values()
-    assert list(inspect.signature(handler).parameters) == ["socket", "room"]
-    asyncio.run(handler(socket, room="lobby"))
+    asyncio.run(handler(socket))
     return socket.sent
 
 

@@ -213,6 +213,9 @@ def test_exception_or_silence_before_the_accept_is_500(server: ServerProcess) ->
 async def takes_body(socket: WebSocket, body: dict[str, Any]) -> None: ...
 
 
+async def takes_socket(socket: WebSocket) -> None: ...
+
+
 async def takes_no_socket(number: int) -> None: ...
 
 
@@ -233,7 +236,9 @@ async def takes_unknown_type(socket: WebSocket, thing: complex) -> None: ...
         ("/a", takes_nothing, "write `socket: WebSocket` first"),
         ("/a", is_not_async, "must be an async def"),
         ("/a", takes_unknown_type, "thing"),
-        ("a", takes_body, "a"),
+        ("a", takes_body, "must begin with a slash"),
+        ("/{a}{b}", takes_socket, "has two parameters in one segment"),
+        ("/{a:path}/b", takes_socket, "has segments after the parameter"),
     ],
 )
 def test_handler_that_cannot_be_served_is_refused_by_name(
@@ -254,6 +259,21 @@ def test_same_path_twice_is_refused() -> None:
         app.websocket("/a")(one)
 
 
+def test_rest_of_the_signature_takes_the_parameters_of_the_path_that_it_does_not_name() -> None:
+    async def chat(socket: WebSocket, room: int, **others: str) -> None: ...
+
+    app = App()
+    app.websocket("/{tenant}/{room}/{topic:path}")(chat)
+    [plan] = app.plans()
+    assert plan.methods == ()
+    assert [(one.name, one.source, one.keyword_only) for one in plan.arguments] == [
+        ("socket", "socket", False),
+        ("room", "path", False),
+        ("tenant", "path", True),
+        ("topic", "path", True),
+    ]
+
+
 def test_router_brings_its_websockets_along() -> None:
     async def chat(socket: WebSocket, room: str) -> None: ...
 
@@ -261,6 +281,6 @@ def test_router_brings_its_websockets_along() -> None:
     router.websocket("/{room}")(chat)
     app = App()
     app.include_router(router, prefix="/v1")
-    assert [path for path, _ in app.sockets] == ["/v1/chat/{room}"]
+    assert [route.path for route in app.websocket_routes] == ["/v1/chat/{room}"]
     with pytest.raises(RegistrationError, match="comes too late"):
         router.websocket("/late")(chat)

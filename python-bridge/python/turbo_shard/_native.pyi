@@ -56,6 +56,11 @@ class Request:
     def json(self) -> Any:
         """The body as JSON, whatever its content type; InputError (422) if it is not."""
 
+# Routes.
+
+def route_template(path: str) -> tuple[tuple[str, ...], str]:
+    """The names of the path's parameters, and the path without them; ValueError says what is wrong with it."""
+
 # Answers.
 
 def json_encode(value: Any, fallback: Callable[[Any], Any] | None = None) -> bytes:

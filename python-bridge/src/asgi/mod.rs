@@ -1,6 +1,7 @@
 //! The service of ASGI 3 apps. Re-exports only.
 //!
-//! `service` calls the app for each request, `scope` makes what it is called with. `http_cycle` is what `receive` and
+//! `service` calls the app for each request, `scope` makes what it is called with, `home` is where the app lives.
+//! `websocket_service` opens WebSockets, of native apps too. `http_cycle` is what `receive` and
 //! `send` of an HTTP request lead to, `websocket_cycle` those of a WebSocket; `channel` is the Python face of either,
 //! `http_sending` and `websocket_sending` are what becomes of the app's messages, `http_parting` what an app hears when
 //! its answer is not wanted, `waiters` which calls wait in either and `waiter` for what, `listener` how their
@@ -13,6 +14,7 @@ mod awaitables;
 mod channel;
 mod file_sender;
 mod header_names;
+mod home;
 mod http_answer;
 mod http_cycle;
 mod http_parting;
@@ -26,7 +28,10 @@ mod waiter;
 mod waiters;
 mod websocket_cycle;
 mod websocket_sending;
+mod websocket_service;
 mod words;
 
+pub(crate) use home::Home;
 pub(crate) use scope::ScopeOptions;
 pub(crate) use service::AsgiService;
+pub(crate) use websocket_service::{WebSocketApp, WebSocketService};

@@ -2,25 +2,20 @@
 //! returns, or on one of the asyncio threads of the work-stealing mode.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use turbo_shard_runtime::protocol::websocket::{Handshake, HandshakeFault, is_upgrade};
-use turbo_shard_runtime::protocol::{BodyFraming, HeaderLines, Method};
-use turbo_shard_runtime::{BlockingPool, Exchange, Outcome, ReplyHandle};
+use turbo_shard_runtime::protocol::Method;
+use turbo_shard_runtime::protocol::websocket::is_upgrade;
+use turbo_shard_runtime::{Exchange, Outcome, ReplyHandle};
 
 use super::channel::{Channel, Cycle};
+use super::home::{Home, Place, call_in_clean_context};
 use super::http_cycle::{HttpCycle, Incoming, Surroundings};
 use super::scope::{ScopeMaker, ScopeOptions};
-use super::websocket_cycle::WebSocketCycle;
-use super::words::Words;
-use crate::answers::reply_reader::Lines;
-use crate::hosted_loop::{AsyncioThreads, CoroutineHost, Eager, Job};
-use crate::native::READ_BODY;
-use crate::native::RequestName;
-use crate::native::{INTERNAL_ERROR_BODY, lines_of};
-use crate::python::clean_context::{CleanContext, in_clean_context};
+use super::websocket_service::{WebSocketApp, WebSocketService, has_body};
+use crate::hosted_loop::{AsyncioThreads, CoroutineHost, Eager};
+use crate::native::{READ_BODY, RequestName};
 use crate::python::errors::log_exception;
 use crate::python::names;
 use crate::python::slow_calls::{coarse_ms, watch_app};
@@ -29,78 +24,47 @@ use crate::python::thread::{Owned, attached};
 
 const ADVICE: &str = "await what takes so long, or hand it to a thread (asyncio.to_thread)";
 
-/// Where the app lives.
-enum Home {
-    /// On this very thread.
-    Shard(Arc<CoroutineHost>),
-    Threads(Arc<AsyncioThreads>),
-}
-
 /// One thread's view of an ASGI app. Drop it while that thread is attached.
 pub(crate) struct AsgiService {
-    home: Home,
-    words: Arc<Words>,
+    websockets: WebSocketService,
     scopes: ScopeMaker,
-    pool: Arc<BlockingPool>,
-    context: CleanContext,
-    json_lines: HeaderLines,
 }
 
 impl AsgiService {
-    /// For a shard: the app has moved in with `host`.
-    pub(crate) fn of_shard(
-        py: Python<'_>,
-        host: Arc<CoroutineHost>,
-        scope_options: ScopeOptions<'_>,
-        pool: Arc<BlockingPool>,
-    ) -> PyResult<AsgiService> {
-        host.asyncio(py)?;
-        AsgiService::new(py, Home::Shard(host), scope_options, pool)
-    }
-
-    /// For a worker: an instance of the app has moved in with each of `threads`.
-    pub(crate) fn of_worker(
-        py: Python<'_>,
-        threads: Arc<AsyncioThreads>,
-        scope_options: ScopeOptions<'_>,
-        pool: Arc<BlockingPool>,
-    ) -> PyResult<AsgiService> {
-        AsgiService::new(py, Home::Threads(threads), scope_options, pool)
-    }
-
-    fn new(
+    /// An instance of the app has moved in wherever `home` is.
+    pub(crate) fn new(
         py: Python<'_>,
         home: Home,
         scope_options: ScopeOptions<'_>,
-        pool: Arc<BlockingPool>,
     ) -> PyResult<AsgiService> {
-        let words = Arc::new(Words::new(py)?);
         Ok(AsgiService {
-            home,
-            scopes: ScopeMaker::new(py, &words, scope_options)?,
-            words,
-            pool,
-            context: CleanContext::default(),
-            json_lines: lines_of(Lines::Json),
+            scopes: ScopeMaker::new(py, &home.words, scope_options)?,
+            websockets: WebSocketService::new(home),
         })
     }
 
     pub(crate) fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
+        if is_upgrade(&exchange.request) {
+            return self.open_websocket(exchange);
+        }
         if exchange.body.is_none() && exchange.is_body_at_hand && has_body(exchange) {
             return READ_BODY;
         }
         attached(|py| {
-            let served = match (&self.home, is_upgrade(&exchange.request)) {
-                (_, true) => self.open_websocket(py, exchange),
-                (Home::Shard(host), _) => self.serve_here(py, host, exchange),
-                (Home::Threads(threads), _) => self.serve_elsewhere(py, threads, exchange),
+            let served = match &self.home().place {
+                Place::Shard(host) => self.serve_here(py, host, exchange),
+                Place::Threads(threads) => self.serve_elsewhere(py, threads, exchange),
             };
             served.unwrap_or_else(|error| {
                 let name = RequestName(exchange.request).to_string();
                 log_exception(py, &error, &name);
-                self.internal_error(exchange)
+                self.websockets.internal_error(exchange)
             })
         })
+    }
+
+    fn home(&self) -> &Home {
+        &self.websockets.home
     }
 
     /// Calls the app on this thread.
@@ -113,16 +77,16 @@ impl AsgiService {
         let tenant = host.tenant(py)?;
         let is_to_head = exchange.request.method() == Method::Head;
         let incoming = self.incoming(py, exchange);
-        let cycle = HttpCycle::gathering(self.surroundings(host), incoming, is_to_head);
+        let cycle = HttpCycle::gathering(self.home().surroundings(host), incoming, is_to_head);
         let cycle = Arc::new(cycle);
         let scope = self.scopes.http(
             py,
-            &self.words,
+            &self.home().words,
             exchange.request,
             exchange.connection,
             tenant.state.as_ref(),
         )?;
-        self.context.renew(py)?;
+        self.websockets.context.renew(py)?;
         let began_ms = coarse_ms();
         let started = start(py, host, &tenant.object, scope, &cycle);
         let name = RequestName(exchange.request);
@@ -180,7 +144,7 @@ impl AsgiService {
         let tenant = host.tenant(py)?;
         let scope = self.scopes.http(
             py,
-            &self.words,
+            &self.home().words,
             exchange.request,
             exchange.connection,
             tenant.state.as_ref(),
@@ -188,7 +152,7 @@ impl AsgiService {
         let call = Call {
             is_to_head: exchange.request.method() == Method::Head,
             incoming: self.incoming(py, exchange),
-            around: self.surroundings(&host),
+            around: self.home().surroundings(&host),
             scope: Owned::new(scope.unbind()),
             name: RequestName(exchange.request).to_string(),
             handle: exchange.defer_streaming(),
@@ -199,69 +163,22 @@ impl AsgiService {
         Ok(Outcome::Deferred)
     }
 
-    /// Calls the app for a WebSocket, on this thread or its own.
-    fn open_websocket(&self, py: Python<'_>, exchange: &mut Exchange<'_>) -> PyResult<Outcome> {
-        let handshake = match Handshake::check(&exchange.request) {
-            Ok(handshake) => handshake,
-            Err(fault) => return Ok(self.refuse_handshake(fault, exchange)),
-        };
-        let host = match &self.home {
-            Home::Shard(host) => Arc::clone(host),
-            Home::Threads(threads) => threads.choose(py)?,
-        };
-        let tenant = host.tenant(py)?;
-        let scope = self.scopes.websocket(
-            py,
-            &self.words,
-            exchange.request,
-            exchange.connection,
-            handshake.subprotocols(),
-            tenant.state.as_ref(),
-        )?;
-        self.context.renew(py)?;
-        let compression = exchange.websocket_limits.compression.clone();
-        let name = format!("WebSocket {}", exchange.request.path().escape_ascii());
-        let around = self.surroundings(&host);
-        let cycle = WebSocketCycle::new(around, handshake, compression, exchange.defer());
-        host.note_begin();
-        if host.is_here() {
-            begin_websocket(py, &host, scope, &cycle, name);
-        } else {
-            let scope = Owned::new(scope.unbind());
-            let there = Arc::clone(&host);
-            host.post(call_in_clean_context(move |py| {
-                begin_websocket(py, &there, scope.bind(py).clone(), &cycle, name);
-            }));
-        }
-        Ok(Outcome::Deferred)
-    }
-
-    fn refuse_handshake(&self, fault: HandshakeFault, exchange: &mut Exchange<'_>) -> Outcome {
-        let mut lines = lines_of(Lines::Text);
-        // Bytes behind the handshake are not HTTP.
-        let close: &[(&str, &str)] = &[("connection", "close")];
-        for (name, value) in fault.lines().iter().chain(close) {
-            let pushed = lines.push(name.as_bytes(), value.as_bytes());
-            debug_assert_eq!(pushed, Ok(()), "our own lines are valid");
-        }
-        let text = fault.text().as_bytes();
-        if exchange
-            .response
-            .whole(fault.status(), &lines, text)
-            .is_err()
-        {
-            return self.internal_error(exchange);
-        }
-        Outcome::Answered
-    }
-
-    fn surroundings(&self, host: &Arc<CoroutineHost>) -> Surroundings {
-        Surroundings {
-            host: Arc::clone(host),
-            words: Arc::clone(&self.words),
-            pool: Arc::clone(&self.pool),
-            has_unawaited_send: AtomicBool::new(false),
-        }
+    fn open_websocket(&self, exchange: &mut Exchange<'_>) -> Outcome {
+        self.websockets
+            .open(exchange, |py, exchange, handshake, host| {
+                let scope = self.scopes.websocket(
+                    py,
+                    &self.home().words,
+                    exchange.request,
+                    exchange.connection,
+                    handshake.subprotocols(),
+                    host.tenant(py)?.state.as_ref(),
+                )?;
+                Ok(Some(WebSocketScope {
+                    host: Arc::clone(host),
+                    scope: Owned::new(scope.unbind()),
+                }))
+            })
     }
 
     fn incoming(&self, py: Python<'_>, exchange: &Exchange<'_>) -> Incoming {
@@ -275,18 +192,28 @@ impl AsgiService {
     fn write(&self, cycle: &HttpCycle, exchange: &mut Exchange<'_>) -> Outcome {
         if let Err(misuse) = cycle.write(&mut exchange.response) {
             log::error!("{}: {misuse}", RequestName(exchange.request));
-            return self.internal_error(exchange);
+            return self.websockets.internal_error(exchange);
         }
         Outcome::Answered
     }
+}
 
-    #[cold]
-    fn internal_error(&self, exchange: &mut Exchange<'_>) -> Outcome {
-        // Nothing has been written, so this cannot fail as well.
-        let _ = exchange
-            .response
-            .whole(500, &self.json_lines, INTERNAL_ERROR_BODY);
-        Outcome::Answered
+/// The app, for one WebSocket.
+struct WebSocketScope {
+    host: Arc<CoroutineHost>,
+    scope: Owned<PyDict>,
+}
+
+impl WebSocketApp for WebSocketScope {
+    fn call<'py>(
+        &self,
+        py: Python<'py>,
+        receive: Bound<'py, PyAny>,
+        send: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let tenant = self.host.tenant(py)?;
+        let scope = self.scope.bind(py);
+        tenant.object.bind(py).call1((scope, receive, send))
     }
 }
 
@@ -344,56 +271,6 @@ impl Call {
     }
 }
 
-/// A call of the app elsewhere: a function that is not async may set something before its task has a context of its own.
-fn call_in_clean_context(call: impl FnOnce(Python<'_>) + Send + 'static) -> Job {
-    Job::Call(Box::new(move |py| {
-        let entered = in_clean_context(py, || {
-            call(py);
-            Ok(())
-        });
-        if let Err(error) = entered {
-            log_exception(py, &error, "an ASGI app could not be called");
-        }
-    }))
-}
-
-/// Calls the app for a WebSocket, on the thread of its loop.
-fn begin_websocket(
-    py: Python<'_>,
-    host: &Arc<CoroutineHost>,
-    scope: Bound<'_, PyDict>,
-    cycle: &Arc<WebSocketCycle>,
-    name: String,
-) {
-    let started = host.tenant(py).and_then(|tenant| {
-        let channel = Bound::new(py, Channel(Cycle::WebSocket(Arc::clone(cycle))))?;
-        let receive = channel.getattr(names::receive(py))?;
-        let send = channel.getattr(names::send(py))?;
-        host.start_call(py, || tenant.object.bind(py).call1((scope, receive, send)))
-    });
-    let result = match started {
-        Ok(Eager::Waiting(task)) => {
-            let (there, ended, name) = (Arc::clone(host), Arc::clone(cycle), name.clone());
-            let then = move |py: Python<'_>, result: PyResult<Bound<'_, PyAny>>| {
-                there.note_end();
-                ended.finish(py, &result, &name);
-            };
-            match host.when_done(&task, Box::new(then)) {
-                Ok(()) => return,
-                Err(error) => Err(error),
-            }
-        }
-        Ok(Eager::Finished(result, task)) => {
-            host.note_end();
-            in_context_of(&task, || cycle.finish(py, &result, &name));
-            return;
-        }
-        Err(error) => Err(error),
-    };
-    host.note_end();
-    cycle.finish(py, &result, &name);
-}
-
 /// Calls the app and runs what it returns up to its first wait.
 fn start<'py>(
     py: Python<'py>,
@@ -406,12 +283,4 @@ fn start<'py>(
     let receive = channel.getattr(names::receive(py))?;
     let send = channel.getattr(names::send(py))?;
     host.start_call(py, || app.bind(py).call1((scope, receive, send)))
-}
-
-/// Whether the request has a body that is worth waiting for.
-fn has_body(exchange: &Exchange<'_>) -> bool {
-    !matches!(
-        exchange.request.framing(),
-        BodyFraming::None | BodyFraming::Length(0)
-    )
 }

@@ -1,6 +1,6 @@
 //! The arguments of one call, laid out for Python's vectorcall protocol, and the call itself. Knows nothing of requests.
 //!
-//! They lie on the stack, so a call allocates nothing. Defaults are borrowed from the endpoint that owns them.
+//! They lie on the stack, so a call allocates nothing. Defaults are borrowed from the plan that owns them.
 
 use std::mem::MaybeUninit;
 

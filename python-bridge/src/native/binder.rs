@@ -11,8 +11,8 @@ use turbo_shard_runtime::{ConnectionInfo, Params};
 
 use super::argument_list::ArgumentList;
 use super::binder_scalars::{plain_bool, plain_float, plain_int};
-use super::endpoint::{Argument, Endpoint, Kind, Source};
 use super::faults::Faults;
+use super::plan::{ArgumentPlan, Kind, RoutePlan, Source};
 use super::request_view::Request;
 use crate::python::large_objects::note_object;
 use crate::requests::request_text::{cookie_pairs, decode_query_into, query_values};
@@ -44,7 +44,7 @@ enum Encoding {
 
 /// Fills the list. An error is the app's fault, or an HTTPException.
 pub(super) fn bind<'a, 'py>(
-    endpoint: &'a Endpoint,
+    plan: &'a RoutePlan,
     incoming: &Incoming<'_>,
     extent: Extent,
     text: &mut Vec<u8>,
@@ -53,7 +53,7 @@ pub(super) fn bind<'a, 'py>(
     input_error: &Py<PyAny>,
 ) -> PyResult<()> {
     let py = list.py();
-    for argument in &endpoint.arguments {
+    for argument in &plan.arguments {
         if extent == Extent::BeforeBody && argument.source >= Source::Body {
             break;
         }
@@ -77,6 +77,8 @@ pub(super) fn bind<'a, 'py>(
                 incoming.body,
                 incoming.connection,
             )?),
+            // Its caller puts the WebSocket here, once there is one.
+            Source::Socket => Found::Value(py.None().into_bound(py)),
         };
         match found {
             Found::Value(value) => list.give(argument.slot, value),
@@ -102,7 +104,7 @@ enum Found<'py> {
 
 struct Bind<'b, 'py> {
     py: Python<'py>,
-    argument: &'b Argument,
+    argument: &'b ArgumentPlan,
     text: &'b mut Vec<u8>,
     faults: &'b mut Faults<'py>,
     input_error: &'b Py<PyAny>,

@@ -8,7 +8,7 @@ use turbo_shard_runtime::protocol::{BodyLength, Method, RequestHead};
 use turbo_shard_runtime::{BlockingPool, ReplyHandle};
 
 use super::argument_list::{ArgumentList, call_owned};
-use super::endpoint::Endpoint;
+use super::plan::RoutePlan;
 use super::settle::Settling;
 use crate::answers::overload;
 use crate::answers::reply_reader::{Answer, Buffers};
@@ -36,7 +36,7 @@ impl fmt::Display for RequestName<'_> {
 /// An answer that is still to come.
 pub(super) struct Pending {
     pub(super) settling: Arc<Settling>,
-    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) plan: Arc<RoutePlan>,
     pub(super) handle: ReplyHandle,
     pub(super) name: String,
     pub(super) is_head: bool,
@@ -45,13 +45,13 @@ pub(super) struct Pending {
 impl Pending {
     pub(super) fn new(
         settling: &Arc<Settling>,
-        endpoint: &Arc<Endpoint>,
+        plan: &Arc<RoutePlan>,
         head: RequestHead<'_>,
         handle: ReplyHandle,
     ) -> Pending {
         Pending {
             settling: Arc::clone(settling),
-            endpoint: Arc::clone(endpoint),
+            plan: Arc::clone(plan),
             handle,
             name: RequestName(head).to_string(),
             is_head: head.method() == Method::Head,
@@ -61,9 +61,9 @@ impl Pending {
     /// Sends the answer to what the handler returned or raised.
     pub(super) fn finish(self, py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) {
         let mut buffers = Buffers::default();
-        let answer =
-            self.settling
-                .settle(result, self.endpoint.status, &self.name, py, &mut buffers);
+        let answer = self
+            .settling
+            .settle(result, self.plan.status, &self.name, py, &mut buffers);
         match answer {
             Answer::Whole {
                 status,
@@ -124,7 +124,7 @@ pub(super) fn call_blocking(
     pending: Pending,
     arguments: &ArgumentList<'_, '_>,
 ) {
-    let count = pending.endpoint.arguments.len();
+    let count = pending.plan.arguments.len();
     let call = BlockingCall {
         pending: Some(pending),
         arguments: arguments.to_owned(count),
@@ -145,18 +145,12 @@ impl BlockingCall {
         };
         let arguments = std::mem::take(&mut self.arguments);
         attached(|py| {
-            let endpoint = Arc::clone(&pending.endpoint);
-            let keywords = endpoint.keywords.as_ref();
+            let plan = Arc::clone(&pending.plan);
+            let keywords = plan.keywords.as_ref();
             let mut pending = Some(pending);
             // A stream that the handler returns is pulled in there as well.
             let entered = in_clean_context(py, || {
-                let result = call_owned(
-                    py,
-                    &endpoint.handler,
-                    arguments,
-                    keywords,
-                    endpoint.keyword_count,
-                );
+                let result = call_owned(py, &plan.handler, arguments, keywords, plan.keyword_count);
                 if let Some(pending) = pending.take() {
                     pending.finish(py, result);
                 }
@@ -174,7 +168,7 @@ impl Drop for BlockingCall {
         let Some(pending) = self.pending.take() else {
             return;
         };
-        let what = format!("{} (handler {})", pending.name, pending.endpoint.label);
+        let what = format!("{} (handler {})", pending.name, pending.plan.label);
         overload::refuse(pending.handle, &what);
     }
 }

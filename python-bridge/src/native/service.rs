@@ -6,26 +6,25 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use turbo_shard_runtime::protocol::{BodyLength, HeaderLines, Method};
-use turbo_shard_runtime::{BlockingPool, Exchange, Found, Outcome, Params, RouteTable, Service};
+use turbo_shard_runtime::{BlockingPool, Exchange, Found, Outcome, Params, Service};
 
 use super::argument_list::ArgumentList;
 use super::binder::{Extent, Incoming, bind};
 use super::deferred::{Pending, RequestName, call_blocking};
-use super::endpoint::{CallKind, Endpoint};
 use super::faults::Faults;
+use super::plan::{CallKind, RoutePlan};
+use super::routes::Routes;
 use super::settle::{INTERNAL_ERROR_BODY, Settling, internal_error, lines_of};
 use crate::answers::reply_reader::{Answer, Buffers, Lines};
 use crate::hosted_loop::{Coroutines, Started};
 use crate::python::clean_context::CleanContext;
 use crate::python::errors::log_exception;
-use crate::python::names;
 use crate::python::slow_calls::{coarse_ms, watch};
 use crate::python::thread::attached;
 
-const NOT_FOUND_BODY: &[u8] = br#"{"detail":"Not Found"}"#;
+pub(super) const NOT_FOUND_BODY: &[u8] = br#"{"detail":"Not Found"}"#;
 const NOT_ALLOWED_BODY: &[u8] = br#"{"detail":"Method Not Allowed"}"#;
 
 const ADVICE_INLINE: &str =
@@ -35,21 +34,20 @@ const ADVICE_ASYNC: &str =
 
 /// One thread's view of a native app. Drop it while that thread is attached.
 pub(crate) struct NativeService {
-    routes: RouteTable<u32>,
-    endpoints: Vec<Arc<Endpoint>>,
-    settling: Arc<Settling>,
+    pub(super) routes: Routes,
+    pub(super) settling: Arc<Settling>,
     pool: Arc<BlockingPool>,
     context: CleanContext,
-    json_lines: HeaderLines,
-    room: RefCell<Room>,
+    pub(super) json_lines: HeaderLines,
+    pub(super) room: RefCell<Room>,
 }
 
 /// Buffers that every request uses again.
 #[derive(Default)]
-struct Room {
-    path: Vec<u8>,
-    text: Vec<u8>,
-    reply: Buffers,
+pub(super) struct Room {
+    pub(super) path: Vec<u8>,
+    pub(super) text: Vec<u8>,
+    pub(super) reply: Buffers,
 }
 
 /// Reads the app (a `turbo_shard.App`) for the calling thread.
@@ -59,37 +57,12 @@ pub(crate) fn native_service(
     coroutines: Coroutines,
     pool: Arc<BlockingPool>,
 ) -> PyResult<NativeService> {
-    let mut routes = RouteTable::new();
-    let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
-    for found in app
-        .bind(py)
-        .call_method0(names::endpoints(py))?
-        .try_iter()?
-    {
-        let endpoint = Endpoint::read(&found?)?;
-        let number = endpoints.len() as u32;
-        for method in &endpoint.methods {
-            routes
-                .add(method, &endpoint.path, number)
-                .map_err(|error| {
-                    let message = format!("handler {}: {error}", endpoint.label);
-                    match names::REGISTRATION_ERROR.call1(py, (&message,)) {
-                        Ok(raised) => PyErr::from_value(raised),
-                        Err(_) => PyTypeError::new_err(message),
-                    }
-                })?;
-        }
-        endpoints.push(Arc::new(endpoint));
-    }
-    if endpoints
-        .iter()
-        .any(|endpoint| endpoint.call == CallKind::Async)
-    {
+    let routes = Routes::read(app.bind(py))?;
+    if routes.has_coroutines() {
         coroutines.prepare(py)?;
     }
     Ok(NativeService {
         routes,
-        endpoints,
         settling: Arc::new(Settling::import(py, coroutines)?),
         pool,
         context: CleanContext::default(),
@@ -102,21 +75,11 @@ impl Service for NativeService {
     fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
         let room = &mut *self.room.borrow_mut();
         let head = exchange.request;
-        match self
-            .routes
-            .find(head.method_bytes(), head.path(), &mut room.path)
-        {
+        match self.routes.of_request(&head, &mut room.path) {
             Found::Route { value, params } => {
-                let endpoint = &self.endpoints[value as usize];
+                let plan = self.routes.plan(value);
                 attached(|py| {
-                    self.serve(
-                        py,
-                        endpoint,
-                        params,
-                        exchange,
-                        &mut room.text,
-                        &mut room.reply,
-                    )
+                    self.serve(py, plan, params, exchange, &mut room.text, &mut room.reply)
                 })
             }
             Found::NotFound => self.refuse(exchange, 404, None, NOT_FOUND_BODY),
@@ -131,15 +94,15 @@ impl NativeService {
     fn serve<'py>(
         &self,
         py: Python<'py>,
-        endpoint: &Arc<Endpoint>,
+        plan: &Arc<RoutePlan>,
         params: Params<'_>,
         exchange: &mut Exchange<'_>,
         text: &mut Vec<u8>,
         buffers: &mut Buffers,
     ) -> Outcome {
         let head = exchange.request;
-        let lacks_body = exchange.body.is_none() && endpoint.wants_body(head.framing());
-        if lacks_body && !endpoint.may_refuse_early {
+        let lacks_body = exchange.body.is_none() && plan.wants_body(head.framing());
+        if lacks_body && !plan.may_refuse_early {
             return READ_BODY;
         }
         let incoming = Incoming {
@@ -157,7 +120,7 @@ impl NativeService {
         };
         let input_error = &self.settling.input_error;
         if let Err(error) = bind(
-            endpoint,
+            plan,
             &incoming,
             extent,
             text,
@@ -165,40 +128,40 @@ impl NativeService {
             &mut faults,
             input_error,
         ) {
-            return self.finish(py, endpoint, Err(error), exchange, buffers);
+            return self.finish(py, plan, Err(error), exchange, buffers);
         }
         if let Some(list) = faults.into_list() {
             let answer = self
                 .settling
                 .answer_to_faults(&list, &RequestName(head), buffers);
-            return self.write(py, endpoint, answer, exchange, buffers);
+            return self.write(py, plan, answer, exchange, buffers);
         }
         if lacks_body {
             return READ_BODY;
         }
-        let count = endpoint.arguments.len();
+        let count = plan.arguments.len();
         let call = || {
             self.context.renew(py)?;
             arguments.call(
-                &endpoint.handler,
+                &plan.handler,
                 count,
-                endpoint.keywords.as_ref(),
-                endpoint.keyword_count,
+                plan.keywords.as_ref(),
+                plan.keyword_count,
             )
         };
-        match endpoint.call {
+        match plan.call {
             CallKind::Inline => {
                 let began_ms = coarse_ms();
                 let result = call();
-                watch(&endpoint.label, began_ms, ADVICE_INLINE);
-                self.finish(py, endpoint, result, exchange, buffers)
+                watch(&plan.label, began_ms, ADVICE_INLINE);
+                self.finish(py, plan, result, exchange, buffers)
             }
             CallKind::Async => match call() {
-                Ok(coroutine) => self.follow(py, endpoint, coroutine, exchange, buffers),
-                Err(error) => self.finish(py, endpoint, Err(error), exchange, buffers),
+                Ok(coroutine) => self.follow(py, plan, coroutine, exchange, buffers),
+                Err(error) => self.finish(py, plan, Err(error), exchange, buffers),
             },
             CallKind::Blocking => {
-                let pending = Pending::new(&self.settling, endpoint, head, exchange.defer());
+                let pending = Pending::new(&self.settling, plan, head, exchange.defer());
                 call_blocking(&self.pool, pending, &arguments);
                 Outcome::Deferred
             }
@@ -210,7 +173,7 @@ impl NativeService {
     fn finish<'py>(
         &self,
         py: Python<'py>,
-        endpoint: &Arc<Endpoint>,
+        plan: &Arc<RoutePlan>,
         result: PyResult<Bound<'py, PyAny>>,
         exchange: &mut Exchange<'_>,
         buffers: &mut Buffers,
@@ -218,27 +181,27 @@ impl NativeService {
         let name = RequestName(exchange.request);
         let answer = self
             .settling
-            .settle(result, endpoint.status, &name, py, buffers);
-        self.write(py, endpoint, answer, exchange, buffers)
+            .settle(result, plan.status, &name, py, buffers);
+        self.write(py, plan, answer, exchange, buffers)
     }
 
     /// Awaits what the handler returned; answers at once if it never waits.
     fn follow<'py>(
         &self,
         py: Python<'py>,
-        endpoint: &Arc<Endpoint>,
+        plan: &Arc<RoutePlan>,
         coroutine: Bound<'py, PyAny>,
         exchange: &mut Exchange<'_>,
         buffers: &mut Buffers,
     ) -> Outcome {
         let began_ms = coarse_ms();
         let started = self.settling.coroutines.start(py, coroutine);
-        watch(&endpoint.label, began_ms, ADVICE_ASYNC);
+        watch(&plan.label, began_ms, ADVICE_ASYNC);
         match started {
-            Ok(Started::Finished(result)) => self.finish(py, endpoint, result, exchange, buffers),
+            Ok(Started::Finished(result)) => self.finish(py, plan, result, exchange, buffers),
             Ok(Started::Running(running)) => {
                 let pending =
-                    Pending::new(&self.settling, endpoint, exchange.request, exchange.defer());
+                    Pending::new(&self.settling, plan, exchange.request, exchange.defer());
                 let then = Box::new(move |py: Python<'_>, result: PyResult<Bound<'_, PyAny>>| {
                     pending.finish(py, result)
                 });
@@ -247,7 +210,7 @@ impl NativeService {
                 }
                 Outcome::Deferred
             }
-            Err(error) => self.finish(py, endpoint, Err(error), exchange, buffers),
+            Err(error) => self.finish(py, plan, Err(error), exchange, buffers),
         }
     }
 
@@ -255,7 +218,7 @@ impl NativeService {
     fn write<'py>(
         &self,
         py: Python<'py>,
-        endpoint: &Arc<Endpoint>,
+        plan: &Arc<RoutePlan>,
         answer: Answer<'py>,
         exchange: &mut Exchange<'_>,
         buffers: &mut Buffers,
@@ -271,7 +234,7 @@ impl NativeService {
                     Err(error) => {
                         log_exception(py, &error, &RequestName(exchange.request).to_string());
                         let answer = internal_error(buffers);
-                        return self.write(py, endpoint, answer, exchange, buffers);
+                        return self.write(py, plan, answer, exchange, buffers);
                     }
                 };
                 if let Err(misuse) =
@@ -304,7 +267,7 @@ impl NativeService {
                 );
                 Outcome::Deferred
             }
-            Answer::Await(coroutine) => self.follow(py, endpoint, coroutine, exchange, buffers),
+            Answer::Await(coroutine) => self.follow(py, plan, coroutine, exchange, buffers),
         }
     }
 

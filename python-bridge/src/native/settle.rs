@@ -154,13 +154,22 @@ impl Settling {
         }
     }
 
+    /// The faults without what the peer sent.
+    pub(super) fn without_inputs<'py>(
+        &self,
+        list: &Bound<'py, PyList>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let clean = self.without_inputs.bind(list.py()).call1((list,))?;
+        Ok(clean.cast_into()?)
+    }
+
     fn write_faults(&self, list: &Bound<'_, PyList>, buffers: &mut Buffers) -> PyResult<()> {
         if self.write_detail(list.as_any(), buffers).is_ok() {
             return Ok(());
         }
         // The peer sent what JSON cannot say back: a lone surrogate, or too many levels.
-        let clean = self.without_inputs.bind(list.py()).call1((list,))?;
-        self.write_detail(&clean, buffers)
+        let clean = self.without_inputs(list)?;
+        self.write_detail(clean.as_any(), buffers)
     }
 
     fn write_detail(&self, detail: &Bound<'_, PyAny>, buffers: &mut Buffers) -> PyResult<()> {

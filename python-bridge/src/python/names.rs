@@ -16,6 +16,7 @@ const HEADERS_OF_REQUESTS: &str = "turbo_shard.native.headers";
 const HOSTED_LOOP: &str = "turbo_shard.loop.hosted_loop";
 const LIFESPAN: &str = "turbo_shard.serving.lifespan";
 const RESPONSE_CLASSES: &str = "turbo_shard.native.response";
+const WEBSOCKETS: &str = "turbo_shard.native.websocket";
 const WSGI: &str = "turbo_shard.serving.wsgi";
 
 // What calls that go wrong lead to.
@@ -33,6 +34,8 @@ pub(crate) static JSON_FALLBACK: Global =
     Global::of("turbo_shard.native.json_fallback", "json_fallback");
 pub(crate) static QUERY_PARAMS: Global = Global::of(HEADERS_OF_REQUESTS, "QueryParams");
 pub(crate) static HEADERS: Global = Global::of(HEADERS_OF_REQUESTS, "Headers");
+pub(crate) static WEBSOCKET: Global = Global::of(WEBSOCKETS, "WebSocket");
+pub(crate) static CONVERSE: Global = Global::of(WEBSOCKETS, "converse");
 pub(crate) static TEXT_OF: Global = Global::of(BODY, "text_of");
 pub(crate) static JSON_OF: Global = Global::of(BODY, "json_of");
 
@@ -141,10 +144,10 @@ macro_rules! attributes {
     )*};
 }
 
-// A native app, its endpoints and their arguments (`turbo_shard.native.app`).
+// A native app (`turbo_shard.native.app`), its plans and their arguments (`turbo_shard.native.plan`).
 attributes! {
-    endpoints startup_handlers shutdown_handlers websocket_door
-    methods path path_names handler label arguments is_async blocking
+    plans startup_handlers shutdown_handlers websocket_routes
+    methods path handler label arguments is_async blocking
     alias source kind name keyword_only required default new_default read many
 }
 

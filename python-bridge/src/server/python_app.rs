@@ -16,13 +16,13 @@ use super::python_service::{AppService, Parts, PythonService};
 use super::served_app::{Interface, ServedApp, Started};
 use super::settings::Settings;
 use super::worker_link::Line;
-use crate::asgi::{AsgiService, ScopeOptions};
+use crate::asgi::{AsgiService, Home, WebSocketService};
 use crate::hosted_loop::Coroutines;
 use crate::hosted_loop::{AsyncioThreads, CoroutineHost};
 use crate::native::native_service;
 use crate::python::large_objects::{give_back, gives_back_after};
 use crate::python::names;
-use crate::python::thread::{self, Owned, attached, thread_parks};
+use crate::python::thread::{self, attached, thread_parks};
 use crate::wsgi::{InlineRule, WsgiOptions, WsgiService, let_pool_run};
 
 /// The app that a server runs.
@@ -126,28 +126,24 @@ impl PythonApp {
                     true => served.start_lifespan(py, &host, &object)?,
                     false => Started::default(),
                 };
-                let door = object.call_method0(names::websocket_door(py))?;
-                let tenant = if door.is_none() { &object } else { &door };
-                host.move_in(lifespan.into_tenant(tenant));
-                let door = match door.is_none() {
-                    true => None,
-                    false => Some(Box::new(AsgiService::of_shard(
-                        py,
-                        Arc::clone(&host),
-                        ScopeOptions::default(),
-                        Arc::clone(&pool),
-                    )?)),
+                host.move_in(lifespan.into_tenant(&object));
+                let websockets = match has_websockets(&object)? {
+                    true => {
+                        let home = Home::of_shard(py, Arc::clone(&host), Arc::clone(&pool))?;
+                        Some(Box::new(WebSocketService::new(home)))
+                    }
+                    false => None,
                 };
                 let coroutines = Coroutines::hosted(Arc::clone(&host));
                 let native = native_service(py, &object.unbind(), coroutines, Arc::clone(&pool))?;
-                AppService::Native(native, door)
+                AppService::Native(native, websockets)
             }
             Interface::Asgi => {
                 let lifespan = served.start_lifespan(py, &host, &object)?;
                 host.move_in(lifespan.into_tenant(&object));
                 host.asyncio(py)?.keep_running(py)?;
-                let (host, options) = (Arc::clone(&host), served.scope_options());
-                AppService::Asgi(AsgiService::of_shard(py, host, options, Arc::clone(&pool))?)
+                let home = Home::of_shard(py, Arc::clone(&host), Arc::clone(&pool))?;
+                AppService::Asgi(AsgiService::new(py, home, served.scope_options())?)
             }
             Interface::Wsgi => AppService::Wsgi(Box::new(self.wsgi(&object, &pool)?)),
         };
@@ -169,35 +165,31 @@ impl PythonApp {
         let app = match served.interface {
             Interface::Native => {
                 let object = served.object.bind(py).clone();
-                let door = object.call_method0(names::websocket_door(py))?;
-                let has_door = !door.is_none();
-                if has_door || served.has_hooks(py, &object)? {
+                let has_websockets = has_websockets(&object)?;
+                if has_websockets || served.has_hooks(py, &object)? {
                     let own = Arc::clone(&served);
-                    let door = Owned::new(door.unbind());
                     // Hooks run on the first thread; every thread takes WebSockets.
-                    let count = if has_door { usize::MAX } else { 1 };
+                    let count = if has_websockets { usize::MAX } else { 1 };
                     asyncio.start(py, count, move |py, host, number| {
                         let object = own.object.bind(py);
                         let lifespan = match number {
                             0 => own.start_lifespan(py, host, object)?,
                             _ => Started::default(),
                         };
-                        host.move_in(lifespan.into_tenant(door.bind(py)));
+                        host.move_in(lifespan.into_tenant(object));
                         Ok(())
                     })?;
                 }
-                let door = match has_door {
-                    true => Some(Box::new(AsgiService::of_worker(
-                        py,
-                        Arc::clone(&asyncio),
-                        ScopeOptions::default(),
-                        Arc::clone(&pool),
-                    )?)),
+                let websockets = match has_websockets {
+                    true => {
+                        let home = Home::of_worker(py, Arc::clone(&asyncio), Arc::clone(&pool))?;
+                        Some(Box::new(WebSocketService::new(home)))
+                    }
                     false => None,
                 };
                 let coroutines = Coroutines::threads(asyncio);
                 let native = native_service(py, &object.unbind(), coroutines, Arc::clone(&pool))?;
-                AppService::Native(native, door)
+                AppService::Native(native, websockets)
             }
             Interface::Asgi => {
                 let own = Arc::clone(&served);
@@ -207,9 +199,8 @@ impl PythonApp {
                     host.move_in(lifespan.into_tenant(&object));
                     Ok(())
                 })?;
-                let options = served.scope_options();
-                let pool = Arc::clone(&pool);
-                AppService::Asgi(AsgiService::of_worker(py, asyncio, options, pool)?)
+                let home = Home::of_worker(py, asyncio, Arc::clone(&pool))?;
+                AppService::Asgi(AsgiService::new(py, home, served.scope_options())?)
             }
             // One pool calls the app, so there is one instance.
             Interface::Wsgi => {
@@ -312,6 +303,13 @@ impl App for PythonApp {
         }
         at_exit::leave_without_main_thread(status)
     }
+}
+
+/// Whether a native app has routes of WebSockets.
+fn has_websockets(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    object
+        .getattr(names::websocket_routes(object.py()))?
+        .is_truthy()
 }
 
 fn is_lifespan_failure(py: Python<'_>, error: &PyErr) -> bool {

@@ -4,20 +4,21 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use pyo3::prelude::*;
 use turbo_shard_runtime::protocol::websocket::is_upgrade;
 use turbo_shard_runtime::{BlockingPool, Exchange, HostedLoop, Outcome, Service};
 
 use super::life::{Counted, Life};
-use crate::asgi::AsgiService;
+use crate::asgi::{AsgiService, WebSocketApp, WebSocketService};
 use crate::hosted_loop::{CoroutineHost, ShardLoop};
-use crate::native::NativeService;
+use crate::native::{NativeService, WebSocketCall};
 use crate::python::thread::{attached, detached, thread_parks};
 use crate::wsgi::WsgiService;
 
 /// The service of the app's interface.
 pub(crate) enum AppService {
-    /// The door is for the app's WebSockets, if it has any.
-    Native(NativeService, Option<Box<AsgiService>>),
+    /// With what opens the app's WebSockets, if it has any.
+    Native(NativeService, Option<Box<WebSocketService>>),
     Asgi(AsgiService),
     Wsgi(Box<WsgiService>),
 }
@@ -26,13 +27,26 @@ impl AppService {
     #[inline]
     fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
         match self {
-            AppService::Native(_, Some(door)) if is_upgrade(&exchange.request) => {
-                door.call(exchange)
+            AppService::Native(native, Some(websockets)) if is_upgrade(&exchange.request) => {
+                websockets.open(exchange, |py, exchange, handshake, _| {
+                    native.bind_websocket(py, exchange, handshake.subprotocols())
+                })
             }
             AppService::Native(native, _) => native.call(exchange),
             AppService::Asgi(asgi) => asgi.call(exchange),
             AppService::Wsgi(wsgi) => wsgi.call(exchange),
         }
+    }
+}
+
+impl WebSocketApp for WebSocketCall {
+    fn call<'py>(
+        &self,
+        py: Python<'py>,
+        receive: Bound<'py, PyAny>,
+        send: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.call(py, receive, send)
     }
 }
 

@@ -16,23 +16,24 @@ pub(super) enum Segment {
     Rest,
 }
 
-/// A template, read.
+/// A route's path, read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Template {
+pub struct RouteTemplate {
     pub(super) segments: Vec<Segment>,
     /// Of the parameters, in their order.
     pub(super) names: Vec<Box<str>>,
 }
 
-impl Template {
-    pub(super) fn parse(template: &str) -> Result<Template, &'static str> {
+impl RouteTemplate {
+    /// Reads a path as [`RouteTable::add`](super::RouteTable::add) does; the error says what is wrong with it.
+    pub fn parse(template: &str) -> Result<RouteTemplate, &'static str> {
         let path = template
             .strip_prefix('/')
             .ok_or("must begin with a slash")?;
         if template.contains(['?', '#']) {
             return Err("holds a path only, no query (?) and no fragment (#)");
         }
-        let mut read = Template {
+        let mut read = RouteTemplate {
             segments: Vec::new(),
             names: Vec::new(),
         };
@@ -49,6 +50,30 @@ impl Template {
             return Err("has more than 16 parameters");
         }
         Ok(read)
+    }
+
+    /// The names of the parameters, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
+    /// The template without those names: templates of one shape match the same paths.
+    #[must_use]
+    pub fn shape(&self) -> String {
+        let mut shape = String::new();
+        for segment in &self.segments {
+            shape.push('/');
+            match segment {
+                Segment::Fixed(text) => push_literal(&mut shape, text),
+                Segment::Parameter { before, after } => {
+                    push_literal(&mut shape, before);
+                    shape.push_str("{}");
+                    push_literal(&mut shape, after);
+                }
+                Segment::Rest => shape.push_str("{*}"),
+            }
+        }
+        shape
     }
 
     fn segment(&mut self, segment: &str) -> Result<Segment, &'static str> {
@@ -105,5 +130,15 @@ impl Template {
         }
         self.names.push(name.into());
         Ok(is_rest)
+    }
+}
+
+/// Doubles braces, as a template writes them.
+fn push_literal(shape: &mut String, text: &str) {
+    for character in text.chars() {
+        if matches!(character, '{' | '}') {
+            shape.push(character);
+        }
+        shape.push(character);
     }
 }

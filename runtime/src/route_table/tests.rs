@@ -266,6 +266,22 @@ fn what_cannot_be_told_apart_is_refused_by_name() {
 }
 
 #[test]
+fn templates_of_one_shape_differ_in_names_only() {
+    let shape = |text: &str| RouteTemplate::parse(text).map(|template| template.shape());
+    for (text, expected) in [
+        ("/", "/"),
+        ("/a/{b}/", "/a/{}/"),
+        ("/v{version}.x/{rest:path}", "/v{}.x/{*}"),
+        ("/{*rest}", "/{*}"),
+        ("/{{a}}/{b}", "/{{a}}/{}"),
+    ] {
+        assert_eq!(shape(text).as_deref(), Ok(expected));
+    }
+    let template = RouteTemplate::parse("/{a}/x{b}/{c:path}").unwrap();
+    assert_eq!(template.names().collect::<Vec<_>>(), ["a", "b", "c"]);
+}
+
+#[test]
 fn templates_that_cannot_be_meant_are_refused() {
     for (template, reason) in [
         ("", "slash"),

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::path_tree::{PathTree, Spans, VISITS};
-use super::template::{PARAMETERS_MAX, Segment, Template};
+use super::template::{PARAMETERS_MAX, RouteTemplate, Segment};
 
 /// Goes before another specific segment if it is less: as the tree's header says it.
 type Rank = (u8, std::cmp::Reverse<(usize, usize)>);
@@ -19,7 +19,7 @@ fn rank(segment: &Segment) -> Rank {
 }
 
 /// The values of the template's parameters, if it matches the path.
-fn values(template: &Template, path: &str) -> Option<Vec<String>> {
+fn values(template: &RouteTemplate, path: &str) -> Option<Vec<String>> {
     let mut left = Some(path);
     let mut values = Vec::new();
     for segment in &template.segments {
@@ -47,7 +47,7 @@ fn values(template: &Template, path: &str) -> Option<Vec<String>> {
 }
 
 /// Tries every template.
-fn expected(templates: &[Template], path: &str) -> Option<(u32, Vec<String>)> {
+fn expected(templates: &[RouteTemplate], path: &str) -> Option<(u32, Vec<String>)> {
     let matching = (0..).zip(templates).filter_map(|(number, template)| {
         let ranks: Vec<Rank> = template.segments.iter().map(rank).collect();
         Some((ranks, number, values(template, path)?))
@@ -56,7 +56,7 @@ fn expected(templates: &[Template], path: &str) -> Option<(u32, Vec<String>)> {
     Some((number, values))
 }
 
-fn found(tree: &PathTree, templates: &[Template], path: &str) -> Option<(u32, Vec<String>)> {
+fn found(tree: &PathTree, templates: &[RouteTemplate], path: &str) -> Option<(u32, Vec<String>)> {
     let mut spans: Spans = [(0, 0); PARAMETERS_MAX];
     let number = tree.find(path.as_bytes(), &mut spans)?;
     let of = |&(start, end): &(u32, u32)| path[start as usize..end as usize].to_owned();
@@ -65,11 +65,12 @@ fn found(tree: &PathTree, templates: &[Template], path: &str) -> Option<(u32, Ve
 }
 
 /// The tree of those templates that differ, and them.
-fn tree_of(texts: &[String]) -> (PathTree, Vec<Template>) {
+fn tree_of(texts: &[String]) -> (PathTree, Vec<RouteTemplate>) {
     let mut tree = PathTree::default();
-    let mut templates: Vec<Template> = Vec::new();
+    let mut templates: Vec<RouteTemplate> = Vec::new();
     for text in texts {
-        let template = Template::parse(text).unwrap_or_else(|reason| panic!("{text}: {reason}"));
+        let template =
+            RouteTemplate::parse(text).unwrap_or_else(|reason| panic!("{text}: {reason}"));
         let earlier = (templates.iter()).position(|other| other.segments == template.segments);
         match tree.add(&template.segments, templates.len() as u32) {
             Ok(()) => {

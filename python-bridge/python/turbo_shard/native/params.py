@@ -27,7 +27,7 @@ from .structures import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Iterable
 
 PARAMETERS_MAX = 32
 """Most parameters of one handler."""
@@ -104,7 +104,7 @@ class Parameter(NamedTuple):
     """One parameter of a handler."""
 
     name: str
-    source: str  # path, query, header, cookie, body, request
+    source: str  # path, query, header, cookie, body, request, socket
     alias: str
     annotation: Any
     default: Any
@@ -134,11 +134,12 @@ def parameters_of(
     label: str,
     path_names: Iterable[str],
     methods: Iterable[str],
-    leave_out: Collection[str] = (),
+    socket: str | None = None,
 ) -> tuple[Parameter, ...]:
     """Reads the handler's signature; raises RegistrationError for a parameter that cannot be bound.
 
-    `leave_out` names parameters that the caller fills; the handler then has other ways to its path's parameters too.
+    `socket` names the parameter that takes the WebSocket, which knows the path's parameters too: the handler need not
+    have them, and its `**rest` takes those that it does not name.
 
     A NameError goes through: the annotation may name something that is defined further down in the module.
     """
@@ -156,10 +157,16 @@ def parameters_of(
     path = set(path_names)
     may_have_body = not METHODS_WITH_BODY.isdisjoint(methods)
     found: list[Parameter] = []
+    takes_rest = False
     for one in declared:
-        if one.name in leave_out:
-            continue
         where = f"parameter {one.name!r} of handler {label}"
+        by_name = one.kind is one.KEYWORD_ONLY
+        if one.name == socket:
+            found.append(_plain_parameter(one.name, "socket", by_name))
+            continue
+        if one.kind is one.VAR_KEYWORD and socket is not None:
+            takes_rest = True
+            continue
         if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
             stars = "*" if one.kind is one.VAR_POSITIONAL else "**"
             raise RegistrationError(
@@ -168,9 +175,21 @@ def parameters_of(
         default = MISSING if one.default is one.empty else one.default
         annotation = hints.get(one.name, MISSING)
         parameter = _read(one.name, annotation, default, path, may_have_body, where)
-        found.append(parameter._replace(keyword_only=one.kind is one.KEYWORD_ONLY))
-    _check_together(found, path, label, must_bind_path=not leave_out)
+        if socket is not None and parameter.source in ("body", "request"):
+            raise RegistrationError(
+                f"{where}: a WebSocket has no {parameter.source}; "
+                "the WebSocket itself has what its handshake said"
+            )
+        found.append(parameter._replace(keyword_only=by_name))
+    if takes_rest:
+        bound = {one.alias for one in found if one.source == "path"}
+        found += [_plain_parameter(name, "path", True) for name in sorted(path - bound)]
+    _check_together(found, path, label, must_bind_path=socket is None)
     return tuple(found)
+
+
+def _plain_parameter(name: str, source: str, by_name: bool) -> Parameter:
+    return Parameter(name, source, name, str, MISSING, False, by_name)
 
 
 def hints_of(handler: Any) -> dict[str, Any]:

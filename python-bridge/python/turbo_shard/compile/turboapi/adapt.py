@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import inspect
-import re
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from ...native.app import App
 from ...native.errors import RegistrationError
 from ...native.response import HTMLResponse, JSONResponse, Response
+from ...native.route import PathTemplate, label_of
 from .dropped_arguments import refuse_dropped_dependencies
-from .endpoints import Surroundings, endpoint_of, native_endpoint
+from .handlers import Surroundings, native_handler, native_handler_of
 from .middleware import MiddlewareStack
-from .names import is_turboapi, label_of
+from .names import is_turboapi
 from .parameters import Dialect
 from .websockets import register_websockets
 
-_PARAMETER = re.compile(r"\{(\w+)\}")
 # Features that 1.x has outside of Python, in its own server.
 _ELSEWHERE = {
     "_native_routes": "is answered by a compiled library (native_route)",
@@ -91,16 +90,16 @@ def _add_route(native: App, surroundings: Surroundings, route: Any) -> None:
     method, path = str(route.method.value).upper(), route.path
     where = f"route {method} {path}"
     has_body = method in ("POST", "PUT", "PATCH", "DELETE")
-    endpoint = endpoint_of(
+    handler = native_handler_of(
         route.handler,
         where=where,
-        path_names=_PARAMETER.findall(path),
+        path_names=PathTemplate.of(path, where).names,
         has_body=has_body,
         dependencies=tuple(getattr(route, "dependencies", None) or ()),
         surroundings=surroundings,
     )
     try:
-        native.route(path, methods=(method,))(endpoint)
+        native.route(path, methods=(method,))(handler)
     except RegistrationError as error:
         raise RegistrationError(f"{where}: {error}") from None
 
@@ -114,14 +113,14 @@ def _add_static_route(
     def static_route() -> Any:
         return answer
 
-    endpoint: Any = static_route
+    handler: Any = static_route
     if surroundings.middleware.cors:
         # TurboAPI's server writes its CORS fields into these, too; other middleware does not see them.
         whole = Response(body, status, {"content-type": content_type})
         serve = surroundings.middleware.only_cors(whole)
         waits = surroundings.middleware.is_async
-        endpoint = native_endpoint(serve, waits=waits, named_after=static_route)
-    native.route(path, methods=(method,))(endpoint)
+        handler = native_handler(serve, waits=waits, named_after=static_route)
+    native.route(path, methods=(method,))(handler)
 
 
 def _add_life_cycle(native: App, app: Any) -> None:
@@ -192,7 +191,7 @@ def _add_preflights(native: App, surroundings: Surroundings) -> None:
         return
     middleware = surroundings.middleware
     serve = middleware.only_cors(Response(None, 204))
-    answer = native_endpoint(serve, waits=middleware.is_async, named_after=_add_preflights)
+    answer = native_handler(serve, waits=middleware.is_async, named_after=_add_preflights)
     for path in dict.fromkeys(route.path for route in native.routes):
         try:
             native.options(path)(answer)

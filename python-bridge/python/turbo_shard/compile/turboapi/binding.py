@@ -9,11 +9,12 @@ from typing import Any
 
 from ...native.errors import InputError, fault
 from ...native.models import is_model
+from ...native.params import MISSING
 from ...native.structures import members
 from .exchange import BodyFault, Exchange
 from .forms import is_form
 from .names import class_beside, is_kind, loaded_class
-from .parameters import MISSING, Dialect, Slot
+from .parameters import Dialect, Slot
 
 type Fetch = Callable[[Exchange], Any]
 """Returns the value, or MISSING where there is none."""

@@ -10,9 +10,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 from ...native.errors import RegistrationError
+from ...native.route import label_of
 from .binding import Binder
 from .exchange import Exchange
-from .names import is_kind, is_of, label_of
+from .names import is_kind, is_of
 from .parameters import Dialect, Slot, slots_of
 
 DEPTH_MAX = 32

@@ -51,11 +51,3 @@ def loaded_class(module: str, name: str) -> type | None:
     """A class of a module of TurboAPI, if the app has imported that module."""
     found = getattr(sys.modules.get(f"{PACKAGE}.{module}"), name, None)
     return found if isinstance(found, type) else None
-
-
-def label_of(function: Any) -> str:
-    """How a message names a function: with its module."""
-    while hasattr(function, "func"):
-        function = function.func
-    name = getattr(function, "__qualname__", None) or type(function).__qualname__
-    return f"{getattr(function, '__module__', None) or '?'}.{name}"

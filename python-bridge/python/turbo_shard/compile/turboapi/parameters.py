@@ -9,7 +9,8 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 from ...native.errors import InputError, RegistrationError, fault
 from ...native.models import is_model
-from ...native.params import hints_of
+from ...native.params import MISSING, hints_of
+from ...native.route import label_of
 from ...native.structures import (
     Reader,
     UnknownAnnotation,
@@ -18,7 +19,7 @@ from ...native.structures import (
     members,
     reader_of,
 )
-from .names import is_kind, is_of, label_of
+from .names import is_kind, is_of
 
 MARKERS = {
     "Query": "query",
@@ -29,13 +30,6 @@ MARKERS = {
     "Form": "form",
     "File": "file",
 }
-
-
-class Missing:
-    """Stands where no default was given."""
-
-
-MISSING = Missing()
 
 
 class Slot(NamedTuple):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 from ...native.app import App
 from ...native.errors import RegistrationError
+from ...native.route import PathTemplate
+from ...native.websocket import WebSocket
 from .answers import is_http_exception
 from .dependencies import Call
 from .exchange import Exchange
@@ -18,7 +19,6 @@ from .fields import Fields, request_fields
 from .names import is_of, loaded_class
 from .parameters import Dialect
 
-_PARAMETER = re.compile(r"\{(\w+)\}")
 POLICY_VIOLATION = 1008
 
 
@@ -37,11 +37,10 @@ def register_websockets(native: App, app: Any, dialect: Dialect) -> None:
         where = f"websocket route {path}"
         if not inspect.iscoroutinefunction(handler):
             raise RegistrationError(f"{where}: its handler is not async")
-        names = _PARAMETER.findall(path)
         call = Call(
             handler,
             where=where,
-            path_names=names,
+            path_names=PathTemplate.of(path, where).names,
             has_body=False,
             dialect=dialect,
             is_socket=True,
@@ -51,11 +50,13 @@ def register_websockets(native: App, app: Any, dialect: Dialect) -> None:
                 raise RegistrationError(
                     f"{where}: BackgroundTasks run after an answer, which a WebSocket has none of"
                 )
-        native.websocket(path)(_endpoint(call, names))
+        native.websocket(path)(_handler(call))
 
 
-def _endpoint(call: Call, path_names: list[str]) -> Any:
-    async def endpoint(socket: Any, **_path_params: str) -> None:
+def _handler(call: Call) -> Any:
+    """The native handler; the socket has the path's parameters too."""
+
+    async def handler(socket: WebSocket) -> None:
         exchange = Exchange(socket)
         exchange.socket = served = ServedSocket(socket)
         try:
@@ -72,18 +73,9 @@ def _endpoint(call: Call, path_names: list[str]) -> Any:
                 raise
         await served.close()
 
-    # The native side may bind the path's parameters by name; they still come from the socket.
-    parameters = [inspect.Parameter("socket", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
-    parameters += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=str)
-        for name in path_names
-    ]
-    named: Any = endpoint
-    named.__signature__ = inspect.Signature(parameters)
-    named.__annotations__ = dict.fromkeys(path_names, str)
-    named.__qualname__ = getattr(call.function, "__qualname__", "handler")
-    named.__module__ = call.function.__module__
-    return endpoint
+    handler.__qualname__ = getattr(call.function, "__qualname__", "handler")
+    handler.__module__ = call.function.__module__
+    return handler
 
 
 def _is_disconnect(error: BaseException) -> bool:

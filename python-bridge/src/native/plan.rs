@@ -1,7 +1,10 @@
-//! One route as one thread serves it: everything that can be known before a request, read from Python once.
+//! The plan of a route, as one thread serves it: everything that can be known before a request, read from Python once.
+//! Whatever front end made the plan, this is all that it says.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
+use turbo_shard_runtime::RouteTemplate;
 use turbo_shard_runtime::protocol::BodyFraming;
 
 use super::argument_list::ARGUMENTS_MAX;
@@ -28,6 +31,8 @@ pub(super) enum Source {
     Cookie,
     Body,
     Request,
+    /// What a WebSocket's handler talks through.
+    Socket,
 }
 
 impl Source {
@@ -40,6 +45,7 @@ impl Source {
             Source::Cookie => "cookie",
             Source::Body => "body",
             Source::Request => "request",
+            Source::Socket => "socket",
         }
     }
 }
@@ -61,7 +67,7 @@ pub(super) enum Kind {
     Json,
 }
 
-pub(super) struct Argument {
+pub(super) struct ArgumentPlan {
     /// Its place among the handler's parameters.
     pub(super) slot: usize,
     pub(super) source: Source,
@@ -77,7 +83,8 @@ pub(super) struct Argument {
     pub(super) read: Option<Py<PyAny>>,
 }
 
-pub(super) struct Endpoint {
+pub(super) struct RoutePlan {
+    /// None: the route takes WebSockets.
     pub(super) methods: Vec<String>,
     pub(super) path: String,
     pub(super) handler: Py<PyAny>,
@@ -87,7 +94,7 @@ pub(super) struct Endpoint {
     /// The answer's status where the handler names none.
     pub(super) status: Option<u16>,
     /// Sorted by source.
-    pub(super) arguments: Vec<Argument>,
+    pub(super) arguments: Vec<ArgumentPlan>,
     /// The names of the arguments that must be passed by name; their slots come last.
     pub(super) keywords: Option<Py<PyTuple>>,
     pub(super) keyword_count: usize,
@@ -97,17 +104,18 @@ pub(super) struct Endpoint {
     pub(super) may_refuse_early: bool,
 }
 
-impl Endpoint {
-    /// Reads one `turbo_shard.native.app.Endpoint`.
-    pub(super) fn read(found: &Bound<'_, PyAny>) -> PyResult<Endpoint> {
+impl RoutePlan {
+    /// Reads one `turbo_shard.native.plan.RoutePlan`.
+    pub(super) fn read(found: &Bound<'_, PyAny>) -> PyResult<RoutePlan> {
         let py = found.py();
-        let path_names: Vec<String> = found.getattr(names::path_names(py))?.extract()?;
+        let path: String = found.getattr(names::path(py))?.extract()?;
+        let template = RouteTemplate::parse(&path).map_err(PyValueError::new_err)?;
         let declared = found.getattr(names::arguments(py))?;
         let keywords = PyList::empty(py);
         let mut arguments = Vec::new();
         for (slot, one) in declared.try_iter()?.enumerate() {
             let one = one?;
-            arguments.push(Argument::read(&one, slot, &path_names)?);
+            arguments.push(ArgumentPlan::read(&one, slot, &template)?);
             if one.getattr(names::keyword_only(py))?.is_truthy()? {
                 // Interned, like the names in the handler's code: they are compared by identity first.
                 let name: String = one.getattr(names::name(py))?.extract()?;
@@ -123,9 +131,9 @@ impl Endpoint {
             |wanted: fn(Source) -> bool| arguments.iter().any(|argument| wanted(argument.source));
         let is_async = found.getattr(names::is_async(py))?.is_truthy()?;
         let is_blocking = found.getattr(names::blocking(py))?.is_truthy()?;
-        Ok(Endpoint {
+        Ok(RoutePlan {
             methods: found.getattr(names::methods(py))?.extract()?,
-            path: found.getattr(names::path(py))?.extract()?,
+            path,
             handler: found.getattr(names::handler(py))?.unbind(),
             label: found.getattr(names::label(py))?.extract()?,
             call: match (is_async, is_blocking) {
@@ -147,6 +155,11 @@ impl Endpoint {
         })
     }
 
+    /// Whether it takes WebSockets, not requests.
+    pub(super) fn takes_websockets(&self) -> bool {
+        self.methods.is_empty()
+    }
+
     /// Whether the handler gets the body, which has not been read yet.
     pub(super) fn wants_body(&self, framing: BodyFraming) -> bool {
         (self.binds_body || self.takes_request)
@@ -154,20 +167,25 @@ impl Endpoint {
     }
 }
 
-impl Argument {
-    fn read(found: &Bound<'_, PyAny>, slot: usize, path_names: &[String]) -> PyResult<Argument> {
+impl ArgumentPlan {
+    fn read(
+        found: &Bound<'_, PyAny>,
+        slot: usize,
+        template: &RouteTemplate,
+    ) -> PyResult<ArgumentPlan> {
         let py = found.py();
         let alias: String = found.getattr(names::alias(py))?.extract()?;
         let source = found.getattr(names::source(py))?;
         let source = match source.extract::<&str>()? {
             "path" => {
-                let index = path_names.iter().position(|name| *name == alias);
+                let index = template.names().position(|name| name == alias);
                 Source::Path(index.expect("turbo_shard.native.params compares with the path"))
             }
             "query" => Source::Query,
             "header" => Source::Header,
             "cookie" => Source::Cookie,
             "body" => Source::Body,
+            "socket" => Source::Socket,
             _ => Source::Request,
         };
         let kind = found.getattr(names::kind(py))?;
@@ -184,7 +202,7 @@ impl Argument {
         let is_required = found.getattr(names::required(py))?.is_truthy()?;
         let read = found.getattr(names::read(py))?;
         let new_default = found.getattr(names::new_default(py))?;
-        Ok(Argument {
+        Ok(ArgumentPlan {
             slot,
             source,
             alias,

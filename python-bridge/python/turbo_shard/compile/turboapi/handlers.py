@@ -19,13 +19,14 @@ from typing import Any, NamedTuple
 
 from ..._native import Request
 from ...native.errors import InputError
+from ...native.params import MISSING
 from ...native.structures import members
 from .answers import answer_to_error, to_answer
 from .dependencies import Call
 from .exchange import Exchange
 from .middleware import MiddlewareStack
 from .names import is_kind
-from .parameters import MISSING, Dialect, Slot
+from .parameters import Dialect, Slot
 from .plain_handlers import is_plain
 
 NATIVE_SCALARS = (str, int, float, bool)
@@ -41,7 +42,7 @@ class Surroundings(NamedTuple):
     dependencies: tuple[Any, ...]
 
 
-def endpoint_of(
+def native_handler_of(
     handler: Callable[..., Any],
     *,
     where: str,
@@ -139,7 +140,7 @@ def _full(call: Call, surroundings: Surroundings) -> Callable[..., Any]:
         waits = waits or one.kind.startswith("async")
         waits = waits or any(slot.source == "tasks" for slot in one.slots)
         waits = waits or inspect.iscoroutinefunction(getattr(one.function, "__call__", None))  # noqa: B004
-    return native_endpoint(serve, waits=waits, named_after=call.function)
+    return native_handler(serve, waits=waits, named_after=call.function)
 
 
 def _innermost(call: Call, surroundings: Surroundings) -> Callable[[Exchange], Awaitable[Any]]:
@@ -191,36 +192,36 @@ async def _handled(
     return MISSING
 
 
-def native_endpoint(
+def native_handler(
     serve: Callable[[Any], Any], *, waits: bool, named_after: Any
 ) -> Callable[..., Any]:
     """A native handler around what serves a request; logs name the user's function."""
-    endpoint: Any = _async_endpoint(serve) if waits else _sync_endpoint(serve)
+    made: Any = _async_handler(serve) if waits else _sync_handler(serve)
     # The signature stays ours, so there is no `__wrapped__`.
     name = getattr(named_after, "__qualname__", None) or type(named_after).__qualname__
-    endpoint.__qualname__ = name
-    endpoint.__module__ = getattr(named_after, "__module__", None) or "?"
-    return endpoint  # type: ignore[no-any-return]
+    made.__qualname__ = name
+    made.__module__ = getattr(named_after, "__module__", None) or "?"
+    return made  # type: ignore[no-any-return]
 
 
-def _sync_endpoint(serve: Callable[[Any], Any]) -> Callable[..., Any]:
+def _sync_handler(serve: Callable[[Any], Any]) -> Callable[..., Any]:
     """Runs code that is written once, as a coroutine, without a loop: nothing in it waits."""
 
-    def endpoint(request: Request) -> Any:
+    def handler(request: Request) -> Any:
         try:
             serve(request).send(None)
         except StopIteration as done:
             return done.value
         raise RuntimeError("a function that is not async has returned something that waits")
 
-    return endpoint
+    return handler
 
 
-def _async_endpoint(serve: Callable[[Any], Any]) -> Callable[..., Any]:
-    async def endpoint(request: Request) -> Any:
+def _async_handler(serve: Callable[[Any], Any]) -> Callable[..., Any]:
+    async def handler(request: Request) -> Any:
         return await serve(request)
 
-    return endpoint
+    return handler
 
 
 _running: set[asyncio.Task[None]] = set()

@@ -1,0 +1,82 @@
+//! Where an app lives: on the shard that serves it, or on the asyncio threads of the work-stealing mode.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use pyo3::prelude::*;
+use turbo_shard_runtime::BlockingPool;
+
+use super::http_cycle::Surroundings;
+use super::words::Words;
+use crate::hosted_loop::{AsyncioThreads, CoroutineHost, Job};
+use crate::python::clean_context::in_clean_context;
+use crate::python::errors::log_exception;
+
+/// Where the app lives, and what its calls need.
+pub(crate) struct Home {
+    pub(super) place: Place,
+    pub(super) words: Arc<Words>,
+    pool: Arc<BlockingPool>,
+}
+
+pub(super) enum Place {
+    /// This very thread.
+    Shard(Arc<CoroutineHost>),
+    Threads(Arc<AsyncioThreads>),
+}
+
+impl Home {
+    /// For a shard: the app has moved in with `host`.
+    pub(crate) fn of_shard(
+        py: Python<'_>,
+        host: Arc<CoroutineHost>,
+        pool: Arc<BlockingPool>,
+    ) -> PyResult<Home> {
+        host.asyncio(py)?;
+        Home::new(py, Place::Shard(host), pool)
+    }
+
+    /// For a worker thread: an instance of the app has moved in with each of `threads`.
+    pub(crate) fn of_worker(
+        py: Python<'_>,
+        threads: Arc<AsyncioThreads>,
+        pool: Arc<BlockingPool>,
+    ) -> PyResult<Home> {
+        Home::new(py, Place::Threads(threads), pool)
+    }
+
+    fn new(py: Python<'_>, place: Place, pool: Arc<BlockingPool>) -> PyResult<Home> {
+        let words = Arc::new(Words::new(py)?);
+        Ok(Home { place, words, pool })
+    }
+
+    /// The loop for a new call.
+    pub(super) fn host(&self, py: Python<'_>) -> PyResult<Arc<CoroutineHost>> {
+        match &self.place {
+            Place::Shard(host) => Ok(Arc::clone(host)),
+            Place::Threads(threads) => threads.choose(py),
+        }
+    }
+
+    pub(super) fn surroundings(&self, host: &Arc<CoroutineHost>) -> Surroundings {
+        Surroundings {
+            host: Arc::clone(host),
+            words: Arc::clone(&self.words),
+            pool: Arc::clone(&self.pool),
+            has_unawaited_send: AtomicBool::new(false),
+        }
+    }
+}
+
+/// A call of the app elsewhere: a function that is not async may set something before its task has a context of its own.
+pub(super) fn call_in_clean_context(call: impl FnOnce(Python<'_>) + Send + 'static) -> Job {
+    Job::Call(Box::new(move |py| {
+        let entered = in_clean_context(py, || {
+            call(py);
+            Ok(())
+        });
+        if let Err(error) = entered {
+            log_exception(py, &error, "an ASGI app could not be called");
+        }
+    }))
+}

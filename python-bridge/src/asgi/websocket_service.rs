@@ -1,0 +1,178 @@
+//! Opens WebSockets: checks the handshake, and calls what serves it, on this thread or on that of its loop.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use turbo_shard_runtime::protocol::websocket::{Handshake, HandshakeFault};
+use turbo_shard_runtime::protocol::{BodyFraming, HeaderLines};
+use turbo_shard_runtime::{Exchange, Outcome};
+
+use super::channel::{Channel, Cycle};
+use super::home::{Home, call_in_clean_context};
+use super::websocket_cycle::WebSocketCycle;
+use crate::answers::reply_reader::Lines;
+use crate::hosted_loop::{CoroutineHost, Eager};
+use crate::native::{INTERNAL_ERROR_BODY, READ_BODY, RequestName, lines_of};
+use crate::python::clean_context::CleanContext;
+use crate::python::errors::log_exception;
+use crate::python::names;
+use crate::python::task_context::in_context_of;
+use crate::python::thread::attached;
+
+/// A call that serves one WebSocket by ASGI's messages.
+pub(crate) trait WebSocketApp: Send + 'static {
+    /// Returns what is awaited for as long as the WebSocket lasts. For the thread of its loop.
+    fn call<'py>(
+        &self,
+        py: Python<'py>,
+        receive: Bound<'py, PyAny>,
+        send: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>>;
+}
+
+/// One thread's way to open WebSockets. Drop it while that thread is attached.
+pub(crate) struct WebSocketService {
+    pub(super) home: Home,
+    pub(super) context: CleanContext,
+    json_lines: HeaderLines,
+}
+
+impl WebSocketService {
+    pub(crate) fn new(home: Home) -> WebSocketService {
+        WebSocketService {
+            home,
+            context: CleanContext::default(),
+            json_lines: lines_of(Lines::Json),
+        }
+    }
+
+    /// Answers a request for a WebSocket. `choose` says what serves it; None if it has refused the handshake.
+    pub(crate) fn open<A: WebSocketApp>(
+        &self,
+        exchange: &mut Exchange<'_>,
+        choose: impl FnOnce(
+            Python<'_>,
+            &mut Exchange<'_>,
+            &Handshake,
+            &Arc<CoroutineHost>,
+        ) -> PyResult<Option<A>>,
+    ) -> Outcome {
+        if exchange.body.is_none() && exchange.is_body_at_hand && has_body(exchange) {
+            return READ_BODY;
+        }
+        let handshake = match Handshake::check(&exchange.request) {
+            Ok(handshake) => handshake,
+            Err(fault) => return self.refuse(fault, exchange),
+        };
+        attached(|py| {
+            let opened = self.home.host(py).and_then(|host| {
+                match choose(py, exchange, &handshake, &host)? {
+                    Some(app) => self.begin(py, host, handshake, app, exchange),
+                    None => Ok(Outcome::Answered),
+                }
+            });
+            opened.unwrap_or_else(|error| {
+                log_exception(py, &error, &RequestName(exchange.request).to_string());
+                self.internal_error(exchange)
+            })
+        })
+    }
+
+    fn begin<A: WebSocketApp>(
+        &self,
+        py: Python<'_>,
+        host: Arc<CoroutineHost>,
+        handshake: Handshake,
+        app: A,
+        exchange: &mut Exchange<'_>,
+    ) -> PyResult<Outcome> {
+        self.context.renew(py)?;
+        let compression = exchange.websocket_limits.compression.clone();
+        let name = format!("WebSocket {}", exchange.request.path().escape_ascii());
+        let around = self.home.surroundings(&host);
+        let cycle = WebSocketCycle::new(around, handshake, compression, exchange.defer());
+        host.note_begin();
+        if host.is_here() {
+            begin(py, &host, &app, &cycle, name);
+        } else {
+            let there = Arc::clone(&host);
+            host.post(call_in_clean_context(move |py| {
+                begin(py, &there, &app, &cycle, name);
+            }));
+        }
+        Ok(Outcome::Deferred)
+    }
+
+    fn refuse(&self, fault: HandshakeFault, exchange: &mut Exchange<'_>) -> Outcome {
+        let mut lines = lines_of(Lines::Text);
+        // Bytes behind the handshake are not HTTP.
+        let close: &[(&str, &str)] = &[("connection", "close")];
+        for (name, value) in fault.lines().iter().chain(close) {
+            let pushed = lines.push(name.as_bytes(), value.as_bytes());
+            debug_assert_eq!(pushed, Ok(()), "our own lines are valid");
+        }
+        let text = fault.text().as_bytes();
+        if exchange
+            .response
+            .whole(fault.status(), &lines, text)
+            .is_err()
+        {
+            return self.internal_error(exchange);
+        }
+        Outcome::Answered
+    }
+
+    #[cold]
+    pub(super) fn internal_error(&self, exchange: &mut Exchange<'_>) -> Outcome {
+        // Nothing has been written, so this cannot fail as well.
+        let _ = exchange
+            .response
+            .whole(500, &self.json_lines, INTERNAL_ERROR_BODY);
+        Outcome::Answered
+    }
+}
+
+/// Whether the request has a body that is worth waiting for.
+pub(super) fn has_body(exchange: &Exchange<'_>) -> bool {
+    !matches!(
+        exchange.request.framing(),
+        BodyFraming::None | BodyFraming::Length(0)
+    )
+}
+
+/// Calls what serves a WebSocket, on the thread of its loop.
+fn begin(
+    py: Python<'_>,
+    host: &Arc<CoroutineHost>,
+    app: &impl WebSocketApp,
+    cycle: &Arc<WebSocketCycle>,
+    name: String,
+) {
+    let channel = Channel(Cycle::WebSocket(Arc::clone(cycle)));
+    let started = Bound::new(py, channel).and_then(|channel| {
+        let receive = channel.getattr(names::receive(py))?;
+        let send = channel.getattr(names::send(py))?;
+        host.start_call(py, || app.call(py, receive, send))
+    });
+    let result = match started {
+        Ok(Eager::Waiting(task)) => {
+            let (there, ended, name) = (Arc::clone(host), Arc::clone(cycle), name.clone());
+            let then = move |py: Python<'_>, result: PyResult<Bound<'_, PyAny>>| {
+                there.note_end();
+                ended.finish(py, &result, &name);
+            };
+            match host.when_done(&task, Box::new(then)) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            }
+        }
+        Ok(Eager::Finished(result, task)) => {
+            host.note_end();
+            in_context_of(&task, || cycle.finish(py, &result, &name));
+            return;
+        }
+        Err(error) => Err(error),
+    };
+    host.note_end();
+    cycle.finish(py, &result, &name);
+}
