@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import turbo_shard
-from places import ROOT
 from turbo_shard import serve
 from turbo_shard.settings import (
     OPTION_BY_NAME,
@@ -242,30 +240,6 @@ def test_other_names_follow_from_the_rows_own() -> None:
         ("--sample-pin",),
     )
     assert (Sample().sample_linger, Sample(sample_pin=False).sample_pin) == (1.0, False)
-
-
-@pytest.mark.parametrize(
-    ("option", "constant", "unit"),
-    [
-        ("head_timeout", "HEAD_TIMEOUT_MS", 1000),
-        ("body_timeout", "BODY_TIMEOUT_MS", 1000),
-        ("keep_alive_timeout", "KEEP_ALIVE_TIMEOUT_MS", 1000),
-        ("write_timeout", "WRITE_TIMEOUT_MS", 1000),
-        ("body_max", "BODY_BYTES_MAX", 1),
-        ("backlog", "BACKLOG_DEFAULT", 1),
-        ("connections_max", "CONNECTIONS_MAX_DEFAULT", 1),
-        ("graceful_timeout", "GRACEFUL_TIMEOUT_MS_DEFAULT", 1000),
-    ],
-)
-def test_defaults_are_those_of_the_runtime(option: str, constant: str, unit: int) -> None:
-    sources = [ROOT / "runtime/protocol/src/limits.rs", ROOT / "runtime/src/config.rs"]
-    text = "".join(source.read_text() for source in sources)
-    match = re.search(rf"const {constant}: \w+ = ([\d_* ]+);", text)
-    assert match is not None
-    product = 1
-    for factor in match[1].split("*"):
-        product *= int(factor)
-    assert OPTION_BY_NAME[option].default == product / unit
 
 
 def test_bytes_are_said_in_the_largest_whole_unit() -> None:

@@ -324,19 +324,12 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::python::names::BYTES_IO;
     use crate::requests::test_request::with_head;
     use crate::wsgi::request::Arrived;
 
     fn parts(py: Python<'_>) -> EnvironParts {
-        let made = || {
-            Owned::new(
-                py.import("io")
-                    .unwrap()
-                    .getattr("BytesIO")
-                    .unwrap()
-                    .unbind(),
-            )
-        };
+        let made = || Owned::new(BYTES_IO.find(py).unwrap().unbind());
         EnvironParts {
             bytes_io: made(),
             error_stream: made(),
