@@ -18,6 +18,8 @@ def test_declared_counters_stand_on_the_page() -> None:
         assert f"| `{counter.name}` | {counter.kind} | " in text
 
 
-def test_page_without_markers_is_refused() -> None:
-    with pytest.raises(SystemExit, match="has lost its markers of counters"):
-        reference.page_with_tables("no markers")
+@pytest.mark.parametrize("part", reference.PARTS)
+def test_page_without_markers_is_refused(part: str) -> None:
+    text = reference.PAGE.read_text().replace(f"<!-- {part}:begin -->", "")
+    with pytest.raises(SystemExit, match=f"has lost its markers of {part}"):
+        reference.page_with_tables(text)
