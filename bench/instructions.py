@@ -1,12 +1,13 @@
-"""make bench-instructions: how many instructions does a request take? A busy machine hardly changes that count.
+"""make bench-instructions: how many instructions does a request take?
 
     bench/instructions.py                  one line for each kind of request
     bench/instructions.py --python PATH    the same for the turbo-shard of another interpreter: an earlier build
 
 callgrind (Debian's package valgrind) counts the user-space instructions of a whole server process, once with few
 requests and once with many, so that start and end fall out of the difference. Requests are pipelined, 20 in a write:
-a turn of the loop is then a small part of the count, and two runs of one build differ by about 0.1 %. It runs on
-tokio, since valgrind does not follow io_uring. The kernel's part is not counted.
+a turn of the loop is then a small part of the count. Two runs of one build differ by about 0.2 % on a quiet machine
+and by up to 3 % on a busy one: compare runs in turns. It runs on tokio, since valgrind does not follow io_uring. The
+kernel's part is not counted.
 """
 
 from __future__ import annotations
