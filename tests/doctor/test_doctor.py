@@ -13,7 +13,7 @@ from places import COMMAND
 from server_process import environment, run_command
 from turbo_shard import _native
 from turbo_shard.doctor import machine as doctor
-from turbo_shard.doctor.machine import Verdict
+from turbo_shard.doctor.finding import Verdict
 from turbo_shard.settings import OPTION_BY_NAME
 
 PROBED = [

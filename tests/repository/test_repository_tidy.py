@@ -13,7 +13,6 @@ EXEMPTIONS = {
     # Borders and circles from before there was a check for them.
     "borders python-bridge/src/answers/overload.rs": "header lines move below native/",
     "borders python-bridge/src/hosted_loop/coroutine_host.rs": "a host will know no streams",
-    "circles python-bridge/python/turbo_shard/doctor/app.py": "findings of the doctor",
     "circles python-bridge/src/asgi/awaitables.rs": "channels and what is awaited",
     "circles python-bridge/src/asgi/http_cycle.rs": "a cycle and its parting",
     "circles python-bridge/src/asgi/websocket_cycle.rs": "a cycle and its sending",

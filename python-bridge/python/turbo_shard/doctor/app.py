@@ -17,7 +17,7 @@ from ..loading.user_code import AppError
 from ..module_sets import own_packages
 from ..serving import fallbacks, sessions
 from ..settings import Settings
-from .machine import Finding, Verdict
+from .finding import Finding, Verdict
 
 
 def examine_app(reference: str, settings: Settings, *, shards: int) -> list[Finding]:

@@ -12,14 +12,14 @@ import re
 import resource
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..cli.command_line import HELP_FLAGS, HELP_ROW, Split, UsageError, help_lines, say, split
 from ..cli.given_options import SWITCH_FLAGS, TEXT_FLAGS, chosen_values
 from ..loading.gil_watch import is_free_threaded, is_gil_on
 from ..native_module import NativeMissing, native_module
 from ..serving import banner
+from .finding import Finding, Verdict
 
 # Files a shard needs before it has a single connection, with room for what the app opens.
 OPEN_FILES_MIN = 128
@@ -53,21 +53,6 @@ options:
 {options}"""
 
 ROWS = (("--json", "print JSON for scripts"), HELP_ROW)
-
-
-class Verdict(StrEnum):
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-class Finding(NamedTuple):
-    """What one probe saw. `fail` means that nothing can be served; advice is empty where no action is needed."""
-
-    name: str
-    verdict: Verdict
-    detail: str
-    advice: str = ""
 
 
 def command(arguments: Sequence[str]) -> int:
