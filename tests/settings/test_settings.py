@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import turbo_shard
 from turbo_shard import serve
 from turbo_shard.settings import (
     OPTION_BY_NAME,
@@ -209,7 +207,6 @@ def test_type_checkers_know_the_settings(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--hide-error-context", str(file)],
         cwd=tmp_path,
-        env={**os.environ, "MYPYPATH": str(Path(turbo_shard.__file__).parent.parent)},
         capture_output=True,
         text=True,
     )
