@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .native.response import StreamingResponse as StreamingResponse
     from .native.websocket import WebSocket as WebSocket
     from .native.websocket import WebSocketDisconnect as WebSocketDisconnect
-    from .serving.server import serve as serve
+    from .serving.serve import serve as serve
     from .settings import SettingsError as SettingsError
 
 # Where each public name lives. Most server starts need only some of them.
@@ -57,7 +57,7 @@ _MODULE_OF = {
     "WebSocketDisconnect": "native.websocket",
     "__version__": "_native",
     "gc_stats": "metrics.gc_pauses",
-    "serve": "serving.server",
+    "serve": "serving.serve",
     "stats": "_native",
 }
 

@@ -169,8 +169,10 @@ class Group:
     options: ClassVar[tuple[Option, ...]] = ()
 
     def __init_subclass__(cls, heading: str = "") -> None:
+        # Asked for first: Python 3.14 then keeps them among the attributes that are gone through below.
+        types = cls.__annotations__
         own = [
-            option._replace(name=name, type=cls.__annotations__[name], group=heading)
+            option._replace(name=name, type=types[name], group=heading)
             for name, option in vars(cls).items()
             if isinstance(option, Option)
         ]
@@ -205,14 +207,14 @@ def takes_settings[**P, R](
     """For a function of an app and settings: type checkers, editors and `help()` show the settings as its keywords."""
 
     def shown(function: Callable[..., R]) -> Callable[Concatenate[object, P], R]:
-        # `inspect` calls it; a server does without that module.
-        vars(function)["__signature__"] = lambda: signature_of(settings)
+        vars(function)["__signature__"] = signature_of(settings)
         return function
 
     return shown
 
 
 def signature_of(settings: Any) -> Any:
+    # Slow to import, and the command line has no use for it.
     from inspect import Parameter, Signature
 
     keywords = [
