@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 use crate::config::THREAD_STACK_BYTES;
 use crate::net::children::end_if_child;
@@ -85,7 +87,7 @@ impl BlockingPool {
 
     /// Queues a job, or hands it back as refused when the queue is full.
     pub fn try_run(&self, job: Job) -> Result<(), QueueFull> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if state.closed || state.jobs >= self.queue_max.saturating_add(self.threads_max) {
             return Err(QueueFull);
         }
@@ -107,9 +109,11 @@ impl BlockingPool {
 
     /// Finishes what is queued and ends the threads. A thread of the pool may call it too: it ends after its job.
     pub fn close(&mut self) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.closed = true;
-        state.idle.drain(..).for_each(|bell| bell.notify_one());
+        for bell in state.idle.drain(..) {
+            bell.notify_one();
+        }
         let mut threads = std::mem::take(&mut state.ended);
         threads.extend(std::mem::take(&mut state.threads).into_values());
         drop(state);
@@ -146,11 +150,11 @@ impl BlockingPool {
                     }
                     end_if_child();
                     hook("parks", || hooks.parks());
-                    lock(&shared).jobs -= 1;
+                    shared.lock().jobs -= 1;
                 }
                 hook("stops", || hooks.stops());
                 // From here on a join waits only for the thread's end.
-                let mut state = lock(&shared);
+                let mut state = shared.lock();
                 if let Some(own) = state.threads.remove(&number) {
                     state.ended.push(own);
                 }
@@ -176,7 +180,7 @@ fn next_job(
     bell: &Arc<Condvar>,
     idle_max: Duration,
 ) -> Option<Job> {
-    let mut state = lock(shared);
+    let mut state = shared.lock();
     loop {
         if let Some(job) = state.queue.pop_front() {
             return Some(job);
@@ -187,9 +191,7 @@ fn next_job(
         }
         let tidies_after = hook("tidies_after", || hooks.tidies_after()).flatten();
         state.idle.push(Arc::clone(bell));
-        let waited = bell.wait_timeout(state, tidies_after.unwrap_or(idle_max));
-        let timeout;
-        (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        let timeout = bell.wait_for(&mut state, tidies_after.unwrap_or(idle_max));
         // It is still there unless a job has rung it.
         let place = state.idle.iter().position(|idle| Arc::ptr_eq(idle, bell));
         let Some(place) = place else { continue };
@@ -204,7 +206,7 @@ fn next_job(
         }
         drop(state);
         hook("tidies", || hooks.tidies());
-        state = lock(shared);
+        state = shared.lock();
     }
 }
 
@@ -221,10 +223,6 @@ impl Drop for BlockingPool {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

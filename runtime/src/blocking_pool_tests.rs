@@ -93,7 +93,7 @@ fn calls_one_after_another_stay_with_the_thread_that_is_warm() {
         pool.try_run(Box::new(job)).unwrap();
         let thread = until_ran.recv().unwrap();
         let is_busy = || {
-            let state = lock(&pool.state);
+            let state = pool.state.lock();
             state.idle.len() < state.threads.len()
         };
         while is_busy() {
@@ -250,7 +250,7 @@ fn a_hook_that_panics_costs_the_pool_no_thread() {
         let has_run = until_ran.recv_timeout(Duration::from_secs(60));
         assert_eq!(has_run, Ok(()), "{hook}");
         let give_up = Instant::now() + Duration::from_secs(60);
-        while !lock(&pool.state).threads.is_empty() {
+        while !pool.state.lock().threads.is_empty() {
             assert!(Instant::now() < give_up, "{hook}: a thread stays for ever");
             std::thread::yield_now();
         }

@@ -4,8 +4,7 @@
 //! Like any coroutine, it does nothing until it is stepped: one that is cancelled, closed or dropped before that takes
 //! no message and sends none.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
+use parking_lot::Mutex;
 use pyo3::exceptions::{
     PyBaseException, PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError, PyValueError,
 };
@@ -68,10 +67,6 @@ impl ChannelCall {
         }
     }
 
-    fn stage(&self) -> MutexGuard<'_, Stage> {
-        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn name(&self) -> &'static str {
         match self.asks {
             Asks::ForMessage => "receive",
@@ -82,7 +77,7 @@ impl ChannelCall {
     /// Goes on until there is something to wait for, or a result.
     #[inline]
     fn step<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
-        let before = std::mem::replace(&mut *self.stage(), Stage::Running);
+        let before = std::mem::replace(&mut *self.stage.lock(), Stage::Running);
         let stepped = match before {
             Stage::Fresh(message) => self.begin(py, message),
             Stage::Waiting(waiter) => self.go_on(py, waiter.get()),
@@ -90,7 +85,7 @@ impl ChannelCall {
             Stage::Over => Err(already_over()),
         };
         if !matches!(stepped, Ok(Step::Yields(_))) {
-            *self.stage() = Stage::Over;
+            *self.stage.lock() = Stage::Over;
         }
         stepped
     }
@@ -130,7 +125,7 @@ impl ChannelCall {
             }
         }
         let waiter = cycle.new_waiter(py)?;
-        *self.stage() = Stage::Waiting(waiter.clone().unbind());
+        *self.stage.lock() = Stage::Waiting(waiter.clone().unbind());
         Ok(Step::Yields(waiter.into_any()))
     }
 }
@@ -156,7 +151,7 @@ impl ChannelCall {
     }
 
     fn send<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        if !value.is_none() && matches!(*self.stage(), Stage::Fresh(_)) {
+        if !value.is_none() && matches!(*self.stage.lock(), Stage::Fresh(_)) {
             return Err(PyTypeError::new_err(
                 "can't send non-None value to a just-started coroutine",
             ));
@@ -187,7 +182,7 @@ impl ChannelCall {
 
     /// Ends it in any state.
     fn close(&self) -> PyResult<()> {
-        let is_over = matches!(*self.stage(), Stage::Over);
+        let is_over = matches!(*self.stage.lock(), Stage::Over);
         if is_over { Ok(()) } else { self.end() }
     }
 
@@ -205,12 +200,12 @@ impl ChannelCall {
 
     #[getter]
     fn cr_running(&self) -> bool {
-        matches!(*self.stage(), Stage::Running)
+        matches!(*self.stage.lock(), Stage::Running)
     }
 
     #[getter]
     fn cr_suspended(&self) -> bool {
-        matches!(*self.stage(), Stage::Waiting(_))
+        matches!(*self.stage.lock(), Stage::Waiting(_))
     }
 
     /// There is no frame of Python.
@@ -226,7 +221,7 @@ impl ChannelCall {
 
 impl ChannelCall {
     fn end(&self) -> PyResult<()> {
-        let mut stage = self.stage();
+        let mut stage = self.stage.lock();
         match *stage {
             Stage::Running => Err(already_executing()),
             Stage::Over => Err(already_over()),
@@ -242,11 +237,7 @@ impl ChannelCall {
 
 impl Drop for ChannelCall {
     fn drop(&mut self) {
-        let stage = self.stage.get_mut();
-        if matches!(
-            stage.unwrap_or_else(PoisonError::into_inner),
-            Stage::Fresh(_)
-        ) {
+        if matches!(self.stage.get_mut(), Stage::Fresh(_)) {
             warn_of_unawaited(self);
         }
     }

@@ -1,9 +1,10 @@
 //! One HTTP request as an ASGI app sees it: what `receive` and `send` lead to. Belongs to the thread of its loop; the
 //! connection's news comes there as jobs.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use turbo_shard_runtime::{BlockingPool, BodyPart, ReplyHandle, Response};
@@ -293,8 +294,8 @@ impl HttpCycle {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        // Never held while Python code of the app runs; nothing in this file panics under it.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        // Never held while Python code of the app runs.
+        self.state.lock()
     }
 }
 

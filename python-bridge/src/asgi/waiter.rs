@@ -2,8 +2,7 @@
 //! `_asyncio_future_blocking` (asyncio/futures.py, `isfuture`), but without a way through the loop where none is needed.
 //! `asyncio.Future` hands its task to `call_soon`; this one can let the task go on at once. Knows no requests.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
+use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -55,7 +54,7 @@ impl Waiter {
     }
 
     pub(super) fn is_done(&self) -> bool {
-        self.state().end.is_some()
+        self.state.lock().end.is_some()
     }
 
     /// Ends it; the task goes on in the loop's next round.
@@ -108,7 +107,7 @@ impl Waiter {
 
     /// The callbacks that wait for it, unless it had ended before.
     fn end(&self, end: End) -> Option<Vec<Callback>> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.end.is_some() {
             return None;
         }
@@ -118,16 +117,12 @@ impl Waiter {
 
     /// Returns if it was woken. Otherwise raises its outcome; `not_done` is the error where it has not ended.
     fn check(&self, py: Python<'_>, not_done: &'static str) -> PyResult<()> {
-        let message = match &self.state().end {
+        let message = match &self.state.lock().end {
             Some(End::Woken) => return Ok(()),
             None => return Err(invalid_state(py, not_done)),
             Some(End::Cancelled(message)) => message.as_ref().map(|message| message.clone_ref(py)),
         };
         Err(cancelled_error(py, message))
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -136,12 +131,12 @@ impl Waiter {
 impl Waiter {
     #[getter]
     fn _asyncio_future_blocking(&self) -> bool {
-        self.state().is_blocking
+        self.state.lock().is_blocking
     }
 
     #[setter(_asyncio_future_blocking)]
     fn set_asyncio_future_blocking(&self, is_blocking: bool) {
-        self.state().is_blocking = is_blocking;
+        self.state.lock().is_blocking = is_blocking;
     }
 
     fn get_loop(&self, py: Python<'_>) -> Py<PyAny> {
@@ -155,7 +150,7 @@ impl Waiter {
         context: Option<Py<PyAny>>,
     ) -> PyResult<()> {
         let callback = Callback { function, context };
-        let mut state = slf.get().state();
+        let mut state = slf.get().state.lock();
         if state.end.is_none() {
             state.callbacks.push(callback);
             return Ok(());
@@ -167,7 +162,7 @@ impl Waiter {
     /// Returns how many were removed.
     fn remove_done_callback(&self, function: &Bound<'_, PyAny>) -> PyResult<usize> {
         let py = function.py();
-        let before = std::mem::take(&mut self.state().callbacks);
+        let before = std::mem::take(&mut self.state.lock().callbacks);
         let count = before.len();
         let mut kept = Vec::with_capacity(count);
         for callback in before {
@@ -176,7 +171,7 @@ impl Waiter {
             }
         }
         let removed = count - kept.len();
-        self.state().callbacks.extend(kept);
+        self.state.lock().callbacks.extend(kept);
         Ok(removed)
     }
 
@@ -190,7 +185,7 @@ impl Waiter {
     }
 
     fn cancelled(&self) -> bool {
-        matches!(self.state().end, Some(End::Cancelled(_)))
+        matches!(self.state.lock().end, Some(End::Cancelled(_)))
     }
 
     fn done(&self) -> bool {

@@ -1,7 +1,6 @@
 //! `receive()`s and `send()`s that wait. Any news wakes all of them, and each looks for itself.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
+use parking_lot::{Mutex, MutexGuard};
 use pyo3::prelude::*;
 
 use super::waiter::Waiter;
@@ -61,7 +60,7 @@ impl Waiters {
 
     fn waiting(&self) -> MutexGuard<'_, Vec<Py<Waiter>>> {
         // Never held while Python runs.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,8 +1,9 @@
 //! One WebSocket as an ASGI app sees it: what `receive` and `send` lead to, from the handshake to the close or the denial.
 //! Belongs to the thread of its loop; the connection's news comes there as jobs.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
+use parking_lot::{Mutex, MutexGuard};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
@@ -204,8 +205,8 @@ impl WebSocketCycle {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        // Never held while Python code of the app runs; nothing in this file panics under it.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        // Never held while Python code of the app runs.
+        self.state.lock()
     }
 }
 

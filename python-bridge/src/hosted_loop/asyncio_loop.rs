@@ -1,8 +1,9 @@
 //! One asyncio loop as Rust sees it: starts coroutines on it, gives it its turns, keeps its timer. Knows no jobs.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -304,8 +305,7 @@ impl LoopTimer {
         let heap = event_loop.getattr(names::_scheduled(py))?;
         if heap.as_ptr() != self.heap.load(Ordering::Relaxed) {
             self.heap.store(heap.as_ptr(), Ordering::Relaxed);
-            *self.owner.lock().unwrap_or_else(PoisonError::into_inner) =
-                Owned::new(heap.clone().unbind());
+            *self.owner.lock() = Owned::new(heap.clone().unbind());
         }
         let heap = heap.cast::<PyList>()?;
         self.seen.store(heap.len() as isize, Ordering::Relaxed);

@@ -1,11 +1,12 @@
 //! asyncio for work-stealing mode, where no loop can live on a worker: threads of its own, each with a plain loop.
 //! Coroutines are handed to the least loaded one.
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use turbo_shard_runtime::THREAD_STACK_BYTES;
@@ -66,8 +67,8 @@ impl AsyncioThreads {
         let move_in = Arc::new(move_in);
         // Detached: a thread that starts attaches.
         py.detach(|| {
-            let _starting = lock(&self.starting);
-            let started = lock(&self.threads).threads.len();
+            let _starting = self.starting.lock();
+            let started = self.threads.lock().threads.len();
             if started == count.min(self.threads_max) {
                 return Ok(());
             }
@@ -97,12 +98,12 @@ impl AsyncioThreads {
     }
 
     fn choose_detached(&self) -> Result<Arc<CoroutineHost>, String> {
-        if let Ok(host) = lock(&self.threads).choose(self.threads_max) {
+        if let Ok(host) = self.threads.lock().choose(self.threads_max) {
             return Ok(host);
         }
-        let _starting = lock(&self.starting);
+        let _starting = self.starting.lock();
         // Another thread may have started one meanwhile.
-        let number = match lock(&self.threads).choose(self.threads_max) {
+        let number = match self.threads.lock().choose(self.threads_max) {
             Ok(host) => return Ok(host),
             Err(number) => number,
         };
@@ -114,7 +115,7 @@ impl AsyncioThreads {
     /// Keeps a thread that has started, unless the server has ended meanwhile.
     fn keep(&self, thread: AsyncioThread) -> Result<Arc<CoroutineHost>, StartFailure> {
         let host = Arc::clone(&thread.host);
-        let mut started = lock(&self.threads);
+        let mut started = self.threads.lock();
         if started.is_stopped {
             host.post(Job::Stop);
             return Err(StartFailure::Thread(String::from("the server is ending")));
@@ -126,7 +127,7 @@ impl AsyncioThreads {
     /// Cancels what still runs, and joins the threads. Call detached.
     pub(crate) fn stop(&self) {
         let threads = {
-            let mut started = lock(&self.threads);
+            let mut started = self.threads.lock();
             started.is_stopped = true;
             std::mem::take(&mut started.threads)
         };
@@ -165,11 +166,6 @@ impl Started {
             _ => Err(threads.len()),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing in this file panics between lock and unlock; what a poisoned lock holds is whole.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn name_of(thread: &JoinHandle<()>) -> String {

@@ -8,9 +8,10 @@
 //! The thread that finds nothing to do, or one that comes to help, tells the loop what is done.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -79,7 +80,7 @@ impl CallQueue {
     /// Hands in a call. `start_thread` is called where another thread is needed, which then calls `work`.
     fn put(&self, call: Py<PyAny>, start_thread: &Bound<'_, PyAny>) -> PyResult<()> {
         let bring = {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             if state.is_ended {
                 return Err(PyRuntimeError::new_err("the event loop has ended"));
             }
@@ -89,7 +90,7 @@ impl CallQueue {
         let Err(error) = self.bring(bring, start_thread) else {
             return Ok(());
         };
-        let mut state = self.state();
+        let mut state = self.state.lock();
         // Other threads will come to it.
         if state.threads > 0 {
             return Ok(());
@@ -111,7 +112,7 @@ impl CallQueue {
         let bell = Arc::new(Condvar::new());
         let mut came = Came::Called;
         loop {
-            let (next, tells) = self.state().next(came);
+            let (next, tells) = self.state.lock().next(came);
             came = Came::Back;
             if tells && let Err(error) = tell.call0() {
                 error.write_unraisable(py, None);
@@ -123,7 +124,7 @@ impl CallQueue {
                     if let Err(error) = run.call1((&call,)) {
                         error.write_unraisable(py, None);
                     }
-                    self.state().done.push(call);
+                    self.state.lock().done.push(call);
                 }
                 Next::Park => came = py.detach(|| self.park(&bell)),
                 Next::End => return,
@@ -134,7 +135,7 @@ impl CallQueue {
     /// The calls done since the last time.
     fn fetch<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let done = {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             state.is_told = false;
             std::mem::take(&mut state.done)
         };
@@ -143,7 +144,7 @@ impl CallQueue {
 
     /// Ends the threads, each after the call that it runs. Waiting calls still run.
     fn end(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.is_ended = true;
         for bell in state.parked.drain(..) {
             bell.notify_one();
@@ -160,7 +161,7 @@ impl CallQueue {
                 Ok(())
             }
             Bring::New => start_thread.call0().map(drop).inspect_err(|_| {
-                let mut state = self.state();
+                let mut state = self.state.lock();
                 state.threads -= 1;
                 state.is_called = false;
             }),
@@ -169,14 +170,12 @@ impl CallQueue {
 
     /// Waits for news. Call detached.
     fn park(&self, bell: &Arc<Condvar>) -> Came {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if !state.is_quiet() {
             return Came::Called;
         }
         state.parked.push(Arc::clone(bell));
-        let (mut state, waited) = bell
-            .wait_timeout(state, self.idle_time)
-            .unwrap_or_else(PoisonError::into_inner);
+        let waited = bell.wait_for(&mut state, self.idle_time);
         // It has not been called if it is still there.
         let place = state.parked.iter().position(|one| Arc::ptr_eq(one, bell));
         if let Some(place) = place {
@@ -186,11 +185,6 @@ impl CallQueue {
             true => Came::Idle,
             false => Came::Called,
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics under it.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,8 +2,9 @@
 //! drives the loop) and on an asyncio thread (which the loop drives). Knows nothing of requests.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
+use parking_lot::{Mutex, MutexGuard};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -346,8 +347,8 @@ impl CoroutineHost {
     }
 
     pub(super) fn tasks(&self) -> MutexGuard<'_, Slab<Py<PyAny>>> {
-        // Held for an insert or a remove; nothing in there panics.
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+        // Held for an insert or a remove.
+        self.tasks.lock()
     }
 }
 
@@ -364,11 +365,7 @@ impl TaskDone {
     fn __call__(&self, py: Python<'_>, task: &Bound<'_, PyAny>) {
         end_if_child();
         let kept = self.host.tasks().try_remove(self.key);
-        let then = self
-            .then
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let then = self.then.lock().take();
         let result = task.call_method0(names::result(py));
         // A task that the end of the loop has cancelled has no answer left to give: nothing to report.
         if let Some(then) = then

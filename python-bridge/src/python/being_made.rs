@@ -3,8 +3,8 @@
 
 use std::ffi::c_long;
 use std::ptr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -26,9 +26,9 @@ impl BeingMade {
             .call0(py)?
             .extract::<u64>()?
             .cast_signed();
-        self.threads().push(thread);
+        self.0.lock().push(thread);
         let made = make();
-        let mut threads = self.threads();
+        let mut threads = self.0.lock();
         threads.retain(|&one| one != thread);
         // An interrupt that came too late for `make` must not be raised in what follows.
         raise_in(py, thread, ptr::null_mut());
@@ -38,19 +38,14 @@ impl BeingMade {
     /// Raises KeyboardInterrupt on each of the threads as soon as it runs Python code.
     pub(crate) fn interrupt(&self, py: Python<'_>) {
         // Held while they are told: a thread that has finished meanwhile is no longer on the list.
-        let threads = self.threads();
+        let threads = self.0.lock();
         for &thread in &*threads {
             raise_in(py, thread, py.get_type::<PyKeyboardInterrupt>().as_ptr());
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.threads().is_empty()
-    }
-
-    fn threads(&self) -> MutexGuard<'_, Vec<c_long>> {
-        // Nothing here panics between lock and unlock; what a poisoned lock holds is whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().is_empty()
     }
 }
 

@@ -6,7 +6,9 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt::Display;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
+
+use parking_lot::Mutex;
 
 /// An inline handler that takes longer kept all other connections of its shard waiting for as long.
 const HELD_MS_MAX: u64 = 50;
@@ -54,10 +56,7 @@ fn report(key: &str, label: &str, held_ms: u64, advice: &str) {
         log::debug!("{label} held its shard for {held_ms} ms, the first time that it was slow");
         return;
     }
-    let is_new = REPORTED
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .insert(key.to_owned());
+    let is_new = REPORTED.lock().insert(key.to_owned());
     if is_new {
         log::warn!(
             "{label} held its shard for {held_ms} ms, with all its connections waiting; {advice}"

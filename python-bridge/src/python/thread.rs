@@ -20,8 +20,8 @@ use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -244,7 +244,7 @@ fn create(own: &OwnState) {
     if !own.pointer.get().is_null() || !unsafe { ffi::PyThreadState_GetUnchecked() }.is_null() {
         return;
     }
-    let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _one_at_a_time = MAKING.lock();
     // SAFETY: the interpreter is initialised (this library was imported by it) and the thread is detached.
     // `PyGILState_Ensure` makes the state that PyO3 will find (a bare `PyThreadState_New` it would not), and its count
     // stays at one until `destroy`, so PyO3's own Ensure and Release never end the state's life.

@@ -1,10 +1,11 @@
 //! The interpreter's exit while a server runs, or while threads are left in the app's code. Knows nothing of requests.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
 use turbo_shard_runtime::{ServerHandle, is_child};
 
@@ -47,7 +48,7 @@ impl AtExit {
     /// The server has ended.
     pub(crate) fn unregister(at_exit: &Bound<'_, AtExit>) -> PyResult<()> {
         let (ended, changed) = &*at_exit.get().ended;
-        *lock(ended) = true;
+        *ended.lock() = true;
         changed.notify_all();
         names::UNREGISTER_AT_EXIT.call1(at_exit.py(), (at_exit,))?;
         Ok(())
@@ -63,7 +64,7 @@ impl AtExit {
         self.handle.stop_now();
         py.detach(|| {
             let (ended, changed) = &*self.ended;
-            drop(changed.wait_timeout_while(lock(ended), EXIT_WAIT, |ended| !*ended));
+            changed.wait_while_for(&mut ended.lock(), |ended| !*ended, EXIT_WAIT);
         });
     }
 }
@@ -74,7 +75,7 @@ static ENDED: Mutex<Vec<Arc<Life>>> = Mutex::new(Vec::new());
 
 /// A server has ended; threads of it may be left.
 pub(crate) fn note_end(life: Arc<Life>) {
-    let mut ended = lock(&ENDED);
+    let mut ended = ENDED.lock();
     ended.retain(|life| life.threads_left() > 0);
     ended.push(life);
 }
@@ -82,7 +83,7 @@ pub(crate) fn note_end(life: Arc<Life>) {
 /// How many threads of a server that has ended are still in the app's code.
 #[pyfunction]
 pub(crate) fn threads_left() -> usize {
-    let left: usize = lock(&ENDED).iter().map(|life| life.threads_left()).sum();
+    let left: usize = ENDED.lock().iter().map(|life| life.threads_left()).sum();
     left + left_behind()
 }
 
@@ -134,9 +135,4 @@ fn wind_up(py: Python<'_>) {
             .find(py)
             .and_then(|stream| stream.call_method0(names::flush(py)));
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Each lock in this file is held for one statement that cannot panic.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

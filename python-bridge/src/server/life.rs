@@ -1,10 +1,11 @@
 //! What outlives the runtime's hold on an app: threads that only the bridge knows of, and how far a stop has come.
 //! Knows nothing of requests.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use turbo_shard_runtime::BlockingPool;
 
 use crate::hosted_loop::{AsyncioThreads, TimeLeft};
@@ -35,11 +36,11 @@ pub(crate) struct Shared {
 
 impl Life {
     pub(crate) fn share(&self, shared: Shared) {
-        *lock(&self.shared) = Some(shared);
+        *self.shared.lock() = Some(shared);
     }
 
     pub(crate) fn shared(&self) -> Option<Shared> {
-        lock(&self.shared).clone()
+        self.shared.lock().clone()
     }
 
     pub(crate) fn thread_starts(&self) {
@@ -53,7 +54,7 @@ impl Life {
     /// Ends what the workers shared. Call detached. Waits for calls on the blocking pool: a thread that waits too long
     /// is left behind.
     pub(crate) fn end(&self) {
-        let shared = lock(&self.shared).take();
+        let shared = self.shared.lock().take();
         if let Some(shared) = shared {
             self.thread_starts();
             shared.asyncio.stop();
@@ -69,12 +70,12 @@ impl Life {
 
     /// A stop was asked for: what is in flight may finish until `deadline`.
     pub(crate) fn stops_by(&self, deadline: Instant) {
-        *lock(&self.stop_by) = Some(deadline);
+        *self.stop_by.lock() = Some(deadline);
     }
 
     /// How long what is in flight may still take; nothing where no stop was asked for (a shard has died).
     pub(crate) fn time_left(&self) -> Duration {
-        lock(&self.stop_by).map_or(Duration::ZERO, |deadline| {
+        self.stop_by.lock().map_or(Duration::ZERO, |deadline| {
             deadline.saturating_duration_since(Instant::now())
         })
     }
@@ -87,18 +88,16 @@ impl Life {
 
     /// A service has begun; it is over when the guard is dropped.
     pub(crate) fn enter(self: &Arc<Self>) -> Counted {
-        *lock(&self.services) += 1;
+        *self.services.lock() += 1;
         Counted(Arc::clone(self))
     }
 
     /// Waits until the caller's service is the only one left, or the stop's time is over. Call detached.
     pub(crate) fn wait_for_others(&self) {
-        let services = lock(&self.services);
+        let mut services = self.services.lock();
         let left = self.time_left();
-        drop(
-            self.service_ended
-                .wait_timeout_while(services, left, |services| *services > 1),
-        );
+        self.service_ended
+            .wait_while_for(&mut services, |services| *services > 1, left);
     }
 
     /// True once: for the shard that starts the hooks of an app that all shards share.
@@ -129,12 +128,7 @@ pub(crate) struct Counted(Arc<Life>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        *lock(&self.0.services) -= 1;
+        *self.0.services.lock() -= 1;
         self.0.service_ended.notify_all();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing in this file panics between lock and unlock; what a poisoned lock holds is whole.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

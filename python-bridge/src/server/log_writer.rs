@@ -6,10 +6,11 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Once;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
 
 /// Bytes that may wait to be written. A traceback is 2 to 10 KiB.
@@ -77,7 +78,7 @@ pub(crate) fn write(piece: Vec<u8>) {
         return;
     }
     let writer = writer();
-    let mut queue = lock(&writer.queue);
+    let mut queue = writer.queue.lock();
     if !queue.has_thread {
         queue.has_thread = start(writer).is_ok();
         if !queue.has_thread {
@@ -93,13 +94,12 @@ pub(crate) fn write(piece: Vec<u8>) {
 pub(crate) fn flush() {
     let writer = writer();
     let until = Instant::now() + FLUSH_WITHIN;
-    let mut queue = lock(&writer.queue);
+    let mut queue = writer.queue.lock();
     while queue.has_thread && (queue.bytes > 0 || queue.lost > 0) {
         let Some(left) = until.checked_duration_since(Instant::now()) else {
             return;
         };
-        let waited = writer.emptied.wait_timeout(queue, left);
-        queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        writer.emptied.wait_for(&mut queue, left);
     }
 }
 
@@ -160,17 +160,16 @@ extern "C" fn flush_at_exit() {
 
 fn run(writer: &Writer) -> ! {
     block_signals();
-    let mut queue = lock(&writer.queue);
+    let mut queue = writer.queue.lock();
     loop {
         let Some(piece) = queue.next() else {
             writer.emptied.notify_all();
-            let waited = writer.filled.wait(queue);
-            queue = waited.unwrap_or_else(PoisonError::into_inner);
+            writer.filled.wait(&mut queue);
             continue;
         };
         drop(queue);
         write_out(&piece);
-        queue = lock(&writer.queue);
+        queue = writer.queue.lock();
         queue.written(piece.len());
     }
 }
@@ -211,11 +210,6 @@ fn wait_for_room() {
     };
     // SAFETY: `entry` is one valid pollfd that lives through the call.
     unsafe { libc::poll(&raw mut entry, 1, -1) };
-}
-
-fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
-    // Nothing in this file panics between lock and unlock.
-    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

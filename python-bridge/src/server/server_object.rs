@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -77,7 +78,8 @@ impl NativeServer {
 
     /// The descriptors of the listeners, for workers to inherit; they are this object's until it has run or is closed.
     fn listeners(&self) -> Vec<RawFd> {
-        lock(&self.bound)
+        self.bound
+            .lock()
             .iter()
             .flat_map(|(bound, _)| bound.listeners().iter().map(AsRawFd::as_raw_fd))
             .collect()
@@ -85,7 +87,7 @@ impl NativeServer {
 
     /// Lets go of the listeners without having run.
     fn close(&self) {
-        drop(lock(&self.bound).take());
+        drop(self.bound.lock().take());
     }
 
     /// Serves `app` until the server is stopped, and returns how many seconds of the stop's time are left. `on_ready` is
@@ -115,7 +117,7 @@ impl NativeServer {
                 ("wsgi", Interface::Wsgi),
             ],
         )?;
-        let taken = lock(&self.bound).take();
+        let taken = self.bound.lock().take();
         let (bound, settings) =
             taken.ok_or_else(|| PyRuntimeError::new_err("a server can be run once"))?;
         let served = ServedApp {
@@ -140,7 +142,7 @@ impl NativeServer {
         let life = app.life();
         let at_exit = AtExit::register(py, self.handle.clone())?;
         let run = next_run();
-        lock(&RUNNING).insert(run, self.handle.clone());
+        RUNNING.lock().insert(run, self.handle.clone());
 
         let caller = match is_first_shard {
             true => Caller::IsFirstShard,
@@ -164,7 +166,7 @@ impl NativeServer {
             result
         });
 
-        lock(&RUNNING).remove(&run);
+        RUNNING.lock().remove(&run);
         AtExit::unregister(&at_exit)?;
         note_end(Arc::clone(&life));
         not_ready.map_or(Ok(()), Err)?;
@@ -207,7 +209,7 @@ impl NativeServer {
 /// One dict of counters per shard of the server that runs in this process; empty if none does.
 #[pyfunction]
 pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
-    let running: Vec<ServerHandle> = lock(&RUNNING).values().cloned().collect();
+    let running: Vec<ServerHandle> = RUNNING.lock().values().cloned().collect();
     let counts = running.iter().flat_map(ServerHandle::counts);
     shard_rows(py, &counts.collect::<Vec<_>>())
 }
@@ -219,9 +221,4 @@ fn next_run() -> u64 {
 
 fn start_error(error: runtime::StartError) -> PyErr {
     StartError::new_err(error.to_string())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Each lock in this file is held for one statement that cannot panic.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,10 +9,11 @@ use std::io;
 use std::net::TcpListener;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use turbo_shard_runtime::{Inheritance, ServerHandle};
@@ -122,7 +123,7 @@ enum LineState {
 impl Line {
     /// From now on a stop is the server's.
     pub(crate) fn connect(self: &Arc<Self>, server: ServerHandle) -> Connected {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if self.asked.load(Ordering::Acquire) {
             server.stop_now();
         }
@@ -159,7 +160,7 @@ impl Line {
     }
 
     fn pass_on(&self, now: bool) {
-        let state = self.state();
+        let mut state = self.state.lock();
         self.asked.store(true, Ordering::Release);
         match &*state {
             LineState::Serving(server) if now => server.stop_now(),
@@ -171,21 +172,17 @@ impl Line {
             LineState::Starting => {
                 // SAFETY: the main thread is there for as long as the process is; SIGINT has a handler of ours.
                 unsafe { libc::pthread_kill(self.main, libc::SIGINT) };
-                let waited = self.left.wait_timeout_while(state, LEAVE_SECONDS, |state| {
-                    matches!(state, LineState::Starting)
-                });
-                if waited.is_ok_and(|(_, timeout)| timeout.timed_out()) {
+                let is_starting = |state: &mut LineState| matches!(state, LineState::Starting);
+                let waited = self
+                    .left
+                    .wait_while_for(&mut state, is_starting, LEAVE_SECONDS);
+                if waited.timed_out() {
                     log_writer::flush();
                     // SAFETY: ends the process; nothing runs after it.
                     unsafe { libc::_exit(STATUS_INTERRUPTED) }
                 }
             }
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, LineState> {
-        // Nothing in this file panics between lock and unlock.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -194,7 +191,7 @@ pub(crate) struct Connected(Arc<Line>);
 
 impl Drop for Connected {
     fn drop(&mut self) {
-        *self.0.state() = LineState::Ending;
+        *self.0.state.lock() = LineState::Ending;
         self.0.left.notify_all();
     }
 }

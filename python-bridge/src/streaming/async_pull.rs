@@ -1,7 +1,8 @@
 //! Pulls an async iterator: a task on the loop, fed room by a future. The task itself is `hosted_loop.pull`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use pyo3::exceptions::PyGeneratorExit;
 use pyo3::prelude::*;
 use turbo_shard_runtime::{Flow, ReplyHandle};
@@ -121,7 +122,7 @@ impl Sink {
         if bytes.is_empty() {
             return Ok(None);
         }
-        let flow = match &*self.handle.lock().unwrap_or_else(PoisonError::into_inner) {
+        let flow = match &*self.handle.lock() {
             Some(handle) => handle.chunk(bytes),
             None => Flow::PeerLeft,
         };
@@ -148,11 +149,7 @@ impl Sink {
     fn end(&self, py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) {
         let peer_left = self.host.streams().end_async(self.id);
         self.host.stream_ended();
-        let handle = self
-            .handle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let handle = self.handle.lock().take();
         let Some(handle) = handle else { return };
         match result {
             Ok(_) => handle.end(),

@@ -1,7 +1,8 @@
 //! Where a thread waits until its answer has room. No Python in it: wait detached.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Condvar, Mutex};
 use turbo_shard_runtime::{ReplyHandle, ReplyListener};
 
 /// Whether the peer is still there.
@@ -29,18 +30,15 @@ impl Gate {
 
     /// Waits for room, or for the peer to leave. The connection's write timeout bounds the wait.
     pub(crate) fn wait(&self) -> Gone {
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut heard = self.heard.lock();
         let nothing = |heard: &mut (bool, bool)| !heard.0 && !heard.1;
-        let mut heard = self
-            .changed
-            .wait_while(heard, nothing)
-            .unwrap_or_else(PoisonError::into_inner);
+        self.changed.wait_while(&mut heard, nothing);
         heard.0 = false;
         if heard.1 { Gone::Yes } else { Gone::No }
     }
 
     fn tell(&self, room: bool, left: bool) {
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut heard = self.heard.lock();
         heard.0 |= room;
         heard.1 |= left;
         drop(heard);

@@ -1,9 +1,10 @@
 //! The streams of one loop: which of them wait for room, which may go on. Used on the loop's thread.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use pyo3::prelude::*;
 use turbo_shard_runtime::{ReplyHandle, ReplyListener};
 
@@ -201,24 +202,17 @@ impl StreamTable {
     }
 
     fn streams(&self) -> MutexGuard<'_, HashMap<StreamId, Stream>> {
-        // Never held while Python runs; nothing in this file panics under it.
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+        // Never held while Python runs.
+        self.streams.lock()
     }
 
     fn push_ready(&self, id: StreamId) {
-        self.ready
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(id);
+        self.ready.lock().push_back(id);
         self.ready_count.fetch_add(1, Ordering::Relaxed);
     }
 
     fn pop_ready(&self) -> Option<StreamId> {
-        let id = self
-            .ready
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front()?;
+        let id = self.ready.lock().pop_front()?;
         self.ready_count.fetch_sub(1, Ordering::Relaxed);
         Some(id)
     }

@@ -14,10 +14,11 @@
 //! beyond a short call that a route holds its shard stays below a millisecond for each call that was answered.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use turbo_shard_runtime::protocol::RequestHead;
 
 /// What may be called on the shard.
@@ -186,7 +187,7 @@ impl Pace {
     /// A call in the pool has ended. `worked` is how long its thread worked for it, `waited` whether it slept in between,
     /// or did what only a thread of the pool can.
     pub(super) fn note_pooled(&self, worked: Duration, waited: bool) {
-        let mut trial = self.trial();
+        let mut trial = self.trial.lock();
         if worked > SHORT_MAX {
             trial.short = 0;
         } else if waited {
@@ -215,7 +216,7 @@ impl Pace {
 
     /// The route has done what only a thread of the pool can.
     pub(super) fn demote(&self, took: Duration) -> Demoted {
-        let mut trial = self.trial();
+        let mut trial = self.trial.lock();
         self.inline.store(false, Ordering::Relaxed);
         trial.short = 0;
         let held_ms = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
@@ -226,10 +227,6 @@ impl Pace {
             trial_calls: trial.wanted,
             is_news,
         }
-    }
-
-    fn trial(&self) -> MutexGuard<'_, Trial> {
-        self.trial.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,8 +1,9 @@
 //! An answer of a WSGI app: what `start_response` was told, and how far it has gone out. Knows no environ.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use pyo3::exceptions::PyAssertionError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -87,7 +88,7 @@ impl StartResponse {
             return Err(raised(exc_info)?);
         }
         let said = Head::read(status, headers)?;
-        match &mut *response.stage() {
+        match &mut *response.stage.lock() {
             Stage::Due { head, .. } if head.is_none() || exc_info.is_some() => *head = Some(said),
             Stage::Due { .. } => {
                 return Err(PyAssertionError::new_err(
@@ -126,7 +127,7 @@ impl StartResponse {
 
     /// Takes the head of a held answer, which the caller then sends; an error if there is none.
     pub(super) fn take_head(&self) -> Result<Head, Broken> {
-        match &mut *self.stage() {
+        match &mut *self.stage.lock() {
             Stage::Due { head, .. } => head.take().ok_or_else(|| Broken::App(not_called())),
             _ => Err(Broken::App(ended())),
         }
@@ -144,12 +145,12 @@ impl StartResponse {
 
     /// The caller has sent the head of a held answer: the app can no longer change it.
     pub(super) fn note_sent(&self, has_body: bool) {
-        *self.stage() = Stage::Sent { has_body };
+        *self.stage.lock() = Stage::Sent { has_body };
     }
 
     /// A held answer is over.
     pub(super) fn note_end(&self) {
-        *self.stage() = Stage::Ended;
+        *self.stage.lock() = Stage::Ended;
     }
 
     /// Gives up a held answer: what `write` was given still goes out, and ends in the middle.
@@ -157,7 +158,7 @@ impl StartResponse {
         if let Stage::Due {
             head: Some(Head { status, lines }),
             outlet: Outlet::Held(written),
-        } = std::mem::replace(&mut *self.stage(), Stage::Ended)
+        } = std::mem::replace(&mut *self.stage.lock(), Stage::Ended)
             && !written.is_empty()
         {
             handle.start(status, lines, BodyLength::Unknown);
@@ -168,7 +169,7 @@ impl StartResponse {
 
     /// From here on the answer goes out by itself; what `write` was given goes first.
     pub(super) fn release(&self, py: Python<'_>, handle: ReplyHandle) -> Result<(), Broken> {
-        let mut stage = self.stage();
+        let mut stage = self.stage.lock();
         let written = match &mut *stage {
             Stage::Due { outlet, .. } => match std::mem::replace(outlet, Outlet::Handle(handle)) {
                 Outlet::Held(written) => written,
@@ -186,12 +187,12 @@ impl StartResponse {
     /// From here on the rest of a body goes out by itself; its head, and all but what is `left`, has gone.
     pub(super) fn release_rest(&self, handle: ReplyHandle, left: Left) {
         let gate = Gate::of(&handle);
-        *self.stage() = Stage::Body { handle, gate, left };
+        *self.stage.lock() = Stage::Body { handle, gate, left };
     }
 
     /// Sends a piece of the body, and the head before it. Waits for room, detached.
     pub(super) fn send(&self, py: Python<'_>, data: &[u8]) -> Result<Progress, Broken> {
-        let mut stage = self.stage();
+        let mut stage = self.stage.lock();
         let (sent, next) = match std::mem::replace(&mut *stage, Stage::Ended) {
             due @ Stage::Due { head: None, .. } => (Err(Broken::App(not_called())), due),
             Stage::Due {
@@ -251,7 +252,7 @@ impl StartResponse {
 
     /// Sends a body that is complete, and ends the answer.
     pub(super) fn finish_with(&self, py: Python<'_>, body: Vec<u8>) -> Result<(), Broken> {
-        let mut stage = self.stage();
+        let mut stage = self.stage.lock();
         match std::mem::replace(&mut *stage, Stage::Ended) {
             Stage::Due {
                 head: Some(head),
@@ -284,7 +285,7 @@ impl StartResponse {
 
     /// The same for a body that is not copied. Returns false where it must be: more or less of it goes out.
     pub(super) fn finish_with_held(&self, bytes: &Bound<'_, PyBytes>) -> bool {
-        let mut stage = self.stage();
+        let mut stage = self.stage.lock();
         match std::mem::replace(&mut *stage, Stage::Ended) {
             Stage::Due {
                 head: Some(head),
@@ -302,7 +303,7 @@ impl StartResponse {
 
     /// The app has nothing more to say.
     pub(super) fn finish(&self) -> Result<(), Broken> {
-        let mut stage = self.stage();
+        let mut stage = self.stage.lock();
         match std::mem::replace(&mut *stage, Stage::Ended) {
             Stage::Due {
                 head: Some(Head { status, lines }),
@@ -325,7 +326,7 @@ impl StartResponse {
 
     /// Gives up: 500 while nothing has gone out, a cut connection in the middle of the body.
     pub(super) fn fail(&self) {
-        match std::mem::replace(&mut *self.stage(), Stage::Ended) {
+        match std::mem::replace(&mut *self.stage.lock(), Stage::Ended) {
             Stage::Due {
                 outlet: Outlet::Handle(handle),
                 ..
@@ -337,7 +338,7 @@ impl StartResponse {
 
     /// It is known that no body will go out, so the app need not make one.
     pub(super) fn wants_no_body(&self) -> bool {
-        match &*self.stage() {
+        match &*self.stage.lock() {
             Stage::Due {
                 head: Some(head), ..
             } => self.has_no_body(head.status),
@@ -348,7 +349,7 @@ impl StartResponse {
 
     /// Whether the connection is known to be gone.
     pub(super) fn peer_left(&self) -> bool {
-        match &*self.stage() {
+        match &*self.stage.lock() {
             Stage::Due {
                 outlet: Outlet::Handle(handle),
                 ..
@@ -363,7 +364,7 @@ impl StartResponse {
     }
 
     fn is_started(&self) -> bool {
-        match &*self.stage() {
+        match &*self.stage.lock() {
             Stage::Body { .. } | Stage::Sent { .. } => true,
             // For the app, what it has written has gone.
             Stage::Due {
@@ -372,10 +373,6 @@ impl StartResponse {
             } => !written.is_empty(),
             Stage::Due { .. } | Stage::Ended => false,
         }
-    }
-
-    fn stage(&self) -> MutexGuard<'_, Stage> {
-        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 
+use parking_lot::{Mutex, MutexGuard};
 use turbo_shard_protocol::websocket::{Accepted, MessageKind};
 use turbo_shard_protocol::{BodyLength, HeaderLines};
 
@@ -79,16 +80,15 @@ struct Shared {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        // No code of ours panics while it holds the lock; a poisoned state would still be a whole one.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn feed(&self) -> MutexGuard<'_, Feed> {
-        self.feed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.feed.lock()
     }
 
     fn messages(&self) -> MutexGuard<'_, MessageFeed> {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+        self.messages.lock()
     }
 
     fn wake_connection(&self) {
@@ -99,7 +99,7 @@ impl Shared {
     }
 
     fn tell(&self, say: impl FnOnce(&dyn ReplyListener)) {
-        if let Some(listener) = &*self.listener.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(listener) = &*self.listener.lock() {
             say(&**listener);
         }
     }
@@ -131,11 +131,7 @@ impl ReplyHandle {
 
     /// Sets the listener that hears of room and of the peer's leaving; it hears at once if the peer has left already.
     pub fn listen(&self, listener: Box<dyn ReplyListener>) {
-        *self
-            .shared
-            .listener
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(listener);
+        *self.shared.listener.lock() = Some(listener);
         if self.peer_left() {
             self.shared.tell(|listener| listener.peer_left());
         }

@@ -1,11 +1,12 @@
 //! The server as its owner sees it: bind, run, stop, count.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, after, never};
+use parking_lot::Mutex;
 
 use crate::config::{EngineName, Mode, ServerConfig, Steering};
 use crate::engine::registry;
@@ -181,7 +182,7 @@ impl BoundServer {
                 "a server of mode process serves in the workers that inherit its listeners",
             )),
         };
-        *lock(&counts) = CountSource::Nothing;
+        *counts.lock() = CountSource::Nothing;
         drop(signals);
         if result.is_ok() && !is_worker {
             log::info!("stopped");
@@ -226,7 +227,7 @@ impl BoundServer {
         };
         record.counters.restarts.add(restarts);
         let counters = Arc::clone(&record.counters);
-        *lock(&self.handle.counts) = CountSource::Shards {
+        *self.handle.counts.lock() = CountSource::Shards {
             first: number,
             records: Arc::new(vec![record]),
         };
@@ -261,7 +262,7 @@ impl BoundServer {
                 .map(record)
                 .collect::<Vec<_>>(),
         );
-        *lock(&self.handle.counts) = CountSource::Shards {
+        *self.handle.counts.lock() = CountSource::Shards {
             first: 0,
             records: Arc::clone(&records),
         };
@@ -314,7 +315,7 @@ impl BoundServer {
                         .map(|host| host.counters())
                         .unwrap_or_default()
                 };
-                *lock(&counts) = CountSource::Workers(Box::new(read));
+                *counts.lock() = CountSource::Workers(Box::new(read));
                 let _ = tell_ready.send(());
             }),
         };
@@ -393,8 +394,4 @@ fn raise_open_files() {
     if let Err(error) = open_files::raise_limit() {
         log::warn!("the limit of open files could not be raised: {error}");
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,10 @@
 //! A running server as other threads hold it: they can stop it and read its counters. Knows nothing of how it runs.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Sender;
+use parking_lot::Mutex;
 
 use crate::metrics::counters::{ShardCounts, WorkerCounts};
 use crate::server::per_core::ShardRecord;
@@ -46,7 +47,7 @@ impl ServerHandle {
 
     /// Reads the counters: one row per shard, or one for all workers of the work-stealing runtime.
     pub fn counts(&self) -> Vec<ShardCounts> {
-        match &*self.counts.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.counts.lock() {
             CountSource::Nothing => Vec::new(),
             CountSource::Shards { first, records } => {
                 let numbered = records.iter().enumerate();
@@ -81,7 +82,7 @@ impl ServerHandle {
 
     /// Reads the counters of each worker of the work-stealing runtime; there are none in shard mode.
     pub fn workers(&self) -> Vec<WorkerCounts> {
-        match &*self.counts.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.counts.lock() {
             CountSource::Nothing | CountSource::Shards { .. } => Vec::new(),
             CountSource::Workers(read) => {
                 let workers = read().workers;

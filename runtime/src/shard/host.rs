@@ -1,9 +1,10 @@
 //! Where connections live: one shard's thread, or the workers of the work-stealing runtime. Knows no engine.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use thread_local::ThreadLocal;
 use tokio::sync::Notify;
 use turbo_shard_protocol::Limits;
@@ -232,7 +233,7 @@ impl<A: App> SharedHost<A> {
     pub(crate) fn worker(&self) -> Result<&Workbench<A::Service>, StartError> {
         self.benches.get_or_try(|| {
             let counters = Arc::new(Counters::default());
-            lock(&self.workers).push(Arc::clone(&counters));
+            self.workers.lock().push(Arc::clone(&counters));
             Ok(Workbench::new(
                 self.app.service(Place::Worker)?,
                 Arc::clone(&self.limits),
@@ -253,7 +254,7 @@ impl<A: App> SharedHost<A> {
     }
 
     pub(crate) fn admit(&self) -> Option<Admission> {
-        let mut table = lock(&self.table);
+        let mut table = self.table.lock();
         let admission = admit(&mut table, self.connections_max)?;
         self.connections.connections_accepted.add(1);
         Some(admission)
@@ -269,11 +270,11 @@ impl<A: App> SharedHost<A> {
 
     fn enter(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::Release);
-        lock(&self.table).wake_all();
+        self.table.lock().wake_all();
     }
 
     pub(crate) async fn until_empty(&self) {
-        while lock(&self.table).len() > 0 {
+        while self.table.lock().len() > 0 {
             self.emptied.notified().await;
         }
     }
@@ -281,7 +282,7 @@ impl<A: App> SharedHost<A> {
     /// The counters of each worker that has served, and those of the connections, which belong to no worker.
     pub(crate) fn counters(&self) -> WorkerCounters {
         WorkerCounters {
-            workers: lock(&self.workers).clone(),
+            workers: self.workers.lock().clone(),
             connections: Arc::clone(&self.connections),
         }
     }
@@ -305,7 +306,7 @@ impl<A: App> Host for SharedHost<A> {
     }
 
     fn with_table<R>(&self, f: impl FnOnce(&mut ConnectionTable) -> R) -> R {
-        f(&mut lock(&self.table))
+        f(&mut self.table.lock())
     }
 
     fn stage(&self) -> Stage {
@@ -323,7 +324,7 @@ impl<A: App> Host for SharedHost<A> {
     fn turn_ended(&self) {}
 
     fn leave(&self, id: ConnectionId, in_flight: u64) {
-        let mut table = lock(&self.table);
+        let mut table = self.table.lock();
         self.connections.connections_closed.add(1);
         self.connections.requests_ended.add(in_flight);
         table.remove(id);
@@ -341,9 +342,4 @@ fn admit(table: &mut ConnectionTable, connections_max: usize) -> Option<Admissio
     } else {
         None
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing in this file panics between lock and unlock; what a poisoned lock holds is whole.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
