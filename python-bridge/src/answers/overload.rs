@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use turbo_shard_runtime::ReplyHandle;
 use turbo_shard_runtime::protocol::HeaderLines;
 
-use super::reply_reader::Lines;
-use crate::native::lines_of;
+use super::lines::{Lines, lines_of};
 use crate::python::slow_calls::coarse_ms;
 
 const UNAVAILABLE_BODY: &[u8] = br#"{"detail":"Service Unavailable"}"#;

@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyInt, PyList, PyString, PyTuple, PyType};
 use turbo_shard_runtime::protocol::HeaderLines;
 
+use super::lines::Lines;
 use crate::json;
 use crate::python::names;
 use crate::streaming::StreamSource;
@@ -52,33 +53,6 @@ pub(crate) enum Answer<'py> {
     Stream { status: u16, source: StreamSource },
     /// The awaited result will say: the function was no `async def`, but returned an awaitable.
     Await(Bound<'py, PyAny>),
-}
-
-/// Which header lines go with a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lines {
-    /// None at all.
-    None,
-    /// `content-type: application/json`
-    Json,
-    /// `content-type: text/plain; charset=utf-8`
-    Text,
-    /// `content-type: application/octet-stream`
-    Octets,
-    /// Those in the buffers.
-    Own,
-}
-
-impl Lines {
-    /// The media type that stands for the body where the app names none.
-    pub(crate) fn media_type(self) -> Option<&'static [u8]> {
-        match self {
-            Lines::Json => Some(b"application/json"),
-            Lines::Text => Some(b"text/plain; charset=utf-8"),
-            Lines::Octets => Some(b"application/octet-stream"),
-            Lines::None | Lines::Own => None,
-        }
-    }
 }
 
 /// Where a body's bytes are.

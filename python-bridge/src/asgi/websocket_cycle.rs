@@ -17,7 +17,7 @@ use super::waiter::Waiter;
 use super::waiters::Waiters;
 use super::websocket_sending::refuse;
 use super::words::Words;
-use crate::answers::reply_reader::Lines;
+use crate::answers::lines::Lines;
 use crate::native::INTERNAL_ERROR_BODY;
 use crate::python::errors::log_exception;
 

@@ -12,8 +12,7 @@ use super::http_sending::in_words;
 use super::http_stage::Refused;
 use super::messages::{self, Message};
 use super::websocket_cycle::{Stage, WebSocketCycle};
-use crate::answers::reply_reader::Lines;
-use crate::native::lines_of;
+use crate::answers::lines::{Lines, lines_of};
 
 /// The code where an app gives none.
 const CLOSE_NORMAL: u16 = 1000;

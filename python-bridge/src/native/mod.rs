@@ -20,5 +20,5 @@ pub(crate) use deferred::RequestName;
 pub(crate) use request_view::Request;
 pub(crate) use routes::route_template;
 pub(crate) use service::{NativeService, READ_BODY, native_service};
-pub(crate) use settle::{INTERNAL_ERROR_BODY, lines_of};
+pub(crate) use settle::INTERNAL_ERROR_BODY;
 pub(crate) use websocket::WebSocketCall;

@@ -3,15 +3,15 @@
 
 use std::fmt::Display;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyType};
 use turbo_shard_runtime::protocol::HeaderLines;
 
 use super::faults::Faults;
+use crate::answers::lines::{Lines, lines_of, push_media_type};
 use crate::answers::reply_reader::{
-    Answer, Body, Buffers, Lines, Vocabulary, push_headers, read, read_status,
+    Answer, Body, Buffers, Vocabulary, push_headers, read, read_status,
 };
 use crate::hosted_loop::Coroutines;
 use crate::json;
@@ -208,18 +208,4 @@ pub(super) fn internal_error<'py>(buffers: &mut Buffers) -> Answer<'py> {
         lines: Lines::Json,
         body: Body::Buffer,
     }
-}
-
-/// Lines that say the media type and nothing else.
-pub(crate) fn lines_of(kind: Lines) -> HeaderLines {
-    let mut lines = HeaderLines::new();
-    push_media_type(&mut lines, kind).expect("our own media types are valid");
-    lines
-}
-
-fn push_media_type(lines: &mut HeaderLines, kind: Lines) -> PyResult<()> {
-    let media_type = kind.media_type().unwrap_or_default();
-    lines
-        .push(b"content-type", media_type)
-        .map_err(|misuse| PyValueError::new_err(misuse.to_string()))
 }
