@@ -182,7 +182,7 @@ BRIDGE_LAYERS = (
     ),
     Layer(f"{BRIDGE}/python", "thread states, objects held, errors of Python", [FACE]),
     Layer(f"{BRIDGE}/json", "JSON from Python objects"),
-    Layer(f"{BRIDGE}/requests", "texts and bytes of requests"),
+    Layer(f"{BRIDGE}/requests", "texts and bytes of requests, and their names for logs", [FACE]),
     Layer(f"{BRIDGE}/hosted_loop", "asyncio on shards and threads", [FACE, f"{BRIDGE}/python"]),
     Layer(
         f"{BRIDGE}/streaming",
@@ -205,7 +205,10 @@ BRIDGE_LAYERS = (
     Layer(
         f"{BRIDGE}/asgi",
         "ASGI apps",
-        [FACE, *within(BRIDGE, "answers", "hosted_loop", "native", "python", "streaming")],
+        [
+            FACE,
+            *within(BRIDGE, "answers", "hosted_loop", "native", "python", "requests", "streaming"),
+        ],
     ),
     Layer(
         f"{BRIDGE}/wsgi",

@@ -15,12 +15,13 @@ use super::http_cycle::{HttpCycle, Incoming, Surroundings};
 use super::scope::{ScopeMaker, ScopeOptions};
 use super::websocket_service::{WebSocketApp, WebSocketService, has_body};
 use crate::hosted_loop::{AsyncioThreads, CoroutineHost, Eager};
-use crate::native::{READ_BODY, RequestName};
+use crate::native::READ_BODY;
 use crate::python::errors::log_exception;
 use crate::python::names;
 use crate::python::slow_calls::{coarse_ms, watch_app};
 use crate::python::task_context::in_context_of;
 use crate::python::thread::{Owned, attached};
+use crate::requests::request_name::RequestName;
 
 const ADVICE: &str = "await what takes so long, or hand it to a thread (asyncio.to_thread)";
 

@@ -12,12 +12,13 @@ use super::home::{Home, call_in_clean_context};
 use super::websocket_cycle::WebSocketCycle;
 use crate::answers::lines::{Lines, lines_of};
 use crate::hosted_loop::{CoroutineHost, Eager};
-use crate::native::{INTERNAL_ERROR_BODY, READ_BODY, RequestName};
+use crate::native::{INTERNAL_ERROR_BODY, READ_BODY};
 use crate::python::clean_context::CleanContext;
 use crate::python::errors::log_exception;
 use crate::python::names;
 use crate::python::task_context::in_context_of;
 use crate::python::thread::attached;
+use crate::requests::request_name::RequestName;
 
 /// A call that serves one WebSocket by ASGI's messages.
 pub(crate) trait WebSocketApp: Send + 'static {

@@ -1,6 +1,5 @@
 //! Calls whose answer comes later: coroutines under way, and calls on the blocking pool. They own what they need.
 
-use std::fmt;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
@@ -16,22 +15,8 @@ use crate::hosted_loop::Started;
 use crate::python::clean_context::in_clean_context;
 use crate::python::errors::log_exception;
 use crate::python::thread::{Owned, attached};
+use crate::requests::request_name::RequestName;
 use crate::streaming;
-
-/// A request by its name, for logs: `GET /users/7`.
-pub(crate) struct RequestName<'a>(pub(crate) RequestHead<'a>);
-
-impl fmt::Display for RequestName<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The target stays out: a query may hold what does not belong in logs.
-        write!(
-            f,
-            "{} {}",
-            self.0.method_bytes().escape_ascii(),
-            self.0.path().escape_ascii()
-        )
-    }
-}
 
 /// An answer that is still to come.
 pub(super) struct Pending {

@@ -16,7 +16,6 @@ mod service;
 mod settle;
 mod websocket;
 
-pub(crate) use deferred::RequestName;
 pub(crate) use request_view::Request;
 pub(crate) use routes::route_template;
 pub(crate) use service::{NativeService, READ_BODY, native_service};

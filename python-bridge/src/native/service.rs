@@ -12,7 +12,7 @@ use turbo_shard_runtime::{BlockingPool, Exchange, Found, Outcome, Params, Servic
 
 use super::argument_list::ArgumentList;
 use super::binder::{Extent, Incoming, bind};
-use super::deferred::{Pending, RequestName, call_blocking};
+use super::deferred::{Pending, call_blocking};
 use super::faults::Faults;
 use super::plan::{CallKind, RoutePlan};
 use super::routes::Routes;
@@ -24,6 +24,7 @@ use crate::python::clean_context::CleanContext;
 use crate::python::errors::log_exception;
 use crate::python::slow_calls::{coarse_ms, watch};
 use crate::python::thread::attached;
+use crate::requests::request_name::RequestName;
 
 pub(super) const NOT_FOUND_BODY: &[u8] = br#"{"detail":"Not Found"}"#;
 const NOT_ALLOWED_BODY: &[u8] = br#"{"detail":"Method Not Allowed"}"#;

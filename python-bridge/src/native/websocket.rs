@@ -9,7 +9,6 @@ use turbo_shard_runtime::protocol::HeaderLines;
 
 use super::argument_list::ArgumentList;
 use super::binder::{Extent, Incoming, bind};
-use super::deferred::RequestName;
 use super::faults::Faults;
 use super::plan::{RoutePlan, Source};
 use super::request_view::Request;
@@ -18,6 +17,7 @@ use super::settle::INTERNAL_ERROR_BODY;
 use crate::answers::reply_reader::Answer;
 use crate::python::names;
 use crate::python::thread::Owned;
+use crate::requests::request_name::RequestName;
 
 /// A call of the handler of a WebSocket, for the thread of its loop.
 pub(crate) struct WebSocketCall {

@@ -1,8 +1,9 @@
 //! What a request's bytes say, for every interface. Names its modules only.
 //!
-//! `byte_pieces` keeps copies of them, `request_text` reads queries and cookies.
+//! `byte_pieces` keeps copies of them, `request_text` reads queries and cookies, `request_name` is for logs.
 
 pub(crate) mod byte_pieces;
+pub(crate) mod request_name;
 pub(crate) mod request_text;
 #[cfg(test)]
 pub(crate) mod test_request;

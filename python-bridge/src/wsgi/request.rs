@@ -9,8 +9,8 @@ use std::fmt;
 use turbo_shard_runtime::ConnectionInfo;
 use turbo_shard_runtime::protocol::{BodyFraming, Method, RequestHead, Version};
 
-use crate::native::RequestName;
 use crate::requests::byte_pieces::Pieces;
+use crate::requests::request_name::RequestName;
 
 const METHOD: usize = 0;
 const TARGET: usize = 1;
