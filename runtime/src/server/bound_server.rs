@@ -3,25 +3,23 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
 
-use crossbeam_channel::{Receiver, after, never};
+use crossbeam_channel::Receiver;
 use parking_lot::Mutex;
 
 use crate::config::{EngineName, Mode, ServerConfig, Steering};
 use crate::engine::registry;
-use crate::engine::steal::{self, StealPlan};
 use crate::net::children::OwnPort;
 use crate::net::{listener, open_files, placement, steering};
 use crate::server::handle::{CountSource, ServerHandle};
 use crate::server::per_core::{PerCore, ShardRecord};
 use crate::server::signals::SignalThread;
+use crate::server::stealing::Stealing;
 use crate::server::stop::{Stop, StopRequest};
 use crate::server::supervisor::Supervisor;
+use crate::server::watch::Watch;
 use crate::server::worker::{Inheritance, Worker};
 use crate::service::App;
-use crate::shard::clock::Clock;
-use crate::shard::mailbox::mailbox;
 use crate::start_error::StartError;
 
 /// What a server is, once its sockets are bound.
@@ -276,11 +274,10 @@ impl BoundServer {
             records,
             sender,
         );
+        let stop = Stop::new(self.config.graceful_timeout_ms, in_flight(self.handle));
         let mut supervisor = Supervisor {
             shards,
-            events,
-            requests: self.requests,
-            stop: Stop::new(self.config.graceful_timeout_ms, in_flight(self.handle)),
+            watch: Watch::new(stop, self.requests, events),
             starting: Vec::new(),
         };
         match caller {
@@ -297,92 +294,16 @@ impl BoundServer {
         let Some(listener) = self.listeners.pop() else {
             return Err(StartError::new("no listener was bound"));
         };
-        let (sender, mailbox) = mailbox();
-        let (tell, ended) = crossbeam_channel::bounded(1);
-        let (tell_ready, ready) = crossbeam_channel::bounded(1);
         let counts = Arc::clone(&self.handle.counts);
-        let stops = Arc::clone(&app);
-        let plan = StealPlan {
+        let stealing = Stealing {
             app,
             listener,
-            config: Arc::clone(&self.config),
-            clock: Clock::start(),
-            mailbox,
-            ready: Box::new(move |host| {
-                let host = Arc::downgrade(&host);
-                let read = move || {
-                    host.upgrade()
-                        .map(|host| host.counters())
-                        .unwrap_or_default()
-                };
-                *counts.lock() = CountSource::Workers(Box::new(read));
-                let _ = tell_ready.send(());
-            }),
+            requests: self.requests,
+            stop: Stop::new(self.config.graceful_timeout_ms, in_flight(self.handle)),
+            config: self.config,
+            show_counters: Box::new(move |read| *counts.lock() = CountSource::Workers(read)),
         };
-        let cannot =
-            |error| StartError::new(format!("the runtime's thread cannot be started: {error}"));
-        let thread = std::thread::Builder::new()
-            .name("steal-main".into())
-            .spawn(move || drop(tell.send(steal::run(plan))))
-            .map_err(cannot)?;
-        let mut on_ready = Some(on_ready);
-        let mut start_failed = false;
-        let mut stop = Stop::new(
-            self.config.graceful_timeout_ms,
-            in_flight(self.handle.clone()),
-        );
-        loop {
-            let deadline = stop.deadline.map_or_else(never, |at| {
-                after(at.saturating_duration_since(Instant::now()))
-            });
-            let ready = if on_ready.is_some() {
-                ready.clone()
-            } else {
-                never()
-            };
-            crossbeam_channel::select_biased! {
-                recv(ended) -> result => {
-                    let _ = thread.join();
-                    return match result {
-                        Ok(Err(error)) if stop.amid_start() && !start_failed => {
-                            // The stop interrupted the start, or it failed by itself.
-                            log::debug!("the server has not come to the end of its start ({error})");
-                            Ok(())
-                        }
-                        Ok(result) => result.map_err(|error| StartError::new(error.to_string())),
-                        Err(_) => Err(StartError::new("the work-stealing runtime panicked")),
-                    };
-                }
-                recv(ready) -> told => {
-                    // A server that was told to stop while it started was never ready, nor is one that failed to start:
-                    // its end of this channel is gone, and the reason is about to come.
-                    start_failed = told.is_err() && !stop.is_asked();
-                    let on_ready = on_ready.take().filter(|_| told.is_ok() && !stop.is_asked());
-                    if let Some(on_ready) = on_ready {
-                        stop.ready();
-                        on_ready();
-                    }
-                }
-                recv(self.requests) -> request => {
-                    let mut control = stop.request(request.unwrap_or(StopRequest::Now));
-                    if on_ready.is_some() {
-                        // It was never announced as ready, so it owes no graceful time.
-                        control = stop.request(StopRequest::Now).or(control);
-                    }
-                    if let Some(control) = control {
-                        stops.stops_by(stop.finishes_by());
-                        sender.post(control);
-                    }
-                }
-                recv(deadline) -> _ => match stop.deadline_passed() {
-                    Some(control) => {
-                        stops.stops_by(stop.finishes_by());
-                        sender.post(control);
-                    }
-                    None => return Ok(()),
-                },
-            }
-        }
+        stealing.run(on_ready)
     }
 }
 

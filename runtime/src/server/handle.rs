@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 
 use crate::metrics::counters::{ShardCounts, WorkerCounts};
 use crate::server::per_core::ShardRecord;
+use crate::server::stealing::ReadCounters;
 use crate::server::stop::StopRequest;
-use crate::shard::host::WorkerCounters;
 
 /// Stops a server, or reads its counters, from any thread.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub(crate) enum CountSource {
         first: usize,
         records: Arc<Vec<ShardRecord>>,
     },
-    Workers(Box<dyn Fn() -> WorkerCounters + Send>),
+    Workers(ReadCounters),
 }
 
 impl ServerHandle {

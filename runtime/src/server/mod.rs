@@ -5,6 +5,8 @@ pub(crate) mod handle;
 pub(crate) mod per_core;
 pub(crate) mod rebalance;
 pub(crate) mod signals;
+pub(crate) mod stealing;
 pub(crate) mod stop;
 pub(crate) mod supervisor;
+pub(crate) mod watch;
 pub(crate) mod worker;

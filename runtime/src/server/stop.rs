@@ -28,7 +28,7 @@ pub(crate) struct Stop {
     /// Alone; if the others stop as well, that changes nothing.
     retires: bool,
     is_quiet: bool,
-    was_ready: bool,
+    start: Start,
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -37,6 +37,14 @@ enum StopStage {
     Running,
     Draining,
     Cutting,
+}
+
+/// How the server's start has ended, if it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    Goes,
+    Served,
+    Failed,
 }
 
 impl Stop {
@@ -50,7 +58,7 @@ impl Stop {
             stage: StopStage::Running,
             retires: false,
             is_quiet: false,
-            was_ready: false,
+            start: Start::Goes,
             deadline: None,
         }
     }
@@ -66,9 +74,19 @@ impl Stop {
         }
     }
 
-    /// The server serves from here on.
-    pub(crate) fn ready(&mut self) {
-        self.was_ready = true;
+    /// The server serves. Returns whether it is to be announced as ready: not where it was told to stop while it started.
+    pub(crate) fn ready(&mut self) -> bool {
+        if !self.is_asked() {
+            self.start = Start::Served;
+        }
+        self.start == Start::Served
+    }
+
+    /// The server will never serve.
+    pub(crate) fn start_failed(&mut self) {
+        if !self.is_asked() {
+            self.start = Start::Failed;
+        }
     }
 
     /// How many requests are in flight.
@@ -80,12 +98,22 @@ impl Stop {
         self.stage != StopStage::Running
     }
 
-    /// Whether it was asked for before the server was ready.
-    pub(crate) fn amid_start(&self) -> bool {
-        self.is_asked() && !self.was_ready
+    /// Whether it was asked for while the server started: what then fails may have been interrupted.
+    pub(crate) fn interrupted_start(&self) -> bool {
+        self.is_asked() && self.start == Start::Goes
     }
 
+    /// What shards must be told because of a request. A server that was never announced as ready owes no graceful time,
+    /// and the app that is starting may never finish its start.
     pub(crate) fn request(&mut self, request: StopRequest) -> Option<Control> {
+        let control = self.step(request);
+        match self.start {
+            Start::Goes => self.step(StopRequest::Now).or(control),
+            Start::Served | Start::Failed => control,
+        }
+    }
+
+    fn step(&mut self, request: StopRequest) -> Option<Control> {
         match (self.stage, request) {
             (StopStage::Running, StopRequest::Gracefully | StopRequest::Retire) => {
                 self.stage = StopStage::Draining;
@@ -136,9 +164,9 @@ impl Stop {
             }
             StopStage::Cutting => {
                 // A server that never served needs no error line: its app was asked to start, and then not to.
-                let level = match self.amid_start() {
-                    true => log::Level::Debug,
-                    false => log::Level::Error,
+                let level = match self.start {
+                    Start::Goes | Start::Failed => log::Level::Debug,
+                    Start::Served => log::Level::Error,
                 };
                 log::log!(level, "the app does not return; the server ends without it");
                 None
@@ -177,7 +205,18 @@ mod tests {
     use super::*;
 
     fn stop(graceful_timeout_ms: u64) -> Stop {
-        Stop::new(graceful_timeout_ms, || 0)
+        let mut stop = Stop::new(graceful_timeout_ms, || 0);
+        assert!(stop.ready());
+        stop
+    }
+
+    #[test]
+    fn who_still_starts_owes_no_graceful_time() {
+        let mut stop = Stop::new(1000, || 0);
+        assert_eq!(stop.request(StopRequest::Gracefully), Some(Control::Stop));
+        assert_eq!(stop.request(StopRequest::Gracefully), None);
+        assert!(!stop.ready(), "too late to be announced");
+        assert!(stop.interrupted_start());
     }
 
     #[test]
@@ -191,6 +230,7 @@ mod tests {
     #[test]
     fn who_retires_already_is_not_cut_because_the_others_stop_too() {
         let mut stop = Stop::quiet(1000, || 0);
+        stop.ready();
         assert_eq!(stop.request(StopRequest::Retire), Some(Control::Retire));
         assert_eq!(stop.request(StopRequest::Gracefully), None);
         assert_eq!(stop.request(StopRequest::Gracefully), Some(Control::Stop));

@@ -1,12 +1,9 @@
 //! Keeps shards running: starts them, starts again what dies, and sees them to the end of their drain.
 
-use std::time::Instant;
-
-use crossbeam_channel::{Receiver, after, never};
-
 use crate::net::placement::Affinity;
 use crate::server::per_core::{PerCore, ShardEvent, ShardLife};
-use crate::server::stop::{Stop, StopRequest};
+use crate::server::stop::StopRequest;
+use crate::server::watch::{News, Watch};
 use crate::service::App;
 use crate::shard::mailbox::Control;
 use crate::start_error::StartError;
@@ -14,9 +11,7 @@ use crate::start_error::StartError;
 /// Keeps shards running until they have drained.
 pub(crate) struct Supervisor<A: App> {
     pub(crate) shards: PerCore<A>,
-    pub(crate) events: Receiver<ShardEvent>,
-    pub(crate) requests: Receiver<StopRequest>,
-    pub(crate) stop: Stop,
+    pub(crate) watch: Watch<ShardEvent>,
     /// Shards that have not finished their first start.
     pub(crate) starting: Vec<usize>,
 }
@@ -60,17 +55,13 @@ impl<A: App> Supervisor<A> {
     pub(crate) fn run(&mut self, on_ready: impl FnOnce()) -> Result<(), StartError> {
         if let Err(error) = self.start_all() {
             // A stop was asked for: nothing is started again, and a shard that does not end is given up.
-            self.asked(StopRequest::Now);
+            if let Some(control) = self.watch.stop.request(StopRequest::Now) {
+                self.tell(control);
+            }
             self.until_ended();
             return Err(error);
         }
-        if self.stop.is_asked() {
-            // It was never announced as ready, so it owes no graceful time; and the app that is starting may never
-            // finish its start.
-            self.asked(StopRequest::Now);
-        }
-        if !self.stop.is_asked() {
-            self.stop.ready();
+        if self.watch.stop.ready() {
             on_ready();
         }
         self.until_ended();
@@ -84,7 +75,7 @@ impl<A: App> Supervisor<A> {
             if !self.shards.starts_side_by_side(index) {
                 self.until_ready()?;
             }
-            if self.stop.is_asked() {
+            if self.watch.stop.is_asked() {
                 return Ok(());
             }
             self.shards.start(index)?;
@@ -96,22 +87,24 @@ impl<A: App> Supervisor<A> {
     /// Waits for the first readiness of these shards. A shard that ends before it has failed to start. An app that does
     /// not finish its start holds up no stop that is asked for meanwhile.
     fn until_ready(&mut self) -> Result<(), StartError> {
-        while !self.starting.is_empty() && !self.stop.is_asked() {
-            crossbeam_channel::select_biased! {
-                // Before stops: a shard that said it is ready may have answered a client before the stop came.
-                recv(self.events) -> event => match event {
-                    Ok(ShardEvent::Ready(ready)) if self.starting.contains(&ready) => {
-                        self.starting.retain(|&index| index != ready);
-                    }
-                    Ok(ShardEvent::Ended(ended, result)) if self.starting.contains(&ended) => {
-                        self.shards.ended(ended);
-                        let reason = result.err().map_or_else(|| "it ended".into(), |error| error.to_string());
-                        return Err(StartError::new(reason));
-                    }
-                    Ok(event) => self.heard(event),
-                    Err(_) => return Err(StartError::new("the shards are gone")),
-                },
-                recv(self.requests) -> request => self.asked(request.unwrap_or(StopRequest::Now)),
+        while !self.starting.is_empty() && !self.watch.stop.is_asked() {
+            match self.watch.next(None) {
+                News::Reported(ShardEvent::Ready(ready)) if self.starting.contains(&ready) => {
+                    self.starting.retain(|&index| index != ready);
+                }
+                News::Reported(ShardEvent::Ended(ended, result))
+                    if self.starting.contains(&ended) =>
+                {
+                    self.shards.ended(ended);
+                    let reason = result
+                        .err()
+                        .map_or_else(|| "it ended".into(), |error| error.to_string());
+                    return Err(StartError::new(reason));
+                }
+                News::Reported(event) => self.heard(event),
+                News::Tell(control) => self.tell(control),
+                News::Silent => return Err(StartError::new("the shards are gone")),
+                News::Time | News::GiveUp => {}
             }
         }
         Ok(())
@@ -122,31 +115,15 @@ impl<A: App> Supervisor<A> {
         while (0..self.shards.len()).any(|index| self.shards.is_running(index))
             || self.shards.next_restart().is_some()
         {
-            let wake_at = [
-                self.stop.deadline,
-                self.shards.next_restart(),
-                self.shards.next_look(),
-            ];
-            let wake_at = wake_at.into_iter().flatten().min();
-            let timer = wake_at.map_or_else(never, |at| {
-                after(at.saturating_duration_since(Instant::now()))
-            });
-            crossbeam_channel::select_biased! {
-                recv(self.events) -> event => match event {
-                    Ok(event) => self.heard(event),
-                    Err(_) => return,
-                },
-                recv(self.requests) -> request => self.asked(request.unwrap_or(StopRequest::Now)),
-                recv(timer) -> _ => {
-                    if self.stop.deadline.is_some_and(|at| at <= Instant::now()) {
-                        match self.stop.deadline_passed() {
-                            Some(control) => self.tell(control),
-                            None => return,
-                        }
-                    }
+            let wake_at = [self.shards.next_restart(), self.shards.next_look()];
+            match self.watch.next(wake_at.into_iter().flatten().min()) {
+                News::Reported(event) => self.heard(event),
+                News::Tell(control) => self.tell(control),
+                News::Time => {
                     self.shards.restart_due();
                     self.shards.look_at_loads();
                 }
+                News::Silent | News::GiveUp => return,
             }
         }
     }
@@ -156,13 +133,13 @@ impl<A: App> Supervisor<A> {
             ShardEvent::Ready(index) => log::info!("shard {index} serves"),
             ShardEvent::Ended(index, Ok(())) => self.shards.ended(index),
             ShardEvent::Ended(index, Err(error))
-                if self.stop.is_asked() && self.starting.contains(&index) =>
+                if self.watch.stop.is_asked() && self.starting.contains(&index) =>
             {
                 // The stop interrupted it, or it failed by itself.
                 log::debug!("shard {index} has not come to the end of its start ({error})");
                 self.shards.ended(index);
             }
-            ShardEvent::Ended(index, Err(error)) if self.stop.is_asked() => {
+            ShardEvent::Ended(index, Err(error)) if self.watch.stop.is_asked() => {
                 log::error!("shard {index} died while it drained ({error})");
                 self.shards.ended(index);
             }
@@ -170,14 +147,8 @@ impl<A: App> Supervisor<A> {
         }
     }
 
-    fn asked(&mut self, request: StopRequest) {
-        if let Some(control) = self.stop.request(request) {
-            self.tell(control);
-        }
-    }
-
     fn tell(&mut self, control: Control) {
-        self.shards.app.stops_by(self.stop.finishes_by());
+        self.shards.app.stops_by(self.watch.stop.finishes_by());
         self.shards.tell_all(control);
     }
 }

@@ -1,17 +1,18 @@
 //! A worker of the process mode: one shard on the calling thread, which is the process's main one, and a thread beside
 //! it that receives its orders. Knows neither the other workers nor the supervisor.
 
+use std::convert::Infallible;
 use std::ffi::CString;
 use std::sync::Arc;
-use std::time::Instant;
 
-use crossbeam_channel::{Receiver, after, never};
+use crossbeam_channel::Receiver;
 
 use crate::config::{EngineName, ServerConfig};
 use crate::engine::plan::ShardPlan;
 use crate::metrics::counters::Counters;
 use crate::server::per_core;
 use crate::server::stop::{Stop, StopRequest};
+use crate::server::watch::{News, Report, StartReport, Watch};
 use crate::service::App;
 use crate::shard::clock::Clock;
 use crate::shard::hand_off::Intake;
@@ -50,16 +51,12 @@ impl<A: App> Worker<A> {
     /// Runs the shard here until it has drained. `on_ready` is called on the other thread, once it serves.
     pub(crate) fn run(self, on_ready: impl FnOnce() + Send) -> Result<(), StartError> {
         let (sender, mailbox) = mailbox();
-        let (tell_ready, ready) = crossbeam_channel::bounded(1);
-        let (tell_end, ended) = crossbeam_channel::bounded::<()>(0);
-        let control = ControlThread {
-            app: Arc::clone(&self.app),
-            stop: Stop::quiet(self.config.graceful_timeout_ms, self.in_flight),
-            shard: sender,
-            requests: self.requests,
-            ready,
-            ended,
-        };
+        // The shard has ended when nothing can report any more.
+        let (reports, reported) = crossbeam_channel::bounded(1);
+        let start = StartReport::to(&reports);
+        let stop = Stop::quiet(self.config.graceful_timeout_ms, self.in_flight);
+        let watch = Watch::new(stop, self.requests, reported);
+        let app = Arc::clone(&self.app);
         let plan = ShardPlan {
             app: self.app,
             shard: 0,
@@ -69,82 +66,42 @@ impl<A: App> Worker<A> {
             clock: Clock::start(),
             mailbox,
             intake: Intake::new(0, None),
-            ready: Box::new(move || {
-                let _ = tell_ready.send(());
-            }),
+            ready: Box::new(move || start.ready()),
         };
         std::thread::scope(|scope| {
             // Started before this thread is pinned: a busy shard must not hold up the thread that stops it.
             let started = std::thread::Builder::new()
                 .name("control".into())
-                .spawn_scoped(scope, move || control.run(on_ready));
+                .spawn_scoped(scope, move || control(watch, &*app, &sender, on_ready));
             started.map_err(|error| {
                 StartError::new(format!("the control thread cannot be started: {error}"))
             })?;
             name_this_thread(self.number);
             let result = per_core::live(self.engine, self.core, plan);
-            drop(tell_end);
+            drop(reports);
             result.map_err(|error| StartError::new(error.to_string()))
         })
     }
 }
 
-/// The thread that passes on to the shard what others ask of it.
-struct ControlThread<A: App> {
-    app: Arc<A>,
-    stop: Stop,
-    shard: MailboxSender,
-    requests: Receiver<StopRequest>,
-    ready: Receiver<()>,
-    /// Never sent to: it is closed when the shard has ended.
-    ended: Receiver<()>,
-}
-
-impl<A: App> ControlThread<A> {
-    fn run(mut self, on_ready: impl FnOnce()) {
-        let mut on_ready = Some(on_ready);
-        loop {
-            let deadline = self.stop.deadline.map_or_else(never, |at| {
-                after(at.saturating_duration_since(Instant::now()))
-            });
-            let ready = match on_ready {
-                Some(_) => self.ready.clone(),
-                None => never(),
-            };
-            crossbeam_channel::select_biased! {
-                recv(self.ended) -> _ => return,
-                recv(ready) -> told => {
-                    // A worker that was told to stop while it started was never ready, nor is one that failed to start.
-                    let on_ready = on_ready.take().filter(|_| told.is_ok() && !self.stop.is_asked());
-                    if let Some(on_ready) = on_ready {
-                        self.stop.ready();
-                        on_ready();
-                    }
-                }
-                recv(self.requests) -> request => {
-                    let mut control = self.stop.request(request.unwrap_or(StopRequest::Now));
-                    if on_ready.is_some() {
-                        // It was never announced as ready, so it owes no graceful time.
-                        control = self.stop.request(StopRequest::Now).or(control);
-                    }
-                    control.into_iter().for_each(|control| self.tell(control));
-                }
-                recv(deadline) -> _ => match self.stop.deadline_passed() {
-                    Some(control) => self.tell(control),
-                    None => return self.app.given_up(),
-                },
-            }
-        }
-    }
-
-    fn tell(&self, control: Control) {
-        self.app.stops_by(self.stop.finishes_by());
-        self.shard.post(control);
+/// Passes on to the shard what others ask of it, until it has ended.
+fn control<A: App>(
+    mut watch: Watch<Report<Infallible>>,
+    app: &A,
+    shard: &MailboxSender,
+    on_ready: impl FnOnce(),
+) {
+    let ended = watch.until_ended(on_ready, |control, stop| {
+        app.stops_by(stop.finishes_by());
+        shard.post(control);
         match control {
-            Control::Retire => self.app.retires(),
-            Control::Drain => self.app.drains(self.stop.in_flight()),
+            Control::Retire => app.retires(),
+            Control::Drain => app.drains(stop.in_flight()),
             Control::Stop => {}
         }
+    });
+    if ended == News::GiveUp {
+        app.given_up();
     }
 }
 

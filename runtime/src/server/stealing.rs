@@ -1,0 +1,83 @@
+//! The work-stealing runtime on a thread of its own, and the calling thread that stops it. Knows no shards.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use crossbeam_channel::Receiver;
+
+use crate::config::ServerConfig;
+use crate::engine::steal::{self, StealPlan};
+use crate::server::stop::{Stop, StopRequest};
+use crate::server::watch::{News, Report, StartReport, Watch};
+use crate::service::App;
+use crate::shard::clock::Clock;
+use crate::shard::host::WorkerCounters;
+use crate::shard::mailbox::mailbox;
+use crate::start_error::StartError;
+
+/// Reads the counters of all workers.
+pub(crate) type ReadCounters = Box<dyn Fn() -> WorkerCounters + Send>;
+
+/// What a server of mode steal is made of.
+pub(crate) struct Stealing<A: App> {
+    pub(crate) app: Arc<A>,
+    pub(crate) listener: TcpListener,
+    pub(crate) config: Arc<ServerConfig>,
+    pub(crate) requests: Receiver<StopRequest>,
+    pub(crate) stop: Stop,
+    /// Called once, when it serves.
+    pub(crate) show_counters: Box<dyn FnOnce(ReadCounters) + Send>,
+}
+
+impl<A: App> Stealing<A> {
+    /// Runs it until it has drained.
+    pub(crate) fn run(self, on_ready: impl FnOnce()) -> Result<(), StartError> {
+        let (sender, mailbox) = mailbox();
+        // How its start ended, and how it did.
+        let (reports, reported) = crossbeam_channel::bounded(2);
+        let start = StartReport::to(&reports);
+        let show_counters = self.show_counters;
+        let plan = StealPlan {
+            app: Arc::clone(&self.app),
+            listener: self.listener,
+            config: self.config,
+            clock: Clock::start(),
+            mailbox,
+            ready: Box::new(move |host| {
+                let host = Arc::downgrade(&host);
+                let read = move || {
+                    host.upgrade()
+                        .map(|host| host.counters())
+                        .unwrap_or_default()
+                };
+                show_counters(Box::new(read));
+                start.ready();
+            }),
+        };
+        let cannot =
+            |error| StartError::new(format!("the runtime's thread cannot be started: {error}"));
+        let thread = std::thread::Builder::new()
+            .name("steal-main".into())
+            .spawn(move || drop(reports.send(Report::Ended(steal::run(plan)))))
+            .map_err(cannot)?;
+        let mut watch = Watch::new(self.stop, self.requests, reported);
+        let ended = watch.until_ended(on_ready, |control, stop| {
+            self.app.stops_by(stop.finishes_by());
+            sender.post(control);
+        });
+        match ended {
+            // It is left behind.
+            News::GiveUp => return Ok(()),
+            _ => drop(thread.join()),
+        }
+        match ended {
+            News::Reported(Err(error)) if watch.stop.interrupted_start() => {
+                // The stop interrupted the start, or it failed by itself.
+                log::debug!("the server has not come to the end of its start ({error})");
+                Ok(())
+            }
+            News::Reported(result) => result.map_err(|error| StartError::new(error.to_string())),
+            _ => Err(StartError::new("the work-stealing runtime panicked")),
+        }
+    }
+}
