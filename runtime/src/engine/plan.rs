@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::TcpListener;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::metrics::counters::Counters;
 use crate::service::App;
 use crate::shard::clock::Clock;
 use crate::shard::hand_off::Intake;
+use crate::shard::host::LocalHost;
 use crate::shard::mailbox::Mailbox;
 use crate::start_error::StartError;
 
@@ -32,9 +34,40 @@ pub(crate) struct ShardPlan<A: App> {
     pub(crate) ready: Box<dyn FnOnce() + Send>,
 }
 
-/// An engine runs a shard from its first connection to the end of its drain, on the calling thread.
-pub(crate) trait Engine {
-    fn run<A: App>(self, plan: ShardPlan<A>) -> Result<(), EngineError>;
+impl<A: App> ShardPlan<A> {
+    /// Makes the place where the shard's connections live, with the service of the calling thread.
+    pub(crate) fn host(&self) -> Result<LocalHost<A>, StartError> {
+        LocalHost::new(
+            &*self.app,
+            self.shard,
+            &self.config,
+            Arc::clone(&self.counters),
+            self.clock,
+        )
+    }
+}
+
+/// An engine, as the registry knows it: what this machine has of what it needs, and how it runs a shard.
+pub(crate) trait Engine: Sized {
+    /// Whether so many shards can run on it here at the same time; otherwise why not, and what would help.
+    fn probe(shards: usize) -> Result<(), String>;
+
+    /// What it would use and this kernel lacks, each with the version that brought it.
+    fn lacks() -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What so many shards lock in memory, about, where the kernel counts it (without CAP_IPC_LOCK).
+    fn locked_bytes(_shards: usize) -> u64 {
+        0
+    }
+
+    /// Takes for the calling thread what the kernel may refuse.
+    fn on_this_thread<A: App>(plan: &ShardPlan<A>) -> Result<Self, EngineError>;
+
+    /// Runs a shard from its first connection to the end of its drain, on the calling thread. Every connection has
+    /// ended when it returns.
+    fn run<A: App>(self, plan: ShardPlan<A>, host: &Rc<LocalHost<A>>) -> Result<(), EngineError>;
 }
 
 /// Why a shard ended before it was told to.
@@ -49,6 +82,13 @@ pub(crate) enum EngineError {
     },
     /// One of the shard's own tasks ended; none may.
     TaskLost(&'static str),
+}
+
+impl EngineError {
+    /// What the kernel's refusal means for the shard: `map_err(EngineError::setup("the listener could not be watched"))`.
+    pub(crate) fn setup(what: &'static str) -> impl Fn(io::Error) -> EngineError {
+        move |error| EngineError::Setup { what, error }
+    }
 }
 
 impl fmt::Display for EngineError {

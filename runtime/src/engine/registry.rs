@@ -1,18 +1,50 @@
-//! The engines by name, whether each works here, and which one `auto` takes.
+//! The engines by name, whether each works here, and which one `auto` takes. A new engine is a folder, its name in
+//! config.rs and a row here.
 
-use turbo_shard_ring::{URING_FEATURES, explain, is_short_of_memory, on_own_thread};
+use std::rc::Rc;
+
+use turbo_shard_ring::{explain, is_short_of_memory};
 
 use crate::config::{EngineChoice, EngineName, Mode};
-use crate::engine::glommio::{self, Glommio};
+use crate::engine::glommio::Glommio;
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
 use crate::engine::tokio::TokioLocal;
-use crate::engine::uring::engine::Uring;
-use crate::engine::uring::{kernel_features, plan};
-use crate::service::App;
+use crate::engine::uring::Uring;
+use crate::service::{App, Service};
 use crate::start_error::StartError;
 
-/// `auto` takes the first of these that works: fastest first, as measured in docs/benchmarks.md.
-const AUTO_ORDER: [EngineName; 3] = [EngineName::Uring, EngineName::Tokio, EngineName::Glommio];
+/// What is known of an engine without running it.
+struct Row {
+    name: EngineName,
+    probe: fn(usize) -> Result<(), String>,
+    lacks: fn() -> Vec<String>,
+    locked_bytes: fn(usize) -> u64,
+}
+
+macro_rules! engines {
+    ($($name:ident => $engine:ty,)+) => {
+        const ROWS: &[Row] = &[$(Row {
+            name: EngineName::$name,
+            probe: <$engine>::probe,
+            lacks: <$engine>::lacks,
+            locked_bytes: <$engine>::locked_bytes,
+        }),+];
+
+        /// Runs a shard on the engine of that name, on the calling thread.
+        pub(crate) fn run<A: App>(name: EngineName, plan: ShardPlan<A>) -> Result<(), EngineError> {
+            match name {
+                $(EngineName::$name => run_on::<$engine, A>(plan),)+
+            }
+        }
+    };
+}
+
+// `auto` takes the first of these that works: fastest first, as measured in docs/benchmarks.md.
+engines! {
+    Uring => Uring,
+    Tokio => TokioLocal,
+    Glommio => Glommio,
+}
 
 /// What a run-time probe found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,19 +59,12 @@ pub struct EngineProbe {
 
 /// Probes every engine for so many shards at once, in the order in which `auto` prefers them.
 pub fn probe_engines(shards: usize) -> Vec<EngineProbe> {
-    let probed = AUTO_ORDER.iter().map(|name| probed(*name, shards));
-    probed.collect()
+    ROWS.iter().map(|row| row.probed(shards)).collect()
 }
 
 /// What so many shards of an engine lock in memory, about, where the kernel counts it (without CAP_IPC_LOCK).
 pub fn locked_bytes(name: EngineName, shards: usize) -> u64 {
-    match name {
-        EngineName::Tokio => 0,
-        EngineName::Glommio => {
-            glommio::MEMLOCK_BYTES_MIN.max(glommio::LOCKED_BYTES * shards as u64)
-        }
-        EngineName::Uring => plan::RING.locked_bytes() * shards as u64,
-    }
+    (Row::of(name).locked_bytes)(shards)
 }
 
 /// Settles which engine runs, with the reason for the banner.
@@ -53,7 +78,7 @@ pub(crate) fn choose(
         return Ok((EngineName::Tokio, reason));
     }
     match choice {
-        EngineChoice::Named(name) => match probe(name, shards) {
+        EngineChoice::Named(name) => match (Row::of(name).probe)(shards) {
             Ok(()) => Ok((name, String::from("asked for"))),
             Err(reason) => Err(StartError::new(format!(
                 "engine {name} is not available: {reason}"
@@ -61,8 +86,8 @@ pub(crate) fn choose(
         },
         EngineChoice::Auto => {
             let mut probes = Vec::new();
-            for name in AUTO_ORDER {
-                probes.push(probed(name, shards));
+            for row in ROWS {
+                probes.push(row.probed(shards));
                 if probes.last().is_some_and(|probe| probe.available.is_ok()) {
                     break;
                 }
@@ -72,49 +97,40 @@ pub(crate) fn choose(
     }
 }
 
-/// Runs a shard on the engine of that name, on the calling thread.
-pub(crate) fn run<A: App>(name: EngineName, plan: ShardPlan<A>) -> Result<(), EngineError> {
-    match name {
-        EngineName::Tokio => TokioLocal.run(plan),
-        EngineName::Glommio => Glommio.run(plan),
-        EngineName::Uring => match Uring::on_this_thread(&plan.config.uring_without) {
-            Ok(uring) => uring.run(plan),
-            // There was room for all when the server started; another process of the same user may have taken it.
-            Err(EngineError::Setup { error, .. })
-                if plan.config.engine == EngineChoice::Auto && is_short_of_memory(&error) =>
-            {
-                log::warn!("shard {} runs on tokio: {}", plan.shard, explain(&error));
-                TokioLocal.run(plan)
-            }
-            Err(error) => Err(error),
-        },
-    }
-}
-
-fn probed(name: EngineName, shards: usize) -> EngineProbe {
-    EngineProbe {
-        name,
-        available: probe(name, shards),
-        lacks: lacks(name),
-    }
-}
-
-fn probe(name: EngineName, shards: usize) -> Result<(), String> {
-    match name {
-        EngineName::Tokio => Ok(()),
-        EngineName::Glommio => on_own_thread(glommio::probe).and_then(|()| glommio::fits(shards)),
-        EngineName::Uring => kernel_features::of_this_kernel()
-            .and_then(|features| kernel_features::fits(features, shards)),
-    }
-}
-
-fn lacks(name: EngineName) -> Vec<String> {
-    match (name, kernel_features::of_this_kernel()) {
-        (EngineName::Uring, Ok(found)) => {
-            let lacking = URING_FEATURES.into_iter().filter(|one| !found.has(*one));
-            lacking.map(|feature| feature.to_string()).collect()
+fn run_on<E: Engine, A: App>(plan: ShardPlan<A>) -> Result<(), EngineError> {
+    match E::on_this_thread(&plan) {
+        Ok(engine) => live(engine, plan),
+        // There was room for all when the server started; another process of the same user may have taken it.
+        Err(EngineError::Setup { error, .. })
+            if plan.config.engine == EngineChoice::Auto && is_short_of_memory(&error) =>
+        {
+            log::warn!("shard {} runs on tokio: {}", plan.shard, explain(&error));
+            live(TokioLocal::on_this_thread(&plan)?, plan)
         }
-        _ => Vec::new(),
+        Err(error) => Err(error),
+    }
+}
+
+fn live<E: Engine, A: App>(engine: E, plan: ShardPlan<A>) -> Result<(), EngineError> {
+    let host = Rc::new(plan.host()?);
+    let result = engine.run(plan, &host);
+    // The connections that a stop has left have ended; only then may the service go.
+    host.bench.service.stop();
+    result
+}
+
+impl Row {
+    fn of(name: EngineName) -> &'static Row {
+        let row = ROWS.iter().find(|row| row.name == name);
+        row.expect("a name that `run` knows has a row")
+    }
+
+    fn probed(&self, shards: usize) -> EngineProbe {
+        EngineProbe {
+            name: self.name,
+            available: (self.probe)(shards),
+            lacks: (self.lacks)(),
+        }
     }
 }
 
@@ -173,6 +189,14 @@ mod tests {
             error.to_string(),
             "no engine works here; glommio: no io_uring"
         );
+    }
+
+    #[test]
+    fn every_name_has_its_row() {
+        for name in EngineName::ALL {
+            assert_eq!(Row::of(name).name, name);
+        }
+        assert_eq!(ROWS.len(), EngineName::ALL.len());
     }
 
     #[test]

@@ -25,7 +25,9 @@ use glommio::{
     TaskQueueHandle,
 };
 use tokio::sync::Notify;
+use turbo_shard_ring::on_own_thread;
 
+use crate::engine::glommio::probe::{MEMLOCK_BYTES_MIN, probe};
 use crate::engine::held_at_once::held_at_once;
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
 use crate::engine::tasks::connection_set::ConnectionSet;
@@ -33,12 +35,12 @@ use crate::engine::tasks::local_tasks::{
     accept, accept_rest, drive_hosted_loop, keep_time, take_arrivals,
 };
 use crate::metrics::counters::Counters;
-use crate::service::{App, Service};
+use crate::service::App;
 use crate::shard::host::LocalHost;
 use crate::shard::mailbox::Control;
 
 /// What one executor locks in memory, about: three rings of 128 entries, and its registered memory.
-pub(crate) const LOCKED_BYTES: u64 = 3 * 16 * 1024 + IO_MEMORY_BYTES as u64;
+const LOCKED_BYTES: u64 = 3 * 16 * 1024 + IO_MEMORY_BYTES as u64;
 
 /// Registered I/O memory that glommio sets aside; sockets do not use it. Its least is 64 KiB.
 const IO_MEMORY_BYTES: usize = 64 * 1024;
@@ -53,12 +55,32 @@ const UNWATCHED_PAUSE: Duration = Duration::from_millis(2);
 /// A timer that has run out when it is made is no wait at all; this one sends its task through the reactor.
 const NEXT_TURN: Duration = Duration::from_micros(10);
 
-/// glommio on one core. The thread is pinned already.
-pub(crate) struct Glommio;
+/// glommio on one core: the executor of the calling thread, which is pinned already.
+pub(crate) struct Glommio(LocalExecutor);
+
+impl Engine for Glommio {
+    fn probe(shards: usize) -> Result<(), String> {
+        on_own_thread(probe).and_then(|()| fits(shards))
+    }
+
+    fn locked_bytes(shards: usize) -> u64 {
+        MEMLOCK_BYTES_MIN.max(LOCKED_BYTES * shards as u64)
+    }
+
+    fn on_this_thread<A: App>(plan: &ShardPlan<A>) -> Result<Glommio, EngineError> {
+        executor(&format!("shard-{}", plan.shard))
+            .map(Glommio)
+            .map_err(|error| setup_error("glommio's executor could not be made", &error))
+    }
+
+    fn run<A: App>(self, plan: ShardPlan<A>, host: &Rc<LocalHost<A>>) -> Result<(), EngineError> {
+        self.0.run(live_in_own_queue(plan, Rc::clone(host)))
+    }
+}
 
 /// Whether so many shards can each have an executor at the same time: one limit covers all that a user locks. glommio
-/// asks for it once and in words of its own; [`probe`](crate::engine::glommio::probe) must have passed.
-pub(crate) fn fits(shards: usize) -> Result<(), String> {
+/// asks for it once and in words of its own; [`probe`] must have passed.
+fn fits(shards: usize) -> Result<(), String> {
     let make = || executor("probe").map_err(|error| error.to_string());
     let tried = held_at_once(shards, make, |_shard| Builder::new())?;
     let made = tried.iter().filter(|result| result.is_ok()).count();
@@ -77,25 +99,6 @@ fn executor(name: &str) -> Result<LocalExecutor, glommio::GlommioError<()>> {
         .preempt_timer(PREEMPT_TIMER)
         .blocking_thread_pool_placement(PoolPlacement::Unbound(1))
         .make()
-}
-
-impl Engine for Glommio {
-    fn run<A: App>(self, plan: ShardPlan<A>) -> Result<(), EngineError> {
-        let executor = executor(&format!("shard-{}", plan.shard))
-            .map_err(|error| setup_error("glommio's executor could not be made", &error))?;
-        let host = LocalHost::new(
-            &*plan.app,
-            plan.shard,
-            &plan.config,
-            plan.counters.clone(),
-            plan.clock,
-        )?;
-        let host = Rc::new(host);
-        let result = executor.run(live_in_own_queue(plan, Rc::clone(&host)));
-        drop(executor);
-        host.bench.service.stop();
-        result
-    }
 }
 
 /// Runs the shard in a queue that asks for latency: glommio's default queue does not look at wakes from other threads

@@ -36,7 +36,6 @@ pub(crate) struct StealPlan<A: App> {
 
 /// Runs until the drain is over. Blocks the calling thread, which is no worker.
 pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
-    let setup = |what| move |error| EngineError::Setup { what, error };
     let host = Arc::new(SharedHost::new(
         Arc::clone(&plan.app),
         &plan.config,
@@ -81,7 +80,7 @@ pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
             move || app.thread_stops()
         })
         .build()
-        .map_err(setup("tokio's runtime could not be made"))?;
+        .map_err(EngineError::setup("tokio's runtime could not be made"))?;
     let app = Arc::clone(&plan.app);
     let result = runtime.block_on(live(plan, Arc::clone(&host)));
     // Joins the workers; their hooks let go of the host.
@@ -95,9 +94,8 @@ pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
 }
 
 async fn live<A: App>(plan: StealPlan<A>, host: Arc<SharedHost<A>>) -> Result<(), EngineError> {
-    let setup = |what| move |error| EngineError::Setup { what, error };
-    let listener =
-        TcpListener::from_std(plan.listener).map_err(setup("the listener could not be watched"))?;
+    let listener = TcpListener::from_std(plan.listener)
+        .map_err(EngineError::setup("the listener could not be watched"))?;
     let listener = Arc::new(listener);
     // A worker makes the first service now: an app that cannot make one is an error at start.
     let first = Arc::clone(&host);

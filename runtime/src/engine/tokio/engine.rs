@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::runtime::{Builder, LocalOptions};
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::task::{JoinHandle, spawn_local, yield_now};
 use tokio::time::{sleep, sleep_until};
 
@@ -16,16 +16,19 @@ use crate::engine::tasks::connection_set::ConnectionSet;
 use crate::engine::tasks::local_tasks::{
     accept, accept_rest, drive_hosted_loop, keep_time, take_arrivals,
 };
-use crate::service::{App, Service};
+use crate::service::App;
 use crate::shard::host::LocalHost;
 use crate::shard::mailbox::Control;
 
-/// tokio on one core.
-pub(crate) struct TokioLocal;
+/// tokio on one core: the runtime of the calling thread.
+pub(crate) struct TokioLocal(LocalRuntime);
 
 impl Engine for TokioLocal {
-    fn run<A: App>(self, plan: ShardPlan<A>) -> Result<(), EngineError> {
-        let setup = |what| move |error| EngineError::Setup { what, error };
+    fn probe(_shards: usize) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn on_this_thread<A: App>(plan: &ShardPlan<A>) -> Result<TokioLocal, EngineError> {
         let app = plan.app.clone();
         let (parked, unparked) = (plan.counters.clone(), plan.counters.clone());
         let runtime = Builder::new_current_thread()
@@ -36,33 +39,30 @@ impl Engine for TokioLocal {
                 parked.busy_us.parks();
             })
             .on_thread_unpark(move || unparked.busy_us.unparks())
-            .build_local(LocalOptions::default())
-            .map_err(setup("tokio's runtime could not be made"))?;
-        let host = Rc::new(LocalHost::new(
-            &*plan.app,
-            plan.shard,
-            &plan.config,
-            plan.counters.clone(),
-            plan.clock,
-        )?);
+            .build_local(LocalOptions::default());
+        runtime
+            .map(TokioLocal)
+            .map_err(EngineError::setup("tokio's runtime could not be made"))
+    }
+
+    fn run<A: App>(self, plan: ShardPlan<A>, host: &Rc<LocalHost<A>>) -> Result<(), EngineError> {
         // The first turn is no return from a wait. A shard with work from its start on may not wait for long.
-        host.bench.counters.busy_us.unparks();
-        let result = runtime.block_on(live(plan, Rc::clone(&host)));
-        // Dropping the runtime drops the connections that a stop has left; only then may the service go.
-        drop(runtime);
-        host.bench.service.stop();
-        result
+        plan.counters.busy_us.unparks();
+        // The runtime ends with this, and with it the connections that a stop has left.
+        self.0.block_on(live(plan, Rc::clone(host)))
     }
 }
 
 /// A shard from its first connection to its last.
 async fn live<A: App>(plan: ShardPlan<A>, host: Rc<LocalHost<A>>) -> Result<(), EngineError> {
-    let setup = |what| move |error| EngineError::Setup { what, error };
     let connections = ConnectionSet::new(Rc::clone(&host)).map(Rc::new);
-    let connections = connections.map_err(setup("the connections could not be watched"))?;
+    let connections =
+        connections.map_err(EngineError::setup("the connections could not be watched"))?;
     let (listener, intake) = (Rc::new(plan.listener), Rc::new(plan.intake));
-    let news = watch(&connections).map_err(setup("the connections could not be watched"))?;
-    let queue = watch(&listener).map_err(setup("the listener could not be watched"))?;
+    let news =
+        watch(&connections).map_err(EngineError::setup("the connections could not be watched"))?;
+    let queue =
+        watch(&listener).map_err(EngineError::setup("the listener could not be watched"))?;
     let mut serving = spawn_local({
         let connections = Rc::clone(&connections);
         async move { connections.run(|| readable(&news), yield_now).await }
@@ -80,8 +80,8 @@ async fn live<A: App>(plan: ShardPlan<A>, host: Rc<LocalHost<A>>) -> Result<(), 
         let host = Rc::clone(&host);
         async move { keep_time(&host, async |at: Instant| sleep_until(at.into()).await).await }
     });
-    let mut loop_driver =
-        spawn_hosted_loop(&host).map_err(setup("the hosted loop could not be watched"))?;
+    let mut loop_driver = spawn_hosted_loop(&host)
+        .map_err(EngineError::setup("the hosted loop could not be watched"))?;
     (plan.ready)();
 
     let mut accepting = Some(accepting);

@@ -10,19 +10,21 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::Context;
 use std::time::Instant;
 
-use turbo_shard_ring::{UringFeature, with_patience};
+use turbo_shard_ring::{URING_FEATURES, with_patience};
 
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
 use crate::engine::uring::arrivals::fetch;
-use crate::engine::uring::kernel_features::of_this_kernel;
+use crate::engine::uring::kernel_features::{fits, of_this_kernel};
 use crate::engine::uring::operations::Operations;
+use crate::engine::uring::plan::RING;
 use crate::engine::uring::shard::{ARRIVALS, BELL, HOSTED, Listening, MAILBOX, Shard, ring_failed};
 use crate::engine::wakes::Wakes;
 use crate::metrics::busy_time::BusyTime;
-use crate::service::{App, Service};
+use crate::service::App;
 use crate::shard::host::{Host, LocalHost, Stage};
 use crate::shard::mailbox::{Control, Mailbox};
 use crate::start_error::StartError;
@@ -30,41 +32,42 @@ use crate::start_error::StartError;
 /// io_uring on one core.
 pub(crate) struct Uring(Operations);
 
-impl Uring {
-    /// With the ring of the calling thread; the kernel may have no memory for it.
-    pub(crate) fn on_this_thread(without: &[UringFeature]) -> Result<Uring, EngineError> {
+impl Engine for Uring {
+    fn probe(shards: usize) -> Result<(), String> {
+        of_this_kernel().and_then(|features| fits(features, shards))
+    }
+
+    fn lacks() -> Vec<String> {
+        let Ok(found) = of_this_kernel() else {
+            return Vec::new();
+        };
+        let lacking = URING_FEATURES.into_iter().filter(|one| !found.has(*one));
+        lacking.map(|feature| feature.to_string()).collect()
+    }
+
+    fn locked_bytes(shards: usize) -> u64 {
+        RING.locked_bytes() * shards as u64
+    }
+
+    fn on_this_thread<A: App>(plan: &ShardPlan<A>) -> Result<Uring, EngineError> {
         let features = of_this_kernel()
             .map_err(|reason| EngineError::App(StartError::new(reason)))?
-            .without(without);
+            .without(&plan.config.uring_without);
         let made = with_patience(|| Operations::new(features));
-        made.map(Uring).map_err(|error| EngineError::Setup {
-            what: "a ring could not be made",
-            error,
-        })
+        made.map(Uring)
+            .map_err(EngineError::setup("a ring could not be made"))
     }
-}
 
-impl Engine for Uring {
-    fn run<A: App>(self, plan: ShardPlan<A>) -> Result<(), EngineError> {
-        let setup = |what| move |error| EngineError::Setup { what, error };
+    fn run<A: App>(self, plan: ShardPlan<A>, host: &Rc<LocalHost<A>>) -> Result<(), EngineError> {
         let Uring(operations) = self;
-        let wakes = Wakes::new().map_err(setup("an eventfd could not be made"))?;
-        let host = LocalHost::new(
-            &*plan.app,
-            plan.shard,
-            &plan.config,
-            plan.counters.clone(),
-            plan.clock,
-        )?;
+        let wakes = Wakes::new().map_err(EngineError::setup("an eventfd could not be made"))?;
+        let listener = Listening::new(plan.listener);
+        let listener = listener.map_err(EngineError::setup("the listener could not be set up"))?;
         let busy = &plan.counters.busy_us;
-        let listener =
-            Listening::new(plan.listener).map_err(setup("the listener could not be set up"))?;
-        let mut shard = Shard::new(&host, operations, wakes, listener, &plan.intake);
+        // The connections that are left when it has lived end with it.
+        let mut shard = Shard::new(host, operations, wakes, listener, &plan.intake);
         let result = shard.live(&*plan.app, &plan.mailbox, plan.ready, busy);
         busy.parks();
-        // The connections that are left end here; only then may the service go.
-        drop(shard);
-        host.bench.service.stop();
         result
     }
 }

@@ -275,10 +275,7 @@ impl<'a, A: App> Shard<'a, A> {
                     }
                     _ => self.wakes.bell(),
                 };
-                result.map_err(|error| EngineError::Setup {
-                    what: "a descriptor could not be watched",
-                    error,
-                })?;
+                result.map_err(EngineError::setup("a descriptor could not be watched"))?;
                 if more {
                     Ok(())
                 } else {
@@ -406,8 +403,5 @@ impl<'a, A: App> Shard<'a, A> {
 }
 
 pub(crate) fn ring_failed(error: io::Error) -> EngineError {
-    EngineError::Setup {
-        what: "the ring failed",
-        error,
-    }
+    EngineError::setup("the ring failed")(error)
 }
