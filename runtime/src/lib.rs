@@ -23,11 +23,14 @@ pub use config::{
 };
 pub use connection_info::{Address, ConnectionInfo, Scheme};
 pub use engine::registry::{EngineProbe, locked_bytes, probe_engines};
+pub use exchange::held_bytes::HeldBytes;
+pub use exchange::http_reply::HttpReply;
 pub use exchange::message_feed::{MESSAGES_QUEUED_BYTES_HIGH, MESSAGES_QUEUED_MAX, Received};
-pub use exchange::reply::{Flow, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, ReplyListener};
-pub use exchange::reply_part::HeldBytes;
+pub use exchange::reply_queue::{Flow, REPLY_QUEUED_BYTES_HIGH};
 pub use exchange::request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
-pub use exchange::response::Response;
+pub use exchange::response::{INTERNAL_ERROR_BODY, Response};
+pub use exchange::shared_reply::ReplyListener;
+pub use exchange::websocket_reply::WebSocketReply;
 pub use metrics::counters::{CounterRow, Counts, ShardCounts, WorkerCounts, counters};
 pub use metrics::declaration::{Column, Figure, Kind, Shown, Unit};
 pub use net::children::{end_if_child, is_child};

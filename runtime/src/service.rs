@@ -8,7 +8,7 @@ use turbo_shard_protocol::RequestHead;
 use turbo_shard_protocol::websocket::WebSocketLimits;
 
 use crate::connection_info::ConnectionInfo;
-use crate::exchange::reply::{ReplyHandle, Slot};
+use crate::exchange::http_reply::{HttpReply, HttpSlot};
 use crate::exchange::response::Response;
 use crate::start_error::StartError;
 
@@ -95,15 +95,20 @@ pub trait Service: Send + 'static {
 pub enum Outcome {
     /// The whole answer is in [`Exchange::response`].
     Answered,
-    /// Call again, with the same `tag`, once the whole body of at most `bytes_max` bytes is there (beyond: 413).
+    /// Call again once the whole body of at most `bytes_max` bytes is there (beyond: 413).
     ReadBody {
         /// Largest body in bytes that the service takes.
         bytes_max: u64,
-        /// A value that saves the service from finding its route a second time.
-        tag: u32,
     },
-    /// The answer comes through the [`ReplyHandle`] that [`Exchange::defer`] or [`Exchange::defer_streaming`] gave.
+    /// The answer comes through the [`HttpReply`] that [`Exchange::defer`] or [`Exchange::defer_streaming`] gave.
     Deferred,
+}
+
+impl Outcome {
+    /// A body of whatever size the server's own limit allows.
+    pub const READ_BODY: Outcome = Outcome::ReadBody {
+        bytes_max: u64::MAX,
+    };
 }
 
 /// One request and the place for its answer.
@@ -112,8 +117,6 @@ pub struct Exchange<'a> {
     pub request: RequestHead<'a>,
     /// The whole body, on the call that follows [`Outcome::ReadBody`].
     pub body: Option<&'a [u8]>,
-    /// What [`Outcome::ReadBody`] carried; 0 on the first call.
-    pub tag: u32,
     /// The whole body has arrived already: [`Outcome::ReadBody`] calls again at once.
     pub is_body_at_hand: bool,
     /// Where an immediate answer goes.
@@ -128,7 +131,7 @@ pub struct Exchange<'a> {
 
 /// What [`Exchange::defer`] leaves with the connection.
 pub(crate) struct Deferred {
-    pub(crate) slot: Slot,
+    pub(crate) slot: HttpSlot,
     pub(crate) streams_body: bool,
 }
 
@@ -136,18 +139,18 @@ impl Exchange<'_> {
     /// Takes the answer out of this call: it may come later, whole or in pieces, from any thread.
     ///
     /// To be followed by [`Outcome::Deferred`].
-    pub fn defer(&mut self) -> ReplyHandle {
+    pub fn defer(&mut self) -> HttpReply {
         self.defer_as(false)
     }
 
     /// As [`defer`](Exchange::defer), for a service that reads the request's body while it comes
-    /// ([`ReplyHandle::take_body`]). Not after the body was read whole.
-    pub fn defer_streaming(&mut self) -> ReplyHandle {
+    /// ([`HttpReply::take_body`]). Not after the body was read whole.
+    pub fn defer_streaming(&mut self) -> HttpReply {
         self.defer_as(self.body.is_none())
     }
 
-    fn defer_as(&mut self, streams_body: bool) -> ReplyHandle {
-        let (handle, slot) = ReplyHandle::pair(self.waker.clone());
+    fn defer_as(&mut self, streams_body: bool) -> HttpReply {
+        let (handle, slot) = HttpReply::pair(self.waker.clone());
         *self.deferred = Some(Deferred { slot, streams_body });
         handle
     }

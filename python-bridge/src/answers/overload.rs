@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use turbo_shard_runtime::ReplyHandle;
+use turbo_shard_runtime::HttpReply;
 use turbo_shard_runtime::protocol::HeaderLines;
 
 use super::lines::{Lines, lines_of};
@@ -13,7 +13,7 @@ const UNAVAILABLE_BODY: &[u8] = br#"{"detail":"Service Unavailable"}"#;
 
 /// The queue is full. `what` names the request, for the log.
 #[cold]
-pub(crate) fn refuse(handle: ReplyHandle, what: &dyn Display) {
+pub(crate) fn refuse(handle: HttpReply, what: &dyn Display) {
     log_refused(what);
     let mut lines: HeaderLines = lines_of(Lines::Json);
     lines

@@ -4,7 +4,7 @@
 use std::mem;
 
 use turbo_shard_runtime::protocol::{BodyLength, HeaderLines, Misuse};
-use turbo_shard_runtime::{Flow, HeldBytes, REPLY_QUEUED_BYTES_HIGH, ReplyHandle, Response};
+use turbo_shard_runtime::{Flow, HeldBytes, HttpReply, REPLY_QUEUED_BYTES_HIGH, Response};
 
 use super::http_stage::{Lent, Refused, Stage, Swallowed};
 
@@ -17,7 +17,7 @@ enum Way {
         held: Option<HeldBytes>,
         interim: Vec<(u16, HeaderLines)>,
     },
-    Sending(ReplyHandle),
+    Sending(HttpReply),
     /// Answered, or the peer is gone.
     Closed,
 }
@@ -110,10 +110,10 @@ impl HttpAnswer {
 
     /// Whether the connection that it is sent to is gone.
     pub(super) fn has_peer_left(&self) -> bool {
-        self.handle().is_some_and(ReplyHandle::peer_left)
+        self.handle().is_some_and(HttpReply::peer_left)
     }
 
-    pub(super) fn handle(&self) -> Option<&ReplyHandle> {
+    pub(super) fn handle(&self) -> Option<&HttpReply> {
         match &self.way {
             Way::Sending(handle) => Some(handle),
             Way::Gathering { .. } | Way::Closed => None,
@@ -291,7 +291,7 @@ impl HttpAnswer {
     }
 
     /// What was gathered goes out through `handle`, and so does all that follows.
-    pub(super) fn attach(&mut self, handle: ReplyHandle) {
+    pub(super) fn attach(&mut self, handle: HttpReply) {
         let way = mem::replace(&mut self.way, Way::Sending(handle));
         let Way::Gathering {
             body,
@@ -325,7 +325,7 @@ impl HttpAnswer {
     }
 
     /// The peer has left; what the app may send next is still known. Returns where the answer went.
-    pub(super) fn leave(&mut self) -> Option<ReplyHandle> {
+    pub(super) fn leave(&mut self) -> Option<HttpReply> {
         let stage = self.stage;
         let handle = self.give_up();
         self.stage = stage;
@@ -333,7 +333,7 @@ impl HttpAnswer {
     }
 
     /// The app can send no more. Returns the handle, if the answer is not complete.
-    pub(super) fn give_up(&mut self) -> Option<ReplyHandle> {
+    pub(super) fn give_up(&mut self) -> Option<HttpReply> {
         self.stage = Stage::Complete;
         self.lacks_room = false;
         match mem::replace(&mut self.way, Way::Closed) {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use turbo_shard_runtime::{BlockingPool, BodyPart, ReplyHandle, Response};
+use turbo_shard_runtime::{BlockingPool, BodyPart, HttpReply, Response};
 
 use super::file_sender::FileResult;
 use super::http_answer::HttpAnswer;
@@ -97,7 +97,7 @@ impl HttpCycle {
         around: Surroundings,
         incoming: Incoming,
         is_to_head: bool,
-        handle: ReplyHandle,
+        handle: HttpReply,
     ) -> Arc<HttpCycle> {
         let answer = HttpAnswer::gathering(is_to_head);
         let cycle = Arc::new(HttpCycle::new(around, incoming, answer));
@@ -133,8 +133,8 @@ impl HttpCycle {
     }
 
     /// The app goes on: from now on its answer is sent as it comes.
-    pub(super) fn attach(self: &Arc<Self>, handle: ReplyHandle) {
-        handle.listen(Box::new(Listener {
+    pub(super) fn attach(self: &Arc<Self>, handle: HttpReply) {
+        handle.listen(Arc::new(Listener {
             host: Arc::clone(&self.around.host),
             cycle: Arc::downgrade(self),
         }));

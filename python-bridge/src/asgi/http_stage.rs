@@ -1,6 +1,6 @@
 //! The order in which the messages of an answer may come, and what may be wrong with one. Knows no bytes.
 
-use turbo_shard_runtime::ReplyHandle;
+use turbo_shard_runtime::HttpReply;
 use turbo_shard_runtime::protocol::{HeaderLines, Misuse};
 
 /// Which message may come next.
@@ -87,7 +87,7 @@ impl Swallowed {
 
 /// An answer as the sender of its body holds it.
 pub(super) struct Lent {
-    pub(super) handle: ReplyHandle,
+    pub(super) handle: HttpReply,
     pub(super) status: u16,
     pub(super) lines: HeaderLines,
     /// It has no body, so nothing need be read.

@@ -27,6 +27,7 @@ mod service;
 mod waiter;
 mod waiters;
 mod websocket_cycle;
+mod websocket_refusal;
 mod websocket_sending;
 mod websocket_service;
 mod words;

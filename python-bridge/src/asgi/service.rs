@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use turbo_shard_runtime::protocol::Method;
 use turbo_shard_runtime::protocol::websocket::is_upgrade;
-use turbo_shard_runtime::{Exchange, Outcome, ReplyHandle};
+use turbo_shard_runtime::{Exchange, HttpReply, Outcome};
 
 use super::channel::{Channel, Cycle};
 use super::home::{Home, Place, call_in_clean_context};
@@ -15,7 +15,6 @@ use super::http_cycle::{HttpCycle, Incoming, Surroundings};
 use super::scope::{ScopeMaker, ScopeOptions};
 use super::websocket_service::{WebSocketApp, WebSocketService, has_body};
 use crate::hosted_loop::{AsyncioThreads, CoroutineHost, Eager};
-use crate::native::READ_BODY;
 use crate::python::errors::log_exception;
 use crate::python::names;
 use crate::python::slow_calls::{coarse_ms, watch_app};
@@ -49,7 +48,7 @@ impl AsgiService {
             return self.open_websocket(exchange);
         }
         if exchange.body.is_none() && exchange.is_body_at_hand && has_body(exchange) {
-            return READ_BODY;
+            return Outcome::READ_BODY;
         }
         attached(|py| {
             let served = match &self.home().place {
@@ -225,7 +224,7 @@ struct Call {
     around: Surroundings,
     scope: Owned<PyDict>,
     name: String,
-    handle: ReplyHandle,
+    handle: HttpReply,
 }
 
 impl Call {

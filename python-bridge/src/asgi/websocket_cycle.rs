@@ -7,24 +7,22 @@ use parking_lot::{Mutex, MutexGuard};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
-use turbo_shard_runtime::protocol::websocket::{Compression, Handshake, MessageKind};
-use turbo_shard_runtime::{Received, ReplyHandle};
+use turbo_shard_runtime::protocol::websocket::{
+    CLOSE_ABNORMAL, Compression, Handshake, MessageKind,
+};
+use turbo_shard_runtime::{HttpReply, Received, WebSocketReply};
 
 use super::http_answer::HttpAnswer;
 use super::http_cycle::Surroundings;
 use super::listener::{Hears, Listener, News};
 use super::waiter::Waiter;
 use super::waiters::Waiters;
-use super::websocket_sending::refuse;
+use super::websocket_refusal::refuse_for_failure;
 use super::words::Words;
-use crate::answers::lines::Lines;
-use crate::native::INTERNAL_ERROR_BODY;
 use crate::python::errors::log_exception;
 
-/// The peer has left without a close frame (RFC 6455 section 7.1.5).
-const CLOSE_ABNORMAL: u16 = 1006;
 /// What the app hears after its own denial.
-const CLOSE_DENIED: u16 = 1006;
+const CLOSE_DENIED: u16 = CLOSE_ABNORMAL;
 
 /// A WebSocket, shared by the app's callables and the connection's listener.
 pub(super) struct WebSocketCycle {
@@ -32,12 +30,11 @@ pub(super) struct WebSocketCycle {
     pub(super) handshake: Handshake,
     pub(super) compression: Compression,
     state: Mutex<State>,
-    waiters: Waiters,
+    pub(super) waiters: Waiters,
 }
 
 pub(super) struct State {
     pub(super) stage: Stage,
-    pub(super) handle: Option<ReplyHandle>,
     /// How the conversation ended, once it is known.
     pub(super) closed: Option<(u16, String)>,
     pub(super) lacks_room: bool,
@@ -46,23 +43,46 @@ pub(super) struct State {
 impl State {
     /// Both sides have finished: anything sent now comes too late, whichever side ended it.
     pub(super) fn is_over(&self) -> bool {
-        matches!(self.stage, Stage::Closed)
-            && (self.closed.is_some() || self.handle.as_ref().is_some_and(ReplyHandle::is_closed))
+        matches!(self.stage, Stage::Closed(_)) && (self.closed.is_some() || self.has_peer_ended())
+    }
+
+    /// Nothing that is sent would arrive.
+    fn has_peer_ended(&self) -> bool {
+        match &self.stage {
+            Stage::Handshake { reply, .. } => reply.peer_left(),
+            Stage::Open(Some(reply)) | Stage::Closed(Some(reply)) => reply.is_closed(),
+            Stage::Open(None) => true,
+            Stage::Denying(_) | Stage::Closed(None) => false,
+        }
+    }
+
+    /// What has come for the app to receive.
+    fn take_message(&self) -> Received {
+        let gone = |code| Received::Closed(code, String::new());
+        match (&self.closed, &self.stage) {
+            (Some((code, reason)), _) => Received::Closed(*code, reason.clone()),
+            (None, Stage::Handshake { reply, .. }) if !reply.peer_left() => Received::Nothing,
+            (None, Stage::Open(Some(reply)) | Stage::Closed(Some(reply))) => take_message(reply),
+            (None, Stage::Handshake { .. } | Stage::Open(None)) => gone(CLOSE_ABNORMAL),
+            (None, Stage::Denying(_) | Stage::Closed(None)) => gone(CLOSE_DENIED),
+        }
     }
 }
 
 /// How far the conversation has come.
 pub(super) enum Stage {
-    /// `websocket.connect` has not been received.
-    Fresh,
     /// The app must accept or deny.
-    Connecting,
-    /// Messages go both ways.
-    Open,
+    Handshake {
+        reply: HttpReply,
+        /// `websocket.connect` has been received.
+        is_told: bool,
+    },
+    /// Messages go both ways; None where the client had left before the app accepted.
+    Open(Option<WebSocketReply>),
     /// The app denies with an answer of its own (`websocket.http.response`).
     Denying(Box<HttpAnswer>),
-    /// The app has finished.
-    Closed,
+    /// The app has finished; there may be messages left to receive.
+    Closed(Option<WebSocketReply>),
 }
 
 impl WebSocketCycle {
@@ -70,11 +90,11 @@ impl WebSocketCycle {
         around: Surroundings,
         handshake: Handshake,
         compression: Compression,
-        handle: ReplyHandle,
+        reply: HttpReply,
     ) -> Arc<WebSocketCycle> {
         let host = Arc::clone(&around.host);
         Arc::new_cyclic(|cycle: &Weak<WebSocketCycle>| {
-            handle.listen(Box::new(Listener {
+            reply.listen(Arc::new(Listener {
                 host,
                 cycle: Weak::clone(cycle),
             }));
@@ -83,8 +103,10 @@ impl WebSocketCycle {
                 handshake,
                 compression,
                 state: Mutex::new(State {
-                    stage: Stage::Fresh,
-                    handle: Some(handle),
+                    stage: Stage::Handshake {
+                        reply,
+                        is_told: false,
+                    },
                     closed: None,
                     lacks_room: false,
                 }),
@@ -99,17 +121,13 @@ impl WebSocketCycle {
         let message = PyDict::new(py);
         let kind = words.kind.bind(py);
         let mut state = self.state();
-        if let Stage::Fresh = state.stage {
-            state.stage = Stage::Connecting;
+        if let Stage::Handshake { is_told, .. } = &mut state.stage
+            && !std::mem::replace(is_told, true)
+        {
             message.set_item(kind, words.websocket_connect.bind(py))?;
             return Ok(Some(message.into_any()));
         }
-        let received = match (&state.closed, &state.handle) {
-            (None, Some(handle)) => take_message(handle),
-            (None, None) => Received::Closed(CLOSE_DENIED, String::new()),
-            (Some((code, reason)), _) => Received::Closed(*code, reason.clone()),
-        };
-        match received {
+        match state.take_message() {
             Received::Nothing => return Ok(None),
             Received::Message(MessageKind::Text, payload) => {
                 // The protocol has checked that it is UTF-8.
@@ -133,16 +151,14 @@ impl WebSocketCycle {
 
     /// The app has ended.
     pub(super) fn finish(&self, py: Python<'_>, result: &PyResult<Bound<'_, PyAny>>, name: &str) {
-        let (stage, handle, is_closed) = {
+        let (stage, is_closed) = {
             let mut state = self.state();
-            let stage = std::mem::replace(&mut state.stage, Stage::Closed);
-            let handle = state.handle.take();
+            let is_closed = state.closed.is_some() || state.has_peer_ended();
             state.lacks_room = false;
-            let is_closed =
-                state.closed.is_some() || handle.as_ref().is_some_and(ReplyHandle::is_closed);
-            (stage, handle, is_closed)
+            let stage = std::mem::replace(&mut state.stage, Stage::Closed(None));
+            (stage, is_closed)
         };
-        let was_connecting = matches!(stage, Stage::Fresh | Stage::Connecting);
+        let was_connecting = matches!(stage, Stage::Handshake { .. });
         match result {
             Err(error) if is_closed && self.words().is_disconnect(py, error) => {
                 log::debug!("{name}: the client left");
@@ -156,21 +172,20 @@ impl WebSocketCycle {
             }
             Ok(_) => {}
         }
-        if let Stage::Denying(mut answer) = stage
-            && let Some(handle) = answer.give_up()
-        {
-            // Cut, if the app's own answer had begun.
-            match answer.has_gone_out() {
-                true => handle.fail(),
-                false => refuse_for_failure(handle),
-            }
-        }
-        match (handle, result) {
+        match stage {
+            Stage::Handshake { reply, .. } => refuse_for_failure(reply),
+            Stage::Denying(mut answer) => match answer.give_up() {
+                // Cut, if the app's own answer had begun.
+                Some(reply) if answer.has_gone_out() => reply.fail(),
+                Some(reply) => refuse_for_failure(reply),
+                None => {}
+            },
             // An open conversation ends as usual; one that the app has closed has ended already.
-            (Some(handle), Ok(_)) if !was_connecting => handle.end(),
-            (Some(handle), _) if was_connecting => refuse_for_failure(handle),
-            (Some(handle), _) => handle.fail(),
-            (None, _) => {}
+            Stage::Open(Some(reply)) | Stage::Closed(Some(reply)) => match result {
+                Ok(_) => reply.end(),
+                Err(_) => reply.fail(),
+            },
+            Stage::Open(None) | Stage::Closed(None) => {}
         }
         // Tasks that the app has left behind.
         self.waiters.wake(py);
@@ -178,12 +193,12 @@ impl WebSocketCycle {
 
     pub(super) fn unexpected(&self, kind: &str) -> PyErr {
         let expected = match self.state().stage {
-            Stage::Fresh | Stage::Connecting => {
+            Stage::Handshake { .. } => {
                 "websocket.accept, websocket.close or websocket.http.response.start"
             }
-            Stage::Open => "websocket.send or websocket.close",
+            Stage::Open(_) => "websocket.send or websocket.close",
             Stage::Denying(_) => "websocket.http.response.body",
-            Stage::Closed => "nothing more: the app has closed the WebSocket",
+            Stage::Closed(_) => "nothing more: the app has closed the WebSocket",
         };
         PyRuntimeError::new_err(format!(
             "unexpected ASGI message {kind:?}, expected {expected}"
@@ -223,15 +238,14 @@ impl Hears for WebSocketCycle {
                     }
                 }
                 News::Input => {
-                    let is_closed = state.handle.as_ref().is_some_and(ReplyHandle::is_closed);
-                    state.lacks_room &= !is_closed;
+                    state.lacks_room &= !state.has_peer_ended();
                 }
                 // Messages that came before it can still be received.
                 News::PeerLeft => state.lacks_room = false,
                 // A peer that has finished sending before the handshake is answered will never speak. Later it is an
                 // end without a close frame, which `input_ready` reports.
                 News::InputEnded => {
-                    if let Stage::Fresh | Stage::Connecting = state.stage {
+                    if let Stage::Handshake { .. } = state.stage {
                         let left = || (CLOSE_ABNORMAL, String::new());
                         state.closed.get_or_insert_with(left);
                     }
@@ -242,15 +256,11 @@ impl Hears for WebSocketCycle {
     }
 }
 
-fn refuse_for_failure(handle: ReplyHandle) {
-    refuse(handle, 500, Lines::Json, INTERNAL_ERROR_BODY);
-}
-
 /// Takes a message; a peer that left without a close frame has closed with 1006.
-fn take_message(handle: &ReplyHandle) -> Received {
-    match handle.take_message() {
+fn take_message(reply: &WebSocketReply) -> Received {
+    match reply.take_message() {
         // A message may have come just before it left.
-        Received::Nothing if handle.peer_left() => match handle.take_message() {
+        Received::Nothing if reply.peer_left() => match reply.take_message() {
             Received::Nothing => Received::Closed(CLOSE_ABNORMAL, String::new()),
             received => received,
         },

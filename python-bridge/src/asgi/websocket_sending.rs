@@ -3,19 +3,17 @@
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
+use turbo_shard_runtime::Flow;
 use turbo_shard_runtime::protocol::HeaderLines;
-use turbo_shard_runtime::protocol::websocket::MessageKind;
-use turbo_shard_runtime::{Flow, ReplyHandle};
+use turbo_shard_runtime::protocol::websocket::{CLOSE_NORMAL, MessageKind, check_close};
 
 use super::http_answer::HttpAnswer;
 use super::http_sending::in_words;
 use super::http_stage::Refused;
 use super::messages::{self, Message};
 use super::websocket_cycle::{Stage, WebSocketCycle};
-use crate::answers::lines::{Lines, lines_of};
-
-/// The code where an app gives none.
-const CLOSE_NORMAL: u16 = 1000;
+use super::websocket_refusal::refuse;
+use crate::answers::lines::Lines;
 
 impl WebSocketCycle {
     /// Takes a message of the app. Returns whether the app must wait before it sends another.
@@ -58,9 +56,9 @@ impl WebSocketCycle {
             }
         };
         let mut state = self.state();
-        let flow = match (&state.stage, &state.handle) {
-            (Stage::Open, Some(handle)) if !handle.is_closed() => handle.message(kind, payload),
-            (Stage::Open, _) => Flow::PeerLeft,
+        let flow = match &state.stage {
+            Stage::Open(Some(reply)) if !reply.is_closed() => reply.message(kind, payload),
+            Stage::Open(_) => Flow::PeerLeft,
             _ if state.is_over() => Flow::PeerLeft,
             _ => {
                 drop(state);
@@ -85,21 +83,24 @@ impl WebSocketCycle {
         let mut lines = HeaderLines::new();
         messages::headers(message, &words.headers, &mut lines)?;
         let mut state = self.state();
-        if !matches!(state.stage, Stage::Fresh | Stage::Connecting) {
+        let Stage::Handshake { reply, .. } = &state.stage else {
             drop(state);
             return Err(self.unexpected("websocket.accept"));
-        }
+        };
+        let has_left = reply.peer_left() || state.closed.is_some();
         let accepted = self
             .handshake
             .accept(&self.compression, subprotocol.as_deref(), &lines)
             .map_err(|misuse| PyValueError::new_err(format!("websocket.accept: {misuse}")))?;
-        state.stage = Stage::Open;
-        match &state.handle {
-            Some(handle) if !handle.peer_left() && state.closed.is_none() => {
-                handle.accept(accepted);
+        match std::mem::replace(&mut state.stage, Stage::Open(None)) {
+            Stage::Handshake { reply, .. } if !has_left => {
+                state.stage = Stage::Open(Some(reply.accept(accepted)));
+                drop(state);
+                // A receive() that waits has to wait for messages from here on.
+                self.waiters.wake(message.py());
                 Ok(())
             }
-            _ => {
+            _left => {
                 drop(state);
                 Err(self.words().client_disconnected(message.py()))
             }
@@ -116,27 +117,27 @@ impl WebSocketCycle {
             })?,
             None => CLOSE_NORMAL,
         };
-        let is_open = matches!(self.state().stage, Stage::Open);
+        let is_open = matches!(self.state().stage, Stage::Open(_));
         // Before that the reason goes nowhere, and one that is not text (FastAPI gives a list) does no harm.
         let reason = match message.field(&words.reason)? {
             Some(reason) if is_open && !reason.is_none() => reason.extract::<String>()?,
             _ => String::new(),
         };
         if is_open {
-            check_close(code, &reason)?;
+            check_close(code, &reason)
+                .map_err(|misuse| PyValueError::new_err(misuse.to_string()))?;
         }
         let mut state = self.state();
-        match std::mem::replace(&mut state.stage, Stage::Closed) {
-            Stage::Open => {
-                if let Some(handle) = &state.handle {
-                    handle.close(code, reason);
+        match std::mem::replace(&mut state.stage, Stage::Closed(None)) {
+            Stage::Open(reply) => {
+                if let Some(reply) = &reply {
+                    reply.close(code, reason);
                 }
+                state.stage = Stage::Closed(reply);
                 Ok(())
             }
-            Stage::Fresh | Stage::Connecting => {
-                if let Some(handle) = state.handle.take() {
-                    refuse(handle, 403, Lines::Text, b"Forbidden");
-                }
+            Stage::Handshake { reply, .. } => {
+                refuse(reply, 403, Lines::Text, b"Forbidden");
                 Ok(())
             }
             stage => {
@@ -161,19 +162,20 @@ impl WebSocketCycle {
             .push(b"connection", b"close")
             .map_err(|misuse| PyValueError::new_err(misuse.to_string()))?;
         let mut state = self.state();
-        if !matches!(state.stage, Stage::Fresh | Stage::Connecting) {
-            drop(state);
-            return Err(self.unexpected("websocket.http.response.start"));
+        match std::mem::replace(&mut state.stage, Stage::Closed(None)) {
+            Stage::Handshake { reply, .. } => {
+                let mut answer = HttpAnswer::gathering(false);
+                answer.attach(reply);
+                let started = answer.start(status, lines, false);
+                state.stage = Stage::Denying(Box::new(answer));
+                started.map_err(|refused| in_words(kind, refused))
+            }
+            stage => {
+                state.stage = stage;
+                drop(state);
+                Err(self.unexpected("websocket.http.response.start"))
+            }
         }
-        let mut answer = HttpAnswer::gathering(false);
-        if let Some(handle) = state.handle.take() {
-            answer.attach(handle);
-        }
-        answer
-            .start(status, lines, false)
-            .map_err(|refused| in_words(kind, refused))?;
-        state.stage = Stage::Denying(Box::new(answer));
-        Ok(())
     }
 
     fn continue_denial(
@@ -203,32 +205,8 @@ impl WebSocketCycle {
         let waits = answer.lacks_room();
         state.lacks_room = waits;
         if !more {
-            state.stage = Stage::Closed;
+            state.stage = Stage::Closed(None);
         }
         Ok(waits)
-    }
-}
-
-fn check_close(code: u16, reason: &str) -> PyResult<()> {
-    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-        return Err(PyValueError::new_err(format!(
-            "{code} is not a close code that may be sent (RFC 6455 section 7.4)"
-        )));
-    }
-    if reason.len() > 123 {
-        return Err(PyValueError::new_err(format!(
-            "a close reason has at most 123 bytes, this one has {}",
-            reason.len()
-        )));
-    }
-    Ok(())
-}
-
-/// Answers a handshake that is not accepted, and the connection closes: what came behind it is not HTTP.
-pub(super) fn refuse(handle: ReplyHandle, status: u16, kind: Lines, body: &[u8]) {
-    let mut lines = lines_of(kind);
-    match lines.push(b"connection", b"close") {
-        Ok(()) => handle.whole(status, lines, body.to_vec()),
-        Err(_) => handle.fail(),
     }
 }

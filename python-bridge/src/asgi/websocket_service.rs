@@ -5,14 +5,13 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use turbo_shard_runtime::protocol::websocket::{Handshake, HandshakeFault};
 use turbo_shard_runtime::protocol::{BodyFraming, HeaderLines};
-use turbo_shard_runtime::{Exchange, Outcome};
+use turbo_shard_runtime::{Exchange, INTERNAL_ERROR_BODY, Outcome};
 
 use super::channel::{Channel, Cycle};
 use super::home::{Home, call_in_clean_context};
 use super::websocket_cycle::WebSocketCycle;
 use crate::answers::lines::{Lines, lines_of};
 use crate::hosted_loop::{CoroutineHost, Eager};
-use crate::native::{INTERNAL_ERROR_BODY, READ_BODY};
 use crate::python::clean_context::CleanContext;
 use crate::python::errors::log_exception;
 use crate::python::names;
@@ -59,7 +58,7 @@ impl WebSocketService {
         ) -> PyResult<Option<A>>,
     ) -> Outcome {
         if exchange.body.is_none() && exchange.is_body_at_hand && has_body(exchange) {
-            return READ_BODY;
+            return Outcome::READ_BODY;
         }
         let handshake = match Handshake::check(&exchange.request) {
             Ok(handshake) => handshake,

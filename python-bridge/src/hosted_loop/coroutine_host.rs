@@ -9,7 +9,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use slab::Slab;
-use turbo_shard_runtime::{ReplyHandle, end_if_child};
+use turbo_shard_runtime::{HttpReply, end_if_child};
 
 use super::asyncio_loop::AsyncioLoop;
 pub(crate) use super::asyncio_loop::Eager;
@@ -31,7 +31,7 @@ pub(crate) enum Job {
     Stream {
         iterator: Owned<PyAny>,
         is_async: bool,
-        handle: ReplyHandle,
+        handle: HttpReply,
         /// The request's (contextvars).
         context: Owned<PyAny>,
     },
@@ -263,7 +263,7 @@ impl CoroutineHost {
         py: Python<'_>,
         iterator: &Bound<'_, PyAny>,
         is_async: bool,
-        handle: ReplyHandle,
+        handle: HttpReply,
         context: Py<PyAny>,
     ) {
         self.load.fetch_add(1, Ordering::Relaxed);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use turbo_shard_runtime::ReplyHandle;
+use turbo_shard_runtime::HttpReply;
 
 use super::asyncio_threads::AsyncioThreads;
 use super::coroutine_host::{CoroutineHost, Eager, Job};
@@ -76,7 +76,7 @@ impl Coroutines {
         &self,
         iterator: &Bound<'_, PyAny>,
         is_async: bool,
-        handle: ReplyHandle,
+        handle: HttpReply,
     ) {
         let py = iterator.py();
         let host = match &self.0 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use turbo_shard_runtime::protocol::{BodyLength, Method, RequestHead};
-use turbo_shard_runtime::{BlockingPool, ReplyHandle};
+use turbo_shard_runtime::{BlockingPool, HttpReply};
 
 use super::argument_list::{ArgumentList, call_owned};
 use super::plan::RoutePlan;
@@ -22,7 +22,7 @@ use crate::streaming;
 pub(super) struct Pending {
     pub(super) settling: Arc<Settling>,
     pub(super) plan: Arc<RoutePlan>,
-    pub(super) handle: ReplyHandle,
+    pub(super) handle: HttpReply,
     pub(super) name: String,
     pub(super) is_head: bool,
 }
@@ -32,7 +32,7 @@ impl Pending {
         settling: &Arc<Settling>,
         plan: &Arc<RoutePlan>,
         head: RequestHead<'_>,
-        handle: ReplyHandle,
+        handle: HttpReply,
     ) -> Pending {
         Pending {
             settling: Arc::clone(settling),

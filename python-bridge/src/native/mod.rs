@@ -18,6 +18,5 @@ mod websocket;
 
 pub(crate) use request_view::Request;
 pub(crate) use routes::route_template;
-pub(crate) use service::{NativeService, READ_BODY, native_service};
-pub(crate) use settle::INTERNAL_ERROR_BODY;
+pub(crate) use service::{NativeService, native_service};
 pub(crate) use websocket::WebSocketCall;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use turbo_shard_runtime::protocol::{BodyLength, HeaderLines, Method};
-use turbo_shard_runtime::{BlockingPool, Exchange, Found, Outcome, Params, Service};
+use turbo_shard_runtime::{
+    BlockingPool, Exchange, Found, INTERNAL_ERROR_BODY, Outcome, Params, Service,
+};
 
 use super::argument_list::ArgumentList;
 use super::binder::{Extent, Incoming, bind};
@@ -16,7 +18,7 @@ use super::deferred::{Pending, call_blocking};
 use super::faults::Faults;
 use super::plan::{CallKind, RoutePlan};
 use super::routes::Routes;
-use super::settle::{INTERNAL_ERROR_BODY, Settling, internal_error};
+use super::settle::{Settling, internal_error};
 use crate::answers::lines::{Lines, lines_of};
 use crate::answers::reply_reader::{Answer, Buffers};
 use crate::hosted_loop::{Coroutines, Started};
@@ -105,7 +107,7 @@ impl NativeService {
         let head = exchange.request;
         let lacks_body = exchange.body.is_none() && plan.wants_body(head.framing());
         if lacks_body && !plan.may_refuse_early {
-            return READ_BODY;
+            return Outcome::READ_BODY;
         }
         let incoming = Incoming {
             head,
@@ -139,7 +141,7 @@ impl NativeService {
             return self.write(py, plan, answer, exchange, buffers);
         }
         if lacks_body {
-            return READ_BODY;
+            return Outcome::READ_BODY;
         }
         let count = plan.arguments.len();
         let call = || {
@@ -307,9 +309,3 @@ impl NativeService {
         }
     }
 }
-
-/// The runtime's own limit is the bound.
-pub(crate) const READ_BODY: Outcome = Outcome::ReadBody {
-    bytes_max: u64::MAX,
-    tag: 0,
-};

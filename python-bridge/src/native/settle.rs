@@ -6,6 +6,7 @@ use std::fmt::Display;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyType};
+use turbo_shard_runtime::INTERNAL_ERROR_BODY;
 use turbo_shard_runtime::protocol::HeaderLines;
 
 use super::faults::Faults;
@@ -17,8 +18,6 @@ use crate::hosted_loop::Coroutines;
 use crate::json;
 use crate::python::errors::log_exception;
 use crate::python::names;
-
-pub(crate) const INTERNAL_ERROR_BODY: &[u8] = br#"{"detail":"Internal Server Error"}"#;
 
 /// What all answers of one thread need. Calls that end later share it, so it holds nothing that changes.
 pub(super) struct Settling {

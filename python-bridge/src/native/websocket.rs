@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use turbo_shard_runtime::Exchange;
 use turbo_shard_runtime::protocol::HeaderLines;
+use turbo_shard_runtime::{Exchange, INTERNAL_ERROR_BODY};
 
 use super::argument_list::ArgumentList;
 use super::binder::{Extent, Incoming, bind};
@@ -13,7 +13,6 @@ use super::faults::Faults;
 use super::plan::{RoutePlan, Source};
 use super::request_view::Request;
 use super::service::{NOT_FOUND_BODY, NativeService};
-use super::settle::INTERNAL_ERROR_BODY;
 use crate::answers::reply_reader::Answer;
 use crate::python::names;
 use crate::python::thread::Owned;

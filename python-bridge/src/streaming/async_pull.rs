@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyGeneratorExit;
 use pyo3::prelude::*;
-use turbo_shard_runtime::{Flow, ReplyHandle};
+use turbo_shard_runtime::{Flow, HttpReply};
 
 use super::chunk::bytes_of;
 use super::table::StreamId;
@@ -45,7 +45,7 @@ pub(super) fn begin(
     host: &Arc<CoroutineHost>,
     id: StreamId,
     iterator: &Bound<'_, PyAny>,
-    handle: ReplyHandle,
+    handle: HttpReply,
 ) {
     let sink = Arc::new(Sink {
         host: Arc::clone(host),
@@ -111,7 +111,7 @@ struct Sink {
     host: Arc<CoroutineHost>,
     id: StreamId,
     /// Taken when the answer ends.
-    handle: Mutex<Option<ReplyHandle>>,
+    handle: Mutex<Option<HttpReply>>,
 }
 
 impl Sink {

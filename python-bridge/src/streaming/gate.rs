@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
-use turbo_shard_runtime::{ReplyHandle, ReplyListener};
+use turbo_shard_runtime::{HttpReply, ReplyListener};
 
 /// Whether the peer is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +22,9 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// The gate of an answer; make it before the first piece is sent.
-    pub(crate) fn of(handle: &ReplyHandle) -> Arc<Gate> {
+    pub(crate) fn of(handle: &HttpReply) -> Arc<Gate> {
         let gate = Arc::new(Gate::default());
-        handle.listen(Box::new(GateListener(Arc::clone(&gate))));
+        handle.listen(Arc::clone(&gate) as Arc<dyn ReplyListener>);
         gate
     }
 
@@ -46,14 +46,12 @@ impl Gate {
     }
 }
 
-struct GateListener(Arc<Gate>);
-
-impl ReplyListener for GateListener {
+impl ReplyListener for Gate {
     fn room(&self) {
-        self.0.tell(true, false);
+        self.tell(true, false);
     }
 
     fn peer_left(&self) {
-        self.0.tell(false, true);
+        self.tell(false, true);
     }
 }

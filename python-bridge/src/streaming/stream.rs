@@ -6,7 +6,7 @@
 //! that a blocking handler returned is pulled on its pool thread, which may wait.
 
 use pyo3::prelude::*;
-use turbo_shard_runtime::ReplyHandle;
+use turbo_shard_runtime::HttpReply;
 use turbo_shard_runtime::protocol::{BodyLength, HeaderLines};
 
 use super::sync_pull;
@@ -28,7 +28,7 @@ pub(crate) fn stream(
     source: StreamSource,
     status: u16,
     lines: HeaderLines,
-    handle: ReplyHandle,
+    handle: HttpReply,
     coroutines: &Coroutines,
 ) {
     let length = lines

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
-use turbo_shard_runtime::{Flow, ReplyHandle};
+use turbo_shard_runtime::{Flow, HttpReply};
 
 use super::chunk::bytes_of;
 use super::gate::{Gate, Gone};
@@ -31,7 +31,7 @@ pub(super) struct SyncPull {
     /// The context (contextvars) that it is pulled in; the present one if there is none.
     context: Option<Py<PyAny>>,
     /// Taken when the answer ends.
-    handle: Option<ReplyHandle>,
+    handle: Option<HttpReply>,
 }
 
 impl SyncPull {
@@ -43,7 +43,7 @@ impl SyncPull {
         })
     }
 
-    pub(super) fn with(mut self, handle: ReplyHandle) -> SyncPull {
+    pub(super) fn with(mut self, handle: HttpReply) -> SyncPull {
         self.handle = Some(handle);
         self
     }
@@ -132,7 +132,7 @@ impl SyncPull {
 }
 
 /// Pulls `iterable` to its end on the calling thread, waiting for room as long as the peer keeps its connection.
-pub(super) fn pull_waiting(iterable: &Bound<'_, PyAny>, handle: ReplyHandle) {
+pub(super) fn pull_waiting(iterable: &Bound<'_, PyAny>, handle: HttpReply) {
     let py = iterable.py();
     let gate = Gate::of(&handle);
     let mut pull = match SyncPull::new(iterable) {

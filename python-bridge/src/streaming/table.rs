@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 use pyo3::prelude::*;
-use turbo_shard_runtime::{ReplyHandle, ReplyListener};
+use turbo_shard_runtime::{HttpReply, ReplyListener};
 
 use super::async_pull::{self, AsyncPull};
 use super::sync_pull::{Pulled, SyncPull};
@@ -44,11 +44,11 @@ impl StreamTable {
         host: &Arc<CoroutineHost>,
         iterator: &Bound<'_, PyAny>,
         is_async: bool,
-        handle: ReplyHandle,
+        handle: HttpReply,
         context: Py<PyAny>,
     ) {
         let id = StreamId(self.next_id.fetch_add(1, Ordering::Relaxed));
-        handle.listen(Box::new(Listener {
+        handle.listen(Arc::new(Listener {
             host: Arc::clone(host),
             id,
         }));

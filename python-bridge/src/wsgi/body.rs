@@ -3,7 +3,7 @@
 use pyo3::exceptions::{PyAssertionError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyList, PyString, PyTuple};
-use turbo_shard_runtime::ReplyHandle;
+use turbo_shard_runtime::HttpReply;
 use turbo_shard_runtime::protocol::BodyLength;
 
 use super::head::{Head, type_name};
@@ -68,7 +68,7 @@ pub(super) fn hold(held: &mut Vec<u8>, data: &[u8]) -> PyResult<()> {
 
 /// Sends a body from where it is; to a HEAD its length alone. For a body whose head gives its length or none.
 pub(super) fn send_held(
-    handle: ReplyHandle,
+    handle: HttpReply,
     head: Head,
     bytes: &Bound<'_, PyBytes>,
     answers_head: bool,

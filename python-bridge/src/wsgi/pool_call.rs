@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyDict, PyIterator};
-use turbo_shard_runtime::{BlockingPool, ReplyHandle};
+use turbo_shard_runtime::{BlockingPool, HttpReply};
 
 use super::delivery::{close, conclude, deliver, deliver_pieces};
 use super::environ::EnvironMaker;
@@ -25,7 +25,7 @@ pub(super) struct WsgiCall(Option<Waiting>);
 pub(super) struct Waiting {
     pub(super) app: Arc<WsgiApp>,
     pub(super) request: Copied,
-    pub(super) handle: ReplyHandle,
+    pub(super) handle: HttpReply,
     /// Learns how long it takes.
     pub(super) pace: Option<Arc<Pace>>,
 }
@@ -132,7 +132,7 @@ pub(super) struct Begun {
     pub(super) pieces: Option<Owned<PyIterator>>,
     pub(super) response: Owned<StartResponse>,
     /// Where the answer goes, if nothing has gone out yet.
-    pub(super) handle: Option<ReplyHandle>,
+    pub(super) handle: Option<HttpReply>,
     /// The context that the app was called in, which its iteration still sees.
     pub(super) context: Option<Owned<PyAny>>,
     pub(super) request: String,

@@ -8,7 +8,7 @@ use pyo3::exceptions::PyAssertionError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use turbo_shard_runtime::protocol::BodyLength;
-use turbo_shard_runtime::{Flow, ReplyHandle};
+use turbo_shard_runtime::{Flow, HttpReply};
 
 use super::body::{Left, ended, hold, not_called, raised, send_held, too_long};
 use super::head::{Head, is_bodiless};
@@ -43,7 +43,7 @@ enum Stage {
     Due { head: Option<Head>, outlet: Outlet },
     /// The head has, and the body is on its way.
     Body {
-        handle: ReplyHandle,
+        handle: HttpReply,
         gate: Arc<Gate>,
         left: Left,
     },
@@ -55,7 +55,7 @@ enum Stage {
 
 /// Where the answer goes.
 enum Outlet {
-    Handle(ReplyHandle),
+    Handle(HttpReply),
     /// The call is on the connection's own thread, which cannot write before it has returned: what `write` was given.
     Held(Vec<u8>),
 }
@@ -108,7 +108,7 @@ impl StartResponse {
 
 impl StartResponse {
     /// Sends its answer by itself, from any thread.
-    pub(super) fn through(handle: ReplyHandle, answers_head: bool) -> StartResponse {
+    pub(super) fn through(handle: HttpReply, answers_head: bool) -> StartResponse {
         StartResponse::new(Outlet::Handle(handle), answers_head)
     }
 
@@ -154,7 +154,7 @@ impl StartResponse {
     }
 
     /// Gives up a held answer: what `write` was given still goes out, and ends in the middle.
-    pub(super) fn break_off(&self, handle: ReplyHandle) {
+    pub(super) fn break_off(&self, handle: HttpReply) {
         if let Stage::Due {
             head: Some(Head { status, lines }),
             outlet: Outlet::Held(written),
@@ -168,7 +168,7 @@ impl StartResponse {
     }
 
     /// From here on the answer goes out by itself; what `write` was given goes first.
-    pub(super) fn release(&self, py: Python<'_>, handle: ReplyHandle) -> Result<(), Broken> {
+    pub(super) fn release(&self, py: Python<'_>, handle: HttpReply) -> Result<(), Broken> {
         let mut stage = self.stage.lock();
         let written = match &mut *stage {
             Stage::Due { outlet, .. } => match std::mem::replace(outlet, Outlet::Handle(handle)) {
@@ -185,7 +185,7 @@ impl StartResponse {
     }
 
     /// From here on the rest of a body goes out by itself; its head, and all but what is `left`, has gone.
-    pub(super) fn release_rest(&self, handle: ReplyHandle, left: Left) {
+    pub(super) fn release_rest(&self, handle: HttpReply, left: Left) {
         let gate = Gate::of(&handle);
         *self.stage.lock() = Stage::Body { handle, gate, left };
     }
@@ -227,7 +227,7 @@ impl StartResponse {
     }
 
     /// Sends the head and the first piece of the body.
-    fn begin(&self, head: Head, handle: ReplyHandle, data: &[u8]) -> (Result<Sent, Broken>, Stage) {
+    fn begin(&self, head: Head, handle: HttpReply, data: &[u8]) -> (Result<Sent, Broken>, Stage) {
         let mut left = Left::of(&head);
         let Head { status, lines } = head;
         if self.has_no_body(status) {
@@ -387,7 +387,7 @@ enum Sent {
 
 /// Sends a further piece.
 fn go_on(
-    handle: ReplyHandle,
+    handle: HttpReply,
     gate: Arc<Gate>,
     mut left: Left,
     data: &[u8],

@@ -17,7 +17,6 @@ use super::pace::{InlineRule, Place, Routes};
 use super::pool_call::{Waiting, WsgiCall};
 use super::request::{Arrived, Copied};
 use super::shard_call;
-use crate::native::READ_BODY;
 use crate::python::clean_context::CleanContext;
 use crate::python::thread::Owned;
 
@@ -95,7 +94,7 @@ impl Service for WsgiService {
         let head = exchange.request;
         let has_body = !matches!(head.framing(), BodyFraming::None | BodyFraming::Length(0));
         if has_body && exchange.body.is_none() {
-            return READ_BODY;
+            return Outcome::READ_BODY;
         }
         let body = exchange.body.unwrap_or_default();
         match self.routes.place(&head, body.len()) {

@@ -144,7 +144,10 @@ impl fmt::Display for Misuse {
                 )
             }
             Misuse::CloseReasonTooLong { bytes } => {
-                write!(f, "close reason has {bytes} bytes, 123 at most fit")
+                write!(
+                    f,
+                    "a close reason has at most 123 bytes, this one has {bytes}"
+                )
             }
         }
     }

@@ -16,7 +16,7 @@ pub const MESSAGES_QUEUED_MAX: usize = 256;
 /// Worst case per connection: this and one message of `message_bytes_max`.
 const LAST_MESSAGES_BYTES_MAX: usize = 1024 * 1024;
 
-/// What [`ReplyHandle::take_message`](crate::ReplyHandle::take_message) found.
+/// What [`WebSocketReply::take_message`](crate::WebSocketReply::take_message) found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Received {
     /// Nothing has come yet.
@@ -73,14 +73,14 @@ impl MessageFeed {
         mem::take(&mut self.is_app_waiting)
     }
 
-    /// The conversation is over; returns whether to tell the app.
-    pub(crate) fn close(&mut self, code: u16, reason: String) -> bool {
+    /// The conversation is over. The app is to be told, whether it waits for messages or not.
+    pub(crate) fn close(&mut self, code: u16, reason: String) {
         self.closed.get_or_insert((code, reason));
-        mem::take(&mut self.is_app_waiting)
+        self.is_app_waiting = false;
     }
 
-    /// How it ended, if it has.
-    pub(crate) fn closed(&self) -> bool {
+    /// Whether the conversation is over.
+    pub(crate) fn is_closed(&self) -> bool {
         self.closed.is_some()
     }
 
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(feed.take(), (Received::Nothing, false));
         assert!(feed.push(MessageKind::Text, b"a".to_vec()));
         assert!(!feed.push(MessageKind::Binary, b"b".to_vec()));
-        assert!(!feed.close(1001, String::from("bye")));
+        feed.close(1001, String::from("bye"));
         let text = Received::Message(MessageKind::Text, b"a".to_vec());
         assert_eq!(feed.take(), (text, false));
         let bytes = Received::Message(MessageKind::Binary, b"b".to_vec());

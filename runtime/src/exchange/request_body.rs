@@ -6,7 +6,7 @@ use std::mem;
 /// waits. Worst case per connection: this, beside the protocol's input buffer.
 pub const BODY_QUEUED_BYTES_HIGH: usize = 64 * 1024;
 
-/// What [`ReplyHandle::take_body`](crate::ReplyHandle::take_body) found.
+/// What [`HttpReply::take_body`](crate::HttpReply::take_body) found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum BodyPart {
     /// Nothing has come yet.

@@ -2,6 +2,9 @@
 
 use turbo_shard_protocol::{BodyLength, HeaderLines, Misuse, ResponseWriter};
 
+/// The body, in JSON, of a 500 that says no more than that.
+pub const INTERNAL_ERROR_BODY: &[u8] = br#"{"detail":"Internal Server Error"}"#;
+
 /// Writes the answer of one exchange. Every method either writes everything or returns a [`Misuse`] and writes nothing.
 ///
 /// An answer that has no body by its status, or by the method of its request, stays without one: what an app gives as

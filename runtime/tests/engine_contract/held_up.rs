@@ -140,7 +140,7 @@ fn a_websocket_that_spoke_while_a_shard_was_held_up_stays() {
         let mut stream = server.connect();
         stream.write_all(HANDSHAKE).unwrap();
         read_until(&mut stream, b"\r\n\r\n");
-        let _reply = server.held();
+        let _reply = server.conversation();
         // The ping has come, and its answer leaves while the shard does not look.
         assert_eq!(read_frame(&mut stream), (9, Vec::new()), "{arm:?}");
         let _holder = hold_up(&server, || {
@@ -161,7 +161,7 @@ fn a_close_that_came_while_a_shard_was_held_up_was_heard() {
         let mut stream = server.connect();
         stream.write_all(HANDSHAKE).unwrap();
         read_until(&mut stream, b"\r\n\r\n");
-        let reply = server.held();
+        let reply = server.conversation();
         let _holder = hold_up(&server, || {
             stream.write_all(&close_frame(4000)).unwrap();
         });

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use turbo_shard_runtime::protocol::{BodyLength, HeaderLines};
-use turbo_shard_runtime::{BodyPart, ReplyHandle};
+use turbo_shard_runtime::{BodyPart, HttpReply};
 
 use crate::on_every_arm;
 use crate::test_server::TestServer;
@@ -19,7 +19,7 @@ fn post(stream: &mut TcpStream, lines: &str) {
 }
 
 /// Takes the whole body; waits to be told wherever there was nothing.
-fn take_all(server: &TestServer, reply: &ReplyHandle, bytes_max: usize) -> Vec<u8> {
+fn take_all(server: &TestServer, reply: &HttpReply, bytes_max: usize) -> Vec<u8> {
     let mut body = Vec::new();
     loop {
         let told = server.seen.inputs.load(Ordering::SeqCst);
@@ -47,7 +47,7 @@ fn lines(pairs: &[(&str, &str)]) -> HeaderLines {
     lines
 }
 
-fn answer_length(reply: ReplyHandle, body: &[u8]) {
+fn answer_length(reply: HttpReply, body: &[u8]) {
     reply.whole(200, HeaderLines::new(), body.len().to_string().into_bytes());
 }
 

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use turbo_shard_runtime::protocol::websocket::Handshake;
 use turbo_shard_runtime::protocol::{BodyLength, HeaderLines};
 use turbo_shard_runtime::{
-    App, Exchange, Flow, HostedLoop, Outcome, Place, ReplyHandle, ReplyListener, Service,
-    StartError,
+    App, Exchange, Flow, HostedLoop, HttpReply, Outcome, Place, ReplyListener, Service, StartError,
+    WebSocketReply,
 };
 
 /// `/flood` streams this much: far more than all buffers on the way hold.
@@ -36,7 +36,9 @@ pub(crate) struct Seen {
     /// Bytes that `/flood` has sent.
     pub(crate) flooded: AtomicUsize,
     /// Replies that a test holds back: `/held` waits for them.
-    pub(crate) held: Mutex<Vec<ReplyHandle>>,
+    pub(crate) held: Mutex<Vec<HttpReply>>,
+    /// WebSockets that are the test's: `/websocket` opens them.
+    pub(crate) conversations: Mutex<Vec<WebSocketReply>>,
     pub(crate) break_loop: AtomicBool,
     /// `/hold` has the thread, as long as the other says so.
     pub(crate) is_holding: AtomicBool,
@@ -111,8 +113,8 @@ impl ReplyListener for Counting {
 
 impl TestService {
     /// The test answers.
-    fn hold(&self, reply: ReplyHandle) -> Outcome {
-        reply.listen(Box::new(Counting(Arc::clone(&self.seen))));
+    fn hold(&self, reply: HttpReply) -> Outcome {
+        reply.listen(Arc::new(Counting(Arc::clone(&self.seen))));
         self.seen.held.lock().unwrap().push(reply);
         Outcome::Deferred
     }
@@ -136,15 +138,9 @@ impl Service for TestService {
                     if !exchange.is_body_at_hand {
                         self.seen.calls_before_body.fetch_add(1, Ordering::SeqCst);
                     }
-                    return Outcome::ReadBody {
-                        bytes_max: 1 << 20,
-                        tag: 7,
-                    };
+                    return Outcome::ReadBody { bytes_max: 1 << 20 };
                 }
-                Some(body) => {
-                    assert_eq!(exchange.tag, 7);
-                    exchange.response.whole(200, &none, body).unwrap();
-                }
+                Some(body) => exchange.response.whole(200, &none, body).unwrap(),
             },
             b"/later" => {
                 let reply = exchange.defer();
@@ -179,8 +175,10 @@ impl Service for TestService {
                 let compression = &exchange.websocket_limits.compression;
                 let accepted = handshake.accept(compression, None, &none).unwrap();
                 let reply = exchange.defer();
-                reply.accept(accepted);
-                return self.hold(reply);
+                reply.listen(Arc::new(Counting(Arc::clone(&self.seen))));
+                let conversation = reply.accept(accepted);
+                self.seen.conversations.lock().unwrap().push(conversation);
+                return Outcome::Deferred;
             }
             b"/stream" => {
                 let reply = exchange.defer();
@@ -196,7 +194,7 @@ impl Service for TestService {
             b"/flood" => {
                 let reply = exchange.defer();
                 let (room, wait) = crossbeam_channel::unbounded();
-                reply.listen(Box::new(RoomListener(room)));
+                reply.listen(Arc::new(RoomListener(room)));
                 let seen = Arc::clone(&self.seen);
                 std::thread::spawn(move || {
                     reply.start(200, HeaderLines::new(), BodyLength::Unknown);

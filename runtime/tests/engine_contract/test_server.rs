@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use turbo_shard_runtime::{
-    BoundServer, Caller, EngineChoice, EngineName, Inheritance, Mode, ReplyHandle, ServerConfig,
-    ServerHandle, StartError, UringFeature,
+    BoundServer, Caller, EngineChoice, EngineName, HttpReply, Inheritance, Mode, ServerConfig,
+    ServerHandle, StartError, UringFeature, WebSocketReply,
 };
 
 use crate::test_app::{Seen, TestApp};
@@ -172,14 +172,24 @@ impl TestServer {
         }
     }
 
-    /// The handle of a request that has come and that the test must answer.
-    pub(crate) fn held(&self) -> ReplyHandle {
+    /// The reply to a request that has come and that the test must answer.
+    pub(crate) fn held(&self) -> HttpReply {
         let mut held = None;
         self.until("a request is held", |server| {
             held = server.seen.held.lock().unwrap().pop();
             held.is_some()
         });
         held.unwrap()
+    }
+
+    /// A WebSocket that was opened and that the test must serve.
+    pub(crate) fn conversation(&self) -> WebSocketReply {
+        let mut conversation = None;
+        self.until("a WebSocket is open", |server| {
+            conversation = server.seen.conversations.lock().unwrap().pop();
+            conversation.is_some()
+        });
+        conversation.unwrap()
     }
 
     pub(crate) fn restarts(&self) -> u64 {

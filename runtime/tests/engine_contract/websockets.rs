@@ -1,11 +1,11 @@
-//! WebSockets through `ReplyHandle`, on every arm: messages both ways, and every way a conversation ends.
+//! WebSockets through `WebSocketReply`, on every arm: messages both ways, and every way a conversation ends.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::Ordering;
 
 use turbo_shard_runtime::protocol::websocket::MessageKind;
-use turbo_shard_runtime::{Flow, Received, ReplyHandle};
+use turbo_shard_runtime::{Flow, Received, WebSocketReply};
 
 use crate::on_every_arm;
 use crate::test_server::TestServer;
@@ -72,17 +72,17 @@ fn read_close(stream: &mut TcpStream) -> u16 {
 }
 
 /// An open conversation, with `behind` sent together with the handshake.
-fn open(server: &TestServer, behind: &[u8]) -> (TcpStream, ReplyHandle) {
+fn open(server: &TestServer, behind: &[u8]) -> (TcpStream, WebSocketReply) {
     let mut stream = server.connect();
     stream.write_all(&[HANDSHAKE, behind].concat()).unwrap();
     let head = String::from_utf8(read_until(&mut stream, b"\r\n\r\n")).unwrap();
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
     assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
-    (stream, server.held())
+    (stream, server.conversation())
 }
 
 /// The next message or the close; waits to be told wherever there was nothing.
-fn take(server: &TestServer, reply: &ReplyHandle) -> Received {
+fn take(server: &TestServer, reply: &WebSocketReply) -> Received {
     loop {
         let told = server.seen.inputs.load(Ordering::SeqCst);
         match reply.take_message() {
@@ -141,8 +141,8 @@ fn the_apps_close_and_its_end_reach_the_peer() {
         assert_eq!(stream.read(&mut [0]).unwrap(), 0);
         assert!(matches!(take(&server, &reply), Received::Closed(4321, _)));
         for (end, code) in [
-            (ReplyHandle::end as fn(ReplyHandle), 1000),
-            (ReplyHandle::fail, 1011),
+            (WebSocketReply::end as fn(WebSocketReply), 1000),
+            (WebSocketReply::fail, 1011),
             (drop, 1011),
         ] {
             let (mut stream, reply) = open(&server, b"");

@@ -218,18 +218,36 @@ pub(crate) fn answer_held(server: &TestServer, dice: &mut Dice) {
             }
             2 => reply.fail(),
             3 => {
-                for _ in 0..dice.below(8) {
-                    let _ = reply.message(MessageKind::Binary, vec![b'm'; dice.below(100_000)]);
-                    let _ = reply.take_message();
-                }
-                reply.close(1000, String::from("enough"));
+                // No head, and two bodies.
+                let _ = reply.chunk(vec![b'c'; dice.below(100_000)]);
+                reply.whole(200, HeaderLines::new(), vec![b'w'; dice.below(1_000)]);
             }
             4 => {
                 let _ = reply.take_body(1 << 20);
-                let _ = reply.take_message();
                 server.seen.held.lock().unwrap().push(reply);
             }
             _ => drop(reply),
+        }
+    }
+    let conversations = std::mem::take(&mut *server.seen.conversations.lock().unwrap());
+    for conversation in conversations {
+        match dice.below(6) {
+            0 => conversation.end(),
+            1 => conversation.fail(),
+            2 | 3 => {
+                for _ in 0..dice.below(8) {
+                    let message = vec![b'm'; dice.below(100_000)];
+                    let _ = conversation.message(MessageKind::Binary, message);
+                    let _ = conversation.take_message();
+                }
+                conversation.close(1000, String::from("enough"));
+            }
+            4 => {
+                let _ = conversation.take_message();
+                let mut kept = server.seen.conversations.lock().unwrap();
+                kept.push(conversation);
+            }
+            _ => drop(conversation),
         }
     }
 }

@@ -149,6 +149,7 @@ fn storm(arm: Arm, seed: u64, length: Duration) -> String {
         .unwrap_or_else(|error| panic!("{arm:?}, seed {seed}: {error}"));
     // A held reply knows what holds it.
     drop(std::mem::take(&mut *seen.held.lock().unwrap()));
+    drop(std::mem::take(&mut *seen.conversations.lock().unwrap()));
     // A shard that dies takes at most one act of each client with it.
     let (deaths, cut_off) = (deaths.ordered(), deaths.cut_off());
     assert!(

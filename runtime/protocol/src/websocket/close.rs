@@ -2,22 +2,42 @@
 
 use super::limits::CONTROL_BYTES_MAX;
 use super::violation::WsViolation;
+use crate::misuse::Misuse;
+
+/// The code where an app has nothing to say.
+pub const CLOSE_NORMAL: u16 = 1000;
+
+/// The app has failed.
+pub const CLOSE_INTERNAL_ERROR: u16 = 1011;
 
 /// Stands for a close frame without a code; never sent.
 pub(super) const CLOSE_NO_CODE: u16 = 1005;
 
 /// Stands for a connection that ended without a close frame; never sent.
-pub(super) const CLOSE_ABNORMAL: u16 = 1006;
+pub const CLOSE_ABNORMAL: u16 = 1006;
 
 /// The server is about to restart; the client may come back (registered with IANA).
 pub(super) const CLOSE_SERVICE_RESTART: u16 = 1012;
 
 /// Longest reason: a control frame without the two bytes of its code.
-pub(super) const REASON_BYTES_MAX: usize = CONTROL_BYTES_MAX - 2;
+const REASON_BYTES_MAX: usize = CONTROL_BYTES_MAX - 2;
 
 /// `code` may stand in a close frame: registered, or free for libraries and apps.
-pub(super) const fn is_close_code(code: u16) -> bool {
+const fn is_close_code(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
+/// Whether an app may say goodbye with these.
+pub fn check_close(code: u16, reason: &str) -> Result<(), Misuse> {
+    if !is_close_code(code) {
+        return Err(Misuse::CloseCodeInvalid { code });
+    }
+    if reason.len() > REASON_BYTES_MAX {
+        return Err(Misuse::CloseReasonTooLong {
+            bytes: reason.len(),
+        });
+    }
+    Ok(())
 }
 
 /// Code and reason of a peer's close frame.

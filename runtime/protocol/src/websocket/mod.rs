@@ -25,6 +25,7 @@ mod socket;
 mod utf8;
 mod violation;
 
+pub use close::{CLOSE_ABNORMAL, CLOSE_INTERNAL_ERROR, CLOSE_NORMAL, check_close};
 pub use event::{MessageKind, WsEvent};
 pub use extensions::DeflateParams;
 pub use fault::HandshakeFault;

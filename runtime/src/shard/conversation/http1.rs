@@ -4,13 +4,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-use turbo_shard_protocol::websocket::Accepted;
 use turbo_shard_protocol::{BodyMode, Closing, Connection, Event, Expiry, HeaderLines, Tick};
 
 use crate::connection_info::ConnectionInfo;
-use crate::exchange::reply::Slot;
-use crate::exchange::reply_part::Part;
-use crate::exchange::response::Response;
+use crate::exchange::http_reply::{Acceptance, HttpPart, HttpSlot};
+use crate::exchange::response::{INTERNAL_ERROR_BODY, Response};
 use crate::net::children::end_if_child;
 use crate::service::{Deferred, Exchange, Outcome, Service};
 use crate::shard::advance::Advance;
@@ -27,9 +25,7 @@ const REQUESTS_PER_TURN_MAX: u32 = 64;
 pub(crate) struct Http1 {
     connection: Connection,
     ends: BothEnds,
-    /// The tag of a call that waits for its body.
-    tag: u32,
-    slot: Option<Slot>,
+    slot: Option<HttpSlot>,
     body: BodyFlow,
     /// Between a request's head and the end of its answer.
     in_flight: bool,
@@ -54,7 +50,6 @@ impl Http1 {
         Http1 {
             connection: Connection::new(bench.limits.clone(), now),
             ends: BothEnds::new(info),
-            tag: 0,
             slot: None,
             body: BodyFlow::None,
             in_flight: false,
@@ -230,7 +225,6 @@ impl Http1 {
         with_body: bool,
     ) {
         let server_lines = bench.server_lines(now);
-        let tag = if with_body { self.tag } else { 0 };
         let info = self.ends.info();
         let mut deferred = None;
         let is_body_at_hand = !with_body && self.connection.is_body_at_hand();
@@ -239,7 +233,6 @@ impl Http1 {
             let mut exchange = Exchange {
                 request,
                 body: with_body.then_some(body),
-                tag,
                 is_body_at_hand,
                 response: Response::http1(response),
                 websocket_limits: &bench.websocket_limits,
@@ -254,8 +247,7 @@ impl Http1 {
         drop(server_lines);
         match result {
             Ok((Outcome::Answered, true)) => {}
-            Ok((Outcome::ReadBody { bytes_max, tag }, _)) if !with_body => {
-                self.tag = tag;
+            Ok((Outcome::ReadBody { bytes_max }, _)) if !with_body => {
                 self.connection
                     .read_body(now, BodyMode::Whole { bytes_max });
             }
@@ -332,20 +324,14 @@ impl Http1 {
             }
             let Some(part) = slot.take(waker) else { return };
             let part = match part {
-                Part::Accept(accepted) => {
-                    self.accept(bench, now, accepted);
-                    return;
-                }
-                part => part,
+                HttpPart::Answer(part) => part,
+                HttpPart::Accept(acceptance) => return self.accept(bench, now, *acceptance),
+                HttpPart::Failed => return self.fail(bench, now),
             };
             let written = {
                 let server_lines = bench.server_lines(now);
                 let writer = self.connection.response(&server_lines);
                 write_part(part, &mut Response::http1(writer))
-            };
-            let Some(written) = written else {
-                self.fail(bench, now);
-                return;
             };
             match written {
                 Ok(true) => self.end_exchange(),
@@ -362,8 +348,9 @@ impl Http1 {
     }
 
     /// The app takes a WebSocket: the 101 is the last of HTTP on this connection.
-    fn accept<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, accepted: Accepted) {
-        let Some(slot) = self.slot.take() else { return };
+    fn accept<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, acceptance: Acceptance) {
+        let Acceptance { accepted, slot } = acceptance;
+        self.slot = None;
         let server_lines = bench.server_lines(now);
         let switched = self
             .connection
@@ -398,9 +385,7 @@ impl Http1 {
             let mut lines = HeaderLines::new();
             let answered = lines
                 .push(b"content-type", b"application/json")
-                .and_then(|()| {
-                    response.whole(500, &lines, br#"{"detail":"Internal Server Error"}"#)
-                });
+                .and_then(|()| response.whole(500, &lines, INTERNAL_ERROR_BODY));
             if answered.is_ok() {
                 return;
             }

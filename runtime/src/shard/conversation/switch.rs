@@ -3,11 +3,11 @@
 use turbo_shard_protocol::Upgraded;
 use turbo_shard_protocol::websocket::DeflateParams;
 
-use crate::exchange::reply::Slot;
+use crate::exchange::websocket_reply::WebSocketSlot;
 
 /// The app's side of the exchange, and the connection's bytes in both directions.
 pub(crate) struct Switch {
-    pub(crate) slot: Slot,
+    pub(crate) slot: WebSocketSlot,
     pub(crate) deflate: Option<DeflateParams>,
     pub(crate) bytes: Upgraded,
 }

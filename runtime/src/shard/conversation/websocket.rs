@@ -2,11 +2,12 @@
 
 use std::task::Waker;
 
-use turbo_shard_protocol::websocket::{self, MessageKind, WsEvent};
+use turbo_shard_protocol::websocket::{
+    self, CLOSE_INTERNAL_ERROR, CLOSE_NORMAL, MessageKind, WsEvent,
+};
 use turbo_shard_protocol::{Closing, Expiry, Tick};
 
-use crate::exchange::reply::Slot;
-use crate::exchange::reply_part::Part;
+use crate::exchange::websocket_reply::{WebSocketPart, WebSocketSlot};
 use crate::service::Service;
 use crate::shard::advance::Advance;
 use crate::shard::conversation::switch::Switch;
@@ -14,14 +15,11 @@ use crate::shard::workbench::Workbench;
 
 /// Messages that one connection may have taken, in each direction, before the others get their turn.
 const MESSAGES_PER_TURN_MAX: u32 = 64;
-/// The app has returned, or failed (RFC 6455 section 7.4.1).
-const CLOSE_NORMAL: u16 = 1000;
-const CLOSE_INTERNAL_ERROR: u16 = 1011;
 
 pub(crate) struct WebSocket {
     websocket: websocket::WebSocket,
     /// The app's side; None once it has sent its last part.
-    slot: Option<Slot>,
+    slot: Option<WebSocketSlot>,
     /// The 101 and what was unsent before it.
     head: Vec<u8>,
     head_sent: usize,
@@ -88,32 +86,24 @@ impl WebSocket {
             };
             match part {
                 // A message that comes after the close has nowhere to go; the app hears of the close.
-                Part::Message {
+                WebSocketPart::Message {
                     kind: MessageKind::Text,
                     payload,
                 } => {
                     let text = String::from_utf8_lossy(&payload);
                     let _ = self.websocket.send_text(&text);
                 }
-                Part::Message {
+                WebSocketPart::Message {
                     kind: MessageKind::Binary,
                     payload,
                 } => {
                     let _ = self.websocket.send_binary(&payload);
                 }
-                Part::Close { code, reason } => {
+                WebSocketPart::Close { code, reason } => {
                     let _ = self.websocket.close(now, code, &reason);
                 }
-                Part::End { .. } => self.end(now, CLOSE_NORMAL),
-                Part::Failed => self.end(now, CLOSE_INTERNAL_ERROR),
-                Part::Whole { .. }
-                | Part::Start { .. }
-                | Part::Chunk(_)
-                | Part::Held(_)
-                | Part::Interim { .. }
-                | Part::Accept(_) => {
-                    log::error!("an answer was sent to a WebSocket, which takes messages only");
-                }
+                WebSocketPart::End => self.end(now, CLOSE_NORMAL),
+                WebSocketPart::Failed => self.end(now, CLOSE_INTERNAL_ERROR),
             }
         }
         false

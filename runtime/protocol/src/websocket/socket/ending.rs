@@ -9,9 +9,7 @@ use crate::limits::LINGER_BYTES_MAX;
 use crate::misuse::Misuse;
 use crate::send_buffer::SendBuffer;
 use crate::tick::Tick;
-use crate::websocket::close::{
-    CLOSE_ABNORMAL, CLOSE_NO_CODE, CLOSE_SERVICE_RESTART, REASON_BYTES_MAX, is_close_code,
-};
+use crate::websocket::close::{CLOSE_ABNORMAL, CLOSE_NO_CODE, CLOSE_SERVICE_RESTART, check_close};
 use crate::websocket::frame_head::write_control;
 use crate::websocket::ping::PingStep;
 use crate::websocket::violation::WsViolation;
@@ -39,14 +37,7 @@ impl WebSocket {
         if self.phase != Phase::Open {
             return Err(Misuse::WebSocketClosed);
         }
-        if !is_close_code(code) {
-            return Err(Misuse::CloseCodeInvalid { code });
-        }
-        if reason.len() > REASON_BYTES_MAX {
-            return Err(Misuse::CloseReasonTooLong {
-                bytes: reason.len(),
-            });
-        }
+        check_close(code, reason)?;
         self.write_close(code, reason);
         self.phase = Phase::CloseSent;
         self.phase_since = now;
