@@ -15,7 +15,7 @@ use crate::net::placement;
 use crate::server::rebalance::Rebalance;
 use crate::service::App;
 use crate::shard::clock::Clock;
-use crate::shard::hand_off::{Desks, Intake};
+use crate::shard::hand_off::{ArrivalQueues, Intake};
 use crate::shard::mailbox::{Control, MailboxSender, mailbox};
 use crate::start_error::StartError;
 
@@ -59,7 +59,7 @@ pub(crate) struct PerCore<A: App> {
     /// Takes the first start of shard 0, where that shard already has a thread.
     first_thread: Option<Sender<ShardLife>>,
     /// Where shards hand connections to each other, if they do.
-    desks: Option<Arc<Desks>>,
+    queues: Option<Arc<ArrivalQueues>>,
     rebalance: Option<Rebalance>,
 }
 
@@ -101,9 +101,9 @@ impl<A: App> PerCore<A> {
             restart_at: None,
         });
         let shards: Vec<Running> = shards.collect();
-        let desks = (config.balance == Balance::Least || config.rebalance).then(|| {
+        let queues = (config.balance == Balance::Least || config.rebalance).then(|| {
             let counters = records.iter().map(|record| Arc::clone(&record.counters));
-            Arc::new(Desks::new(counters, config.balance))
+            Arc::new(ArrivalQueues::new(counters, config.balance))
         });
         let rebalance = config
             .rebalance
@@ -117,7 +117,7 @@ impl<A: App> PerCore<A> {
             events,
             shards,
             first_thread: None,
-            desks,
+            queues,
             rebalance,
         }
     }
@@ -164,7 +164,7 @@ impl<A: App> PerCore<A> {
             counters: Arc::clone(&self.records[index].counters),
             clock: self.clock,
             mailbox,
-            intake: Intake::new(index, self.desks.clone()),
+            intake: Intake::new(index, self.queues.clone()),
             ready: Box::new(move || drop(ready.send(ShardEvent::Ready(index)))),
         };
         let (engine, core, events) = (self.engine, self.records[index].core, self.events.clone());
@@ -196,8 +196,8 @@ impl<A: App> PerCore<A> {
     pub(crate) fn died(&mut self, index: usize, error: &dyn std::fmt::Display) {
         let shard = &mut self.shards[index];
         join(shard.home.take());
-        if let Some(desks) = &self.desks {
-            desks.abandon(index);
+        if let Some(queues) = &self.queues {
+            queues.abandon(index);
         }
         shard.mailbox = None;
         // Its thread has ended, so it writes no counter.
@@ -240,8 +240,8 @@ impl<A: App> PerCore<A> {
     /// A shard has ended as it was told to.
     pub(crate) fn ended(&mut self, index: usize) {
         join(self.shards[index].home.take());
-        if let Some(desks) = &self.desks {
-            desks.abandon(index);
+        if let Some(queues) = &self.queues {
+            queues.abandon(index);
         }
         self.shards[index].mailbox = None;
     }
@@ -253,15 +253,15 @@ impl<A: App> PerCore<A> {
 
     /// If it is time for a look, makes shards that are busier than the others send clients away.
     pub(crate) fn look_at_loads(&mut self) {
-        let (Some(rebalance), Some(desks)) = (&mut self.rebalance, &self.desks) else {
+        let (Some(rebalance), Some(queues)) = (&mut self.rebalance, &self.queues) else {
             return;
         };
         let readings = self.records.iter().map(|record| record.counters.read());
         let counts: Vec<Counts> = readings.collect();
         let found = rebalance.look(Instant::now(), &counts);
         for (shard, finding) in found.into_iter().enumerate() {
-            desks.set_overloaded(shard, finding.is_overloaded);
-            desks.send_away(shard, finding.send_away);
+            queues.set_overloaded(shard, finding.is_overloaded);
+            queues.send_away(shard, finding.send_away);
             if finding.send_away > 0 {
                 log::info!(
                     "shard {shard} is busier than the others: {} of its clients are asked to come back elsewhere",

@@ -1,9 +1,9 @@
 //! How a fresh connection gets from the shard that accepted it to the one that serves it, and how a shard is told to send
 //! clients away. Knows no engine: a queue, a wake-up that every executor understands, and counters that others read.
 //!
-//! Each shard has a desk. The handing side adds the connection to `on_the_way` first and then looks whether the desk is
-//! open. The closing side closes the desk first and then looks at `on_the_way`. So either the hand-over is taken back,
-//! or the closing side sees it and waits for it: no connection is ever left at a closed desk.
+//! Each shard has an arrival queue. The handing side adds the connection to `on_the_way` first and then looks whether the queue is
+//! open. The closing side closes the queue first and then looks at `on_the_way`. So either the hand-over is taken back,
+//! or the closing side sees it and waits for it: no connection is ever left at a closed queue.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::config::Balance;
 use crate::metrics::counters::Counters;
 use crate::shard::choice::{Load, choose};
 
-/// Connections that may wait at one desk; a shard that finds it full serves the connection itself. A shard takes in
+/// Connections that may wait at one queue; a shard that finds it full serves the connection itself. A shard takes in
 /// what waits whenever it looks, so only one that is held up has as many. Worst case per shard: 256 x 48 bytes.
 const WAITING_MAX: usize = 256;
 
@@ -34,7 +34,7 @@ pub(crate) struct Fresh {
     pub(crate) peer: SocketAddr,
 }
 
-/// What comes to a shard's desk.
+/// What comes to a shard through its queue.
 pub(crate) enum Arrival {
     /// Serve it here, under [`Intake::taking_in`].
     Connection(Fresh),
@@ -42,13 +42,13 @@ pub(crate) enum Arrival {
     SendAway(u32),
 }
 
-/// The desks of all shards. They live as long as the server: a shard that restarts finds its desk as it was.
-pub(crate) struct Desks {
-    desks: Vec<CachePadded<Desk>>,
+/// The queues of all shards. They live as long as the server: a shard that restarts finds its queue as it was.
+pub(crate) struct ArrivalQueues {
+    of_shards: Vec<CachePadded<ArrivalQueue>>,
     balance: Balance,
 }
 
-struct Desk {
+struct ArrivalQueue {
     counters: Arc<Counters>,
     sender: Sender<Fresh>,
     waiting: Receiver<Fresh>,
@@ -62,12 +62,15 @@ struct Desk {
     wake: Notify,
 }
 
-impl Desks {
+impl ArrivalQueues {
     /// One for each shard, closed; `counters` are those of the shards.
-    pub(crate) fn new(counters: impl Iterator<Item = Arc<Counters>>, balance: Balance) -> Desks {
-        let desks = counters.map(|counters| {
+    pub(crate) fn new(
+        counters: impl Iterator<Item = Arc<Counters>>,
+        balance: Balance,
+    ) -> ArrivalQueues {
+        let queues = counters.map(|counters| {
             let (sender, waiting) = crossbeam_channel::bounded(WAITING_MAX);
-            CachePadded::new(Desk {
+            CachePadded::new(ArrivalQueue {
                 counters,
                 sender,
                 waiting,
@@ -78,8 +81,8 @@ impl Desks {
                 wake: Notify::new(),
             })
         });
-        Desks {
-            desks: desks.collect(),
+        ArrivalQueues {
+            of_shards: queues.collect(),
             balance,
         }
     }
@@ -87,67 +90,67 @@ impl Desks {
     /// Makes `shard` ask so many clients to come back elsewhere, instead of what it was told before.
     pub(crate) fn send_away(&self, shard: usize, clients: u32) {
         if clients > 0 {
-            self.desks[shard].tell(clients);
+            self.of_shards[shard].tell(clients);
         }
     }
 
     /// Whether fresh connections go to `shard` only if there is no other. A shard that is no longer overloaded keeps
     /// the clients that it has not sent away yet.
     pub(crate) fn set_overloaded(&self, shard: usize, is_overloaded: bool) {
-        let desk = &self.desks[shard];
-        if desk.is_overloaded.swap(is_overloaded, Relaxed) && !is_overloaded {
-            desk.tell(0);
+        let queue = &self.of_shards[shard];
+        if queue.is_overloaded.swap(is_overloaded, Relaxed) && !is_overloaded {
+            queue.tell(0);
         }
     }
 
     /// The shard has ended, as it was told to or not. What still waits for it goes to the others; if there are none, it
     /// waits for the shard's successor, as what waits in its listener does.
     pub(crate) fn abandon(&self, shard: usize) {
-        let desk = &self.desks[shard];
-        desk.is_open.store(false, SeqCst);
+        let queue = &self.of_shards[shard];
+        queue.is_open.store(false, SeqCst);
         loop {
             let Some(target) = self.least_of_the_others(shard) else {
                 return;
             };
-            let Some(fresh) = desk.take_last() else {
+            let Some(fresh) = queue.take_last() else {
                 return;
             };
             if let Err(fresh) = self.hand_over(target, fresh) {
                 // There is room: it was taken from there.
-                let _ = desk.sender.try_send(fresh);
+                let _ = queue.sender.try_send(fresh);
             } else {
-                desk.on_the_way.fetch_sub(1, SeqCst);
+                queue.on_the_way.fetch_sub(1, SeqCst);
             }
         }
     }
 
     fn hand_over(&self, target: usize, fresh: Fresh) -> Result<(), Fresh> {
-        let desk = &self.desks[target];
-        desk.on_the_way.fetch_add(1, SeqCst);
-        let refused = match desk.is_open.load(SeqCst) {
-            true => match desk.sender.try_send(fresh) {
+        let queue = &self.of_shards[target];
+        queue.on_the_way.fetch_add(1, SeqCst);
+        let refused = match queue.is_open.load(SeqCst) {
+            true => match queue.sender.try_send(fresh) {
                 Ok(()) => {
-                    desk.wake.notify_one();
+                    queue.wake.notify_one();
                     return Ok(());
                 }
                 Err(full) => full.into_inner(),
             },
             false => fresh,
         };
-        desk.on_the_way.fetch_sub(1, SeqCst);
+        queue.on_the_way.fetch_sub(1, SeqCst);
         Err(refused)
     }
 
     fn least_of_the_others(&self, shard: usize) -> Option<usize> {
-        (0..self.desks.len())
+        (0..self.of_shards.len())
             .filter(|other| *other != shard)
-            .filter_map(|other| self.desks[other].load().map(|load| (load, other)))
+            .filter_map(|other| self.of_shards[other].load().map(|load| (load, other)))
             .min()
             .map(|(_, other)| other)
     }
 }
 
-impl Desk {
+impl ArrivalQueue {
     fn tell(&self, clients: u32) {
         self.send_away.store(clients, Relaxed);
         self.wake.notify_one();
@@ -165,7 +168,7 @@ impl Desk {
         }
     }
 
-    /// Of a closed desk: what waits, and what another thread is about to put there. None when nothing more can come.
+    /// Of a closed queue: what waits, and what another thread is about to put there. None when nothing more can come.
     fn take_last(&self) -> Option<Fresh> {
         loop {
             match self.waiting.try_recv() {
@@ -178,52 +181,54 @@ impl Desk {
     }
 }
 
-/// One shard's side of the desks.
+/// One shard's side of the queues.
 pub(crate) struct Intake {
     shard: usize,
     /// Without them every connection stays where it was accepted.
-    desks: Option<Arc<Desks>>,
+    queues: Option<Arc<ArrivalQueues>>,
 }
 
 impl Intake {
-    pub(crate) fn new(shard: usize, desks: Option<Arc<Desks>>) -> Intake {
-        Intake { shard, desks }
+    pub(crate) fn new(shard: usize, queues: Option<Arc<ArrivalQueues>>) -> Intake {
+        Intake { shard, queues }
     }
 
     /// Whether anything can ever arrive: otherwise no task need wait for it.
     pub(crate) fn is_in_use(&self) -> bool {
-        self.desks.is_some()
+        self.queues.is_some()
     }
 
-    fn desk(&self) -> Option<&Desk> {
-        self.desks.as_ref().map(|desks| &*desks.desks[self.shard])
+    fn queue(&self) -> Option<&ArrivalQueue> {
+        self.queues
+            .as_ref()
+            .map(|queues| &*queues.of_shards[self.shard])
     }
 
     /// From now on others may hand connections over: a task waits in [`Intake::next`].
     pub(crate) fn open(&self) {
-        if let Some(desk) = self.desk() {
-            desk.is_open.store(true, SeqCst);
+        if let Some(queue) = self.queue() {
+            queue.is_open.store(true, SeqCst);
         }
     }
 
     /// Another shard that should serve the connection that has just been accepted here.
     pub(crate) fn other_target(&self) -> Option<usize> {
-        let desks = self.desks.as_ref()?;
-        let own = desks.desks[self.shard].load_if_open();
-        if desks.balance == Balance::Hash && !own.is_overloaded {
+        let queues = self.queues.as_ref()?;
+        let own = queues.of_shards[self.shard].load_if_open();
+        if queues.balance == Balance::Hash && !own.is_overloaded {
             return None;
         }
-        let load = |shard: usize| desks.desks[shard].load();
+        let load = |shard: usize| queues.of_shards[shard].load();
         let random = |below| fastrand::usize(..below);
-        let chosen = choose(self.shard, own, desks.desks.len(), load, random);
+        let chosen = choose(self.shard, own, queues.of_shards.len(), load, random);
         (chosen != self.shard).then_some(chosen)
     }
 
     /// Hands a connection to the shard that [`Intake::other_target`] has named. What comes back must be served here:
     /// the other shard ends, or is held up.
     pub(crate) fn hand_over(&self, target: usize, fresh: Fresh) -> Result<(), Fresh> {
-        match &self.desks {
-            Some(desks) => desks.hand_over(target, fresh),
+        match &self.queues {
+            Some(queues) => queues.hand_over(target, fresh),
             None => Err(fresh),
         }
     }
@@ -239,44 +244,44 @@ impl Intake {
 
     /// What arrives next. Of several callers only one is woken; there should be one.
     pub(crate) async fn next(&self) -> Arrival {
-        let Some(desk) = self.desk() else {
+        let Some(queue) = self.queue() else {
             return std::future::pending().await;
         };
         loop {
-            match desk.send_away.swap(NOTHING_NEW, Relaxed) {
+            match queue.send_away.swap(NOTHING_NEW, Relaxed) {
                 NOTHING_NEW => {}
                 clients => return Arrival::SendAway(clients),
             }
-            if let Ok(fresh) = desk.waiting.try_recv() {
+            if let Ok(fresh) = queue.waiting.try_recv() {
                 return Arrival::Connection(fresh);
             }
-            desk.wake.notified().await;
+            queue.wake.notified().await;
         }
     }
 
     /// Held while an arrived connection is made one of the shard's own; then it is not on its way any more.
     pub(crate) fn taking_in(&self) -> TakingIn<'_> {
-        TakingIn(self.desk())
+        TakingIn(self.queue())
     }
 
     /// Takes nothing from others any more. What they have handed over must still be served.
     pub(crate) fn close(&self, mut serve: impl FnMut(TcpStream, SocketAddr)) {
-        let Some(desk) = self.desk() else { return };
-        desk.is_open.store(false, SeqCst);
-        while let Some(Fresh { stream, peer }) = desk.take_last() {
-            let _taking_in = TakingIn(Some(desk));
+        let Some(queue) = self.queue() else { return };
+        queue.is_open.store(false, SeqCst);
+        while let Some(Fresh { stream, peer }) = queue.take_last() {
+            let _taking_in = TakingIn(Some(queue));
             serve(stream, peer);
         }
     }
 }
 
 /// Counts when it is dropped, by a panic too: nothing may wait for a connection that is gone.
-pub(crate) struct TakingIn<'a>(Option<&'a Desk>);
+pub(crate) struct TakingIn<'a>(Option<&'a ArrivalQueue>);
 
 impl Drop for TakingIn<'_> {
     fn drop(&mut self) {
-        if let Some(desk) = self.0 {
-            desk.on_the_way.fetch_sub(1, SeqCst);
+        if let Some(queue) = self.0 {
+            queue.on_the_way.fetch_sub(1, SeqCst);
         }
     }
 }

@@ -24,50 +24,50 @@ impl Sockets {
     }
 }
 
-fn desks(shards: usize, balance: Balance) -> (Vec<Intake>, Arc<Desks>) {
+fn queues(shards: usize, balance: Balance) -> (Vec<Intake>, Arc<ArrivalQueues>) {
     let counters = (0..shards).map(|_| Arc::<Counters>::default());
-    let desks = Arc::new(Desks::new(counters, balance));
-    let intakes = (0..shards).map(|shard| Intake::new(shard, Some(Arc::clone(&desks))));
-    (intakes.collect(), desks)
+    let queues = Arc::new(ArrivalQueues::new(counters, balance));
+    let intakes = (0..shards).map(|shard| Intake::new(shard, Some(Arc::clone(&queues))));
+    (intakes.collect(), queues)
 }
 
-fn waiting(desks: &Desks, shard: usize) -> usize {
-    desks.desks[shard].waiting.len()
+fn waiting(queues: &ArrivalQueues, shard: usize) -> usize {
+    queues.of_shards[shard].waiting.len()
 }
 
 #[test]
 fn a_burst_is_spread_before_any_of_it_is_taken_in() {
-    let (intakes, desks) = desks(2, Balance::Least);
+    let (intakes, queues) = queues(2, Balance::Least);
     intakes.iter().for_each(Intake::open);
     let sockets = Sockets::new();
     let mut own = 0;
     for _ in 0..8 {
         let fresh = sockets.fresh();
         if intakes[0].place(fresh.stream, fresh.peer).is_some() {
-            desks.desks[0].counters.connections_accepted.add(1);
+            queues.of_shards[0].counters.connections_accepted.add(1);
             own += 1;
         }
     }
-    assert_eq!((own, waiting(&desks, 1)), (4, 4));
+    assert_eq!((own, waiting(&queues, 1)), (4, 4));
 }
 
 #[test]
 fn with_hash_connections_stay_unless_their_shard_is_overloaded() {
-    let (intakes, desks) = desks(2, Balance::Hash);
+    let (intakes, queues) = queues(2, Balance::Hash);
     intakes.iter().for_each(Intake::open);
-    desks.desks[0].counters.connections_accepted.add(5);
+    queues.of_shards[0].counters.connections_accepted.add(5);
     assert_eq!(intakes[0].other_target(), None);
-    desks.set_overloaded(0, true);
+    queues.set_overloaded(0, true);
     assert_eq!(intakes[0].other_target(), Some(1));
-    desks.set_overloaded(0, false);
+    queues.set_overloaded(0, false);
     assert_eq!(intakes[0].other_target(), None);
 }
 
 #[test]
 fn a_closed_or_full_desk_gives_the_connection_back() {
-    let (intakes, desks) = desks(2, Balance::Least);
+    let (intakes, queues) = queues(2, Balance::Least);
     let sockets = Sockets::new();
-    desks.desks[0].counters.connections_accepted.add(5);
+    queues.of_shards[0].counters.connections_accepted.add(5);
     assert_eq!(intakes[0].other_target(), None, "closed");
     assert!(intakes[0].hand_over(1, sockets.fresh()).is_err());
     intakes[1].open();
@@ -77,36 +77,42 @@ fn a_closed_or_full_desk_gives_the_connection_back() {
     }
     assert!(intakes[0].hand_over(1, sockets.fresh()).is_err(), "full");
     assert_eq!(intakes[0].other_target(), None, "full");
-    assert_eq!(desks.desks[1].on_the_way.load(SeqCst), WAITING_MAX as u64);
+    assert_eq!(
+        queues.of_shards[1].on_the_way.load(SeqCst),
+        WAITING_MAX as u64
+    );
 }
 
 #[test]
 fn what_waits_for_a_dead_shard_goes_to_the_others_or_to_its_successor() {
-    let (intakes, desks) = desks(3, Balance::Least);
+    let (intakes, queues) = queues(3, Balance::Least);
     intakes.iter().for_each(Intake::open);
     let sockets = Sockets::new();
     for _ in 0..4 {
         intakes[0].hand_over(1, sockets.fresh()).unwrap();
     }
-    desks.abandon(1);
-    assert_eq!([0, 1, 2].map(|shard| waiting(&desks, shard)), [2, 0, 2]);
-    desks.abandon(2);
-    assert_eq!([0, 1, 2].map(|shard| waiting(&desks, shard)), [4, 0, 0]);
-    desks.abandon(0);
-    assert_eq!(waiting(&desks, 0), 4, "nobody else is there");
+    queues.abandon(1);
+    assert_eq!([0, 1, 2].map(|shard| waiting(&queues, shard)), [2, 0, 2]);
+    queues.abandon(2);
+    assert_eq!([0, 1, 2].map(|shard| waiting(&queues, shard)), [4, 0, 0]);
+    queues.abandon(0);
+    assert_eq!(waiting(&queues, 0), 4, "nobody else is there");
     intakes[0].open();
     let mut served = 0;
     intakes[0].close(|_, _| served += 1);
     assert_eq!(served, 4);
-    let on_the_way = desks.desks.iter().map(|desk| desk.on_the_way.load(SeqCst));
+    let on_the_way = queues
+        .of_shards
+        .iter()
+        .map(|queue| queue.on_the_way.load(SeqCst));
     assert_eq!(on_the_way.sum::<u64>(), 0);
 }
 
 #[test]
 fn clients_are_sent_away_as_told_last() {
-    let (intakes, desks) = desks(1, Balance::Hash);
-    desks.send_away(0, 3);
-    desks.send_away(0, 2);
+    let (intakes, queues) = queues(1, Balance::Hash);
+    queues.send_away(0, 3);
+    queues.send_away(0, 2);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -116,28 +122,28 @@ fn clients_are_sent_away_as_told_last() {
 
 #[test]
 fn a_shard_that_is_not_overloaded_any_more_keeps_the_rest_of_its_clients() {
-    let (intakes, desks) = desks(1, Balance::Hash);
+    let (intakes, queues) = queues(1, Balance::Hash);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
     let told = || runtime.block_on(intakes[0].next());
-    desks.set_overloaded(0, true);
-    desks.send_away(0, 3);
+    queues.set_overloaded(0, true);
+    queues.send_away(0, 3);
     assert!(matches!(told(), Arrival::SendAway(3)));
     // What was said holds until a later look sends clients away again.
-    desks.set_overloaded(0, true);
-    desks.send_away(0, 0);
-    desks.set_overloaded(0, false);
+    queues.set_overloaded(0, true);
+    queues.send_away(0, 0);
+    queues.set_overloaded(0, false);
     assert!(matches!(told(), Arrival::SendAway(0)));
-    desks.set_overloaded(0, false);
-    desks.send_away(0, 4);
+    queues.set_overloaded(0, false);
+    queues.send_away(0, 4);
     assert!(matches!(told(), Arrival::SendAway(4)), "said once");
 }
 
 #[test]
 fn no_connection_is_lost_however_desks_open_and_close() {
     const CONNECTIONS: usize = 2000;
-    let (intakes, desks) = desks(3, Balance::Least);
+    let (intakes, queues) = queues(3, Balance::Least);
     let sockets = Sockets::new();
     // A socket each would waste descriptors: copies of one will do.
     let fresh = sockets.fresh();
@@ -184,9 +190,9 @@ fn no_connection_is_lost_however_desks_open_and_close() {
     assert_eq!(placed.load(SeqCst), 2 * CONNECTIONS);
     assert_eq!(served.load(SeqCst), 2 * CONNECTIONS);
     assert!(
-        desks
-            .desks
+        queues
+            .of_shards
             .iter()
-            .all(|desk| desk.on_the_way.load(SeqCst) == 0)
+            .all(|queue| queue.on_the_way.load(SeqCst) == 0)
     );
 }

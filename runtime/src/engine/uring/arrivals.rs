@@ -10,13 +10,13 @@ use crate::engine::uring::shard::Shard;
 use crate::service::App;
 use crate::shard::hand_off::{Arrival, Fresh, Intake, TakingIn};
 
-/// What has been taken off the desk. A connection is on its way until it is served, or dropped with its shard.
+/// What has been taken off the queue. A connection is on its way until it is served, or dropped with its shard.
 pub(crate) enum Arrived<'a> {
     Connection(Fresh, TakingIn<'a>),
     SendAway(u32),
 }
 
-/// Takes things off the desk as they come. Never ends.
+/// Takes things off the queue as they come. Never ends.
 pub(crate) async fn fetch<'a>(intake: &'a Intake, arrived: &RefCell<VecDeque<Arrived<'a>>>) {
     loop {
         let next = match intake.next().await {
@@ -28,7 +28,7 @@ pub(crate) async fn fetch<'a>(intake: &'a Intake, arrived: &RefCell<VecDeque<Arr
 }
 
 impl<A: App> Shard<'_, A> {
-    /// Does what another shard, or the supervisor, has left at the desk.
+    /// Does what another shard, or the supervisor, has left in the queue.
     pub(crate) fn take_in(&mut self, arrived: Arrived<'_>) -> io::Result<()> {
         match arrived {
             Arrived::Connection(Fresh { stream, peer: _ }, _taking_in) => {

@@ -94,8 +94,8 @@ impl<A: App> Shard<'_, A> {
         self.accept().map_err(ring_failed)?;
         let heard = RefCell::new(VecDeque::new());
         let mut listening = pin!(hear(mailbox, &heard));
-        let ears = self.wakes.target(MAILBOX);
-        ears.wake_by_ref();
+        let mailbox_waker = self.wakes.target(MAILBOX);
+        mailbox_waker.wake_by_ref();
         let intake = self.intake;
         let arrived = RefCell::new(VecDeque::new());
         let mut arriving = pin!(fetch(intake, &arrived));
@@ -126,8 +126,8 @@ impl<A: App> Shard<'_, A> {
             for number in woken.drain(..) {
                 match number {
                     MAILBOX => {
-                        ears.begins_turn();
-                        let waker = ears.waker();
+                        mailbox_waker.begins_turn();
+                        let waker = mailbox_waker.waker();
                         let _never = listening.as_mut().poll(&mut Context::from_waker(&waker));
                     }
                     ARRIVALS => {
