@@ -207,13 +207,13 @@ BRIDGE_LAYERS = (
         "ASGI apps",
         [
             FACE,
-            *within(BRIDGE, "answers", "hosted_loop", "native", "python", "requests", "streaming"),
+            *within(BRIDGE, "answers", "hosted_loop", "python", "requests", "streaming"),
         ],
     ),
     Layer(
         f"{BRIDGE}/wsgi",
         "WSGI apps",
-        [FACE, *within(BRIDGE, "answers", "native", "python", "requests", "streaming")],
+        [FACE, *within(BRIDGE, "answers", "python", "requests", "streaming")],
     ),
     Layer(
         f"{BRIDGE}/server",
