@@ -16,7 +16,6 @@ EXEMPTIONS = {
     "circles python-bridge/src/asgi/http_cycle.rs": "a cycle and its parting",
     "circles python-bridge/src/hosted_loop/asyncio_threads.rs": "hosts and streams",
     "circles python-bridge/src/wsgi/pool_call.rs": "a service and its calls",
-    "circles python-bridge/src/wsgi/response.rs": "a response and its write()",
 }
 
 

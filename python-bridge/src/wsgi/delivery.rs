@@ -8,12 +8,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyList};
 
 use super::body::{Ready, body_bytes, pieces_of, ready_body};
-use super::response::{Broken, Progress, StartResponse};
+use super::response::{Broken, Progress, WsgiResponse};
 use crate::python::errors::log_exception;
 use crate::python::names;
 
 /// Sends what the app returned.
-pub(super) fn deliver(iterable: &Bound<'_, PyAny>, response: &StartResponse) -> Result<(), Broken> {
+pub(super) fn deliver(iterable: &Bound<'_, PyAny>, response: &WsgiResponse) -> Result<(), Broken> {
     let py = iterable.py();
     if let Some(body) = ready_body(iterable)? {
         if let Some(bytes) = body.worth_holding()
@@ -36,7 +36,7 @@ pub(super) fn deliver(iterable: &Bound<'_, PyAny>, response: &StartResponse) -> 
 /// Sends the pieces that are still to come.
 pub(super) fn deliver_pieces(
     pieces: &Bound<'_, PyIterator>,
-    response: &StartResponse,
+    response: &WsgiResponse,
 ) -> Result<(), Broken> {
     for piece in pieces.try_iter()? {
         let piece = piece?;
@@ -52,7 +52,7 @@ pub(super) fn deliver_pieces(
 pub(super) fn conclude(
     py: Python<'_>,
     delivered: Result<(), Broken>,
-    response: &StartResponse,
+    response: &WsgiResponse,
     request: &dyn Display,
 ) {
     match delivered {

@@ -2,8 +2,8 @@
 //!
 //! `service` decides which thread calls the app, by what `pace` has measured: `shard_call` is a call on the shard's own
 //! thread, `pool_call` one on a thread of the blocking pool. `environ` (from `request` and `keys`) is what the app gets
-//! of a request, `response` takes its answer (`head` reads it), `body` judges what it returns, `delivery` sends that in
-//! the pool, and `write` is for apps that do not return it.
+//! of a request, `response` is its answer (`start_response` is how the app begins it, `head` what it says), `body` judges
+//! what the app returns, and `delivery` sends that in the pool.
 
 mod body;
 mod delivery;
@@ -16,7 +16,7 @@ mod request;
 mod response;
 mod service;
 mod shard_call;
-mod write;
+mod start_response;
 
 pub(crate) use pace::InlineRule;
 pub(crate) use pool_call::wsgi_thread_stops;

@@ -12,8 +12,9 @@ use super::delivery::{close, conclude, deliver, deliver_pieces};
 use super::environ::EnvironMaker;
 use super::pace::{Pace, Worked};
 use super::request::{Copied, RequestText};
-use super::response::{Broken, StartResponse};
+use super::response::{Broken, WsgiResponse};
 use super::service::WsgiApp;
+use super::start_response::StartResponse;
 use crate::answers::overload;
 use crate::python::clean_context::{CleanContext, in_context};
 use crate::python::errors::log_exception;
@@ -89,18 +90,22 @@ impl Waiting {
     /// Returns whether the app used `write`.
     fn run(mut self, py: Python<'_>) -> bool {
         let begun = self.environ(py).and_then(|environ| {
-            let response = StartResponse::through(self.handle, self.request.is_head());
-            Ok((environ, Bound::new(py, response)?))
+            let response = WsgiResponse::through(self.handle, self.request.is_head());
+            Ok((environ, Bound::new(py, StartResponse(response))?))
         });
-        let (environ, response) = match begun {
+        let (environ, start_response) = match begun {
             Ok(begun) => begun,
             Err(error) => {
                 log_exception(py, &error, &self.request.to_string());
                 return false;
             }
         };
-        let called = self.app.application.bind(py).call1((environ, &response));
-        let response = response.get();
+        let called = self
+            .app
+            .application
+            .bind(py)
+            .call1((environ, &start_response));
+        let response = &start_response.get().0;
         match called {
             Ok(iterable) => {
                 let delivered = deliver(&iterable, response);
@@ -130,7 +135,7 @@ pub(super) struct Begun {
     pub(super) iterable: Owned<PyAny>,
     /// Where its iteration has come to. None if it has not begun.
     pub(super) pieces: Option<Owned<PyIterator>>,
-    pub(super) response: Owned<StartResponse>,
+    pub(super) start_response: Owned<StartResponse>,
     /// Where the answer goes, if nothing has gone out yet.
     pub(super) handle: Option<HttpReply>,
     /// The context that the app was called in, which its iteration still sees.
@@ -175,7 +180,7 @@ impl Drop for Rest {
 
 impl Begun {
     fn run(&mut self, py: Python<'_>) {
-        let response = self.response.bind(py).get();
+        let response = &self.start_response.bind(py).get().0;
         let delivered = match self.handle.take() {
             Some(handle) => response.release(py, handle),
             None => Ok(()),
@@ -190,12 +195,13 @@ impl Begun {
 
     /// The pool has no room.
     fn refuse(mut self, py: Python<'_>) {
+        let response = &self.start_response.bind(py).get().0;
         match self.handle.take() {
             Some(handle) => {
                 overload::refuse(handle, &self.request);
-                self.response.bind(py).get().note_end();
+                response.note_end();
             }
-            None => self.response.bind(py).get().fail(),
+            None => response.fail(),
         }
         close(self.iterable.bind(py), &self.request);
     }

@@ -1,4 +1,4 @@
-//! An answer of a WSGI app: what `start_response` was told, and how far it has gone out. Knows no environ.
+//! An answer of a WSGI app: its head, and how far it has gone out. Knows no environ, and not how the app speaks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,9 +10,8 @@ use pyo3::types::PyBytes;
 use turbo_shard_runtime::protocol::BodyLength;
 use turbo_shard_runtime::{Flow, HttpReply};
 
-use super::body::{Left, ended, hold, not_called, raised, send_held, too_long};
+use super::body::{Left, ended, hold, not_called, send_held, too_long};
 use super::head::{Head, is_bodiless};
-use super::write::Write;
 use crate::streaming::{Gate, Gone};
 
 /// Why an answer ends before its time.
@@ -60,68 +59,50 @@ enum Outlet {
     Held(Vec<u8>),
 }
 
-/// PEP 3333's `start_response`, and the answer that begins with it.
+/// An app's answer.
 ///
-/// Frozen: an app may call it from threads of its own. What changes is behind a lock; nothing waits and no Python runs
-/// while it is held.
-#[pyclass(frozen, module = "turbo_shard._native")]
-pub(crate) struct StartResponse {
+/// An app may begin it from threads of its own. What changes is behind a lock; nothing waits and no Python runs while it
+/// is held.
+pub(super) struct WsgiResponse {
     answers_head: bool,
     /// `write` was used, which a call on the shard must hold back.
     is_written: AtomicBool,
     stage: Mutex<Stage>,
 }
 
-#[pymethods]
-impl StartResponse {
-    #[pyo3(signature = (status, headers, /, exc_info = None))]
-    fn __call__(
-        slf: &Bound<'_, StartResponse>,
-        status: &Bound<'_, PyAny>,
-        headers: &Bound<'_, PyAny>,
-        exc_info: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Write> {
-        let response = slf.get();
-        if let Some(exc_info) = exc_info
-            && response.is_started()
-        {
-            return Err(raised(exc_info)?);
-        }
-        let said = Head::read(status, headers)?;
-        match &mut *response.stage.lock() {
-            Stage::Due { head, .. } if head.is_none() || exc_info.is_some() => *head = Some(said),
-            Stage::Due { .. } => {
-                return Err(PyAssertionError::new_err(
-                    "start_response was called a second time without exc_info",
-                ));
-            }
-            Stage::Body { .. } | Stage::Sent { .. } => {
-                return Err(PyAssertionError::new_err(
-                    "start_response was called after the headers had been sent",
-                ));
-            }
-            Stage::Ended => return Err(ended()),
-        }
-        Ok(Write::to(slf))
-    }
-}
-
-impl StartResponse {
+impl WsgiResponse {
     /// Sends its answer by itself, from any thread.
-    pub(super) fn through(handle: HttpReply, answers_head: bool) -> StartResponse {
-        StartResponse::new(Outlet::Handle(handle), answers_head)
+    pub(super) fn through(handle: HttpReply, answers_head: bool) -> WsgiResponse {
+        WsgiResponse::new(Outlet::Handle(handle), answers_head)
     }
 
     /// Keeps what it is told, for the connection's thread to send.
-    pub(super) fn held(answers_head: bool) -> StartResponse {
-        StartResponse::new(Outlet::Held(Vec::new()), answers_head)
+    pub(super) fn held(answers_head: bool) -> WsgiResponse {
+        WsgiResponse::new(Outlet::Held(Vec::new()), answers_head)
     }
 
-    fn new(outlet: Outlet, answers_head: bool) -> StartResponse {
-        StartResponse {
+    fn new(outlet: Outlet, answers_head: bool) -> WsgiResponse {
+        WsgiResponse {
             answers_head,
             is_written: AtomicBool::new(false),
             stage: Mutex::new(Stage::Due { head: None, outlet }),
+        }
+    }
+
+    /// The app says which head the answer has; one that it said before is replaced, if that is what it wants.
+    pub(super) fn set_head(&self, said: Head, replaces: bool) -> PyResult<()> {
+        match &mut *self.stage.lock() {
+            Stage::Due { head, .. } if head.is_none() || replaces => {
+                *head = Some(said);
+                Ok(())
+            }
+            Stage::Due { .. } => Err(PyAssertionError::new_err(
+                "start_response was called a second time without exc_info",
+            )),
+            Stage::Body { .. } | Stage::Sent { .. } => Err(PyAssertionError::new_err(
+                "start_response was called after the headers had been sent",
+            )),
+            Stage::Ended => Err(ended()),
         }
     }
 
@@ -363,7 +344,8 @@ impl StartResponse {
         self.answers_head || is_bodiless(status)
     }
 
-    fn is_started(&self) -> bool {
+    /// Whether the head has gone out, or as good as that.
+    pub(super) fn is_started(&self) -> bool {
         match &*self.stage.lock() {
             Stage::Body { .. } | Stage::Sent { .. } => true,
             // For the app, what it has written has gone.

@@ -14,8 +14,9 @@ use super::head::Head;
 use super::pace::Pace;
 use super::pool_call::{Begun, Rest};
 use super::request::{Arrived, RequestText};
-use super::response::{Broken, StartResponse};
+use super::response::{Broken, WsgiResponse};
 use super::service::WsgiService;
+use super::start_response::StartResponse;
 use crate::python::errors::log_exception;
 use crate::python::thread::{Owned, attached};
 
@@ -80,24 +81,29 @@ fn serve(
     began: Instant,
 ) -> (Outcome, bool) {
     let begun = service.environ(py, request).and_then(|environ| {
-        let response = StartResponse::held(request.is_head());
+        let response = StartResponse(WsgiResponse::held(request.is_head()));
         Ok((environ, Bound::new(py, response)?))
     });
-    let (environ, response) = match begun {
+    let (environ, start_response) = match begun {
         Ok(begun) => begun,
         Err(error) => return (fail(py, Broken::App(error), request, exchange), false),
     };
-    let called = service.app.application.bind(py).call1((environ, &response));
+    let called = service
+        .app
+        .application
+        .bind(py)
+        .call1((environ, &start_response));
+    let response = &start_response.get().0;
     let iterable = match called {
         Ok(iterable) => iterable,
         Err(error) => {
             log(py, Broken::App(error), request);
-            response.get().break_off(exchange.defer());
+            response.break_off(exchange.defer());
             return (Outcome::Deferred, false);
         }
     };
     let mut answer = Answer {
-        response: response.get(),
+        response,
         exchange: &mut *exchange,
         is_complete: false,
         began,
@@ -106,12 +112,12 @@ fn serve(
     let is_complete = answer.is_complete;
     match delivered {
         Ok(Delivered::Whole) => {
-            response.get().note_end();
+            response.note_end();
             close(&iterable, request);
             (Outcome::Answered, false)
         }
         Ok(Delivered::Held) => {
-            response.get().note_end();
+            response.note_end();
             close(&iterable, request);
             (Outcome::Deferred, false)
         }
@@ -119,7 +125,7 @@ fn serve(
             let handle = exchange.defer();
             let handle = match left {
                 Some(left) => {
-                    response.get().release_rest(handle, left);
+                    response.release_rest(handle, left);
                     None
                 }
                 None => Some(handle),
@@ -127,7 +133,7 @@ fn serve(
             let begun = Begun {
                 iterable: Owned::new(iterable.unbind()),
                 pieces: pieces.map(|pieces| Owned::new(pieces.unbind())),
-                response: Owned::new(response.unbind()),
+                start_response: Owned::new(start_response.unbind()),
                 handle,
                 context: service.context.take(py).map(Owned::new),
                 request: request.to_string(),
@@ -136,7 +142,7 @@ fn serve(
             (Outcome::Deferred, true)
         }
         Err(broken) => {
-            response.get().note_end();
+            response.note_end();
             let outcome = match is_complete {
                 true => {
                     log(py, broken, request);
@@ -152,7 +158,7 @@ fn serve(
 
 /// The answer on its way into the connection's buffer.
 struct Answer<'a, 'e> {
-    response: &'a StartResponse,
+    response: &'a WsgiResponse,
     exchange: &'a mut Exchange<'e>,
     /// The client gets all that it was promised.
     is_complete: bool,
