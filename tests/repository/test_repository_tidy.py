@@ -15,7 +15,6 @@ EXEMPTIONS = {
     "circles python-bridge/src/asgi/awaitables.rs": "channels and what is awaited",
     "circles python-bridge/src/asgi/http_cycle.rs": "a cycle and its parting",
     "circles python-bridge/src/hosted_loop/asyncio_threads.rs": "hosts and streams",
-    "circles python-bridge/src/wsgi/pool_call.rs": "a service and its calls",
 }
 
 

@@ -8,12 +8,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyDict, PyIterator};
 use turbo_shard_runtime::{BlockingPool, HttpReply};
 
+use super::app::WsgiApp;
 use super::delivery::{close, conclude, deliver, deliver_pieces};
 use super::environ::EnvironMaker;
+use super::hand_over::hand_over;
 use super::pace::{Pace, Worked};
 use super::request::{Copied, RequestText};
 use super::response::{Broken, WsgiResponse};
-use super::service::WsgiApp;
 use super::start_response::StartResponse;
 use crate::answers::overload;
 use crate::python::clean_context::{CleanContext, in_context};
@@ -32,11 +33,11 @@ pub(super) struct Waiting {
 }
 
 impl WsgiCall {
-    /// Whether there was room; the request is answered in any case.
-    pub(super) fn hand_over(waiting: Waiting, pool: &BlockingPool) -> bool {
+    /// The request is answered even if there is no room.
+    pub(super) fn hand_over(waiting: Waiting, pool: &BlockingPool) {
         let call = WsgiCall(Some(waiting));
         // A refused job is dropped, which answers.
-        pool.try_run(Box::new(move || call.run())).is_ok()
+        hand_over(pool, move || call.run());
     }
 
     fn run(mut self) {
@@ -144,10 +145,10 @@ pub(super) struct Begun {
 }
 
 impl Rest {
-    /// Whether there was room; the request is answered in any case.
-    pub(super) fn hand_over(begun: Begun, pool: &BlockingPool) -> bool {
+    /// The request is answered even if there is no room.
+    pub(super) fn hand_over(begun: Begun, pool: &BlockingPool) {
         let rest = Rest(Some(begun));
-        pool.try_run(Box::new(move || rest.run())).is_ok()
+        hand_over(pool, move || rest.run());
     }
 
     fn run(mut self) {

@@ -4,35 +4,24 @@
 //! The app is called once the request's body is there: a client that is slow to send never holds a thread. A client
 //! that is slow to read holds one of the pool, and only while an answer comes in pieces.
 
-use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use turbo_shard_runtime::protocol::BodyFraming;
 use turbo_shard_runtime::{BlockingPool, Exchange, Outcome, Service};
 
-use super::environ::{EnvironMaker, EnvironParts};
+use super::app::WsgiApp;
+use super::environ::EnvironParts;
 use super::pace::{InlineRule, Place, Routes};
 use super::pool_call::{Waiting, WsgiCall};
 use super::request::{Arrived, Copied};
-use super::shard_call;
-use crate::python::clean_context::CleanContext;
+use super::shard_call::ShardCaller;
 use crate::python::thread::Owned;
 
 /// One thread's view of a WSGI app. Drop it while that thread is attached.
 pub(crate) struct WsgiService {
-    pub(super) app: Arc<WsgiApp>,
-    pub(super) pool: Arc<BlockingPool>,
-    pub(super) context: CleanContext,
     routes: Routes,
-    environs: RefCell<EnvironMaker>,
-}
-
-/// What a call of the app needs, on any thread.
-pub(super) struct WsgiApp {
-    pub(super) application: Owned<PyAny>,
-    pub(super) parts: EnvironParts,
+    here: ShardCaller,
 }
 
 /// How to call the app.
@@ -62,30 +51,9 @@ impl WsgiService {
             )?,
         };
         Ok(WsgiService {
-            app: Arc::new(app),
-            pool,
-            context: CleanContext::default(),
             routes: Routes::new(options.inline),
-            environs: RefCell::default(),
+            here: ShardCaller::new(Arc::new(app), pool),
         })
-    }
-
-    /// What the app gets of a request, in a context in which nothing is set.
-    pub(super) fn environ<'py>(
-        &self,
-        py: Python<'py>,
-        request: &Arrived<'_>,
-    ) -> PyResult<Bound<'py, PyDict>> {
-        self.context.renew(py)?;
-        let mut environs = self.environs.borrow_mut();
-        environs.environ(py, request, &self.app.parts)
-    }
-
-    /// The pool has been given something, if there was room.
-    pub(super) fn note_handed_over(&self, is_taken: bool) {
-        if is_taken {
-            HANDED_OVER.set(true);
-        }
     }
 }
 
@@ -98,7 +66,7 @@ impl Service for WsgiService {
         }
         let body = exchange.body.unwrap_or_default();
         match self.routes.place(&head, body.len()) {
-            Place::Shard(pace) => shard_call::call(self, exchange, pace.as_deref()),
+            Place::Shard(pace) => self.here.call(exchange, pace.as_deref()),
             Place::Pool(pace) => {
                 let request = Arrived {
                     head,
@@ -106,29 +74,14 @@ impl Service for WsgiService {
                     connection: exchange.connection,
                 };
                 let waiting = Waiting {
-                    app: Arc::clone(&self.app),
+                    app: Arc::clone(&self.here.app),
                     request: Copied::of(&request),
                     handle: exchange.defer(),
                     pace,
                 };
-                self.note_handed_over(WsgiCall::hand_over(waiting, &self.pool));
+                WsgiCall::hand_over(waiting, &self.here.pool);
                 Outcome::Deferred
             }
         }
-    }
-}
-
-thread_local! {
-    /// This thread has given the pool something to do since it last waited.
-    static HANDED_OVER: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Lets the pool's threads, which share the shard's core, begin their calls before the shard waits. A sleeping shard
-/// would be woken, at once and in their place, by the first of their answers, and again by the next; one that yields
-/// finds all of them when its turn comes. Call before the thread waits.
-#[inline]
-pub(crate) fn let_pool_run() {
-    if HANDED_OVER.replace(false) {
-        std::thread::yield_now();
     }
 }

@@ -1,22 +1,26 @@
 //! A call of a WSGI app on the shard's own thread: nothing is copied that need not be, and no thread is woken. It must
 //! not wait, so a thread of the pool fetches the parts of an answer that are not there at once.
 
+use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use pyo3::types::PyIterator;
+use pyo3::types::{PyDict, PyIterator};
 use turbo_shard_runtime::protocol::{BodyLength, Misuse};
-use turbo_shard_runtime::{Exchange, Outcome};
+use turbo_shard_runtime::{BlockingPool, Exchange, Outcome};
 
+use super::app::WsgiApp;
 use super::body::{Left, body_bytes, pieces_of, ready_body, send_held, too_long};
 use super::delivery::close;
+use super::environ::EnvironMaker;
 use super::head::Head;
 use super::pace::Pace;
 use super::pool_call::{Begun, Rest};
 use super::request::{Arrived, RequestText};
 use super::response::{Broken, WsgiResponse};
-use super::service::WsgiService;
 use super::start_response::StartResponse;
+use crate::python::clean_context::CleanContext;
 use crate::python::errors::log_exception;
 use crate::python::thread::{Owned, attached};
 
@@ -25,37 +29,143 @@ const GATHERED_BYTES_MAX: usize = 256 * 1024;
 /// How long asking for its pieces may take.
 const GATHERED_MAX: Duration = Duration::from_millis(1);
 
-/// Calls the app and answers. `pace` hears how long the shard was held.
-pub(super) fn call(
-    service: &WsgiService,
-    exchange: &mut Exchange<'_>,
-    pace: Option<&Pace>,
-) -> Outcome {
-    let request = Arrived {
-        head: exchange.request,
-        body: exchange.body.unwrap_or_default(),
-        connection: exchange.connection,
-    };
-    let began = Instant::now();
-    let (outcome, has_streamed) = attached(|py| serve(py, service, &request, exchange, began));
-    if let Some(pace) = pace {
-        let took = began.elapsed();
-        let demoted = match has_streamed {
-            true => Some(pace.demote(took)),
-            false => pace.note_inline(took),
-        };
-        if let Some(demoted) = demoted
-            && demoted.is_news
-        {
-            log::info!(
-                "{request} held its shard for {} ms, with all its connections waiting; requests like it go to threads \
-                 again until {} in a row were short",
-                took.as_millis(),
-                demoted.trial_calls
-            );
+/// Calls the app on the thread that it belongs to. Drop it while that thread is attached.
+pub(super) struct ShardCaller {
+    pub(super) app: Arc<WsgiApp>,
+    pub(super) pool: Arc<BlockingPool>,
+    context: CleanContext,
+    environs: RefCell<EnvironMaker>,
+}
+
+impl ShardCaller {
+    pub(super) fn new(app: Arc<WsgiApp>, pool: Arc<BlockingPool>) -> ShardCaller {
+        ShardCaller {
+            app,
+            pool,
+            context: CleanContext::default(),
+            environs: RefCell::default(),
         }
     }
-    outcome
+
+    /// Calls the app and answers. `pace` hears how long the shard was held.
+    pub(super) fn call(&self, exchange: &mut Exchange<'_>, pace: Option<&Pace>) -> Outcome {
+        let request = Arrived {
+            head: exchange.request,
+            body: exchange.body.unwrap_or_default(),
+            connection: exchange.connection,
+        };
+        let began = Instant::now();
+        let (outcome, has_streamed) = attached(|py| self.serve(py, &request, exchange, began));
+        if let Some(pace) = pace {
+            let took = began.elapsed();
+            let demoted = match has_streamed {
+                true => Some(pace.demote(took)),
+                false => pace.note_inline(took),
+            };
+            if let Some(demoted) = demoted
+                && demoted.is_news
+            {
+                log::info!(
+                    "{request} held its shard for {} ms, with all its connections waiting; requests like it go to threads \
+                     again until {} in a row were short",
+                    took.as_millis(),
+                    demoted.trial_calls
+                );
+            }
+        }
+        outcome
+    }
+
+    /// Returns whether a thread of the pool must go on.
+    fn serve(
+        &self,
+        py: Python<'_>,
+        request: &Arrived<'_>,
+        exchange: &mut Exchange<'_>,
+        began: Instant,
+    ) -> (Outcome, bool) {
+        let begun = self.environ(py, request).and_then(|environ| {
+            let response = StartResponse(WsgiResponse::held(request.is_head()));
+            Ok((environ, Bound::new(py, response)?))
+        });
+        let (environ, start_response) = match begun {
+            Ok(begun) => begun,
+            Err(error) => return (fail(py, Broken::App(error), request, exchange), false),
+        };
+        let called = self
+            .app
+            .application
+            .bind(py)
+            .call1((environ, &start_response));
+        let response = &start_response.get().0;
+        let iterable = match called {
+            Ok(iterable) => iterable,
+            Err(error) => {
+                log(py, Broken::App(error), request);
+                response.break_off(exchange.defer());
+                return (Outcome::Deferred, false);
+            }
+        };
+        let mut answer = Answer {
+            response,
+            exchange: &mut *exchange,
+            is_complete: false,
+            began,
+        };
+        let delivered = answer.deliver(&iterable);
+        let is_complete = answer.is_complete;
+        match delivered {
+            Ok(Delivered::Whole) => {
+                response.note_end();
+                close(&iterable, request);
+                (Outcome::Answered, false)
+            }
+            Ok(Delivered::Held) => {
+                response.note_end();
+                close(&iterable, request);
+                (Outcome::Deferred, false)
+            }
+            Ok(Delivered::Rest { pieces, left }) => {
+                let handle = exchange.defer();
+                let handle = match left {
+                    Some(left) => {
+                        response.release_rest(handle, left);
+                        None
+                    }
+                    None => Some(handle),
+                };
+                let begun = Begun {
+                    iterable: Owned::new(iterable.unbind()),
+                    pieces: pieces.map(|pieces| Owned::new(pieces.unbind())),
+                    start_response: Owned::new(start_response.unbind()),
+                    handle,
+                    context: self.context.take(py).map(Owned::new),
+                    request: request.to_string(),
+                };
+                Rest::hand_over(begun, &self.pool);
+                (Outcome::Deferred, true)
+            }
+            Err(broken) => {
+                response.note_end();
+                let outcome = match is_complete {
+                    true => {
+                        log(py, broken, request);
+                        Outcome::Answered
+                    }
+                    false => fail(py, broken, request, exchange),
+                };
+                close(&iterable, request);
+                (outcome, false)
+            }
+        }
+    }
+
+    /// What the app gets of a request, in a context in which nothing is set.
+    fn environ<'py>(&self, py: Python<'py>, request: &Arrived<'_>) -> PyResult<Bound<'py, PyDict>> {
+        self.context.renew(py)?;
+        let mut environs = self.environs.borrow_mut();
+        environs.environ(py, request, &self.app.parts)
+    }
 }
 
 /// What became of the answer on this thread.
@@ -70,90 +180,6 @@ enum Delivered<'py> {
         /// What is left of the body whose head has gone out.
         left: Option<Left>,
     },
-}
-
-/// Returns whether a thread of the pool must go on.
-fn serve(
-    py: Python<'_>,
-    service: &WsgiService,
-    request: &Arrived<'_>,
-    exchange: &mut Exchange<'_>,
-    began: Instant,
-) -> (Outcome, bool) {
-    let begun = service.environ(py, request).and_then(|environ| {
-        let response = StartResponse(WsgiResponse::held(request.is_head()));
-        Ok((environ, Bound::new(py, response)?))
-    });
-    let (environ, start_response) = match begun {
-        Ok(begun) => begun,
-        Err(error) => return (fail(py, Broken::App(error), request, exchange), false),
-    };
-    let called = service
-        .app
-        .application
-        .bind(py)
-        .call1((environ, &start_response));
-    let response = &start_response.get().0;
-    let iterable = match called {
-        Ok(iterable) => iterable,
-        Err(error) => {
-            log(py, Broken::App(error), request);
-            response.break_off(exchange.defer());
-            return (Outcome::Deferred, false);
-        }
-    };
-    let mut answer = Answer {
-        response,
-        exchange: &mut *exchange,
-        is_complete: false,
-        began,
-    };
-    let delivered = answer.deliver(&iterable);
-    let is_complete = answer.is_complete;
-    match delivered {
-        Ok(Delivered::Whole) => {
-            response.note_end();
-            close(&iterable, request);
-            (Outcome::Answered, false)
-        }
-        Ok(Delivered::Held) => {
-            response.note_end();
-            close(&iterable, request);
-            (Outcome::Deferred, false)
-        }
-        Ok(Delivered::Rest { pieces, left }) => {
-            let handle = exchange.defer();
-            let handle = match left {
-                Some(left) => {
-                    response.release_rest(handle, left);
-                    None
-                }
-                None => Some(handle),
-            };
-            let begun = Begun {
-                iterable: Owned::new(iterable.unbind()),
-                pieces: pieces.map(|pieces| Owned::new(pieces.unbind())),
-                start_response: Owned::new(start_response.unbind()),
-                handle,
-                context: service.context.take(py).map(Owned::new),
-                request: request.to_string(),
-            };
-            service.note_handed_over(Rest::hand_over(begun, &service.pool));
-            (Outcome::Deferred, true)
-        }
-        Err(broken) => {
-            response.note_end();
-            let outcome = match is_complete {
-                true => {
-                    log(py, broken, request);
-                    Outcome::Answered
-                }
-                false => fail(py, broken, request, exchange),
-            };
-            close(&iterable, request);
-            (outcome, false)
-        }
-    }
 }
 
 /// The answer on its way into the connection's buffer.
