@@ -13,7 +13,7 @@ EXEMPTIONS = {
     # Borders and circles from before there was a check for them.
     "borders python-bridge/src/hosted_loop/coroutine_host.rs": "a host will know no streams",
     "circles python-bridge/src/asgi/awaitables.rs": "channels and what is awaited",
-    "circles python-bridge/src/asgi/http_cycle.rs": "a cycle and its parting",
+    "circles python-bridge/src/asgi/websocket_cycle.rs": "a cycle and its sending",
     "circles python-bridge/src/hosted_loop/asyncio_threads.rs": "hosts and streams",
 }
 

@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 use pyo3::prelude::*;
 
 use super::awaitables::ChannelCall;
-use super::http_cycle::{HttpCycle, Surroundings};
+use super::http_cycle::HttpCycle;
+use super::surroundings::Surroundings;
 use super::waiter::Waiter;
 use super::websocket_cycle::WebSocketCycle;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use pyo3::prelude::*;
 use turbo_shard_runtime::BlockingPool;
 
-use super::http_cycle::Surroundings;
+use super::surroundings::Surroundings;
 use super::words::Words;
 use crate::hosted_loop::{AsyncioThreads, CoroutineHost, Job};
 use crate::python::clean_context::in_clean_context;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Weak};
 
 use pyo3::prelude::*;
 
-use super::http_answer::HttpAnswer;
-use super::http_cycle::{HttpCycle, State};
+use super::http_cycle::HttpCycle;
+use super::http_state::Farewell;
 use crate::python::errors::log_exception;
 use crate::python::names;
 
@@ -18,61 +18,6 @@ const GRACE_SECONDS: f64 = 0.5;
 /// How long a `send()` waits before it raises. A task group that hears `http.disconnect` meanwhile cancels it, as it
 /// would anywhere else, in one of the loop's next turns; it raises only where nothing listens.
 const FAREWELL_SECONDS: f64 = 0.01;
-
-/// The state of a `send()` that will raise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Farewell {
-    #[default]
-    NotYet,
-    /// It waits, so that a `receive()` hears of it first.
-    UnderWay,
-    Said,
-}
-
-/// What a cycle knows about its answer no longer being wanted.
-#[derive(Default)]
-pub(super) struct Parting {
-    /// The peer has finished sending, or is gone.
-    pub(super) has_input_ended: bool,
-    pub(super) peer_left: bool,
-    /// The app has had `http.disconnect`: what it does then is its own affair.
-    pub(super) is_told: bool,
-    farewell: Farewell,
-    /// The app's task, while its answer is not complete.
-    task: Option<Py<PyAny>>,
-    /// Messages that the app has sent.
-    sent: u32,
-    /// [`Then::EndGrace`] will come.
-    is_watched: bool,
-}
-
-impl State {
-    /// Whether nothing that is sent arrives any more. The connection is asked as well: if it lives on another thread,
-    /// an app that sends without a pause would never let the loop reach the job that reports it.
-    pub(super) fn has_peer_left(&self) -> bool {
-        self.parting.peer_left || self.answer.has_peer_left()
-    }
-
-    /// Whether the client has left, as far as can be known: one that has closed only its sending side looks the same.
-    pub(super) fn has_client_left(&self) -> bool {
-        self.parting.has_input_ended || self.has_peer_left()
-    }
-
-    /// Whether the rest of the answer is not wanted.
-    pub(super) fn is_moot(&self) -> bool {
-        self.has_client_left() || self.answer.is_bodiless_stream()
-    }
-
-    pub(super) fn note_peer_left(&mut self) {
-        self.parting.has_input_ended = true;
-        self.parting.peer_left = true;
-    }
-
-    /// Whether a `send()` should raise, at once or soon.
-    pub(super) fn is_leave_taken(&self) -> bool {
-        self.parting.peer_left || self.parting.farewell != Farewell::NotYet
-    }
-}
 
 impl HttpCycle {
     /// The app's task, which goes on after its call has returned.
@@ -177,17 +122,6 @@ impl HttpCycle {
                 "a stream whose client left could not be cancelled",
             );
         }
-    }
-}
-
-impl State {
-    /// An unfinished answer of an app that has not heard that it is not wanted.
-    fn is_deaf_stream(&self) -> bool {
-        let answer: &HttpAnswer = &self.answer;
-        answer.is_started()
-            && !answer.is_complete()
-            && !self.parting.is_told
-            && self.parting.task.is_some()
     }
 }
 

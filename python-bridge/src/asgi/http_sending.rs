@@ -10,8 +10,9 @@ use turbo_shard_runtime::protocol::HeaderLines;
 
 use super::file_sender::{self, FileResult};
 use super::http_answer::HttpAnswer;
-use super::http_cycle::{FileState, HttpCycle, State};
+use super::http_cycle::HttpCycle;
 use super::http_stage::{Lent, Refused, Stage};
+use super::http_state::{FileState, State};
 use super::messages::{self, Message};
 use crate::hosted_loop::Job;
 use crate::python::held_object::{hold, worth_holding};
@@ -77,6 +78,30 @@ impl HttpCycle {
                 self.state().answer.stage().expected()
             ))),
         }
+    }
+
+    /// Whether the last message still waits for room, or for the end of its file. Raises what became of it.
+    pub(super) fn must_wait(self: &Arc<Self>, py: Python<'_>) -> PyResult<bool> {
+        let mut state = self.state();
+        match std::mem::replace(&mut state.file, FileState::None) {
+            FileState::Done(result) => {
+                drop(state);
+                return match result {
+                    FileResult::Sent => Ok(false),
+                    FileResult::PeerLeft => Err(self.words().client_disconnected(py)),
+                    FileResult::Failed(error) => Err(error.into()),
+                };
+            }
+            other => state.file = other,
+        }
+        if state.is_file_under_way() {
+            return Ok(true);
+        }
+        if state.is_leave_taken() {
+            drop(state);
+            return self.part(py);
+        }
+        Ok(state.answer.lacks_room())
     }
 
     /// Hands a step to the answer.

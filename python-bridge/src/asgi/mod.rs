@@ -1,13 +1,16 @@
 //! The service of ASGI 3 apps. Re-exports only.
 //!
 //! `service` calls the app for each request, `scope` makes what it is called with, `home` is where the app lives.
-//! `websocket_service` opens WebSockets, of native apps too. `http_cycle` is what `receive` and
-//! `send` of an HTTP request lead to, `websocket_cycle` those of a WebSocket; `channel` is the Python face of either,
-//! `http_sending` and `websocket_sending` are what becomes of the app's messages, `http_parting` what an app hears when
-//! its answer is not wanted, `waiters` which calls wait in either and `waiter` for what, `listener` how their
-//! connection reaches them. `http_answer` puts the app's messages together into an answer, `http_stage` says in which
-//! order, `messages` reads those messages, `awaitables` are what the app awaits, `file_sender` reads files for
-//! `http.response.pathsend`.
+//! `websocket_service` opens WebSockets, of native apps too. `channel` is what Python holds of a cycle: of an HTTP
+//! request, or of a WebSocket. Its `receive` and `send`, and what the app awaits of them, are in `awaitables`;
+//! `surroundings` is what either kind needs of its thread, `waiters` which calls wait in it and `waiter` for what,
+//! `listener` how its connection reaches it, `messages` reads what the app sends.
+//!
+//! Of an HTTP request, from the bottom: `http_stage` says in which order the messages of an answer come, `http_answer`
+//! puts them together, `http_state` is all that is known of the request, `http_cycle` what `receive` leads to,
+//! `http_parting` what an app hears when its answer is not wanted, `http_sending` what `send` leads to (`file_sender`
+//! reads files for `http.response.pathsend`), `http_life` what comes from the connection, and the end. Of a WebSocket,
+//! `websocket_cycle` is what `receive` and `send` lead to, and `websocket_sending` what becomes of the app's messages.
 
 mod addresses;
 mod awaitables;
@@ -17,13 +20,16 @@ mod header_names;
 mod home;
 mod http_answer;
 mod http_cycle;
+mod http_life;
 mod http_parting;
 mod http_sending;
 mod http_stage;
+mod http_state;
 mod listener;
 mod messages;
 mod scope;
 mod service;
+mod surroundings;
 mod waiter;
 mod waiters;
 mod websocket_cycle;

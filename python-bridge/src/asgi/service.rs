@@ -11,8 +11,10 @@ use turbo_shard_runtime::{Exchange, HttpReply, Outcome};
 
 use super::channel::{Channel, Cycle};
 use super::home::{Home, Place, call_in_clean_context};
-use super::http_cycle::{HttpCycle, Incoming, Surroundings};
+use super::http_cycle::HttpCycle;
+use super::http_state::Incoming;
 use super::scope::{ScopeMaker, ScopeOptions};
+use super::surroundings::Surroundings;
 use super::websocket_service::{WebSocketApp, WebSocketService, has_body};
 use crate::hosted_loop::{AsyncioThreads, CoroutineHost, Eager};
 use crate::python::errors::log_exception;
@@ -77,7 +79,7 @@ impl AsgiService {
         let tenant = host.tenant(py)?;
         let is_to_head = exchange.request.method() == Method::Head;
         let incoming = self.incoming(py, exchange);
-        let cycle = HttpCycle::gathering(self.home().surroundings(host), incoming, is_to_head);
+        let cycle = HttpCycle::new(self.home().surroundings(host), incoming, is_to_head);
         let cycle = Arc::new(cycle);
         let scope = self.scopes.http(
             py,

@@ -13,8 +13,8 @@ use turbo_shard_runtime::protocol::websocket::{
 use turbo_shard_runtime::{HttpReply, Received, WebSocketReply};
 
 use super::http_answer::HttpAnswer;
-use super::http_cycle::Surroundings;
 use super::listener::{Hears, Listener, News};
+use super::surroundings::Surroundings;
 use super::waiter::Waiter;
 use super::waiters::Waiters;
 use super::websocket_refusal::refuse_for_failure;
