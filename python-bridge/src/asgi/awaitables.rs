@@ -1,5 +1,6 @@
-//! What `receive()` and `send()` return: coroutines of the server's own. One that has nothing to wait for ends with its
-//! first step: an app that never waits is done before its call returns, without a turn of the loop. Knows no requests.
+//! The `receive` and `send` that an app calls, and what they return: coroutines of the server's own. One that has nothing
+//! to wait for ends with its first step: an app that never waits is done before its call returns, without a turn of the
+//! loop. Knows no requests.
 //!
 //! Like any coroutine, it does nothing until it is stepped: one that is cancelled, closed or dropped before that takes
 //! no message and sends none.
@@ -127,6 +128,22 @@ impl ChannelCall {
         let waiter = cycle.new_waiter(py)?;
         *self.stage.lock() = Stage::Waiting(waiter.clone().unbind());
         Ok(Step::Yields(waiter.into_any()))
+    }
+}
+
+/// What an app is called with. A call does nothing by itself: everything happens when the coroutine is stepped.
+#[pymethods]
+impl Channel {
+    fn receive<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, ChannelCall>> {
+        Bound::new(slf.py(), ChannelCall::to_receive(slf.clone().unbind()))
+    }
+
+    fn send<'py>(
+        slf: &Bound<'py, Self>,
+        message: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, ChannelCall>> {
+        let call = ChannelCall::to_send(slf.clone().unbind(), message.unbind());
+        Bound::new(slf.py(), call)
     }
 }
 

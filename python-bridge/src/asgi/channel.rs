@@ -1,40 +1,23 @@
-//! The Python face of an HTTP or WebSocket cycle: the object whose `receive` and `send` the app calls. A call does
-//! nothing by itself: everything happens when the coroutine is stepped.
+//! What Python holds of a cycle, HTTP or WebSocket. Knows neither how an app calls it nor how it waits.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use pyo3::prelude::*;
 
-use super::awaitables::ChannelCall;
 use super::http_cycle::HttpCycle;
 use super::surroundings::Surroundings;
 use super::waiter::Waiter;
 use super::websocket_cycle::WebSocketCycle;
 
-/// `receive` and `send` are its bound methods.
+/// `receive` and `send`, which an app is called with, are its bound methods: `awaitables.rs` has them.
 #[pyclass(frozen, module = "turbo_shard._native")]
 pub(super) struct Channel(pub(super) Cycle);
 
-/// What they call.
+/// What they lead to.
 pub(super) enum Cycle {
     Http(Arc<HttpCycle>),
     WebSocket(Arc<WebSocketCycle>),
-}
-
-#[pymethods]
-impl Channel {
-    fn receive<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, ChannelCall>> {
-        Bound::new(slf.py(), ChannelCall::to_receive(slf.clone().unbind()))
-    }
-
-    fn send<'py>(
-        slf: &Bound<'py, Self>,
-        message: Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, ChannelCall>> {
-        let call = ChannelCall::to_send(slf.clone().unbind(), message.unbind());
-        Bound::new(slf.py(), call)
-    }
 }
 
 impl Cycle {
