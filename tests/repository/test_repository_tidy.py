@@ -11,9 +11,7 @@ from repository_rules import Complaint, complaints_of, left_overs_of, sources_of
 EXEMPTIONS = {
     "plain_words docs/benchmarks.md": "its tables call scenarios as the records do",
     # Borders and circles from before there was a check for them.
-    "borders python-bridge/src/hosted_loop/coroutine_host.rs": "a host will know no streams",
     "circles python-bridge/src/asgi/websocket_cycle.rs": "a cycle and its sending",
-    "circles python-bridge/src/hosted_loop/asyncio_threads.rs": "hosts and streams",
 }
 
 

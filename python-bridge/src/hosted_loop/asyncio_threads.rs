@@ -11,8 +11,9 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use turbo_shard_runtime::THREAD_STACK_BYTES;
 
-use super::coroutine_host::{CoroutineHost, Job};
-use super::host_end::CLOSE_SECONDS_MAX;
+use super::coroutine_host::CoroutineHost;
+use super::ending_time::{CLOSE_SECONDS_MAX, TimeLeft};
+use super::job::Job;
 use crate::python::thread::{attached, leave_behind, thread_stops, waiting_thread_starts};
 
 /// How long all threads together may take to end: a little more than a loop, for one that is in a callback.
@@ -22,9 +23,6 @@ const _: () = assert!(STOP_TIMEOUT_MS as f64 > CLOSE_SECONDS_MAX * 1000.0);
 
 /// What a thread does with its host before it takes any job.
 pub(crate) type MoveIn = dyn Fn(Python<'_>, &Arc<CoroutineHost>) -> PyResult<()> + Send + Sync;
-
-/// How much time a stop leaves for tasks to finish.
-pub(crate) type TimeLeft = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 /// The threads, started when needed, one after another.
 pub(crate) struct AsyncioThreads {

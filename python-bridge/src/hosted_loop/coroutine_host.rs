@@ -1,6 +1,8 @@
-//! What runs on one asyncio loop: tasks, streams, and jobs that other threads hand in. The same on a shard (which
-//! drives the loop) and on an asyncio thread (which the loop drives). Knows nothing of requests.
+//! What runs on one asyncio loop: tasks, work between its turns, and jobs that other threads hand in. The same on a shard
+//! (which drives the loop) and on an asyncio thread (which the loop drives). Knows nothing of requests, and not what is
+//! done between turns.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -9,41 +11,17 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use slab::Slab;
-use turbo_shard_runtime::{HttpReply, end_if_child};
+use turbo_shard_runtime::end_if_child;
 
-use super::asyncio_loop::AsyncioLoop;
-pub(crate) use super::asyncio_loop::Eager;
-use super::coroutines::Then;
+use super::asyncio_loop::{AsyncioLoop, Eager};
 use super::descriptors::Descriptors;
 use super::inbox::Inbox;
+use super::job::{Job, Then, WorkId};
 use super::signal_pipe::SignalPipe;
 use crate::python::errors::{is_cancelled, log_exception};
 use crate::python::names;
 use crate::python::task_context::in_context_of;
 use crate::python::thread::Owned;
-use crate::streaming::{StreamId, StreamTable};
-
-/// Work for the loop's thread.
-pub(crate) enum Job {
-    /// Start a coroutine; its result goes to `then`.
-    Start { coroutine: Owned<PyAny>, then: Then },
-    /// Pull a stream.
-    Stream {
-        iterator: Owned<PyAny>,
-        is_async: bool,
-        handle: HttpReply,
-        /// The request's (contextvars).
-        context: Owned<PyAny>,
-    },
-    /// A stream that waits may go on.
-    Room(StreamId),
-    /// A stream's peer has gone.
-    PeerLeft(StreamId),
-    /// Anything else.
-    Call(Box<dyn FnOnce(Python<'_>) + Send>),
-    /// End the loop (asyncio threads only).
-    Stop,
-}
 
 /// The app instance that lives with a loop, and the result of its lifespan's startup.
 pub(crate) struct Tenant {
@@ -52,6 +30,21 @@ pub(crate) struct Tenant {
     pub(crate) lifespan: Option<Owned<PyAny>>,
     /// The lifespan's state.
     pub(crate) state: Option<Owned<PyDict>>,
+}
+
+/// What the loop's thread does between turns, besides jobs: a share of it in each turn. Called on that thread.
+pub(crate) trait TurnWork: Any + Send + Sync {
+    /// Does the share of this turn.
+    fn do_share(&self, py: Python<'_>, host: &CoroutineHost);
+
+    /// There is room for more of this piece.
+    fn room(&self, py: Python<'_>, host: &CoroutineHost, piece: WorkId);
+
+    /// The peer of this piece has gone.
+    fn peer_left(&self, py: Python<'_>, host: &CoroutineHost, piece: WorkId);
+
+    /// The loop has ended.
+    fn close(&self, py: Python<'_>);
 }
 
 /// What drives a host's turns.
@@ -72,9 +65,12 @@ pub(crate) struct CoroutineHost {
     pub(super) asyncio: OnceLock<AsyncioLoop>,
     /// asyncio holds its tasks weakly.
     tasks: Mutex<Slab<Py<PyAny>>>,
-    pub(super) streams: StreamTable,
+    /// Made when it is first needed.
+    pub(super) turn_work: OnceLock<Box<dyn TurnWork>>,
+    /// The next turn has a share of it to do.
+    is_share_due: AtomicBool,
     pub(super) tenant: OnceLock<Tenant>,
-    /// Coroutines and streams here or on their way here.
+    /// Coroutines and pieces of turn work, here or on their way here.
     load: AtomicUsize,
     /// The end has begun: it comes once.
     pub(super) closing: AtomicBool,
@@ -118,7 +114,8 @@ impl CoroutineHost {
             signals: None,
             asyncio: OnceLock::new(),
             tasks: Mutex::default(),
-            streams: StreamTable::default(),
+            turn_work: OnceLock::new(),
+            is_share_due: AtomicBool::new(false),
             tenant: OnceLock::new(),
             load: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
@@ -129,10 +126,6 @@ impl CoroutineHost {
 
     pub(crate) fn descriptors(&self) -> &Descriptors {
         &self.descriptors
-    }
-
-    pub(crate) fn streams(&self) -> &StreamTable {
-        &self.streams
     }
 
     /// Whether the calling thread is the one whose loop this is.
@@ -166,7 +159,7 @@ impl CoroutineHost {
 
     /// Hands a job to the loop's thread. After the loop's end it is dropped, which fails the answer it carries.
     pub(crate) fn post(&self, job: Job) {
-        if matches!(job, Job::Start { .. } | Job::Stream { .. }) {
+        if matches!(job, Job::Start { .. }) {
             self.load.fetch_add(1, Ordering::Relaxed);
         }
         if self.closed.load(Ordering::Acquire) {
@@ -234,12 +227,12 @@ impl CoroutineHost {
             .ok_or_else(|| PyRuntimeError::new_err(format!("{} has no app of its own", self.name)))
     }
 
-    /// A call of the tenant begins, here or on its way here.
+    /// A call of the tenant begins, or a piece of turn work, here or on its way here.
     pub(crate) fn note_begin(&self) {
         self.load.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A call of the tenant has ended.
+    /// It has ended.
     pub(crate) fn note_end(&self) {
         self.load.fetch_sub(1, Ordering::Relaxed);
     }
@@ -257,34 +250,36 @@ impl CoroutineHost {
         Ok(())
     }
 
-    /// Begins to pull a stream. For the loop's own thread.
-    pub(crate) fn begin_stream(
-        self: &Arc<Self>,
-        py: Python<'_>,
-        iterator: &Bound<'_, PyAny>,
-        is_async: bool,
-        handle: HttpReply,
-        context: Py<PyAny>,
-    ) {
-        self.load.fetch_add(1, Ordering::Relaxed);
-        self.streams
-            .begin(py, self, iterator, is_async, handle, context);
-        if self.driver == Driver::OwnThread && self.streams.has_ready() {
+    /// What is done between turns here, made when it is first asked for. Its kind is known above, where all mean the same.
+    pub(crate) fn turn_work<W: TurnWork + Default>(&self) -> &W {
+        let work: &dyn Any = &**self.turn_work.get_or_init(|| Box::new(W::default()));
+        work.downcast_ref()
+            .expect("a host has one kind of turn work")
+    }
+
+    /// The next turn has a share of turn work to do.
+    pub(crate) fn ask_for_share(&self) {
+        self.is_share_due.store(true, Ordering::Relaxed);
+    }
+
+    /// A loop on a thread of its own looks for shares after its bell only: call where one may have been asked for outside
+    /// of [`work`](CoroutineHost::work).
+    pub(crate) fn ring_for_share(&self) {
+        if self.driver == Driver::OwnThread && self.has_share() {
             self.descriptors.bell().ring();
         }
     }
 
-    /// A stream has ended.
-    pub(crate) fn stream_ended(&self) {
-        self.load.fetch_sub(1, Ordering::Relaxed);
+    fn has_share(&self) -> bool {
+        self.is_share_due.load(Ordering::Relaxed)
     }
 
     /// Whether a turn would find something to do.
     pub(crate) fn has_work(&self) -> bool {
-        self.inbox.has_mail() || self.streams.has_ready()
+        self.inbox.has_mail() || self.has_share()
     }
 
-    /// Does the jobs that have arrived, and gives each stream that may go on its share. For the loop's own thread.
+    /// Does the jobs that have arrived, and a share of the turn work. For the loop's own thread.
     pub(crate) fn work(self: &Arc<Self>, py: Python<'_>) {
         self.descriptors.bell().silence();
         if let Some(signals) = &self.signals {
@@ -295,7 +290,11 @@ impl CoroutineHost {
                 self.carry_out(py, job);
             }
         }
-        self.streams.pull_ready(py, self);
+        if self.has_share() {
+            // What is asked for meanwhile is for the next turn.
+            self.is_share_due.store(false, Ordering::Relaxed);
+            self.tell_turn_work(|work| work.do_share(py, self));
+        }
     }
 
     fn carry_out(self: &Arc<Self>, py: Python<'_>, job: Job) {
@@ -323,19 +322,9 @@ impl CoroutineHost {
                     }
                 }
             }
-            Job::Stream {
-                iterator,
-                is_async,
-                handle,
-                context,
-            } => {
-                let context = context.clone_ref(py);
-                self.streams
-                    .begin(py, self, iterator.bind(py), is_async, handle, context);
-            }
             Job::Call(call) => call(py),
-            Job::Room(stream) => self.streams.room(py, stream),
-            Job::PeerLeft(stream) => self.streams.peer_left(py, self, stream),
+            Job::Room(piece) => self.tell_turn_work(|work| work.room(py, self, piece)),
+            Job::PeerLeft(piece) => self.tell_turn_work(|work| work.peer_left(py, self, piece)),
             Job::Stop => {
                 if let Some(asyncio) = self.asyncio.get()
                     && let Err(error) = asyncio.event_loop(py).call_method0(names::leave_thread(py))
@@ -343,6 +332,12 @@ impl CoroutineHost {
                     log_exception(py, &error, "an asyncio thread cannot be stopped");
                 }
             }
+        }
+    }
+
+    fn tell_turn_work(&self, tell: impl FnOnce(&dyn TurnWork)) {
+        if let Some(work) = self.turn_work.get() {
+            tell(&**work);
         }
     }
 
@@ -388,7 +383,7 @@ fn hand_on<'py>(task: &Bound<'py, PyAny>, result: PyResult<Bound<'py, PyAny>>, t
     }
 }
 
-/// What an asyncio thread's loop calls when the bell rings, and again while streams are ready.
+/// What an asyncio thread's loop calls when the bell rings, and again while a share is due.
 #[pyclass(frozen, module = "turbo_shard._native")]
 struct OnBell {
     host: Arc<CoroutineHost>,
@@ -401,7 +396,7 @@ impl OnBell {
         let host = &slf.get().host;
         host.work(py);
         end_if_child();
-        if host.streams.has_ready()
+        if host.has_share()
             && let Some(asyncio) = host.asyncio.get()
         {
             asyncio

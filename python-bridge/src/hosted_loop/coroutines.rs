@@ -4,16 +4,13 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use turbo_shard_runtime::HttpReply;
 
+use super::asyncio_loop::Eager;
 use super::asyncio_threads::AsyncioThreads;
-use super::coroutine_host::{CoroutineHost, Eager, Job};
-use crate::python::clean_context::copied_context;
+use super::coroutine_host::CoroutineHost;
+use super::job::{Job, Then};
 use crate::python::errors::log_exception;
 use crate::python::thread::{Owned, attached};
-
-/// What to do with a coroutine's result, on the thread of its loop, attached.
-pub(crate) type Then = Box<dyn FnOnce(Python<'_>, PyResult<Bound<'_, PyAny>>) + Send>;
 
 /// Where coroutines run.
 #[derive(Clone)]
@@ -62,8 +59,7 @@ impl Coroutines {
                     )))),
                 });
             }
-            Place::Hosted(host) => Arc::clone(host),
-            Place::Threads(threads) => threads.choose(py)?,
+            _ => self.choose(py)?,
         };
         Ok(Started::Running(Running(Some(Under::Orders(
             host,
@@ -71,42 +67,11 @@ impl Coroutines {
         )))))
     }
 
-    /// Begins to pull a stream on the loop's thread, which may be this one.
-    pub(crate) fn begin_stream(
-        &self,
-        iterator: &Bound<'_, PyAny>,
-        is_async: bool,
-        handle: HttpReply,
-    ) {
-        let py = iterator.py();
-        let host = match &self.0 {
-            Place::Hosted(host) => Arc::clone(host),
-            Place::Threads(threads) => match threads.choose(py) {
-                Ok(host) => host,
-                Err(error) => {
-                    log_exception(py, &error, "a streamed answer has no loop");
-                    handle.fail();
-                    return;
-                }
-            },
-        };
-        let context = match copied_context(py) {
-            Ok(context) => context,
-            Err(error) => {
-                log_exception(py, &error, "a streamed answer has no context");
-                handle.fail();
-                return;
-            }
-        };
-        if host.is_here() {
-            host.begin_stream(py, iterator, is_async, handle, context);
-        } else {
-            host.post(Job::Stream {
-                iterator: Owned::new(iterator.clone().unbind()),
-                is_async,
-                handle,
-                context: Owned::new(context),
-            });
+    /// The host of the next coroutine, or of work of another kind.
+    pub(crate) fn choose(&self, py: Python<'_>) -> PyResult<Arc<CoroutineHost>> {
+        match &self.0 {
+            Place::Hosted(host) => Ok(Arc::clone(host)),
+            Place::Threads(threads) => threads.choose(py),
         }
     }
 }

@@ -6,16 +6,12 @@ use std::sync::atomic::Ordering;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::asyncio_threads::TimeLeft;
 use super::coroutine_host::{CoroutineHost, Driver};
+use super::ending_time::{CLOSE_SECONDS_MAX, TimeLeft};
 use crate::python::errors::log_exception;
 use crate::python::names::{self, Global};
 
-/// How long the end of a loop may take, in seconds: its tasks are cancelled and awaited, its async generators closed,
-/// its executor's threads joined. Less than the two seconds that the runtime gives a shard it has cut.
-pub(crate) const CLOSE_SECONDS_MAX: f64 = 1.5;
-
-/// How much of that time cancelled tasks may take before the app is told to shut down.
+/// How much of [`CLOSE_SECONDS_MAX`] cancelled tasks may take before the app is told to shut down.
 const CANCEL_SECONDS_MAX: f64 = 0.25;
 
 impl CoroutineHost {
@@ -50,7 +46,9 @@ impl CoroutineHost {
         if let Some(signals) = &self.signals {
             signals.close(py);
         }
-        self.streams.close_all(py);
+        if let Some(work) = self.turn_work.get() {
+            work.close(py);
+        }
         // A task that ignored its cancellation must not keep its answer, nor us.
         let left: Vec<_> = self.tasks().drain().collect();
         drop(left);

@@ -7,9 +7,10 @@
 //!              asyncio's own descriptors ──┘                call_soon_threadsafe)
 //! ```
 //!
-//! `descriptors` is that set, `inbox` what arrives from elsewhere, `asyncio_loop` the Python object, `coroutine_host`
-//! what runs on it (`host_end` how that ends), `shard_loop` its face to the runtime, `signal_pipe` what wakes a main thread for signals,
-//! `asyncio_threads` the stand-in, `call_queue` what a loop hands to threads beside it.
+//! `descriptors` is that set, `inbox` what arrives from elsewhere (each a `job`), `asyncio_loop` the Python object,
+//! `coroutine_host` what runs on it (`host_end` how that ends, `ending_time` how soon), `shard_loop` its face to the
+//! runtime, `signal_pipe` what wakes a main thread for signals, `asyncio_threads` the stand-in, `coroutines` either of the
+//! two, `call_queue` what a loop hands to threads beside it.
 
 mod asyncio_loop;
 mod asyncio_threads;
@@ -17,14 +18,18 @@ mod call_queue;
 mod coroutine_host;
 mod coroutines;
 mod descriptors;
+mod ending_time;
 mod host_end;
 mod inbox;
+mod job;
 mod shard_loop;
 mod signal_pipe;
 
-pub(crate) use asyncio_loop::AsyncioLoop;
-pub(crate) use asyncio_threads::{AsyncioThreads, TimeLeft};
+pub(crate) use asyncio_loop::{AsyncioLoop, Eager};
+pub(crate) use asyncio_threads::AsyncioThreads;
 pub(crate) use call_queue::CallQueue;
-pub(crate) use coroutine_host::{CoroutineHost, Eager, Job, Tenant};
+pub(crate) use coroutine_host::{CoroutineHost, Tenant, TurnWork};
 pub(crate) use coroutines::{Coroutines, Started};
+pub(crate) use ending_time::TimeLeft;
+pub(crate) use job::{Job, WorkId};
 pub(crate) use shard_loop::ShardLoop;

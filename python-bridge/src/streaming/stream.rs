@@ -5,13 +5,19 @@
 //! one is pulled between two turns of that loop, a few chunks at a time, so that other connections get their turns; one
 //! that a blocking handler returned is pulled on its pool thread, which may wait.
 
-use pyo3::prelude::*;
-use turbo_shard_runtime::HttpReply;
-use turbo_shard_runtime::protocol::{BodyLength, HeaderLines};
+use std::sync::Arc;
 
-use super::sync_pull;
-use crate::hosted_loop::Coroutines;
-use crate::python::thread;
+use pyo3::prelude::*;
+use turbo_shard_runtime::protocol::{BodyLength, HeaderLines};
+use turbo_shard_runtime::{HttpReply, ReplyListener};
+
+use super::async_pull;
+use super::sync_pull::{self, SyncPull};
+use super::table::StreamTable;
+use crate::hosted_loop::{CoroutineHost, Coroutines, Job, WorkId};
+use crate::python::clean_context::{copied_context, in_context};
+use crate::python::errors::log_exception;
+use crate::python::thread::{self, Owned};
 
 /// Where the pieces come from.
 pub(crate) struct StreamSource {
@@ -39,6 +45,101 @@ pub(crate) fn stream(
     if !source.is_async && thread::thread_may_block() {
         sync_pull::pull_waiting(&iterator, handle);
     } else {
-        coroutines.begin_stream(&iterator, source.is_async, handle);
+        begin_on_loop(&iterator, source.is_async, handle, coroutines);
+    }
+}
+
+/// Begins to pull on the thread of a loop, which may be this one.
+fn begin_on_loop(
+    iterator: &Bound<'_, PyAny>,
+    is_async: bool,
+    handle: HttpReply,
+    coroutines: &Coroutines,
+) {
+    let py = iterator.py();
+    let host = match coroutines.choose(py) {
+        Ok(host) => host,
+        Err(error) => {
+            log_exception(py, &error, "a streamed answer has no loop");
+            handle.fail();
+            return;
+        }
+    };
+    let context = match copied_context(py) {
+        Ok(context) => context,
+        Err(error) => {
+            log_exception(py, &error, "a streamed answer has no context");
+            handle.fail();
+            return;
+        }
+    };
+    host.note_begin();
+    if host.is_here() {
+        begin(py, &host, iterator, is_async, handle, context);
+        host.ring_for_share();
+        return;
+    }
+    let there = Arc::downgrade(&host);
+    let (iterator, context) = (Owned::new(iterator.clone().unbind()), Owned::new(context));
+    host.post(Job::Call(Box::new(move |py| {
+        if let Some(host) = there.upgrade() {
+            let context = context.clone_ref(py);
+            begin(py, &host, iterator.bind(py), is_async, handle, context);
+        }
+    })));
+}
+
+/// Begins to pull `iterator` in `context`, the head being sent already. For the loop's own thread.
+fn begin(
+    py: Python<'_>,
+    host: &Arc<CoroutineHost>,
+    iterator: &Bound<'_, PyAny>,
+    is_async: bool,
+    handle: HttpReply,
+    context: Py<PyAny>,
+) {
+    let streams = StreamTable::of(host);
+    let id = streams.next_id();
+    handle.listen(Arc::new(Listener {
+        host: Arc::clone(host),
+        id,
+    }));
+    if is_async {
+        streams.add_async(id);
+        // Its task copies the context that it starts in.
+        let begun = in_context(py, &context, || {
+            async_pull::begin(py, host, id, iterator, handle);
+            Ok(())
+        });
+        if let Err(error) = begun {
+            log_exception(py, &error, "a streamed answer could not begin");
+            streams.end_async(id);
+            host.note_end();
+        }
+        return;
+    }
+    match SyncPull::new(iterator) {
+        Ok(pull) => streams.add_sync(host, id, pull.with(handle).within(context)),
+        Err(error) => {
+            log_exception(py, &error, "a streamed answer has no iterator");
+            handle.fail();
+            host.note_end();
+        }
+    }
+}
+
+/// Carries the connection's news over to the loop's thread. Holds nothing of Python, so it may be dropped anywhere.
+struct Listener {
+    host: Arc<CoroutineHost>,
+    id: WorkId,
+}
+
+impl ReplyListener for Listener {
+    fn room(&self) {
+        self.host.post(Job::Room(self.id));
+    }
+
+    fn peer_left(&self) {
+        self.host.post_late(Job::PeerLeft(self.id));
     }
 }
