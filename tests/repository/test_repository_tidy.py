@@ -10,8 +10,6 @@ from repository_rules import Complaint, complaints_of, left_overs_of, sources_of
 # Exceptions to a rule that may stay: "rule path" and the reason. The list may only shrink, by the second test.
 EXEMPTIONS = {
     "plain_words docs/benchmarks.md": "its tables call scenarios as the records do",
-    # Borders and circles from before there was a check for them.
-    "circles python-bridge/src/asgi/websocket_cycle.rs": "a cycle and its sending",
 }
 
 

@@ -10,7 +10,8 @@
 //! puts them together, `http_state` is all that is known of the request, `http_cycle` what `receive` leads to,
 //! `http_parting` what an app hears when its answer is not wanted, `http_sending` what `send` leads to (`file_sender`
 //! reads files for `http.response.pathsend`), `http_life` what comes from the connection, and the end. Of a WebSocket,
-//! `websocket_cycle` is what `receive` and `send` lead to, and `websocket_sending` what becomes of the app's messages.
+//! `websocket_refusal` answers a handshake that leads to none, `websocket_cycle` is what `receive` and `send` lead to, and
+//! `websocket_sending` what becomes of the app's messages.
 
 mod addresses;
 mod awaitables;
