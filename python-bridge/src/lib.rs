@@ -28,6 +28,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("LifespanError", py.get_type::<errors::LifespanError>())?;
     module.add_class::<server_object::NativeServer>()?;
     module.add_class::<worker_link::WorkerLink>()?;
+    module.add_class::<native::Arguments>()?;
     module.add_class::<native::Request>()?;
     module.add_class::<hosted_loop::CallQueue>()?;
     module.add_function(wrap_pyfunction!(json::json_encode, module)?)?;

@@ -1,9 +1,10 @@
 """The module written in Rust, as Python sees it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .native.headers import Headers, QueryParams
+from .native.plan import ArgumentPlan
 from .settings import Settings
 
 # Errors.
@@ -55,6 +56,23 @@ class Request:
         """The body as UTF-8; InputError (422) if it is not."""
     def json(self) -> Any:
         """The body as JSON, whatever its content type; InputError (422) if it is not."""
+
+    @staticmethod
+    def made(
+        method: str,
+        target: str,
+        headers: list[tuple[str, str]],
+        body: bytes | None,
+        path_params: list[tuple[str, str]],
+    ) -> Request:
+        """A request that no socket brought: front ends are tested with such."""
+
+class Arguments:
+    """The arguments of a function that Python calls: they are made as a route's are."""
+
+    def __init__(self, path: str, plans: Iterable[ArgumentPlan]) -> None: ...
+    def bind(self, request: Request, view: Any) -> list[Any]:
+        """By slot; InputError with all faults. What is computed is computed from `view`."""
 
 # Routes.
 

@@ -39,6 +39,11 @@ impl Vocabulary {
             json_fallback: names::JSON_FALLBACK.find(py)?.unbind(),
         })
     }
+
+    /// Whether it is what a call of an `async def` returns.
+    pub(crate) fn is_coroutine(&self, value: &Bound<'_, PyAny>) -> bool {
+        value.is_exact_instance(self.coroutine.bind(value.py()))
+    }
 }
 
 /// What is answered. Lines and body may lie in the caller's [`Buffers`].
@@ -127,7 +132,7 @@ fn read_other<'py>(
     if let Ok(tuple) = value.cast_exact::<PyTuple>() {
         return read_tuple(tuple, vocabulary, buffers);
     }
-    if value.is_exact_instance(vocabulary.coroutine.bind(value.py())) {
+    if vocabulary.is_coroutine(&value) {
         return Ok(Answer::Await(value));
     }
     if value.is_instance(vocabulary.response.bind(value.py()))? {

@@ -36,10 +36,6 @@ impl<'a, 'py> ArgumentList<'a, 'py> {
         }
     }
 
-    pub(super) fn py(&self) -> Python<'py> {
-        self.py
-    }
-
     /// Fills a slot with an object of our own.
     #[inline]
     pub(super) fn give(&mut self, slot: usize, object: Bound<'py, PyAny>) {

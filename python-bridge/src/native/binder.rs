@@ -6,24 +6,15 @@ use std::borrow::Cow;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyList, PyString};
-use turbo_shard_runtime::protocol::RequestHead;
-use turbo_shard_runtime::{ConnectionInfo, Params};
 
 use super::argument_list::ArgumentList;
 use super::binder_scalars::{plain_bool, plain_float, plain_int};
 use super::faults::Faults;
-use super::plan::{ArgumentPlan, Kind, RoutePlan, Source};
-use super::request_view::Request;
+use super::parts::{Given, Parts};
+use super::plan::{ArgumentPlan, Kind, Source};
 use crate::python::large_objects::note_object;
+use crate::python::names;
 use crate::requests::request_text::{cookie_pairs, decode_query_into, query_values};
-
-/// One request, as far as it has been read.
-pub(super) struct Incoming<'a> {
-    pub(super) head: RequestHead<'a>,
-    pub(super) params: Params<'a>,
-    pub(super) body: &'a [u8],
-    pub(super) connection: &'a ConnectionInfo,
-}
 
 /// Which arguments are made.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,52 +33,90 @@ enum Encoding {
     Latin1,
 }
 
-/// Fills the list. An error is the app's fault, or an HTTPException.
-pub(super) fn bind<'a, 'py>(
-    plan: &'a RoutePlan,
-    incoming: &Incoming<'_>,
+/// What Python's readers say: the error for wrong input, and the value that stands for none.
+pub(super) struct Verdicts {
+    pub(super) input_error: Py<PyAny>,
+    missing: Py<PyAny>,
+}
+
+impl Verdicts {
+    pub(super) fn import(py: Python<'_>) -> PyResult<Verdicts> {
+        Ok(Verdicts {
+            input_error: names::INPUT_ERROR.find(py)?.unbind(),
+            missing: names::MISSING.find(py)?.unbind(),
+        })
+    }
+
+    /// An InputError that has these faults.
+    pub(super) fn error_of(&self, list: &Bound<'_, PyList>) -> PyErr {
+        match self.input_error.bind(list.py()).call1((list,)) {
+            Ok(made) => PyErr::from_value(made),
+            Err(error) => error,
+        }
+    }
+}
+
+/// Where arguments are put.
+pub(super) trait Slots<'a, 'py> {
+    /// Puts an object of our own there.
+    fn give(&mut self, slot: usize, object: Bound<'py, PyAny>);
+
+    /// Puts an object there that outlives the call.
+    fn lend(&mut self, slot: usize, object: &'a Py<PyAny>);
+}
+
+impl<'a, 'py> Slots<'a, 'py> for ArgumentList<'a, 'py> {
+    #[inline]
+    fn give(&mut self, slot: usize, object: Bound<'py, PyAny>) {
+        self.give(slot, object);
+    }
+
+    #[inline]
+    fn lend(&mut self, slot: usize, object: &'a Py<PyAny>) {
+        self.lend(slot, object);
+    }
+}
+
+/// Fills the slots. An error is the app's fault, or an HTTPException.
+pub(super) fn bind<'a, 'py, P: Parts>(
+    arguments: &'a [ArgumentPlan],
+    given: &mut Given<'_, 'py, P>,
     extent: Extent,
     text: &mut Vec<u8>,
-    list: &mut ArgumentList<'a, 'py>,
+    slots: &mut impl Slots<'a, 'py>,
     faults: &mut Faults<'py>,
-    input_error: &Py<PyAny>,
+    verdicts: &Verdicts,
 ) -> PyResult<()> {
-    let py = list.py();
-    for argument in &plan.arguments {
-        if extent == Extent::BeforeBody && argument.source >= Source::Body {
-            break;
+    let (py, parts) = (faults.py(), given.parts);
+    for argument in arguments {
+        if extent == Extent::BeforeBody && argument.source.needs_body() {
+            continue;
         }
         let mut bind = Bind {
             py,
             argument,
             text,
             faults,
-            input_error,
+            verdicts,
         };
         let found = match argument.source {
-            Source::Path(index) => bind.one(incoming.params.value(index), Encoding::Utf8)?,
-            Source::Query => bind.query(incoming.head.query())?,
-            Source::Header => bind.header(&incoming.head)?,
-            Source::Cookie => bind.cookie(&incoming.head)?,
-            Source::Body => bind.body(incoming)?,
-            Source::Request => Found::Value(Request::of(
-                py,
-                incoming.head,
-                incoming.params,
-                incoming.body,
-                incoming.connection,
-            )?),
+            Source::Path(index) => bind.one(parts.path_value(index), Encoding::Utf8)?,
+            Source::Query => bind.query(parts.query())?,
+            Source::Header => bind.header(parts)?,
+            Source::Cookie => bind.cookie(parts)?,
+            Source::Body => bind.body(parts)?,
+            Source::Request => Found::Value(given.view(py)?),
+            Source::Computed => bind.read(&given.view(py)?)?,
             // Its caller puts the WebSocket here, once there is one.
             Source::Socket => Found::Value(py.None().into_bound(py)),
         };
         match found {
-            Found::Value(value) => list.give(argument.slot, value),
+            Found::Value(value) => slots.give(argument.slot, value),
             Found::Wrong => {}
             Found::Absent => match (&argument.new_default, &argument.default) {
-                (Some(new), _) => list.give(argument.slot, new.bind(py).call0()?),
-                (None, Some(default)) => list.lend(argument.slot, default),
-                _ if argument.source == Source::Body => faults.add_missing(&["body"])?,
-                _ => faults.add_missing(&[argument.source.name(), &argument.alias])?,
+                (Some(new), _) => slots.give(argument.slot, new.bind(py).call0()?),
+                (None, Some(default)) => slots.lend(argument.slot, default),
+                (None, None) => faults.add_missing(&argument.place)?,
             },
         }
     }
@@ -107,7 +136,7 @@ struct Bind<'b, 'py> {
     argument: &'b ArgumentPlan,
     text: &'b mut Vec<u8>,
     faults: &'b mut Faults<'py>,
-    input_error: &'b Py<PyAny>,
+    verdicts: &'b Verdicts,
 }
 
 impl<'py> Bind<'_, 'py> {
@@ -133,37 +162,35 @@ impl<'py> Bind<'_, 'py> {
 
     fn text(&mut self, bytes: &[u8], encoding: Encoding) -> PyResult<Found<'py>> {
         let Some(text) = string_of(self.py, bytes, encoding) else {
-            self.faults
-                .add_no_text(&[self.argument.source.name(), &self.argument.alias], bytes)?;
+            self.faults.add_no_text(&self.argument.place, bytes)?;
             return Ok(Found::Wrong);
         };
         match self.argument.kind {
             Kind::Str => Ok(Found::Value(text.into_any())),
-            _ => self.read(
-                text.as_any(),
-                &[self.argument.source.name(), &self.argument.alias],
-            ),
+            _ => self.read(text.as_any()),
         }
     }
 
     /// Lets Python read it.
-    fn read(&mut self, value: &Bound<'py, PyAny>, place: &[&str]) -> PyResult<Found<'py>> {
+    fn read(&mut self, value: &Bound<'py, PyAny>) -> PyResult<Found<'py>> {
         let Some(read) = &self.argument.read else {
             return Ok(Found::Value(value.clone()));
         };
         let result = read.bind(self.py).call1((value,));
-        self.judge(result, place)
+        self.judge(result, &self.argument.place)
     }
 
     fn judge(
         &mut self,
         result: PyResult<Bound<'py, PyAny>>,
-        place: &[&str],
+        place: &[String],
     ) -> PyResult<Found<'py>> {
         match result {
+            Ok(value) if value.is(&self.verdicts.missing) => Ok(Found::Absent),
             Ok(value) => Ok(Found::Value(value)),
-            Err(error) if error.is_instance(self.py, self.input_error.bind(self.py)) => {
-                self.faults.add_input_error(error.value(self.py), place)?;
+            Err(error) if error.is_instance(self.py, self.verdicts.input_error.bind(self.py)) => {
+                let raised = error.value(self.py);
+                self.faults.add_input_error(raised, place)?;
                 Ok(Found::Wrong)
             }
             Err(error) => Err(error),
@@ -194,24 +221,24 @@ impl<'py> Bind<'_, 'py> {
         found
     }
 
-    fn header(&mut self, head: &RequestHead<'_>) -> PyResult<Found<'py>> {
+    fn header(&mut self, parts: &impl Parts) -> PyResult<Found<'py>> {
         if self.argument.many {
             let is_own = |name: &[u8]| name.eq_ignore_ascii_case(self.argument.alias.as_bytes());
-            let values: Vec<_> = head
+            let values: Vec<_> = parts
                 .headers()
                 .filter(|(name, _)| is_own(name))
                 .map(|(_, value)| Cow::Borrowed(value))
                 .collect();
             return self.list(&values, Encoding::Latin1);
         }
-        match head.header(&self.argument.alias) {
+        match parts.header(&self.argument.alias) {
             Some(value) => self.one(value, Encoding::Latin1),
             None => Ok(Found::Absent),
         }
     }
 
-    fn cookie(&mut self, head: &RequestHead<'_>) -> PyResult<Found<'py>> {
-        let fields = head
+    fn cookie(&mut self, parts: &impl Parts) -> PyResult<Found<'py>> {
+        let fields = parts
             .headers()
             .filter(|(name, _)| name.eq_ignore_ascii_case(b"cookie"));
         let own = |(name, _): &(&[u8], Cow<'_, [u8]>)| *name == self.argument.alias.as_bytes();
@@ -236,11 +263,7 @@ impl<'py> Bind<'_, 'py> {
             match string_of(self.py, bytes, encoding) {
                 Some(text) => list.append(text)?,
                 None => {
-                    let place = [
-                        self.argument.source.name(),
-                        &self.argument.alias,
-                        &index.to_string(),
-                    ];
+                    let place = [&self.argument.place[..], &[index.to_string()]].concat();
                     self.faults.add_no_text(&place, bytes)?;
                     is_wrong = true;
                 }
@@ -249,14 +272,11 @@ impl<'py> Bind<'_, 'py> {
         if is_wrong {
             return Ok(Found::Wrong);
         }
-        self.read(
-            list.as_any(),
-            &[self.argument.source.name(), &self.argument.alias],
-        )
+        self.read(list.as_any())
     }
 
-    fn body(&mut self, incoming: &Incoming<'_>) -> PyResult<Found<'py>> {
-        let (py, body) = (self.py, incoming.body);
+    fn body(&mut self, parts: &impl Parts) -> PyResult<Found<'py>> {
+        let (py, body) = (self.py, parts.body(self.py));
         note_object(body.len());
         match self.argument.kind {
             _ if body.is_empty() && self.argument.default.is_some() => Ok(Found::Absent),
@@ -264,7 +284,7 @@ impl<'py> Bind<'_, 'py> {
             Kind::Text => match string_of(py, body, Encoding::Utf8) {
                 Some(text) => Ok(Found::Value(text.into_any())),
                 None => {
-                    self.faults.add_no_text(&["body"], body)?;
+                    self.faults.add_no_text(&self.argument.place, body)?;
                     Ok(Found::Wrong)
                 }
             },
@@ -273,7 +293,7 @@ impl<'py> Bind<'_, 'py> {
                 let Some(read) = &self.argument.read else {
                     return Ok(Found::Absent);
                 };
-                let content_type = incoming.head.header("content-type");
+                let content_type = parts.header("content-type");
                 let content_type =
                     content_type.and_then(|value| string_of(py, value, Encoding::Latin1));
                 let result = read.bind(py).call1((PyBytes::new(py, body), content_type));

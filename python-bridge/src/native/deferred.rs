@@ -48,7 +48,7 @@ impl Pending {
         let mut buffers = Buffers::default();
         let answer = self
             .settling
-            .settle(result, self.plan.status, &self.name, py, &mut buffers);
+            .settle(result, &self.plan, &self.name, py, &mut buffers);
         match answer {
             Answer::Whole {
                 status,

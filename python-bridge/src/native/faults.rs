@@ -18,6 +18,10 @@ impl<'py> Faults<'py> {
         Faults { py, list: None }
     }
 
+    pub(super) fn py(&self) -> Python<'py> {
+        self.py
+    }
+
     /// The list, if there is anything in it.
     pub(super) fn into_list(self) -> Option<Bound<'py, PyList>> {
         self.list
@@ -25,13 +29,13 @@ impl<'py> Faults<'py> {
 
     /// A parameter without default was not sent.
     #[cold]
-    pub(super) fn add_missing(&mut self, place: &[&str]) -> PyResult<()> {
+    pub(super) fn add_missing(&mut self, place: &[impl AsRef<str>]) -> PyResult<()> {
         self.add(place, "missing", "Field required", None)
     }
 
     /// Bytes that are not UTF-8 stand where text was asked for.
     #[cold]
-    pub(super) fn add_no_text(&mut self, place: &[&str], bytes: &[u8]) -> PyResult<()> {
+    pub(super) fn add_no_text(&mut self, place: &[impl AsRef<str>], bytes: &[u8]) -> PyResult<()> {
         let message =
             "Input should be a valid string, unable to parse raw data as a unicode string";
         self.add(
@@ -44,14 +48,17 @@ impl<'py> Faults<'py> {
 
     fn add(
         &mut self,
-        place: &[&str],
+        place: &[impl AsRef<str>],
         kind: &str,
         message: &str,
         input: Option<&str>,
     ) -> PyResult<()> {
         let fault = PyDict::new(self.py);
         fault.set_item(intern!(self.py, "type"), kind)?;
-        fault.set_item(intern!(self.py, "loc"), PyList::new(self.py, place)?)?;
+        fault.set_item(
+            intern!(self.py, "loc"),
+            PyList::new(self.py, place.iter().map(AsRef::as_ref))?,
+        )?;
         fault.set_item(intern!(self.py, "msg"), message)?;
         fault.set_item(intern!(self.py, "input"), input)?;
         self.list().append(fault)
@@ -62,11 +69,11 @@ impl<'py> Faults<'py> {
     pub(super) fn add_input_error(
         &mut self,
         error: &Bound<'py, PyAny>,
-        place: &[&str],
+        place: &[impl AsRef<str>],
     ) -> PyResult<()> {
         for fault in error.getattr(names::errors(self.py))?.try_iter()? {
             let fault = fault?;
-            let loc = PyList::new(self.py, place)?;
+            let loc = PyList::new(self.py, place.iter().map(AsRef::as_ref))?;
             for step in fault.get_item(intern!(self.py, "loc"))?.try_iter()? {
                 loc.append(step?)?;
             }

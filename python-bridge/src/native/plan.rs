@@ -21,8 +21,8 @@ pub(super) enum CallKind {
     Blocking,
 }
 
-/// Where an argument comes from. Faults are listed in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Where an argument comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     /// The path's parameter of this number.
     Path(usize),
@@ -30,23 +30,17 @@ pub(super) enum Source {
     Header,
     Cookie,
     Body,
+    /// The request, as the plan's view shows it.
     Request,
+    /// What the reader makes of that.
+    Computed,
     /// What a WebSocket's handler talks through.
     Socket,
 }
 
 impl Source {
-    /// The first step of a fault's `loc`.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Source::Path(_) => "path",
-            Source::Query => "query",
-            Source::Header => "header",
-            Source::Cookie => "cookie",
-            Source::Body => "body",
-            Source::Request => "request",
-            Source::Socket => "socket",
-        }
+    pub(super) fn needs_body(self) -> bool {
+        matches!(self, Source::Body | Source::Request | Source::Computed)
     }
 }
 
@@ -72,6 +66,8 @@ pub(super) struct ArgumentPlan {
     pub(super) slot: usize,
     pub(super) source: Source,
     pub(super) alias: String,
+    /// Where a fault says that it is.
+    pub(super) place: Vec<String>,
     pub(super) kind: Kind,
     /// Takes all values of its name.
     pub(super) many: bool,
@@ -93,15 +89,20 @@ pub(super) struct RoutePlan {
     pub(super) call: CallKind,
     /// The answer's status where the handler names none.
     pub(super) status: Option<u16>,
-    /// Sorted by source.
+    /// In the order in which they are made, and their faults listed.
     pub(super) arguments: Vec<ArgumentPlan>,
     /// The names of the arguments that must be passed by name; their slots come last.
     pub(super) keywords: Option<Py<PyTuple>>,
     pub(super) keyword_count: usize,
-    binds_body: bool,
-    takes_request: bool,
-    /// Whether anything but the body may be wrong.
+    needs_body: bool,
+    /// Whether a mistake outside of the body is answered before that is read.
     pub(super) may_refuse_early: bool,
+    /// Makes of the request what arguments are computed from.
+    pub(super) view: Option<Py<PyAny>>,
+    /// Makes of what the handler returned what the answer is made of.
+    pub(super) to_answer: Option<Py<PyAny>>,
+    /// The same of an exception, or None if it is not the plan's to answer.
+    pub(super) answer_to_error: Option<Py<PyAny>>,
 }
 
 impl RoutePlan {
@@ -111,24 +112,16 @@ impl RoutePlan {
         let path: String = found.getattr(names::path(py))?.extract()?;
         let template = RouteTemplate::parse(&path).map_err(PyValueError::new_err)?;
         let declared = found.getattr(names::arguments(py))?;
-        let keywords = PyList::empty(py);
-        let mut arguments = Vec::new();
-        for (slot, one) in declared.try_iter()?.enumerate() {
-            let one = one?;
-            arguments.push(ArgumentPlan::read(&one, slot, &template)?);
-            if one.getattr(names::keyword_only(py))?.is_truthy()? {
-                // Interned, like the names in the handler's code: they are compared by identity first.
-                let name: String = one.getattr(names::name(py))?.extract()?;
-                keywords.append(PyString::intern(py, &name))?;
-            }
-        }
+        let arguments = ArgumentPlan::read_all(&declared, &template)?;
         assert!(
             arguments.len() <= ARGUMENTS_MAX,
             "turbo_shard.native.params refuses more"
         );
-        arguments.sort_by_key(|argument| argument.source);
-        let has =
-            |wanted: fn(Source) -> bool| arguments.iter().any(|argument| wanted(argument.source));
+        let keywords = keywords_of(&declared, arguments.len())?;
+        let needs_body = arguments.iter().any(|one| one.source.needs_body());
+        let refuses_early = found.getattr(names::refuses_early(py))?.is_truthy()?;
+        let is_early =
+            |one: &ArgumentPlan| !one.source.needs_body() && one.source != Source::Socket;
         let is_async = found.getattr(names::is_async(py))?.is_truthy()?;
         let is_blocking = found.getattr(names::blocking(py))?.is_truthy()?;
         Ok(RoutePlan {
@@ -148,9 +141,11 @@ impl RoutePlan {
             } else {
                 Some(keywords.to_tuple().unbind())
             },
-            binds_body: has(|source| source == Source::Body),
-            takes_request: has(|source| source == Source::Request),
-            may_refuse_early: has(|source| source < Source::Body),
+            needs_body,
+            may_refuse_early: refuses_early && arguments.iter().any(is_early),
+            view: optional(found.getattr(names::view(py))?),
+            to_answer: optional(found.getattr(names::to_answer(py))?),
+            answer_to_error: optional(found.getattr(names::answer_to_error(py))?),
             arguments,
         })
     }
@@ -162,17 +157,30 @@ impl RoutePlan {
 
     /// Whether the handler gets the body, which has not been read yet.
     pub(super) fn wants_body(&self, framing: BodyFraming) -> bool {
-        (self.binds_body || self.takes_request)
-            && !matches!(framing, BodyFraming::None | BodyFraming::Length(0))
+        self.needs_body && !matches!(framing, BodyFraming::None | BodyFraming::Length(0))
     }
 }
 
 impl ArgumentPlan {
-    fn read(
-        found: &Bound<'_, PyAny>,
-        slot: usize,
+    /// Reads them; each slot is taken once.
+    pub(super) fn read_all(
+        declared: &Bound<'_, PyAny>,
         template: &RouteTemplate,
-    ) -> PyResult<ArgumentPlan> {
+    ) -> PyResult<Vec<ArgumentPlan>> {
+        let arguments: Vec<_> = declared
+            .try_iter()?
+            .map(|one| ArgumentPlan::read(&one?, template))
+            .collect::<PyResult<_>>()?;
+        let mut slots: Vec<_> = arguments.iter().map(|one| one.slot).collect();
+        slots.sort_unstable();
+        assert!(
+            slots.iter().copied().eq(0..slots.len()),
+            "a plan's front end numbers the slots"
+        );
+        Ok(arguments)
+    }
+
+    fn read(found: &Bound<'_, PyAny>, template: &RouteTemplate) -> PyResult<ArgumentPlan> {
         let py = found.py();
         let alias: String = found.getattr(names::alias(py))?.extract()?;
         let source = found.getattr(names::source(py))?;
@@ -185,6 +193,7 @@ impl ArgumentPlan {
             "header" => Source::Header,
             "cookie" => Source::Cookie,
             "body" => Source::Body,
+            "computed" => Source::Computed,
             "socket" => Source::Socket,
             _ => Source::Request,
         };
@@ -200,12 +209,11 @@ impl ArgumentPlan {
             _ => Kind::Other,
         };
         let is_required = found.getattr(names::required(py))?.is_truthy()?;
-        let read = found.getattr(names::read(py))?;
-        let new_default = found.getattr(names::new_default(py))?;
         Ok(ArgumentPlan {
-            slot,
+            slot: found.getattr(names::slot(py))?.extract()?,
             source,
             alias,
+            place: found.getattr(names::place(py))?.extract()?,
             kind,
             many: found.getattr(names::many(py))?.is_truthy()?,
             default: if is_required {
@@ -213,16 +221,35 @@ impl ArgumentPlan {
             } else {
                 Some(found.getattr(names::default(py))?.unbind())
             },
-            new_default: if new_default.is_none() {
-                None
-            } else {
-                Some(new_default.unbind())
-            },
-            read: if read.is_none() {
-                None
-            } else {
-                Some(read.unbind())
-            },
+            new_default: optional(found.getattr(names::new_default(py))?),
+            read: optional(found.getattr(names::read(py))?),
         })
+    }
+}
+
+/// The names of the arguments that must be passed by name, by slot.
+fn keywords_of<'py>(declared: &Bound<'py, PyAny>, count: usize) -> PyResult<Bound<'py, PyList>> {
+    let py = declared.py();
+    let mut named = vec![None; count];
+    for one in declared.try_iter()? {
+        let one = one?;
+        if one.getattr(names::keyword_only(py))?.is_truthy()? {
+            let name: String = one.getattr(names::name(py))?.extract()?;
+            named[one.getattr(names::slot(py))?.extract::<usize>()?] = Some(name);
+        }
+    }
+    // Interned, like the names in the handler's code: they are compared by identity first.
+    let interned = named
+        .iter()
+        .flatten()
+        .map(|name| PyString::intern(py, name));
+    PyList::new(py, interned.collect::<Vec<_>>())
+}
+
+fn optional(found: Bound<'_, PyAny>) -> Option<Py<PyAny>> {
+    if found.is_none() {
+        None
+    } else {
+        Some(found.unbind())
     }
 }

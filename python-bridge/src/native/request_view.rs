@@ -9,8 +9,9 @@ use pyo3::prelude::*;
 use pyo3::sync::OnceLockExt;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use turbo_shard_runtime::protocol::{RequestHead, Version};
-use turbo_shard_runtime::{Address, ConnectionInfo, Params};
+use turbo_shard_runtime::{Address, ConnectionInfo, Params, Scheme};
 
+use super::parts::Parts;
 use crate::python::large_objects::note_object;
 use crate::python::names;
 use crate::requests::byte_pieces::{Pieces, latin1};
@@ -72,23 +73,34 @@ impl Request {
             text.push(value);
         }
         note_object(body.len());
-        let request = Request {
+        let body = if body.is_empty() {
+            None
+        } else {
+            Some(PyBytes::new(py, body).unbind())
+        };
+        let request = Request::new(text, header_count, head.version(), connection.clone(), body);
+        Ok(Bound::new(py, request)?.into_any())
+    }
+
+    fn new(
+        text: Pieces,
+        header_count: usize,
+        version: Version,
+        connection: ConnectionInfo,
+        body: Option<Py<PyBytes>>,
+    ) -> Request {
+        Request {
             text,
             header_count,
-            version: head.version(),
-            connection: connection.clone(),
-            body: if body.is_empty() {
-                None
-            } else {
-                Some(PyBytes::new(py, body).unbind())
-            },
+            version,
+            connection,
+            body,
             headers: OnceLock::new(),
             query_params: OnceLock::new(),
             cookies: OnceLock::new(),
             path_params: OnceLock::new(),
             state: OnceLock::new(),
-        };
-        Ok(Bound::new(py, request)?.into_any())
+        }
     }
 
     fn header_fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
@@ -96,8 +108,60 @@ impl Request {
     }
 }
 
+impl Parts for Bound<'_, Request> {
+    fn path_value(&self, index: usize) -> &[u8] {
+        let request = self.get();
+        request
+            .text
+            .piece(HEADERS + 2 * (request.header_count + index) + 1)
+    }
+
+    fn query(&self) -> &[u8] {
+        self.get().text.piece(QUERY)
+    }
+
+    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.get().header_fields()
+    }
+
+    fn body(&self, py: Python<'_>) -> &[u8] {
+        let body = self.get().body.as_ref();
+        body.map_or(b"", |body| body.as_bytes(py))
+    }
+
+    fn request<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(self.as_any().clone().unbind().into_bound(py))
+    }
+}
+
 #[pymethods]
 impl Request {
+    /// A request that no socket brought: front ends are tested with such.
+    #[staticmethod]
+    fn made(
+        method: &str,
+        target: &str,
+        headers: Vec<(String, String)>,
+        body: Option<Py<PyBytes>>,
+        path_params: Vec<(String, String)>,
+    ) -> Request {
+        let mut text = Pieces::with_capacity(target.len() * 2 + 512, 32);
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        for piece in [method, target, path, query] {
+            text.push(piece.as_bytes());
+        }
+        for (name, value) in headers.iter().chain(&path_params) {
+            text.push(name.as_bytes());
+            text.push(value.as_bytes());
+        }
+        let connection = ConnectionInfo {
+            peer: Address::Tcp(([192, 0, 2, 7], 1).into()),
+            local: Address::Unix(None),
+            scheme: Scheme::Http,
+        };
+        Request::new(text, headers.len(), Version::Http11, connection, body)
+    }
+
     #[getter]
     fn method<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
         latin1(py, self.text.piece(METHOD))
@@ -278,7 +342,7 @@ fn lossy<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
 mod tests {
     use std::path::Path;
 
-    use turbo_shard_runtime::{Found, RouteTable, Scheme};
+    use turbo_shard_runtime::{Found, RouteTable};
 
     use super::*;
     use crate::requests::test_request::with_head;

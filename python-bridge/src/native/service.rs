@@ -13,9 +13,11 @@ use turbo_shard_runtime::{
 };
 
 use super::argument_list::ArgumentList;
-use super::binder::{Extent, Incoming, bind};
+use super::binder::{Extent, bind};
 use super::deferred::{Pending, call_blocking};
 use super::faults::Faults;
+use super::incoming::Incoming;
+use super::parts::Given;
 use super::plan::{CallKind, RoutePlan};
 use super::routes::Routes;
 use super::settle::{Settling, internal_error};
@@ -115,6 +117,11 @@ impl NativeService {
             body: exchange.body.unwrap_or_default(),
             connection: exchange.connection,
         };
+        let mut given = Given {
+            parts: &incoming,
+            new_view: plan.view.as_ref(),
+            view: None,
+        };
         let mut arguments = ArgumentList::new(py);
         let mut faults = Faults::new(py);
         let extent = if lacks_body {
@@ -122,22 +129,21 @@ impl NativeService {
         } else {
             Extent::All
         };
-        let input_error = &self.settling.input_error;
         if let Err(error) = bind(
-            plan,
-            &incoming,
+            &plan.arguments,
+            &mut given,
             extent,
             text,
             &mut arguments,
             &mut faults,
-            input_error,
+            &self.settling.verdicts,
         ) {
             return self.finish(py, plan, Err(error), exchange, buffers);
         }
         if let Some(list) = faults.into_list() {
             let answer = self
                 .settling
-                .answer_to_faults(&list, &RequestName(head), buffers);
+                .answer_to_faults(&list, plan, &RequestName(head), buffers);
             return self.write(py, plan, answer, exchange, buffers);
         }
         if lacks_body {
@@ -183,9 +189,7 @@ impl NativeService {
         buffers: &mut Buffers,
     ) -> Outcome {
         let name = RequestName(exchange.request);
-        let answer = self
-            .settling
-            .settle(result, plan.status, &name, py, buffers);
+        let answer = self.settling.settle(result, plan, &name, py, buffers);
         self.write(py, plan, answer, exchange, buffers)
     }
 

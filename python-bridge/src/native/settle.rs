@@ -3,13 +3,16 @@
 
 use std::fmt::Display;
 
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyType};
 use turbo_shard_runtime::INTERNAL_ERROR_BODY;
 use turbo_shard_runtime::protocol::HeaderLines;
 
+use super::binder::Verdicts;
 use super::faults::Faults;
+use super::plan::RoutePlan;
 use crate::answers::lines::{Lines, lines_of, push_media_type};
 use crate::answers::reply_reader::{
     Answer, Body, Buffers, Vocabulary, push_headers, read, read_status,
@@ -24,7 +27,7 @@ pub(super) struct Settling {
     pub(super) vocabulary: Vocabulary,
     pub(super) coroutines: Coroutines,
     http_exception: Py<PyType>,
-    pub(super) input_error: Py<PyAny>,
+    pub(super) verdicts: Verdicts,
     without_inputs: Py<PyAny>,
     no_lines: HeaderLines,
     json_lines: HeaderLines,
@@ -38,7 +41,7 @@ impl Settling {
             vocabulary: Vocabulary::import(py)?,
             coroutines,
             http_exception: names::HTTP_EXCEPTION.find(py)?.cast_into()?.unbind(),
-            input_error: names::INPUT_ERROR.find(py)?.unbind(),
+            verdicts: Verdicts::import(py)?,
             without_inputs: names::WITHOUT_INPUTS.find(py)?.unbind(),
             no_lines: HeaderLines::new(),
             json_lines: lines_of(Lines::Json),
@@ -52,15 +55,57 @@ impl Settling {
     pub(super) fn settle<'py>(
         &self,
         result: PyResult<Bound<'py, PyAny>>,
-        status: Option<u16>,
+        plan: &RoutePlan,
         what: &dyn Display,
         py: Python<'py>,
         buffers: &mut Buffers,
     ) -> Answer<'py> {
-        match result.and_then(|value| read(value, status, &self.vocabulary, buffers)) {
-            Ok(answer) => answer,
-            Err(error) => self.answer_to_error(py, error, what, buffers),
+        let read = match result {
+            Ok(value) => self.read(value, plan, buffers),
+            Err(error) => self.read_error(py, error, plan, buffers),
+        };
+        read.unwrap_or_else(|error| self.answer_to_error(py, error, what, buffers))
+    }
+
+    #[inline]
+    fn read<'py>(
+        &self,
+        value: Bound<'py, PyAny>,
+        plan: &RoutePlan,
+        buffers: &mut Buffers,
+    ) -> PyResult<Answer<'py>> {
+        let Some(to_answer) = &plan.to_answer else {
+            return read(value, plan.status, &self.vocabulary, buffers);
+        };
+        let py = value.py();
+        if self.vocabulary.is_coroutine(&value) {
+            // A function that is no `async def` returned it; what comes of it is made an answer then.
+            return Ok(Answer::Await(value));
         }
+        let value = to_answer.bind(py).call1((value,))?;
+        read(value, plan.status, &self.vocabulary, buffers)
+    }
+
+    /// What the plan makes of an exception; the exception itself if it makes nothing of it.
+    #[cold]
+    fn read_error<'py>(
+        &self,
+        py: Python<'py>,
+        error: PyErr,
+        plan: &RoutePlan,
+        buffers: &mut Buffers,
+    ) -> PyResult<Answer<'py>> {
+        let Some(answer_to_error) = &plan.answer_to_error else {
+            return Err(error);
+        };
+        if !error.is_instance_of::<PyException>(py) {
+            return Err(error);
+        }
+        let answer = answer_to_error.bind(py).call1((error.value(py),))?;
+        if answer.is_none() {
+            return Err(error);
+        }
+        read(answer, None, &self.vocabulary, buffers)
     }
 
     #[cold]
@@ -74,7 +119,7 @@ impl Settling {
         buffers.clear();
         let answer = if error.is_instance(py, self.http_exception.bind(py)) {
             self.answer_to_http_exception(error.value(py).as_any(), buffers)
-        } else if error.is_instance(py, self.input_error.bind(py)) {
+        } else if error.is_instance(py, self.verdicts.input_error.bind(py)) {
             self.answer_to_input_error(error.value(py).as_any(), buffers)
         } else {
             Err(error)
@@ -119,7 +164,7 @@ impl Settling {
         buffers: &mut Buffers,
     ) -> PyResult<Answer<'py>> {
         let mut faults = Faults::new(raised.py());
-        faults.add_input_error(raised, &[])?;
+        faults.add_input_error(raised, &[""; 0])?;
         let list = faults
             .into_list()
             .unwrap_or_else(|| PyList::empty(raised.py()));
@@ -131,14 +176,20 @@ impl Settling {
         })
     }
 
-    /// 422 with all the faults.
+    /// 422 with all the faults, or what the plan makes of an InputError that has them.
     #[cold]
     pub(super) fn answer_to_faults<'py>(
         &self,
         list: &Bound<'py, PyList>,
+        plan: &RoutePlan,
         what: &dyn Display,
         buffers: &mut Buffers,
     ) -> Answer<'py> {
+        let py = list.py();
+        if plan.answer_to_error.is_some() {
+            let error = self.verdicts.error_of(list);
+            return self.settle(Err(error), plan, what, py, buffers);
+        }
         buffers.clear();
         match self.write_faults(list, buffers) {
             Ok(()) => Answer::Whole {

@@ -8,10 +8,11 @@ use turbo_shard_runtime::protocol::HeaderLines;
 use turbo_shard_runtime::{Exchange, INTERNAL_ERROR_BODY};
 
 use super::argument_list::ArgumentList;
-use super::binder::{Extent, Incoming, bind};
+use super::binder::{Extent, bind};
 use super::faults::Faults;
+use super::incoming::Incoming;
+use super::parts::{Given, Parts};
 use super::plan::{RoutePlan, Source};
-use super::request_view::Request;
 use super::service::{NOT_FOUND_BODY, NativeService};
 use crate::answers::reply_reader::Answer;
 use crate::python::names;
@@ -48,24 +49,29 @@ impl NativeService {
             body: b"",
             connection: exchange.connection,
         };
+        let mut given = Given {
+            parts: &incoming,
+            new_view: plan.view.as_ref(),
+            view: None,
+        };
         let bound = bind(
-            plan,
-            &incoming,
+            &plan.arguments,
+            &mut given,
             Extent::All,
             &mut room.text,
             &mut arguments,
             &mut faults,
-            &self.settling.input_error,
+            &self.settling.verdicts,
         );
         let (name, buffers) = (RequestName(head), &mut room.reply);
         let answer = match (bound, faults.into_list()) {
-            (Err(error), _) => self.settling.settle(Err(error), None, &name, py, buffers),
+            (Err(error), _) => self.settling.settle(Err(error), plan, &name, py, buffers),
             (Ok(()), Some(list)) => {
                 let list = self.settling.without_inputs(&list)?;
-                self.settling.answer_to_faults(&list, &name, buffers)
+                self.settling.answer_to_faults(&list, plan, &name, buffers)
             }
             (Ok(()), None) => {
-                let request = Request::of(py, head, params, b"", exchange.connection)?;
+                let request = incoming.request(py)?;
                 return Ok(Some(WebSocketCall {
                     plan: Arc::clone(plan),
                     arguments: arguments.to_owned(plan.arguments.len()),

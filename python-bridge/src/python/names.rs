@@ -32,6 +32,7 @@ pub(crate) static RESPONSE: Global = Global::of(RESPONSE_CLASSES, "Response");
 pub(crate) static STREAMING_RESPONSE: Global = Global::of(RESPONSE_CLASSES, "StreamingResponse");
 pub(crate) static JSON_FALLBACK: Global =
     Global::of("turbo_shard.native.json_fallback", "json_fallback");
+pub(crate) static MISSING: Global = Global::of("turbo_shard.native.plan", "MISSING");
 pub(crate) static QUERY_PARAMS: Global = Global::of(HEADERS_OF_REQUESTS, "QueryParams");
 pub(crate) static HEADERS: Global = Global::of(HEADERS_OF_REQUESTS, "Headers");
 pub(crate) static WEBSOCKET: Global = Global::of(WEBSOCKETS, "WebSocket");
@@ -148,7 +149,8 @@ macro_rules! attributes {
 attributes! {
     plans startup_handlers shutdown_handlers websocket_routes
     methods path handler label arguments is_async blocking
-    alias source kind name keyword_only required default new_default read many
+    refuses_early view to_answer answer_to_error
+    slot alias source place kind name keyword_only required default new_default read many
 }
 
 // What handlers return and raise (`turbo_shard.native.response`, `turbo_shard.native.errors`), or the like of other frameworks.

@@ -48,7 +48,7 @@ class Router:
 
         def register(handler: H) -> H:
             _check_beginning(path, handler)
-            self._add(route_of(names, self.prefix + path, handler, blocking, status_code))
+            self.add(route_of(names, self.prefix + path, handler, blocking, status_code))
             return handler
 
         return register
@@ -98,7 +98,7 @@ class Router:
 
         def register(handler: H) -> H:
             _check_beginning(path, handler)
-            self._add(websocket_route_of(self.prefix + path, handler))
+            self.add(websocket_route_of(self.prefix + path, handler))
             return handler
 
         return register
@@ -112,9 +112,10 @@ class Router:
         before = checked_prefix(prefix)
         router._included_in = self.prefix + before or "/"
         for route in (*router.routes, *router.websocket_routes):
-            self._add(route._replace(path=self.prefix + before + route.path))
+            self.add(route._replace(path=self.prefix + before + route.path))
 
-    def _add(self, route: Route) -> None:
+    def add(self, route: Route) -> None:
+        """Registers a route that is read already: front ends of other frameworks add theirs so."""
         if self._included_in:
             raise RegistrationError(
                 f"handler {route.label} comes too late: its router has been included already, under "
@@ -152,11 +153,13 @@ class App(Router):
         from .signatures import plan_of
 
         return [
-            plan_of(route, self._parameters_of(route, is_last_call=True))
+            route.plan(route)
+            if route.plan
+            else plan_of(route, self._parameters_of(route, is_last_call=True))
             for route in (*self.routes, *self.websocket_routes)
         ]
 
-    def _add(self, route: Route) -> None:
+    def add(self, route: Route) -> None:
         shape = route.template().shape
         for method in route.methods or ("the WebSocket",):
             earlier = self._served.get((method, shape))
@@ -165,10 +168,11 @@ class App(Router):
                     f"handler {route.label}: {method} {route.path} is served already, by handler {earlier.label}"
                     + (f" as {earlier.path}" if earlier.path != route.path else "")
                 )
-        self._parameters_of(route)
+        if route.plan is None:
+            self._parameters_of(route)
         for method in route.methods or ("the WebSocket",):
             self._served[method, shape] = route
-        super()._add(route)
+        super().add(route)
 
     def _parameters_of(self, route: Route, *, is_last_call: bool = False) -> tuple[Parameter, ...]:
         from .signatures import read_signature

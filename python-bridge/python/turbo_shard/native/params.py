@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_orig
 
 from .._native import Request
 from .errors import RegistrationError
+from .plan import MISSING
 from .structures import (
     LATE_SCALARS,
     SCALARS,
@@ -33,16 +34,6 @@ PARAMETERS_MAX = 32
 """Most parameters of one handler."""
 
 METHODS_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
-
-
-class Missing:
-    """Stands where no default was given."""
-
-    def __repr__(self) -> str:
-        return "..."
-
-
-MISSING = Missing()
 
 
 class Marker(NamedTuple):

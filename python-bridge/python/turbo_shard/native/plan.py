@@ -7,17 +7,40 @@ plan says nothing of the app that it was made of, and the native side knows noth
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from .._native import Request
 
 type Handler = Callable[..., Any]
 
 
+class Missing:
+    """Stands where no default was given, and where a reader has found nothing."""
+
+    def __repr__(self) -> str:
+        return "..."
+
+
+MISSING = Missing()
+
+
 class ArgumentPlan(NamedTuple):
-    """How one argument of a handler's call is made."""
+    """How one argument of a function's call is made.
+
+    What is not sent, or for which the reader returns MISSING, is the default; without a default, that is a fault.
+    An InputError of the reader's is one too. All faults of a call are collected.
+    """
 
     name: str
-    source: str  # path, query, header, cookie, body, request, socket
+    # Its place in the call; arguments that are passed by name come last.
+    slot: int
+    # path, query, header, cookie and body are read natively, and `read` is given their text or bytes. A request is the
+    # request as the plan's view shows it, and what is computed is what `read` makes of that. A socket is the WebSocket.
+    source: str
     alias: str
+    # Where a fault says that it is: the beginning of its `loc`. The reader of a JSON body says `body` itself.
+    place: tuple[str, ...]
     kind: str
     many: bool
     keyword_only: bool
@@ -39,5 +62,14 @@ class RoutePlan(NamedTuple):
     is_async: bool
     blocking: bool
     status_code: int | None
-    # In the order of the handler's parameters.
+    # In the order in which they are made, and their faults listed.
     arguments: tuple[ArgumentPlan, ...]
+    # Whether a request that is wrong outside of its body is refused before that is read.
+    refuses_early: bool = True
+    # Makes of the request what the arguments see of it, once a request; None: they see the request.
+    view: Callable[[Request], Any] | None = None
+    # Makes what is answered from what the handler returned; None: that is it.
+    to_answer: Callable[[Any], Any] | None = None
+    # The same of what the handler or a reader raised, and of an InputError with the call's faults. It returns None for
+    # what is answered as in any app.
+    answer_to_error: Callable[[Exception], Any] | None = None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from .._native import route_template
 from .errors import RegistrationError, is_status
-from .plan import Handler
+from .plan import Handler, RoutePlan
 
 _METHOD = re.compile(r"[A-Z0-9!#$%&'*+.^_`|~-]+")
 # Flask's parameters: such a route would serve that very text.
@@ -26,6 +26,8 @@ class Route(NamedTuple):
     is_async: bool = True
     blocking: bool = False
     status_code: int | None = None
+    # Makes its plan, for one thread; None: its handler's signature says all.
+    plan: Callable[[Route], RoutePlan] | None = None
 
     @property
     def is_websocket(self) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from .errors import RegistrationError
-from .params import MISSING, Parameter, parameters_of
-from .plan import ArgumentPlan, RoutePlan
+from .params import Parameter, parameters_of
+from .plan import MISSING, ArgumentPlan, RoutePlan
 
 if TYPE_CHECKING:
     from inspect import Parameter as Declared
@@ -43,10 +43,17 @@ def read_signature(route: Route, *, is_last_call: bool) -> tuple[Parameter, ...]
 
 def plan_of(route: Route, parameters: tuple[Parameter, ...]) -> RoutePlan:
     """A new plan, for one thread alone."""
-    return RoutePlan(*route, tuple(map(_argument, parameters)))
+    arguments = [_argument(slot, one) for slot, one in enumerate(parameters)]
+    # What can be refused without the body comes first.
+    arguments.sort(key=lambda argument: _ORDER.index(argument.source))
+    return RoutePlan(*route[:-1], tuple(arguments))
 
 
-def _argument(parameter: Parameter) -> ArgumentPlan:
+# A socket is never wrong.
+_ORDER = ("socket", "path", "query", "header", "cookie", "body", "request")
+
+
+def _argument(slot: int, parameter: Parameter) -> ArgumentPlan:
     kind = parameter.kind
     read: Callable[..., Any] | None = None
     if kind == "json":
@@ -58,8 +65,10 @@ def _argument(parameter: Parameter) -> ArgumentPlan:
     required = parameter.default is MISSING
     default = None if required else parameter.default
     name, source, alias = parameter.name, parameter.source, parameter.alias
+    place = (source,) if source == "body" else (source, alias)
     return ArgumentPlan(
-        *(name, source, alias, kind, parameter.many, parameter.keyword_only, required, default),
+        *(name, slot, source, alias, place, kind),
+        *(parameter.many, parameter.keyword_only, required, default),
         new_default=_copier(default),
         read=read,
     )
