@@ -15,7 +15,7 @@ from apps import turboapi_standin as ta
 from turbo_shard import App, RegistrationError
 from turbo_shard import Response as NativeResponse
 from turbo_shard.turboapi import adapt, is_turboapi
-from turboapi_calls import ask, one_route, served
+from turboapi_calls import ask, one_route, plan_of, served
 
 
 def test_a_turboapi_app_is_told_from_others() -> None:
@@ -44,11 +44,12 @@ def test_handler_of_plain_arguments_and_a_dict_is_served_as_it_is(kind: Any) -> 
     app = kind()
     app.get("/users/{user_id}")(user)
     app.get("/")(root)
-    assert one_route(app, path="/users/{user_id}") is user
-    assert one_route(app) is root
+    for path, handler in (("/users/{user_id}", user), ("/", root)):
+        plan = plan_of(app, path=path)
+        assert (plan.handler, plan.to_answer) == (handler, None)
 
 
-def test_handler_that_may_return_something_else_is_in_a_layer_with_native_binding() -> None:
+def test_what_a_handler_returns_that_may_be_something_else_is_made_an_answer() -> None:
     known = {"a": 1}
 
     def named(name: int) -> Any:
@@ -66,16 +67,18 @@ def test_handler_that_may_return_something_else_is_in_a_layer_with_native_bindin
         return {"status_code": 404}
 
     for handler in (named, maybe, calls, says_status):
-        native = one_route(served(handler))
-        assert native is not handler
-        assert native.__wrapped__ is handler
+        plan = plan_of(served(handler))
+        assert plan.handler is handler
+        assert plan.to_answer is not None
 
 
 def test_handler_with_a_header_by_name_is_bound_here_in_1_x_only() -> None:
     def read(authorization: str = "missing") -> Any:
         return {"authorization": authorization}
 
-    assert one_route(served(read, app=ta.FirstTurboAPI())) is read
+    first = plan_of(served(read, app=ta.FirstTurboAPI()))
+    assert [one.source for one in first.arguments] == ["query"]
+    assert [one.source for one in plan_of(served(read)).arguments] == ["computed"]
     got = ask(served(read), headers={"Authorization": "me"})
     assert got.json == {"authorization": "me"}
     assert ask(served(read), query=[("authorization", "q")]).json == {"authorization": "q"}

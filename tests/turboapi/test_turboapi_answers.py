@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from apps import turboapi_standin as ta
-from turboapi_calls import Got, Sent, ask, one_route, served
+from turboapi_calls import Got, ask, one_route, sent, served
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_gzip_changes_the_body_and_leaves_streams_alone() -> None:
     got = ask(app, headers=headers)
     assert got.headers["content-encoding"] == "gzip"
     assert json.loads(gzip.decompress(got.body)) == {"a": "b" * 1000}
-    stream = one_route(app, path="/stream")(Sent(headers=headers))
+    stream = one_route(app, path="/stream")(sent(headers=headers))
     assert list(stream.content) == ["a"]
 
 
@@ -215,7 +215,7 @@ def test_background_tasks_run_after_the_answer() -> None:
         return {"queued": True}
 
     async def call() -> Any:
-        answer = await one_route(served(handler))(Sent())
+        answer = await one_route(served(handler))(sent())
         log.append("answered")
         for _ in range(1000):
             if len(log) == 3:

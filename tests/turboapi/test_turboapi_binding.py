@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
@@ -212,3 +213,31 @@ def test_dependencies_of_router_and_app_guard_every_route() -> None:
     assert ask(app, path="/v1/api/plain", headers={"x-token": "secret"}).json == {"a": 1}
     app.dependencies.append(ta.Depends(check))
     assert ask(app, path="/open").status == 401
+
+
+def test_handler_may_have_more_parameters_than_a_native_call() -> None:
+    names = [f"p{number}" for number in range(40)]
+    scope: dict[str, Any] = {}
+    exec(f"def handler({', '.join(names)}): return [{', '.join(names)}]", scope)
+    got = ask(served(scope["handler"]), query=[(name, name[1:]) for name in names])
+    assert got.json == [name[1:] for name in names]
+
+
+def test_wrapper_of_a_handler_finds_its_arguments_by_name() -> None:
+    def logged(function: Any) -> Any:
+        @functools.wraps(function)
+        def wrapper(*arguments: Any, **named: Any) -> Any:
+            return [len(arguments), *named, function(*arguments, **named)]
+
+        return wrapper
+
+    def marked(a: str, token: str = ta.Header(alias="X-Token")) -> Any:
+        return a + token
+
+    got = ask(served(logged(marked)), query=[("a", "1")], headers={"x-token": "2"})
+    assert got.json == [0, "a", "token", "12"]
+
+    def simple(a: int) -> Any:
+        return a
+
+    assert ask(served(logged(simple)), query=[("a", "1")]).json == [1, 1]

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from apps import turboapi_standin as ta
-from turbo_shard import App, RegistrationError
+from turbo_shard import RegistrationError
+from turbo_shard._native import Arguments
 from turbo_shard.native.headers import Headers, QueryParams
 from turbo_shard.turboapi import adapt
+from turboapi_calls import sent
 
 
 class Socket:
@@ -24,6 +26,7 @@ class Socket:
         self.path_params = {"room": "lobby"}
         self.query_params = QueryParams([("n", "2")])
         self.headers = Headers((headers or {}).items())
+        self.handshake: Any = {"headers": headers, "path_params": self.path_params}
 
     async def accept(self, subprotocol: Any = None, headers: Any = None) -> None:
         self.sent.append(("accept", subprotocol))
@@ -53,22 +56,18 @@ def socket_app(monkeypatch: pytest.MonkeyPatch) -> Any:
     return ta.TurboAPI()
 
 
-def talk(app: Any, socket: Socket, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    taken: dict[str, Any] = {}
-
-    def websocket(self: App, path: str) -> Any:
-        return lambda handler: taken.setdefault(path, handler)
-
-    monkeypatch.setattr(App, "websocket", websocket, raising=False)
-    adapt(app)
-    [handler] = taken.values()
-    asyncio.run(handler(socket))
+def talk(app: Any, socket: Socket) -> list[Any]:
+    [plan] = [plan for plan in adapt(app).plans() if not plan.methods]
+    request = sent(path="/rooms/lobby", query=[("n", "2")], **socket.handshake)
+    assert plan.view is not None
+    values = Arguments(plan.path, plan.arguments).bind(request, plan.view(request))
+    [place] = [one.slot for one in plan.arguments if one.source == "socket"]
+    values[place] = socket
+    asyncio.run(plan.handler(*values))
     return socket.sent
 
 
-def test_websocket_handler_talks_through_the_native_socket(
-    socket_app: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_websocket_handler_talks_through_the_native_socket(socket_app: Any) -> None:
     @socket_app.websocket("/rooms/{room}")
     async def chat(websocket: ta.WebSocket, room: str, n: int = 1) -> None:
         socket: Any = websocket
@@ -81,7 +80,7 @@ def test_websocket_handler_talks_through_the_native_socket(
         except ta.WebSocketDisconnect as left:
             assert left.code == 1001
 
-    sent = talk(socket_app, Socket("one", b"two", NativeDisconnect(1001)), monkeypatch)
+    sent = talk(socket_app, Socket("one", b"two", NativeDisconnect(1001)))
     assert sent == [("accept", "chat"), '{"room": "lobby", "n": 2}', "one", "two"]
 
 
@@ -96,9 +95,7 @@ class NativeDisconnect(Exception):
 NativeDisconnect.__name__ = "WebSocketDisconnect"
 
 
-def test_websocket_is_closed_as_the_handler_says(
-    socket_app: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_websocket_is_closed_as_the_handler_says(socket_app: Any) -> None:
     def guard(x_token: str = ta.Header("")) -> None:
         if not x_token:
             raise ta.HTTPException(401, "no token")
@@ -110,9 +107,9 @@ def test_websocket_is_closed_as_the_handler_says(
             if text == "bad":
                 raise ta.WebSocketException(1003, "bad words")
 
-    assert talk(socket_app, Socket(), monkeypatch) == [("close", 1008, "no token")]
+    assert talk(socket_app, Socket()) == [("close", 1008, "no token")]
     headers = {"x-token": "t"}
-    sent = talk(socket_app, Socket("ok", "bad", headers=headers), monkeypatch)
+    sent = talk(socket_app, Socket("ok", "bad", headers=headers))
     assert sent == [("accept", None), ("close", 1003, "bad words")]
 
 

@@ -1,50 +1,82 @@
-"""Calls what the TurboAPI adapter registers, with a stand-in of the native request; reads the answer."""
+"""Calls what the TurboAPI adapter registers, with a request that no socket brought; reads the answer."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import json
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from apps import turboapi_standin as ta
+from turbo_shard._native import Arguments, Request
 from turbo_shard.compile.turboapi.answers import View
-from turbo_shard.native.headers import Headers, QueryParams
+from turbo_shard.native.plan import RoutePlan
 from turbo_shard.turboapi import adapt
 
 
-class Sent:
-    """A native request with the parts that the adapter uses."""
+def sent(
+    method: str = "GET",
+    path: str = "/",
+    *,
+    query: list[tuple[str, str]] | None = None,
+    headers: dict[str, str] | None = None,
+    body: bytes = b"",
+    path_params: dict[str, str] | None = None,
+) -> Request:
+    """A native request that no socket brought."""
+    target = f"{path}?{urlencode(query)}" if query else path
+    fields = list((headers or {}).items())
+    return Request.made(method, target, fields, body, list((path_params or {}).items()))
 
-    def __init__(
-        self,
-        method: str = "GET",
-        path: str = "/",
-        *,
-        query: list[tuple[str, str]] | None = None,
-        headers: dict[str, str] | None = None,
-        body: bytes = b"",
-        path_params: dict[str, str] | None = None,
-    ) -> None:
-        self.method = method
-        self.path = path
-        self.url = f"http://test{path}"
-        self.query_params = QueryParams(query or [])
-        self.query_string = b"&".join(f"{name}={value}".encode() for name, value in query or [])
-        self.headers = Headers((headers or {}).items())
-        self.body = body
-        self.path_params = path_params or {}
-        self.client = ("192.0.2.7", 1)
+
+def plan_of(app: Any, method: str = "GET", path: str = "/") -> RoutePlan:
+    [found] = [plan for plan in adapt(app).plans() if method in plan.methods and plan.path == path]
+    return found
 
 
 def one_route(app: Any, method: str = "GET", path: str = "/") -> Any:
-    """The native handler of a route."""
-    [found] = [
-        route.handler
-        for route in adapt(app).routes
-        if method in route.methods and route.path == path
+    """What the native side does with a request for the route: binds, calls, makes an answer."""
+    plan = plan_of(app, method, path)
+    names = [
+        one.name for one in sorted(plan.arguments, key=lambda one: one.slot) if one.keyword_only
     ]
-    return found
+    arguments = Arguments(path, plan.arguments)
+
+    def answered(call: Callable[[], Any]) -> Any:
+        try:
+            result = call()
+        except Exception as error:
+            answer = plan.answer_to_error(error) if plan.answer_to_error else None
+            if answer is None:
+                raise
+            return answer
+        return plan.to_answer(result) if plan.to_answer else result
+
+    def called(request: Request) -> Any:
+        values = arguments.bind(request, plan.view(request) if plan.view else request)
+        by_place = len(values) - len(names)
+        return plan.handler(*values[:by_place], **dict(zip(names, values[by_place:], strict=True)))
+
+    async def awaited(request: Request) -> Any:
+        try:
+            result = await called(request)
+        except Exception as error:
+            raised = error
+        else:
+            return answered(lambda: result)
+        return answered(lambda: _raise(raised))
+
+    def route(request: Request | None = None) -> Any:
+        request = request or sent(method, path)
+        return awaited(request) if plan.is_async else answered(lambda: called(request))
+
+    return route
+
+
+def _raise(error: Exception) -> Any:
+    raise error
 
 
 class Got:
@@ -61,11 +93,11 @@ class Got:
         return json.loads(self.body)
 
 
-def ask(app: Any, method: str = "GET", path: str = "/", **sent: Any) -> Got:
+def ask(app: Any, method: str = "GET", path: str = "/", **parts: Any) -> Got:
     handler = one_route(app, method, path)
 
     async def call() -> Any:
-        answer = handler(Sent(method, path, **sent))
+        answer = handler(sent(method, path, **parts))
         return await answer if inspect.isawaitable(answer) else answer
 
     return Got(asyncio.run(call()))

@@ -10,8 +10,9 @@ from ...native.app import App
 from ...native.errors import RegistrationError
 from ...native.response import HTMLResponse, JSONResponse, Response
 from ...native.route import PathTemplate, label_of
+from .binding import Site
 from .dropped_arguments import refuse_dropped_dependencies
-from .handlers import Surroundings, native_handler, native_handler_of
+from .handlers import Surroundings, fixed_route, native_route
 from .middleware import MiddlewareStack
 from .names import is_turboapi
 from .parameters import Dialect
@@ -90,16 +91,17 @@ def _add_route(native: App, surroundings: Surroundings, route: Any) -> None:
     method, path = str(route.method.value).upper(), route.path
     where = f"route {method} {path}"
     has_body = method in ("POST", "PUT", "PATCH", "DELETE")
-    handler = native_handler_of(
+    names = PathTemplate.of(path, where).names
+    site = Site(where, path, names, has_body, surroundings.dialect)
+    made = native_route(
         route.handler,
-        where=where,
-        path_names=PathTemplate.of(path, where).names,
-        has_body=has_body,
+        method,
+        site,
         dependencies=tuple(getattr(route, "dependencies", None) or ()),
         surroundings=surroundings,
     )
     try:
-        native.route(path, methods=(method,))(handler)
+        native.add(made)
     except RegistrationError as error:
         raise RegistrationError(f"{where}: {error}") from None
 
@@ -113,14 +115,14 @@ def _add_static_route(
     def static_route() -> Any:
         return answer
 
-    handler: Any = static_route
-    if surroundings.middleware.cors:
-        # TurboAPI's server writes its CORS fields into these, too; other middleware does not see them.
-        whole = Response(body, status, {"content-type": content_type})
-        serve = surroundings.middleware.only_cors(whole)
-        waits = surroundings.middleware.is_async
-        handler = native_handler(serve, waits=waits, named_after=static_route)
-    native.route(path, methods=(method,))(handler)
+    if not surroundings.middleware.cors:
+        native.route(path, methods=(method,))(static_route)
+        return
+    # TurboAPI's server writes its CORS fields into these, too; other middleware does not see them.
+    serve = surroundings.middleware.only_cors(
+        Response(body, status, {"content-type": content_type})
+    )
+    native.add(fixed_route(path, method, serve, surroundings, static_route))
 
 
 def _add_life_cycle(native: App, app: Any) -> None:
@@ -189,11 +191,9 @@ def _function_of(module_name: str, name: str) -> Any:
 def _add_preflights(native: App, surroundings: Surroundings) -> None:
     if not surroundings.middleware.cors:
         return
-    middleware = surroundings.middleware
-    serve = middleware.only_cors(Response(None, 204))
-    answer = native_handler(serve, waits=middleware.is_async, named_after=_add_preflights)
+    serve = surroundings.middleware.only_cors(Response(None, 204))
     for path in dict.fromkeys(route.path for route in native.routes):
         try:
-            native.options(path)(answer)
+            native.add(fixed_route(path, "OPTIONS", serve, surroundings, _add_preflights))
         except RegistrationError:
             continue  # the app answers OPTIONS there itself

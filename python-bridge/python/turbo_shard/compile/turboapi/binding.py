@@ -1,18 +1,21 @@
-"""Finds a parameter's value in an exchange. Reports wrong input in FastAPI's words, all of it at once."""
+"""Makes the plan of each argument: where the native side finds it, or a function that fetches it from an exchange, and
+the reader that knows TurboAPI's rules for it. Binds nothing itself.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...native.errors import InputError, fault
 from ...native.models import is_model
-from ...native.params import MISSING
+from ...native.plan import MISSING, ArgumentPlan
 from ...native.structures import members
-from .exchange import BodyFault, Exchange
+from .exchange import BodyFault, Exchange, json_of
+from .fields import separator_of
 from .forms import is_form
+from .limits import checked, limits_of
 from .names import class_beside, is_kind, loaded_class
 from .parameters import Dialect, Slot
 
@@ -20,47 +23,102 @@ type Fetch = Callable[[Exchange], Any]
 """Returns the value, or MISSING where there is none."""
 
 LOCATIONS = {"loose": "query", "field": "body", "form": "body", "file": "body", "raw": "body"}
+NATIVE_KINDS = {str: "str", int: "int", float: "float", bool: "bool"}
 
 
-class Binder:
-    """Fetches the values of those parameters that come from the request itself."""
+class Site(NamedTuple):
+    """Where a function is called: what is known of its route."""
 
-    def __init__(self, slots: tuple[Slot, ...], dialect: Dialect, *, has_body: bool) -> None:
-        self.dialect = dialect
-        self.has_body = has_body
-        own = [slot for slot in slots if slot.source not in ("depends", "scopes")]
+    # What a refusal calls it.
+    where: str
+    path: str
+    path_names: tuple[str, ...]
+    has_body: bool
+    dialect: Dialect
+    # Code of the app runs before the arguments are made. They come from the exchange, which it may have changed.
+    is_preceded: bool = False
+
+
+class Native(NamedTuple):
+    """How the native side finds an argument by itself."""
+
+    source: str
+    kind: str
+    many: bool
+    read: Callable[..., Any] | None
+
+
+def arguments_of(
+    slots: tuple[Slot, ...], site: Site, scopes: tuple[str, ...] = ()
+) -> tuple[ArgumentPlan, ...]:
+    """The plans of a function's arguments, in the order of its parameters."""
+    sources = [slot.source for slot in slots if slot.source != "scopes"]
+    bodies = Bodies(
+        site.dialect,
+        has_body=site.has_body,
         # TurboAPI 1.x gives a lone parameter the whole body, even if the body has a field of its name.
-        self.takes_field_first = dialect.is_first or len(own) > 1
+        takes_field_first=site.dialect.is_first or len(sources) > 1,
         # If others may be in the body too, it is a dict of them; else one parameter may have all of it.
-        self.shares_body = sum(slot.source in ("loose", "field", "body") for slot in own) > 1
-        self.fetches = [(slot, self._fetch(slot)) for slot in own]
+        are_shared=sum(source in ("loose", "field", "body") for source in sources) > 1,
+    )
+    return tuple(
+        _argument(number, slot, bodies, scopes, site.is_preceded)
+        for number, slot in enumerate(slots)
+    )
 
-    def bind(self, exchange: Exchange) -> dict[str, Any]:
-        """The arguments by name; InputError or BodyFault for wrong or missing ones."""
-        found: dict[str, Any] = {}
-        errors: list[dict[str, Any]] = []
-        for slot, fetch in self.fetches:
-            try:
-                value = fetch(exchange)
-                if value is MISSING:
-                    # A mutable default belongs to the handler's author, as everywhere in Python.
-                    value = slot.default
-                    if value is MISSING:
-                        raise fault("missing", "Field required", None)
-                found[slot.name] = value
-            except InputError as error:
-                location = LOCATIONS.get(slot.source, slot.source)
-                errors += error.under(*self._steps(location, slot)).errors
-        if errors:
-            raise InputError(errors)
-        return found
 
-    @staticmethod
-    def _steps(location: str, slot: Slot) -> tuple[str, ...]:
-        return (location,) if slot.source == "body" else (location, slot.alias)
+def _argument(
+    number: int, slot: Slot, bodies: Bodies, scopes: tuple[str, ...], is_preceded: bool
+) -> ArgumentPlan:
+    found = None if is_preceded else bodies.native(slot)
+    if found is None:
+        found = Native("computed", "other", False, bodies.fetch(slot, scopes))
+    # A body as it is, is never missing.
+    required = slot.default is MISSING or slot.source == "raw"
+    location = LOCATIONS.get(slot.source, slot.source)
+    return ArgumentPlan(
+        name=slot.name,
+        slot=number,
+        source=found.source,
+        alias=slot.alias,
+        place=(location,) if slot.source == "body" else (location, slot.alias),
+        kind=found.kind,
+        many=found.many,
+        keyword_only=slot.keyword_only,
+        required=required,
+        default=None if required else slot.default,
+        # A mutable default belongs to the handler's author, as everywhere in Python.
+        new_default=None,
+        read=found.read,
+    )
 
-    def _fetch(self, slot: Slot) -> Fetch:
-        sources: dict[str, Callable[[Slot], Fetch]] = {
+
+class Bodies(NamedTuple):
+    """How the parameters of one function share its body, and so where each of them is found."""
+
+    dialect: Dialect
+    has_body: bool
+    takes_field_first: bool
+    are_shared: bool
+
+    def native(self, slot: Slot) -> Native | None:
+        """None if the native side cannot find it."""
+        if slot.source == "raw":
+            return Native("body", "bytes", False, None)
+        if slot.source == "body" and not self.are_shared:
+            return Native("body", "json", False, _reader_of_bytes(self._whole(slot)))
+        is_query = slot.source == "loose" and not self.has_body and not self._by_header(slot)
+        source = "query" if is_query else slot.source
+        if source not in ("path", "query", "header", "cookie"):
+            return None
+        read = checked(slot, slot.read)
+        if source == "header":
+            return Native(source, "other", True, read if slot.many else _joined(slot, read))
+        return Native(source, _kind(slot), slot.many and source == "query", read)
+
+    def fetch(self, slot: Slot, scopes: tuple[str, ...]) -> Fetch:
+        """A function that finds it in an exchange."""
+        makers: dict[str, Callable[[Slot], Fetch]] = {
             "path": _from_path,
             "query": _from_query,
             "header": _from_headers,
@@ -70,22 +128,26 @@ class Binder:
             "field": self._from_field,
             "body": self._from_body,
             "loose": self._from_anywhere,
+            "tasks": _tasks_of,
         }
-        if slot.source in sources:
-            return sources[slot.source](slot)
-        return {
-            "raw": lambda exchange: exchange.body,
-            "request": lambda exchange: exchange.request,
-            "socket": lambda exchange: exchange.socket,
-            "tasks": _tasks_of(slot),
-        }[slot.source]
+        if slot.source in makers:
+            return makers[slot.source](slot)
+        if slot.source == "scopes":
+            return lambda exchange: slot.annotation(scopes=list(scopes))
+        if slot.source == "raw":
+            return lambda exchange: exchange.body
+        return lambda exchange: exchange.request
 
-    def _from_anywhere(self, slot: Slot) -> Fetch:
-        """Query, then (1.x, documented for str with a default) the header of that name, then the body's field."""
-        from_query = _from_query(slot)
+    def _by_header(self, slot: Slot) -> bool:
+        """1.x, documented for str with a default: what is not in the query may be a header of that name."""
         kinds = () if slot.annotation is MISSING else members(slot.annotation)
         is_text = slot.annotation is MISSING or str in kinds
-        by_header = not self.dialect.is_first and is_text and slot.default is not MISSING
+        return not self.dialect.is_first and is_text and slot.default is not MISSING
+
+    def _from_anywhere(self, slot: Slot) -> Fetch:
+        """Query, then perhaps a header, then the body's field."""
+        from_query = _from_query(slot)
+        by_header = self._by_header(slot)
         header = slot.name.replace("_", "-")
         from_field = self._from_field(slot)
 
@@ -103,7 +165,7 @@ class Binder:
     def _from_field(self, slot: Slot) -> Fetch:
         from .parameters import _reader
 
-        read = _checked(slot, _reader(slot.name, slot.annotation, from_text=False))
+        read = checked(slot, _reader(slot.name, slot.annotation, from_text=False))
 
         def fetch(exchange: Exchange) -> Any:
             if not exchange.body:
@@ -121,17 +183,19 @@ class Binder:
         return fetch
 
     def _from_body(self, slot: Slot) -> Fetch:
+        read = self._whole(slot)
+        return lambda exchange: read(exchange.json) if exchange.body else MISSING
+
+    def _whole(self, slot: Slot) -> Callable[[Any], Any]:
+        """Reads a whole body, or its own part of it."""
         is_whole_always = any(map(is_model, members(slot.annotation)))
         embed = bool(getattr(slot.marker, "embed", False))
 
-        def fetch(exchange: Exchange) -> Any:
-            if not exchange.body:
-                return MISSING
-            value = exchange.json
+        def read(value: Any) -> Any:
             is_field = isinstance(value, dict) and slot.alias in value
             if is_field and (embed or (self.takes_field_first and not is_whole_always)):
                 value = value[slot.alias]
-            elif embed or (self.shares_body and not is_whole_always):
+            elif embed or (self.are_shared and not is_whole_always):
                 return MISSING
             try:
                 return slot.read(value)
@@ -142,7 +206,34 @@ class Binder:
                     ) from None
                 raise
 
-        return fetch
+        return read
+
+
+def _reader_of_bytes(read: Callable[[Any], Any]) -> Callable[[bytes, str | None], Any]:
+    def read_body(body: bytes, content_type: str | None) -> Any:
+        try:
+            return read(json_of(body))
+        except InputError as error:
+            raise error.under("body") from None
+
+    return read_body
+
+
+def _joined(slot: Slot, read: Callable[[Any], Any]) -> Callable[[list[str]], Any]:
+    """Several fields of one name are read as one."""
+    separator = separator_of(slot.alias)
+    return lambda values: read(separator.join(values))
+
+
+def _kind(slot: Slot) -> str:
+    """How the native side may read the text; it leaves other spellings and kinds to the reader."""
+    if slot.many or limits_of(slot):
+        return "other"
+    if slot.annotation is MISSING:
+        return "str"
+    kinds = [kind for kind in members(slot.annotation) if kind is not type(None)]
+    is_class = len(kinds) == 1 and isinstance(kinds[0], type)
+    return NATIVE_KINDS.get(kinds[0], "other") if is_class else "other"
 
 
 def error_text(error: InputError) -> str:
@@ -153,7 +244,7 @@ def error_text(error: InputError) -> str:
 
 
 def _from_path(slot: Slot) -> Fetch:
-    read = _checked(slot, slot.read)
+    read = checked(slot, slot.read)
 
     def fetch(exchange: Exchange) -> Any:
         value = exchange.path_params.get(slot.alias)
@@ -171,7 +262,7 @@ def _from_form(slot: Slot) -> Fetch:
 
 
 def _from_lists(slot: Slot, lists: Callable[[Exchange], dict[str, list[str]]]) -> Fetch:
-    read = _checked(slot, slot.read)
+    read = checked(slot, slot.read)
 
     def fetch(exchange: Exchange) -> Any:
         values = lists(exchange).get(slot.alias)
@@ -183,7 +274,7 @@ def _from_lists(slot: Slot, lists: Callable[[Exchange], dict[str, list[str]]]) -
 
 
 def _from_headers(slot: Slot) -> Fetch:
-    read = _checked(slot, slot.read)
+    read = checked(slot, slot.read)
 
     def fetch(exchange: Exchange) -> Any:
         if slot.many:
@@ -196,7 +287,7 @@ def _from_headers(slot: Slot) -> Fetch:
 
 
 def _from_cookies(slot: Slot) -> Fetch:
-    read = _checked(slot, slot.read)
+    read = checked(slot, slot.read)
 
     def fetch(exchange: Exchange) -> Any:
         value = exchange.cookies.get(slot.alias)
@@ -253,83 +344,3 @@ def _as_text_of(slot: Slot, value: Any) -> Any:
     if slot.annotation is str and isinstance(value, int | float):
         return str(value)
     return value
-
-
-def _checked(slot: Slot, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """With the limits that the marker names."""
-    limits = {
-        name: bound
-        for name in ("gt", "ge", "lt", "le", "min_length", "max_length", "regex")
-        if (bound := getattr(slot.marker, name, None)) is not None
-    }
-    if not limits:
-        return read
-    checks = [_CHECKS[name](bound) for name, bound in limits.items()]
-
-    def read_and_check(value: Any) -> Any:
-        found = read(value)
-        for check in checks:
-            if found is not None and (wrong := check(found)) is not None:
-                raise wrong
-        return found
-
-    return read_and_check
-
-
-type Check = Callable[[Any], InputError | None]
-
-
-def _compared(kind: str, words: str, name: str, holds: Callable[[Any, Any], bool]) -> Any:
-    def check_of(bound: Any) -> Check:
-        def check(value: Any) -> InputError | None:
-            if holds(value, bound):
-                return None
-            return fault(kind, f"Input should be {words} {bound:g}", value, {name: bound})
-
-        return check
-
-    return check_of
-
-
-def _sized(kind: str, words: str, name: str, holds: Callable[[int, int], bool]) -> Any:
-    def check_of(bound: int) -> Check:
-        def check(value: Any) -> InputError | None:
-            if holds(len(value), bound):
-                return None
-            message = f"String should have {words} {bound} character{'' if bound == 1 else 's'}"
-            return fault(kind, message, value, {name: bound})
-
-        return check
-
-    return check_of
-
-
-def _matching(pattern: str) -> Check:
-    compiled = re.compile(pattern)
-
-    def check(value: Any) -> InputError | None:
-        if compiled.search(str(value)):
-            return None
-        message = f"String should match pattern '{pattern}'"
-        return fault("string_pattern_mismatch", message, value, {"pattern": pattern})
-
-    return check
-
-
-_CHECKS: dict[str, Callable[[Any], Check]] = {
-    "gt": _compared("greater_than", "greater than", "gt", lambda value, bound: value > bound),
-    "ge": _compared(
-        "greater_than_equal", "greater than or equal to", "ge", lambda value, bound: value >= bound
-    ),
-    "lt": _compared("less_than", "less than", "lt", lambda value, bound: value < bound),
-    "le": _compared(
-        "less_than_equal", "less than or equal to", "le", lambda value, bound: value <= bound
-    ),
-    "min_length": _sized(
-        "string_too_short", "at least", "min_length", lambda length, bound: length >= bound
-    ),
-    "max_length": _sized(
-        "string_too_long", "at most", "max_length", lambda length, bound: length <= bound
-    ),
-    "regex": _matching,
-}

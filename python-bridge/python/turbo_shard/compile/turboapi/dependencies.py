@@ -9,15 +9,20 @@ from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
+from ..._native import Arguments
 from ...native.errors import RegistrationError
+from ...native.plan import ArgumentPlan
 from ...native.route import label_of
-from .binding import Binder
+from .binding import Site, arguments_of
 from .exchange import Exchange
 from .names import is_kind, is_of
-from .parameters import Dialect, Slot, slots_of
+from .parameters import Slot, slots_of
 
 DEPTH_MAX = 32
 """Deepest chain of dependencies: a longer one goes round in circles."""
+
+LATE = frozenset(("depends", "socket"))
+"""Sources of arguments that are not made of the request alone; they are put between those that are."""
 
 
 class Call:
@@ -26,54 +31,54 @@ class Call:
     def __init__(
         self,
         function: Callable[..., Any],
+        site: Site,
         *,
-        where: str,
-        path_names: Collection[str],
-        has_body: bool,
-        dialect: Dialect,
         scopes: tuple[str, ...] = (),
         extra: Collection[Any] = (),
         is_socket: bool = False,
         depth: int = 0,
     ) -> None:
         if depth > DEPTH_MAX:
-            raise RegistrationError(f"{where}: {label_of(function)} depends on itself")
+            raise RegistrationError(f"{site.where}: {label_of(function)} depends on itself")
         self.function = function
+        self.site = site
         self.scopes = scopes
         self.kind = kind_of(function)
         self.use_cache = True
         self.is_scheme = is_of(function, "SecurityBase")
-        slots = () if self.is_scheme else _slots(function, where, path_names, has_body)
+        slots = () if self.is_scheme else _slots(function, site)
         if is_socket:
             slots = _with_socket(slots)
         self.slots = slots
-        self.binder = Binder(slots, dialect, has_body=has_body)
-        self.scope_slots = [slot for slot in slots if slot.source == "scopes"]
-        self.positional = [slot.name for slot in slots if slot.positional_only]
+        self.arguments = Arguments(site.path, self.argument_plans())
+        self.positional_count = sum(slot.positional_only for slot in slots)
+        self.names = [slot.name for slot in slots[self.positional_count :]]
 
         def needed(depends: Any) -> Call:
-            dependency, inner = _dependency(depends, where)
-            call = Call(
-                dependency,
-                where=where,
-                path_names=path_names,
-                has_body=has_body,
-                dialect=dialect,
-                scopes=(*scopes, *inner),
-                depth=depth + 1,
-            )
+            dependency, inner = _dependency(depends, site.where)
+            call = Call(dependency, site, scopes=(*scopes, *inner), depth=depth + 1)
             call.use_cache = getattr(depends, "use_cache", True)
             return call
 
         # The dependencies of the router and the app: their values go nowhere, but they may refuse.
         self.before = [needed(one) for one in extra]
-        self.needs = [(one.name, needed(one.depends)) for one in slots if one.source == "depends"]
+        # By their place among the arguments; None is the socket.
+        self.needs = [
+            (place, None if one.source == "socket" else needed(one.depends))
+            for place, one in enumerate(slots)
+            if one.source in LATE
+        ]
         if self.is_scheme:
-            self.scheme_argument = _scheme_argument(function, where)
+            self.scheme_argument = _scheme_argument(function, site.where)
+
+    def argument_plans(self) -> tuple[ArgumentPlan, ...]:
+        """The arguments that are made of the request alone: new plans each time, for a thread to have its own."""
+        own = tuple(slot for slot in self.slots if slot.source not in LATE)
+        return arguments_of(own, self.site, self.scopes)
 
     def everything(self) -> list[Call]:
         """This call and all below it."""
-        below = [*self.before, *(call for _, call in self.needs)]
+        below = [*self.before, *(call for _, call in self.needs if call is not None)]
         return [self, *(one for call in below for one in call.everything())]
 
     async def result(self, exchange: Exchange, stack: AsyncExitStack, known: dict[Any, Any]) -> Any:
@@ -82,13 +87,18 @@ class Call:
             await call.value(exchange, stack, known)
         if self.is_scheme:
             return await _awaited(self.function(*self._scheme_value(exchange)))
-        arguments = self.binder.bind(exchange)
-        for name, call in self.needs:
-            arguments[name] = await call.value(exchange, stack, known)
-        for slot in self.scope_slots:
-            arguments[slot.name] = slot.annotation(scopes=list(self.scopes))
-        positional = [arguments.pop(name) for name in self.positional]
-        return await self._run(positional, arguments, stack)
+        values = self.arguments.bind(exchange.source, exchange)
+        return await self.completed(values, exchange, stack, known)
+
+    async def completed(
+        self, values: list[Any], exchange: Exchange, stack: AsyncExitStack, known: dict[Any, Any]
+    ) -> Any:
+        """The rest, where the arguments that are made of the request are there."""
+        for place, call in self.needs:
+            found = exchange.socket if call is None else await call.value(exchange, stack, known)
+            values.insert(place, found)
+        named = dict(zip(self.names, values[self.positional_count :], strict=True))
+        return await self._run(values[: self.positional_count], named, stack)
 
     async def value(self, exchange: Exchange, stack: AsyncExitStack, known: dict[Any, Any]) -> Any:
         """The result, which other dependencies of the same request may already have asked for."""
@@ -141,10 +151,8 @@ async def _awaited(value: Any) -> Any:
     return await value
 
 
-def _slots(
-    function: Any, where: str, path_names: Collection[str], has_body: bool
-) -> tuple[Slot, ...]:
-    slots = slots_of(function, where=where, path_names=path_names, has_body=has_body)
+def _slots(function: Any, site: Site) -> tuple[Slot, ...]:
+    slots = slots_of(function, where=site.where, path_names=site.path_names, has_body=site.has_body)
     if is_kind(function, "OAuth2PasswordRequestForm"):
         # A dataclass whose fields are those of the form that OAuth2 defines.
         return tuple(slot._replace(source="form") for slot in slots)

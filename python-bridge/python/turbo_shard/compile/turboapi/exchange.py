@@ -9,12 +9,22 @@ from collections.abc import Callable
 from typing import Any, overload
 from urllib.parse import urlsplit
 
+from ..._native import Request
 from .fields import Fields, request_fields
 from .forms import Form, FormFault, form_of
 
 
 class BodyFault(Exception):
     """The body is not what the handler asks for. Answered as TurboAPI does: 400 with `error` and `detail`."""
+
+
+def json_of(body: bytes) -> Any:
+    """The body as JSON, whatever its type says: TurboAPI does not look at it."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        reason = "too deep" if isinstance(error, RecursionError) else str(error)
+        raise BodyFault(f"Invalid JSON body: {reason}") from None
 
 
 class Lazy[T]:
@@ -42,14 +52,14 @@ class Lazy[T]:
 
 
 class Exchange:
-    """The source of one request's parameters. `source` is a native request, or a socket before its handshake."""
+    """What the arguments of one request are computed from: the view of plans, made of the native request."""
 
     __slots__ = (
         *("source", "tasks", "socket"),
         *("_path_params", "_query", "_headers", "_cookies", "_body", "_json", "_form", "_request"),
     )
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Request) -> None:
         self.source = source
         self.tasks: list[Any] = []
         """The BackgroundTasks that were handed out; they run after the answer."""
@@ -73,24 +83,15 @@ class Exchange:
 
     @Lazy
     def cookies(self) -> dict[str, str]:
-        known = getattr(self.source, "cookies", None)
-        if known is not None:
-            return dict(known)
-        pairs = (one.partition("=") for one in self.headers.get("cookie", "").split(";"))
-        return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
+        return dict(self.source.cookies)
 
     @Lazy
     def body(self) -> bytes:
-        return bytes(getattr(self.source, "body", b""))
+        return self.source.body
 
     @Lazy
     def json(self) -> Any:
-        """The body as JSON, whatever its type says: TurboAPI does not look at it."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError) as error:
-            reason = "too deep" if isinstance(error, RecursionError) else str(error)
-            raise BodyFault(f"Invalid JSON body: {reason}") from None
+        return json_of(self.body)
 
     @Lazy
     def form(self) -> Form:
@@ -139,22 +140,21 @@ class ServedRequest:
     def __init__(self, exchange: Exchange) -> None:
         source = exchange.source
         self._exchange = exchange
-        self.method: str = getattr(source, "method", "GET")
+        self.method: str = source.method
         self.path_params = exchange.path_params
-        self.client_addr: str = (getattr(source, "client", None) or ("unknown",))[0]
+        self.client_addr: str = (source.client or ("unknown",))[0]
 
     @Lazy
     def url(self) -> Url:
-        return Url(getattr(self._exchange.source, "url", self.path))
+        return Url(self._exchange.source.url)
 
     @Lazy
     def path(self) -> str:
-        return str(getattr(self._exchange.source, "path", ""))
+        return self._exchange.source.path
 
     @Lazy
     def query_string(self) -> str:
-        raw: bytes | str = getattr(self._exchange.source, "query_string", b"")
-        return raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
+        return self._exchange.source.query_string.decode("utf-8", "replace")
 
     @Lazy
     def headers(self) -> Fields:

@@ -63,6 +63,10 @@ def request_fields(pairs: Iterable[tuple[str, str]]) -> Fields:
     found = Fields()
     for name, value in pairs:
         known = found.get(name)
-        separator = "; " if name.lower() == "cookie" else ", "
-        found[name] = value if known is None else f"{known}{separator}{value}"
+        found[name] = value if known is None else f"{known}{separator_of(name)}{value}"
     return found
+
+
+def separator_of(name: str) -> str:
+    """What stands between the values of several fields of a name."""
+    return "; " if name.lower() == "cookie" else ", "

@@ -1,10 +1,10 @@
-"""Makes the native handler of one TurboAPI route, with no more around the user's function than it needs.
+"""Makes the native route of one TurboAPI route, with no more around the user's function than it needs.
 
-| the route | what is registered |
+| the route | its plan |
 |---|---|
-| plain arguments, and it is certain that it returns a fresh dict or list | the function itself |
-| plain arguments | the function in a layer that reads what it returns and raises; arguments are bound natively |
-| anything else: bodies, markers, dependencies, middleware, exception handlers | a function of the native Request |
+| none of the following | the function itself, with the plans of its arguments |
+| dependencies of its own, BackgroundTasks | these plans, and a function that calls what the user's depends on first |
+| middleware, exception handlers, dependencies of app or router | a function of the exchange: they come first |
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
+from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
-from ..._native import Request
 from ...native.errors import InputError
-from ...native.params import MISSING
+from ...native.params import PARAMETERS_MAX
+from ...native.plan import MISSING, ArgumentPlan, RoutePlan
+from ...native.route import Route, route_of
 from ...native.structures import members
 from .answers import answer_to_error, to_answer
+from .binding import NATIVE_KINDS, Site
 from .dependencies import Call
 from .exchange import Exchange
 from .middleware import MiddlewareStack
@@ -29,7 +32,6 @@ from .names import is_kind
 from .parameters import Dialect, Slot
 from .plain_handlers import is_plain
 
-NATIVE_SCALARS = (str, int, float, bool)
 LOG = logging.getLogger("turbo_shard.turboapi")
 
 
@@ -42,126 +44,178 @@ class Surroundings(NamedTuple):
     dependencies: tuple[Any, ...]
 
 
-def native_handler_of(
+def native_route(
     handler: Callable[..., Any],
+    method: str,
+    site: Site,
     *,
-    where: str,
-    path_names: Collection[str],
-    has_body: bool,
     dependencies: Collection[Any],
     surroundings: Surroundings,
-) -> Callable[..., Any]:
-    """The function to register natively for this route."""
-    dialect = surroundings.dialect
+) -> Route:
+    """The route to add to a native app."""
+    before = (*surroundings.dependencies, *dependencies)
     call = Call(
-        handler,
-        where=where,
-        path_names=path_names,
-        has_body=has_body,
-        dialect=dialect,
-        extra=(*surroundings.dependencies, *dependencies),
+        handler, site._replace(is_preceded=bool(surroundings.middleware or before)), extra=before
     )
-    is_simple = (
-        not surroundings.middleware
-        and not surroundings.exception_handlers
-        and not call.before
-        and all(_is_native(slot, has_body, dialect) for slot in call.slots)
-        and set(path_names) <= {slot.alias for slot in call.slots}
-        and call.kind in ("plain", "async")
-    )
-    if not is_simple:
-        return _full(call, surroundings)
-    return handler if is_plain(handler) else _guarded(handler, dialect, call.kind == "async")
+    # With one more for the exchange.
+    has_room = len(call.slots) < PARAMETERS_MAX
+    if surroundings.middleware or surroundings.exception_handlers or call.before or not has_room:
+        serve = _full(call, surroundings)
+        made = native_handler(serve, waits=_waits(call, surroundings), named_after=handler)
+        return _routed(made, method, site, lambda route: _plan(route, (EXCHANGE,)))
+    if call.needs or _has_tasks(call) or call.kind not in ("plain", "async"):
+        waits = _waits(call, surroundings)
+        made = native_handler(_completing(call), waits=waits, named_after=handler)
+        return _routed(made, method, site, lambda route: _completing_plan(route, call))
+    return _routed(handler, method, site, lambda route: _direct_plan(route, call))
 
 
-def _is_native(slot: Slot, has_body: bool, dialect: Dialect) -> bool:
-    """Whether the native side binds this parameter as TurboAPI would."""
+def _routed(handler: Any, method: str, site: Site, plan: Callable[[Route], RoutePlan]) -> Route:
+    return route_of((method,), site.path, handler, False, None)._replace(plan=plan)
+
+
+EXCHANGE = ArgumentPlan(
+    *("exchange", 0, "request", "exchange", ("request",), "other"),
+    many=False,
+    keyword_only=False,
+    required=True,
+    default=None,
+    new_default=None,
+    read=None,
+)
+"""The argument that is the exchange itself."""
+
+
+def _plan(route: Route, arguments: tuple[ArgumentPlan, ...]) -> RoutePlan:
+    # TurboAPI reads the body first, and lists what is wrong with all of a request.
+    return RoutePlan(*route[:-1], arguments, refuses_early=False, view=Exchange)
+
+
+def with_exchange(arguments: tuple[ArgumentPlan, ...]) -> tuple[ArgumentPlan, ...]:
+    """The exchange, and behind it what a function that completes a call is given by position."""
+    own = (one._replace(slot=one.slot + 1, keyword_only=False) for one in arguments)
+    return EXCHANGE, *own
+
+
+def _translated_plan(route: Route, call: Call, arguments: tuple[ArgumentPlan, ...]) -> RoutePlan:
+    dialect = call.site.dialect
+    return _plan(route, arguments)._replace(
+        to_answer=functools.partial(to_answer, dialect=dialect),
+        answer_to_error=functools.partial(answer_to_error, dialect=dialect),
+    )
+
+
+def _completing_plan(route: Route, call: Call) -> RoutePlan:
+    return _translated_plan(route, call, with_exchange(call.argument_plans()))
+
+
+def _direct_plan(route: Route, call: Call) -> RoutePlan:
+    arguments = call.argument_plans()
+    if _passes_by_name(call):
+        taken = zip(arguments, call.slots, strict=True)
+        arguments = tuple(
+            one._replace(keyword_only=not slot.positional_only) for one, slot in taken
+        )
+    plan = _translated_plan(route, call, arguments)
+    return plan._replace(to_answer=None) if is_plain(call.function) else plan
+
+
+def _passes_by_name(call: Call) -> bool:
+    """A decorator's wrapper may look for an argument by its name, unless the route is so simple that TurboAPI itself
+    would not give it names."""
+    is_wrapper = not isinstance(call.function, FunctionType | MethodType) or hasattr(
+        call.function, "__wrapped__"
+    )
+    return is_wrapper and not all(_is_simple(slot, call.site) for slot in call.slots)
+
+
+def _is_simple(slot: Slot, site: Site) -> bool:
     if slot.marker is not None:
         return False
     kinds = [] if slot.annotation is MISSING else [*members(slot.annotation)]
     if slot.source == "path":
-        return slot.default is MISSING and all(kind in NATIVE_SCALARS for kind in kinds)
-    if slot.source != "loose" or has_body:
+        return slot.default is MISSING and all(kind in NATIVE_KINDS for kind in kinds)
+    if slot.source != "loose" or site.has_body:
         return False
-    takes_header = not dialect.is_first and slot.default is not MISSING
+    takes_header = not site.dialect.is_first and slot.default is not MISSING
     if takes_header and (not kinds or str in kinds):
         return False
-    return all(kind in (*NATIVE_SCALARS, type(None)) for kind in kinds)
+    return all(kind in (*NATIVE_KINDS, type(None)) for kind in kinds)
 
 
-def _guarded(handler: Any, dialect: Dialect, is_async: bool) -> Callable[..., Any]:
-    if is_async:
-
-        @functools.wraps(handler)
-        async def guarded_async(*arguments: Any, **named: Any) -> Any:
-            try:
-                result = await handler(*arguments, **named)
-            except Exception as error:
-                return _answered(error, dialect)
-            return to_answer(result, dialect)
-
-        return guarded_async
-
-    @functools.wraps(handler)
-    def guarded(*arguments: Any, **named: Any) -> Any:
-        try:
-            result = handler(*arguments, **named)
-        except Exception as error:
-            return _answered(error, dialect)
-        return to_answer(result, dialect)
-
-    return guarded
+def _has_tasks(call: Call) -> bool:
+    return any(slot.source == "tasks" for slot in call.slots)
 
 
-def _answered(error: Exception, dialect: Dialect) -> Any:
-    answer = answer_to_error(error, dialect)
-    if answer is None:
-        raise error
-    return answer
+def _waits(call: Call, surroundings: Surroundings) -> bool:
+    waits = surroundings.middleware.is_async or any(
+        inspect.iscoroutinefunction(one) for one in surroundings.exception_handlers.values()
+    )
+    for one in call.everything():
+        waits = waits or one.kind.startswith("async") or _has_tasks(one)
+        waits = waits or inspect.iscoroutinefunction(getattr(one.function, "__call__", None))  # noqa: B004
+    return waits
 
 
-def _full(call: Call, surroundings: Surroundings) -> Callable[..., Any]:
+def _completing(call: Call) -> Callable[..., Awaitable[Any]]:
+    """Calls what the function depends on, then the function with that and the arguments that it is given."""
+    called = _called(call)
+
+    async def serve(exchange: Exchange, *values: Any) -> Any:
+        result = await called(exchange, [*values])
+        if exchange.tasks:
+            # They run after the answer: where there can be none, none of them runs.
+            result = to_answer(result, call.site.dialect)
+            _start_tasks_of(exchange)
+        return result
+
+    return serve
+
+
+def _full(call: Call, surroundings: Surroundings) -> Callable[..., Awaitable[Any]]:
     middleware = surroundings.middleware
     innermost = _innermost(call, surroundings)
     layers = middleware.around(innermost) if middleware else None
 
-    async def serve(source: Any) -> Any:
-        exchange = Exchange(source)
+    async def serve(exchange: Exchange) -> Any:
         answer = await innermost(exchange) if layers is None else (await layers(exchange)).answer()
-        if exchange.tasks:
-            # In the loop's next round: the answer is on its way by then.
-            asyncio.get_running_loop().call_soon(_start_tasks, exchange.tasks)
+        _start_tasks_of(exchange)
         return answer
 
-    waits = middleware.is_async or any(
-        inspect.iscoroutinefunction(one) for one in surroundings.exception_handlers.values()
-    )
-    for one in call.everything():
-        waits = waits or one.kind.startswith("async")
-        waits = waits or any(slot.source == "tasks" for slot in one.slots)
-        waits = waits or inspect.iscoroutinefunction(getattr(one.function, "__call__", None))  # noqa: B004
-    return native_handler(serve, waits=waits, named_after=call.function)
+    return serve
+
+
+def _called(call: Call) -> Callable[[Exchange, list[Any] | None], Awaitable[Any]]:
+    """The call with its dependencies, which are cleaned up after it; values of None are made here."""
+    needs_cleanup = any("generator" in one.kind for one in call.everything())
+
+    def begun(exchange: Exchange, values: list[Any] | None, stack: AsyncExitStack) -> Any:
+        if values is None:
+            return call.result(exchange, stack, {})
+        return call.completed(values, exchange, stack, {})
+
+    async def called(exchange: Exchange, values: list[Any] | None) -> Any:
+        if not needs_cleanup:
+            return await begun(exchange, values, _NO_STACK)
+        result: Any = MISSING
+        async with AsyncExitStack() as stack:
+            result = await begun(exchange, values, stack)
+        if result is MISSING:
+            raise RuntimeError("a dependency kept what was raised to itself; it must raise again")
+        return result
+
+    return called
 
 
 def _innermost(call: Call, surroundings: Surroundings) -> Callable[[Exchange], Awaitable[Any]]:
     """The handler with its dependencies and exception handlers, but without middleware."""
     dialect = surroundings.dialect
     handlers = surroundings.exception_handlers
-    needs_cleanup = any("generator" in one.kind for one in call.everything())
-
-    async def called(exchange: Exchange) -> Any:
-        if not needs_cleanup:
-            return await call.result(exchange, _NO_STACK, {})
-        result: Any = MISSING
-        async with AsyncExitStack() as stack:
-            result = await call.result(exchange, stack, {})
-        if result is MISSING:
-            raise RuntimeError("a dependency kept what was raised to itself; it must raise again")
-        return result
+    called = _called(call)
 
     async def innermost(exchange: Exchange) -> Any:
         try:
-            return to_answer(await called(exchange), dialect)
+            return to_answer(await called(exchange, None), dialect)
         except Exception as error:
             handled = await _handled(error, exchange, handlers)
             if handled is not MISSING:
@@ -193,10 +247,10 @@ async def _handled(
 
 
 def native_handler(
-    serve: Callable[[Any], Any], *, waits: bool, named_after: Any
+    serve: Callable[..., Awaitable[Any]], *, waits: bool, named_after: Any
 ) -> Callable[..., Any]:
-    """A native handler around what serves a request; logs name the user's function."""
-    made: Any = _async_handler(serve) if waits else _sync_handler(serve)
+    """What serves a request as a handler; logs name the user's function."""
+    made: Any = serve if waits else _without_a_loop(serve)
     # The signature stays ours, so there is no `__wrapped__`.
     name = getattr(named_after, "__qualname__", None) or type(named_after).__qualname__
     made.__qualname__ = name
@@ -204,12 +258,12 @@ def native_handler(
     return made  # type: ignore[no-any-return]
 
 
-def _sync_handler(serve: Callable[[Any], Any]) -> Callable[..., Any]:
+def _without_a_loop(serve: Callable[..., Any]) -> Callable[..., Any]:
     """Runs code that is written once, as a coroutine, without a loop: nothing in it waits."""
 
-    def handler(request: Request) -> Any:
+    def handler(exchange: Exchange, *values: Any) -> Any:
         try:
-            serve(request).send(None)
+            serve(exchange, *values).send(None)
         except StopIteration as done:
             return done.value
         raise RuntimeError("a function that is not async has returned something that waits")
@@ -217,14 +271,22 @@ def _sync_handler(serve: Callable[[Any], Any]) -> Callable[..., Any]:
     return handler
 
 
-def _async_handler(serve: Callable[[Any], Any]) -> Callable[..., Any]:
-    async def handler(request: Request) -> Any:
-        return await serve(request)
-
-    return handler
+def fixed_route(
+    path: str, method: str, serve: Any, surroundings: Surroundings, named: Any
+) -> Route:
+    """A route that answers without a handler of the app."""
+    made = native_handler(serve, waits=surroundings.middleware.is_async, named_after=named)
+    site = Site(path, path, (), has_body=False, dialect=surroundings.dialect)
+    return _routed(made, method, site, lambda route: _plan(route, (EXCHANGE,)))
 
 
 _running: set[asyncio.Task[None]] = set()
+
+
+def _start_tasks_of(exchange: Exchange) -> None:
+    if exchange.tasks:
+        # In the loop's next round: the answer is on its way by then.
+        asyncio.get_running_loop().call_soon(_start_tasks, exchange.tasks)
 
 
 def _start_tasks(collections: list[Any]) -> None:

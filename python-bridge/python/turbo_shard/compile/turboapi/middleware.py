@@ -46,7 +46,7 @@ class MiddlewareStack:
             wrapped = self._called(one, wrapped) if _is_called(one) else self._hooked(one, wrapped)
         return wrapped
 
-    def only_cors(self, answer: Any) -> Callable[[Any], Awaitable[Response]]:
+    def only_cors(self, answer: Any) -> Callable[[Exchange], Awaitable[Response]]:
         """A fixed answer that only CORS may change: to a preflight request, or of a static route."""
 
         async def fixed(exchange: Exchange) -> View:
@@ -56,8 +56,8 @@ class MiddlewareStack:
         for one in reversed(self.cors):
             layer = self._hooked(one, layer)
 
-        async def serve(source: Any) -> Response:
-            return (await layer(Exchange(source))).answer()
+        async def serve(exchange: Exchange) -> Response:
+            return (await layer(exchange)).answer()
 
         return serve
 

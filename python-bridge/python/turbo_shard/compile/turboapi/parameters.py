@@ -9,7 +9,8 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 from ...native.errors import InputError, RegistrationError, fault
 from ...native.models import is_model
-from ...native.params import MISSING, hints_of
+from ...native.params import hints_of
+from ...native.plan import MISSING
 from ...native.route import label_of
 from ...native.structures import (
     Reader,
@@ -47,6 +48,7 @@ class Slot(NamedTuple):
     marker: Any
     depends: Any
     positional_only: bool
+    keyword_only: bool
 
 
 class Dialect(NamedTuple):
@@ -79,7 +81,8 @@ def slots_of(
         if annotation is one.empty:
             annotation = MISSING
         slot = _slot(one, annotation, path_names, has_body, where)
-        found.append(slot._replace(positional_only=one.kind is one.POSITIONAL_ONLY))
+        by_place, by_name = one.kind is one.POSITIONAL_ONLY, one.kind is one.KEYWORD_ONLY
+        found.append(slot._replace(positional_only=by_place, keyword_only=by_name))
     return tuple(found)
 
 
@@ -143,7 +146,9 @@ def _slot(
     reads_text = source not in ("field", "body")
     read = _reader(one.name, plain, from_text=reads_text)
     return Slot(
-        one.name, source, alias, plain, default, read, many, marker, depends, positional_only=False
+        *(one.name, source, alias, plain, default, read, many, marker, depends),
+        positional_only=False,
+        keyword_only=False,
     )
 
 

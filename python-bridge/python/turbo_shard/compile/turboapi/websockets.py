@@ -10,12 +10,15 @@ from typing import Any
 
 from ...native.app import App
 from ...native.errors import RegistrationError
-from ...native.route import PathTemplate
+from ...native.plan import RoutePlan
+from ...native.route import PathTemplate, Route, websocket_route_of
 from ...native.websocket import WebSocket
 from .answers import is_http_exception
+from .binding import Site
 from .dependencies import Call
 from .exchange import Exchange
 from .fields import Fields, request_fields
+from .handlers import EXCHANGE, with_exchange
 from .names import is_of, loaded_class
 from .parameters import Dialect
 
@@ -37,31 +40,36 @@ def register_websockets(native: App, app: Any, dialect: Dialect) -> None:
         where = f"websocket route {path}"
         if not inspect.iscoroutinefunction(handler):
             raise RegistrationError(f"{where}: its handler is not async")
-        call = Call(
-            handler,
-            where=where,
-            path_names=PathTemplate.of(path, where).names,
-            has_body=False,
-            dialect=dialect,
-            is_socket=True,
-        )
+        names = PathTemplate.of(path, where).names
+        site = Site(where, path, names, has_body=False, dialect=dialect)
+        call = Call(handler, site, is_socket=True)
         for one in call.everything():
             if any(slot.source == "tasks" for slot in one.slots):
                 raise RegistrationError(
                     f"{where}: BackgroundTasks run after an answer, which a WebSocket has none of"
                 )
-        native.websocket(path)(_handler(call))
+        native.add(_route(path, call))
 
 
-def _handler(call: Call) -> Any:
-    """The native handler; the socket has the path's parameters too."""
+SOCKET = EXCHANGE._replace(name="socket", alias="socket", source="socket", place=("socket",))
 
-    async def handler(socket: WebSocket) -> None:
-        exchange = Exchange(socket)
+
+def _route(path: str, call: Call) -> Route:
+    def plan(route: Route) -> RoutePlan:
+        behind = (one._replace(slot=one.slot + 1) for one in with_exchange(call.argument_plans()))
+        return RoutePlan(*route[:-1], (SOCKET, *behind), view=Exchange)
+
+    return websocket_route_of(path, _conversation(call))._replace(plan=plan)
+
+
+def _conversation(call: Call) -> Any:
+    """What the native side calls: with the socket, the exchange and the arguments of the handshake."""
+
+    async def conversation(socket: WebSocket, exchange: Exchange, *values: Any) -> None:
         exchange.socket = served = ServedSocket(socket)
         try:
             async with AsyncExitStack() as stack:
-                await call.result(exchange, stack, {})
+                await call.completed([*values], exchange, stack, {})
         except Exception as error:
             if _is_disconnect(error) and served.is_closed:
                 return
@@ -73,9 +81,9 @@ def _handler(call: Call) -> Any:
                 raise
         await served.close()
 
-    handler.__qualname__ = getattr(call.function, "__qualname__", "handler")
-    handler.__module__ = call.function.__module__
-    return handler
+    conversation.__qualname__ = getattr(call.function, "__qualname__", "handler")
+    conversation.__module__ = call.function.__module__
+    return conversation
 
 
 def _is_disconnect(error: BaseException) -> bool:
