@@ -7,6 +7,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from types import FunctionType, MethodType
 from typing import Any
 
 from ..._native import Arguments
@@ -51,8 +52,13 @@ class Call:
             slots = _with_socket(slots)
         self.slots = slots
         self.arguments = Arguments(site.path, self.argument_plans())
-        self.positional_count = sum(slot.positional_only for slot in slots)
-        self.names = [slot.name for slot in slots[self.positional_count :]]
+        # A decorator's wrapper may look for an argument by its name.
+        self.is_wrapper = not isinstance(function, FunctionType | MethodType) or hasattr(
+            function, "__wrapped__"
+        )
+        needs_names = self.is_wrapper or any(slot.keyword_only for slot in slots)
+        self.by_place = sum(slot.positional_only or not needs_names for slot in slots)
+        self.names = [slot.name for slot in slots[self.by_place :]]
 
         def needed(depends: Any) -> Call:
             dependency, inner = _dependency(depends, site.where)
@@ -97,8 +103,10 @@ class Call:
         for place, call in self.needs:
             found = exchange.socket if call is None else await call.value(exchange, stack, known)
             values.insert(place, found)
-        named = dict(zip(self.names, values[self.positional_count :], strict=True))
-        return await self._run(values[: self.positional_count], named, stack)
+        if not self.names:
+            return await self._run(values, {}, stack)
+        named = dict(zip(self.names, values[self.by_place :], strict=True))
+        return await self._run(values[: self.by_place], named, stack)
 
     async def value(self, exchange: Exchange, stack: AsyncExitStack, known: dict[Any, Any]) -> Any:
         """The result, which other dependencies of the same request may already have asked for."""

@@ -15,7 +15,6 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
-from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from ...native.errors import InputError
@@ -121,12 +120,8 @@ def _direct_plan(route: Route, call: Call) -> RoutePlan:
 
 
 def _passes_by_name(call: Call) -> bool:
-    """A decorator's wrapper may look for an argument by its name, unless the route is so simple that TurboAPI itself
-    would not give it names."""
-    is_wrapper = not isinstance(call.function, FunctionType | MethodType) or hasattr(
-        call.function, "__wrapped__"
-    )
-    return is_wrapper and not all(_is_simple(slot, call.site) for slot in call.slots)
+    """A wrapper is given names, unless the route is so simple that TurboAPI itself would not give it any."""
+    return call.is_wrapper and not all(_is_simple(slot, call.site) for slot in call.slots)
 
 
 def _is_simple(slot: Slot, site: Site) -> bool:
