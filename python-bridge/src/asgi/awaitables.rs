@@ -22,7 +22,7 @@ pub(super) struct ChannelCall {
     channel: Py<Channel>,
     asks: Asks,
     /// A lock for the compiler's sake: a coroutine is stepped by one thread. Never held while Python runs.
-    stage: Mutex<Stage>,
+    phase: Mutex<Phase>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ enum Asks {
 }
 
 /// How far a call is.
-enum Stage {
+enum Phase {
     /// Not stepped yet. A `send()` has its message.
     Fresh(Option<Py<PyAny>>),
     Waiting(Py<Waiter>),
@@ -55,7 +55,7 @@ impl ChannelCall {
         ChannelCall {
             channel,
             asks: Asks::ForMessage,
-            stage: Mutex::new(Stage::Fresh(None)),
+            phase: Mutex::new(Phase::Fresh(None)),
         }
     }
 
@@ -64,7 +64,7 @@ impl ChannelCall {
         ChannelCall {
             channel,
             asks: Asks::ForRoom,
-            stage: Mutex::new(Stage::Fresh(Some(message))),
+            phase: Mutex::new(Phase::Fresh(Some(message))),
         }
     }
 
@@ -78,15 +78,15 @@ impl ChannelCall {
     /// Goes on until there is something to wait for, or a result.
     #[inline]
     fn step<'py>(&self, py: Python<'py>) -> PyResult<Step<'py>> {
-        let before = std::mem::replace(&mut *self.stage.lock(), Stage::Running);
+        let before = std::mem::replace(&mut *self.phase.lock(), Phase::Running);
         let stepped = match before {
-            Stage::Fresh(message) => self.begin(py, message),
-            Stage::Waiting(waiter) => self.go_on(py, waiter.get()),
-            Stage::Running => return Err(already_executing()),
-            Stage::Over => Err(already_over()),
+            Phase::Fresh(message) => self.begin(py, message),
+            Phase::Waiting(waiter) => self.go_on(py, waiter.get()),
+            Phase::Running => return Err(already_executing()),
+            Phase::Over => Err(already_over()),
         };
         if !matches!(stepped, Ok(Step::Yields(_))) {
-            *self.stage.lock() = Stage::Over;
+            *self.phase.lock() = Phase::Over;
         }
         stepped
     }
@@ -126,7 +126,7 @@ impl ChannelCall {
             }
         }
         let waiter = cycle.new_waiter(py)?;
-        *self.stage.lock() = Stage::Waiting(waiter.clone().unbind());
+        *self.phase.lock() = Phase::Waiting(waiter.clone().unbind());
         Ok(Step::Yields(waiter.into_any()))
     }
 }
@@ -168,7 +168,7 @@ impl ChannelCall {
     }
 
     fn send<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        if !value.is_none() && matches!(*self.stage.lock(), Stage::Fresh(_)) {
+        if !value.is_none() && matches!(*self.phase.lock(), Phase::Fresh(_)) {
             return Err(PyTypeError::new_err(
                 "can't send non-None value to a just-started coroutine",
             ));
@@ -199,7 +199,7 @@ impl ChannelCall {
 
     /// Ends it in any state.
     fn close(&self) -> PyResult<()> {
-        let is_over = matches!(*self.stage.lock(), Stage::Over);
+        let is_over = matches!(*self.phase.lock(), Phase::Over);
         if is_over { Ok(()) } else { self.end() }
     }
 
@@ -217,12 +217,12 @@ impl ChannelCall {
 
     #[getter]
     fn cr_running(&self) -> bool {
-        matches!(*self.stage.lock(), Stage::Running)
+        matches!(*self.phase.lock(), Phase::Running)
     }
 
     #[getter]
     fn cr_suspended(&self) -> bool {
-        matches!(*self.stage.lock(), Stage::Waiting(_))
+        matches!(*self.phase.lock(), Phase::Waiting(_))
     }
 
     /// There is no frame of Python.
@@ -238,13 +238,13 @@ impl ChannelCall {
 
 impl ChannelCall {
     fn end(&self) -> PyResult<()> {
-        let mut stage = self.stage.lock();
-        match *stage {
-            Stage::Running => Err(already_executing()),
-            Stage::Over => Err(already_over()),
-            Stage::Fresh(_) | Stage::Waiting(_) => {
-                let before = std::mem::replace(&mut *stage, Stage::Over);
-                drop(stage);
+        let mut phase = self.phase.lock();
+        match *phase {
+            Phase::Running => Err(already_executing()),
+            Phase::Over => Err(already_over()),
+            Phase::Fresh(_) | Phase::Waiting(_) => {
+                let before = std::mem::replace(&mut *phase, Phase::Over);
+                drop(phase);
                 drop(before);
                 Ok(())
             }
@@ -254,7 +254,7 @@ impl ChannelCall {
 
 impl Drop for ChannelCall {
     fn drop(&mut self) {
-        if matches!(self.stage.get_mut(), Stage::Fresh(_)) {
+        if matches!(self.phase.get_mut(), Phase::Fresh(_)) {
             warn_of_unawaited(self);
         }
     }

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use turbo_shard_runtime::protocol::BodyLength;
 use turbo_shard_runtime::{BlockingPool, Flow};
 
-use super::http_stage::Lent;
+use super::http_phase::Lent;
 use crate::streaming::{Gate, Gone};
 
 /// Read and sent at once. The reply's own mark bounds what waits for the peer.

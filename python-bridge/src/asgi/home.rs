@@ -8,7 +8,7 @@ use turbo_shard_runtime::BlockingPool;
 
 use super::surroundings::Surroundings;
 use super::words::Words;
-use crate::hosted_loop::{AsyncioThreads, CoroutineHost, Job};
+use crate::hosted_loop::{AppLoop, AsyncioThreads, Job};
 use crate::python::clean_context::in_clean_context;
 use crate::python::errors::log_exception;
 
@@ -21,19 +21,19 @@ pub(crate) struct Home {
 
 pub(super) enum Place {
     /// This very thread.
-    Shard(Arc<CoroutineHost>),
+    Shard(Arc<AppLoop>),
     Threads(Arc<AsyncioThreads>),
 }
 
 impl Home {
-    /// For a shard: the app has moved in with `host`.
+    /// For a shard: the app has moved in with `app_loop`.
     pub(crate) fn of_shard(
         py: Python<'_>,
-        host: Arc<CoroutineHost>,
+        app_loop: Arc<AppLoop>,
         pool: Arc<BlockingPool>,
     ) -> PyResult<Home> {
-        host.asyncio(py)?;
-        Home::new(py, Place::Shard(host), pool)
+        app_loop.asyncio(py)?;
+        Home::new(py, Place::Shard(app_loop), pool)
     }
 
     /// For a worker thread: an instance of the app has moved in with each of `threads`.
@@ -51,16 +51,16 @@ impl Home {
     }
 
     /// The loop for a new call.
-    pub(super) fn host(&self, py: Python<'_>) -> PyResult<Arc<CoroutineHost>> {
+    pub(super) fn app_loop(&self, py: Python<'_>) -> PyResult<Arc<AppLoop>> {
         match &self.place {
-            Place::Shard(host) => Ok(Arc::clone(host)),
+            Place::Shard(app_loop) => Ok(Arc::clone(app_loop)),
             Place::Threads(threads) => threads.choose(py),
         }
     }
 
-    pub(super) fn surroundings(&self, host: &Arc<CoroutineHost>) -> Surroundings {
+    pub(super) fn surroundings(&self, app_loop: &Arc<AppLoop>) -> Surroundings {
         Surroundings {
-            host: Arc::clone(host),
+            app_loop: Arc::clone(app_loop),
             words: Arc::clone(&self.words),
             pool: Arc::clone(&self.pool),
             has_unawaited_send: AtomicBool::new(false),

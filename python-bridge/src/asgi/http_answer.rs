@@ -6,7 +6,7 @@ use std::mem;
 use turbo_shard_runtime::protocol::{BodyLength, HeaderLines, Misuse};
 use turbo_shard_runtime::{Flow, HeldBytes, HttpReply, REPLY_QUEUED_BYTES_HIGH, Response};
 
-use super::http_stage::{Lent, Refused, Stage, Swallowed};
+use super::http_phase::{Lent, Phase, Refused, Swallowed};
 
 /// Where the pieces go.
 enum Way {
@@ -24,7 +24,7 @@ enum Way {
 
 /// One answer in the making.
 pub(super) struct HttpAnswer {
-    stage: Stage,
+    phase: Phase,
     /// Taken when the head goes out.
     head: Option<(u16, HeaderLines)>,
     has_trailers: bool,
@@ -46,7 +46,7 @@ impl HttpAnswer {
     /// Keep it until [`write`](HttpAnswer::write) or [`attach`](HttpAnswer::attach).
     pub(super) fn gathering(is_to_head: bool) -> HttpAnswer {
         HttpAnswer {
-            stage: Stage::Start,
+            phase: Phase::Start,
             head: None,
             has_trailers: false,
             trailers: HeaderLines::new(),
@@ -64,13 +64,13 @@ impl HttpAnswer {
         }
     }
 
-    pub(super) fn stage(&self) -> Stage {
-        self.stage
+    pub(super) fn phase(&self) -> Phase {
+        self.phase
     }
 
     /// The app has sent a head.
     pub(super) fn is_started(&self) -> bool {
-        self.stage != Stage::Start
+        self.phase != Phase::Start
     }
 
     /// The head is on its way to the peer.
@@ -80,7 +80,7 @@ impl HttpAnswer {
 
     /// The app has sent all of it.
     pub(super) fn is_complete(&self) -> bool {
-        self.stage == Stage::Complete
+        self.phase == Phase::Complete
     }
 
     /// It was gathered as a whole and can be written at once.
@@ -90,12 +90,12 @@ impl HttpAnswer {
 
     /// More is to come of a body that is never sent: the answer to a HEAD, or a status without a body.
     pub(super) fn is_bodiless_stream(&self) -> bool {
-        self.is_bodiless && self.stage == Stage::Body
+        self.is_bodiless && self.phase == Phase::Body
     }
 
     /// Whether a message of this type may come next.
     pub(super) fn expects(&self, kind: &str) -> bool {
-        self.stage.allows(kind)
+        self.phase.allows(kind)
     }
 
     /// The app should wait before it sends more.
@@ -127,21 +127,21 @@ impl HttpAnswer {
         lines: HeaderLines,
         has_trailers: bool,
     ) -> Result<(), Refused> {
-        if self.stage != Stage::Start {
-            return Err(Refused::OutOfOrder(self.stage));
+        if self.phase != Phase::Start {
+            return Err(Refused::OutOfOrder(self.phase));
         }
         self.is_bodiless |= matches!(status, 204 | 205 | 304);
         self.owed = lines.content_length().filter(|_| !self.is_bodiless);
         self.has_trailers = has_trailers;
         self.head = Some((status, lines));
-        self.stage = Stage::FirstBody;
+        self.phase = Phase::FirstBody;
         Ok(())
     }
 
     /// An interim answer, before the head.
     pub(super) fn interim(&mut self, status: u16, lines: HeaderLines) -> Result<(), Refused> {
-        if self.is_complete() || self.stage == Stage::Trailers || self.stage == Stage::Body {
-            return Err(Refused::OutOfOrder(self.stage));
+        if self.is_complete() || self.phase == Phase::Trailers || self.phase == Phase::Body {
+            return Err(Refused::OutOfOrder(self.phase));
         }
         match &mut self.way {
             Way::Gathering { interim, .. } => interim.push((status, lines)),
@@ -153,17 +153,17 @@ impl HttpAnswer {
 
     /// A piece of the body.
     pub(super) fn body(&mut self, data: &[u8], more: bool) -> Result<(), Refused> {
-        if !matches!(self.stage, Stage::FirstBody | Stage::Body) {
-            return Err(Refused::OutOfOrder(self.stage));
+        if !matches!(self.phase, Phase::FirstBody | Phase::Body) {
+            return Err(Refused::OutOfOrder(self.phase));
         }
         self.pay(data.len() as u64, more)?;
         if self.is_bodiless_stream() && more {
             self.swallowed.add(data.len())?;
         }
         self.has_body = true;
-        let is_first = self.stage == Stage::FirstBody;
+        let is_first = self.phase == Phase::FirstBody;
         let is_whole = is_first && !more && !self.has_trailers;
-        self.stage = Stage::after_body(more, self.has_trailers);
+        self.phase = Phase::after_body(more, self.has_trailers);
         match &mut self.way {
             Way::Gathering { body, held, .. } => {
                 // More follows it after all.
@@ -193,18 +193,18 @@ impl HttpAnswer {
 
     /// A large piece of the body, which is copied only as the peer reads.
     pub(super) fn body_held(&mut self, data: HeldBytes, more: bool) -> Result<(), Refused> {
-        if self.is_bodiless || !matches!(self.stage, Stage::FirstBody | Stage::Body) {
+        if self.is_bodiless || !matches!(self.phase, Phase::FirstBody | Phase::Body) {
             let nothing = [];
             return self.body(&nothing, more);
         }
         let length = data.rest().len() as u64;
         self.pay(length, more)?;
         self.has_body = true;
-        let is_first = self.stage == Stage::FirstBody;
+        let is_first = self.phase == Phase::FirstBody;
         if is_first && !more && !self.has_trailers {
             self.length = BodyLength::Known(length);
         }
-        self.stage = Stage::after_body(more, self.has_trailers);
+        self.phase = Phase::after_body(more, self.has_trailers);
         match &mut self.way {
             Way::Gathering { body, held, .. } => {
                 if let Some(before) = held.replace(data) {
@@ -226,10 +226,10 @@ impl HttpAnswer {
 
     /// A file will be the body: from here on it is the answer's only piece.
     pub(super) fn file(&mut self) -> Result<(), Refused> {
-        if self.stage != Stage::FirstBody || self.has_trailers {
-            return Err(Refused::OutOfOrder(self.stage));
+        if self.phase != Phase::FirstBody || self.has_trailers {
+            return Err(Refused::OutOfOrder(self.phase));
         }
-        self.stage = Stage::Complete;
+        self.phase = Phase::Complete;
         Ok(())
     }
 
@@ -254,17 +254,17 @@ impl HttpAnswer {
     pub(super) fn give_back(&mut self, lent: Lent) {
         self.head = Some((lent.status, lent.lines));
         self.way = Way::Sending(lent.handle);
-        self.stage = Stage::FirstBody;
+        self.phase = Phase::FirstBody;
     }
 
     /// Trailers; the answer ends with the last of them.
     pub(super) fn trailers(&mut self, lines: HeaderLines, more: bool) -> Result<(), Refused> {
-        if self.stage != Stage::Trailers {
-            return Err(Refused::OutOfOrder(self.stage));
+        if self.phase != Phase::Trailers {
+            return Err(Refused::OutOfOrder(self.phase));
         }
         self.trailers.append(&lines).map_err(Refused::Misuse)?;
         if !more {
-            self.stage = Stage::Complete;
+            self.phase = Phase::Complete;
             self.end_if_complete();
         }
         Ok(())
@@ -309,7 +309,7 @@ impl HttpAnswer {
         self.lacks_room = false;
         // The head waits for the first piece of the body, which may be a file.
         let is_file = self.is_complete() && !self.has_body;
-        if matches!(self.stage, Stage::Start | Stage::FirstBody) || is_file {
+        if matches!(self.phase, Phase::Start | Phase::FirstBody) || is_file {
             return;
         }
         self.send_head();
@@ -326,15 +326,15 @@ impl HttpAnswer {
 
     /// The peer has left; what the app may send next is still known. Returns where the answer went.
     pub(super) fn leave(&mut self) -> Option<HttpReply> {
-        let stage = self.stage;
+        let phase = self.phase;
         let handle = self.give_up();
-        self.stage = stage;
+        self.phase = phase;
         handle
     }
 
     /// The app can send no more. Returns the handle, if the answer is not complete.
     pub(super) fn give_up(&mut self) -> Option<HttpReply> {
-        self.stage = Stage::Complete;
+        self.phase = Phase::Complete;
         self.lacks_room = false;
         match mem::replace(&mut self.way, Way::Closed) {
             Way::Sending(handle) => Some(handle),

@@ -113,7 +113,7 @@ impl HttpCycle {
 
     /// The waiting task yields this; whatever happens next wakes it.
     pub(super) fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Waiter>> {
-        self.waiters.add(py, self.around.host.asyncio(py)?)
+        self.waiters.add(py, self.around.app_loop.asyncio(py)?)
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

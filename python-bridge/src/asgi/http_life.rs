@@ -28,7 +28,7 @@ impl HttpCycle {
     /// The app goes on: from now on its answer is sent as it comes.
     pub(super) fn attach(self: &Arc<Self>, handle: HttpReply) {
         handle.listen(Arc::new(Listener {
-            host: Arc::clone(&self.around.host),
+            app_loop: Arc::clone(&self.around.app_loop),
             cycle: Arc::downgrade(self),
         }));
         let lent = {
@@ -51,7 +51,7 @@ impl HttpCycle {
         }
         // Calls that wait since the app's first call look again: a body can be asked for only now.
         self.around
-            .host
+            .app_loop
             .post(tell(Arc::downgrade(self), News::Input));
     }
 

@@ -71,7 +71,7 @@ impl HttpCycle {
             cycle: Arc::downgrade(self),
             then,
         };
-        let event_loop = self.around.host.asyncio(py)?.event_loop(py);
+        let event_loop = self.around.app_loop.asyncio(py)?.event_loop(py);
         event_loop.call_method1(names::call_later(py), (seconds, later))?;
         Ok(())
     }

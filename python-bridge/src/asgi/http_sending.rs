@@ -11,7 +11,7 @@ use turbo_shard_runtime::protocol::HeaderLines;
 use super::file_sender::{self, FileResult};
 use super::http_answer::HttpAnswer;
 use super::http_cycle::HttpCycle;
-use super::http_stage::{Lent, Refused, Stage};
+use super::http_phase::{Lent, Phase, Refused};
 use super::http_state::{FileState, State};
 use super::messages::{self, Message};
 use crate::hosted_loop::Job;
@@ -75,7 +75,7 @@ impl HttpCycle {
             }
             other => Err(PyRuntimeError::new_err(format!(
                 "unexpected ASGI message {other:?}: this is an HTTP request, expected {}",
-                self.state().answer.stage().expected()
+                self.state().answer.phase().expected()
             ))),
         }
     }
@@ -180,9 +180,9 @@ impl HttpCycle {
     }
 
     pub(super) fn send_file(self: &Arc<Self>, lent: Lent, path: String) {
-        let (host, cycle) = (Arc::clone(&self.around.host), Arc::downgrade(self));
+        let (app_loop, cycle) = (Arc::clone(&self.around.app_loop), Arc::downgrade(self));
         let done = move |result: FileResult, unused: Option<Lent>| {
-            host.post(Job::Call(Box::new(move |py| {
+            app_loop.post(Job::Call(Box::new(move |py| {
                 if let Some(cycle) = cycle.upgrade() {
                     cycle.file_done(py, result, unused);
                 }
@@ -209,12 +209,12 @@ impl HttpCycle {
 /// A refused step as the exception that the app gets.
 pub(super) fn in_words(kind: &Bound<'_, PyString>, refused: Refused) -> PyErr {
     match refused {
-        Refused::OutOfOrder(stage) => PyRuntimeError::new_err(format!(
+        Refused::OutOfOrder(phase) => PyRuntimeError::new_err(format!(
             "unexpected ASGI message {:?}, expected {}",
             kind.to_string_lossy(),
-            match stage {
-                Stage::FirstBody => "http.response.body",
-                stage => stage.expected(),
+            match phase {
+                Phase::FirstBody => "http.response.body",
+                phase => phase.expected(),
             }
         )),
         Refused::Unwanted => PyRuntimeError::new_err("nobody wants this answer's body"),

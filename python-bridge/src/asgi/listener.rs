@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use pyo3::prelude::*;
 use turbo_shard_runtime::ReplyListener;
 
-use crate::hosted_loop::{CoroutineHost, Job};
+use crate::hosted_loop::{AppLoop, Job};
 
 /// A connection's news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +26,13 @@ pub(super) trait Hears: Send + Sync + 'static {
 
 /// Holds nothing of Python, so it may be dropped anywhere.
 pub(super) struct Listener<C> {
-    pub(super) host: Arc<CoroutineHost>,
+    pub(super) app_loop: Arc<AppLoop>,
     pub(super) cycle: Weak<C>,
 }
 
 impl<C: Hears> Listener<C> {
     fn tell(&self, news: News) {
-        self.host.post(tell(Weak::clone(&self.cycle), news));
+        self.app_loop.post(tell(Weak::clone(&self.cycle), news));
     }
 }
 
@@ -43,7 +43,7 @@ impl<C: Hears> ReplyListener for Listener<C> {
 
     fn peer_left(&self) {
         let job = tell(Weak::clone(&self.cycle), News::PeerLeft);
-        self.host.post_late(job);
+        self.app_loop.post_late(job);
     }
 
     fn input_ready(&self) {

@@ -6,7 +6,7 @@
 //! `surroundings` is what either kind needs of its thread, `waiters` which calls wait in it and `waiter` for what,
 //! `listener` how its connection reaches it, `messages` reads what the app sends.
 //!
-//! Of an HTTP request, from the bottom: `http_stage` says in which order the messages of an answer come, `http_answer`
+//! Of an HTTP request, from the bottom: `http_phase` says in which order the messages of an answer come, `http_answer`
 //! puts them together, `http_state` is all that is known of the request, `http_cycle` what `receive` leads to,
 //! `http_parting` what an app hears when its answer is not wanted, `http_sending` what `send` leads to (`file_sender`
 //! reads files for `http.response.pathsend`), `http_life` what comes from the connection, and the end. Of a WebSocket,
@@ -23,8 +23,8 @@ mod http_answer;
 mod http_cycle;
 mod http_life;
 mod http_parting;
+mod http_phase;
 mod http_sending;
-mod http_stage;
 mod http_state;
 mod listener;
 mod messages;

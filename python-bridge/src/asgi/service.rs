@@ -16,7 +16,7 @@ use super::http_state::Incoming;
 use super::scope::{ScopeMaker, ScopeOptions};
 use super::surroundings::Surroundings;
 use super::websocket_service::{WebSocketApp, WebSocketService, has_body};
-use crate::hosted_loop::{AsyncioThreads, CoroutineHost, Eager};
+use crate::hosted_loop::{AppLoop, AsyncioThreads, Eager};
 use crate::python::errors::log_exception;
 use crate::python::names;
 use crate::python::slow_calls::{coarse_ms, watch_app};
@@ -54,7 +54,7 @@ impl AsgiService {
         }
         attached(|py| {
             let served = match &self.home().place {
-                Place::Shard(host) => self.serve_here(py, host, exchange),
+                Place::Shard(app_loop) => self.serve_here(py, app_loop, exchange),
                 Place::Threads(threads) => self.serve_elsewhere(py, threads, exchange),
             };
             served.unwrap_or_else(|error| {
@@ -73,24 +73,24 @@ impl AsgiService {
     fn serve_here(
         &self,
         py: Python<'_>,
-        host: &Arc<CoroutineHost>,
+        app_loop: &Arc<AppLoop>,
         exchange: &mut Exchange<'_>,
     ) -> PyResult<Outcome> {
-        let tenant = host.tenant(py)?;
+        let instance = app_loop.instance(py)?;
         let is_to_head = exchange.request.method() == Method::Head;
         let incoming = self.incoming(py, exchange);
-        let cycle = HttpCycle::new(self.home().surroundings(host), incoming, is_to_head);
+        let cycle = HttpCycle::new(self.home().surroundings(app_loop), incoming, is_to_head);
         let cycle = Arc::new(cycle);
         let scope = self.scopes.http(
             py,
             &self.home().words,
             exchange.request,
             exchange.connection,
-            tenant.state.as_ref(),
+            instance.state.as_ref(),
         )?;
         self.websockets.context.renew(py)?;
         let began_ms = coarse_ms();
-        let started = start(py, host, &tenant.object, scope, &cycle);
+        let started = start(py, app_loop, &instance.object, scope, &cycle);
         let name = RequestName(exchange.request);
         watch_app("the ASGI app", &name, began_ms, ADVICE);
         match started {
@@ -104,7 +104,7 @@ impl AsgiService {
                 // Answered, and still at work: a background task.
                 let name = name.to_string();
                 let background = Arc::clone(&cycle);
-                host.when_done(
+                app_loop.when_done(
                     &task,
                     Box::new(move |py, result| background.note_end(py, &result, &name)),
                 )?;
@@ -114,7 +114,7 @@ impl AsgiService {
                 let name = name.to_string();
                 cycle.attach(exchange.defer_streaming());
                 cycle.follow(&task);
-                host.when_done(
+                app_loop.when_done(
                     &task,
                     Box::new(move |py, result| cycle.finish(py, &result, &name)),
                 )?;
@@ -142,42 +142,42 @@ impl AsgiService {
         threads: &Arc<AsyncioThreads>,
         exchange: &mut Exchange<'_>,
     ) -> PyResult<Outcome> {
-        let host = threads.choose(py)?;
-        let tenant = host.tenant(py)?;
+        let app_loop = threads.choose(py)?;
+        let instance = app_loop.instance(py)?;
         let scope = self.scopes.http(
             py,
             &self.home().words,
             exchange.request,
             exchange.connection,
-            tenant.state.as_ref(),
+            instance.state.as_ref(),
         )?;
         let call = Call {
             is_to_head: exchange.request.method() == Method::Head,
             incoming: self.incoming(py, exchange),
-            around: self.home().surroundings(&host),
+            around: self.home().surroundings(&app_loop),
             scope: Owned::new(scope.unbind()),
             name: RequestName(exchange.request).to_string(),
             handle: exchange.defer_streaming(),
         };
-        host.note_begin();
-        let there = Arc::clone(&host);
-        host.post(call_in_clean_context(move |py| call.begin(py, &there)));
+        app_loop.note_begin();
+        let there = Arc::clone(&app_loop);
+        app_loop.post(call_in_clean_context(move |py| call.begin(py, &there)));
         Ok(Outcome::Deferred)
     }
 
     fn open_websocket(&self, exchange: &mut Exchange<'_>) -> Outcome {
         self.websockets
-            .open(exchange, |py, exchange, handshake, host| {
+            .open(exchange, |py, exchange, handshake, app_loop| {
                 let scope = self.scopes.websocket(
                     py,
                     &self.home().words,
                     exchange.request,
                     exchange.connection,
                     handshake.subprotocols(),
-                    host.tenant(py)?.state.as_ref(),
+                    app_loop.instance(py)?.state.as_ref(),
                 )?;
                 Ok(Some(WebSocketScope {
-                    host: Arc::clone(host),
+                    app_loop: Arc::clone(app_loop),
                     scope: Owned::new(scope.unbind()),
                 }))
             })
@@ -202,7 +202,7 @@ impl AsgiService {
 
 /// The app, for one WebSocket.
 struct WebSocketScope {
-    host: Arc<CoroutineHost>,
+    app_loop: Arc<AppLoop>,
     scope: Owned<PyDict>,
 }
 
@@ -213,9 +213,9 @@ impl WebSocketApp for WebSocketScope {
         receive: Bound<'py, PyAny>,
         send: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let tenant = self.host.tenant(py)?;
+        let instance = self.app_loop.instance(py)?;
         let scope = self.scope.bind(py);
-        tenant.object.bind(py).call1((scope, receive, send))
+        instance.object.bind(py).call1((scope, receive, send))
     }
 }
 
@@ -230,7 +230,7 @@ struct Call {
 }
 
 impl Call {
-    fn begin(self, py: Python<'_>, host: &Arc<CoroutineHost>) {
+    fn begin(self, py: Python<'_>, app_loop: &Arc<AppLoop>) {
         let Call {
             is_to_head,
             incoming,
@@ -240,14 +240,20 @@ impl Call {
             handle,
         } = self;
         let cycle = HttpCycle::sending(around, incoming, is_to_head, handle);
-        let started = host
-            .tenant(py)
-            .and_then(|tenant| start(py, host, &tenant.object, scope.bind(py).clone(), &cycle));
+        let started = app_loop.instance(py).and_then(|instance| {
+            start(
+                py,
+                app_loop,
+                &instance.object,
+                scope.bind(py).clone(),
+                &cycle,
+            )
+        });
         let waiting = match started {
             Ok(Eager::Waiting(task)) => {
                 cycle.follow(&task);
-                let (cycle, name, there) = (Arc::clone(&cycle), name.clone(), Arc::clone(host));
-                host.when_done(
+                let (cycle, name, there) = (Arc::clone(&cycle), name.clone(), Arc::clone(app_loop));
+                app_loop.when_done(
                     &task,
                     Box::new(move |py, result| {
                         there.note_end();
@@ -256,7 +262,7 @@ impl Call {
                 )
             }
             Ok(Eager::Finished(result, task)) => {
-                host.note_end();
+                app_loop.note_end();
                 if result.is_err() {
                     in_context_of(&task, || cycle.finish(py, &result, &name));
                 } else {
@@ -267,7 +273,7 @@ impl Call {
             Err(error) => Err(error),
         };
         if let Err(error) = waiting {
-            host.note_end();
+            app_loop.note_end();
             cycle.finish(py, &Err(error), &name);
         }
     }
@@ -276,7 +282,7 @@ impl Call {
 /// Calls the app and runs what it returns up to its first wait.
 fn start<'py>(
     py: Python<'py>,
-    host: &Arc<CoroutineHost>,
+    app_loop: &Arc<AppLoop>,
     app: &Py<PyAny>,
     scope: Bound<'py, PyDict>,
     cycle: &Arc<HttpCycle>,
@@ -284,5 +290,5 @@ fn start<'py>(
     let channel = Bound::new(py, Channel(Cycle::Http(Arc::clone(cycle))))?;
     let receive = channel.getattr(names::receive(py))?;
     let send = channel.getattr(names::send(py))?;
-    host.start_call(py, || app.bind(py).call1((scope, receive, send)))
+    app_loop.start_call(py, || app.bind(py).call1((scope, receive, send)))
 }

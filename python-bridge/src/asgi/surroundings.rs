@@ -8,11 +8,11 @@ use turbo_shard_runtime::BlockingPool;
 
 use super::waiters::Waiters;
 use super::words::Words;
-use crate::hosted_loop::CoroutineHost;
+use crate::hosted_loop::AppLoop;
 
 /// What an answer needs of its thread.
 pub(super) struct Surroundings {
-    pub(super) host: Arc<CoroutineHost>,
+    pub(super) app_loop: Arc<AppLoop>,
     pub(super) words: Arc<Words>,
     pub(super) pool: Arc<BlockingPool>,
     /// A `send()` was dropped before it began.
@@ -31,7 +31,7 @@ impl Surroundings {
     /// Lets the waiting calls go on at once. For news of the connection, which comes while no task is running.
     pub(super) fn wake_now(&self, py: Python<'_>, waiters: &Waiters) {
         // Without a loop no call waits.
-        if let Some(asyncio) = self.host.known_loop() {
+        if let Some(asyncio) = self.app_loop.known_loop() {
             waiters.wake_now(py, asyncio);
         }
     }

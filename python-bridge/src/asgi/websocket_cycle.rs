@@ -34,7 +34,7 @@ pub(super) struct WebSocketCycle {
 }
 
 pub(super) struct State {
-    pub(super) stage: Stage,
+    pub(super) phase: Phase,
     /// How the conversation ended, once it is known.
     pub(super) closed: Option<(u16, String)>,
     pub(super) lacks_room: bool,
@@ -43,34 +43,34 @@ pub(super) struct State {
 impl State {
     /// Both sides have finished: anything sent now comes too late, whichever side ended it.
     pub(super) fn is_over(&self) -> bool {
-        matches!(self.stage, Stage::Closed(_)) && (self.closed.is_some() || self.has_peer_ended())
+        matches!(self.phase, Phase::Closed(_)) && (self.closed.is_some() || self.has_peer_ended())
     }
 
     /// Nothing that is sent would arrive.
     fn has_peer_ended(&self) -> bool {
-        match &self.stage {
-            Stage::Handshake { reply, .. } => reply.peer_left(),
-            Stage::Open(Some(reply)) | Stage::Closed(Some(reply)) => reply.is_closed(),
-            Stage::Open(None) => true,
-            Stage::Denying(_) | Stage::Closed(None) => false,
+        match &self.phase {
+            Phase::Handshake { reply, .. } => reply.peer_left(),
+            Phase::Open(Some(reply)) | Phase::Closed(Some(reply)) => reply.is_closed(),
+            Phase::Open(None) => true,
+            Phase::Denying(_) | Phase::Closed(None) => false,
         }
     }
 
     /// What has come for the app to receive.
     fn take_message(&self) -> Received {
         let gone = |code| Received::Closed(code, String::new());
-        match (&self.closed, &self.stage) {
+        match (&self.closed, &self.phase) {
             (Some((code, reason)), _) => Received::Closed(*code, reason.clone()),
-            (None, Stage::Handshake { reply, .. }) if !reply.peer_left() => Received::Nothing,
-            (None, Stage::Open(Some(reply)) | Stage::Closed(Some(reply))) => take_message(reply),
-            (None, Stage::Handshake { .. } | Stage::Open(None)) => gone(CLOSE_ABNORMAL),
-            (None, Stage::Denying(_) | Stage::Closed(None)) => gone(CLOSE_DENIED),
+            (None, Phase::Handshake { reply, .. }) if !reply.peer_left() => Received::Nothing,
+            (None, Phase::Open(Some(reply)) | Phase::Closed(Some(reply))) => take_message(reply),
+            (None, Phase::Handshake { .. } | Phase::Open(None)) => gone(CLOSE_ABNORMAL),
+            (None, Phase::Denying(_) | Phase::Closed(None)) => gone(CLOSE_DENIED),
         }
     }
 }
 
 /// How far the conversation has come.
-pub(super) enum Stage {
+pub(super) enum Phase {
     /// The app must accept or deny.
     Handshake {
         reply: HttpReply,
@@ -92,10 +92,10 @@ impl WebSocketCycle {
         compression: Compression,
         reply: HttpReply,
     ) -> Arc<WebSocketCycle> {
-        let host = Arc::clone(&around.host);
+        let app_loop = Arc::clone(&around.app_loop);
         Arc::new_cyclic(|cycle: &Weak<WebSocketCycle>| {
             reply.listen(Arc::new(Listener {
-                host,
+                app_loop,
                 cycle: Weak::clone(cycle),
             }));
             WebSocketCycle {
@@ -103,7 +103,7 @@ impl WebSocketCycle {
                 handshake,
                 compression,
                 state: Mutex::new(State {
-                    stage: Stage::Handshake {
+                    phase: Phase::Handshake {
                         reply,
                         is_told: false,
                     },
@@ -121,7 +121,7 @@ impl WebSocketCycle {
         let message = PyDict::new(py);
         let kind = words.kind.bind(py);
         let mut state = self.state();
-        if let Stage::Handshake { is_told, .. } = &mut state.stage
+        if let Phase::Handshake { is_told, .. } = &mut state.phase
             && !std::mem::replace(is_told, true)
         {
             message.set_item(kind, words.websocket_connect.bind(py))?;
@@ -151,14 +151,14 @@ impl WebSocketCycle {
 
     /// The app has ended.
     pub(super) fn finish(&self, py: Python<'_>, result: &PyResult<Bound<'_, PyAny>>, name: &str) {
-        let (stage, is_closed) = {
+        let (phase, is_closed) = {
             let mut state = self.state();
             let is_closed = state.closed.is_some() || state.has_peer_ended();
             state.lacks_room = false;
-            let stage = std::mem::replace(&mut state.stage, Stage::Closed(None));
-            (stage, is_closed)
+            let phase = std::mem::replace(&mut state.phase, Phase::Closed(None));
+            (phase, is_closed)
         };
-        let was_connecting = matches!(stage, Stage::Handshake { .. });
+        let was_connecting = matches!(phase, Phase::Handshake { .. });
         match result {
             Err(error) if is_closed && self.words().is_disconnect(py, error) => {
                 log::debug!("{name}: the client left");
@@ -172,33 +172,33 @@ impl WebSocketCycle {
             }
             Ok(_) => {}
         }
-        match stage {
-            Stage::Handshake { reply, .. } => refuse_for_failure(reply),
-            Stage::Denying(mut answer) => match answer.give_up() {
+        match phase {
+            Phase::Handshake { reply, .. } => refuse_for_failure(reply),
+            Phase::Denying(mut answer) => match answer.give_up() {
                 // Cut, if the app's own answer had begun.
                 Some(reply) if answer.has_gone_out() => reply.fail(),
                 Some(reply) => refuse_for_failure(reply),
                 None => {}
             },
             // An open conversation ends as usual; one that the app has closed has ended already.
-            Stage::Open(Some(reply)) | Stage::Closed(Some(reply)) => match result {
+            Phase::Open(Some(reply)) | Phase::Closed(Some(reply)) => match result {
                 Ok(_) => reply.end(),
                 Err(_) => reply.fail(),
             },
-            Stage::Open(None) | Stage::Closed(None) => {}
+            Phase::Open(None) | Phase::Closed(None) => {}
         }
         // Tasks that the app has left behind.
         self.waiters.wake(py);
     }
 
     pub(super) fn unexpected(&self, kind: &str) -> PyErr {
-        let expected = match self.state().stage {
-            Stage::Handshake { .. } => {
+        let expected = match self.state().phase {
+            Phase::Handshake { .. } => {
                 "websocket.accept, websocket.close or websocket.http.response.start"
             }
-            Stage::Open(_) => "websocket.send or websocket.close",
-            Stage::Denying(_) => "websocket.http.response.body",
-            Stage::Closed(_) => "nothing more: the app has closed the WebSocket",
+            Phase::Open(_) => "websocket.send or websocket.close",
+            Phase::Denying(_) => "websocket.http.response.body",
+            Phase::Closed(_) => "nothing more: the app has closed the WebSocket",
         };
         PyRuntimeError::new_err(format!(
             "unexpected ASGI message {kind:?}, expected {expected}"
@@ -216,7 +216,7 @@ impl WebSocketCycle {
 
     /// The waiting task yields this; whatever happens next wakes it.
     pub(super) fn new_waiter<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Waiter>> {
-        self.waiters.add(py, self.around.host.asyncio(py)?)
+        self.waiters.add(py, self.around.app_loop.asyncio(py)?)
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -233,7 +233,7 @@ impl Hears for WebSocketCycle {
             match news {
                 News::Room => {
                     state.lacks_room = false;
-                    if let Stage::Denying(answer) = &mut state.stage {
+                    if let Phase::Denying(answer) = &mut state.phase {
                         answer.note_room();
                     }
                 }
@@ -245,7 +245,7 @@ impl Hears for WebSocketCycle {
                 // A peer that has finished sending before the handshake is answered will never speak. Later it is an
                 // end without a close frame, which `input_ready` reports.
                 News::InputEnded => {
-                    if let Stage::Handshake { .. } = state.stage {
+                    if let Phase::Handshake { .. } = state.phase {
                         let left = || (CLOSE_ABNORMAL, String::new());
                         state.closed.get_or_insert_with(left);
                     }

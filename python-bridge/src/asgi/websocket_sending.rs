@@ -8,10 +8,10 @@ use turbo_shard_runtime::protocol::HeaderLines;
 use turbo_shard_runtime::protocol::websocket::{CLOSE_NORMAL, MessageKind, check_close};
 
 use super::http_answer::HttpAnswer;
+use super::http_phase::Refused;
 use super::http_sending::in_words;
-use super::http_stage::Refused;
 use super::messages::{self, Message};
-use super::websocket_cycle::{Stage, WebSocketCycle};
+use super::websocket_cycle::{Phase, WebSocketCycle};
 use super::websocket_refusal::refuse;
 use crate::answers::lines::Lines;
 
@@ -56,9 +56,9 @@ impl WebSocketCycle {
             }
         };
         let mut state = self.state();
-        let flow = match &state.stage {
-            Stage::Open(Some(reply)) if !reply.is_closed() => reply.message(kind, payload),
-            Stage::Open(_) => Flow::PeerLeft,
+        let flow = match &state.phase {
+            Phase::Open(Some(reply)) if !reply.is_closed() => reply.message(kind, payload),
+            Phase::Open(_) => Flow::PeerLeft,
             _ if state.is_over() => Flow::PeerLeft,
             _ => {
                 drop(state);
@@ -83,7 +83,7 @@ impl WebSocketCycle {
         let mut lines = HeaderLines::new();
         messages::headers(message, &words.headers, &mut lines)?;
         let mut state = self.state();
-        let Stage::Handshake { reply, .. } = &state.stage else {
+        let Phase::Handshake { reply, .. } = &state.phase else {
             drop(state);
             return Err(self.unexpected("websocket.accept"));
         };
@@ -92,9 +92,9 @@ impl WebSocketCycle {
             .handshake
             .accept(&self.compression, subprotocol.as_deref(), &lines)
             .map_err(|misuse| PyValueError::new_err(format!("websocket.accept: {misuse}")))?;
-        match std::mem::replace(&mut state.stage, Stage::Open(None)) {
-            Stage::Handshake { reply, .. } if !has_left => {
-                state.stage = Stage::Open(Some(reply.accept(accepted)));
+        match std::mem::replace(&mut state.phase, Phase::Open(None)) {
+            Phase::Handshake { reply, .. } if !has_left => {
+                state.phase = Phase::Open(Some(reply.accept(accepted)));
                 drop(state);
                 // A receive() that waits has to wait for messages from here on.
                 self.waiters.wake(message.py());
@@ -117,7 +117,7 @@ impl WebSocketCycle {
             })?,
             None => CLOSE_NORMAL,
         };
-        let is_open = matches!(self.state().stage, Stage::Open(_));
+        let is_open = matches!(self.state().phase, Phase::Open(_));
         // Before that the reason goes nowhere, and one that is not text (FastAPI gives a list) does no harm.
         let reason = match message.field(&words.reason)? {
             Some(reason) if is_open && !reason.is_none() => reason.extract::<String>()?,
@@ -128,20 +128,20 @@ impl WebSocketCycle {
                 .map_err(|misuse| PyValueError::new_err(misuse.to_string()))?;
         }
         let mut state = self.state();
-        match std::mem::replace(&mut state.stage, Stage::Closed(None)) {
-            Stage::Open(reply) => {
+        match std::mem::replace(&mut state.phase, Phase::Closed(None)) {
+            Phase::Open(reply) => {
                 if let Some(reply) = &reply {
                     reply.close(code, reason);
                 }
-                state.stage = Stage::Closed(reply);
+                state.phase = Phase::Closed(reply);
                 Ok(())
             }
-            Stage::Handshake { reply, .. } => {
+            Phase::Handshake { reply, .. } => {
                 refuse(reply, 403, Lines::Text, b"Forbidden");
                 Ok(())
             }
-            stage => {
-                state.stage = stage;
+            phase => {
+                state.phase = phase;
                 let is_over = state.is_over();
                 drop(state);
                 Err(match is_over {
@@ -162,16 +162,16 @@ impl WebSocketCycle {
             .push(b"connection", b"close")
             .map_err(|misuse| PyValueError::new_err(misuse.to_string()))?;
         let mut state = self.state();
-        match std::mem::replace(&mut state.stage, Stage::Closed(None)) {
-            Stage::Handshake { reply, .. } => {
+        match std::mem::replace(&mut state.phase, Phase::Closed(None)) {
+            Phase::Handshake { reply, .. } => {
                 let mut answer = HttpAnswer::gathering(false);
                 answer.attach(reply);
                 let started = answer.start(status, lines, false);
-                state.stage = Stage::Denying(Box::new(answer));
+                state.phase = Phase::Denying(Box::new(answer));
                 started.map_err(|refused| in_words(kind, refused))
             }
-            stage => {
-                state.stage = stage;
+            phase => {
+                state.phase = phase;
                 drop(state);
                 Err(self.unexpected("websocket.http.response.start"))
             }
@@ -191,7 +191,7 @@ impl WebSocketCycle {
         };
         let more = message.flag(&words.more_body)?;
         let mut state = self.state();
-        let Stage::Denying(answer) = &mut state.stage else {
+        let Phase::Denying(answer) = &mut state.phase else {
             drop(state);
             return Err(self.unexpected("websocket.http.response.body"));
         };
@@ -205,7 +205,7 @@ impl WebSocketCycle {
         let waits = answer.lacks_room();
         state.lacks_room = waits;
         if !more {
-            state.stage = Stage::Closed(None);
+            state.phase = Phase::Closed(None);
         }
         Ok(waits)
     }

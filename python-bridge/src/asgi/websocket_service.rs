@@ -11,7 +11,7 @@ use super::channel::{Channel, Cycle};
 use super::home::{Home, call_in_clean_context};
 use super::websocket_cycle::WebSocketCycle;
 use crate::answers::lines::{Lines, lines_of};
-use crate::hosted_loop::{CoroutineHost, Eager};
+use crate::hosted_loop::{AppLoop, Eager};
 use crate::python::clean_context::CleanContext;
 use crate::python::errors::log_exception;
 use crate::python::names;
@@ -54,7 +54,7 @@ impl WebSocketService {
             Python<'_>,
             &mut Exchange<'_>,
             &Handshake,
-            &Arc<CoroutineHost>,
+            &Arc<AppLoop>,
         ) -> PyResult<Option<A>>,
     ) -> Outcome {
         if exchange.body.is_none() && exchange.is_body_at_hand && has_body(exchange) {
@@ -65,9 +65,9 @@ impl WebSocketService {
             Err(fault) => return self.refuse(fault, exchange),
         };
         attached(|py| {
-            let opened = self.home.host(py).and_then(|host| {
-                match choose(py, exchange, &handshake, &host)? {
-                    Some(app) => self.begin(py, host, handshake, app, exchange),
+            let opened = self.home.app_loop(py).and_then(|app_loop| {
+                match choose(py, exchange, &handshake, &app_loop)? {
+                    Some(app) => self.begin(py, app_loop, handshake, app, exchange),
                     None => Ok(Outcome::Answered),
                 }
             });
@@ -81,7 +81,7 @@ impl WebSocketService {
     fn begin<A: WebSocketApp>(
         &self,
         py: Python<'_>,
-        host: Arc<CoroutineHost>,
+        app_loop: Arc<AppLoop>,
         handshake: Handshake,
         app: A,
         exchange: &mut Exchange<'_>,
@@ -89,14 +89,14 @@ impl WebSocketService {
         self.context.renew(py)?;
         let compression = exchange.websocket_limits.compression.clone();
         let name = format!("WebSocket {}", exchange.request.path().escape_ascii());
-        let around = self.home.surroundings(&host);
+        let around = self.home.surroundings(&app_loop);
         let cycle = WebSocketCycle::new(around, handshake, compression, exchange.defer());
-        host.note_begin();
-        if host.is_here() {
-            begin(py, &host, &app, &cycle, name);
+        app_loop.note_begin();
+        if app_loop.is_here() {
+            begin(py, &app_loop, &app, &cycle, name);
         } else {
-            let there = Arc::clone(&host);
-            host.post(call_in_clean_context(move |py| {
+            let there = Arc::clone(&app_loop);
+            app_loop.post(call_in_clean_context(move |py| {
                 begin(py, &there, &app, &cycle, name);
             }));
         }
@@ -143,7 +143,7 @@ pub(super) fn has_body(exchange: &Exchange<'_>) -> bool {
 /// Calls what serves a WebSocket, on the thread of its loop.
 fn begin(
     py: Python<'_>,
-    host: &Arc<CoroutineHost>,
+    app_loop: &Arc<AppLoop>,
     app: &impl WebSocketApp,
     cycle: &Arc<WebSocketCycle>,
     name: String,
@@ -152,27 +152,27 @@ fn begin(
     let started = Bound::new(py, channel).and_then(|channel| {
         let receive = channel.getattr(names::receive(py))?;
         let send = channel.getattr(names::send(py))?;
-        host.start_call(py, || app.call(py, receive, send))
+        app_loop.start_call(py, || app.call(py, receive, send))
     });
     let result = match started {
         Ok(Eager::Waiting(task)) => {
-            let (there, ended, name) = (Arc::clone(host), Arc::clone(cycle), name.clone());
+            let (there, ended, name) = (Arc::clone(app_loop), Arc::clone(cycle), name.clone());
             let then = move |py: Python<'_>, result: PyResult<Bound<'_, PyAny>>| {
                 there.note_end();
                 ended.finish(py, &result, &name);
             };
-            match host.when_done(&task, Box::new(then)) {
+            match app_loop.when_done(&task, Box::new(then)) {
                 Ok(()) => return,
                 Err(error) => Err(error),
             }
         }
         Ok(Eager::Finished(result, task)) => {
-            host.note_end();
+            app_loop.note_end();
             in_context_of(&task, || cycle.finish(py, &result, &name));
             return;
         }
         Err(error) => Err(error),
     };
-    host.note_end();
+    app_loop.note_end();
     cycle.finish(py, &result, &name);
 }

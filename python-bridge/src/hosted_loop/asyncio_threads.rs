@@ -11,7 +11,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use turbo_shard_runtime::THREAD_STACK_BYTES;
 
-use super::coroutine_host::CoroutineHost;
+use super::app_loop::AppLoop;
 use super::ending_time::{CLOSE_SECONDS_MAX, TimeLeft};
 use super::job::Job;
 use crate::python::thread::{attached, leave_behind, thread_stops, waiting_thread_starts};
@@ -21,8 +21,8 @@ const STOP_TIMEOUT_MS: u64 = 1800;
 
 const _: () = assert!(STOP_TIMEOUT_MS as f64 > CLOSE_SECONDS_MAX * 1000.0);
 
-/// What a thread does with its host before it takes any job.
-pub(crate) type MoveIn = dyn Fn(Python<'_>, &Arc<CoroutineHost>) -> PyResult<()> + Send + Sync;
+/// What a thread does with its app loop before it takes any job.
+pub(crate) type MoveIn = dyn Fn(Python<'_>, &Arc<AppLoop>) -> PyResult<()> + Send + Sync;
 
 /// The threads, started when needed, one after another.
 pub(crate) struct AsyncioThreads {
@@ -40,7 +40,7 @@ struct Started {
 }
 
 struct AsyncioThread {
-    host: Arc<CoroutineHost>,
+    app_loop: Arc<AppLoop>,
     thread: JoinHandle<()>,
     ended: Receiver<()>,
 }
@@ -60,7 +60,7 @@ impl AsyncioThreads {
         &self,
         py: Python<'_>,
         count: usize,
-        move_in: impl Fn(Python<'_>, &Arc<CoroutineHost>, usize) -> PyResult<()> + Send + Sync + 'static,
+        move_in: impl Fn(Python<'_>, &Arc<AppLoop>, usize) -> PyResult<()> + Send + Sync + 'static,
     ) -> PyResult<()> {
         let move_in = Arc::new(move_in);
         // Detached: a thread that starts attaches.
@@ -77,7 +77,8 @@ impl AsyncioThreads {
             }
             for number in 0..count.min(self.threads_max) {
                 let move_in = Arc::clone(&move_in);
-                let move_in: Box<MoveIn> = Box::new(move |py, host| move_in(py, host, number));
+                let move_in: Box<MoveIn> =
+                    Box::new(move |py, app_loop| move_in(py, app_loop, number));
                 let time_left = Arc::clone(&self.time_left);
                 self.keep(AsyncioThread::start(number, time_left, Some(move_in))?)?;
             }
@@ -86,23 +87,23 @@ impl AsyncioThreads {
         .map_err(|failure: StartFailure| failure.into_error())
     }
 
-    /// The host of the calling thread if it is one of these; else the least loaded, or a new one if all are busy and
+    /// The app loop of the calling thread if it is one of these; else the least loaded, or a new one if all are busy and
     /// there may be more.
-    pub(crate) fn choose(&self, py: Python<'_>) -> PyResult<Arc<CoroutineHost>> {
+    pub(crate) fn choose(&self, py: Python<'_>) -> PyResult<Arc<AppLoop>> {
         // Detached: a new thread attaches, and we wait for its start.
         py.detach(|| self.choose_detached()).map_err(|reason| {
             PyRuntimeError::new_err(format!("an asyncio thread could not be started: {reason}"))
         })
     }
 
-    fn choose_detached(&self) -> Result<Arc<CoroutineHost>, String> {
-        if let Ok(host) = self.threads.lock().choose(self.threads_max) {
-            return Ok(host);
+    fn choose_detached(&self) -> Result<Arc<AppLoop>, String> {
+        if let Ok(app_loop) = self.threads.lock().choose(self.threads_max) {
+            return Ok(app_loop);
         }
         let _starting = self.starting.lock();
         // Another thread may have started one meanwhile.
         let number = match self.threads.lock().choose(self.threads_max) {
-            Ok(host) => return Ok(host),
+            Ok(app_loop) => return Ok(app_loop),
             Err(number) => number,
         };
         AsyncioThread::start(number, Arc::clone(&self.time_left), None)
@@ -111,15 +112,15 @@ impl AsyncioThreads {
     }
 
     /// Keeps a thread that has started, unless the server has ended meanwhile.
-    fn keep(&self, thread: AsyncioThread) -> Result<Arc<CoroutineHost>, StartFailure> {
-        let host = Arc::clone(&thread.host);
+    fn keep(&self, thread: AsyncioThread) -> Result<Arc<AppLoop>, StartFailure> {
+        let app_loop = Arc::clone(&thread.app_loop);
         let mut started = self.threads.lock();
         if started.is_stopped {
-            host.post(Job::Stop);
+            app_loop.post(Job::Stop);
             return Err(StartFailure::Thread(String::from("the server is ending")));
         }
         started.threads.push(thread);
-        Ok(host)
+        Ok(app_loop)
     }
 
     /// Cancels what still runs, and joins the threads. Call detached.
@@ -130,7 +131,7 @@ impl AsyncioThreads {
             std::mem::take(&mut started.threads)
         };
         for thread in &threads {
-            thread.host.post(Job::Stop);
+            thread.app_loop.post(Job::Stop);
         }
         // Threads that finish their tasks have the time that the stop leaves for that.
         let deadline = Instant::now() + (self.time_left)() + Duration::from_millis(STOP_TIMEOUT_MS);
@@ -152,14 +153,14 @@ impl AsyncioThreads {
 
 impl Started {
     /// The thread that takes the next coroutine, or the number of the thread to start for it.
-    fn choose(&self, threads_max: usize) -> Result<Arc<CoroutineHost>, usize> {
+    fn choose(&self, threads_max: usize) -> Result<Arc<AppLoop>, usize> {
         let threads = &self.threads;
-        if let Some(here) = threads.iter().find(|thread| thread.host.is_here()) {
-            return Ok(Arc::clone(&here.host));
+        if let Some(here) = threads.iter().find(|thread| thread.app_loop.is_here()) {
+            return Ok(Arc::clone(&here.app_loop));
         }
-        match threads.iter().min_by_key(|thread| thread.host.load()) {
-            Some(least) if least.host.load() == 0 || threads.len() >= threads_max => {
-                Ok(Arc::clone(&least.host))
+        match threads.iter().min_by_key(|thread| thread.app_loop.load()) {
+            Some(least) if least.app_loop.load() == 0 || threads.len() >= threads_max => {
+                Ok(Arc::clone(&least.app_loop))
             }
             _ => Err(threads.len()),
         }
@@ -213,14 +214,14 @@ impl AsyncioThread {
             .spawn(move || {
                 waiting_thread_starts();
                 attached(|py| {
-                    let host = CoroutineHost::of_own_thread(py, name).and_then(|host| {
-                        move_in.map_or(Ok(()), |move_in| move_in(py, &host))?;
-                        Ok(host)
+                    let app_loop = AppLoop::of_own_thread(py, name).and_then(|app_loop| {
+                        move_in.map_or(Ok(()), |move_in| move_in(py, &app_loop))?;
+                        Ok(app_loop)
                     });
-                    match host {
-                        Ok(host) => {
-                            let _ = made.send(Ok(Arc::clone(&host)));
-                            host.run(py, &time_left);
+                    match app_loop {
+                        Ok(app_loop) => {
+                            let _ = made.send(Ok(Arc::clone(&app_loop)));
+                            app_loop.run(py, &time_left);
                         }
                         Err(error) => {
                             let _ = made.send(Err(error));
@@ -231,12 +232,12 @@ impl AsyncioThread {
                 let _ = ends.send(());
             })
             .map_err(|error| StartFailure::Thread(error.to_string()))?;
-        let host = is_made
+        let app_loop = is_made
             .recv()
             .map_err(|_| StartFailure::Thread(String::from("it panicked")))?
             .map_err(StartFailure::App)?;
         Ok(AsyncioThread {
-            host,
+            app_loop,
             thread,
             ended,
         })

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 
+use super::app_loop::AppLoop;
 use super::asyncio_loop::Eager;
 use super::asyncio_threads::AsyncioThreads;
-use super::coroutine_host::CoroutineHost;
 use super::job::{Job, Then};
 use crate::python::errors::log_exception;
 use crate::python::thread::{Owned, attached};
@@ -18,14 +18,14 @@ pub(crate) struct Coroutines(Place);
 
 #[derive(Clone)]
 enum Place {
-    Hosted(Arc<CoroutineHost>),
+    Hosted(Arc<AppLoop>),
     Threads(Arc<AsyncioThreads>),
 }
 
 impl Coroutines {
-    /// On the shard that `host` lives on.
-    pub(crate) fn hosted(host: Arc<CoroutineHost>) -> Coroutines {
-        Coroutines(Place::Hosted(host))
+    /// On the shard that `app_loop` lives on.
+    pub(crate) fn hosted(app_loop: Arc<AppLoop>) -> Coroutines {
+        Coroutines(Place::Hosted(app_loop))
     }
 
     /// On threads of their own.
@@ -37,7 +37,7 @@ impl Coroutines {
     /// has coroutine functions: importing asyncio in the middle of a request takes tens of milliseconds.
     pub(crate) fn prepare(&self, py: Python<'_>) -> PyResult<()> {
         match &self.0 {
-            Place::Hosted(host) => host.asyncio(py).map(|_| ()),
+            Place::Hosted(app_loop) => app_loop.asyncio(py).map(|_| ()),
             Place::Threads(threads) => threads.choose(py).map(|_| ()),
         }
     }
@@ -49,12 +49,12 @@ impl Coroutines {
         py: Python<'py>,
         coroutine: Bound<'py, PyAny>,
     ) -> PyResult<Started<'py>> {
-        let host = match &self.0 {
-            Place::Hosted(host) if host.is_here() => {
-                return Ok(match host.start(py, coroutine)? {
+        let app_loop = match &self.0 {
+            Place::Hosted(app_loop) if app_loop.is_here() => {
+                return Ok(match app_loop.start(py, coroutine)? {
                     Eager::Finished(result, _) => Started::Finished(result),
                     Eager::Waiting(task) => Started::Running(Running(Some(Under::Way(
-                        Arc::clone(host),
+                        Arc::clone(app_loop),
                         Owned::new(task.unbind()),
                     )))),
                 });
@@ -62,15 +62,15 @@ impl Coroutines {
             _ => self.choose(py)?,
         };
         Ok(Started::Running(Running(Some(Under::Orders(
-            host,
+            app_loop,
             Owned::new(coroutine.unbind()),
         )))))
     }
 
-    /// The host of the next coroutine, or of work of another kind.
-    pub(crate) fn choose(&self, py: Python<'_>) -> PyResult<Arc<CoroutineHost>> {
+    /// The app loop of the next coroutine, or of work of another kind.
+    pub(crate) fn choose(&self, py: Python<'_>) -> PyResult<Arc<AppLoop>> {
         match &self.0 {
-            Place::Hosted(host) => Ok(Arc::clone(host)),
+            Place::Hosted(app_loop) => Ok(Arc::clone(app_loop)),
             Place::Threads(threads) => threads.choose(py),
         }
     }
@@ -89,9 +89,9 @@ pub(crate) struct Running(Option<Under>);
 
 enum Under {
     /// A task on this thread.
-    Way(Arc<CoroutineHost>, Owned<PyAny>),
+    Way(Arc<AppLoop>, Owned<PyAny>),
     /// A coroutine for another thread.
-    Orders(Arc<CoroutineHost>, Owned<PyAny>),
+    Orders(Arc<AppLoop>, Owned<PyAny>),
 }
 
 impl Running {
@@ -118,9 +118,9 @@ impl Drop for Running {
 impl Under {
     fn on_done(self, py: Python<'_>, then: Then) -> PyResult<()> {
         match self {
-            Under::Way(host, task) => host.when_done(task.bind(py), then),
-            Under::Orders(host, coroutine) => {
-                host.post(Job::Start { coroutine, then });
+            Under::Way(app_loop, task) => app_loop.when_done(task.bind(py), then),
+            Under::Orders(app_loop, coroutine) => {
+                app_loop.post(Job::Start { coroutine, then });
                 Ok(())
             }
         }

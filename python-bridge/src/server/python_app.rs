@@ -18,7 +18,7 @@ use super::settings::Settings;
 use super::worker_link::Line;
 use crate::asgi::{AsgiService, Home, WebSocketService};
 use crate::hosted_loop::Coroutines;
-use crate::hosted_loop::{AsyncioThreads, CoroutineHost};
+use crate::hosted_loop::{AppLoop, AsyncioThreads};
 use crate::native::native_service;
 use crate::python::large_objects::{give_back, gives_back_after};
 use crate::python::names;
@@ -116,33 +116,33 @@ impl PythonApp {
     fn parts_of_shard(&self, py: Python<'_>, shard: usize) -> PyResult<Parts> {
         let served = &*self.served;
         let pool = self.pool(&format!("blocking-{shard}"));
-        let host = CoroutineHost::of_shard(py, shard)?;
+        let app_loop = AppLoop::of_shard(py, shard)?;
         let object = served.instance(py, shard)?;
         let app = match served.interface {
             Interface::Native => {
                 let starts_hooks =
                     served.of_shard.is_some() || (shard == 0 && self.life.starts_hooks());
                 let lifespan = match starts_hooks {
-                    true => served.start_lifespan(py, &host, &object)?,
+                    true => served.start_lifespan(py, &app_loop, &object)?,
                     false => Started::default(),
                 };
-                host.move_in(lifespan.into_tenant(&object));
+                app_loop.move_in(lifespan.into_tenant(&object));
                 let websockets = match has_websockets(&object)? {
                     true => {
-                        let home = Home::of_shard(py, Arc::clone(&host), Arc::clone(&pool))?;
+                        let home = Home::of_shard(py, Arc::clone(&app_loop), Arc::clone(&pool))?;
                         Some(Box::new(WebSocketService::new(home)))
                     }
                     false => None,
                 };
-                let coroutines = Coroutines::hosted(Arc::clone(&host));
+                let coroutines = Coroutines::hosted(Arc::clone(&app_loop));
                 let native = native_service(py, &object.unbind(), coroutines, Arc::clone(&pool))?;
                 AppService::Native(native, websockets)
             }
             Interface::Asgi => {
-                let lifespan = served.start_lifespan(py, &host, &object)?;
-                host.move_in(lifespan.into_tenant(&object));
-                host.asyncio(py)?.keep_running(py)?;
-                let home = Home::of_shard(py, Arc::clone(&host), Arc::clone(&pool))?;
+                let lifespan = served.start_lifespan(py, &app_loop, &object)?;
+                app_loop.move_in(lifespan.into_tenant(&object));
+                app_loop.asyncio(py)?.keep_running(py)?;
+                let home = Home::of_shard(py, Arc::clone(&app_loop), Arc::clone(&pool))?;
                 AppService::Asgi(AsgiService::new(py, home, served.scope_options())?)
             }
             Interface::Wsgi => AppService::Wsgi(Box::new(self.wsgi(&object, &pool)?)),
@@ -151,7 +151,7 @@ impl PythonApp {
         let is_last_out = shard == 0 && served.of_shard.is_none();
         Ok(Parts {
             app,
-            host: Some(host),
+            app_loop: Some(app_loop),
             pool,
             is_last_out,
         })
@@ -170,13 +170,13 @@ impl PythonApp {
                     let own = Arc::clone(&served);
                     // Hooks run on the first thread; every thread takes WebSockets.
                     let count = if has_websockets { usize::MAX } else { 1 };
-                    asyncio.start(py, count, move |py, host, number| {
+                    asyncio.start(py, count, move |py, app_loop, number| {
                         let object = own.object.bind(py);
                         let lifespan = match number {
-                            0 => own.start_lifespan(py, host, object)?,
+                            0 => own.start_lifespan(py, app_loop, object)?,
                             _ => Started::default(),
                         };
-                        host.move_in(lifespan.into_tenant(object));
+                        app_loop.move_in(lifespan.into_tenant(object));
                         Ok(())
                     })?;
                 }
@@ -193,10 +193,10 @@ impl PythonApp {
             }
             Interface::Asgi => {
                 let own = Arc::clone(&served);
-                asyncio.start(py, usize::MAX, move |py, host, number| {
+                asyncio.start(py, usize::MAX, move |py, app_loop, number| {
                     let object = own.instance(py, number)?;
-                    let lifespan = own.start_lifespan(py, host, &object)?;
-                    host.move_in(lifespan.into_tenant(&object));
+                    let lifespan = own.start_lifespan(py, app_loop, &object)?;
+                    app_loop.move_in(lifespan.into_tenant(&object));
                     Ok(())
                 })?;
                 let home = Home::of_worker(py, asyncio, Arc::clone(&pool))?;
@@ -209,7 +209,7 @@ impl PythonApp {
         };
         Ok(Parts {
             app,
-            host: None,
+            app_loop: None,
             pool,
             is_last_out: false,
         })

@@ -10,7 +10,7 @@ use turbo_shard_runtime::{BlockingPool, Exchange, HostedLoop, Outcome, Service};
 
 use super::life::{Counted, Life};
 use crate::asgi::{AsgiService, WebSocketApp, WebSocketService};
-use crate::hosted_loop::{CoroutineHost, ShardLoop};
+use crate::hosted_loop::{AppLoop, ShardLoop};
 use crate::native::{NativeService, WebSocketCall};
 use crate::python::thread::{attached, detached, thread_parks};
 use crate::wsgi::WsgiService;
@@ -61,9 +61,9 @@ pub(crate) struct PythonService {
 /// What it is made of.
 pub(crate) struct Parts {
     pub(crate) app: AppService,
-    pub(crate) host: Option<Arc<CoroutineHost>>,
+    pub(crate) app_loop: Option<Arc<AppLoop>>,
     pub(crate) pool: Arc<BlockingPool>,
-    /// Its host shuts the app down; the other services use the app until they have ended.
+    /// Its app loop shuts the app down; the other services use the app until they have ended.
     pub(crate) is_last_out: bool,
 }
 
@@ -80,7 +80,7 @@ impl PythonService {
     fn end(&self) {
         let Some(Parts {
             app,
-            host,
+            app_loop,
             pool,
             is_last_out,
         }) = self.parts.take()
@@ -92,10 +92,10 @@ impl PythonService {
             self.life.wait_for_others();
         }
         attached(|py| {
-            if let Some(host) = &host {
-                host.close(py, &self.life.clock());
+            if let Some(app_loop) = &app_loop {
+                app_loop.close(py, &self.life.clock());
             }
-            drop((app, host));
+            drop((app, app_loop));
         });
         // Last and detached: the pool's threads are joined here, and they need Python to finish. The last holder of a
         // service may be a thread of that pool, in the middle of a call.
@@ -113,8 +113,8 @@ impl Service for PythonService {
     }
 
     fn hosted_loop(&self) -> Option<Box<dyn HostedLoop>> {
-        let host = self.parts.borrow().as_ref()?.host.clone()?;
-        Some(Box::new(ShardLoop::new(host)))
+        let app_loop = self.parts.borrow().as_ref()?.app_loop.clone()?;
+        Some(Box::new(ShardLoop::new(app_loop)))
     }
 
     fn stop(&self) {

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::asgi::ScopeOptions;
-use crate::hosted_loop::{CoroutineHost, Tenant};
+use crate::hosted_loop::{AppInstance, AppLoop};
 use crate::python::being_made::BeingMade;
 use crate::python::names;
 use crate::python::thread::Owned;
@@ -63,11 +63,11 @@ impl ServedApp {
         }
     }
 
-    /// Runs the startup of an instance on `host`'s loop. For that loop's thread.
+    /// Runs the startup of an instance on `app_loop`. For that loop's thread.
     pub(crate) fn start_lifespan(
         &self,
         py: Python<'_>,
-        host: &Arc<CoroutineHost>,
+        app_loop: &Arc<AppLoop>,
         object: &Bound<'_, PyAny>,
     ) -> PyResult<Started> {
         if self.interface == Interface::Native && !self.has_hooks(py, object)? {
@@ -82,7 +82,7 @@ impl ServedApp {
         if lifespan.is_none() {
             return Ok(Started::default());
         }
-        let state = host.run_here(py, lifespan.call_method0(names::startup(py))?)?;
+        let state = app_loop.run_here(py, lifespan.call_method0(names::startup(py))?)?;
         Ok(Started {
             lifespan: Some(Owned::new(lifespan.unbind())),
             state: state
@@ -112,8 +112,8 @@ pub(crate) struct Started {
 
 impl Started {
     /// The instance moves in, with the result of its startup.
-    pub(crate) fn into_tenant(self, object: &Bound<'_, PyAny>) -> Tenant {
-        Tenant {
+    pub(crate) fn into_tenant(self, object: &Bound<'_, PyAny>) -> AppInstance {
+        AppInstance {
             object: Owned::new(object.clone().unbind()),
             lifespan: self.lifespan,
             state: self.state,

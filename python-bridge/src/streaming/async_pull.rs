@@ -9,30 +9,31 @@ use turbo_shard_runtime::{Flow, HttpReply};
 
 use super::chunk::bytes_of;
 use super::table::StreamTable;
-use crate::hosted_loop::{CoroutineHost, Eager, WorkId};
+use crate::hosted_loop::{AppLoop, Eager, WorkId};
 use crate::python::errors::{is_cancelled, log_exception};
 use crate::python::names;
 
 /// Starts the task.
 pub(super) fn begin(
     py: Python<'_>,
-    host: &Arc<CoroutineHost>,
+    app_loop: &Arc<AppLoop>,
     id: WorkId,
     iterator: &Bound<'_, PyAny>,
     handle: HttpReply,
 ) {
     let sink = Arc::new(Sink {
-        host: Arc::clone(host),
+        app_loop: Arc::clone(app_loop),
         id,
         handle: Mutex::new(Some(handle)),
     });
-    match start(py, host, &sink, iterator) {
+    match start(py, app_loop, &sink, iterator) {
         Ok(Eager::Finished(result, _)) => sink.end(py, result),
         Ok(Eager::Waiting(task)) => {
-            StreamTable::of(host).with_async(id, |pull| pull.task = Some(task.clone().unbind()));
+            StreamTable::of(app_loop)
+                .with_async(id, |pull| pull.task = Some(task.clone().unbind()));
             let at_end = Arc::clone(&sink);
             if let Err(error) =
-                host.when_done(&task, Box::new(move |py, result| at_end.end(py, result)))
+                app_loop.when_done(&task, Box::new(move |py, result| at_end.end(py, result)))
             {
                 sink.end(py, Err(error));
             }
@@ -43,7 +44,7 @@ pub(super) fn begin(
 
 fn start<'py>(
     py: Python<'py>,
-    host: &CoroutineHost,
+    app_loop: &AppLoop,
     sink: &Arc<Sink>,
     iterator: &Bound<'py, PyAny>,
 ) -> PyResult<Eager<'py>> {
@@ -54,12 +55,12 @@ fn start<'py>(
         },
     )?;
     let pull = names::PULL.call1(py, (iterator, send))?;
-    host.start(py, pull)
+    app_loop.start(py, pull)
 }
 
 /// Where the chunks of one pull go.
 struct Sink {
-    host: Arc<CoroutineHost>,
+    app_loop: Arc<AppLoop>,
     id: WorkId,
     /// Taken when the answer ends.
     handle: Mutex<Option<HttpReply>>,
@@ -80,23 +81,23 @@ impl Sink {
         match flow {
             Flow::Ready => Ok(None),
             Flow::Wait => {
-                let event_loop = self.host.asyncio(py)?.event_loop(py);
+                let event_loop = self.app_loop.asyncio(py)?.event_loop(py);
                 let waiter = event_loop.call_method0(names::create_future(py))?;
                 // Room is announced by a job that this very thread will carry out: later than this.
-                StreamTable::of(&self.host)
+                StreamTable::of(&self.app_loop)
                     .with_async(self.id, |pull| pull.waiter = Some(waiter.clone().unbind()));
                 Ok(Some(waiter))
             }
             Flow::PeerLeft => {
-                StreamTable::of(&self.host).with_async(self.id, |pull| drop(pull.leave()));
+                StreamTable::of(&self.app_loop).with_async(self.id, |pull| drop(pull.leave()));
                 Err(cancelled(py)?)
             }
         }
     }
 
     fn end(&self, py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) {
-        let peer_left = StreamTable::of(&self.host).end_async(self.id);
-        self.host.note_end();
+        let peer_left = StreamTable::of(&self.app_loop).end_async(self.id);
+        self.app_loop.note_end();
         let handle = self.handle.lock().take();
         let Some(handle) = handle else { return };
         match result {

@@ -14,7 +14,7 @@ use turbo_shard_runtime::{HttpReply, ReplyListener};
 use super::async_pull;
 use super::sync_pull::{self, SyncPull};
 use super::table::StreamTable;
-use crate::hosted_loop::{CoroutineHost, Coroutines, Job, WorkId};
+use crate::hosted_loop::{AppLoop, Coroutines, Job, WorkId};
 use crate::python::clean_context::{copied_context, in_context};
 use crate::python::errors::log_exception;
 use crate::python::thread::{self, Owned};
@@ -57,8 +57,8 @@ fn begin_on_loop(
     coroutines: &Coroutines,
 ) {
     let py = iterator.py();
-    let host = match coroutines.choose(py) {
-        Ok(host) => host,
+    let app_loop = match coroutines.choose(py) {
+        Ok(app_loop) => app_loop,
         Err(error) => {
             log_exception(py, &error, "a streamed answer has no loop");
             handle.fail();
@@ -73,18 +73,18 @@ fn begin_on_loop(
             return;
         }
     };
-    host.note_begin();
-    if host.is_here() {
-        begin(py, &host, iterator, is_async, handle, context);
-        host.ring_for_share();
+    app_loop.note_begin();
+    if app_loop.is_here() {
+        begin(py, &app_loop, iterator, is_async, handle, context);
+        app_loop.ring_for_share();
         return;
     }
-    let there = Arc::downgrade(&host);
+    let there = Arc::downgrade(&app_loop);
     let (iterator, context) = (Owned::new(iterator.clone().unbind()), Owned::new(context));
-    host.post(Job::Call(Box::new(move |py| {
-        if let Some(host) = there.upgrade() {
+    app_loop.post(Job::Call(Box::new(move |py| {
+        if let Some(app_loop) = there.upgrade() {
             let context = context.clone_ref(py);
-            begin(py, &host, iterator.bind(py), is_async, handle, context);
+            begin(py, &app_loop, iterator.bind(py), is_async, handle, context);
         }
     })));
 }
@@ -92,54 +92,54 @@ fn begin_on_loop(
 /// Begins to pull `iterator` in `context`, the head being sent already. For the loop's own thread.
 fn begin(
     py: Python<'_>,
-    host: &Arc<CoroutineHost>,
+    app_loop: &Arc<AppLoop>,
     iterator: &Bound<'_, PyAny>,
     is_async: bool,
     handle: HttpReply,
     context: Py<PyAny>,
 ) {
-    let streams = StreamTable::of(host);
+    let streams = StreamTable::of(app_loop);
     let id = streams.next_id();
     handle.listen(Arc::new(Listener {
-        host: Arc::clone(host),
+        app_loop: Arc::clone(app_loop),
         id,
     }));
     if is_async {
         streams.add_async(id);
         // Its task copies the context that it starts in.
         let begun = in_context(py, &context, || {
-            async_pull::begin(py, host, id, iterator, handle);
+            async_pull::begin(py, app_loop, id, iterator, handle);
             Ok(())
         });
         if let Err(error) = begun {
             log_exception(py, &error, "a streamed answer could not begin");
             streams.end_async(id);
-            host.note_end();
+            app_loop.note_end();
         }
         return;
     }
     match SyncPull::new(iterator) {
-        Ok(pull) => streams.add_sync(host, id, pull.with(handle).within(context)),
+        Ok(pull) => streams.add_sync(app_loop, id, pull.with(handle).within(context)),
         Err(error) => {
             log_exception(py, &error, "a streamed answer has no iterator");
             handle.fail();
-            host.note_end();
+            app_loop.note_end();
         }
     }
 }
 
 /// Carries the connection's news over to the loop's thread. Holds nothing of Python, so it may be dropped anywhere.
 struct Listener {
-    host: Arc<CoroutineHost>,
+    app_loop: Arc<AppLoop>,
     id: WorkId,
 }
 
 impl ReplyListener for Listener {
     fn room(&self) {
-        self.host.post(Job::Room(self.id));
+        self.app_loop.post(Job::Room(self.id));
     }
 
     fn peer_left(&self) {
-        self.host.post_late(Job::PeerLeft(self.id));
+        self.app_loop.post_late(Job::PeerLeft(self.id));
     }
 }

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 
 use super::async_task::{self, AsyncPull};
 use super::sync_pull::{Pulled, SyncPull};
-use crate::hosted_loop::{CoroutineHost, TurnWork, WorkId};
+use crate::hosted_loop::{AppLoop, TurnWork, WorkId};
 
 enum Stream {
     Async(AsyncPull),
@@ -28,9 +28,9 @@ pub(super) struct StreamTable {
 }
 
 impl StreamTable {
-    /// Those of this host's loop.
-    pub(super) fn of(host: &CoroutineHost) -> &StreamTable {
-        host.turn_work()
+    /// Those of this app loop.
+    pub(super) fn of(app_loop: &AppLoop) -> &StreamTable {
+        app_loop.turn_work()
     }
 
     /// A name for a stream that begins.
@@ -45,13 +45,13 @@ impl StreamTable {
     }
 
     /// This one is pulled from the next turn on.
-    pub(super) fn add_sync(&self, host: &CoroutineHost, id: WorkId, pull: SyncPull) {
+    pub(super) fn add_sync(&self, app_loop: &AppLoop, id: WorkId, pull: SyncPull) {
         let stream = Stream::Sync {
             pull: Some(pull),
             waiting: false,
         };
         self.streams().insert(id, stream);
-        self.push_ready(host, id);
+        self.push_ready(app_loop, id);
     }
 
     /// Changes an async stream, if it still runs.
@@ -77,9 +77,9 @@ impl StreamTable {
         self.streams.lock()
     }
 
-    fn push_ready(&self, host: &CoroutineHost, id: WorkId) {
+    fn push_ready(&self, app_loop: &AppLoop, id: WorkId) {
         self.ready.lock().push_back(id);
-        host.ask_for_share();
+        app_loop.ask_for_share();
     }
 
     fn pop_ready(&self) -> Option<WorkId> {
@@ -89,7 +89,7 @@ impl StreamTable {
 
 impl TurnWork for StreamTable {
     /// Gives each stream that may go on its share of this turn.
-    fn do_share(&self, py: Python<'_>, host: &CoroutineHost) {
+    fn do_share(&self, py: Python<'_>, app_loop: &AppLoop) {
         // Those that become ready again meanwhile wait for the next turn.
         let due = self.ready.lock().len();
         for _ in 0..due {
@@ -99,7 +99,7 @@ impl TurnWork for StreamTable {
                 _ => None,
             };
             let Some(mut taken) = taken else { continue };
-            let pulled = match host.known_loop() {
+            let pulled = match app_loop.known_loop() {
                 // As on a shard, where no loop runs now, the iterator sees no running loop.
                 Some(asyncio) => asyncio.as_running(py, false, || taken.pull(py)),
                 None => taken.pull(py),
@@ -108,7 +108,7 @@ impl TurnWork for StreamTable {
                 Ok(Pulled::Ended) | Err(_) => {
                     self.streams().remove(&id);
                     taken.close(py);
-                    host.note_end();
+                    app_loop.note_end();
                 }
                 Ok(pulled) => {
                     if let Some(Stream::Sync { pull, waiting }) = self.streams().get_mut(&id) {
@@ -116,7 +116,7 @@ impl TurnWork for StreamTable {
                         *waiting = pulled == Pulled::WaitsForRoom;
                     }
                     if pulled == Pulled::MayGoOn {
-                        self.push_ready(host, id);
+                        self.push_ready(app_loop, id);
                     }
                 }
             }
@@ -124,7 +124,7 @@ impl TurnWork for StreamTable {
     }
 
     /// The peer has read; may come when it is not needed.
-    fn room(&self, py: Python<'_>, host: &CoroutineHost, id: WorkId) {
+    fn room(&self, py: Python<'_>, app_loop: &AppLoop, id: WorkId) {
         let waiter = match self.streams().get_mut(&id) {
             Some(Stream::Sync { waiting, .. }) if *waiting => {
                 *waiting = false;
@@ -138,12 +138,12 @@ impl TurnWork for StreamTable {
         };
         match waiter {
             Some(waiter) => async_task::resolve(waiter.bind(py)),
-            None => self.push_ready(host, id),
+            None => self.push_ready(app_loop, id),
         }
     }
 
     /// The peer has gone: the iterator is closed, whatever it is doing.
-    fn peer_left(&self, py: Python<'_>, host: &CoroutineHost, id: WorkId) {
+    fn peer_left(&self, py: Python<'_>, app_loop: &AppLoop, id: WorkId) {
         let mut streams = self.streams();
         match streams.get_mut(&id) {
             Some(Stream::Async(pull)) => {
@@ -162,7 +162,7 @@ impl TurnWork for StreamTable {
                 {
                     pull.close(py);
                 }
-                host.note_end();
+                app_loop.note_end();
             }
             None => {}
         }

@@ -37,7 +37,7 @@ pub(super) enum Progress {
 }
 
 /// How far the answer has come.
-enum Stage {
+enum Phase {
     /// Nothing has gone out.
     Due { head: Option<Head>, outlet: Outlet },
     /// The head has, and the body is on its way.
@@ -67,7 +67,7 @@ pub(super) struct WsgiResponse {
     answers_head: bool,
     /// `write` was used, which a call on the shard must hold back.
     is_written: AtomicBool,
-    stage: Mutex<Stage>,
+    phase: Mutex<Phase>,
 }
 
 impl WsgiResponse {
@@ -85,31 +85,31 @@ impl WsgiResponse {
         WsgiResponse {
             answers_head,
             is_written: AtomicBool::new(false),
-            stage: Mutex::new(Stage::Due { head: None, outlet }),
+            phase: Mutex::new(Phase::Due { head: None, outlet }),
         }
     }
 
     /// The app says which head the answer has; one that it said before is replaced, if that is what it wants.
     pub(super) fn set_head(&self, said: Head, replaces: bool) -> PyResult<()> {
-        match &mut *self.stage.lock() {
-            Stage::Due { head, .. } if head.is_none() || replaces => {
+        match &mut *self.phase.lock() {
+            Phase::Due { head, .. } if head.is_none() || replaces => {
                 *head = Some(said);
                 Ok(())
             }
-            Stage::Due { .. } => Err(PyAssertionError::new_err(
+            Phase::Due { .. } => Err(PyAssertionError::new_err(
                 "start_response was called a second time without exc_info",
             )),
-            Stage::Body { .. } | Stage::Sent { .. } => Err(PyAssertionError::new_err(
+            Phase::Body { .. } | Phase::Sent { .. } => Err(PyAssertionError::new_err(
                 "start_response was called after the headers had been sent",
             )),
-            Stage::Ended => Err(ended()),
+            Phase::Ended => Err(ended()),
         }
     }
 
     /// Takes the head of a held answer, which the caller then sends; an error if there is none.
     pub(super) fn take_head(&self) -> Result<Head, Broken> {
-        match &mut *self.stage.lock() {
-            Stage::Due { head, .. } => head.take().ok_or_else(|| Broken::App(not_called())),
+        match &mut *self.phase.lock() {
+            Phase::Due { head, .. } => head.take().ok_or_else(|| Broken::App(not_called())),
             _ => Err(Broken::App(ended())),
         }
     }
@@ -126,20 +126,20 @@ impl WsgiResponse {
 
     /// The caller has sent the head of a held answer: the app can no longer change it.
     pub(super) fn note_sent(&self, has_body: bool) {
-        *self.stage.lock() = Stage::Sent { has_body };
+        *self.phase.lock() = Phase::Sent { has_body };
     }
 
     /// A held answer is over.
     pub(super) fn note_end(&self) {
-        *self.stage.lock() = Stage::Ended;
+        *self.phase.lock() = Phase::Ended;
     }
 
     /// Gives up a held answer: what `write` was given still goes out, and ends in the middle.
     pub(super) fn break_off(&self, handle: HttpReply) {
-        if let Stage::Due {
+        if let Phase::Due {
             head: Some(Head { status, lines }),
             outlet: Outlet::Held(written),
-        } = std::mem::replace(&mut *self.stage.lock(), Stage::Ended)
+        } = std::mem::replace(&mut *self.phase.lock(), Phase::Ended)
             && !written.is_empty()
         {
             handle.start(status, lines, BodyLength::Unknown);
@@ -150,15 +150,15 @@ impl WsgiResponse {
 
     /// From here on the answer goes out by itself; what `write` was given goes first.
     pub(super) fn release(&self, py: Python<'_>, handle: HttpReply) -> Result<(), Broken> {
-        let mut stage = self.stage.lock();
-        let written = match &mut *stage {
-            Stage::Due { outlet, .. } => match std::mem::replace(outlet, Outlet::Handle(handle)) {
+        let mut phase = self.phase.lock();
+        let written = match &mut *phase {
+            Phase::Due { outlet, .. } => match std::mem::replace(outlet, Outlet::Handle(handle)) {
                 Outlet::Held(written) => written,
                 Outlet::Handle(_) => Vec::new(),
             },
             _ => return Err(Broken::App(ended())),
         };
-        drop(stage);
+        drop(phase);
         if written.is_empty() {
             return Ok(());
         }
@@ -168,15 +168,15 @@ impl WsgiResponse {
     /// From here on the rest of a body goes out by itself; its head, and all but what is `left`, has gone.
     pub(super) fn release_rest(&self, handle: HttpReply, left: Left) {
         let gate = Gate::of(&handle);
-        *self.stage.lock() = Stage::Body { handle, gate, left };
+        *self.phase.lock() = Phase::Body { handle, gate, left };
     }
 
     /// Sends a piece of the body, and the head before it. Waits for room, detached.
     pub(super) fn send(&self, py: Python<'_>, data: &[u8]) -> Result<Progress, Broken> {
-        let mut stage = self.stage.lock();
-        let (sent, next) = match std::mem::replace(&mut *stage, Stage::Ended) {
-            due @ Stage::Due { head: None, .. } => (Err(Broken::App(not_called())), due),
-            Stage::Due {
+        let mut phase = self.phase.lock();
+        let (sent, next) = match std::mem::replace(&mut *phase, Phase::Ended) {
+            due @ Phase::Due { head: None, .. } => (Err(Broken::App(not_called())), due),
+            Phase::Due {
                 head,
                 outlet: Outlet::Held(mut written),
             } => {
@@ -184,21 +184,21 @@ impl WsgiResponse {
                     .map(|()| Sent::There)
                     .map_err(Broken::App);
                 let outlet = Outlet::Held(written);
-                (sent, Stage::Due { head, outlet })
+                (sent, Phase::Due { head, outlet })
             }
-            Stage::Due {
+            Phase::Due {
                 head: Some(head),
                 outlet: Outlet::Handle(handle),
             } => self.begin(head, handle, data),
-            Stage::Body { handle, gate, left } => go_on(handle, gate, left, data),
-            Stage::Sent { has_body: false } => (Ok(Sent::Nobody), Stage::Sent { has_body: false }),
-            Stage::Sent { has_body: true } => {
-                (Err(Broken::App(too_long())), Stage::Sent { has_body: true })
+            Phase::Body { handle, gate, left } => go_on(handle, gate, left, data),
+            Phase::Sent { has_body: false } => (Ok(Sent::Nobody), Phase::Sent { has_body: false }),
+            Phase::Sent { has_body: true } => {
+                (Err(Broken::App(too_long())), Phase::Sent { has_body: true })
             }
-            Stage::Ended => (Err(Broken::App(ended())), Stage::Ended),
+            Phase::Ended => (Err(Broken::App(ended())), Phase::Ended),
         };
-        *stage = next;
-        drop(stage);
+        *phase = next;
+        drop(phase);
         match sent? {
             Sent::There => Ok(Progress::MayGoOn),
             Sent::Nobody => Ok(Progress::HasNoBody),
@@ -208,12 +208,12 @@ impl WsgiResponse {
     }
 
     /// Sends the head and the first piece of the body.
-    fn begin(&self, head: Head, handle: HttpReply, data: &[u8]) -> (Result<Sent, Broken>, Stage) {
+    fn begin(&self, head: Head, handle: HttpReply, data: &[u8]) -> (Result<Sent, Broken>, Phase) {
         let mut left = Left::of(&head);
         let Head { status, lines } = head;
         if self.has_no_body(status) {
             handle.whole(status, lines, Vec::new());
-            return (Ok(Sent::Nobody), Stage::Sent { has_body: false });
+            return (Ok(Sent::Nobody), Phase::Sent { has_body: false });
         }
         let (fits, is_cut) = left.cut(data);
         if left.is_nothing() {
@@ -223,19 +223,19 @@ impl WsgiResponse {
                 true => Err(Broken::App(too_long())),
                 false => Ok(Sent::There),
             };
-            return (sent, Stage::Sent { has_body: true });
+            return (sent, Phase::Sent { has_body: true });
         }
         let gate = Gate::of(&handle);
         handle.start(status, lines, BodyLength::Unknown);
         let flow = handle.chunk(fits.to_vec());
-        (after(flow, &gate), Stage::Body { handle, gate, left })
+        (after(flow, &gate), Phase::Body { handle, gate, left })
     }
 
     /// Sends a body that is complete, and ends the answer.
     pub(super) fn finish_with(&self, py: Python<'_>, body: Vec<u8>) -> Result<(), Broken> {
-        let mut stage = self.stage.lock();
-        match std::mem::replace(&mut *stage, Stage::Ended) {
-            Stage::Due {
+        let mut phase = self.phase.lock();
+        match std::mem::replace(&mut *phase, Phase::Ended) {
+            Phase::Due {
                 head: Some(head),
                 outlet: Outlet::Handle(handle),
             } => {
@@ -254,8 +254,8 @@ impl WsgiResponse {
             }
             // `write` was used before.
             other => {
-                *stage = other;
-                drop(stage);
+                *phase = other;
+                drop(phase);
                 if !body.is_empty() {
                     self.send(py, &body)?;
                 }
@@ -266,9 +266,9 @@ impl WsgiResponse {
 
     /// The same for a body that is not copied. Returns false where it must be: more or less of it goes out.
     pub(super) fn finish_with_held(&self, bytes: &Bound<'_, PyBytes>) -> bool {
-        let mut stage = self.stage.lock();
-        match std::mem::replace(&mut *stage, Stage::Ended) {
-            Stage::Due {
+        let mut phase = self.phase.lock();
+        match std::mem::replace(&mut *phase, Phase::Ended) {
+            Phase::Due {
                 head: Some(head),
                 outlet: Outlet::Handle(handle),
             } if !is_bodiless(head.status) && Left::of(&head).is_met_by(bytes.as_bytes()) => {
@@ -276,7 +276,7 @@ impl WsgiResponse {
                 true
             }
             other => {
-                *stage = other;
+                *phase = other;
                 false
             }
         }
@@ -284,59 +284,59 @@ impl WsgiResponse {
 
     /// The app has nothing more to say.
     pub(super) fn finish(&self) -> Result<(), Broken> {
-        let mut stage = self.stage.lock();
-        match std::mem::replace(&mut *stage, Stage::Ended) {
-            Stage::Due {
+        let mut phase = self.phase.lock();
+        match std::mem::replace(&mut *phase, Phase::Ended) {
+            Phase::Due {
                 head: Some(Head { status, lines }),
                 outlet: Outlet::Handle(handle),
             } => {
                 handle.whole(status, lines, Vec::new());
                 Ok(())
             }
-            due @ Stage::Due { .. } => {
-                *stage = due;
+            due @ Phase::Due { .. } => {
+                *phase = due;
                 Err(Broken::App(not_called()))
             }
-            Stage::Body { handle, .. } => {
+            Phase::Body { handle, .. } => {
                 handle.end();
                 Ok(())
             }
-            Stage::Sent { .. } | Stage::Ended => Ok(()),
+            Phase::Sent { .. } | Phase::Ended => Ok(()),
         }
     }
 
     /// Gives up: 500 while nothing has gone out, a cut connection in the middle of the body.
     pub(super) fn fail(&self) {
-        match std::mem::replace(&mut *self.stage.lock(), Stage::Ended) {
-            Stage::Due {
+        match std::mem::replace(&mut *self.phase.lock(), Phase::Ended) {
+            Phase::Due {
                 outlet: Outlet::Handle(handle),
                 ..
             }
-            | Stage::Body { handle, .. } => handle.fail(),
-            Stage::Due { .. } | Stage::Sent { .. } | Stage::Ended => {}
+            | Phase::Body { handle, .. } => handle.fail(),
+            Phase::Due { .. } | Phase::Sent { .. } | Phase::Ended => {}
         }
     }
 
     /// It is known that no body will go out, so the app need not make one.
     pub(super) fn wants_no_body(&self) -> bool {
-        match &*self.stage.lock() {
-            Stage::Due {
+        match &*self.phase.lock() {
+            Phase::Due {
                 head: Some(head), ..
             } => self.has_no_body(head.status),
-            Stage::Sent { has_body } => !has_body,
+            Phase::Sent { has_body } => !has_body,
             _ => false,
         }
     }
 
     /// Whether the connection is known to be gone.
     pub(super) fn peer_left(&self) -> bool {
-        match &*self.stage.lock() {
-            Stage::Due {
+        match &*self.phase.lock() {
+            Phase::Due {
                 outlet: Outlet::Handle(handle),
                 ..
             }
-            | Stage::Body { handle, .. } => handle.peer_left(),
-            Stage::Due { .. } | Stage::Sent { .. } | Stage::Ended => false,
+            | Phase::Body { handle, .. } => handle.peer_left(),
+            Phase::Due { .. } | Phase::Sent { .. } | Phase::Ended => false,
         }
     }
 
@@ -346,14 +346,14 @@ impl WsgiResponse {
 
     /// Whether the head has gone out, or as good as that.
     pub(super) fn is_started(&self) -> bool {
-        match &*self.stage.lock() {
-            Stage::Body { .. } | Stage::Sent { .. } => true,
+        match &*self.phase.lock() {
+            Phase::Body { .. } | Phase::Sent { .. } => true,
             // For the app, what it has written has gone.
-            Stage::Due {
+            Phase::Due {
                 outlet: Outlet::Held(written),
                 ..
             } => !written.is_empty(),
-            Stage::Due { .. } | Stage::Ended => false,
+            Phase::Due { .. } | Phase::Ended => false,
         }
     }
 }
@@ -373,7 +373,7 @@ fn go_on(
     gate: Arc<Gate>,
     mut left: Left,
     data: &[u8],
-) -> (Result<Sent, Broken>, Stage) {
+) -> (Result<Sent, Broken>, Phase) {
     let (fits, is_cut) = left.cut(data);
     let flow = match fits.is_empty() {
         true => Flow::Ready,
@@ -382,9 +382,9 @@ fn go_on(
     if is_cut && flow != Flow::PeerLeft {
         // The client has got what it was promised.
         handle.end();
-        return (Err(Broken::App(too_long())), Stage::Sent { has_body: true });
+        return (Err(Broken::App(too_long())), Phase::Sent { has_body: true });
     }
-    (after(flow, &gate), Stage::Body { handle, gate, left })
+    (after(flow, &gate), Phase::Body { handle, gate, left })
 }
 
 fn after(flow: Flow, gate: &Arc<Gate>) -> Result<Sent, Broken> {

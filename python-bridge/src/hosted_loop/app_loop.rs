@@ -24,7 +24,7 @@ use crate::python::task_context::in_context_of;
 use crate::python::thread::Owned;
 
 /// The app instance that lives with a loop, and the result of its lifespan's startup.
-pub(crate) struct Tenant {
+pub(crate) struct AppInstance {
     pub(crate) object: Owned<PyAny>,
     /// `turbo_shard.serving.lifespan`'s object for it; None where there is nothing to start or to stop.
     pub(crate) lifespan: Option<Owned<PyAny>>,
@@ -35,29 +35,29 @@ pub(crate) struct Tenant {
 /// What the loop's thread does between turns, besides jobs: a share of it in each turn. Called on that thread.
 pub(crate) trait TurnWork: Any + Send + Sync {
     /// Does the share of this turn.
-    fn do_share(&self, py: Python<'_>, host: &CoroutineHost);
+    fn do_share(&self, py: Python<'_>, app_loop: &AppLoop);
 
     /// There is room for more of this piece.
-    fn room(&self, py: Python<'_>, host: &CoroutineHost, piece: WorkId);
+    fn room(&self, py: Python<'_>, app_loop: &AppLoop, piece: WorkId);
 
     /// The peer of this piece has gone.
-    fn peer_left(&self, py: Python<'_>, host: &CoroutineHost, piece: WorkId);
+    fn peer_left(&self, py: Python<'_>, app_loop: &AppLoop, piece: WorkId);
 
     /// The loop has ended.
     fn close(&self, py: Python<'_>);
 }
 
-/// What drives a host's turns.
+/// What drives an app loop's turns.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Driver {
+pub(super) enum DrivenBy {
     Shard,
     OwnThread,
 }
 
 /// One asyncio loop, made when it is first needed, and everything on it. Belongs to the thread that made it.
-pub(crate) struct CoroutineHost {
+pub(crate) struct AppLoop {
     name: String,
-    pub(super) driver: Driver,
+    pub(super) driven_by: DrivenBy,
     pub(super) descriptors: Descriptors,
     pub(super) inbox: Inbox<Job>,
     /// On the main thread only.
@@ -69,7 +69,7 @@ pub(crate) struct CoroutineHost {
     pub(super) turn_work: OnceLock<Box<dyn TurnWork>>,
     /// The next turn has a share of it to do.
     is_share_due: AtomicBool,
-    pub(super) tenant: OnceLock<Tenant>,
+    pub(super) instance: OnceLock<AppInstance>,
     /// Coroutines and pieces of turn work, here or on their way here.
     load: AtomicUsize,
     /// The end has begun: it comes once.
@@ -80,43 +80,44 @@ pub(crate) struct CoroutineHost {
     pub(super) closed: AtomicBool,
 }
 
-impl CoroutineHost {
-    /// The host of the calling thread, a shard's. asyncio is not imported yet.
-    pub(crate) fn of_shard(py: Python<'_>, shard: usize) -> PyResult<Arc<CoroutineHost>> {
-        let mut host = CoroutineHost::new(format!("shard-{shard}"), Driver::Shard)?;
-        host.signals = SignalPipe::of_main_thread(py)?;
-        if let Some(signals) = &host.signals {
-            host.descriptors.watch(signals.fd())?;
+impl AppLoop {
+    /// The app loop of the calling thread, a shard's. asyncio is not imported yet.
+    pub(crate) fn of_shard(py: Python<'_>, shard: usize) -> PyResult<Arc<AppLoop>> {
+        let mut app_loop = AppLoop::new(format!("shard-{shard}"), DrivenBy::Shard)?;
+        app_loop.signals = SignalPipe::of_main_thread(py)?;
+        if let Some(signals) = &app_loop.signals {
+            app_loop.descriptors.watch(signals.fd())?;
         }
-        Ok(Arc::new(host))
+        Ok(Arc::new(app_loop))
     }
 
-    /// The host of the calling thread, which will do nothing else.
-    pub(crate) fn of_own_thread(py: Python<'_>, name: String) -> PyResult<Arc<CoroutineHost>> {
-        let host = Arc::new(CoroutineHost::new(name, Driver::OwnThread)?);
+    /// The app loop of the calling thread, which will do nothing else.
+    pub(crate) fn of_own_thread(py: Python<'_>, name: String) -> PyResult<Arc<AppLoop>> {
+        let app_loop = Arc::new(AppLoop::new(name, DrivenBy::OwnThread)?);
         let on_bell = Bound::new(
             py,
             OnBell {
-                host: Arc::clone(&host),
+                app_loop: Arc::clone(&app_loop),
             },
         )?;
-        let asyncio = AsyncioLoop::of_thread(py, &host.descriptors, &host.name, on_bell.as_any())?;
-        let _ = host.asyncio.set(asyncio);
-        Ok(host)
+        let asyncio =
+            AsyncioLoop::of_thread(py, &app_loop.descriptors, &app_loop.name, on_bell.as_any())?;
+        let _ = app_loop.asyncio.set(asyncio);
+        Ok(app_loop)
     }
 
-    fn new(name: String, driver: Driver) -> std::io::Result<CoroutineHost> {
-        Ok(CoroutineHost {
+    fn new(name: String, driven_by: DrivenBy) -> std::io::Result<AppLoop> {
+        Ok(AppLoop {
             name,
-            driver,
+            driven_by,
             descriptors: Descriptors::new()?,
-            inbox: Inbox::new(driver == Driver::Shard),
+            inbox: Inbox::new(driven_by == DrivenBy::Shard),
             signals: None,
             asyncio: OnceLock::new(),
             tasks: Mutex::default(),
             turn_work: OnceLock::new(),
             is_share_due: AtomicBool::new(false),
-            tenant: OnceLock::new(),
+            instance: OnceLock::new(),
             load: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
             ending: AtomicBool::new(false),
@@ -168,7 +169,7 @@ impl CoroutineHost {
         self.inbox.post(job, self.descriptors.bell());
     }
 
-    /// As [`post`](CoroutineHost::post), for the news that a peer has left: it comes while the connection is being
+    /// As [`post`](AppLoop::post), for the news that a peer has left: it comes while the connection is being
     /// dropped, after its turn.
     pub(crate) fn post_late(&self, job: Job) {
         if !self.closed.load(Ordering::Acquire) {
@@ -185,7 +186,7 @@ impl CoroutineHost {
         self.asyncio(py)?.start(py, coroutine)
     }
 
-    /// As [`start`](CoroutineHost::start), for what `call` returns; the loop is the thread's running one already while
+    /// As [`start`](AppLoop::start), for what `call` returns; the loop is the thread's running one already while
     /// `call` runs.
     pub(crate) fn start_call<'py>(
         &self,
@@ -203,9 +204,9 @@ impl CoroutineHost {
         coroutine: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let asyncio = self.asyncio(py)?;
-        let host = Arc::clone(self);
-        let on_bell = Bound::new(py, OnBell { host })?;
-        let is_hosted = self.driver == Driver::Shard;
+        let app_loop = Arc::clone(self);
+        let on_bell = Bound::new(py, OnBell { app_loop })?;
+        let is_hosted = self.driven_by == DrivenBy::Shard;
         asyncio.run_here(
             py,
             &self.descriptors,
@@ -215,19 +216,22 @@ impl CoroutineHost {
         )
     }
 
-    /// Gives the loop its tenant; once. For the loop's own thread.
-    pub(crate) fn move_in(&self, tenant: Tenant) {
-        assert!(self.tenant.set(tenant).is_ok(), "a loop has one tenant");
+    /// Gives the loop its instance; once. For the loop's own thread.
+    pub(crate) fn move_in(&self, instance: AppInstance) {
+        assert!(
+            self.instance.set(instance).is_ok(),
+            "a loop has one instance"
+        );
     }
 
     /// The app that lives here.
-    pub(crate) fn tenant(&self, _py: Python<'_>) -> PyResult<&Tenant> {
-        self.tenant
+    pub(crate) fn instance(&self, _py: Python<'_>) -> PyResult<&AppInstance> {
+        self.instance
             .get()
             .ok_or_else(|| PyRuntimeError::new_err(format!("{} has no app of its own", self.name)))
     }
 
-    /// A call of the tenant begins, or a piece of turn work, here or on its way here.
+    /// A call of the instance begins, or a piece of turn work, here or on its way here.
     pub(crate) fn note_begin(&self) {
         self.load.fetch_add(1, Ordering::Relaxed);
     }
@@ -242,7 +246,7 @@ impl CoroutineHost {
         let py = task.py();
         let key = self.tasks().insert(task.clone().unbind());
         let done = TaskDone {
-            host: Arc::clone(self),
+            app_loop: Arc::clone(self),
             key,
             then: Mutex::new(Some(then)),
         };
@@ -254,7 +258,7 @@ impl CoroutineHost {
     pub(crate) fn turn_work<W: TurnWork + Default>(&self) -> &W {
         let work: &dyn Any = &**self.turn_work.get_or_init(|| Box::new(W::default()));
         work.downcast_ref()
-            .expect("a host has one kind of turn work")
+            .expect("an app loop has one kind of turn work")
     }
 
     /// The next turn has a share of turn work to do.
@@ -263,9 +267,9 @@ impl CoroutineHost {
     }
 
     /// A loop on a thread of its own looks for shares after its bell only: call where one may have been asked for outside
-    /// of [`work`](CoroutineHost::work).
+    /// of [`work`](AppLoop::work).
     pub(crate) fn ring_for_share(&self) {
-        if self.driver == Driver::OwnThread && self.has_share() {
+        if self.driven_by == DrivenBy::OwnThread && self.has_share() {
             self.descriptors.bell().ring();
         }
     }
@@ -303,9 +307,9 @@ impl CoroutineHost {
                 let coroutine = coroutine.bind(py).clone();
                 match self.start(py, coroutine) {
                     Ok(Eager::Waiting(task)) => {
-                        let host = Arc::clone(self);
+                        let app_loop = Arc::clone(self);
                         let counted: Then = Box::new(move |py, result| {
-                            host.load.fetch_sub(1, Ordering::Relaxed);
+                            app_loop.load.fetch_sub(1, Ordering::Relaxed);
                             then(py, result);
                         });
                         if let Err(error) = self.when_done(&task, counted) {
@@ -350,7 +354,7 @@ impl CoroutineHost {
 /// A task's done callback.
 #[pyclass(frozen, module = "turbo_shard._native")]
 struct TaskDone {
-    host: Arc<CoroutineHost>,
+    app_loop: Arc<AppLoop>,
     key: usize,
     then: Mutex<Option<Then>>,
 }
@@ -359,12 +363,12 @@ struct TaskDone {
 impl TaskDone {
     fn __call__(&self, py: Python<'_>, task: &Bound<'_, PyAny>) {
         end_if_child();
-        let kept = self.host.tasks().try_remove(self.key);
+        let kept = self.app_loop.tasks().try_remove(self.key);
         let then = self.then.lock().take();
         let result = task.call_method0(names::result(py));
         // A task that the end of the loop has cancelled has no answer left to give: nothing to report.
         if let Some(then) = then
-            && !(self.host.ending.load(Ordering::Relaxed)
+            && !(self.app_loop.ending.load(Ordering::Relaxed)
                 && result.as_ref().is_err_and(|error| is_cancelled(py, error)))
         {
             hand_on(task, result, then);
@@ -386,18 +390,18 @@ fn hand_on<'py>(task: &Bound<'py, PyAny>, result: PyResult<Bound<'py, PyAny>>, t
 /// What an asyncio thread's loop calls when the bell rings, and again while a share is due.
 #[pyclass(frozen, module = "turbo_shard._native")]
 struct OnBell {
-    host: Arc<CoroutineHost>,
+    app_loop: Arc<AppLoop>,
 }
 
 #[pymethods]
 impl OnBell {
     fn __call__(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        let host = &slf.get().host;
-        host.work(py);
+        let app_loop = &slf.get().app_loop;
+        app_loop.work(py);
         end_if_child();
-        if host.has_share()
-            && let Some(asyncio) = host.asyncio.get()
+        if app_loop.has_share()
+            && let Some(asyncio) = app_loop.asyncio.get()
         {
             asyncio
                 .event_loop(py)

@@ -5,7 +5,7 @@ use turbo_shard_runtime::protocol::{HeaderLines, Misuse};
 
 /// Which message may come next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum Phase {
     /// `http.response.start`
     Start,
     /// `http.response.body`, the first one.
@@ -18,43 +18,43 @@ pub(super) enum Stage {
     Complete,
 }
 
-impl Stage {
+impl Phase {
     /// What an app must send here, in words.
     pub(super) fn expected(self) -> &'static str {
         match self {
-            Stage::Start => "http.response.start",
-            Stage::FirstBody | Stage::Body => "http.response.body",
-            Stage::Trailers => "http.response.trailers",
-            Stage::Complete => "nothing more: the response is complete",
+            Phase::Start => "http.response.start",
+            Phase::FirstBody | Phase::Body => "http.response.body",
+            Phase::Trailers => "http.response.trailers",
+            Phase::Complete => "nothing more: the response is complete",
         }
     }
 
     /// Whether a message of this type may come here.
     pub(super) fn allows(self, kind: &str) -> bool {
         match kind {
-            "http.response.start" => self == Stage::Start,
-            "http.response.body" => matches!(self, Stage::FirstBody | Stage::Body),
-            "http.response.trailers" => self == Stage::Trailers,
-            "http.response.early_hint" => matches!(self, Stage::Start | Stage::FirstBody),
-            _ => self == Stage::FirstBody,
+            "http.response.start" => self == Phase::Start,
+            "http.response.body" => matches!(self, Phase::FirstBody | Phase::Body),
+            "http.response.trailers" => self == Phase::Trailers,
+            "http.response.early_hint" => matches!(self, Phase::Start | Phase::FirstBody),
+            _ => self == Phase::FirstBody,
         }
     }
 
     /// Where an answer stands after a piece of its body.
-    pub(super) fn after_body(more: bool, has_trailers: bool) -> Stage {
+    pub(super) fn after_body(more: bool, has_trailers: bool) -> Phase {
         match (more, has_trailers) {
-            (true, _) => Stage::Body,
-            (false, true) => Stage::Trailers,
-            (false, false) => Stage::Complete,
+            (true, _) => Phase::Body,
+            (false, true) => Phase::Trailers,
+            (false, false) => Phase::Complete,
         }
     }
 }
 
-/// What is wrong with a message at this stage; the text is for the app's author.
+/// What is wrong with a message in this phase; the text is for the app's author.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refused {
     /// Not this message here.
-    OutOfOrder(Stage),
+    OutOfOrder(Phase),
     /// More body than its `content-length`.
     TooLong { excess: u64 },
     /// Less body than its `content-length`.

@@ -1,4 +1,4 @@
-//! How a coroutine host ends: its tasks may finish, its tenant shuts down, and what is then left is cancelled.
+//! How an app loop ends: its tasks may finish, its instance shuts down, and what is then left is cancelled.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use super::coroutine_host::{CoroutineHost, Driver};
+use super::app_loop::{AppLoop, DrivenBy};
 use super::ending_time::{CLOSE_SECONDS_MAX, TimeLeft};
 use crate::python::errors::log_exception;
 use crate::python::names::{self, Global};
@@ -14,8 +14,8 @@ use crate::python::names::{self, Global};
 /// How much of [`CLOSE_SECONDS_MAX`] cancelled tasks may take before the app is told to shut down.
 const CANCEL_SECONDS_MAX: f64 = 0.25;
 
-impl CoroutineHost {
-    /// Runs the loop until it is told to stop, then ends what is left. For a host on a thread of its own.
+impl AppLoop {
+    /// Runs the loop until it is told to stop, then ends what is left. For an app loop on a thread of its own.
     pub(crate) fn run(self: &Arc<Self>, py: Python<'_>, time_left: &TimeLeft) {
         if let Some(asyncio) = self.asyncio.get() {
             asyncio.run_thread(py, &self.descriptors);
@@ -24,7 +24,7 @@ impl CoroutineHost {
     }
 
     /// Waits for tasks that still run (background tasks, most often) for as long as `time_left` says, cancels the
-    /// others, lets the tenant shut down, and ends the rest in about [`CLOSE_SECONDS_MAX`].
+    /// others, lets the instance shut down, and ends the rest in about [`CLOSE_SECONDS_MAX`].
     pub(crate) fn close(self: &Arc<Self>, py: Python<'_>, time_left: &TimeLeft) {
         if self.closing.swap(true, Ordering::AcqRel) {
             return;
@@ -37,9 +37,9 @@ impl CoroutineHost {
             self.shut_down_tenant(py);
             self.closed.store(true, Ordering::Release);
             let seconds = CLOSE_SECONDS_MAX - CANCEL_SECONDS_MAX;
-            match self.driver {
-                Driver::Shard => asyncio.close_hosted(py, &self.descriptors, seconds),
-                Driver::OwnThread => asyncio.close_thread(py, seconds),
+            match self.driven_by {
+                DrivenBy::Shard => asyncio.close_hosted(py, &self.descriptors, seconds),
+                DrivenBy::OwnThread => asyncio.close_thread(py, seconds),
             }
         }
         self.closed.store(true, Ordering::Release);
@@ -92,9 +92,9 @@ impl CoroutineHost {
 
     fn shut_down_tenant(self: &Arc<Self>, py: Python<'_>) {
         let lifespan = self
-            .tenant
+            .instance
             .get()
-            .and_then(|tenant| tenant.lifespan.as_ref());
+            .and_then(|instance| instance.lifespan.as_ref());
         let Some(lifespan) = lifespan else { return };
         let shut_down = lifespan
             .bind(py)
