@@ -11,7 +11,7 @@ import pytest
 
 from turbo_shard import App, Router
 from turbo_shard.loading.interfaces import choose
-from turbo_shard.loading.user_code import AppError
+from turbo_shard.user_code.running import AppError
 
 
 def made_by(module: str, name: str, *bases: type, **attributes: object) -> type:

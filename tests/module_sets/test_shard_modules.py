@@ -21,9 +21,9 @@ from turbo_shard.loading import app_instances
 from turbo_shard.loading.app_instances import Instances
 from turbo_shard.loading.app_loader import DJANGO_SHARED, LoadedApp
 from turbo_shard.loading.interfaces import Interface
-from turbo_shard.loading.user_code import AppError
 from turbo_shard.module_sets.own_code import OwnCode
 from turbo_shard.module_sets.shard_modules import Key, ModuleSet, SetFinder, ShardModules
+from turbo_shard.user_code.running import AppError
 
 
 @pytest.fixture

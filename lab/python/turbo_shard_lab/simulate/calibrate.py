@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from turbo_shard.cli.command_line import UsageError, say
-from turbo_shard.loading.gil_watch import is_gil_on
+from turbo_shard.user_code.gil_watch import is_gil_on
 
 from ..command_text import command_line
 from ..load.generator import TURBO_LOAD, BrokenRun, Load, Question, WrongAnswer, run_load

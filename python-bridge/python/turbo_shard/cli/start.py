@@ -102,7 +102,7 @@ def serve_to_the_end(
     is_own_process: bool,
 ) -> int:
     """Serves the app that `reference` names; returns the exit status after reporting what went wrong."""
-    from ..loading.user_code import AppError
+    from ..user_code.running import AppError
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         # While the server runs, signals are its own; this is for the time before it and after it.

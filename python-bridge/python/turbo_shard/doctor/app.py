@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ..loading.app_instances import Instances
 from ..loading.app_loader import LoadedApp, load
-from ..loading.gil_watch import GilOn
 from ..loading.interfaces import IN_WORDS
-from ..loading.user_code import AppError
 from ..module_sets import own_packages
 from ..serving import fallbacks, sessions
 from ..settings import Settings
+from ..user_code.gil_watch import GilOn
+from ..user_code.running import AppError
 from .finding import Finding, Verdict
 
 

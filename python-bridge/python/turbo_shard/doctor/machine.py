@@ -16,9 +16,9 @@ from typing import Any
 
 from ..cli.command_line import HELP_FLAGS, HELP_ROW, Split, UsageError, help_lines, say, split
 from ..cli.given_options import SWITCH_FLAGS, TEXT_FLAGS, chosen_values
-from ..loading.gil_watch import is_free_threaded, is_gil_on
 from ..native_module import NativeMissing, native_module
 from ..serving import banner
+from ..user_code.gil_watch import is_free_threaded, is_gil_on
 from .finding import Finding, Verdict
 
 # Files a shard needs before it has a single connection, with room for what the app opens.

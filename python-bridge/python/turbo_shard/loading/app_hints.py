@@ -50,6 +50,6 @@ def install_hint(missing: str | None) -> str:
 
 
 def is_3_13t() -> bool:
-    from .gil_watch import is_free_threaded
+    from ..user_code.gil_watch import is_free_threaded
 
     return sys.version_info[:2] == (3, 13) and is_free_threaded()

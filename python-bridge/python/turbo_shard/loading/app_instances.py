@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 from ..serving.banner import write
 from ..serving.fallbacks import NoSecondInstance
+from ..user_code.gil_watch import GilOn
+from ..user_code.running import AppError
 from .app_loader import LoadedApp
 from .fresh_import import Another
-from .gil_watch import GilOn
-from .user_code import AppError
 
 # Imports that take longer run side by side; others would gain nothing.
 SIDE_BY_SIDE_S = 1.0

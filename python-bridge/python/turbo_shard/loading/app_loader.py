@@ -14,11 +14,11 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import NamedTuple
 
 from ..settings import Settings
+from ..user_code.gil_watch import GilWatch, refuse_gil
+from ..user_code.running import AppError, description, run_user_code, user_frames
 from .app_hints import factory_hint, install_hint, project_hint
 from .fresh_import import Another
-from .gil_watch import GilWatch, refuse_gil
 from .interfaces import IN_WORDS, Interface, choose, interfaces_of, router_hint
-from .user_code import AppError, description, run_user_code, user_frames
 
 DEFAULT_ATTRIBUTES = ("app", "application")
 FUNCTIONS = (FunctionType, BuiltinFunctionType)

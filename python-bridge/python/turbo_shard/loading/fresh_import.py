@@ -15,8 +15,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ..serving.banner import write
-from .gil_watch import GilWatch, refuse_gil
-from .user_code import AppError, one_line
+from ..user_code.gil_watch import GilWatch, refuse_gil
+from ..user_code.running import AppError, one_line
 
 if TYPE_CHECKING:
     from ..module_sets.shard_modules import ShardModules

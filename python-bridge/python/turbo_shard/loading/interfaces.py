@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from .user_code import AppError, description
+from ..user_code.running import AppError, description
 
 if TYPE_CHECKING:
     import inspect

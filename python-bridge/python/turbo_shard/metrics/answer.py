@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ..loading.gil_watch import is_free_threaded, is_gil_on
+from ..user_code.gil_watch import is_free_threaded, is_gil_on
 from .counters import GC_ROWS
 from .gc_pauses import GcPauses
 from .schema import SCHEMA, Answer, Row

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..loading.gil_watch import is_gil_on
+from ..user_code.gil_watch import is_gil_on
 
 if TYPE_CHECKING:
     from .shard_modules import ShardModules

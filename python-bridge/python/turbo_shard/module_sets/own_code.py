@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
 from types import ModuleType
 
-from ..loading.user_code import OWN_DIRECTORY
+from ..user_code.running import OWN_DIRECTORY
 
 # Directories that hold installed packages, wherever they lie.
 INSTALLED = ("site-packages", "dist-packages")

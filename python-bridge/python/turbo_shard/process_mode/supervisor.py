@@ -10,10 +10,10 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..loading.user_code import AppError
 from ..serving import banner
 from ..serving.leaving import Ending
 from ..settings import Settings
+from ..user_code.running import AppError
 from .messages import (
     APP_FAILED,
     DRAIN,

@@ -68,9 +68,9 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
 
     from ..loading import app_loader
     from ..loading.interfaces import IN_WORDS
-    from ..loading.user_code import AppError
     from ..serving import banner, stop_flag
     from ..settings import Settings
+    from ..user_code.running import AppError
 
     settings = Settings(**order.settings)
 

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
-from ..loading.gil_watch import is_free_threaded, is_gil_on
 from ..logs import error_stream
+from ..user_code.gil_watch import is_free_threaded, is_gil_on
 
 # A start that takes longer gets a line that it is under way.
 SLOW_S = 2.0

@@ -8,8 +8,8 @@ import os
 import sys
 import threading
 
-from ..loading.user_code import AppError
 from ..settings import Settings
+from ..user_code.running import AppError
 from .banner import write
 from .leaving import EXIT_SECONDS_MAX, wind_up
 

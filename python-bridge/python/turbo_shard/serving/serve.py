@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..loading.app_loader import given_app, load
-from ..loading.gil_watch import refuse_gil
-from ..loading.user_code import AppError
 from ..logs.error_stream import open_standard_streams
 from ..native_module import native_module
 from ..settings import ServeSettings, SettingsError, settings_from, takes_settings
+from ..user_code.gil_watch import refuse_gil
+from ..user_code.running import AppError
 from .fallbacks import NoSecondInstance, with_processes
 from .leaving import Ending, leave_with_interpreter
 from .server import run, shard_count

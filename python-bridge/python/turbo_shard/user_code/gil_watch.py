@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Self
 
-from .user_code import AppError
+from .running import AppError
 
 
 def is_free_threaded() -> bool:
