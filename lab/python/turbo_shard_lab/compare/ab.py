@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from turbo_shard.cli.command_line import UsageError, say
+from turbo_shard.logs.error_stream import write_line
 from turbo_shard.native_module import native_module
-from turbo_shard.serving.banner import write as write_line
 
 from .. import results
 from ..command_text import command_line

@@ -174,7 +174,7 @@ def version_line() -> str:
 
 def refuse(message: str, *, report: str = "", status: int = EXIT_USAGE) -> int:
     """Says in one line what is wrong, after the user's own traceback where there is one."""
-    from ..serving.banner import write
+    from ..logs.error_stream import write_line
 
-    write(sys.stderr, f"{report}turbo-shard: error: {message}")
+    write_line(sys.stderr, f"{report}turbo-shard: error: {message}")
     return status

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
-from ..serving.banner import write
+from ..logs.error_stream import write_line
 from ..serving.fallbacks import NoSecondInstance
 from ..user_code.gil_watch import GilOn
 from ..user_code.running import AppError
@@ -144,7 +144,7 @@ class Instances:
         if self.loaded.import_s < PROGRESS_S:
             return
         beside = " beside others" if index > 1 and self.is_side_by_side and self.shards > 3 else ""
-        write(
+        write_line(
             sys.stderr,
             f"turbo-shard: importing {self.loaded.name} for shard {index} of 0 to {self.shards - 1}{beside}; "
             f"the first import took {self.loaded.import_s:.1f} s",
@@ -161,7 +161,7 @@ class Instances:
                 raise AppError(words, error.report) from error
             raise NoSecondInstance(words, error.report) from error
         if instance is self.loaded.instance:
-            write(
+            write_line(
                 sys.stderr,
                 f"turbo-shard: warning: shard {index} shares the instance of shard 0: "
                 f"{self.loaded.name} is the same object each time",

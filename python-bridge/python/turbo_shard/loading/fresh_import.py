@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ..serving.banner import write
+from ..logs.error_stream import write_line
 from ..user_code.gil_watch import GilWatch, refuse_gil
 from ..user_code.running import AppError, one_line
 
@@ -123,7 +123,7 @@ class Another:
         self.modules.own.add_installed([package])
         self.add_holders()
         self.modules.adopt(self.modules.first)
-        write(
+        write_line(
             sys.stderr,
             f"turbo-shard: {package} is each shard's own from here on: it refused a second instance of {self.name} "
             f"({self.refused[package]}); --own {package} says so from the start",

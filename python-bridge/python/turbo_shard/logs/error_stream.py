@@ -26,6 +26,10 @@ def write(stream: Any, text: str) -> None:
         pass
 
 
+def write_line(stream: Any, text: str) -> None:
+    write(stream, text + "\n")
+
+
 def flush() -> None:
     """Waits until all is written, for a moment at most: before this process becomes another program."""
     if native := sys.modules.get("turbo_shard._native"):

@@ -10,6 +10,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ..logs.error_stream import write_line
 from ..serving import banner
 from ..serving.leaving import Ending
 from ..settings import Settings
@@ -320,7 +321,7 @@ class Supervisor:
             pause_s = self.plan_restart(slot, worker.age_s())
             what = "died" if worker.is_ready else "could not be started"
             if worker.failure is not None and worker.failure.report:
-                banner.write(sys.stderr, worker.failure.report.rstrip("\n"))
+                write_line(sys.stderr, worker.failure.report.rstrip("\n"))
             self.log(
                 "error",
                 f"worker {worker.number} {what} ({worker.end_in_words()}); "

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
-from ..logs import error_stream
+from ..logs.error_stream import write_line
 from ..user_code.gil_watch import is_free_threaded, is_gil_on
 
 # A start that takes longer gets a line that it is under way.
@@ -55,18 +55,18 @@ def show(
     lines += [f"  {STOP_HINT}"]
     if not python and is_gil_on():
         lines.append(f"turbo-shard: warning: {gil_warning()}")
-    write(out, "\n".join(lines))
+    write_line(out, "\n".join(lines))
 
 
 def show_ready(report: dict[str, Any], out: TextIO | None = None) -> None:
     """The line that tests and scripts wait for; its form does not change."""
     host, port = report["addresses"][0]
-    write(out or sys.stderr, f"turbo-shard ready on {url(host, port)} (pid {os.getpid()})")
+    write_line(out or sys.stderr, f"turbo-shard ready on {url(host, port)} (pid {os.getpid()})")
 
 
 def note(text: str) -> None:
     """What the app's author may want to know."""
-    write(sys.stderr, f"turbo-shard: note: {text}")
+    write_line(sys.stderr, f"turbo-shard: note: {text}")
 
 
 # Where a note goes. A worker of process mode tells its supervisor, which hears the same from the others.
@@ -78,7 +78,7 @@ def said_if_slow(text: str, *, is_stopping: Callable[[], bool]) -> threading.Tim
 
     def say() -> None:
         if not is_stopping():
-            write(sys.stderr, f"turbo-shard: {text} (pid {os.getpid()})")
+            write_line(sys.stderr, f"turbo-shard: {text} (pid {os.getpid()})")
 
     timer = threading.Timer(SLOW_S, say)
     timer.daemon = True
@@ -173,8 +173,3 @@ def is_coloured(out: TextIO | None) -> bool:
         and not os.environ.get("NO_COLOR")
         and os.environ.get("TERM") != "dumb"
     )
-
-
-def write(out: TextIO | None, text: str) -> None:
-    """Writes a line; a reader that has gone, or does not read, must not stop a server."""
-    error_stream.write(out, text + "\n")

@@ -8,9 +8,9 @@ import os
 import sys
 import threading
 
+from ..logs.error_stream import write_line
 from ..settings import Settings
 from ..user_code.running import AppError
-from .banner import write
 from .leaving import EXIT_SECONDS_MAX, wind_up
 
 # Named where a second instance or the GIL is in the way.
@@ -51,7 +51,7 @@ def check_processes(error: NoSecondInstance, settings: Settings, *, why: str = "
 def with_processes(error: NoSecondInstance, settings: Settings, *, why: str = "") -> Settings:
     """Settings with which every shard has its instance after all; raises where there are none."""
     check_processes(error, settings, why=why)
-    write(
+    write_line(
         sys.stderr,
         f"turbo-shard: serving with --mode process, since there is {error}; --shards 1 would serve it in one process",
     )

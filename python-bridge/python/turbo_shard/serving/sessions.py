@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ..logs.error_stream import write_line
 from ..settings import Settings
-from .banner import write
 
 
 class Session(NamedTuple):
@@ -48,4 +48,4 @@ def found(settings: Settings) -> Iterator[tuple[str, str]]:
 def say(settings: Settings) -> None:
     """One line for each, at the start."""
     for kept, advice in found(settings):
-        write(sys.stderr, f"turbo-shard: note: {kept}; {advice}")
+        write_line(sys.stderr, f"turbo-shard: note: {kept}; {advice}")
