@@ -145,6 +145,7 @@ def serve_reference(
         supervisor.run(reference, settings, native=native, ending=ending)
         return
     from ..loading import app_loader
+    from ..loading.app_instances import NoSecondInstance
     from ..serving import fallbacks, server
 
     beginning = fallbacks.Beginning()
@@ -159,7 +160,7 @@ def serve_reference(
             is_own_process=is_own_process,
         )
         return
-    except fallbacks.NoSecondInstance as error:
+    except NoSecondInstance as error:
         settings = fallbacks.with_processes(error, settings)
     if is_own_process:
         fallbacks.start_over(beginning)

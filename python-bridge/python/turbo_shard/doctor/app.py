@@ -9,7 +9,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from ..loading.app_instances import Instances
+from ..loading.app_instances import Instances, NoSecondInstance
 from ..loading.app_loader import LoadedApp, load
 from ..loading.interfaces import IN_WORDS
 from ..module_sets import own_packages
@@ -56,7 +56,7 @@ def examine_instances(loaded: LoadedApp, settings: Settings, *, shards: int) -> 
         # As on a shard's thread, which a set of modules belongs to.
         with ThreadPoolExecutor(1) as pool:
             pool.submit(instances.make, 1).result()
-    except fallbacks.NoSecondInstance as error:
+    except NoSecondInstance as error:
         return [fallback(error, settings), *packages(loaded)]
     except AppError as error:
         return [Finding("instances", Verdict.FAIL, str(error))]
@@ -64,7 +64,7 @@ def examine_instances(loaded: LoadedApp, settings: Settings, *, shards: int) -> 
     return [Finding("instances", Verdict.OK, detail), *packages(loaded)]
 
 
-def fallback(error: fallbacks.NoSecondInstance, settings: Settings) -> Finding:
+def fallback(error: NoSecondInstance, settings: Settings) -> Finding:
     try:
         fallbacks.check_processes(error, settings)
     except AppError as refusal:

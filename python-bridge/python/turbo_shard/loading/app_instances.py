@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator
 
 from ..logs.error_stream import write_line
-from ..serving.fallbacks import NoSecondInstance
 from ..user_code.gil_watch import GilOn
 from ..user_code.running import AppError
 from .app_loader import LoadedApp
@@ -19,6 +18,10 @@ from .fresh_import import Another
 SIDE_BY_SIDE_S = 1.0
 # After this time a line says what we wait for.
 PROGRESS_S = 2.0
+
+
+class NoSecondInstance(AppError):
+    """There can be only one instance of the app in this process."""
 
 
 class Turns:

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 
+from ..loading.app_instances import NoSecondInstance
 from ..logs.error_stream import write_line
 from ..settings import Settings
 from ..user_code.running import AppError
@@ -17,10 +18,6 @@ from .leaving import EXIT_SECONDS_MAX, wind_up
 BOTH_WAYS = (
     "--mode process (a process of its own for each) and --shards 1 (one for all) serve it as it is"
 )
-
-
-class NoSecondInstance(AppError):
-    """There can be only one instance of the app in this process."""
 
 
 def why_not_processes(settings: Settings) -> str:

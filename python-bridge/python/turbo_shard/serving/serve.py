@@ -7,13 +7,14 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from ..loading.app_instances import NoSecondInstance
 from ..loading.app_loader import given_app, load
 from ..logs.error_stream import open_standard_streams
 from ..native_module import native_module
 from ..settings import ServeSettings, SettingsError, settings_from, takes_settings
 from ..user_code.gil_watch import refuse_gil
 from ..user_code.running import AppError
-from .fallbacks import NoSecondInstance, with_processes
+from .fallbacks import with_processes
 from .leaving import Ending, leave_with_interpreter
 from .server import run, shard_count
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import gc
 from typing import Any
 
-from ..loading.app_instances import Instances
+from ..loading.app_instances import Instances, NoSecondInstance
 from ..loading.app_loader import LoadedApp
 from ..loading.interfaces import IN_WORDS
 from ..metrics.gc_pauses import GcPauses
 from ..settings import Settings
 from . import banner, channel_layers, sessions, stop_flag
-from .fallbacks import NoSecondInstance
 from .leaving import Ending
 
 
