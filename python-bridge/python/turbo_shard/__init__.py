@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ._native import Request as Request
     from ._native import __version__ as __version__
     from ._native import stats as stats
+    from .from_script import serve as serve
     from .metrics.gc_pauses import gc_stats as gc_stats
     from .native.app import App as App
     from .native.app import Router as Router
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from .native.response import StreamingResponse as StreamingResponse
     from .native.websocket import WebSocket as WebSocket
     from .native.websocket import WebSocketDisconnect as WebSocketDisconnect
-    from .serving.serve import serve as serve
     from .settings import SettingsError as SettingsError
 
 # Where each public name lives. Most server starts need only some of them.
@@ -57,7 +57,7 @@ _MODULE_OF = {
     "WebSocketDisconnect": "native.websocket",
     "__version__": "_native",
     "gc_stats": "metrics.gc_pauses",
-    "serve": "serving.serve",
+    "serve": "from_script",
     "stats": "_native",
 }
 

@@ -7,16 +7,16 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from ..loading.app_instances import NoSecondInstance
-from ..loading.app_loader import given_app, load
-from ..logs.error_stream import open_standard_streams
-from ..native_module import native_module
-from ..settings import ServeSettings, SettingsError, settings_from, takes_settings
-from ..user_code.gil_watch import refuse_gil
-from ..user_code.running import AppError
-from .fallbacks import with_processes
-from .leaving import Ending, leave_with_interpreter
-from .server import run, shard_count
+from .loading.app_instances import NoSecondInstance
+from .loading.app_loader import given_app, load
+from .logs.error_stream import open_standard_streams
+from .native_module import native_module
+from .serving.fallbacks import with_processes
+from .serving.leaving import Ending, leave_with_interpreter
+from .serving.server import run, shard_count
+from .settings import ServeSettings, SettingsError, settings_from, takes_settings
+from .user_code.gil_watch import refuse_gil
+from .user_code.running import AppError
 
 
 @takes_settings(ServeSettings)
@@ -41,7 +41,7 @@ def serve(app: object, **values: Any) -> None:
                 "mode: process imports the app in each of its workers; name it as a string, such as "
                 'serve("main:app", mode="process"), or use the command line'
             )
-        from ..process_mode import supervisor
+        from .process_mode import supervisor
 
         with in_words_for_python():
             supervisor.run(app, settings, native=native, ending=Ending())
@@ -68,7 +68,7 @@ def serve(app: object, **values: Any) -> None:
     finally:
         leave_with_interpreter(ending.seconds_left, native, scripts_own)
     if isinstance(app, str) and settings.mode == "process":
-        from ..process_mode import supervisor
+        from .process_mode import supervisor
 
         with in_words_for_python():
             supervisor.run(app, settings, native=native, ending=ending)
