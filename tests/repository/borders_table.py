@@ -227,17 +227,23 @@ NATIVE = f"{PACKAGE}/_native.pyi"
 PACKAGE_LAYERS = (
     Layer(
         PACKAGE,
-        "the command line, loading, serving, process mode, doctor, stats",
-        [NATIVE, *within(PACKAGE, "compile", "logs", "native", "settings")],
+        "`serve()`, `python -m turbo_shard`, the names of `turboapi`",
+        within(
+            PACKAGE,
+            *("cli", "compile", "loading", "logs", "native_module.py", "process_mode", "serving"),
+            *("settings", "user_code"),
+        ),
         [TESTING],
     ),
     Layer(
         f"{PACKAGE}/__init__.py",
         "the public face: `App`, `serve`",
-        [NATIVE, PACKAGE, *within(PACKAGE, "native", "settings")],
+        [NATIVE, PACKAGE, *within(PACKAGE, "metrics", "native", "settings")],
     ),
     Layer(NATIVE, "what the bridge gives"),
+    Layer(f"{PACKAGE}/native_module.py", "the bridge, or why it is not there", [NATIVE]),
     Layer(f"{PACKAGE}/settings", "options and their values"),
+    Layer(f"{PACKAGE}/user_code", "running the user's code, and the GIL in it"),
     Layer(f"{PACKAGE}/logs", "stderr and the errors of apps", [NATIVE]),
     Layer(f"{PACKAGE}/loop", "the Python side of hosted loops", [NATIVE, f"{PACKAGE}/logs"]),
     Layer(f"{PACKAGE}/native", "native apps: routes, parameters, responses", [NATIVE]),
@@ -245,6 +251,58 @@ PACKAGE_LAYERS = (
         f"{PACKAGE}/compile",
         "apps of other frameworks as native apps",
         [NATIVE, f"{PACKAGE}/native"],
+    ),
+    Layer(
+        f"{PACKAGE}/module_sets",
+        "a set of the app's modules for each shard",
+        [f"{PACKAGE}/user_code"],
+    ),
+    Layer(
+        f"{PACKAGE}/loading",
+        "finding the app, its interface and its instances",
+        within(PACKAGE, "compile", "logs", "module_sets", "native", "settings", "user_code"),
+    ),
+    Layer(
+        f"{PACKAGE}/metrics",
+        "counters: the socket that gives them and what reads it",
+        [NATIVE, *within(PACKAGE, "settings", "user_code")],
+    ),
+    Layer(
+        f"{PACKAGE}/metrics/command.py",
+        "`turbo-shard stats`",
+        within(PACKAGE, "cli", "metrics", "settings"),
+    ),
+    Layer(
+        f"{PACKAGE}/serving",
+        "one process's server from its start to its end",
+        within(PACKAGE, "loading", "logs", "metrics", "settings", "user_code"),
+    ),
+    Layer(
+        f"{PACKAGE}/process_mode",
+        "the supervisor and its workers",
+        within(
+            PACKAGE,
+            *("loading", "logs", "metrics", "native_module.py", "serving", "settings"),
+            "user_code",
+        ),
+    ),
+    Layer(
+        f"{PACKAGE}/cli",
+        "the command line, and the names of its subcommands",
+        within(
+            PACKAGE,
+            *("loading", "logs", "native_module.py", "process_mode", "serving", "settings"),
+            "user_code",
+        ),
+    ),
+    Layer(
+        f"{PACKAGE}/doctor",
+        "`turbo-shard doctor`",
+        within(
+            PACKAGE,
+            *("cli", "loading", "module_sets", "native_module.py", "serving", "settings"),
+            "user_code",
+        ),
     ),
 )
 
