@@ -116,7 +116,6 @@ RUNTIME_LAYERS = (
         f"{RUNTIME}/engine",
         "what engines share: the plan of a shard, a connection's life",
         [
-            INFO,
             PROTOCOL,
             *within(RUNTIME, "config.rs", "metrics", "service.rs", "shard", "start_error.rs"),
         ],
@@ -124,8 +123,8 @@ RUNTIME_LAYERS = (
     ),
     Layer(
         f"{RUNTIME}/engine/tasks",
-        "connections as tasks of an executor",
-        [INFO, PROTOCOL, *within(RUNTIME, "engine", "net", "service.rs", "shard")],
+        "a shard's life and its connections as tasks of an executor",
+        [PROTOCOL, *within(RUNTIME, "engine", "net", "service.rs", "shard")],
     ),
     Layer(
         f"{RUNTIME}/engine/tokio",
@@ -141,17 +140,14 @@ RUNTIME_LAYERS = (
         f"{RUNTIME}/engine/uring",
         "one io_uring per shard, whose completions drive the connections",
         [
-            *(INFO, PROTOCOL, RING),
+            *(PROTOCOL, RING),
             *within(RUNTIME, "engine", "metrics", "net", "service.rs", "shard", "start_error.rs"),
         ],
     ),
     Layer(
         f"{RUNTIME}/engine/steal",
         "the work-stealing runtime of `--mode steal`",
-        [
-            INFO,
-            *within(RUNTIME, "config.rs", "engine", "engine/tasks", "net", "service.rs", "shard"),
-        ],
+        within(RUNTIME, "config.rs", "engine", "engine/tasks", "service.rs", "shard"),
     ),
     Layer(
         f"{RUNTIME}/engine/registry.rs",

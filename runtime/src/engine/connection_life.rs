@@ -3,7 +3,7 @@
 
 use turbo_shard_protocol::{Closing, Tick};
 
-use crate::connection_info::ConnectionInfo;
+use crate::shard::accepting::Admitted;
 use crate::shard::connection_table::ConnectionId;
 use crate::shard::driver::Driver;
 use crate::shard::host::{Admission, Host, Stage};
@@ -77,8 +77,7 @@ const _: () = assert!(size_of::<ConnectionLife>() <= 240);
 impl ConnectionLife {
     pub(crate) fn new<H: Host + ?Sized>(
         host: &H,
-        info: ConnectionInfo,
-        admission: Admission,
+        Admitted { admission, info }: Admitted,
     ) -> ConnectionLife {
         let bench = host.bench();
         let now = bench.clock.now();
@@ -201,7 +200,7 @@ impl ConnectionLife {
         {
             self.armed = Some(deadline);
             if host.with_table(|table| table.arm(self.id, deadline)) {
-                host.deadline_moved();
+                host.deadline_moved().notify_one();
             }
         }
     }

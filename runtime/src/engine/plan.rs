@@ -5,7 +5,6 @@ use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::config::ServerConfig;
 use crate::metrics::counters::Counters;
@@ -15,9 +14,6 @@ use crate::shard::hand_off::Intake;
 use crate::shard::host::LocalHost;
 use crate::shard::mailbox::Mailbox;
 use crate::start_error::StartError;
-
-/// Pause after a failed accept (no descriptor left, most often): the queue stays, a busy loop would not help it.
-pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// One shard's part of the server.
 pub(crate) struct ShardPlan<A: App> {

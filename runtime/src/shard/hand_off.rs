@@ -35,9 +35,9 @@ pub(crate) struct Fresh {
 }
 
 /// What comes to a shard through its queue.
-pub(crate) enum Arrival {
-    /// Serve it here, under [`Intake::taking_in`].
-    Connection(Fresh),
+pub(crate) enum Arrival<'a> {
+    /// Serve it here. It is on its way until then: until the second value is dropped.
+    Connection(Fresh, TakingIn<'a>),
     /// Ask so many clients to come back elsewhere; replaces any number before it.
     SendAway(u32),
 }
@@ -243,7 +243,7 @@ impl Intake {
     }
 
     /// What arrives next. Of several callers only one is woken; there should be one.
-    pub(crate) async fn next(&self) -> Arrival {
+    pub(crate) async fn next(&self) -> Arrival<'_> {
         let Some(queue) = self.queue() else {
             return std::future::pending().await;
         };
@@ -253,15 +253,10 @@ impl Intake {
                 clients => return Arrival::SendAway(clients),
             }
             if let Ok(fresh) = queue.waiting.try_recv() {
-                return Arrival::Connection(fresh);
+                return Arrival::Connection(fresh, TakingIn(queue));
             }
             queue.wake.notified().await;
         }
-    }
-
-    /// Held while an arrived connection is made one of the shard's own; then it is not on its way any more.
-    pub(crate) fn taking_in(&self) -> TakingIn<'_> {
-        TakingIn(self.queue())
     }
 
     /// Takes nothing from others any more. What they have handed over must still be served.
@@ -269,20 +264,19 @@ impl Intake {
         let Some(queue) = self.queue() else { return };
         queue.is_open.store(false, SeqCst);
         while let Some(Fresh { stream, peer }) = queue.take_last() {
-            let _taking_in = TakingIn(Some(queue));
+            let _taking_in = TakingIn(queue);
             serve(stream, peer);
         }
     }
 }
 
-/// Counts when it is dropped, by a panic too: nothing may wait for a connection that is gone.
-pub(crate) struct TakingIn<'a>(Option<&'a ArrivalQueue>);
+/// Held while an arrived connection is made one of the shard's own; then it is not on its way any more. Counts when it is
+/// dropped, by a panic too: nothing may wait for a connection that is gone.
+pub(crate) struct TakingIn<'a>(&'a ArrivalQueue);
 
 impl Drop for TakingIn<'_> {
     fn drop(&mut self) {
-        if let Some(queue) = self.0 {
-            queue.on_the_way.fetch_sub(1, SeqCst);
-        }
+        self.0.on_the_way.fetch_sub(1, SeqCst);
     }
 }
 

@@ -55,21 +55,40 @@ pub(crate) trait Host {
     type Service: Service;
     /// The calling thread's workbench.
     fn bench(&self) -> &Workbench<Self::Service>;
+    fn clock(&self) -> Clock;
     fn with_table<R>(&self, f: impl FnOnce(&mut ConnectionTable) -> R) -> R;
+    /// Takes a fresh connection in. None where there are so many that it is just closed.
+    fn admit(&self) -> Option<Admission>;
     fn stage(&self) -> Stage;
+    fn set_stage(&self, stage: Stage);
     /// The earliest deadline has moved forward: the task that waits for it must look again.
-    fn deadline_moved(&self);
+    fn deadline_moved(&self) -> &Notify;
+    /// The last connection has ended.
+    fn emptied(&self) -> &Notify;
     /// A connection has had its turn.
     fn turn_ended(&self);
     /// A connection has ended, and with it its exchanges in flight.
     fn leave(&self, id: ConnectionId, in_flight: u64);
+
+    /// Comes to another stage, and has every connection look.
+    fn enter(&self, stage: Stage) {
+        self.set_stage(stage);
+        self.with_table(|table| table.wake_all());
+    }
+}
+
+/// Returns when the last connection has ended.
+pub(crate) async fn until_empty<H: Host>(host: &H) {
+    while host.with_table(|table| table.len()) > 0 {
+        host.emptied().notified().await;
+    }
 }
 
 /// One shard: all of it belongs to one thread.
 pub(crate) struct LocalHost<A: App> {
     pub(crate) bench: Workbench<A::Service>,
-    pub(crate) deadline_moved: Notify,
-    pub(crate) emptied: Notify,
+    deadline_moved: Notify,
+    emptied: Notify,
     /// The hosted loop has something to run.
     pub(crate) loop_ready: Notify,
     /// Connections had a turn since the last end of a batch.
@@ -121,32 +140,6 @@ impl<A: App> LocalHost<A> {
     pub(crate) fn hosted(&self) -> Option<&dyn HostedLoop> {
         self.hosted.get().map(|hosted| &**hosted)
     }
-
-    pub(crate) fn admit(&self) -> Option<Admission> {
-        let admission = admit(&mut self.table.borrow_mut(), self.connections_max)?;
-        self.bench.counters.connections_accepted.add(1);
-        Some(admission)
-    }
-
-    pub(crate) fn start_drain(&self) {
-        self.enter(Stage::Draining);
-    }
-
-    pub(crate) fn start_cut(&self) {
-        self.enter(Stage::Cutting);
-    }
-
-    fn enter(&self, stage: Stage) {
-        self.stage.set(stage);
-        self.table.borrow().wake_all();
-    }
-
-    /// Returns when the last connection has ended.
-    pub(crate) async fn until_empty(&self) {
-        while self.table.borrow().len() > 0 {
-            self.emptied.notified().await;
-        }
-    }
 }
 
 impl<A: App> Host for LocalHost<A> {
@@ -156,16 +149,34 @@ impl<A: App> Host for LocalHost<A> {
         &self.bench
     }
 
+    fn clock(&self) -> Clock {
+        self.bench.clock
+    }
+
     fn with_table<R>(&self, f: impl FnOnce(&mut ConnectionTable) -> R) -> R {
         f(&mut self.table.borrow_mut())
+    }
+
+    fn admit(&self) -> Option<Admission> {
+        let admission = admit(&mut self.table.borrow_mut(), self.connections_max)?;
+        self.bench.counters.connections_accepted.add(1);
+        Some(admission)
     }
 
     fn stage(&self) -> Stage {
         self.stage.get()
     }
 
-    fn deadline_moved(&self) {
-        self.deadline_moved.notify_one();
+    fn set_stage(&self, stage: Stage) {
+        self.stage.set(stage);
+    }
+
+    fn deadline_moved(&self) -> &Notify {
+        &self.deadline_moved
+    }
+
+    fn emptied(&self) -> &Notify {
+        &self.emptied
     }
 
     fn turn_ended(&self) {
@@ -206,8 +217,8 @@ pub(crate) struct SharedHost<A: App> {
     workers: Mutex<Vec<Arc<Counters>>>,
     clock: Clock,
     stage: AtomicU8,
-    pub(crate) deadline_moved: Notify,
-    pub(crate) emptied: Notify,
+    deadline_moved: Notify,
+    emptied: Notify,
     connections_max: usize,
 }
 
@@ -249,36 +260,6 @@ impl<A: App> SharedHost<A> {
         self.benches.get()
     }
 
-    pub(crate) fn clock(&self) -> Clock {
-        self.clock
-    }
-
-    pub(crate) fn admit(&self) -> Option<Admission> {
-        let mut table = self.table.lock();
-        let admission = admit(&mut table, self.connections_max)?;
-        self.connections.connections_accepted.add(1);
-        Some(admission)
-    }
-
-    pub(crate) fn start_drain(&self) {
-        self.enter(Stage::Draining);
-    }
-
-    pub(crate) fn start_cut(&self) {
-        self.enter(Stage::Cutting);
-    }
-
-    fn enter(&self, stage: Stage) {
-        self.stage.store(stage as u8, Ordering::Release);
-        self.table.lock().wake_all();
-    }
-
-    pub(crate) async fn until_empty(&self) {
-        while self.table.lock().len() > 0 {
-            self.emptied.notified().await;
-        }
-    }
-
     /// The counters of each worker that has served, and those of the connections, which belong to no worker.
     pub(crate) fn counters(&self) -> WorkerCounters {
         WorkerCounters {
@@ -305,8 +286,19 @@ impl<A: App> Host for SharedHost<A> {
             .expect("the first worker's service was made, so this one's can be made too")
     }
 
+    fn clock(&self) -> Clock {
+        self.clock
+    }
+
     fn with_table<R>(&self, f: impl FnOnce(&mut ConnectionTable) -> R) -> R {
         f(&mut self.table.lock())
+    }
+
+    fn admit(&self) -> Option<Admission> {
+        let mut table = self.table.lock();
+        let admission = admit(&mut table, self.connections_max)?;
+        self.connections.connections_accepted.add(1);
+        Some(admission)
     }
 
     fn stage(&self) -> Stage {
@@ -317,8 +309,16 @@ impl<A: App> Host for SharedHost<A> {
         }
     }
 
-    fn deadline_moved(&self) {
-        self.deadline_moved.notify_one();
+    fn set_stage(&self, stage: Stage) {
+        self.stage.store(stage as u8, Ordering::Release);
+    }
+
+    fn deadline_moved(&self) -> &Notify {
+        &self.deadline_moved
+    }
+
+    fn emptied(&self) -> &Notify {
+        &self.emptied
     }
 
     fn turn_ended(&self) {}

@@ -1,7 +1,6 @@
 //! What a thread that runs connections has at hand: its service, buffers, clock and counters. Never shared.
 
 use std::cell::{Cell, Ref, RefCell, RefMut};
-use std::io;
 use std::sync::Arc;
 
 use turbo_shard_protocol::websocket::WebSocketLimits;
@@ -28,7 +27,6 @@ pub(crate) struct Workbench<S> {
     caught_up: Cell<Tick>,
     /// For lines that peers can cause.
     pub(crate) peer_log: LogGate,
-    accept_log: LogGate,
     /// Clients still to ask to come back elsewhere.
     pub(crate) send_away: Cell<u32>,
     server_lines: RenderedLines,
@@ -56,7 +54,6 @@ impl<S> Workbench<S> {
             clock,
             caught_up: Cell::default(),
             peer_log: LogGate::for_peers(),
-            accept_log: LogGate::for_accepts(),
             send_away: Cell::new(0),
             server_lines: RenderedLines::new(),
             spare: RefCell::default(),
@@ -80,12 +77,6 @@ impl<S> Workbench<S> {
     /// `now`, unless a call of the service has taken long since it was read.
     pub(crate) fn latest(&self, now: Tick) -> Tick {
         now.max(self.caught_up.get())
-    }
-
-    pub(crate) fn warn_of_accept(&self, error: &io::Error) {
-        if self.accept_log.pass(self.clock.now()) {
-            log::warn!("a connection could not be accepted: {error}");
-        }
     }
 
     pub(crate) fn take_workspace(&self) -> Box<Workspace> {

@@ -5,10 +5,10 @@
 //! Its `accept` loses the descriptor of a connection that arrives after the wait was given up, so the listener is only
 //! polled here, and the connections are taken with plain system calls.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd};
+use std::os::fd::{AsFd, FromRawFd, IntoRawFd};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -24,20 +24,16 @@ use glommio::{
     Latency, LocalExecutor, LocalExecutorBuilder, Placement, PoolPlacement, Shares, Task,
     TaskQueueHandle,
 };
-use tokio::sync::Notify;
 use turbo_shard_ring::on_own_thread;
 
 use crate::engine::glommio::probe::{MEMLOCK_BYTES_MIN, probe};
 use crate::engine::held_at_once::held_at_once;
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
-use crate::engine::tasks::connection_set::ConnectionSet;
-use crate::engine::tasks::local_tasks::{
-    accept, accept_rest, drive_hosted_loop, keep_time, take_arrivals,
-};
+use crate::engine::tasks::executor::Executor;
+use crate::engine::tasks::shard_life::OwnTasks;
 use crate::metrics::counters::Counters;
 use crate::service::App;
 use crate::shard::host::LocalHost;
-use crate::shard::mailbox::Control;
 
 /// What one executor locks in memory, about: three rings of 128 entries, and its registered memory.
 const LOCKED_BYTES: u64 = 3 * 16 * 1024 + IO_MEMORY_BYTES as u64;
@@ -47,10 +43,8 @@ const IO_MEMORY_BYTES: usize = 64 * 1024;
 /// When glommio interrupts a queue to look at its rings. That must never happen: a timer that fires before the first
 /// task of a turn has run (another process had the core meanwhile) makes `run_task_queues` report that there was
 /// nothing to do, and the executor parks with tasks that are ready; with 1 ms that held shards for seconds on a busy
-/// machine. So the timer is out of reach, and whatever goes on for long yields through the reactor instead ([`pause`]).
+/// machine. So the timer is out of reach, and whatever goes on for long yields through the reactor instead (`pause`).
 const PREEMPT_TIMER: Duration = Duration::from_secs(1);
-/// Between two looks at a hosted loop that cannot be watched, for want of a descriptor.
-const UNWATCHED_PAUSE: Duration = Duration::from_millis(2);
 
 /// A timer that has run out when it is made is no wait at all; this one sends its task through the reactor.
 const NEXT_TURN: Duration = Duration::from_micros(10);
@@ -110,115 +104,27 @@ async fn live_in_own_queue<A: App>(
     let name = format!("shard-{}", plan.shard);
     let latency = Latency::Matters(PREEMPT_TIMER);
     let queue = glommio::executor().create_task_queue(Shares::default(), latency, &name);
-    let shard = Rc::new(Shard {
+    let tasks = OwnTasks::on(Queue {
         queue,
-        lost: Notify::new(),
-        lost_task: Cell::new(""),
         tasks: RefCell::default(),
     });
-    let living = AssertUnwindSafe(live(plan, host, Rc::clone(&shard))).catch_unwind();
-    let lived = match glommio::spawn_local_into(living, queue) {
+    let (app, counters) = (Arc::clone(&plan.app), Arc::clone(&plan.counters));
+    let batches = end_batches(Rc::clone(&host), app, counters);
+    tasks.spawn("batch end", batches);
+    let living = {
+        let tasks = Rc::clone(&tasks);
+        async move { tasks.live(plan, host).await }
+    };
+    let lived = match glommio::spawn_local_into(AssertUnwindSafe(living).catch_unwind(), queue) {
         Ok(task) => task.await.unwrap_or(Err(EngineError::TaskLost("main"))),
         Err(error) => Err(setup_error("glommio's queue is gone", &error)),
     };
     // Dropping the executor would leave them, and all that they hold, in memory.
-    let tasks = shard.tasks.take();
-    for task in tasks {
+    let started = tasks.executor.tasks.take();
+    for task in started {
         task.cancel().await;
     }
     lived
-}
-
-async fn live<A: App>(
-    plan: ShardPlan<A>,
-    host: Rc<LocalHost<A>>,
-    shard: Rc<Shard>,
-) -> Result<(), EngineError> {
-    let connections = ConnectionSet::new(Rc::clone(&host)).map(Rc::new);
-    let connections =
-        connections.map_err(|error| setup_error("the connections could not be watched", &error))?;
-    let (listener, intake) = (Rc::new(plan.listener), Rc::new(plan.intake));
-    shard.spawn("connections", serve(Rc::clone(&connections)));
-    shard.spawn("accept", {
-        let (connections, intake) = (Rc::clone(&connections), Rc::clone(&intake));
-        let listener = Rc::clone(&listener);
-        async move {
-            let until_readable = || readable(listener.as_fd());
-            let sleep = async |pause| _ = Timer::new(pause).await;
-            accept(&connections, &listener, &intake, until_readable, sleep).await;
-        }
-    });
-    if intake.is_in_use() {
-        let (connections, intake) = (Rc::clone(&connections), Rc::clone(&intake));
-        shard.spawn("arrivals", async move {
-            take_arrivals(&connections, &intake).await;
-        });
-    }
-    shard.spawn("time", {
-        let host = Rc::clone(&host);
-        async move {
-            let sleep_until = async |at: Instant| {
-                Timer::new(at.saturating_duration_since(Instant::now())).await;
-            };
-            keep_time(&host, sleep_until).await;
-        }
-    });
-    let (app, counters) = (Arc::clone(&plan.app), Arc::clone(&plan.counters));
-    shard.spawn("batch end", end_batches(Rc::clone(&host), app, counters));
-    if host.host_loop().is_some() {
-        shard.spawn("hosted loop", run_hosted_loop(Rc::clone(&host)));
-    }
-    plan.app.thread_parks();
-    (plan.ready)();
-
-    let mut draining = false;
-    loop {
-        tokio::select! {
-            biased;
-            () = shard.lost.notified() => {
-                connections.clear();
-                return Err(EngineError::TaskLost(shard.lost_task.get()));
-            }
-            control = plan.mailbox.next() => {
-                intake.close(|stream, peer| connections.serve(stream, peer));
-                match control {
-                    Control::Drain | Control::Retire if draining => {}
-                    Control::Retire => host.start_drain(),
-                    Control::Drain => {
-                        accept_rest(&connections, &listener);
-                        host.start_drain();
-                    }
-                    Control::Stop => host.start_cut(),
-                }
-                draining = true;
-            }
-            () = host.until_empty(), if draining => return Ok(()),
-        }
-    }
-}
-
-/// A shard's things as its tasks need them.
-struct Shard {
-    queue: TaskQueueHandle,
-    lost: Notify,
-    lost_task: Cell<&'static str>,
-    tasks: RefCell<Vec<Task<()>>>,
-}
-
-impl Shard {
-    /// Starts one of the shard's own tasks. None of them may end: if one panics the shard does.
-    fn spawn(self: &Rc<Self>, name: &'static str, task: impl Future<Output = ()> + 'static) {
-        let shard = Rc::clone(self);
-        let guarded = async move {
-            let _ = AssertUnwindSafe(task).catch_unwind().await;
-            shard.lost_task.set(name);
-            shard.lost.notify_one();
-        };
-        match glommio::spawn_local_into(guarded, self.queue) {
-            Ok(task) => self.tasks.borrow_mut().push(task),
-            Err(error) => panic!("the shard's own queue is gone: {error}"),
-        }
-    }
 }
 
 /// Lets go of the interpreter after each batch of connections: this task stands behind them in the queue.
@@ -234,43 +140,45 @@ async fn end_batches<A: App>(host: Rc<LocalHost<A>>, app: Arc<A>, counters: Arc<
     }
 }
 
-async fn serve<A: App>(connections: Rc<ConnectionSet<A>>) {
-    // SAFETY: the set keeps its descriptor open for as long as it lives, which is longer than this borrow.
-    let fd = unsafe { BorrowedFd::borrow_raw(connections.as_raw_fd()) };
-    connections.run(|| news(fd), pause).await;
+/// The shard's queue, and the tasks that were started in it.
+struct Queue {
+    queue: TaskQueueHandle,
+    tasks: RefCell<Vec<Task<()>>>,
 }
 
-async fn run_hosted_loop<A: App>(host: Rc<LocalHost<A>>) {
-    let Some(hosted) = host.hosted() else { return };
-    // SAFETY: the hosted loop keeps its descriptor open for as long as it is hosted, and `host` owns the loop.
-    let fd = unsafe { BorrowedFd::borrow_raw(hosted.fd()) };
-    drive_hosted_loop(&host, hosted, || news(fd), pause).await;
-}
+impl Executor for Queue {
+    type Watch = Rc<dyn AsFd>;
 
-/// Returns once the epoll set `fd` may have news.
-async fn news(fd: BorrowedFd<'_>) -> io::Result<()> {
-    if readable(fd).await.is_err() {
-        // Peers may have taken the last descriptor, which is no reason to die: look again soon.
-        Timer::new(UNWATCHED_PAUSE).await;
+    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        match glommio::spawn_local_into(task, self.queue) {
+            Ok(task) => self.tasks.borrow_mut().push(task),
+            Err(error) => panic!("the shard's own queue is gone: {error}"),
+        }
     }
-    Ok(())
-}
 
-/// Returns once `fd` polls readable. glommio waits for its own streams only, so a duplicate of the descriptor poses as
-/// one: glommio polls before the first read. What the read then says does not matter, because nothing can be received
-/// from a listener or an epoll descriptor.
-async fn readable(fd: BorrowedFd<'_>) -> io::Result<()> {
-    let duplicate = fd.try_clone_to_owned()?;
-    // SAFETY: the duplicate is taken out of its owner here and has no other.
-    let mut stream = unsafe { TcpStream::from_raw_fd(duplicate.into_raw_fd()) };
-    poll_fn(|cx| AsyncRead::poll_read(Pin::new(&mut stream), cx, &mut [0; 1]).map(drop)).await;
-    Ok(())
-}
+    fn watch(owner: Rc<dyn AsFd>) -> io::Result<Rc<dyn AsFd>> {
+        Ok(owner)
+    }
 
-/// Comes back when the tasks that are ready have run and the rings have been looked at. A task that only woke itself
-/// would be run again before that.
-async fn pause() {
-    Timer::new(NEXT_TURN).await;
+    /// glommio waits for its own streams only, so a duplicate of the descriptor poses as one: glommio polls before the
+    /// first read. What the read then says does not matter, because nothing can be received from a listener or an epoll
+    /// descriptor.
+    async fn readable(watch: &Rc<dyn AsFd>) -> io::Result<()> {
+        let duplicate = watch.as_fd().try_clone_to_owned()?;
+        // SAFETY: the duplicate is taken out of its owner here and has no other.
+        let mut stream = unsafe { TcpStream::from_raw_fd(duplicate.into_raw_fd()) };
+        poll_fn(|cx| AsyncRead::poll_read(Pin::new(&mut stream), cx, &mut [0; 1]).map(drop)).await;
+        Ok(())
+    }
+
+    async fn sleep_until(at: Instant) {
+        Timer::new(at.saturating_duration_since(Instant::now())).await;
+    }
+
+    /// A task that only woke itself would be run again before the rings have been looked at.
+    async fn pause() {
+        Timer::new(NEXT_TURN).await;
+    }
 }
 
 fn setup_error(what: &'static str, error: &dyn std::fmt::Display) -> EngineError {

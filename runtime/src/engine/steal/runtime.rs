@@ -11,17 +11,18 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
+use tokio::time::sleep_until;
 
 use crate::config::{ServerConfig, THREAD_STACK_BYTES};
-use crate::connection_info::ConnectionInfo;
-use crate::engine::plan::{ACCEPT_PAUSE, EngineError};
+use crate::engine::plan::EngineError;
 use crate::engine::tasks::connection_task::{ByteStream, ConnectionTask};
-use crate::net::listener;
+use crate::engine::tasks::own_tasks::keep_time;
 use crate::service::App;
+use crate::shard::accepting::{ACCEPT_PAUSE, AcceptFailures, accept_rest, admit};
 use crate::shard::clock::Clock;
-use crate::shard::host::{Host, SharedHost};
-use crate::shard::log_gate::LogGate;
-use crate::shard::mailbox::{Control, Mailbox};
+use crate::shard::control::Order;
+use crate::shard::host::{Host, SharedHost, Stage, until_empty};
+use crate::shard::mailbox::Mailbox;
 
 /// What the work-stealing runtime is given.
 pub(crate) struct StealPlan<A: App> {
@@ -104,32 +105,35 @@ async fn live<A: App>(plan: StealPlan<A>, host: Arc<SharedHost<A>>) -> Result<()
         Err(_panic) => return Err(EngineError::TaskLost("first service")),
     }
     let mut accepting = tokio::spawn(accept(Arc::clone(&listener), Arc::clone(&host)));
-    let mut timekeeper = tokio::spawn(keep_time(Arc::clone(&host)));
+    let mut timekeeper = tokio::spawn({
+        let host = Arc::clone(&host);
+        async move { keep_time(&*host, async |at: Instant| sleep_until(at.into()).await).await }
+    });
     (plan.ready)(Arc::clone(&host));
 
-    let mut draining = false;
     let ended = loop {
         tokio::select! {
             biased;
             _ = &mut timekeeper => break Err(EngineError::TaskLost("time")),
-            _ = &mut accepting, if !draining => break Err(EngineError::TaskLost("accept")),
+            _ = &mut accepting, if host.stage() == Stage::Serving => break Err(EngineError::TaskLost("accept")),
             control = plan.mailbox.next() => {
-                if !draining {
+                let order = Order::new(control, host.stage());
+                if order.stops_accepting {
                     accepting.abort();
                     let _ = (&mut accepting).await;
                 }
-                match control {
-                    Control::Drain | Control::Retire if draining => {}
-                    Control::Retire => host.start_drain(),
-                    Control::Drain => {
-                        accept_rest(&listener, &host);
-                        host.start_drain();
-                    }
-                    Control::Stop => host.start_cut(),
+                if order.accepts_rest {
+                    accept_rest(&*listener, |stream, peer| {
+                        if let Ok(stream) = TcpStream::from_std(stream) {
+                            serve(stream, peer, &host);
+                        }
+                    });
                 }
-                draining = true;
+                if let Some(stage) = order.enters {
+                    host.enter(stage);
+                }
             }
-            () = host.until_empty(), if draining => break Ok(()),
+            () = until_empty(&*host), if host.stage() != Stage::Serving => break Ok(()),
         }
     };
     timekeeper.abort();
@@ -138,67 +142,35 @@ async fn live<A: App>(plan: StealPlan<A>, host: Arc<SharedHost<A>>) -> Result<()
 }
 
 async fn accept<A: App>(listener: Arc<TcpListener>, host: Arc<SharedHost<A>>) {
-    let failures = LogGate::for_accepts();
+    let failures = AcceptFailures::new();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => serve(stream, peer, &host),
             Err(error) => {
-                if failures.pass(host.clock().now()) {
-                    log::warn!("a connection could not be accepted: {error}");
-                }
+                failures.warn(host.clock().now(), &error);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-/// Takes the connections that wait in the queue of a listener that is about to close: closing would reset them.
-fn accept_rest<A: App>(listener: &TcpListener, host: &Arc<SharedHost<A>>) {
-    let accepted = listener::accept_waiting(listener, |stream, peer| {
-        if let Ok(stream) = TcpStream::from_std(stream) {
-            serve(stream, peer, host);
-        }
-    });
-    if let Err(error) = accepted {
-        log::warn!("connections that waited could not be accepted: {error}");
-    }
-    listener::leave_group(listener);
-}
-
 fn serve<A: App>(stream: TcpStream, peer: std::net::SocketAddr, host: &Arc<SharedHost<A>>) {
     let Ok(local) = stream.local_addr() else {
         return;
     };
-    let Some(admission) = host.admit() else {
+    let Some(admitted) = admit(&**host, peer, local) else {
         return;
     };
-    let (info, host) = (ConnectionInfo::plain_tcp(peer, local), Arc::clone(host));
+    let host = Arc::clone(host);
     // The worker that polls first makes the driver: it needs that worker's workbench.
     tokio::spawn(async move {
         // No borrow of the workbench may live on over the await: it is this worker's, and the task may move.
         if let Err(error) = host.worker().map(drop) {
             log::error!("a worker could not make its service: {error}");
-            return host.leave(admission.id(), 0);
+            return host.leave(admitted.admission.id(), 0);
         }
-        ConnectionTask::new(stream, info, host, admission).await;
+        ConnectionTask::new(stream, host, admitted).await;
     });
-}
-
-async fn keep_time<A: App>(host: Arc<SharedHost<A>>) {
-    loop {
-        match host.with_table(|table| table.next_deadline()) {
-            None => host.deadline_moved.notified().await,
-            Some(deadline) => {
-                let at: Instant = host.clock().instant(deadline);
-                tokio::select! {
-                    () = tokio::time::sleep_until(at.into()) => {}
-                    () = host.deadline_moved.notified() => {}
-                }
-            }
-        }
-        let now = host.clock().now();
-        host.with_table(|table| table.wake_due(now));
-    }
 }
 
 impl ByteStream for TcpStream {

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -25,10 +25,10 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Token};
 use slab::Slab;
 
-use crate::connection_info::ConnectionInfo;
 use crate::engine::tasks::connection_task::{ByteStream, ConnectionTask};
 use crate::engine::wakes::{WakeTarget, Wakes};
 use crate::service::App;
+use crate::shard::accepting::admit;
 use crate::shard::host::LocalHost;
 
 /// Sockets with news that are looked at in one turn; the shard's other tasks have theirs before the next.
@@ -82,31 +82,26 @@ impl<A: App> ConnectionSet<A> {
             log::error!("the connection of {peer} could not be watched: {error}");
             return;
         }
-        let Some(admission) = self.host.admit() else {
+        let Some(admitted) = admit(&*self.host, peer, local) else {
             return;
         };
         let number = u32::try_from(slot.key()).expect("fewer than 2^32 descriptors");
-        let info = ConnectionInfo::plain_tcp(peer, local);
         let stream = ReadyStream::new(stream);
         let target = self.wakes.target(number);
         target.wake_by_ref();
         slot.insert(Slot {
-            task: ConnectionTask::new(stream, info, Rc::clone(&self.host), admission),
+            task: ConnectionTask::new(stream, Rc::clone(&self.host), admitted),
             waker: target.waker(),
             target,
         });
     }
 
-    /// Gives the connections their turns. Never ends; `until_readable` waits for the set's descriptor, `pause` lets the
-    /// shard's other tasks go first.
-    pub(crate) async fn run(
-        &self,
-        until_readable: impl AsyncFn() -> io::Result<()>,
-        pause: impl AsyncFn(),
-    ) {
+    /// Gives the connections their turns. Never ends; `until_news` waits for the set's descriptor, `pause` lets the shard's
+    /// other tasks go first.
+    pub(crate) async fn run(&self, until_news: impl AsyncFn(), pause: impl AsyncFn()) {
         let mut events = Events::with_capacity(EVENTS_PER_TURN_MAX);
         let mut woken = Vec::new();
-        let mut readable = pin!(until_readable());
+        let mut news = pin!(until_news());
         loop {
             if let Err(error) = self.hear(&mut events) {
                 panic!("the connections' sockets cannot be watched: {error}");
@@ -118,12 +113,7 @@ impl<A: App> ConnectionSet<A> {
             }
             tokio::select! {
                 biased;
-                watched = &mut readable => {
-                    if let Err(error) = watched {
-                        panic!("the connections' descriptor cannot be watched: {error}");
-                    }
-                    readable.set(until_readable());
-                }
+                () = &mut news => news.set(until_news()),
                 () = self.wakes.own() => {}
             }
             self.wakes.wakes_up();
@@ -195,9 +185,10 @@ impl<A: App> ConnectionSet<A> {
     }
 }
 
-impl<A: App> AsRawFd for ConnectionSet<A> {
-    fn as_raw_fd(&self) -> RawFd {
-        self.epoll.borrow().as_raw_fd()
+impl<A: App> AsFd for ConnectionSet<A> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: the epoll set is exchanged for no other, so its descriptor is open and the same while this set lives.
+        unsafe { BorrowedFd::borrow_raw(self.epoll.borrow().as_raw_fd()) }
     }
 }
 

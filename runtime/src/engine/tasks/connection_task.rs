@@ -11,11 +11,11 @@ use std::task::{Context, Poll};
 
 use turbo_shard_protocol::{Closing, Tick};
 
-use crate::connection_info::ConnectionInfo;
 use crate::engine::connection_life::{ConnectionLife, Ending, Verdict};
 use crate::net::sockets::{end_conversation, is_heard_out, polls_readable};
+use crate::shard::accepting::Admitted;
 use crate::shard::advance::Advance;
-use crate::shard::host::{Admission, Host};
+use crate::shard::host::Host;
 
 /// Reads of one connection before the others get their turn. A read brings up to 64 KiB.
 const READS_PER_TURN_MAX: u32 = 4;
@@ -46,15 +46,10 @@ where
     P: Deref + Unpin,
     P::Target: Host,
 {
-    pub(crate) fn new(
-        stream: B,
-        info: ConnectionInfo,
-        host: P,
-        admission: Admission,
-    ) -> ConnectionTask<B, P> {
+    pub(crate) fn new(stream: B, host: P, admitted: Admitted) -> ConnectionTask<B, P> {
         ConnectionTask {
             stream,
-            life: ConnectionLife::new(&*host, info, admission),
+            life: ConnectionLife::new(&*host, admitted),
             host,
         }
     }

@@ -2,4 +2,6 @@
 
 pub(crate) mod connection_set;
 pub(crate) mod connection_task;
-pub(crate) mod local_tasks;
+pub(crate) mod executor;
+pub(crate) mod own_tasks;
+pub(crate) mod shard_life;

@@ -8,37 +8,21 @@ use std::net::TcpStream;
 
 use crate::engine::uring::shard::Shard;
 use crate::service::App;
-use crate::shard::hand_off::{Arrival, Fresh, Intake, TakingIn};
-
-/// What has been taken off the queue. A connection is on its way until it is served, or dropped with its shard.
-pub(crate) enum Arrived<'a> {
-    Connection(Fresh, TakingIn<'a>),
-    SendAway(u32),
-}
+use crate::shard::accepting::take_in;
+use crate::shard::hand_off::{Arrival, Fresh, Intake};
 
 /// Takes things off the queue as they come. Never ends.
-pub(crate) async fn fetch<'a>(intake: &'a Intake, arrived: &RefCell<VecDeque<Arrived<'a>>>) {
+pub(crate) async fn fetch<'a>(intake: &'a Intake, arrived: &RefCell<VecDeque<Arrival<'a>>>) {
     loop {
-        let next = match intake.next().await {
-            Arrival::Connection(fresh) => Arrived::Connection(fresh, intake.taking_in()),
-            Arrival::SendAway(clients) => Arrived::SendAway(clients),
-        };
+        let next = intake.next().await;
         arrived.borrow_mut().push_back(next);
     }
 }
 
 impl<A: App> Shard<'_, A> {
     /// Does what another shard, or the supervisor, has left in the queue.
-    pub(crate) fn take_in(&mut self, arrived: Arrived<'_>) -> io::Result<()> {
-        match arrived {
-            Arrived::Connection(Fresh { stream, peer: _ }, _taking_in) => {
-                self.serve_arrived(stream)
-            }
-            Arrived::SendAway(clients) => {
-                self.host().bench.send_away.set(clients);
-                Ok(())
-            }
-        }
+    pub(crate) fn take_in(&mut self, arrival: Arrival<'_>) -> io::Result<()> {
+        take_in(self.host(), arrival, |stream, _| self.serve_arrived(stream)).unwrap_or(Ok(()))
     }
 
     /// From here on other shards keep what they accept; this one serves what they have handed over.

@@ -11,19 +11,18 @@ use slab::Slab;
 use turbo_shard_protocol::Tick;
 use turbo_shard_ring::Chunk;
 
-use crate::connection_info::ConnectionInfo;
 use crate::engine::connection_life::ConnectionLife;
-use crate::engine::plan::{ACCEPT_PAUSE, EngineError};
+use crate::engine::plan::EngineError;
 use crate::engine::uring::completion::Completion;
 use crate::engine::uring::connection::{Connection, Turned};
 use crate::engine::uring::operations::Operations;
 use crate::engine::wakes::Wakes;
-use crate::net::children::end_if_child;
-use crate::net::listener;
-use crate::net::sockets::polls_readable;
 use crate::service::{App, HostedLoop};
+use crate::shard::accepting::{ACCEPT_PAUSE, AcceptFailures, accept_rest, admit};
+use crate::shard::control::Order;
 use crate::shard::hand_off::Intake;
 use crate::shard::host::{Host, LocalHost, Stage};
+use crate::shard::hosted_turn::{has_work, turn};
 use crate::shard::mailbox::Control;
 
 /// What the shard polls besides sockets, and what it wakes besides connections: numbers that no connection has.
@@ -60,6 +59,7 @@ pub(crate) struct Listening {
     /// Every connection's local address, unless the listener has all of the machine's.
     local: Option<SocketAddr>,
     is_accepting: bool,
+    failures: AcceptFailures,
     /// Accepting has failed; it goes on at this time.
     pub(crate) resumes: Option<Instant>,
 }
@@ -74,6 +74,7 @@ impl Listening {
             socket,
             local,
             is_accepting: false,
+            failures: AcceptFailures::new(),
             resumes: None,
         })
     }
@@ -152,41 +153,34 @@ impl<'a, A: App> Shard<'a, A> {
 
     /// One turn of the hosted loop, if it has something to run.
     pub(crate) fn turn_hosted(&mut self, hosted: &dyn HostedLoop) {
-        if hosted.is_ready() || (self.is_loop_due && polls_readable(hosted.fd())) {
-            hosted.turn();
-            end_if_child();
-            // An edge-triggered watch tells of changes only, so this asks for what is left over.
-            self.is_loop_due = hosted.is_ready() || polls_readable(hosted.fd());
-        } else {
-            self.is_loop_due = false;
+        // Its descriptor is asked only after the watch has told of it: that is a system call.
+        let is_due = match self.is_loop_due {
+            true => has_work(hosted),
+            false => hosted.is_ready(),
+        };
+        if is_due {
+            turn(hosted);
         }
+        self.is_loop_due = is_due && has_work(hosted);
     }
 
     pub(crate) fn obey(&mut self, control: Control) -> io::Result<()> {
         let host = self.connections.host;
-        let was_serving = host.stage() == Stage::Serving;
-        if was_serving && self.listener.is_accepting {
-            self.operations.cancel_accept()?;
-        }
-        if was_serving {
+        let order = Order::new(control, host.stage());
+        if order.stops_accepting {
+            if self.listener.is_accepting {
+                self.operations.cancel_accept()?;
+            }
             self.close_intake()?;
         }
-        match control {
-            Control::Drain | Control::Retire if !was_serving => Ok(()),
-            Control::Retire => {
-                host.start_drain();
-                Ok(())
-            }
-            Control::Drain => {
-                let accepted = self.accept_rest();
-                host.start_drain();
-                accepted
-            }
-            Control::Stop => {
-                host.start_cut();
-                Ok(())
-            }
+        let accepted = match order.accepts_rest {
+            true => self.accept_rest(),
+            false => Ok(()),
+        };
+        if let Some(stage) = order.enters {
+            host.enter(stage);
         }
+        accepted
     }
 
     /// Accepts for as long as it goes well.
@@ -209,21 +203,13 @@ impl<'a, A: App> Shard<'a, A> {
         }
     }
 
-    /// Takes the connections that wait in the queue of a listener that is about to close: closing would reset them.
     fn accept_rest(&mut self) -> io::Result<()> {
         let mut waiting = Vec::new();
-        let socket = &self.listener.socket;
-        let accepted = socket.set_nonblocking(true).and_then(|()| {
-            listener::accept_waiting(socket, |stream, _| {
-                if stream.set_nonblocking(false).is_ok() {
-                    waiting.push(stream);
-                }
-            })
+        accept_rest(&self.listener.socket, |stream, _| {
+            if stream.set_nonblocking(false).is_ok() {
+                waiting.push(stream);
+            }
         });
-        if let Err(error) = accepted {
-            log::warn!("connections that waited could not be accepted: {error}");
-        }
-        listener::leave_group(socket);
         waiting
             .into_iter()
             .try_for_each(|stream| self.serve(stream))
@@ -332,7 +318,8 @@ impl<'a, A: App> Shard<'a, A> {
             Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => Ok(()),
             Err(error) => {
                 if self.connections.host.stage() == Stage::Serving {
-                    self.connections.host.bench.warn_of_accept(&error);
+                    let now = self.connections.host.bench.clock.now();
+                    self.listener.failures.warn(now, &error);
                     self.listener.resumes = Some(Instant::now() + ACCEPT_PAUSE);
                 }
                 Ok(())
@@ -348,14 +335,15 @@ impl<'a, A: App> Shard<'a, A> {
         let (Ok(peer), Ok(local)) = (stream.peer_addr(), local) else {
             return Ok(());
         };
-        let Some(admission) = host.admit() else {
+        let Some(admitted) = admit(host, peer, local) else {
             return Ok(());
         };
-        let life = ConnectionLife::new(host, ConnectionInfo::plain_tcp(peer, local), admission);
+        let life = ConnectionLife::new(host, admitted);
+        let id = life.id();
         let vacant = self.connections.slots.vacant_entry();
         let number = u32::try_from(vacant.key()).expect("fewer than 2^32 descriptors");
         let connection = Connection::new(number, stream, life, self.wakes.target(number));
-        host.with_table(|table| table.set_waker(admission.id(), connection.waker()));
+        host.with_table(|table| table.set_waker(id, connection.waker()));
         vacant.insert(connection);
         self.turn(number)
     }
