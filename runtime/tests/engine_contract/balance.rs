@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use turbo_shard_runtime::{Balance, Mode, ServerConfig, Steering, allowed_cores};
 
-use crate::test_server::{ARMS, Arm, TestServer};
+use crate::test_server::{Arm, TestServer, arms};
 use crate::wire::{get, read_answer};
 
 fn on_every_shard_engine(test: impl Fn(Arm)) {
-    for arm in ARMS.into_iter().filter(|arm| arm.mode == Mode::Shard) {
+    for arm in arms().filter(|arm| arm.mode == Mode::Shard) {
         println!("{arm:?}");
         test(arm);
     }

@@ -13,14 +13,14 @@ use std::io::{Read, Write};
 use std::sync::atomic::Ordering;
 
 use test_app::{FLOOD_CHUNK_BYTES, FLOOD_CHUNKS};
-use test_server::{ARMS, Arm, TestServer};
+use test_server::{Arm, TestServer, arms};
 use turbo_shard_runtime::protocol::HeaderLines;
 use turbo_shard_runtime::{BoundServer, Mode, ServerConfig, UringFeature};
 use wire::{get, read_answer};
 
 /// Runs a test on every arm; the arm's name is in the panic message of the server's start or of the assertion.
 pub(crate) fn on_every_arm(test: impl Fn(Arm)) {
-    for arm in ARMS {
+    for arm in arms() {
         println!("{arm:?}");
         test(arm);
     }
@@ -211,7 +211,7 @@ fn a_broken_handler_costs_its_own_connection_only() {
 
 #[test]
 fn a_hosted_loop_runs_on_the_shards_thread() {
-    for arm in ARMS.into_iter().filter(|arm| arm.mode == Mode::Shard) {
+    for arm in arms().filter(|arm| arm.mode == Mode::Shard) {
         let server = TestServer::start(arm, 1);
         let mut stream = server.connect();
         for _ in 0..20 {
@@ -223,7 +223,7 @@ fn a_hosted_loop_runs_on_the_shards_thread() {
 
 #[test]
 fn a_hosted_loop_that_is_not_done_after_a_turn_has_another_one() {
-    for arm in ARMS.into_iter().filter(|arm| arm.mode == Mode::Shard) {
+    for arm in arms().filter(|arm| arm.mode == Mode::Shard) {
         let server = TestServer::start(arm, 1);
         let mut stream = server.connect();
         // Nothing else happens meanwhile that would wake the shard.
@@ -240,7 +240,7 @@ fn a_hosted_loop_that_is_not_done_after_a_turn_has_another_one() {
 
 #[test]
 fn a_shard_that_dies_is_started_again_and_counted() {
-    for arm in ARMS.into_iter().filter(|arm| arm.mode == Mode::Shard) {
+    for arm in arms().filter(|arm| arm.mode == Mode::Shard) {
         let server = TestServer::start(arm, 1);
         let mut stream = server.connect();
         assert_eq!(get(&mut stream, "/hello").status, 200);
@@ -320,7 +320,7 @@ fn the_graceful_time_ends_what_does_not_finish() {
 
 #[test]
 fn every_shard_serves_on_its_own_thread() {
-    for arm in ARMS.into_iter().filter(|arm| arm.mode == Mode::Shard) {
+    for arm in arms().filter(|arm| arm.mode == Mode::Shard) {
         let server = TestServer::start(arm, 3);
         let distinct = |server: &TestServer| {
             let mut threads = server.seen.threads.lock().unwrap().clone();
@@ -353,7 +353,7 @@ fn threads_park_after_their_batches() {
 
 #[test]
 fn a_port_in_use_is_refused_before_anything_starts() {
-    let server = TestServer::start(ARMS[0], 1);
+    let server = TestServer::start(arms().next().unwrap(), 1);
     let config = ServerConfig {
         port: server.address.port(),
         ..ServerConfig::sample()
@@ -395,7 +395,7 @@ fn an_idle_server_does_not_run() {
 
 #[test]
 fn a_shard_that_is_never_done_is_seen_to_be_busy() {
-    for arm in ARMS.into_iter().filter(|arm| arm.mode == Mode::Shard) {
+    for arm in arms().filter(|arm| arm.mode == Mode::Shard) {
         println!("{arm:?}");
         let server = TestServer::start(arm, 1);
         server

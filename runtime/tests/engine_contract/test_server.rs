@@ -26,70 +26,46 @@ pub(crate) struct Arm {
     pub(crate) without: &'static [UringFeature],
 }
 
-const fn shard(engine: EngineName, without: &'static [UringFeature]) -> Arm {
-    Arm {
-        mode: Mode::Shard,
+/// Every engine with shards and in a worker process, work stealing, and what differs with the caller and the kernel.
+pub(crate) fn arms() -> impl Iterator<Item = Arm> {
+    let arm = |mode, engine| Arm {
+        mode,
         engine,
         caller: Caller::Supervises,
+        without: &[],
+    };
+    let of_all = move |mode| EngineName::ALL.map(|engine| arm(mode, engine));
+    let beside_first_shard = Arm {
+        caller: Caller::IsFirstShard,
+        ..arm(Mode::Shard, EngineName::Tokio)
+    };
+    let on_older_kernels = OLDER_KERNELS.map(|without| Arm {
         without,
-    }
+        ..arm(Mode::Shard, EngineName::Uring)
+    });
+    of_all(Mode::Shard)
+        .into_iter()
+        .chain([beside_first_shard])
+        .chain(on_older_kernels)
+        .chain([arm(Mode::Steal, EngineName::Tokio)])
+        .chain(of_all(Mode::Process))
 }
 
-/// The `uring` engine comes four times: as this kernel has it, as Linux 6.1 has it, as 5.19 has it, and with
-/// completions that come at any time.
-pub(crate) const ARMS: [Arm; 11] = [
-    shard(EngineName::Tokio, &[]),
-    Arm {
-        caller: Caller::IsFirstShard,
-        ..shard(EngineName::Tokio, &[])
-    },
-    shard(EngineName::Glommio, &[]),
-    shard(EngineName::Uring, &[]),
-    shard(
-        EngineName::Uring,
-        &[UringFeature::NoSqArray, UringFeature::IncrementalBuffers],
-    ),
-    shard(
-        EngineName::Uring,
-        &[
-            UringFeature::SingleIssuer,
-            UringFeature::NoSqArray,
-            UringFeature::MultishotReceive,
-            UringFeature::IncrementalBuffers,
-        ],
-    ),
-    shard(
-        EngineName::Uring,
-        &[
-            UringFeature::SingleIssuer,
-            UringFeature::CoopTaskrun,
-            UringFeature::RegisteredRing,
-        ],
-    ),
-    Arm {
-        mode: Mode::Steal,
-        engine: EngineName::Tokio,
-        caller: Caller::Supervises,
-        without: &[],
-    },
-    Arm {
-        mode: Mode::Process,
-        engine: EngineName::Tokio,
-        caller: Caller::Supervises,
-        without: &[],
-    },
-    Arm {
-        mode: Mode::Process,
-        engine: EngineName::Glommio,
-        caller: Caller::Supervises,
-        without: &[],
-    },
-    Arm {
-        mode: Mode::Process,
-        engine: EngineName::Uring,
-        caller: Caller::Supervises,
-        without: &[],
-    },
+/// The `uring` engine comes three times more: as Linux 6.1 has it, as 5.19 has it, and with completions that come at any
+/// time.
+const OLDER_KERNELS: [&[UringFeature]; 3] = [
+    &[UringFeature::NoSqArray, UringFeature::IncrementalBuffers],
+    &[
+        UringFeature::SingleIssuer,
+        UringFeature::NoSqArray,
+        UringFeature::MultishotReceive,
+        UringFeature::IncrementalBuffers,
+    ],
+    &[
+        UringFeature::SingleIssuer,
+        UringFeature::CoopTaskrun,
+        UringFeature::RegisteredRing,
+    ],
 ];
 
 /// A server that runs on a thread of the test and is stopped with it.

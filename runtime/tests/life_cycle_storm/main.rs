@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use acts::{Client, Deaths, answer_held};
 use dice::Dice;
-use test_server::{ARMS, Arm, TestServer};
+use test_server::{Arm, TestServer, arms};
 use turbo_shard_runtime::{EngineName, Mode};
 
 const SHARDS: usize = 2;
@@ -47,7 +47,7 @@ fn a_storm_leaves_nothing_behind() {
             .as_ref()
             .is_none_or(|engine| *engine == arm.engine.to_string())
     };
-    let arms: Vec<Arm> = ARMS.into_iter().filter(is_wanted).collect();
+    let arms: Vec<Arm> = arms().filter(is_wanted).collect();
     assert!(!arms.is_empty(), "no arm has the engine {engine:?}");
     // The panics of shards that die on purpose are no news.
     std::panic::set_hook(Box::new(print_unless_on_purpose));
