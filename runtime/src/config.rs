@@ -22,7 +22,7 @@ pub const THREAD_STACK_BYTES: usize = 16 * 1024 * 1024;
 pub enum Mode {
     /// One pinned executor per core; nothing moves between cores.
     Shard,
-    /// One tokio multi-thread runtime whose workers steal tasks from each other.
+    /// One tokio multi-thread runtime whose worker threads steal tasks from each other.
     Steal,
     /// One shard per process, on the process's main thread; a supervisor outside of this crate starts the processes.
     Process,
@@ -119,7 +119,7 @@ pub struct ServerConfig {
     pub mode: Mode,
     /// Engine of the shards; work stealing always runs on tokio.
     pub engine: EngineChoice,
-    /// Shards, or workers in work-stealing mode.
+    /// Shards, or worker threads in work-stealing mode.
     pub shards: NonZeroUsize,
     /// Whether each shard is pinned to one of the allowed cores.
     pub pin: bool,

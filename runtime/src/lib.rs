@@ -31,7 +31,7 @@ pub use exchange::request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
 pub use exchange::response::{INTERNAL_ERROR_BODY, Response};
 pub use exchange::shared_reply::ReplyListener;
 pub use exchange::websocket_reply::WebSocketReply;
-pub use metrics::counters::{CounterRow, Counts, ShardCounts, WorkerCounts, counters};
+pub use metrics::counters::{CounterRow, Counts, ShardCounts, WorkerThreadCounts, counters};
 pub use metrics::declaration::{Column, Figure, Kind, Shown, Unit};
 pub use net::children::{end_if_child, is_child};
 pub use net::placement::{AllowedCores, allowed_cores};

@@ -57,9 +57,9 @@ pub trait App: Send + Sync + 'static {
         std::process::exit(1)
     }
 
-    /// Work-stealing mode: the workers have ended and their services have stopped, so what these shared may end. Runs
-    /// on a thread that is no worker, within the time that a stop leaves: one that waits longer is left behind.
-    fn workers_ended(&self) {}
+    /// Work-stealing mode: the worker threads have ended and their services have stopped, so what these shared may end. Runs
+    /// on a thread that is none of them, within the time that a stop leaves: one that waits longer is left behind.
+    fn worker_threads_ended(&self) {}
 }
 
 /// Where a service lives.
@@ -67,8 +67,8 @@ pub trait App: Send + Sync + 'static {
 pub enum Place {
     /// On shard number `0..shards`: connections and hosted loop share this one pinned thread.
     Shard(usize),
-    /// On one of the work-stealing runtime's workers: a connection may be polled on another worker the next time.
-    Worker,
+    /// On one of the work-stealing runtime's worker threads: a connection may be polled on another of them the next time.
+    WorkerThread,
 }
 
 /// What a connection calls. One instance lives on one thread and is called only there, so it needs no lock.

@@ -37,7 +37,7 @@ impl Home {
     }
 
     /// For a worker thread: an instance of the app has moved in with each of `threads`.
-    pub(crate) fn of_worker(
+    pub(crate) fn of_worker_thread(
         py: Python<'_>,
         threads: Arc<AsyncioThreads>,
         pool: Arc<BlockingPool>,

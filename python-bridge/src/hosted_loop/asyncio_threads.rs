@@ -1,4 +1,4 @@
-//! asyncio for work-stealing mode, where no loop can live on a worker: threads of its own, each with a plain loop.
+//! asyncio for work-stealing mode, where no loop can live on a worker thread: threads of its own, each with a plain loop.
 //! Coroutines are handed to the least loaded one.
 
 use std::sync::Arc;

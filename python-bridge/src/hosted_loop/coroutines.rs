@@ -1,4 +1,4 @@
-//! Starts coroutines, wherever their loop lives: on this very shard, or on an asyncio thread beside the workers.
+//! Starts coroutines, wherever their loop lives: on this very shard, or on an asyncio thread beside the worker threads.
 //! Knows nothing of requests.
 
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use crate::hosted_loop::{AsyncioThreads, TimeLeft};
 pub(crate) struct Life {
     /// Threads of the runtime that have a Python state.
     threads: AtomicUsize,
-    /// Work-stealing mode: shared by all workers.
+    /// Work-stealing mode: shared by all worker threads.
     shared: Mutex<Option<Shared>>,
     /// The time until which a stop lets things finish.
     stop_by: Mutex<Option<Instant>>,
@@ -27,7 +27,7 @@ pub(crate) struct Life {
     was_ready: AtomicBool,
 }
 
-/// What the workers of the work-stealing mode share.
+/// What the worker threads of the work-stealing mode share.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) asyncio: Arc<AsyncioThreads>,
@@ -51,7 +51,7 @@ impl Life {
         self.threads.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Ends what the workers shared. Call detached. Waits for calls on the blocking pool: a thread that waits too long
+    /// Ends what the worker threads shared. Call detached. Waits for calls on the blocking pool: a thread that waits too long
     /// is left behind.
     pub(crate) fn end(&self) {
         let shared = self.shared.lock().take();

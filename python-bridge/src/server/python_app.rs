@@ -30,7 +30,7 @@ pub(crate) struct PythonApp {
     served: Arc<ServedApp>,
     settings: Settings,
     mode: Mode,
-    /// Shards, or the workers of work-stealing mode.
+    /// Shards, or the worker threads of work-stealing mode.
     threads: usize,
     life: Arc<Life>,
     /// Process mode: the line to the supervisor.
@@ -108,7 +108,7 @@ impl PythonApp {
     fn make(&self, py: Python<'_>, place: Place) -> PyResult<PythonService> {
         let parts = match place {
             Place::Shard(shard) => self.parts_of_shard(py, shard)?,
-            Place::Worker => self.parts_of_worker(py)?,
+            Place::WorkerThread => self.parts_of_worker_thread(py)?,
         };
         Ok(PythonService::new(parts, &self.life))
     }
@@ -157,7 +157,7 @@ impl PythonApp {
         })
     }
 
-    fn parts_of_worker(&self, py: Python<'_>) -> PyResult<Parts> {
+    fn parts_of_worker_thread(&self, py: Python<'_>) -> PyResult<Parts> {
         let Some(Shared { asyncio, pool }) = self.life.shared() else {
             return Err(PyRuntimeError::new_err("the server is ending"));
         };
@@ -182,7 +182,8 @@ impl PythonApp {
                 }
                 let websockets = match has_websockets {
                     true => {
-                        let home = Home::of_worker(py, Arc::clone(&asyncio), Arc::clone(&pool))?;
+                        let home =
+                            Home::of_worker_thread(py, Arc::clone(&asyncio), Arc::clone(&pool))?;
                         Some(Box::new(WebSocketService::new(home)))
                     }
                     false => None,
@@ -199,7 +200,7 @@ impl PythonApp {
                     app_loop.move_in(lifespan.into_tenant(&object));
                     Ok(())
                 })?;
-                let home = Home::of_worker(py, asyncio, Arc::clone(&pool))?;
+                let home = Home::of_worker_thread(py, asyncio, Arc::clone(&pool))?;
                 AppService::Asgi(AsgiService::new(py, home, served.scope_options())?)
             }
             // One pool calls the app, so there is one instance.
@@ -262,7 +263,7 @@ impl App for PythonApp {
         self.life.thread_stops();
     }
 
-    fn workers_ended(&self) {
+    fn worker_threads_ended(&self) {
         self.life.end();
     }
 

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use turbo_shard_runtime::{self as runtime, Figure, Kind, ShardCounts, Unit, WorkerCounts};
+use turbo_shard_runtime::{self as runtime, Figure, Kind, ShardCounts, Unit, WorkerThreadCounts};
 
 /// One dict per shard.
 pub(crate) fn shard_rows<'py>(
@@ -22,17 +22,17 @@ pub(crate) fn shard_rows<'py>(
     Ok(rows)
 }
 
-/// One dict per worker of the work-stealing runtime.
-pub(crate) fn worker_rows<'py>(
+/// One dict per worker thread of the work-stealing runtime.
+pub(crate) fn worker_thread_rows<'py>(
     py: Python<'py>,
-    workers: &[WorkerCounts],
+    threads: &[WorkerThreadCounts],
 ) -> PyResult<Bound<'py, PyList>> {
     let rows = PyList::empty(py);
-    for worker in workers {
+    for thread in threads {
         let row = PyDict::new(py);
-        row.set_item("worker", worker.worker)?;
+        row.set_item("worker", thread.thread)?;
         for counter in runtime::counters().filter(|counter| counter.shown.per_thread) {
-            row.set_item(counter.name, (counter.read)(&worker.counts))?;
+            row.set_item(counter.name, (counter.read)(&thread.counts))?;
         }
         rows.append(row)?;
     }

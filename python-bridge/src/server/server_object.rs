@@ -14,7 +14,7 @@ use turbo_shard_runtime::{self as runtime, BoundServer, Caller, Report, ServerHa
 use super::at_exit::{AtExit, note_end};
 use super::logging;
 use super::python_app::PythonApp;
-use super::report_rows::{shard_rows, worker_rows};
+use super::report_rows::{shard_rows, worker_thread_rows};
 use super::served_app::{Interface, ServedApp};
 use super::settings::{Settings, chosen};
 use super::worker_link::{self, Inherits, WorkerLink};
@@ -200,9 +200,9 @@ impl NativeServer {
         shard_rows(py, &self.handle.counts())
     }
 
-    /// One dict of counters per worker of the work-stealing runtime; empty in shard mode.
+    /// One dict of counters per worker thread of the work-stealing runtime; empty in shard mode.
     fn worker_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        worker_rows(py, &self.handle.workers())
+        worker_thread_rows(py, &self.handle.worker_threads())
     }
 }
 

@@ -83,7 +83,7 @@ pub fn counters() -> impl Iterator<Item = &'static CounterRow> {
     TABLE.iter().flatten()
 }
 
-/// Counters of one shard, or of one worker of the work-stealing runtime.
+/// Counters of one shard, or of one worker thread of the work-stealing runtime.
 #[derive(Debug, Default)]
 pub(crate) struct Counters(CachePadded<Cells>);
 
@@ -122,12 +122,12 @@ pub struct ShardCounts {
     pub counts: Counts,
 }
 
-/// A reading of one worker of the work-stealing runtime.
+/// A reading of one worker thread of the work-stealing runtime.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WorkerCounts {
-    /// Number of the worker, in the order in which they served first.
-    pub worker: usize,
-    /// What it has counted. What belongs to no worker is 0.
+pub struct WorkerThreadCounts {
+    /// Number of the thread, in the order in which they served first.
+    pub thread: usize,
+    /// What it has counted. What belongs to no thread is 0.
     pub counts: Counts,
 }
 

@@ -33,7 +33,7 @@ pub struct Report {
     pub engine: EngineName,
     /// Why that engine, for people.
     pub engine_reason: String,
-    /// The core that each shard is pinned to; workers of the work-stealing runtime are not pinned.
+    /// The core that each shard is pinned to; worker threads of the work-stealing runtime are not pinned.
     pub shard_cores: Vec<Option<usize>>,
 }
 
@@ -174,7 +174,7 @@ impl BoundServer {
         let is_worker = self.worker.is_some();
         let result = match (self.config.mode, self.worker) {
             (Mode::Shard, _) => self.run_shards(Arc::new(app), caller, on_ready),
-            (Mode::Steal, _) => self.run_workers(Arc::new(app), on_ready),
+            (Mode::Steal, _) => self.run_worker_threads(Arc::new(app), on_ready),
             (Mode::Process, Some(worker)) => self.run_here(Arc::new(app), worker, on_ready),
             (Mode::Process, None) => Err(StartError::new(
                 "a server of mode process serves in the workers that inherit its listeners",
@@ -286,7 +286,7 @@ impl BoundServer {
         }
     }
 
-    fn run_workers<A: App>(
+    fn run_worker_threads<A: App>(
         mut self,
         app: Arc<A>,
         on_ready: impl FnOnce(),
@@ -301,7 +301,9 @@ impl BoundServer {
             requests: self.requests,
             stop: Stop::new(self.config.graceful_timeout_ms, in_flight(self.handle)),
             config: self.config,
-            show_counters: Box::new(move |read| *counts.lock() = CountSource::Workers(read)),
+            show_counters: Box::new(move |counters| {
+                *counts.lock() = CountSource::WorkerThreads(counters)
+            }),
         };
         stealing.run(on_ready)
     }

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use crossbeam_channel::Sender;
 use parking_lot::Mutex;
 
-use crate::metrics::counters::{ShardCounts, WorkerCounts};
+use crate::metrics::counters::{ShardCounts, WorkerThreadCounts};
 use crate::server::per_core::ShardRecord;
-use crate::server::stealing::ReadCounters;
 use crate::server::stop::StopRequest;
+use crate::shard::host::WorkerThreadCounters;
 
 /// Stops a server, or reads its counters, from any thread.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub(crate) enum CountSource {
         first: usize,
         records: Arc<Vec<ShardRecord>>,
     },
-    Workers(ReadCounters),
+    WorkerThreads(Arc<WorkerThreadCounters>),
 }
 
 impl ServerHandle {
@@ -45,7 +45,7 @@ impl ServerHandle {
         let _ = self.requests.send(StopRequest::Now);
     }
 
-    /// Reads the counters: one row per shard, or one for all workers of the work-stealing runtime.
+    /// Reads the counters: one row per shard, or one for all worker threads of the work-stealing runtime.
     pub fn counts(&self) -> Vec<ShardCounts> {
         match &*self.counts.lock() {
             CountSource::Nothing => Vec::new(),
@@ -54,10 +54,12 @@ impl ServerHandle {
                 let rows = numbered.map(|(index, record)| record.read(first + index));
                 rows.collect()
             }
-            CountSource::Workers(read) => {
-                let (counters, mut row) = (read(), ShardCounts::default());
-                let all = counters.workers.iter().chain([&counters.connections]);
-                all.for_each(|of_one| row.counts.add(of_one));
+            CountSource::WorkerThreads(counters) => {
+                let mut row = ShardCounts::default();
+                let of_threads = counters.of_threads();
+                let all = of_threads.iter().map(|counters| &**counters);
+                all.chain([&counters.of_connections])
+                    .for_each(|of_one| row.counts.add(of_one));
                 vec![row]
             }
         }
@@ -80,16 +82,16 @@ impl ServerHandle {
         Some(self.signal.load(Relaxed)).filter(|number| *number != 0)
     }
 
-    /// Reads the counters of each worker of the work-stealing runtime; there are none in shard mode.
-    pub fn workers(&self) -> Vec<WorkerCounts> {
+    /// Reads the counters of each worker thread of the work-stealing runtime; there are none in shard mode.
+    pub fn worker_threads(&self) -> Vec<WorkerThreadCounts> {
         match &*self.counts.lock() {
             CountSource::Nothing | CountSource::Shards { .. } => Vec::new(),
-            CountSource::Workers(read) => {
-                let workers = read().workers;
-                let numbered = workers.iter().enumerate();
+            CountSource::WorkerThreads(counters) => {
+                let of_threads = counters.of_threads();
+                let numbered = of_threads.iter().enumerate();
                 numbered
-                    .map(|(worker, counters)| WorkerCounts {
-                        worker,
+                    .map(|(thread, counters)| WorkerThreadCounts {
+                        thread,
                         counts: counters.read(),
                     })
                     .collect()

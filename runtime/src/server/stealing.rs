@@ -11,12 +11,9 @@ use crate::server::stop::{Stop, StopRequest};
 use crate::server::watch::{News, Report, StartReport, Watch};
 use crate::service::App;
 use crate::shard::clock::Clock;
-use crate::shard::host::WorkerCounters;
+use crate::shard::host::WorkerThreadCounters;
 use crate::shard::mailbox::mailbox;
 use crate::start_error::StartError;
-
-/// Reads the counters of all workers.
-pub(crate) type ReadCounters = Box<dyn Fn() -> WorkerCounters + Send>;
 
 /// What a server of mode steal is made of.
 pub(crate) struct Stealing<A: App> {
@@ -26,7 +23,7 @@ pub(crate) struct Stealing<A: App> {
     pub(crate) requests: Receiver<StopRequest>,
     pub(crate) stop: Stop,
     /// Called once, when it serves.
-    pub(crate) show_counters: Box<dyn FnOnce(ReadCounters) + Send>,
+    pub(crate) show_counters: Box<dyn FnOnce(Arc<WorkerThreadCounters>) + Send>,
 }
 
 impl<A: App> Stealing<A> {
@@ -43,14 +40,8 @@ impl<A: App> Stealing<A> {
             config: self.config,
             clock: Clock::start(),
             mailbox,
-            ready: Box::new(move |host| {
-                let host = Arc::downgrade(&host);
-                let read = move || {
-                    host.upgrade()
-                        .map(|host| host.counters())
-                        .unwrap_or_default()
-                };
-                show_counters(Box::new(read));
+            ready: Box::new(move |counters| {
+                show_counters(counters);
                 start.ready();
             }),
         };
@@ -81,3 +72,7 @@ impl<A: App> Stealing<A> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "stealing_tests.rs"]
+mod tests;

@@ -1,4 +1,4 @@
-//! Where connections live: one shard's thread, or the workers of the work-stealing runtime. Knows no engine.
+//! Where connections live: one shard's thread, or the worker threads of the work-stealing runtime. Knows no engine.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
@@ -198,23 +198,48 @@ impl<A: App> Host for LocalHost<A> {
     }
 }
 
-/// What the work-stealing runtime counts.
+/// What the work-stealing runtime counts. Apart from the host, so that a reader, or a waker that keeps the runtime's hooks
+/// alive, does not keep the services from their end.
 #[derive(Default)]
-pub(crate) struct WorkerCounters {
-    pub(crate) workers: Vec<Arc<Counters>>,
-    pub(crate) connections: Arc<Counters>,
+pub(crate) struct WorkerThreadCounters {
+    own: ThreadLocal<Arc<Counters>>,
+    of_threads: Mutex<Vec<Arc<Counters>>>,
+    /// Those of the connections, which belong to no thread.
+    pub(crate) of_connections: Counters,
 }
 
-/// The work-stealing runtime's workers: the table is shared, each worker has a workbench of its own.
+impl WorkerThreadCounters {
+    /// The calling thread's, if it has served already.
+    pub(crate) fn own(&self) -> Option<&Counters> {
+        self.own.get().map(|counters| &**counters)
+    }
+
+    /// Those of each thread that has served.
+    pub(crate) fn of_threads(&self) -> Vec<Arc<Counters>> {
+        self.of_threads.lock().clone()
+    }
+
+    fn for_new_thread(&self) -> Arc<Counters> {
+        let counters = self.own.get_or(|| {
+            let counters = Arc::new(Counters::default());
+            self.of_threads.lock().push(Arc::clone(&counters));
+            counters
+        });
+        // The turn in which it begins is no return from a wait.
+        counters.busy_us.unparks();
+        Arc::clone(counters)
+    }
+}
+
+/// The work-stealing runtime's worker threads: the table is shared, each thread has a workbench of its own.
 pub(crate) struct SharedHost<A: App> {
     app: Arc<A>,
     benches: ThreadLocal<Workbench<A::Service>>,
     limits: Arc<Limits>,
     websocket_limits: Arc<WebSocketLimits>,
     table: Mutex<ConnectionTable>,
-    /// Connections are counted here, under the table's lock; requests on each worker's own counters.
-    connections: Arc<Counters>,
-    workers: Mutex<Vec<Arc<Counters>>>,
+    /// Those of the connections are written under the table's lock, those of a thread by the thread.
+    counters: Arc<WorkerThreadCounters>,
     clock: Clock,
     stage: AtomicU8,
     deadline_moved: Notify,
@@ -230,8 +255,7 @@ impl<A: App> SharedHost<A> {
             limits: Arc::new(config.limits.clone()),
             websocket_limits: Arc::new(config.websocket_limits()),
             table: Mutex::default(),
-            connections: Arc::default(),
-            workers: Mutex::default(),
+            counters: Arc::default(),
             clock,
             stage: AtomicU8::new(Stage::Serving as u8),
             deadline_moved: Notify::new(),
@@ -240,35 +264,24 @@ impl<A: App> SharedHost<A> {
         }
     }
 
-    /// The calling worker's workbench, made at its first connection.
-    pub(crate) fn worker(&self) -> Result<&Workbench<A::Service>, StartError> {
+    /// The calling thread's workbench, made at its first connection.
+    pub(crate) fn own_bench(&self) -> Result<&Workbench<A::Service>, StartError> {
         self.benches.get_or_try(|| {
-            let counters = Arc::new(Counters::default());
-            self.workers.lock().push(Arc::clone(&counters));
             Ok(Workbench::new(
-                self.app.service(Place::Worker)?,
+                self.app.service(Place::WorkerThread)?,
                 Arc::clone(&self.limits),
                 Arc::clone(&self.websocket_limits),
-                counters,
+                self.counters.for_new_thread(),
                 self.clock,
             ))
         })
     }
 
-    /// The workbench of the calling thread, if it has served already.
-    pub(crate) fn known_worker(&self) -> Option<&Workbench<A::Service>> {
-        self.benches.get()
+    pub(crate) fn counters(&self) -> &Arc<WorkerThreadCounters> {
+        &self.counters
     }
 
-    /// The counters of each worker that has served, and those of the connections, which belong to no worker.
-    pub(crate) fn counters(&self) -> WorkerCounters {
-        WorkerCounters {
-            workers: self.workers.lock().clone(),
-            connections: Arc::clone(&self.connections),
-        }
-    }
-
-    /// Stops the services of all workers, which have ended.
+    /// Stops the services of all worker threads, which have ended.
     pub(crate) fn stop_services(&mut self) {
         for bench in self.benches.iter_mut() {
             bench.service.stop();
@@ -281,9 +294,9 @@ impl<A: App> Host for SharedHost<A> {
     type Service = A::Service;
 
     fn bench(&self) -> &Workbench<A::Service> {
-        // A worker that cannot make its service ends the connection (the task catches the panic), not the process.
-        self.worker()
-            .expect("the first worker's service was made, so this one's can be made too")
+        // A thread that cannot make its service ends the connection (the task catches the panic), not the process.
+        self.own_bench()
+            .expect("the first thread's service was made, so this one's can be made too")
     }
 
     fn clock(&self) -> Clock {
@@ -297,7 +310,7 @@ impl<A: App> Host for SharedHost<A> {
     fn admit(&self) -> Option<Admission> {
         let mut table = self.table.lock();
         let admission = admit(&mut table, self.connections_max)?;
-        self.connections.connections_accepted.add(1);
+        self.counters.of_connections.connections_accepted.add(1);
         Some(admission)
     }
 
@@ -325,8 +338,8 @@ impl<A: App> Host for SharedHost<A> {
 
     fn leave(&self, id: ConnectionId, in_flight: u64) {
         let mut table = self.table.lock();
-        self.connections.connections_closed.add(1);
-        self.connections.requests_ended.add(in_flight);
+        self.counters.of_connections.connections_closed.add(1);
+        self.counters.of_connections.requests_ended.add(in_flight);
         table.remove(id);
         if table.len() == 0 {
             self.emptied.notify_one();

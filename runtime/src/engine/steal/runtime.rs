@@ -1,5 +1,5 @@
 //! The work-stealing mode: one tokio multi-thread runtime, one listener, one I/O driver, tasks that move between
-//! workers. The usual design, for comparison: the same drivers, the same service, the same answers.
+//! worker threads. The usual design, for comparison: the same drivers, the same service, the same answers.
 
 use std::io;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ use crate::service::App;
 use crate::shard::accepting::{ACCEPT_PAUSE, AcceptFailures, accept_rest, admit};
 use crate::shard::clock::Clock;
 use crate::shard::control::Order;
-use crate::shard::host::{Host, SharedHost, Stage, until_empty};
+use crate::shard::host::{Host, SharedHost, Stage, WorkerThreadCounters, until_empty};
 use crate::shard::mailbox::Mailbox;
 
 /// What the work-stealing runtime is given.
@@ -31,11 +31,11 @@ pub(crate) struct StealPlan<A: App> {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) clock: Clock,
     pub(crate) mailbox: Mailbox,
-    /// Called once, when connections are being served, with the host whose counters may be read from then on.
-    pub(crate) ready: Box<dyn FnOnce(Arc<SharedHost<A>>) + Send>,
+    /// Called once, when connections are being served, with the counters that may be read from then on.
+    pub(crate) ready: Box<dyn FnOnce(Arc<WorkerThreadCounters>) + Send>,
 }
 
-/// Runs until the drain is over. Blocks the calling thread, which is no worker.
+/// Runs until the drain is over. Blocks the calling thread, which is no worker thread.
 pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
     let host = Arc::new(SharedHost::new(
         Arc::clone(&plan.app),
@@ -48,7 +48,7 @@ pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
         move || {
             let _turn = one_by_one.lock();
             if let Err(error) = app.thread_starts() {
-                log::error!("a worker's thread could not be prepared: {error}");
+                log::error!("a worker thread could not be prepared: {error}");
             }
         }
     };
@@ -60,19 +60,19 @@ pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
         .enable_time()
         .on_thread_start(starts)
         .on_thread_park({
-            let (app, host) = (Arc::clone(&plan.app), Arc::clone(&host));
+            let (app, counters) = (Arc::clone(&plan.app), Arc::clone(host.counters()));
             move || {
                 app.thread_parks();
-                if let Some(bench) = host.known_worker() {
-                    bench.counters.busy_us.parks();
+                if let Some(own) = counters.own() {
+                    own.busy_us.parks();
                 }
             }
         })
         .on_thread_unpark({
-            let host = Arc::clone(&host);
+            let counters = Arc::clone(host.counters());
             move || {
-                if let Some(bench) = host.known_worker() {
-                    bench.counters.busy_us.unparks();
+                if let Some(own) = counters.own() {
+                    own.busy_us.unparks();
                 }
             }
         })
@@ -84,13 +84,14 @@ pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
         .map_err(EngineError::setup("tokio's runtime could not be made"))?;
     let app = Arc::clone(&plan.app);
     let result = runtime.block_on(live(plan, Arc::clone(&host)));
-    // Joins the workers; their hooks let go of the host.
+    // Joins the threads and drops the tasks, and so all that knows the host. A waker may be left with an answer that comes too
+    // late: it keeps a part of the runtime, but no task.
     drop(runtime);
     match Arc::into_inner(host) {
         Some(mut host) => host.stop_services(),
-        None => log::error!("a worker outlived its runtime; its service was not stopped"),
+        None => log::error!("a connection outlived its runtime; no service was stopped"),
     }
-    app.workers_ended();
+    app.worker_threads_ended();
     result
 }
 
@@ -98,9 +99,9 @@ async fn live<A: App>(plan: StealPlan<A>, host: Arc<SharedHost<A>>) -> Result<()
     let listener = TcpListener::from_std(plan.listener)
         .map_err(EngineError::setup("the listener could not be watched"))?;
     let listener = Arc::new(listener);
-    // A worker makes the first service now: an app that cannot make one is an error at start.
+    // A worker thread makes the first service now: an app that cannot make one is an error at start.
     let first = Arc::clone(&host);
-    match tokio::spawn(async move { first.worker().map(drop) }).await {
+    match tokio::spawn(async move { first.own_bench().map(drop) }).await {
         Ok(made) => made?,
         Err(_panic) => return Err(EngineError::TaskLost("first service")),
     }
@@ -109,7 +110,7 @@ async fn live<A: App>(plan: StealPlan<A>, host: Arc<SharedHost<A>>) -> Result<()
         let host = Arc::clone(&host);
         async move { keep_time(&*host, async |at: Instant| sleep_until(at.into()).await).await }
     });
-    (plan.ready)(Arc::clone(&host));
+    (plan.ready)(Arc::clone(host.counters()));
 
     let ended = loop {
         tokio::select! {
@@ -162,11 +163,11 @@ fn serve<A: App>(stream: TcpStream, peer: std::net::SocketAddr, host: &Arc<Share
         return;
     };
     let host = Arc::clone(host);
-    // The worker that polls first makes the driver: it needs that worker's workbench.
+    // The thread that polls first makes the driver: it needs that thread's workbench.
     tokio::spawn(async move {
-        // No borrow of the workbench may live on over the await: it is this worker's, and the task may move.
-        if let Err(error) = host.worker().map(drop) {
-            log::error!("a worker could not make its service: {error}");
+        // No borrow of the workbench may live on over the await: it is this thread's, and the task may move.
+        if let Err(error) = host.own_bench().map(drop) {
+            log::error!("a worker thread could not make its service: {error}");
             return host.leave(admitted.admission.id(), 0);
         }
         ConnectionTask::new(stream, host, admitted).await;
