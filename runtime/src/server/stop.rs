@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::shard::host::Stage;
 use crate::shard::mailbox::Control;
 
 /// After the graceful time is over, connections are cut; what then still holds a shard (a handler that does not
@@ -24,19 +25,12 @@ pub(crate) struct Stop {
     graceful: Duration,
     /// How many requests are in flight.
     in_flight: Box<dyn Fn() -> u64 + Send>,
-    stage: StopStage,
+    stage: Stage,
     /// Alone; if the others stop as well, that changes nothing.
     retires: bool,
     is_quiet: bool,
     start: Start,
     pub(crate) deadline: Option<Instant>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StopStage {
-    Running,
-    Draining,
-    Cutting,
 }
 
 /// How the server's start has ended, if it has.
@@ -55,7 +49,7 @@ impl Stop {
         Stop {
             graceful: Duration::from_millis(graceful_timeout_ms),
             in_flight: Box::new(in_flight),
-            stage: StopStage::Running,
+            stage: Stage::Serving,
             retires: false,
             is_quiet: false,
             start: Start::Goes,
@@ -95,7 +89,7 @@ impl Stop {
     }
 
     pub(crate) fn is_asked(&self) -> bool {
-        self.stage != StopStage::Running
+        self.stage != Stage::Serving
     }
 
     /// Whether it was asked for while the server started: what then fails may have been interrupted.
@@ -115,8 +109,8 @@ impl Stop {
 
     fn step(&mut self, request: StopRequest) -> Option<Control> {
         match (self.stage, request) {
-            (StopStage::Running, StopRequest::Gracefully | StopRequest::Retire) => {
-                self.stage = StopStage::Draining;
+            (Stage::Serving, StopRequest::Gracefully | StopRequest::Retire) => {
+                self.stage = Stage::Draining;
                 self.retires = request == StopRequest::Retire;
                 // A graceful time beyond what the clock can add is none at all.
                 self.deadline = Instant::now().checked_add(self.graceful);
@@ -134,26 +128,26 @@ impl Stop {
                     false => Control::Drain,
                 })
             }
-            (StopStage::Draining, StopRequest::Gracefully) if self.retires => {
+            (Stage::Draining, StopRequest::Gracefully) if self.retires => {
                 self.retires = false;
                 None
             }
-            (StopStage::Draining, _) => {
+            (Stage::Draining, _) => {
                 if let (Some(requests), false) = (requests(self.in_flight()), self.is_quiet) {
                     log::warn!("told to stop again: {requests} in flight, cut now");
                 }
                 Some(self.cut())
             }
-            (StopStage::Running, StopRequest::Now) => Some(self.cut()),
-            (StopStage::Cutting, _) => None,
+            (Stage::Serving, StopRequest::Now) => Some(self.cut()),
+            (Stage::Cutting, _) => None,
         }
     }
 
     /// The next step once the deadline has passed; nothing is left to do when even cutting took too long.
     pub(crate) fn deadline_passed(&mut self) -> Option<Control> {
         match self.stage {
-            StopStage::Running => None,
-            StopStage::Draining => {
+            Stage::Serving => None,
+            Stage::Draining => {
                 match requests(self.in_flight()) {
                     Some(requests) => {
                         log::warn!("the graceful time is over: {requests} in flight, cut now");
@@ -162,7 +156,7 @@ impl Stop {
                 }
                 Some(self.cut())
             }
-            StopStage::Cutting => {
+            Stage::Cutting => {
                 // A server that never served needs no error line: its app was asked to start, and then not to.
                 let level = match self.start {
                     Start::Goes | Start::Failed => log::Level::Debug,
@@ -177,15 +171,15 @@ impl Stop {
     /// The time until which what is in flight may finish.
     pub(crate) fn finishes_by(&self) -> Instant {
         match (self.stage, self.deadline) {
-            (StopStage::Draining, Some(deadline)) => deadline,
+            (Stage::Draining, Some(deadline)) => deadline,
             // A graceful time beyond what the clock can add.
-            (StopStage::Draining, None) => Instant::now() + Duration::from_secs(86_400),
-            (StopStage::Running | StopStage::Cutting, _) => Instant::now(),
+            (Stage::Draining, None) => Instant::now() + Duration::from_secs(86_400),
+            (Stage::Serving | Stage::Cutting, _) => Instant::now(),
         }
     }
 
     fn cut(&mut self) -> Control {
-        self.stage = StopStage::Cutting;
+        self.stage = Stage::Cutting;
         self.deadline = Some(Instant::now() + CUT_GRACE);
         Control::Stop
     }

@@ -39,7 +39,7 @@ impl Admission {
     }
 }
 
-/// How far a host has come.
+/// How far a host has come, or the server as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Stage {
