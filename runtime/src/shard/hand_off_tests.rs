@@ -64,7 +64,7 @@ fn with_hash_connections_stay_unless_their_shard_is_overloaded() {
 }
 
 #[test]
-fn a_closed_or_full_desk_gives_the_connection_back() {
+fn a_closed_or_full_queue_gives_the_connection_back() {
     let (intakes, queues) = queues(2, Balance::Least);
     let sockets = Sockets::new();
     queues.of_shards[0].counters.connections_accepted.add(5);
@@ -141,7 +141,7 @@ fn a_shard_that_is_not_overloaded_any_more_keeps_the_rest_of_its_clients() {
 }
 
 #[test]
-fn no_connection_is_lost_however_desks_open_and_close() {
+fn no_connection_is_lost_however_queues_open_and_close() {
     const CONNECTIONS: usize = 2000;
     let (intakes, queues) = queues(3, Balance::Least);
     let sockets = Sockets::new();
