@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 import storm_acts
-from arms import Arm, engine_faults
+from arms import ENGINES, Arm, engine_faults
 from places import COMMAND
 from raw_http import RawClient
 from server_process import ServerProcess
@@ -191,7 +191,7 @@ def test_blocking_call_that_never_returns_does_not_keep_a_server_from_ending(
         assert server.wait(15) == 0
 
 
-@pytest.mark.parametrize("engine", ["tokio", "glommio", "uring"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_lack_of_descriptors_ends_no_shard(
     engine: str, start_server: Callable[..., ServerProcess]
 ) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from framework_server import IS_REFERENCE
 from server_process import run_command
+from turbo_shard.settings import OPTION_BY_NAME
 
 
 class Arm(NamedTuple):
@@ -30,10 +31,9 @@ class Arm(NamedTuple):
         return ("--shards", str(1 if self.mode == "process" else count))
 
 
+ENGINES = [engine for engine in OPTION_BY_NAME["engine"].choices if engine != "auto"]
 ARMS = [
-    Arm("shard", "tokio"),
-    Arm("shard", "glommio"),
-    Arm("shard", "uring"),
+    *(Arm("shard", engine) for engine in ENGINES),
     Arm("steal", "tokio"),
     Arm("process", "tokio"),
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from arms import Arm, engine_faults
+from arms import ENGINES, Arm, engine_faults
 from places import COMMAND, EXAMPLES
 from raw_http import RawClient
 from server_process import ServerProcess
@@ -49,7 +49,7 @@ def listeners(server: ServerProcess) -> int:
     return count
 
 
-@pytest.fixture(params=["tokio", "glommio", "uring"])
+@pytest.fixture(params=ENGINES)
 def shard_options(request: pytest.FixtureRequest) -> tuple[str, ...]:
     if fault := engine_faults().get(request.param):
         pytest.skip(f"{request.param} does not work here: {fault}")
