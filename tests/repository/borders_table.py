@@ -347,7 +347,11 @@ OTHER_LAYERS = (
         [f"{LAB}/", f"{PACKAGE}/", SAMPLES, "scripts", "tests/harness"],
     ),
     Layer("tests/repository", "the rules of the house", ["tests/harness"]),
-    Layer("tests/harness", "servers, clients and waiting for tests"),
+    Layer(
+        "tests/harness",
+        "servers, clients and waiting for tests",
+        [f"{PACKAGE}/settings"],
+    ),
     Layer(SAMPLES, "invented results", [f"{LAB}/"]),
 )
 
