@@ -50,8 +50,9 @@ def test_calls_one_after_another_use_the_same_threads(its_client: httpx.Client) 
         assert its_client.get("/background").status_code == 200
         assert its_client.get("/file").status_code == 200
         assert len(its_client.get("/stream").text.split()) == 5
-    # A background task may still run when its request is answered, so the next call finds its thread busy.
-    assert its_client.get("/seen").json()["seen"] <= 3
+    # A thread may still be on its way back when the next call comes, with its background task or without one; on a busy
+    # machine that adds up to a few. A thread for each call would be 150 and more.
+    assert its_client.get("/seen").json()["seen"] <= 10
 
 
 def test_calls_side_by_side_are_bounded(fresh: ServerProcess, its_client: httpx.Client) -> None:
