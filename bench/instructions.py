@@ -5,14 +5,15 @@
 
 callgrind (Debian's package valgrind) counts the user-space instructions of a whole server process, once with few
 requests and once with many, so that start and end fall out of the difference. Requests are pipelined, 20 in a write:
-a turn of the loop is then a small part of the count. Two runs of one build differ by about 0.2 % on a quiet machine
-and by up to 3 % on a busy one: compare runs in turns. It runs on tokio, since valgrind does not follow io_uring. The
+a turn of the loop is then a small part of the count. Python's hashes are the same in every run. Two runs of one build differ
+by 0.1 % mostly and by 1 % at times: compare runs in turns. It runs on tokio, since valgrind does not follow io_uring. The
 kernel's part is not counted.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import signal
@@ -83,6 +84,8 @@ def count(python: str, work: Work, requests: int) -> int:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # Where names lie in dicts must not differ from run to run.
+            env={**os.environ, "PYTHONHASHSEED": "0"},
         )
         try:
             ask(port_of(server), work.path, requests)

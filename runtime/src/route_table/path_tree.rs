@@ -90,15 +90,11 @@ impl PathTree {
             return self.end;
         }
         let start = slash + 1;
-        let (mut end, mut tail) = (start, 0);
-        while let Some(&byte) = path.get(end)
-            && byte != b'/'
-        {
-            tail = FixedText::longer_tail(tail, byte);
-            end += 1;
-        }
-        let segment = &path[start..end];
-        if let Some(below) = self.below_fixed(segment, tail)
+        let rest = &path[start..];
+        let length = rest.iter().position(|byte| *byte == b'/');
+        let segment = &rest[..length.unwrap_or(rest.len())];
+        let end = start + segment.len();
+        if let Some(below) = self.below_fixed(segment)
             && let Some(route) = below.descend(path, end, spans, count)
         {
             return Some(route);
@@ -117,7 +113,8 @@ impl PathTree {
         Some(route)
     }
 
-    fn below_fixed(&self, segment: &[u8], tail: u64) -> Option<&PathTree> {
+    fn below_fixed(&self, segment: &[u8]) -> Option<&PathTree> {
+        let tail = FixedText::tail_of(segment);
         let first = self.fixed.partition_point(|(text, _)| text.tail < tail);
         self.fixed[first..]
             .iter()
@@ -140,14 +137,18 @@ impl FixedText {
 
     fn new(text: &str) -> FixedText {
         FixedText {
-            tail: text.bytes().fold(0, FixedText::longer_tail),
+            tail: FixedText::tail_of(text.as_bytes()),
             text: text.into(),
         }
     }
 
-    /// The tail of a text with one byte more.
-    const fn longer_tail(tail: u64, byte: u8) -> u64 {
-        tail << u8::BITS | byte as u64
+    fn tail_of(text: &[u8]) -> u64 {
+        match text.last_chunk() {
+            Some(last) => u64::from_be_bytes(*last),
+            None => text
+                .iter()
+                .fold(0, |tail, byte| tail << u8::BITS | u64::from(*byte)),
+        }
     }
 
     /// Whether the segment, which has the same tail, is this text.
