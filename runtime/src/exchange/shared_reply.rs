@@ -1,4 +1,4 @@
-//! A reply as its two sides share it: the parts that go out, what comes in meanwhile, and who is told of it. One lock
+//! A reply as its two sides share it: the parts that go out, what comes in meanwhile, and the listener that is told of it. One lock
 //! serves all of it, because the sides are on two threads at most and neither holds it for longer than a copy.
 
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl<Q: Queued, I: Default> SharedReply<Q, I> {
 
 /// The answering side's.
 impl<Q: Queued, I> SharedReply<Q, I> {
-    /// Sets who hears of room and of the peer's leaving. Told at once if the peer has left already.
+    /// Sets the listener that hears of room and of the peer's leaving. Told at once if the peer has left already.
     pub(super) fn listen(&self, listener: Arc<dyn ReplyListener>) {
         let (_before, has_peer_left) = {
             let mut state = self.state.lock();

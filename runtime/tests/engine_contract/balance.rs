@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use turbo_shard_runtime::{Balance, Mode, ServerConfig, Steering, allowed_cores};
 
-use crate::test_server::{Arm, TestServer, arms};
+use crate::test_server::{Arm, Over, TestServer, arms};
 use crate::wire::{get, read_answer};
 
 fn on_every_shard_engine(test: impl Fn(Arm)) {
@@ -108,6 +108,7 @@ fn a_storm_of_connections_loses_none_while_shards_die_and_start_again() {
             AtomicUsize::new(0),
         );
         std::thread::scope(|scope| {
+            let _over = Over(&over);
             for _ in 0..CLIENTS {
                 scope.spawn(|| {
                     while !over.load(SeqCst) {
@@ -135,7 +136,6 @@ fn a_storm_of_connections_loses_none_while_shards_die_and_start_again() {
                     answered.load(SeqCst) > before + 10 * CLIENTS
                 });
             }
-            over.store(true, SeqCst);
         });
         server.seen.held.lock().unwrap().clear();
         // A shard that dies takes along what it serves at that moment, but nothing that is on its way to it.
@@ -159,6 +159,7 @@ fn a_stop_in_a_storm_of_connections_answers_what_was_asked_before_it() {
         );
         let address = server.address;
         std::thread::scope(|scope| {
+            let stop = Over(&stopping);
             for _ in 0..4 {
                 scope.spawn(|| {
                     while !stopping.load(SeqCst) {
@@ -181,7 +182,7 @@ fn a_stop_in_a_storm_of_connections_answers_what_was_asked_before_it() {
                 });
             }
             server.until("the storm to blow", |_| answered.load(SeqCst) > 200);
-            stopping.store(true, SeqCst);
+            drop(stop);
             server.handle.stop();
         });
         server.join().unwrap();
@@ -263,6 +264,7 @@ fn rebalancing_moves_clients_off_a_busy_shard_and_fails_no_request() {
         let streams = all_on_shard_0(&server, 6);
         let (over, moved) = (AtomicBool::new(false), AtomicUsize::new(0));
         std::thread::scope(|scope| {
+            let _over = Over(&over);
             for mut stream in streams {
                 let (server, over, moved) = (&server, &over, &moved);
                 scope.spawn(move || {
@@ -286,7 +288,6 @@ fn rebalancing_moves_clients_off_a_busy_shard_and_fails_no_request() {
                     moved.load(SeqCst) > 0 && server.handle.counts()[1].counts.connections_open > 0
                 },
             );
-            over.store(true, SeqCst);
         });
         assert!(moved.load(SeqCst) < 100, "{arm:?}: bounded");
     });

@@ -8,7 +8,7 @@ use turbo_shard_runtime::protocol::{BodyLength, HeaderLines};
 use turbo_shard_runtime::{BodyPart, HttpReply};
 
 use crate::on_every_arm;
-use crate::test_server::TestServer;
+use crate::test_server::{Over, TestServer};
 use crate::wire::{get, read_answer, read_until, write_until_full};
 
 /// Far more than all buffers on the way hold.
@@ -226,6 +226,7 @@ fn peers_that_send_faster_than_they_are_read_leave_turns_to_others() {
         let server = TestServer::start(arm, 1);
         let (over, uploads) = (AtomicBool::new(false), AtomicUsize::new(0));
         std::thread::scope(|scope| {
+            let _over = Over(&over);
             for _ in 0..3 {
                 scope.spawn(|| {
                     let mut stream = server.connect();
@@ -245,7 +246,6 @@ fn peers_that_send_faster_than_they_are_read_leave_turns_to_others() {
                 assert_eq!(get(&mut stream, "/hello").body, b"hello");
             }
             let uploads = uploads.load(Ordering::SeqCst) - before;
-            over.store(true, Ordering::SeqCst);
             println!("{uploads} uploads meanwhile");
             assert!(uploads < 30, "{arm:?}: an answer waits for no upload");
         });
@@ -267,6 +267,7 @@ fn a_pipeline_that_is_never_read_dry_stays_with_its_peer() {
         let server = TestServer::start(arm, 1);
         let (over, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
         std::thread::scope(|scope| {
+            let is_over = Over(&over);
             let mut readers = Vec::new();
             for _ in 0..3 {
                 let stream = server.connect();
@@ -290,7 +291,7 @@ fn a_pipeline_that_is_never_read_dry_stays_with_its_peer() {
                 most = most.max(sent.load(Ordering::SeqCst).saturating_sub(served));
                 served > 600_000
             });
-            over.store(true, Ordering::SeqCst);
+            drop(is_over);
             server.handle.stop_now();
             for stream in readers {
                 let _ = stream.shutdown(std::net::Shutdown::Both);

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -69,6 +70,16 @@ const OLDER_KERNELS: [&[UringFeature]; 3] = [
 ];
 
 /// A server that runs on a thread of the test and is stopped with it.
+/// Says that something is over, at the latest when it is dropped: after a failed assertion too, so that the threads which wait
+/// for it end and the test fails instead of hanging.
+pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) handle: ServerHandle,
