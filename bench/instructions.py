@@ -5,9 +5,9 @@
 
 callgrind (Debian's package valgrind) counts the user-space instructions of a whole server process, once with few
 requests and once with many, so that start and end fall out of the difference. Requests are pipelined, 20 in a write:
-a turn of the loop is then a small part of the count. Python's hashes are the same in every run. Two runs of one build differ
-by 0.1 % mostly and by 1 % at times: compare runs in turns. It runs on tokio, since valgrind does not follow io_uring. The
-kernel's part is not counted.
+a turn of the loop is then a small part of the count. Python's hashes are the same in every run. Two runs of one build
+differ by 0.1 % mostly and by 1 % at times: compare runs in turns. It runs on tokio, since valgrind does not follow
+io_uring. The kernel's part is not counted.
 """
 
 from __future__ import annotations
