@@ -123,6 +123,17 @@ async def hold_handshake(call: Call) -> None:
 
 
 @act
+async def goes_on(call: Call) -> None:
+    """Accepts once its gate is open, says goodbye whatever came of that, and then sends."""
+    assert await call.receive() == {"type": "websocket.connect"}
+    call.note("connecting")
+    await call.gate()
+    await call.try_send({"type": "websocket.accept"})
+    await call.try_send({"type": "websocket.close"})
+    await call.try_send({"type": "websocket.send", "text": "too late"})
+
+
+@act
 async def flood(call: Call) -> None:
     """Sends far more than all buffers on the way hold, and counts what was taken."""
     await accept(call)

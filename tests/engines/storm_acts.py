@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
 import time
 from collections.abc import Callable
 from random import Random
@@ -87,15 +86,9 @@ def expect(raw: RawClient, asked: list[Asked]) -> None:
         assert answer.body == body, (line, len(answer.body), len(body))
 
 
-def reset(raw: RawClient) -> None:
-    """Closes so that the peer hears it at once: not FIN but RST."""
-    raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    raw.socket.close()
-
-
 def part_somehow(rng: Random, raw: RawClient) -> None:
     if rng.random() < 0.5:
-        reset(raw)
+        raw.reset()
     else:
         raw.socket.close()
 

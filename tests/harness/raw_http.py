@@ -5,6 +5,8 @@ It reads as strictly as a test wants: an answer that is cut short or followed by
 
 from __future__ import annotations
 
+import socket
+import struct
 from typing import NamedTuple, Self
 
 from server_process import ServerProcess
@@ -40,6 +42,11 @@ class RawClient:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.socket.close()
+
+    def reset(self) -> None:
+        """Closes so that the peer hears it at once: not FIN but RST."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
     def send(self, data: bytes) -> Self:

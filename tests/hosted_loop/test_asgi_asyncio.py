@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
-import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -91,8 +89,7 @@ def test_work_is_cancelled_when_its_client_leaves(server: ServerProcess, how: st
         raw.get(act.target)
         act.wait_for("working")
         if how == "reset":
-            linger = struct.pack("ii", 1, 0)
-            raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            raw.reset()
     act.wait_for("left")
     assert act.entries() == ["working", "cancelled", "left"]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
-import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -166,7 +164,7 @@ def test_stream_that_waits_is_cancelled_when_its_connection_is_reset(server: Ser
         raw.get("/stream-until-left").head()
         assert raw.chunk() == b"first"
         # An end of sending alone would say nothing: such a client may go on reading.
-        raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raw.reset()
     wait_until(lambda: server.log.count(ended) > before, "the generator's end")
 
 

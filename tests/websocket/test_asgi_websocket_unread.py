@@ -70,6 +70,19 @@ def test_a_client_that_leaves_before_it_is_accepted_is_1006(server: ServerProces
     act.wait_for(("OSError", "the client has disconnected"), closed)
 
 
+def test_an_app_whose_client_was_reset_before_it_accepted_is_told_so_until_its_end(
+    server: ServerProcess,
+) -> None:
+    act = Act(server, "goes-on")
+    with RawWebSocket(server) as websocket:
+        websocket.ask(act.target)
+        act.wait_for("connecting")
+        websocket.reset()
+    act.open_gate()
+    gone = ("OSError", "the client has disconnected")
+    wait_until(lambda: act.entries() == ["connecting", gone, gone], "accept and send raise")
+
+
 def test_messages_after_the_end_of_both_sides_raise_an_os_error(server: ServerProcess) -> None:
     act = Act(server, "closes-twice")
     with open_websocket(server, act.target) as websocket:

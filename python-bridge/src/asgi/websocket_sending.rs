@@ -5,7 +5,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use turbo_shard_runtime::Flow;
 use turbo_shard_runtime::protocol::HeaderLines;
-use turbo_shard_runtime::protocol::websocket::{CLOSE_NORMAL, MessageKind, check_close};
+use turbo_shard_runtime::protocol::websocket::{
+    CLOSE_ABNORMAL, CLOSE_NORMAL, MessageKind, check_close,
+};
 
 use super::http_answer::HttpAnswer;
 use super::http_phase::Refused;
@@ -101,6 +103,8 @@ impl WebSocketCycle {
                 Ok(())
             }
             _left => {
+                let left = || (CLOSE_ABNORMAL, String::new());
+                state.closed.get_or_insert_with(left);
                 drop(state);
                 Err(self.words().client_disconnected(message.py()))
             }

@@ -34,7 +34,7 @@ impl AppLoop {
             self.finish_tasks(py, time_left);
             self.ending.store(true, Ordering::Relaxed);
             self.cancel_tasks(py);
-            self.shut_down_tenant(py);
+            self.shut_down_instance(py);
             self.closed.store(true, Ordering::Release);
             let seconds = CLOSE_SECONDS_MAX - CANCEL_SECONDS_MAX;
             match self.driven_by {
@@ -90,7 +90,7 @@ impl AppLoop {
         }
     }
 
-    fn shut_down_tenant(self: &Arc<Self>, py: Python<'_>) {
+    fn shut_down_instance(self: &Arc<Self>, py: Python<'_>) {
         let lifespan = self
             .instance
             .get()

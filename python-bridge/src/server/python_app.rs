@@ -126,7 +126,7 @@ impl PythonApp {
                     true => served.start_lifespan(py, &app_loop, &object)?,
                     false => Started::default(),
                 };
-                app_loop.move_in(lifespan.into_tenant(&object));
+                app_loop.move_in(lifespan.into_instance(&object));
                 let websockets = match has_websockets(&object)? {
                     true => {
                         let home = Home::of_shard(py, Arc::clone(&app_loop), Arc::clone(&pool))?;
@@ -140,7 +140,7 @@ impl PythonApp {
             }
             Interface::Asgi => {
                 let lifespan = served.start_lifespan(py, &app_loop, &object)?;
-                app_loop.move_in(lifespan.into_tenant(&object));
+                app_loop.move_in(lifespan.into_instance(&object));
                 app_loop.asyncio(py)?.keep_running(py)?;
                 let home = Home::of_shard(py, Arc::clone(&app_loop), Arc::clone(&pool))?;
                 AppService::Asgi(AsgiService::new(py, home, served.scope_options())?)
@@ -176,7 +176,7 @@ impl PythonApp {
                             0 => own.start_lifespan(py, app_loop, object)?,
                             _ => Started::default(),
                         };
-                        app_loop.move_in(lifespan.into_tenant(object));
+                        app_loop.move_in(lifespan.into_instance(object));
                         Ok(())
                     })?;
                 }
@@ -197,7 +197,7 @@ impl PythonApp {
                 asyncio.start(py, usize::MAX, move |py, app_loop, number| {
                     let object = own.instance(py, number)?;
                     let lifespan = own.start_lifespan(py, app_loop, &object)?;
-                    app_loop.move_in(lifespan.into_tenant(&object));
+                    app_loop.move_in(lifespan.into_instance(&object));
                     Ok(())
                 })?;
                 let home = Home::of_worker_thread(py, asyncio, Arc::clone(&pool))?;

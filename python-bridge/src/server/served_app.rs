@@ -112,7 +112,7 @@ pub(crate) struct Started {
 
 impl Started {
     /// The instance moves in, with the result of its startup.
-    pub(crate) fn into_tenant(self, object: &Bound<'_, PyAny>) -> AppInstance {
+    pub(crate) fn into_instance(self, object: &Bound<'_, PyAny>) -> AppInstance {
         AppInstance {
             object: Owned::new(object.clone().unbind()),
             lifespan: self.lifespan,

@@ -1,5 +1,5 @@
 //! Answers that come in pieces: pulls an iterator, chunk by chunk, as fast as the peer reads.
-//! Knows nothing of routes; its only view of the connection is the reply handle.
+//! Knows nothing of routes; its only view of the connection is the `HttpReply`.
 //!
 //! Where the pulling happens: an async iterator is a task on the loop (the shard's own, or an asyncio thread's); a sync
 //! one is pulled between two turns of that loop, a few chunks at a time, so that other connections get their turns; one
