@@ -180,9 +180,21 @@ def takes_a_path_parameter_that_is_not_there(app: Any) -> None:
     served(lambda n=ta.Path(): {"a": 1}, app=app)  # noqa: B008
 
 
+def writes_a_path_as_flask_does(app: Any) -> None:
+    app.get("/users/<id>")(lambda: {"a": 1})
+
+
+def writes_a_websockets_path_as_flask_does(app: Any) -> None:
+    async def chat(socket: Any) -> None: ...
+
+    app.websocket("/rooms/<int:room>")(chat)
+
+
 @pytest.mark.parametrize(
     ("use", "message"),
     [
+        (writes_a_path_as_flask_does, "route GET /users/<id>: .* no parameter in it: write {id}"),
+        (writes_a_websockets_path_as_flask_does, "websocket route /rooms/<int:room>: .* {room}"),
         (uses_native_route, "route GET /fast is answered by a compiled library"),
         (uses_database, "route GET /rows is answered from a database"),
         (uses_database_pool, "configure_db sets up TurboAPI's own database pool"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sys
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,7 @@ from apps import turboapi_standin as ta
 from turbo_shard import RegistrationError
 from turbo_shard._native import Arguments
 from turbo_shard.native.headers import Headers, QueryParams
+from turbo_shard.native.params import PARAMETERS_MAX
 from turbo_shard.turboapi import adapt
 from turboapi_calls import sent
 
@@ -111,6 +113,27 @@ def test_websocket_is_closed_as_the_handler_says(socket_app: Any) -> None:
     headers = {"x-token": "t"}
     sent = talk(socket_app, Socket("ok", "bad", headers=headers))
     assert sent == [("accept", None), ("close", 1003, "bad words")]
+
+
+def test_websocket_handler_may_have_more_parameters_than_a_plan_has_room_for(
+    socket_app: Any,
+) -> None:
+    def query(name: str) -> inspect.Parameter:
+        return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=0, annotation=int)
+
+    for count in (29, 30, 31, 40):
+
+        async def chat(websocket: Any, **names: int) -> None:
+            await websocket.accept()
+            await websocket.send_json([len(names), names["n"]])
+
+        first = inspect.Parameter("websocket", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        others = [query(name) for name in ("n", *(f"q{number}" for number in range(count - 1)))]
+        chat.__signature__ = inspect.Signature([first, *others])  # type: ignore[attr-defined]
+        socket_app._websocket_routes["/rooms/{room}"] = chat
+        assert talk(socket_app, Socket())[:2] == [("accept", None), f"[{count}, 2]"]
+        [plan] = adapt(socket_app).plans()[-1:]
+        assert len(plan.arguments) <= PARAMETERS_MAX
 
 
 def test_websocket_handler_that_is_not_async_is_refused(socket_app: Any) -> None:

@@ -170,6 +170,9 @@ class App(Router):
                 )
         if route.plan is None:
             self._parameters_of(route)
+        else:
+            # The decorators have checked the others.
+            check_path(route.path)
         for method in route.methods or ("the WebSocket",):
             self._served[method, shape] = route
         super().add(route)

@@ -37,6 +37,17 @@ def to_answer(result: Any, dialect: Dialect) -> Any:
     return _plain_json(result)
 
 
+def to_any_answer(result: Any, dialect: Dialect) -> Any:
+    """The same; what making it raises, in a model's own code, is answered as what the handler raises."""
+    try:
+        return to_answer(result, dialect)
+    except Exception as error:
+        answer = answer_to_error(error, dialect)
+        if answer is None:
+            raise
+        return answer
+
+
 def is_response(value: Any) -> bool:
     """Whether it is one of TurboAPI's responses, of either of its two families."""
     return is_of(value, "Response", "TurboResponse")

@@ -35,7 +35,8 @@ class Site(NamedTuple):
     path_names: tuple[str, ...]
     has_body: bool
     dialect: Dialect
-    # Code of the app runs before the arguments are made. They come from the exchange, which it may have changed.
+    # Code of the app has had the request before the arguments are made: they come from the exchange, which it may have
+    # changed.
     is_preceded: bool = False
 
 
@@ -49,9 +50,14 @@ class Native(NamedTuple):
 
 
 def arguments_of(
-    slots: tuple[Slot, ...], site: Site, scopes: tuple[str, ...] = ()
+    slots: tuple[Slot, ...],
+    site: Site,
+    scopes: tuple[str, ...] = (),
+    *,
+    shares_json: bool = False,
 ) -> tuple[ArgumentPlan, ...]:
-    """The plans of a function's arguments, in the order of its parameters."""
+    """The plans of a function's arguments, in the order of its parameters. `shares_json`: other functions of the same
+    request read its JSON too, and all are given the same objects."""
     sources = [slot.source for slot in slots if slot.source != "scopes"]
     bodies = Bodies(
         site.dialect,
@@ -60,6 +66,7 @@ def arguments_of(
         takes_field_first=site.dialect.is_first or len(sources) > 1,
         # If others may be in the body too, it is a dict of them; else one parameter may have all of it.
         are_shared=sum(source in ("loose", "field", "body") for source in sources) > 1,
+        from_exchange=shares_json,
     )
     return tuple(
         _argument(number, slot, bodies, scopes, site.is_preceded)
@@ -100,12 +107,14 @@ class Bodies(NamedTuple):
     has_body: bool
     takes_field_first: bool
     are_shared: bool
+    # The exchange's JSON is read, not the bytes.
+    from_exchange: bool
 
     def native(self, slot: Slot) -> Native | None:
         """None if the native side cannot find it."""
         if slot.source == "raw":
             return Native("body", "bytes", False, None)
-        if slot.source == "body" and not self.are_shared:
+        if slot.source == "body" and not self.are_shared and not self.from_exchange:
             return Native("body", "json", False, _reader_of_bytes(self._whole(slot)))
         is_query = slot.source == "loose" and not self.has_body and not self._by_header(slot)
         source = "query" if is_query else slot.source

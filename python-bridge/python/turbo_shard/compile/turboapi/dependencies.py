@@ -51,36 +51,63 @@ class Call:
         if is_socket:
             slots = _with_socket(slots)
         self.slots = slots
-        self.arguments = Arguments(site.path, self.argument_plans())
         # A decorator's wrapper may look for an argument by its name.
-        self.is_wrapper = not isinstance(function, FunctionType | MethodType) or hasattr(
-            function, "__wrapped__"
+        self.is_wrapper = (
+            not isinstance(function, FunctionType | MethodType)
+            or hasattr(function, "__wrapped__")
+            or hasattr(function, "__signature__")
         )
         needs_names = self.is_wrapper or any(slot.keyword_only for slot in slots)
         self.by_place = sum(slot.positional_only or not needs_names for slot in slots)
         self.names = [slot.name for slot in slots[self.by_place :]]
 
+        # They are made in the order in which they are called.
+        site_of_next = site
+
         def needed(depends: Any) -> Call:
+            nonlocal site_of_next
             dependency, inner = _dependency(depends, site.where)
-            call = Call(dependency, site, scopes=(*scopes, *inner), depth=depth + 1)
+            call = Call(dependency, site_of_next, scopes=(*scopes, *inner), depth=depth + 1)
             call.use_cache = getattr(depends, "use_cache", True)
+            call.read_arguments()
+            if any(one.gets_the_request for one in call.everything()):
+                site_of_next = site_of_next._replace(is_preceded=True)
             return call
 
         # The dependencies of the router and the app: their values go nowhere, but they may refuse.
         self.before = [needed(one) for one in extra]
+        self.site = site_of_next
         # By their place among the arguments; None is the socket.
         self.needs = [
             (place, None if one.source == "socket" else needed(one.depends))
             for place, one in enumerate(slots)
             if one.source in LATE
         ]
-        if self.is_scheme:
-            self.scheme_argument = _scheme_argument(function, site.where)
+        self.scheme_argument = _scheme_argument(function, site.where) if self.is_scheme else ""
+        self.is_dependency = depth > 0
+
+    def read_arguments(self) -> None:
+        """For a call whose arguments are not those of a route's plan: it has them made itself."""
+        self.arguments = Arguments(self.site.path, self.argument_plans())
 
     def argument_plans(self) -> tuple[ArgumentPlan, ...]:
         """The arguments that are made of the request alone: new plans each time, for a thread to have its own."""
         own = tuple(slot for slot in self.slots if slot.source not in LATE)
-        return arguments_of(own, self.site, self.scopes)
+        shares_json = self.is_dependency or any(one.reads_json for one in self.everything()[1:])
+        return arguments_of(own, self.site, self.scopes, shares_json=shares_json)
+
+    @property
+    def gets_the_request(self) -> bool:
+        """Whether it may change what those find that are called after it: the request, or mappings of it."""
+        return self.scheme_argument in ("headers", "cookies") or any(
+            slot.source == "request" for slot in self.slots
+        )
+
+    @property
+    def reads_json(self) -> bool:
+        return self.site.has_body and any(
+            slot.source in ("loose", "field", "body") for slot in self.slots
+        )
 
     def everything(self) -> list[Call]:
         """This call and all below it."""

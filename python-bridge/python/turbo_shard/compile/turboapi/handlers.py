@@ -4,7 +4,8 @@
 |---|---|
 | none of the following | the function itself, with the plans of its arguments |
 | dependencies of its own, BackgroundTasks | these plans, and a function that calls what the user's depends on first |
-| middleware, exception handlers, dependencies of app or router | a function of the exchange: they come first |
+| exception handlers, more parameters than a plan may have | a function of the exchange: it has the arguments made |
+| middleware, dependencies of app or router | the same, after what comes first |
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ...native.params import PARAMETERS_MAX
 from ...native.plan import MISSING, ArgumentPlan, RoutePlan
 from ...native.route import Route, route_of
 from ...native.structures import members
-from .answers import answer_to_error, to_answer
+from .answers import answer_to_error, to_answer, to_any_answer
 from .binding import NATIVE_KINDS, Site
 from .dependencies import Call
 from .exchange import Exchange
@@ -53,12 +54,12 @@ def native_route(
 ) -> Route:
     """The route to add to a native app."""
     before = (*surroundings.dependencies, *dependencies)
-    call = Call(
-        handler, site._replace(is_preceded=bool(surroundings.middleware or before)), extra=before
-    )
+    site = site._replace(is_preceded=bool(surroundings.middleware))
+    call = Call(handler, site, extra=before)
     # With one more for the exchange.
     has_room = len(call.slots) < PARAMETERS_MAX
     if surroundings.middleware or surroundings.exception_handlers or call.before or not has_room:
+        call.read_arguments()
         serve = _full(call, surroundings)
         made = native_handler(serve, waits=_waits(call, surroundings), named_after=handler)
         return _routed(made, method, site, lambda route: _plan(route, (EXCHANGE,)))
@@ -96,7 +97,9 @@ def with_exchange(arguments: tuple[ArgumentPlan, ...]) -> tuple[ArgumentPlan, ..
     return EXCHANGE, *own
 
 
-def _translated_plan(route: Route, call: Call, arguments: tuple[ArgumentPlan, ...]) -> RoutePlan:
+def _translated_plan(
+    route: Route, call: Call, arguments: tuple[ArgumentPlan, ...], to_answer: Callable[..., Any]
+) -> RoutePlan:
     dialect = call.site.dialect
     return _plan(route, arguments)._replace(
         to_answer=functools.partial(to_answer, dialect=dialect),
@@ -105,26 +108,30 @@ def _translated_plan(route: Route, call: Call, arguments: tuple[ArgumentPlan, ..
 
 
 def _completing_plan(route: Route, call: Call) -> RoutePlan:
-    return _translated_plan(route, call, with_exchange(call.argument_plans()))
+    return _translated_plan(route, call, with_exchange(call.argument_plans()), to_any_answer)
 
 
 def _direct_plan(route: Route, call: Call) -> RoutePlan:
     arguments = call.argument_plans()
-    if _passes_by_name(call):
+    is_simple = _is_simple(call)
+    # A wrapper is given names, unless TurboAPI itself would not give it any.
+    if call.is_wrapper and not is_simple:
         taken = zip(arguments, call.slots, strict=True)
         arguments = tuple(
             one._replace(keyword_only=not slot.positional_only) for one, slot in taken
         )
-    plan = _translated_plan(route, call, arguments)
+    plan = _translated_plan(route, call, arguments, to_answer if is_simple else to_any_answer)
     return plan._replace(to_answer=None) if is_plain(call.function) else plan
 
 
-def _passes_by_name(call: Call) -> bool:
-    """A wrapper is given names, unless the route is so simple that TurboAPI itself would not give it any."""
-    return call.is_wrapper and not all(_is_simple(slot, call.site) for slot in call.slots)
+def _is_simple(call: Call) -> bool:
+    """Whether the function takes nothing but scalars from the path and the query: there, what making the answer raises
+    is no answer but the app's fault."""
+    takes_all = set(call.site.path_names) <= {slot.alias for slot in call.slots}
+    return takes_all and all(_is_scalar(slot, call.site) for slot in call.slots)
 
 
-def _is_simple(slot: Slot, site: Site) -> bool:
+def _is_scalar(slot: Slot, site: Site) -> bool:
     if slot.marker is not None:
         return False
     kinds = [] if slot.annotation is MISSING else [*members(slot.annotation)]
@@ -155,14 +162,21 @@ def _waits(call: Call, surroundings: Surroundings) -> bool:
 def _completing(call: Call) -> Callable[..., Awaitable[Any]]:
     """Calls what the function depends on, then the function with that and the arguments that it is given."""
     called = _called(call)
+    dialect = call.site.dialect
 
     async def serve(exchange: Exchange, *values: Any) -> Any:
-        result = await called(exchange, [*values])
-        if exchange.tasks:
-            # They run after the answer: where there can be none, none of them runs.
-            result = to_answer(result, call.site.dialect)
-            _start_tasks_of(exchange)
-        return result
+        try:
+            result = await called(exchange, [*values])
+            if not exchange.tasks:
+                return result
+            answer = to_answer(result, dialect)
+        except Exception as error:
+            answer = answer_to_error(error, dialect)
+            # The tasks run after the answer, be it one to an error: where there can be none, none of them runs.
+            if answer is None:
+                raise
+        _start_tasks_of(exchange)
+        return answer
 
     return serve
 

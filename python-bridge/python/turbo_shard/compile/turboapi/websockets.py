@@ -10,6 +10,7 @@ from typing import Any
 
 from ...native.app import App
 from ...native.errors import RegistrationError
+from ...native.params import PARAMETERS_MAX
 from ...native.plan import RoutePlan
 from ...native.route import PathTemplate, Route, websocket_route_of
 from ...native.websocket import WebSocket
@@ -48,28 +49,41 @@ def register_websockets(native: App, app: Any, dialect: Dialect) -> None:
                 raise RegistrationError(
                     f"{where}: BackgroundTasks run after an answer, which a WebSocket has none of"
                 )
-        native.add(_route(path, call))
+        try:
+            native.add(_route(path, call))
+        except RegistrationError as error:
+            raise RegistrationError(f"{where}: {error}") from None
 
 
 SOCKET = EXCHANGE._replace(name="socket", alias="socket", source="socket", place=("socket",))
 
 
 def _route(path: str, call: Call) -> Route:
+    # With one more for the socket, and one for the exchange.
+    has_room = len(call.slots) <= PARAMETERS_MAX - 2
+    if not has_room:
+        call.read_arguments()
+
     def plan(route: Route) -> RoutePlan:
-        behind = (one._replace(slot=one.slot + 1) for one in with_exchange(call.argument_plans()))
+        own = call.argument_plans() if has_room else ()
+        behind = (one._replace(slot=one.slot + 1) for one in with_exchange(own))
         return RoutePlan(*route[:-1], (SOCKET, *behind), view=Exchange)
 
-    return websocket_route_of(path, _conversation(call))._replace(plan=plan)
+    return websocket_route_of(path, _conversation(call, has_room))._replace(plan=plan)
 
 
-def _conversation(call: Call) -> Any:
-    """What the native side calls: with the socket, the exchange and the arguments of the handshake."""
+def _conversation(call: Call, has_room: bool) -> Any:
+    """What the native side calls: with the socket, the exchange and, where there is room, the arguments of the
+    handshake."""
 
     async def conversation(socket: WebSocket, exchange: Exchange, *values: Any) -> None:
         exchange.socket = served = ServedSocket(socket)
         try:
             async with AsyncExitStack() as stack:
-                await call.completed([*values], exchange, stack, {})
+                if has_room:
+                    await call.completed([*values], exchange, stack, {})
+                else:
+                    await call.result(exchange, stack, {})
         except Exception as error:
             if _is_disconnect(error) and served.is_closed:
                 return
