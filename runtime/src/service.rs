@@ -150,9 +150,9 @@ impl Exchange<'_> {
     }
 
     fn defer_as(&mut self, streams_body: bool) -> HttpReply {
-        let (handle, slot) = HttpReply::pair(self.waker.clone());
+        let (reply, slot) = HttpReply::pair(self.waker.clone());
         *self.deferred = Some(Deferred { slot, streams_body });
-        handle
+        reply
     }
 }
 
@@ -166,6 +166,6 @@ pub trait HostedLoop {
     /// Whether something can run now without waiting for `fd`. Asked after every batch: keep it cheap.
     fn is_ready(&self) -> bool;
 
-    /// Runs what is ready, once. Returns whether more is ready by now.
-    fn turn(&self) -> bool;
+    /// Runs what is ready, once.
+    fn turn(&self);
 }

@@ -39,7 +39,7 @@ impl HostedLoop for ShardLoop {
         asyncio.ready_count() > 0
     }
 
-    fn turn(&self) -> bool {
+    fn turn(&self) {
         let app_loop = &self.0;
         app_loop.descriptors().bell().wakes_up();
         attached(|py| {
@@ -52,6 +52,5 @@ impl HostedLoop for ShardLoop {
                 }
             }
         });
-        self.is_ready()
     }
 }

@@ -8,12 +8,14 @@ use parking_lot::Mutex;
 
 use crate::exchange::reply_queue::{Flow, Queued, ReplyQueue};
 
-/// What the answering side wants to hear. Called on the connection's thread, outside of any lock.
+/// What the answering side wants to hear. Called outside of any lock of the reply, on the connection's thread; only where the
+/// client has left already it is the caller's thread of [`HttpReply::listen`](crate::HttpReply::listen) or
+/// [`HttpReply::accept`](crate::HttpReply::accept).
 pub trait ReplyListener: Send + Sync {
     /// After [`Flow::Wait`]: the peer has read, more may be sent. May come when it is not needed.
     fn room(&self);
-    /// The connection is gone; nothing sent from now on will arrive. Comes once, or twice if it left while the listener was
-    /// set.
+    /// The connection is gone; nothing sent from now on will arrive. Comes once, or again if it left while the listener was
+    /// set or a WebSocket was accepted.
     fn peer_left(&self);
     /// After [`HttpReply::take_body`](crate::HttpReply::take_body) or
     /// [`WebSocketReply::take_message`](crate::WebSocketReply::take_message) had nothing: there is something now.

@@ -54,7 +54,7 @@ impl<A: App> Supervisor<A> {
 
     pub(crate) fn run(&mut self, on_ready: impl FnOnce()) -> Result<(), StartError> {
         if let Err(error) = self.start_all() {
-            // A stop was asked for: nothing is started again, and a shard that does not end is given up.
+            // The start has failed: nothing is started again, and a shard that does not end is given up.
             if let Some(control) = self.watch.stop.request(StopRequest::Now) {
                 self.tell(control);
             }

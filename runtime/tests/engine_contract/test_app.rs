@@ -27,7 +27,7 @@ pub(crate) struct Seen {
     pub(crate) services: AtomicUsize,
     pub(crate) parks: AtomicUsize,
     pub(crate) peers_left: AtomicUsize,
-    /// How often a handle heard of room, and of something to take.
+    /// How often a listener heard of room, and of something to take.
     pub(crate) rooms: AtomicUsize,
     pub(crate) inputs: AtomicUsize,
     pub(crate) turns: AtomicUsize,
@@ -263,12 +263,12 @@ impl HostedLoop for TestLoop {
         self.seen.idle_turns_ready.load(Ordering::SeqCst) > 0
     }
 
-    fn turn(&self) -> bool {
+    fn turn(&self) {
         let one_less = |turns: usize| turns.checked_sub(1);
         for turns in [&self.seen.idle_turns_readable, &self.seen.idle_turns_ready] {
             let order = Ordering::SeqCst;
             if turns.fetch_update(order, order, one_less).is_ok() {
-                return self.is_ready();
+                return;
             }
         }
         let mut count = [0_u8; 8];
@@ -282,7 +282,6 @@ impl HostedLoop for TestLoop {
         for reply in self.seen.held.lock().unwrap().drain(..) {
             reply.whole(200, HeaderLines::new(), b"from the loop".to_vec());
         }
-        false
     }
 }
 

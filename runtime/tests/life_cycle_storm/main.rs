@@ -130,16 +130,19 @@ fn storm(arm: Arm, seed: u64, length: Duration) -> String {
     );
     deaths.countermand(&server);
     settle(&server, seed);
-    until("every death that was ordered is counted", seed, || {
-        server.restarts() == deaths.ordered()
-    });
+    until(
+        "every death that was ordered is counted",
+        &server,
+        seed,
+        || server.restarts() == deaths.ordered(),
+    );
     // glommio 0.9 leaves an eventfd behind with each executor that ends. What a shard on it waits for is a duplicate,
     // which may have been there or not when they were counted.
     let left_behind = match arm.engine {
         EngineName::Glommio => deaths.ordered() as usize + SHARDS * GLOMMIO_WATCHES,
         _ => 0,
     };
-    until("the storm's descriptors are closed", seed, || {
+    until("the storm's descriptors are closed", &server, seed, || {
         open_descriptors() <= descriptors + left_behind
     });
     server.handle.stop();
@@ -163,26 +166,44 @@ fn storm(arm: Arm, seed: u64, length: Duration) -> String {
 /// Waits for all connections to be gone and every request to be answered, and asks once more.
 fn settle(server: &TestServer, seed: u64) {
     let mut dice = Dice::new(seed);
-    until("the connections are gone", seed, || {
+    until("the connections are gone", server, seed, || {
         answer_held(server, &mut dice);
         server.open_connections() == 0
     });
-    until("the server answers", seed, || acts::says_hello(server));
-    until("that connection is gone, too", seed, || {
+    until("the server answers", server, seed, || {
+        acts::says_hello(server)
+    });
+    until("that connection is gone, too", server, seed, || {
         server.open_connections() == 0
     });
 }
 
-fn until(what: &str, seed: u64, mut holds: impl FnMut() -> bool) {
+fn until(what: &str, server: &TestServer, seed: u64, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(
             start.elapsed() < test_server::HANG,
-            "waited in vain until {what}; seed {seed}; the server's last words:\n{}",
+            "waited in vain until {what}; seed {seed}; {}; the server's last words:\n{}",
+            state_of(server),
             last_words::heard()
         );
         std::thread::yield_now();
     }
+}
+
+/// What tells a connection that is stuck from one that was miscounted: the counters, and the sockets that there are.
+fn state_of(server: &TestServer) -> String {
+    let port = format!(":{:04X} ", server.address.port());
+    let sockets = std::fs::read_to_string("/proc/self/net/tcp").unwrap_or_default();
+    let own: Vec<_> = sockets.lines().filter(|row| row.contains(&port)).collect();
+    let held = server.seen.held.lock().unwrap().len();
+    let conversations = server.seen.conversations.lock().unwrap().len();
+    format!(
+        "{:?}; {} restarts; {held} replies and {conversations} WebSockets held; sockets:\n{}",
+        server.handle.counts(),
+        server.restarts(),
+        own.join("\n")
+    )
 }
 
 fn open_descriptors() -> usize {

@@ -122,7 +122,8 @@ impl<A: App> ConnectionSet<A> {
 
     /// Ends all connections.
     pub(crate) fn clear(&self) {
-        self.slots.borrow_mut().clear();
+        let slots = std::mem::take(&mut *self.slots.borrow_mut());
+        slots.into_iter().for_each(|(_, slot)| self.end(slot));
     }
 
     /// Wakes the connections whose sockets have news.

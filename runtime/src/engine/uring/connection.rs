@@ -308,22 +308,29 @@ impl Connection {
         Ok(turned)
     }
 
-    /// Ends the connection: its operations are cancelled, and own their memory until they have completed.
+    /// Ends the connection: its operations are cancelled, and own their memory until they have completed. Its life, if it has
+    /// not ended before, is the caller's to part with, whatever the ring says.
     pub(crate) fn end(
         &mut self,
         operations: &mut Operations,
-    ) -> io::Result<Option<ConnectionLife>> {
+    ) -> (Option<ConnectionLife>, io::Result<()>) {
         let life = self.life.take();
-        if life.is_some() {
-            if self.receiving == Receiving::Yes {
-                self.cancel_receive(operations)?;
-            }
-            if let Some(sending) = &self.sending {
-                operations.cancel_send(sending.id, self.number)?;
-                self.in_flight += 1;
-            }
+        let cancelled = match life {
+            Some(_) => self.cancel_all(operations),
+            None => Ok(()),
+        };
+        (life, cancelled)
+    }
+
+    fn cancel_all(&mut self, operations: &mut Operations) -> io::Result<()> {
+        if self.receiving == Receiving::Yes {
+            self.cancel_receive(operations)?;
         }
-        Ok(life)
+        if let Some(sending) = &self.sending {
+            operations.cancel_send(sending.id, self.number)?;
+            self.in_flight += 1;
+        }
+        Ok(())
     }
 
     /// Gives up the connection together with its ring, whose operations have ended.

@@ -24,7 +24,7 @@ fn with_all_features(test: impl Fn(Operations)) {
     test(Operations::new(found.without(&URING_FEATURES)).unwrap());
 }
 
-/// Two ends of a connection. Not a Unix socket: on Linux 6.18 a multishot receive does not hear of the end of one that was
+/// Two ends of a connection. Not a Unix socket: in some kernels a multishot receive does not hear of the end of one that was
 /// closed before its last bytes were received.
 fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -85,8 +85,7 @@ impl<A: App> Drop for Connections<'_, A> {
     fn drop(&mut self) {
         for mut connection in self.slots.drain() {
             if let Some(life) = connection.abandon() {
-                self.host
-                    .leave(life.id(), life.driver.exchanges_in_flight());
+                part(self.host, life, |_| {});
             }
         }
     }
@@ -363,17 +362,12 @@ impl<'a, A: App> Shard<'a, A> {
     fn end_with(&mut self, number: u32, last: impl FnOnce(&mut ConnectionLife)) -> io::Result<()> {
         let host = self.connections.host;
         let slot = &mut self.connections.slots[number as usize];
-        if let Some(mut life) = slot.end(&mut self.operations)? {
-            host.leave(life.id(), life.driver.exchanges_in_flight());
-            // The driver goes, and with it the app's request: a panic there ends the connection all the same.
-            let parted = catch_unwind(AssertUnwindSafe(move || {
-                last(&mut life);
-                drop(life);
-            }));
-            if parted.is_err() {
-                log::error!("the end of a connection was a panic; the shard goes on");
-            }
+        let (life, cancelled) = slot.end(&mut self.operations);
+        // First, because a shard whose ring has failed still counts its connections as closed.
+        if let Some(life) = life {
+            part(host, life, last);
         }
+        cancelled?;
         self.forget_if_over(number);
         Ok(())
     }
@@ -387,6 +381,23 @@ impl<'a, A: App> Shard<'a, A> {
                 slots.shrink_to_fit();
             }
         }
+    }
+}
+
+/// The connection leaves its host. The driver goes, and with it the app's request: a panic there ends the connection all
+/// the same.
+fn part<A: App>(
+    host: &LocalHost<A>,
+    mut life: ConnectionLife,
+    last: impl FnOnce(&mut ConnectionLife),
+) {
+    host.leave(life.id(), life.driver.exchanges_in_flight());
+    let parted = catch_unwind(AssertUnwindSafe(move || {
+        last(&mut life);
+        drop(life);
+    }));
+    if parted.is_err() {
+        log::error!("the end of a connection was a panic; the shard goes on");
     }
 }
 
