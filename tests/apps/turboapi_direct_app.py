@@ -4,6 +4,7 @@ has made. `app` serves `turbo_app`."""
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from typing import Annotated, Any
 
 from turboapi_standin import (
@@ -90,6 +91,12 @@ def queue(name: str, tasks: BackgroundTasks) -> Any:
     return {"queued": name}
 
 
+@turbo_app.post("/refused/{name}")
+def refuse(name: str, tasks: BackgroundTasks) -> Any:
+    tasks.add_task(DONE.append, name)
+    raise HTTPException(409, "not now")
+
+
 @turbo_app.get("/tasks")
 def done() -> Any:
     return {"done": DONE}
@@ -110,6 +117,55 @@ async def chat(room: int, socket: WebSocket, name: str = Depends(user), n: int =
     await talks.accept()
     await talks.send_json([room, name, n])
     await talks.send_text(await talks.receive_text())
+
+
+NUMBER: ContextVar[str] = ContextVar("number", default="nobody")
+
+
+class Mark:
+    """Made of a parameter's text, so this is code of the app that runs before the handler."""
+
+    def __init__(self, text: str) -> None:
+        self.seen = NUMBER.get()
+        NUMBER.set(f"reader of {text}")
+
+
+def marked_by(mark: Mark) -> list[str]:
+    found = [mark.seen, NUMBER.get()]
+    NUMBER.set("handler")
+    return found
+
+
+@turbo_app.get("/sync-marks/{mark}")
+def mark_sync(mark: Mark) -> Any:
+    return marked_by(mark)
+
+
+@turbo_app.get("/async-marks/{mark}")
+async def mark_async(mark: Mark, waits: bool = False) -> Any:
+    if waits:
+        await asyncio.sleep(0)
+    return marked_by(mark)
+
+
+@turbo_app.websocket("/marks/{mark}")
+async def mark_socket(mark: Mark, socket: WebSocket) -> None:
+    talks: Any = socket
+    await talks.accept()
+    await talks.send_json(marked_by(mark))
+
+
+class Dumped(BaseModel):
+    def model_dump(self) -> dict[str, Any]:
+        return {"number": NUMBER.get()}
+
+
+@turbo_app.get("/dumped")
+async def dumped(number: str, waits: bool = False) -> Any:
+    NUMBER.set(number)
+    if waits:
+        await asyncio.sleep(0)
+    return Dumped()
 
 
 app = adapt(turbo_app)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from refused_apps import refused, write
 from turbo_shard._native import Arguments, Request
 from turbo_shard.native.errors import HTTPException, InputError, fault
 from turbo_shard.native.plan import MISSING, ArgumentPlan
@@ -26,7 +28,7 @@ def argument(name: str, slot: int, source: str, **others: Any) -> ArgumentPlan:
 
 def request(query: str = "", body: bytes | None = None) -> Request:
     headers = [("X-Token", "t"), ("Cookie", "a=1; b=2"), ("Cookie", "a=3")]
-    return Request.made("POST", f"/a/7?{query}", headers, body, [("n", "7")])
+    return Request._for_tests("POST", f"/a/7?{query}", headers, body, [("n", "7")])
 
 
 def bound(*plans: ArgumentPlan, query: str = "", body: bytes | None = None) -> list[Any]:
@@ -98,3 +100,33 @@ def test_any_other_exception_ends_the_binding_at_once() -> None:
             argument("a", 0, "computed", read=refuse),
             argument("b", 1, "computed", read=forbid),
         )
+
+
+FULL = """\
+from turbo_shard import App
+from turbo_shard.native.plan import ArgumentPlan, RoutePlan
+from turbo_shard.native.route import route_of
+
+
+def handler(*values):
+    return list(values)
+
+
+def argument(slot):
+    head = (f"p{slot}", slot, "query", f"p{slot}", ("query",), "str")
+    return ArgumentPlan(*head, False, False, True, None, None, None)
+
+
+def plan(route):
+    return RoutePlan(*route[:-1], tuple(map(argument, range(33))))
+
+
+app = App()
+app.add(route_of(("GET",), "/", handler, False, None)._replace(plan=plan))
+"""
+
+
+def test_plan_with_more_arguments_than_a_call_may_have_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "full_app.py", FULL)
+    line = refused(tmp_path, "full_app:app").stderr.splitlines()[-1]
+    assert "handler full_app.handler: its plan has 33 arguments, more than 32" in line

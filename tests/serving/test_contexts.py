@@ -14,6 +14,7 @@ from server_process import ServerProcess
 
 NATIVE = """\
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 from turbo_shard import App, StreamingResponse
 
@@ -41,6 +42,36 @@ def inline(name: str) -> StreamingResponse:
 @app.get("/blocking/{name}", blocking=True)
 def blocking(name: str) -> StreamingResponse:
     return answer(name)
+
+
+@dataclass
+class Item:
+    name: str
+
+    def __post_init__(self) -> None:
+        self.seen = number.get()
+        number.set("reader-of-" + self.name)
+
+
+def seen_by(item):
+    found = [item.seen, number.get()]
+    number.set("handler-of-" + item.name)
+    return found
+
+
+@app.post("/items/inline")
+def inline_item(item: Item) -> list[str]:
+    return seen_by(item)
+
+
+@app.post("/items/async")
+async def async_item(item: Item) -> list[str]:
+    return seen_by(item)
+
+
+@app.post("/items/blocking", blocking=True)
+def blocking_item(item: Item) -> list[str]:
+    return seen_by(item)
 """
 
 ASGI = """\
@@ -90,6 +121,16 @@ def test_sync_iterator_is_pulled_in_the_context_of_its_request(
             answer = client.answer()
             assert dict(answer.headers)["x-seen"] == "nobody"
             assert set(answer.body.decode().split()) == {f"handler-of-{name}", name}
+
+
+@pytest.mark.parametrize("kind", ["inline", "async", "blocking"])
+def test_readers_of_a_body_run_in_the_context_of_their_request(
+    native: ServerProcess, kind: str
+) -> None:
+    with native.client() as client:
+        for name in "abcd":
+            got = client.post(f"/items/{kind}", json={"name": name})
+            assert got.json() == ["nobody", f"reader-of-{name}"]
 
 
 def test_app_that_is_no_async_function_has_a_clean_context(

@@ -79,6 +79,35 @@ def test_background_task_runs(client: httpx.Client) -> None:
     assert wait_until(lambda: client.get("/tasks").json()["done"] == ["a"], "the task")
 
 
+def test_background_task_runs_after_an_answer_to_an_exception(client: httpx.Client) -> None:
+    refused = client.post("/refused/b")
+    assert (refused.status_code, refused.json()) == (409, {"detail": "not now"})
+    assert wait_until(lambda: "b" in client.get("/tasks").json()["done"], "the task")
+
+
+@pytest.mark.parametrize("path", ["/sync-marks/{}", "/async-marks/{}", "/async-marks/{}?waits=1"])
+def test_readers_run_in_the_context_of_their_request(client: httpx.Client, path: str) -> None:
+    for number in range(4):
+        got = client.get(path.format(number))
+        assert got.json() == ["nobody", f"reader of {number}"]
+
+
+def test_readers_of_a_handshake_run_in_the_context_of_their_websocket(
+    server: ServerProcess, client: httpx.Client
+) -> None:
+    for number in range(3):
+        with open_websocket(server, f"/marks/{number}") as socket:
+            assert json.loads(socket.frame().payload) == ["nobody", f"reader of {number}"]
+        assert client.get("/sync-marks/0").json() == ["nobody", "reader of 0"]
+
+
+@pytest.mark.parametrize("waits", [0, 1])
+def test_models_dump_sees_what_the_handler_has_set(client: httpx.Client, waits: int) -> None:
+    for number in "ab":
+        got = client.get(f"/dumped?number={number}&waits={waits}")
+        assert got.json() == {"number": number}
+
+
 def test_coroutine_that_a_plain_function_returns_is_awaited(client: httpx.Client) -> None:
     assert client.get("/later").json() == "late"
 

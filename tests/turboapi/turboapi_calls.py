@@ -28,7 +28,7 @@ def sent(
     """A native request that no socket brought."""
     target = f"{path}?{urlencode(query)}" if query else path
     fields = list((headers or {}).items())
-    return Request.made(method, target, fields, body, list((path_params or {}).items()))
+    return Request._for_tests(method, target, fields, body, list((path_params or {}).items()))
 
 
 def plan_of(app: Any, method: str = "GET", path: str = "/") -> RoutePlan:

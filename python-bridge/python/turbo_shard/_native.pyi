@@ -58,7 +58,7 @@ class Request:
         """The body as JSON, whatever its content type; InputError (422) if it is not."""
 
     @staticmethod
-    def made(
+    def _for_tests(
         method: str,
         target: str,
         headers: list[tuple[str, str]],

@@ -9,8 +9,9 @@ use turbo_shard_runtime::BlockingPool;
 use super::surroundings::Surroundings;
 use super::words::Words;
 use crate::hosted_loop::{AppLoop, AsyncioThreads, Job};
-use crate::python::clean_context::in_clean_context;
+use crate::python::clean_context::in_context_or_clean_one;
 use crate::python::errors::log_exception;
+use crate::python::thread::Owned;
 
 /// Where the app lives, and what its calls need.
 pub(crate) struct Home {
@@ -69,9 +70,13 @@ impl Home {
 }
 
 /// A call of the app elsewhere: a function that is not async may set something before its task has a context of its own.
-pub(super) fn call_in_clean_context(call: impl FnOnce(Python<'_>) + Send + 'static) -> Job {
+/// It runs in `context`, in which code of the app has run before, or in one in which nothing is set.
+pub(super) fn call_in_context(
+    context: Option<Owned<PyAny>>,
+    call: impl FnOnce(Python<'_>) + Send + 'static,
+) -> Job {
     Job::Call(Box::new(move |py| {
-        let entered = in_clean_context(py, || {
+        let entered = in_context_or_clean_one(py, context, || {
             call(py);
             Ok(())
         });

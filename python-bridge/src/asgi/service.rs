@@ -10,13 +10,14 @@ use turbo_shard_runtime::protocol::websocket::is_upgrade;
 use turbo_shard_runtime::{Exchange, HttpReply, Outcome};
 
 use super::channel::{Channel, Cycle};
-use super::home::{Home, Place, call_in_clean_context};
+use super::home::{Home, Place, call_in_context};
 use super::http_cycle::HttpCycle;
 use super::http_state::Incoming;
 use super::scope::{ScopeMaker, ScopeOptions};
 use super::surroundings::Surroundings;
 use super::websocket_service::{WebSocketApp, WebSocketService, has_body};
 use crate::hosted_loop::{AppLoop, AsyncioThreads, Eager};
+use crate::python::clean_context::CleanContext;
 use crate::python::errors::log_exception;
 use crate::python::names;
 use crate::python::slow_calls::{coarse_ms, watch_app};
@@ -30,6 +31,7 @@ const ADVICE: &str = "await what takes so long, or hand it to a thread (asyncio.
 pub(crate) struct AsgiService {
     websockets: WebSocketService,
     scopes: ScopeMaker,
+    context: CleanContext,
 }
 
 impl AsgiService {
@@ -42,6 +44,7 @@ impl AsgiService {
         Ok(AsgiService {
             scopes: ScopeMaker::new(py, &home.words, scope_options)?,
             websockets: WebSocketService::new(home),
+            context: CleanContext::default(),
         })
     }
 
@@ -88,7 +91,7 @@ impl AsgiService {
             exchange.connection,
             instance.state.as_ref(),
         )?;
-        self.websockets.context.renew(py)?;
+        self.context.renew(py)?;
         let began_ms = coarse_ms();
         let started = start(py, app_loop, &instance.object, scope, &cycle);
         let name = RequestName(exchange.request);
@@ -106,7 +109,7 @@ impl AsgiService {
                 let background = Arc::clone(&cycle);
                 app_loop.when_done(
                     &task,
-                    Box::new(move |py, result| background.note_end(py, &result, &name)),
+                    Box::new(move |py, result, _| background.note_end(py, &result, &name)),
                 )?;
                 Ok(self.write(&cycle, exchange))
             }
@@ -116,7 +119,7 @@ impl AsgiService {
                 cycle.follow(&task);
                 app_loop.when_done(
                     &task,
-                    Box::new(move |py, result| cycle.finish(py, &result, &name)),
+                    Box::new(move |py, result, _| cycle.finish(py, &result, &name)),
                 )?;
                 Ok(Outcome::Deferred)
             }
@@ -161,13 +164,15 @@ impl AsgiService {
         };
         app_loop.note_begin();
         let there = Arc::clone(&app_loop);
-        app_loop.post(call_in_clean_context(move |py| call.begin(py, &there)));
+        app_loop.post(call_in_context(None, move |py| call.begin(py, &there)));
         Ok(Outcome::Deferred)
     }
 
     fn open_websocket(&self, exchange: &mut Exchange<'_>) -> Outcome {
-        self.websockets
-            .open(exchange, |py, exchange, handshake, app_loop| {
+        self.websockets.open(
+            &self.context,
+            exchange,
+            |py, exchange, handshake, app_loop| {
                 let scope = self.scopes.websocket(
                     py,
                     &self.home().words,
@@ -180,7 +185,8 @@ impl AsgiService {
                     app_loop: Arc::clone(app_loop),
                     scope: Owned::new(scope.unbind()),
                 }))
-            })
+            },
+        )
     }
 
     fn incoming(&self, py: Python<'_>, exchange: &Exchange<'_>) -> Incoming {
@@ -255,7 +261,7 @@ impl Call {
                 let (cycle, name, there) = (Arc::clone(&cycle), name.clone(), Arc::clone(app_loop));
                 app_loop.when_done(
                     &task,
-                    Box::new(move |py, result| {
+                    Box::new(move |py, result, _| {
                         there.note_end();
                         cycle.finish(py, &result, &name);
                     }),

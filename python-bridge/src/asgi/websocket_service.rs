@@ -8,7 +8,7 @@ use turbo_shard_runtime::protocol::{BodyFraming, HeaderLines};
 use turbo_shard_runtime::{Exchange, INTERNAL_ERROR_BODY, Outcome};
 
 use super::channel::{Channel, Cycle};
-use super::home::{Home, call_in_clean_context};
+use super::home::{Home, call_in_context};
 use super::websocket_cycle::WebSocketCycle;
 use crate::answers::lines::{Lines, lines_of};
 use crate::hosted_loop::{AppLoop, Eager};
@@ -33,7 +33,6 @@ pub(crate) trait WebSocketApp: Send + 'static {
 /// One thread's way to open WebSockets. Drop it while that thread is attached.
 pub(crate) struct WebSocketService {
     pub(super) home: Home,
-    pub(super) context: CleanContext,
     json_lines: HeaderLines,
 }
 
@@ -41,14 +40,15 @@ impl WebSocketService {
     pub(crate) fn new(home: Home) -> WebSocketService {
         WebSocketService {
             home,
-            context: CleanContext::default(),
             json_lines: lines_of(Lines::Json),
         }
     }
 
-    /// Answers a request for a WebSocket. `choose` says what serves it; None if it has refused the handshake.
+    /// Answers a request for a WebSocket. `choose` says what serves it; None if it has refused the handshake. Code of the
+    /// app runs in the thread's `context`.
     pub(crate) fn open<A: WebSocketApp>(
         &self,
+        context: &CleanContext,
         exchange: &mut Exchange<'_>,
         choose: impl FnOnce(
             Python<'_>,
@@ -66,8 +66,9 @@ impl WebSocketService {
         };
         attached(|py| {
             let opened = self.home.app_loop(py).and_then(|app_loop| {
+                context.renew(py)?;
                 match choose(py, exchange, &handshake, &app_loop)? {
-                    Some(app) => self.begin(py, app_loop, handshake, app, exchange),
+                    Some(app) => self.begin(py, context, app_loop, handshake, app, exchange),
                     None => Ok(Outcome::Answered),
                 }
             });
@@ -81,12 +82,12 @@ impl WebSocketService {
     fn begin<A: WebSocketApp>(
         &self,
         py: Python<'_>,
+        context: &CleanContext,
         app_loop: Arc<AppLoop>,
         handshake: Handshake,
         app: A,
         exchange: &mut Exchange<'_>,
     ) -> PyResult<Outcome> {
-        self.context.renew(py)?;
         let compression = exchange.websocket_limits.compression.clone();
         let name = format!("WebSocket {}", exchange.request.path().escape_ascii());
         let around = self.home.surroundings(&app_loop);
@@ -96,7 +97,7 @@ impl WebSocketService {
             begin(py, &app_loop, &app, &cycle, name);
         } else {
             let there = Arc::clone(&app_loop);
-            app_loop.post(call_in_clean_context(move |py| {
+            app_loop.post(call_in_context(context.take_if_used(py), move |py| {
                 begin(py, &there, &app, &cycle, name);
             }));
         }
@@ -157,7 +158,9 @@ fn begin(
     let result = match started {
         Ok(Eager::Waiting(task)) => {
             let (there, ended, name) = (Arc::clone(app_loop), Arc::clone(cycle), name.clone());
-            let then = move |py: Python<'_>, result: PyResult<Bound<'_, PyAny>>| {
+            let then = move |py: Python<'_>,
+                             result: PyResult<Bound<'_, PyAny>>,
+                             _: Option<&Bound<'_, PyAny>>| {
                 there.note_end();
                 ended.finish(py, &result, &name);
             };

@@ -18,6 +18,7 @@ use super::descriptors::Descriptors;
 use super::inbox::Inbox;
 use super::job::{Job, Then, WorkId};
 use super::signal_pipe::SignalPipe;
+use crate::python::clean_context::in_context_or_here;
 use crate::python::errors::{is_cancelled, log_exception};
 use crate::python::names;
 use crate::python::task_context::in_context_of;
@@ -303,14 +304,18 @@ impl AppLoop {
 
     fn carry_out(self: &Arc<Self>, py: Python<'_>, job: Job) {
         match job {
-            Job::Start { coroutine, then } => {
+            Job::Start {
+                coroutine,
+                context,
+                then,
+            } => {
                 let coroutine = coroutine.bind(py).clone();
-                match self.start(py, coroutine) {
+                match in_context_or_here(py, context, || self.start(py, coroutine)) {
                     Ok(Eager::Waiting(task)) => {
                         let app_loop = Arc::clone(self);
-                        let counted: Then = Box::new(move |py, result| {
+                        let counted: Then = Box::new(move |py, result, task| {
                             app_loop.load.fetch_sub(1, Ordering::Relaxed);
-                            then(py, result);
+                            then(py, result, task);
                         });
                         if let Err(error) = self.when_done(&task, counted) {
                             log_exception(py, &error, "a coroutine's end cannot be heard of");
@@ -322,7 +327,7 @@ impl AppLoop {
                     }
                     Err(error) => {
                         self.load.fetch_sub(1, Ordering::Relaxed);
-                        then(py, Err(error));
+                        then(py, Err(error), None);
                     }
                 }
             }
@@ -381,9 +386,9 @@ impl TaskDone {
 fn hand_on<'py>(task: &Bound<'py, PyAny>, result: PyResult<Bound<'py, PyAny>>, then: Then) {
     let py = task.py();
     if result.is_err() {
-        in_context_of(task, || then(py, result));
+        in_context_of(task, || then(py, result, Some(task)));
     } else {
-        then(py, result);
+        then(py, result, Some(task));
     }
 }
 

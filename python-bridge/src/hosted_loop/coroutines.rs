@@ -43,16 +43,17 @@ impl Coroutines {
     }
 
     /// Starts `coroutine` (or anything awaitable). On its shard's thread it runs at once up to its first wait; else it
-    /// starts on its loop's thread, after [`Running::on_done`].
+    /// starts on its loop's thread, after [`Running::on_done`], in the context that `take_context` leaves.
     pub(crate) fn start<'py>(
         &self,
         py: Python<'py>,
         coroutine: Bound<'py, PyAny>,
+        take_context: impl FnOnce() -> Option<Owned<PyAny>>,
     ) -> PyResult<Started<'py>> {
         let app_loop = match &self.0 {
             Place::Hosted(app_loop) if app_loop.is_here() => {
                 return Ok(match app_loop.start(py, coroutine)? {
-                    Eager::Finished(result, _) => Started::Finished(result),
+                    Eager::Finished(result, task) => Started::Finished(result, task),
                     Eager::Waiting(task) => Started::Running(Running(Some(Under::Way(
                         Arc::clone(app_loop),
                         Owned::new(task.unbind()),
@@ -64,6 +65,7 @@ impl Coroutines {
         Ok(Started::Running(Running(Some(Under::Orders(
             app_loop,
             Owned::new(coroutine.unbind()),
+            take_context(),
         )))))
     }
 
@@ -78,8 +80,8 @@ impl Coroutines {
 
 /// How far a coroutine has come.
 pub(crate) enum Started<'py> {
-    /// It never waited: this is its result.
-    Finished(PyResult<Bound<'py, PyAny>>),
+    /// It never waited: this is its result, and its task.
+    Finished(PyResult<Bound<'py, PyAny>>, Bound<'py, PyAny>),
     /// It waits, or is about to be handed to another thread.
     Running(Running),
 }
@@ -90,8 +92,8 @@ pub(crate) struct Running(Option<Under>);
 enum Under {
     /// A task on this thread.
     Way(Arc<AppLoop>, Owned<PyAny>),
-    /// A coroutine for another thread.
-    Orders(Arc<AppLoop>, Owned<PyAny>),
+    /// A coroutine for another thread, and the context that it starts in.
+    Orders(Arc<AppLoop>, Owned<PyAny>, Option<Owned<PyAny>>),
 }
 
 impl Running {
@@ -107,7 +109,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         if let Some(under) = self.0.take() {
             attached(|py| {
-                if let Err(error) = under.on_done(py, Box::new(|_, _| ())) {
+                if let Err(error) = under.on_done(py, Box::new(|_, _, _| ())) {
                     log_exception(py, &error, "a coroutine could not be kept");
                 }
             });
@@ -119,8 +121,12 @@ impl Under {
     fn on_done(self, py: Python<'_>, then: Then) -> PyResult<()> {
         match self {
             Under::Way(app_loop, task) => app_loop.when_done(task.bind(py), then),
-            Under::Orders(app_loop, coroutine) => {
-                app_loop.post(Job::Start { coroutine, then });
+            Under::Orders(app_loop, coroutine, context) => {
+                app_loop.post(Job::Start {
+                    coroutine,
+                    context,
+                    then,
+                });
                 Ok(())
             }
         }

@@ -31,5 +31,5 @@ pub(crate) use asyncio_threads::AsyncioThreads;
 pub(crate) use call_queue::CallQueue;
 pub(crate) use coroutines::{Coroutines, Started};
 pub(crate) use ending_time::TimeLeft;
-pub(crate) use job::{Job, WorkId};
+pub(crate) use job::{Job, Then, WorkId};
 pub(crate) use shard_loop::ShardLoop;

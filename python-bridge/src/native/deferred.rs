@@ -11,9 +11,10 @@ use super::plan::RoutePlan;
 use super::settle::Settling;
 use crate::answers::overload;
 use crate::answers::reply_reader::{Answer, Buffers};
-use crate::hosted_loop::Started;
-use crate::python::clean_context::in_clean_context;
+use crate::hosted_loop::{Started, Then};
+use crate::python::clean_context::in_context_or_clean_one;
 use crate::python::errors::log_exception;
+use crate::python::task_context::in_context_of;
 use crate::python::thread::{Owned, attached};
 use crate::requests::request_name::RequestName;
 use crate::streaming;
@@ -40,6 +41,25 @@ impl Pending {
             handle,
             name: RequestName(head).to_string(),
             is_head: head.method() == Method::Head,
+        }
+    }
+
+    /// What to do with the result of the handler's coroutine.
+    pub(super) fn then(self) -> Then {
+        Box::new(move |py, result, task| self.finish_task(py, result, task))
+    }
+
+    fn finish_task(
+        self,
+        py: Python<'_>,
+        result: PyResult<Bound<'_, PyAny>>,
+        task: Option<&Bound<'_, PyAny>>,
+    ) {
+        match task {
+            Some(task) if self.plan.settles_in_python(&result) => {
+                in_context_of(task, || self.finish(py, result));
+            }
+            _ => self.finish(py, result),
         }
     }
 
@@ -87,14 +107,12 @@ impl Pending {
 
     /// Awaits what the handler returned, and sends what comes of it.
     fn follow(self, py: Python<'_>, coroutine: Bound<'_, PyAny>) {
-        match self.settling.coroutines.start(py, coroutine) {
-            Ok(Started::Finished(result)) => self.finish(py, result),
+        let started = self.settling.coroutines.start(py, coroutine, || None);
+        match started {
+            Ok(Started::Finished(result, task)) => self.finish_task(py, result, Some(&task)),
             Ok(Started::Running(running)) => {
                 let name = self.name.clone();
-                let then = Box::new(move |py: Python<'_>, result: PyResult<Bound<'_, PyAny>>| {
-                    self.finish(py, result)
-                });
-                if let Err(error) = running.on_done(py, then) {
+                if let Err(error) = running.on_done(py, self.then()) {
                     log_exception(py, &error, &name);
                 }
             }
@@ -108,11 +126,13 @@ pub(super) fn call_blocking(
     pool: &BlockingPool,
     pending: Pending,
     arguments: &ArgumentList<'_, '_>,
+    context: Option<Owned<PyAny>>,
 ) {
     let count = pending.plan.arguments.len();
     let call = BlockingCall {
         pending: Some(pending),
         arguments: arguments.to_owned(count),
+        context,
     };
     // A refused job is dropped, which answers.
     let _ = pool.try_run(Box::new(move || call.run()));
@@ -121,6 +141,8 @@ pub(super) fn call_blocking(
 struct BlockingCall {
     pending: Option<Pending>,
     arguments: Vec<Owned<PyAny>>,
+    /// In which the arguments were made, if that has set something.
+    context: Option<Owned<PyAny>>,
 }
 
 impl BlockingCall {
@@ -129,12 +151,13 @@ impl BlockingCall {
             return;
         };
         let arguments = std::mem::take(&mut self.arguments);
+        let context = self.context.take();
         attached(|py| {
             let plan = Arc::clone(&pending.plan);
             let keywords = plan.keywords.as_ref();
             let mut pending = Some(pending);
             // A stream that the handler returns is pulled in there as well.
-            let entered = in_clean_context(py, || {
+            let entered = in_context_or_clean_one(py, context, || {
                 let result = call_owned(py, &plan.handler, arguments, keywords, plan.keyword_count);
                 if let Some(pending) = pending.take() {
                     pending.finish(py, result);

@@ -1,7 +1,7 @@
 //! The plan of a route, as one thread serves it: everything that can be known before a request, read from Python once.
 //! Whatever front end made the plan, this is all that it says.
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 use turbo_shard_runtime::RouteTemplate;
@@ -113,10 +113,14 @@ impl RoutePlan {
         let template = RouteTemplate::parse(&path).map_err(PyValueError::new_err)?;
         let declared = found.getattr(names::arguments(py))?;
         let arguments = ArgumentPlan::read_all(&declared, &template)?;
-        assert!(
-            arguments.len() <= ARGUMENTS_MAX,
-            "turbo_shard.native.params refuses more"
-        );
+        let label: String = found.getattr(names::label(py))?.extract()?;
+        if arguments.len() > ARGUMENTS_MAX {
+            let count = arguments.len();
+            let message = format!(
+                "handler {label}: its plan has {count} arguments, more than {ARGUMENTS_MAX}"
+            );
+            return Err(refusal(py, message));
+        }
         let keywords = keywords_of(&declared, arguments.len())?;
         let needs_body = arguments.iter().any(|one| one.source.needs_body());
         let refuses_early = found.getattr(names::refuses_early(py))?.is_truthy()?;
@@ -128,7 +132,7 @@ impl RoutePlan {
             methods: found.getattr(names::methods(py))?.extract()?,
             path,
             handler: found.getattr(names::handler(py))?.unbind(),
-            label: found.getattr(names::label(py))?.extract()?,
+            label,
             call: match (is_async, is_blocking) {
                 (true, _) => CallKind::Async,
                 (false, true) => CallKind::Blocking,
@@ -153,6 +157,15 @@ impl RoutePlan {
     /// Whether it takes WebSockets, not requests.
     pub(super) fn takes_websockets(&self) -> bool {
         self.methods.is_empty()
+    }
+
+    /// Whether the app's code, or its front end's, makes an answer of it: it does so in the context of the handler's task.
+    #[inline]
+    pub(super) fn settles_in_python<T>(&self, result: &PyResult<T>) -> bool {
+        match result {
+            Ok(_) => self.to_answer.is_some(),
+            Err(_) => self.answer_to_error.is_some(),
+        }
     }
 
     /// Whether the handler gets the body, which has not been read yet.
@@ -187,7 +200,7 @@ impl ArgumentPlan {
         let source = match source.extract::<&str>()? {
             "path" => {
                 let index = template.names().position(|name| name == alias);
-                Source::Path(index.expect("turbo_shard.native.params compares with the path"))
+                Source::Path(index.expect("a plan's front end compares with the path"))
             }
             "query" => Source::Query,
             "header" => Source::Header,
@@ -244,6 +257,14 @@ fn keywords_of<'py>(declared: &Bound<'py, PyAny>, count: usize) -> PyResult<Boun
         .flatten()
         .map(|name| PyString::intern(py, name));
     PyList::new(py, interned.collect::<Vec<_>>())
+}
+
+/// A RegistrationError.
+pub(super) fn refusal(py: Python<'_>, message: String) -> PyErr {
+    match names::REGISTRATION_ERROR.call1(py, (&message,)) {
+        Ok(raised) => PyErr::from_value(raised),
+        Err(_) => PyTypeError::new_err(message),
+    }
 }
 
 fn optional(found: Bound<'_, PyAny>) -> Option<Py<PyAny>> {

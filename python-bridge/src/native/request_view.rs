@@ -136,9 +136,10 @@ impl Parts for Bound<'_, Request> {
 
 #[pymethods]
 impl Request {
-    /// A request that no socket brought: front ends are tested with such.
+    /// A request that no socket brought: front ends are tested with such, and nothing else makes one.
     #[staticmethod]
-    fn made(
+    #[pyo3(name = "_for_tests")]
+    fn for_tests(
         method: &str,
         target: &str,
         headers: Vec<(String, String)>,

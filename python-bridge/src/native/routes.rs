@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use turbo_shard_runtime::protocol::RequestHead;
 use turbo_shard_runtime::{Found, Params, RouteTable, RouteTemplate};
 
-use super::plan::{CallKind, RoutePlan};
+use super::plan::{CallKind, RoutePlan, refusal};
 use crate::python::names;
 
 /// The method of every handshake (RFC 6455 section 4.1).
@@ -43,13 +43,7 @@ impl Routes {
             let mut methods = plan.methods.iter();
             methods.try_for_each(|method| self.requests.add(method, &plan.path, number))
         };
-        added.map_err(|error| {
-            let message = format!("handler {}: {error}", plan.label);
-            match names::REGISTRATION_ERROR.call1(py, (&message,)) {
-                Ok(raised) => PyErr::from_value(raised),
-                Err(_) => PyTypeError::new_err(message),
-            }
-        })?;
+        added.map_err(|error| refusal(py, format!("handler {}: {error}", plan.label)))?;
         self.plans.push(Arc::new(plan));
         Ok(())
     }

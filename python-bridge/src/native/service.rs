@@ -27,6 +27,7 @@ use crate::hosted_loop::{Coroutines, Started};
 use crate::python::clean_context::CleanContext;
 use crate::python::errors::log_exception;
 use crate::python::slow_calls::{coarse_ms, watch};
+use crate::python::task_context::in_context_of;
 use crate::python::thread::attached;
 use crate::requests::request_name::RequestName;
 
@@ -43,6 +44,7 @@ pub(crate) struct NativeService {
     pub(super) routes: Routes,
     pub(super) settling: Arc<Settling>,
     pool: Arc<BlockingPool>,
+    /// That of its WebSockets too: of two contexts on one thread, only the one that was entered last is the present one.
     context: CleanContext,
     pub(super) json_lines: HeaderLines,
     pub(super) room: RefCell<Room>,
@@ -97,6 +99,10 @@ impl Service for NativeService {
 }
 
 impl NativeService {
+    pub(crate) fn context(&self) -> &CleanContext {
+        &self.context
+    }
+
     fn serve<'py>(
         &self,
         py: Python<'py>,
@@ -122,6 +128,10 @@ impl NativeService {
             new_view: plan.view.as_ref(),
             view: None,
         };
+        // Readers are code of the app.
+        if let Err(error) = self.context.renew(py) {
+            return self.finish(py, plan, Err(error), exchange, buffers);
+        }
         let mut arguments = ArgumentList::new(py);
         let mut faults = Faults::new(py);
         let extent = if lacks_body {
@@ -151,7 +161,6 @@ impl NativeService {
         }
         let count = plan.arguments.len();
         let call = || {
-            self.context.renew(py)?;
             arguments.call(
                 &plan.handler,
                 count,
@@ -172,7 +181,8 @@ impl NativeService {
             },
             CallKind::Blocking => {
                 let pending = Pending::new(&self.settling, plan, head, exchange.defer());
-                call_blocking(&self.pool, pending, &arguments);
+                let context = self.context.take_if_used(py);
+                call_blocking(&self.pool, pending, &arguments, context);
                 Outcome::Deferred
             }
         }
@@ -203,17 +213,19 @@ impl NativeService {
         buffers: &mut Buffers,
     ) -> Outcome {
         let began_ms = coarse_ms();
-        let started = self.settling.coroutines.start(py, coroutine);
+        let take_context = || self.context.take_if_used(py);
+        let coroutines = &self.settling.coroutines;
+        let started = coroutines.start(py, coroutine, take_context);
         watch(&plan.label, began_ms, ADVICE_ASYNC);
         match started {
-            Ok(Started::Finished(result)) => self.finish(py, plan, result, exchange, buffers),
+            Ok(Started::Finished(result, task)) if plan.settles_in_python(&result) => {
+                in_context_of(&task, || self.finish(py, plan, result, exchange, buffers))
+            }
+            Ok(Started::Finished(result, _)) => self.finish(py, plan, result, exchange, buffers),
             Ok(Started::Running(running)) => {
                 let pending =
                     Pending::new(&self.settling, plan, exchange.request, exchange.defer());
-                let then = Box::new(move |py: Python<'_>, result: PyResult<Bound<'_, PyAny>>| {
-                    pending.finish(py, result)
-                });
-                if let Err(error) = running.on_done(py, then) {
+                if let Err(error) = running.on_done(py, pending.then()) {
                     log_exception(py, &error, &RequestName(exchange.request).to_string());
                 }
                 Outcome::Deferred

@@ -6,6 +6,8 @@ use std::cell::RefCell;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::thread::Owned;
+
 /// The context of one thread's handlers; it is replaced only when it was written to.
 #[derive(Default)]
 pub(crate) struct CleanContext {
@@ -13,7 +15,7 @@ pub(crate) struct CleanContext {
 }
 
 impl CleanContext {
-    /// Call before each handler, on the thread that owns this.
+    /// Call before a request's first code of the app, on the thread that owns this.
     #[inline]
     pub(crate) fn renew(&self, py: Python<'_>) -> PyResult<()> {
         let mut entered = self.entered.borrow_mut();
@@ -33,6 +35,15 @@ impl CleanContext {
         leave(py, &context);
         Some(context)
     }
+
+    /// The same, if something has been set there.
+    pub(crate) fn take_if_used(&self, py: Python<'_>) -> Option<Owned<PyAny>> {
+        let is_used = |context: &Py<PyAny>| context.bind(py).len().is_ok_and(|count| count > 0);
+        if !self.entered.borrow().as_ref().is_some_and(is_used) {
+            return None;
+        }
+        self.take(py).map(Owned::new)
+    }
 }
 
 /// Runs `call` in a context that no thread is in.
@@ -49,6 +60,30 @@ pub(crate) fn in_context<T>(
     let result = call();
     leave(py, context);
     result
+}
+
+/// Runs `call` in that context; in the present one if there is none.
+pub(crate) fn in_context_or_here<T>(
+    py: Python<'_>,
+    context: Option<Owned<PyAny>>,
+    call: impl FnOnce() -> PyResult<T>,
+) -> PyResult<T> {
+    match context {
+        Some(context) => in_context(py, &context, call),
+        None => call(),
+    }
+}
+
+/// Runs `call` in that context; in one of its own if there is none.
+pub(crate) fn in_context_or_clean_one<T>(
+    py: Python<'_>,
+    context: Option<Owned<PyAny>>,
+    call: impl FnOnce() -> PyResult<T>,
+) -> PyResult<T> {
+    match context {
+        Some(context) => in_context(py, &context, call),
+        None => in_clean_context(py, call),
+    }
 }
 
 /// A copy of the present context, for work that goes on later: nothing else sees what is set there.

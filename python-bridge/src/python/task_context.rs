@@ -1,5 +1,6 @@
 //! The context (contextvars) of a task, for work that follows its end: an error that is logged there finds what the
-//! request has set, such as its number, and what Sentry knows of the error. Knows nothing of loops.
+//! request has set, such as its number, and what Sentry knows of the error; so does code of the app that makes the answer.
+//! Knows nothing of loops.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -7,7 +8,6 @@ use pyo3::prelude::*;
 use super::names;
 
 /// Runs `call` in the context of a task that does not run at the moment; in the present one if it cannot be had.
-#[cold]
 pub(crate) fn in_context_of<T>(task: &Bound<'_, PyAny>, call: impl FnOnce() -> T) -> T {
     let py = task.py();
     let Ok(context) = task.call_method0(names::get_context(py)) else {

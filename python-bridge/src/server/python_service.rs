@@ -28,7 +28,7 @@ impl AppService {
     fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
         match self {
             AppService::Native(native, Some(websockets)) if is_upgrade(&exchange.request) => {
-                websockets.open(exchange, |py, exchange, handshake, _| {
+                websockets.open(native.context(), exchange, |py, exchange, handshake, _| {
                     native.bind_websocket(py, exchange, handshake.subprotocols())
                 })
             }

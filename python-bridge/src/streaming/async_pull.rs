@@ -33,7 +33,7 @@ pub(super) fn begin(
                 .with_async(id, |pull| pull.task = Some(task.clone().unbind()));
             let at_end = Arc::clone(&sink);
             if let Err(error) =
-                app_loop.when_done(&task, Box::new(move |py, result| at_end.end(py, result)))
+                app_loop.when_done(&task, Box::new(move |py, result, _| at_end.end(py, result)))
             {
                 sink.end(py, Err(error));
             }
