@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from refused_apps import refused, write
 from turbo_shard._native import Arguments, Request
-from turbo_shard.native.errors import HTTPException, InputError, fault
+from turbo_shard.native.errors import HTTPException, InputError, RegistrationError, fault
 from turbo_shard.native.plan import MISSING, ArgumentPlan
 
 
@@ -130,3 +131,16 @@ def test_plan_with_more_arguments_than_a_call_may_have_is_refused(tmp_path: Path
     write(tmp_path, "full_app.py", FULL)
     line = refused(tmp_path, "full_app:app").stderr.splitlines()[-1]
     assert "handler full_app.handler: its plan has 33 arguments, more than 32" in line
+
+
+@pytest.mark.parametrize(
+    ("plans", "fault"),
+    [
+        ((argument("other", 0, "path"),), 'the path has no parameter "other"'),
+        ((argument("n", 1, "path"),), "slots [1]"),
+        ((argument("n", 0, "path"), argument("q", 0, "query")), "slots [0, 0]"),
+    ],
+)
+def test_a_plan_that_does_not_fit_is_refused(plans: tuple[ArgumentPlan, ...], fault: str) -> None:
+    with pytest.raises(RegistrationError, match=re.escape(fault)):
+        Arguments("/a/{n}", plans)

@@ -186,10 +186,11 @@ impl ArgumentPlan {
             .collect::<PyResult<_>>()?;
         let mut slots: Vec<_> = arguments.iter().map(|one| one.slot).collect();
         slots.sort_unstable();
-        assert!(
-            slots.iter().copied().eq(0..slots.len()),
-            "a plan's front end numbers the slots"
-        );
+        if !slots.iter().copied().eq(0..slots.len()) {
+            let message =
+                format!("a plan's arguments have the slots {slots:?}, not each of 0.. once");
+            return Err(refusal(declared.py(), message));
+        }
         Ok(arguments)
     }
 
@@ -200,7 +201,8 @@ impl ArgumentPlan {
         let source = match source.extract::<&str>()? {
             "path" => {
                 let index = template.names().position(|name| name == alias);
-                Source::Path(index.expect("a plan's front end compares with the path"))
+                let missing = || refusal(py, format!("the path has no parameter {alias:?}"));
+                Source::Path(index.ok_or_else(missing)?)
             }
             "query" => Source::Query,
             "header" => Source::Header,
