@@ -1,10 +1,10 @@
-"""Puts the plans of a FastAPI app before it: on the shard, straight from the request's bytes, or inside the user's middleware."""
+"""Puts the plans of a FastAPI app before it: on the shard, straight from the request's bytes, or inside the user's
+middleware.
+"""
 
 from __future__ import annotations
 
 import threading
-import weakref
-from contextlib import AsyncExitStack
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,13 +16,13 @@ from .compiled_app import CompiledApp, CompiledRoute
 from .not_found import not_found_plan
 from .refusal import Refused
 from .scope_call import ScopeCall
-from .site import FUNCTION_STACK, MIDDLEWARE_STACK, REQUEST_STACK
 
 # Keys of a scope that say that somebody around the app counts on FastAPI's own steps.
 WATCHED = ("fastapi.telemetry", MAX_BODY_SIZE_SCOPE_KEY)
 
 _adopting = threading.Lock()
-_known: weakref.WeakKeyDictionary[FastAPI, Compiled | str] = weakref.WeakKeyDictionary()
+# Where an app has its plans, so that they live as long as it does.
+PLANS = "_turbo_shard_plans"
 
 
 class Compiled:
@@ -54,12 +54,18 @@ class Compiled:
     def fill(self, routes: list[CompiledRoute]) -> None:
         entries = [(route.entry.segments, route.entry.methods, route.plan) for route in routes]
         for front in self.fronts.values():
-            front.replace(entries, not_found_plan(self.plans), self.plans.app.router.redirect_slashes)
+            front.replace(
+                entries, not_found_plan(self.plans), self.plans.app.router.redirect_slashes
+            )
         self.sites = {id(route.plan): route for route in routes if route.plan is not None}
 
     async def serve(self, scope: dict[str, Any], receive: Any, send: Any, otherwise: Any) -> None:
         """By a plan where there is one for this request; by `otherwise`, an ASGI app."""
-        if scope["type"] == "http" and not any(key in scope for key in WATCHED) and self.plans.is_current():
+        if (
+            scope["type"] == "http"
+            and not any(key in scope for key in WATCHED)
+            and self.plans.is_current()
+        ):
             found = self.table.find(scope["method"], get_route_path(scope))
             if found is not None:
                 plan, params = found
@@ -115,7 +121,9 @@ def compiled_app(app: FastAPI) -> CompiledAsgi:
     return CompiledAsgi(app)
 
 
-def adopt(app: object, *, root_path: str = "", how: str = "compiled") -> _native.CompiledFront | None:
+def adopt(
+    app: object, *, root_path: str = "", how: str = "compiled"
+) -> _native.CompiledFront | None:
     """Compile `app`, whose startup is over.
 
     Returns what answers its requests before the app is asked; None where there is nothing of the kind: another app, or
@@ -133,11 +141,11 @@ def adopt(app: object, *, root_path: str = "", how: str = "compiled") -> _native
 def compiled_of(app: FastAPI) -> Compiled | str:
     """The plans of `app`, made at the first call; the reason where there are none."""
     with _adopting:
-        known = _known.get(app)
+        known: Compiled | str | None = vars(app).get(PLANS)
         if known is None:
             try:
                 known = Compiled(app)
             except Refused as refused:
                 known = str(refused)
-            _known[app] = known
+            setattr(app, PLANS, known)
         return known

@@ -59,7 +59,9 @@ class CompiledApp:
         )
         # Made before the routes are read: a change meanwhile is seen by the next request.
         self.is_unchanged = state_word(app, inclusions.routers)
-        routes = [compile_route(entry, app_site) for entry in effective_routes(app.router, inclusions)]
+        routes = [
+            compile_route(entry, app_site) for entry in effective_routes(app.router, inclusions)
+        ]
         self.routes = routes
         self.providers = providers_of(routes)
         for listener in self.listeners:
@@ -92,7 +94,9 @@ def providers_of(routes: list[CompiledRoute]) -> list[Any]:
     """The objects that may have overrides of dependencies: the app, unless routers were taken from another."""
     found: list[Any] = []
     for route in routes:
-        provider = getattr(route.entry.context._effective_route, "dependency_overrides_provider", None)
+        provider = getattr(
+            route.entry.context._effective_route, "dependency_overrides_provider", None
+        )
         if provider is not None and all(provider is not known for known in found):
             found.append(provider)
     return found
@@ -122,7 +126,10 @@ def check_attributes(effective: Any, entry: EffectiveRoute) -> None:
     for name in ("matches", "handle", "get_route_handler", "url_path_for"):
         if name in own:
             raise Refused(f"its {name} has been replaced")
-    if effective.endpoint is not effective.dependant.call and getattr(effective, "endpoint", None) is None:
+    if (
+        effective.endpoint is not effective.dependant.call
+        and getattr(effective, "endpoint", None) is None
+    ):
         raise Refused("it has no endpoint")
     router_limits = getattr(entry.included, "include_context", None)
     if getattr(router_limits, "form_limits", None):
@@ -131,7 +138,10 @@ def check_attributes(effective: Any, entry: EffectiveRoute) -> None:
 
 def built_stack(app: FastAPI) -> Stack:
     """The middleware around the app; FastAPI builds it for the first request."""
-    if type(app).__call__ is not FastAPI.__call__ or type(app).build_middleware_stack is not FastAPI.build_middleware_stack:
+    if (
+        type(app).__call__ is not FastAPI.__call__
+        or type(app).build_middleware_stack is not FastAPI.build_middleware_stack
+    ):
         raise Refused(f"{type(app).__name__} has a __call__ or build_middleware_stack of its own")
     if "build_middleware_stack" in vars(app):
         raise Refused("its build_middleware_stack has been replaced")

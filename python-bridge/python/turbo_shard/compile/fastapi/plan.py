@@ -1,10 +1,10 @@
 """Makes the plan of one route: a coroutine function that does for a call what FastAPI would do, and nothing besides.
 
-    async def plan(call):            a route that nobody sees from outside: no scope, no Request, no exit stacks
-        read, validate, call, answer
+async def plan(call):            a route that nobody sees from outside: no scope, no Request, no exit stacks
+    read, validate, call, answer
 
-    async def plan(call):            one that takes the Request, or has dependencies with `yield`
-        scope and Request as FastAPI makes them, its three exit stacks around the same
+async def plan(call):            one that takes the Request, or has dependencies with `yield`
+    scope and Request as FastAPI makes them, its three exit stacks around the same
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-from fastapi.dependencies.utils import BackgroundTasks
+from fastapi import BackgroundTasks
 from fastapi.exceptions import FastAPIError, RequestValidationError
 from pydantic_core import PydanticUndefined
 from starlette.concurrency import run_in_threadpool
@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from .answers import AnswerWriter, Invalid, invalid_answer, new_response
 from .bodies import write_body
-from .dependencies import Need, needs_of, runs_own_code
+from .dependencies import needs_of, runs_own_code
 from .failures import fail, fail_outside, handle
 from .handlers import Handler
 from .parameters import ParameterWriter
@@ -35,9 +35,9 @@ Plan = Callable[[Any], Awaitable[None]]
 
 # What FastAPI says where a dependency has swallowed an exception.
 NOT_AWAITED = (
-    "Response not awaited. There's a high chance that the application code is raising an exception and a dependency with "
-    "yield has a block with a bare except, or a block with except Exception, and is not raising the exception again. "
-    "Read more about it in the docs: "
+    "Response not awaited. There's a high chance that the application code is raising an exception and a "
+    "dependency with yield has a block with a bare except, or a block with except Exception, and is not raising "
+    "the exception again. Read more about it in the docs: "
     "https://fastapi.tiangolo.com/tutorial/dependencies/dependencies-with-yield/#dependencies-with-yield-and-except"
 )
 
@@ -105,13 +105,17 @@ class PlanWriter:
             with code.block("try"), code.block(f"async with {stack}() as middleware_stack"):
                 code.line(f"scope[{MIDDLEWARE_STACK!r}] = middleware_stack")
                 code.line("site.enter(scope, call.params)")
-                code.line(f"request = {names.of('Request', Request)}(scope, call.receive, call.send)")
+                code.line(
+                    f"request = {names.of('Request', Request)}(scope, call.receive, call.send)"
+                )
                 with code.block("try"):
                     self.write_stacks(code, core, stack)
                 with code.block("except Exception as error"):
                     code.line(f"await {names.of('handle', handle)}(call, site, request, error)")
             with code.block("except Exception as error"):
-                code.line(f"await {names.of('fail_outside', fail_outside)}(call, site, scope, error)")
+                code.line(
+                    f"await {names.of('fail_outside', fail_outside)}(call, site, scope, error)"
+                )
         return code
 
     def write_stacks(self, code: Code, core: Code, stack: str) -> None:
@@ -134,7 +138,9 @@ class PlanWriter:
             write_body(body, names, handler.is_strict, self.request)
         path_names = [name for name, _ in self.site.convertors]
         writer = ParameterWriter(Code(), names, path_names)
-        solver = Solver(writer, reads_first=not runs_own_code(self.root), embed=handler.embed_body_fields)
+        solver = Solver(
+            writer, reads_first=not runs_own_code(self.root), embed=handler.embed_body_fields
+        )
         keywords = solver.solve(self.root)
         steps = grouped([*solver.steps.checks, *solver.steps.calls])
         last: list[FunctionCall] = []
@@ -152,18 +158,26 @@ class PlanWriter:
             self.write_function_endpoint(code, keywords, last)
         else:
             self.write_refusal(code)
-            code.line(f"raw = await {names.of('endpoint', handler.dependant.call)}({in_call(keywords)})")
+            code.line(
+                f"raw = await {names.of('endpoint', handler.dependant.call)}({in_call(keywords)})"
+            )
             self.write_content(code)
 
-    def write_preparations(self, code: Code, path_names: list[str], writer: ParameterWriter) -> None:
+    def write_preparations(
+        self, code: Code, path_names: list[str], writer: ParameterWriter
+    ) -> None:
         names = self.names
         if path_names and self.uses_path:
-            code.line(f"{', '.join(f'p{index}' for index in range(len(path_names)))}, = call.params")
+            code.line(
+                f"{', '.join(f'p{index}' for index in range(len(path_names)))}, = call.params"
+            )
             for index, (_, convertor) in enumerate(self.site.convertors):
                 if type(convertor).__name__ not in ("StringConvertor", "PathConvertor"):
                     code.line(f"p{index} = {names.of('convert', convertor.convert)}(p{index})")
         if self.hops_possible and writer.count:
-            code.line(" = ".join([*(f"v{number}" for number in range(1, writer.count + 1)), "None"]))
+            code.line(
+                " = ".join([*(f"v{number}" for number in range(1, writer.count + 1)), "None"])
+            )
         if self.has_response:
             code.line(f"response = {names.of('new_response', new_response)}()")
         if self.has_background:
@@ -198,8 +212,12 @@ class PlanWriter:
             self.answers.write_validation(code, f"raise {invalid}(site, call, invalid, raw)")
             self.answers.write_content(code, self.is_plain)
 
-    def write_function_endpoint(self, code: Code, keywords: dict[str, str], last: list[FunctionCall]) -> None:
-        """A `def` endpoint: on a thread, with the functions before it, and with what follows if that is pydantic's alone."""
+    def write_function_endpoint(
+        self, code: Code, keywords: dict[str, str], last: list[FunctionCall]
+    ) -> None:
+        """A `def` endpoint: on a thread, with the functions before it, and with what follows if that is pydantic's
+        alone.
+        """
         names = self.names
         endpoint = names.of("endpoint", self.handler.dependant.call)
         response = names.of("Response", Response)
@@ -220,7 +238,9 @@ class PlanWriter:
         end.line(f"raw = {endpoint}({in_call(keywords)})")
         with end.block(f"if isinstance(raw, {response})"):
             end.line("return raw, None, True")
-        self.answers.write_validation(end, f"return {names.of('Invalid', Invalid)}(invalid, raw), None, False")
+        self.answers.write_validation(
+            end, f"return {names.of('Invalid', Invalid)}(invalid, raw), None, False"
+        )
         self.answers.write_content(end, self.is_plain)
         end.line("return raw, content, False")
         reads = {value for value in keywords.values() if value.isidentifier()}
@@ -230,7 +250,9 @@ class PlanWriter:
         code.line(f"raw, content, is_response = {waited}")
         self.write_refusal(code)
         with code.block(f"if type(raw) is {names.of('Invalid', Invalid)}"):
-            code.line(f"raise {names.of('invalid_answer', invalid_answer)}(site, call, raw.error, raw.value)")
+            code.line(
+                f"raise {names.of('invalid_answer', invalid_answer)}(site, call, raw.error, raw.value)"
+            )
 
     def write_validation_on_thread(self, code: Code, run: str) -> None:
         """The response model of a `def` endpoint, where code of the app validates: on a thread of its own hop."""
@@ -255,7 +277,9 @@ class PlanWriter:
             )
 
 
-def response_validation_error(site: RouteSite, call: Any, errors: list[Any], value: Any) -> Exception:
+def response_validation_error(
+    site: RouteSite, call: Any, errors: list[Any], value: Any
+) -> Exception:
     from fastapi.exceptions import ResponseValidationError
 
     return ResponseValidationError(errors=errors, body=value, endpoint_ctx=site.context(call))

@@ -1,7 +1,7 @@
 """What a route does before its endpoint, as a list of steps in FastAPI's order: parameters to read, functions to call.
 
-Where validation runs no code of the app, nobody can tell when it happens: then all reading comes first, and functions that
-follow each other share one hop to a thread. Knows neither the body's bytes nor the answer.
+Where validation runs no code of the app, nobody can tell when it happens: then all reading comes first, and
+functions that follow each other share one hop to a thread. Knows neither the body's bytes nor the answer.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ class Solver:
     def is_settled(self, need: Need) -> bool:
         """Whether solving it again would change nothing: all below is known, and runs no code of the app."""
         return self.reads_first and all(
-            below.dependant.use_cache and below.key in self.known and not self.known[below.key].condition
+            below.dependant.use_cache
+            and below.key in self.known
+            and not self.known[below.key].condition
             for below in need.all()
         )
 
@@ -122,7 +124,9 @@ class Solver:
         function = self.names.of("dependency", dependant.call)
         if need.kind == "function" and dependant.concurrency is None:
             self.steps.calls.append(
-                FunctionCall(target=target, function=function, keywords=keywords, condition=condition)
+                FunctionCall(
+                    target=target, function=function, keywords=keywords, condition=condition
+                )
             )
             return
         code = Code()
@@ -169,7 +173,9 @@ class Solver:
         if dependant.concurrency is None:
             code.line(text)
         else:
-            with code.block(f"async with {self.names.of('concurrency', dependant.concurrency)}.get_semaphore()"):
+            with code.block(
+                f"async with {self.names.of('concurrency', dependant.concurrency)}.get_semaphore()"
+            ):
                 code.line(text)
 
     def given(self, dependant: Dependant) -> dict[str, str]:

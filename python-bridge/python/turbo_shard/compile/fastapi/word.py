@@ -33,10 +33,14 @@ def state_word(app: FastAPI, routers: Sequence[Any]) -> Callable[[], bool]:
     ]
     for included in routers:
         if included is not app.router:
-            conditions.append(f"{names.of('router', included)}._routes_version == {included._routes_version}")
+            conditions.append(
+                f"{names.of('router', included)}._routes_version == {included._routes_version}"
+            )
     for module, attribute in telemetry_providers():
         seen = getattr(module, attribute)
-        conditions.append(f"{names.of('telemetry', module)}.{attribute} is {names.of('provider', seen)}")
+        conditions.append(
+            f"{names.of('telemetry', module)}.{attribute} is {names.of('provider', seen)}"
+        )
     code = Code()
     with code.block("def word()"):
         code.line(f"return {' and '.join(conditions)}")
