@@ -14,6 +14,7 @@ from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 from ... import _native
 from .compiled_app import CompiledApp, CompiledRoute
 from .not_found import not_found_plan
+from .plan import Plan
 from .refusal import Refused
 from .scope_call import ScopeCall
 
@@ -36,10 +37,44 @@ class Compiled:
         self.table = self.front("")
         self.plans.listeners.append(self.fill)
         self.inside: Inside | None = None
+        self.verifier: Verifier | None = None
         innermost = self.plans.stack.innermost
         if innermost is not None:
             self.inside = Inside(self)
             innermost.app = self.inside
+
+    def verify(self) -> None:
+        """From here on FastAPI answers, and plans are only compared."""
+        if self.verifier is not None:
+            return
+        stack = self.plans.stack
+        if self.inside is not None:
+            around: Any = stack.exceptions
+            self.verifier = stack.innermost.app = Verifier(around, self.inside, self.route_of)
+            return
+        app: Any = self.plans.app
+        around = app.middleware_stack
+
+        async def planned(scope: Any, receive: Any, send: Any) -> None:
+            await self.serve(scope, receive, send, around)
+
+        self.verifier = app.middleware_stack = Verifier(around, planned, self.route_of)
+        self.plans.compile()
+
+    def route_of(self, scope: dict[str, Any]) -> str:
+        """The route whose plan would serve this request; empty where there is none."""
+        found = self.found(scope)
+        if found is None:
+            return ""
+        route = self.sites.get(id(found[0]))
+        path = route.entry.context.path if route is not None else "(no route)"
+        return f"{scope['method']} {path}"
+
+    def found(self, scope: dict[str, Any]) -> tuple[Plan, tuple[str, ...]] | None:
+        """The plan for an HTTP request, and the texts of the path's parameters."""
+        if any(key in scope for key in WATCHED) or not self.plans.is_current():
+            return None
+        return self.table.find(scope["method"], get_route_path(scope))
 
     def front(self, root_path: str) -> _native.CompiledFront:
         """What answers requests to the app, which the server has below `root_path`."""
@@ -61,20 +96,14 @@ class Compiled:
 
     async def serve(self, scope: dict[str, Any], receive: Any, send: Any, otherwise: Any) -> None:
         """By a plan where there is one for this request; by `otherwise`, an ASGI app."""
-        if (
-            scope["type"] == "http"
-            and not any(key in scope for key in WATCHED)
-            and self.plans.is_current()
-        ):
-            found = self.table.find(scope["method"], get_route_path(scope))
-            if found is not None:
-                plan, params = found
-                call = ScopeCall(scope, receive, send, params)
-                route = self.sites.get(id(plan))
-                if route is not None and route.site is not None:
-                    route.site.prepare(scope, params)
-                await plan(call)
-                return
+        found = self.found(scope) if scope["type"] == "http" else None
+        if found is not None:
+            plan, params = found
+            route = self.sites.get(id(plan))
+            if route is not None and route.site is not None:
+                route.site.prepare(scope, params)
+            await plan(ScopeCall(scope, receive, send, params))
+            return
         await otherwise(scope, receive, send)
 
 
@@ -132,7 +161,11 @@ def adopt(
     if how == "asgi" or not isinstance(app, FastAPI):
         return None
     compiled = compiled_of(app)
-    if isinstance(compiled, str) or compiled.inside is not None:
+    if isinstance(compiled, str):
+        return None
+    if how == "verify":
+        compiled.verify()
+    if how == "verify" or compiled.inside is not None:
         return None
     with _adopting:
         return compiled.front(root_path)

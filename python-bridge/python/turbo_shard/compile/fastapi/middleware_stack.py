@@ -16,6 +16,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 
 from .refusal import Refused
+from .verify import Verifier
 
 # More than any app has; what leads here again and again is a circle.
 LAYERS_MAX = 200
@@ -35,6 +36,8 @@ class Stack:
 def stack_of(app: Any) -> Stack:
     """The stack of `app`, which has been built. Raises Refused."""
     layer: Any = app.middleware_stack
+    if type(layer) is Verifier:
+        layer = layer.real
     outer: list[Any] = []
     for kind in OUTSIDE:
         if type(layer) is not kind:
