@@ -17,6 +17,7 @@ from .not_found import not_found_plan
 from .plan import Plan
 from .refusal import Refused
 from .scope_call import ScopeCall
+from .verify import Verifier
 
 # Keys of a scope that say that somebody around the app counts on FastAPI's own steps.
 WATCHED = ("fastapi.telemetry", MAX_BODY_SIZE_SCOPE_KEY)

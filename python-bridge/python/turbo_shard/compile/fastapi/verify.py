@@ -1,7 +1,7 @@
 """`--fastapi verify`: FastAPI answers, and the plan is run on the same request to be compared.
 
-Endpoints, dependencies and background tasks run twice. The first difference of each kind is told for each route. Requests
-without a plan are served once.
+Endpoints, dependencies and background tasks run twice. The first difference of each kind is told for each route.
+Requests without a plan are served once.
 """
 
 from __future__ import annotations
