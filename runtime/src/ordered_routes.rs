@@ -136,7 +136,11 @@ impl OrderedRoutes {
     }
 
     /// The values of the parameters of route `ordinal`, which was found for this path.
-    pub fn params<'p>(&self, ordinal: usize, path: &'p str) -> impl Iterator<Item = &'p str> {
+    pub fn params<'p>(
+        &self,
+        ordinal: usize,
+        path: &'p str,
+    ) -> impl ExactSizeIterator<Item = &'p str> {
         let Parameters { segments, has_rest } = &self.parameters[ordinal];
         let mut left = path.strip_prefix('/');
         let mut number = 0;
