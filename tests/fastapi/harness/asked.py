@@ -92,3 +92,8 @@ def ask(
 
 def asked(request: Asked | str) -> Asked:
     return ask(request) if isinstance(request, str) else request
+
+
+def gets(targets: str) -> list[Asked]:
+    """A GET for each word."""
+    return [ask(f"GET {target}") for target in targets.split()]
