@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, MutableMapping
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -66,7 +67,19 @@ async def exchange(app: AsgiApp, request: Asked, state: dict[str, Any] | None = 
             raise Hanging("\n".join(journal.entries))
         raised = told(task.exception())
         journal.entries.append(f"app left, {context.get(MARK, '-')}")
-        return Record(tuple(wire.messages), raised, tuple(journal.entries))
+        return Record(
+            tuple(wire.messages),
+            tuple(map(without_addresses, raised)),
+            tuple(map(without_addresses, journal.entries)),
+        )
+
+
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{4,}\b")
+
+
+def without_addresses(text: str) -> str:
+    """Two instances never have their objects in the same place."""
+    return _ADDRESS.sub("0x…", text)
 
 
 class Wire:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -46,7 +47,10 @@ def open_journal() -> Iterator[Journal]:
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     try:
-        yield journal
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = _note_warning
+            yield journal
     finally:
         root.setLevel(level)
         root.removeHandler(handler)
@@ -65,6 +69,11 @@ def mark(value: str) -> None:
     """Sets the mark, and says so."""
     MARK.set(value)
     note("marked")
+
+
+def _note_warning(message: Warning | str, category: type[Warning], *place: object) -> None:
+    """Without its place, which is in FastAPI for one side and in a plan for the other."""
+    note("warned", category.__name__, str(message))
 
 
 class _LogEntries(logging.Handler):
