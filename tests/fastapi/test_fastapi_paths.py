@@ -62,8 +62,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("number", range(18))
 def test_every_type_of_every_text(pairs: Pairs, number: int) -> None:
-    for text in TEXTS:
-        pairs[typed].ask(f"GET /{number}/{text}")
+    pairs[typed].ask_all(f"GET /{number}/{text}" for text in TEXTS)
 
 
 def convertors() -> FastAPI:

@@ -71,8 +71,7 @@ QUERIES = [
 
 @pytest.mark.parametrize("number", range(KINDS))
 def test_every_type_of_every_query(pairs: Pairs, number: int) -> None:
-    for query in QUERIES:
-        pairs[typed].ask(f"GET /{number}?{query}")
+    pairs[typed].ask_all(f"GET /{number}?{query}" for query in QUERIES)
 
 
 def defaults() -> FastAPI:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self, cast
 
 import pytest
@@ -51,6 +51,17 @@ class Pair:
         request = asked(request)
         records = [self._runner.run(exchange(side, request)) for side in self._sides]
         return same(records, str(request))
+
+    def ask_all(self, requests: Iterable[Asked | str]) -> None:
+        """One after another; tells of all that differ."""
+        found = []
+        for request in requests:
+            try:
+                self.ask(request)
+            except Different as different:
+                found.append(str(different))
+        if found:
+            raise Different(f"{len(found)} differ\n" + "\n".join(found[:8]))
 
     def change(self, act: Callable[[FastAPI], object]) -> None:
         """Does something to both."""
