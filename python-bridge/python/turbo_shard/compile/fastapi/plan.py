@@ -245,19 +245,20 @@ class PlanWriter:
         self.answers.write_validation(
             end, f"return {names.of('Invalid', Invalid)}(misfit, raw), None, False"
         )
-        self.answers.write_content(end, self.is_plain)
-        end.line("return raw, content, False")
+        end.line(f"return raw, {'value' if self.answers.adapter is not None else None}, False")
         reads = {value for value in keywords.values() if value.isidentifier()}
         if self.root.can_fail and last:
             reads.add("errors")
         waited = self.hops.write(code, last, end, reads)
-        code.line(f"raw, content, is_response = {waited}")
+        code.line(f"raw, value, is_response = {waited}")
         if last:
             self.write_refusal(code)
         with code.block(f"if type(raw) is {names.of('Invalid', Invalid)}"):
-            code.line(
-                f"raise {names.of('invalid_answer', invalid_answer)}(site, call, raw.error, raw.value)"
-            )
+            invalid = names.of("invalid_answer", invalid_answer)
+            code.line(f"raise {invalid}(site, call, raw.error, raw.value)")
+        # Serializers may be the app's, and may warn: on the loop, as by FastAPI.
+        with code.block("if not is_response"):
+            self.answers.write_content(code, self.is_plain)
 
     def write_validation_on_thread(self, code: Code, run: str) -> None:
         """The response model of a `def` endpoint, where code of the app validates: on a thread of its own hop."""
