@@ -19,7 +19,7 @@ from turbo_shard_lab.scenarios.plan import PlannedScenario, planned
 from turbo_shard_lab.scenarios.scenario import BEST_PEER, Scenario
 
 KNOWN = catalogue()
-SUITES = ("smoke", "frameworks", "fastapi", "asgi-cost")
+SUITES = ("smoke", "frameworks", "fastapi", "asgi-cost", "fastapi-cost")
 EVERY = {suite: read_all(Path("bench/scenarios") / suite) for suite in SUITES}
 OURS, LATER, GIL = Ground(), Ground(version="3.14t"), Ground("gil", "3.13")
 # What the issue of real apps wants against the best peer of the same interpreter.
@@ -206,8 +206,9 @@ def test_two_shards_on_one_core_are_listed_and_not_started() -> None:
     assert named(plan, "shard-one").error is None
 
 
-def test_the_steps_sum_up_to_the_whole_request() -> None:
-    (scenario,) = EVERY["asgi-cost"]
+@pytest.mark.parametrize(("suite", "key"), [("asgi-cost", "asgi-cost"), ("fastapi-cost", "steps")])
+def test_the_steps_sum_up_to_the_whole_request(suite: str, key: str) -> None:
+    scenario = plans(suite)[key].scenario
     *parts, whole = (dict(one.arms) for one in scenario.steps if one.is_part)
     total: dict[str, float] = {}
     for part in parts:
@@ -225,6 +226,17 @@ def test_every_arm_of_the_costs_is_used_and_asked_what_it_answers() -> None:
     assert len(trials["fixed-headers"].questions[0].headers) == 10
     assert trials["fixed-plain"].questions == plan.scenario.load.questions
     assert not [one for one in trials.values() if one.placement != plan.placement]
+
+
+def test_every_arm_of_a_compiled_requests_costs_is_used() -> None:
+    plan = plans("fastapi-cost")["steps"]
+    used = {name for step in plan.scenario.steps for name, _ in step.arms}
+    assert used == {one.name for one in plan.candidates}
+
+
+def test_a_start_is_compared_with_uvicorns() -> None:
+    scenario = plans("fastapi-cost")["start"].scenario
+    assert limits(scenario, "uvicorn-free-threaded") == [("≤", 1.2)]
 
 
 def question(suite: str, key: str) -> Question:
