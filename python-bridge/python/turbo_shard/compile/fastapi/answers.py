@@ -62,9 +62,13 @@ class AnswerWriter:
         if self.adapter is None:
             return
         validate = self.names.of("validate_answer", self.adapter.validator.validate_python)
+        # Raised behind the `except`, as FastAPI does it: the error has no context then.
+        code.line("misfit = None")
         with code.block("try"):
             code.line(f"value = {validate}(raw, from_attributes=True)")
         with code.block(f"except {self.names.of('ValidationError', ValidationError)} as invalid"):
+            code.line("misfit = invalid")
+        with code.block("if misfit is not None"):
             code.line(otherwise)
 
     def write_content(self, code: Code, is_plain: bool) -> None:

@@ -48,32 +48,32 @@ class CompiledApp:
 
     def compile(self) -> None:
         app = self.app
-        inclusions = Inclusions()
-        inclusions.walk(app.router.routes)
-        self.routers = inclusions.routers
         self.app_site = app_site = AppSite(
             app=app,
             router=app.router,
             exceptions=self.stack.exceptions,
             server_errors=None if self.stack.innermost is not None else self.stack.server_errors,
         )
-        # Made before the routes are read: a change meanwhile is seen by the next request.
-        self.is_unchanged = state_word(app, inclusions.routers)
-        routes = [
-            compile_route(entry, app_site) for entry in effective_routes(app.router, inclusions)
-        ]
-        self.routes = routes
-        self.providers = providers_of(routes)
+        version = None
+        while version != app.router._get_routes_version():
+            # Another thread may add routes while these are read.
+            version = app.router._get_routes_version()
+            inclusions = Inclusions()
+            inclusions.walk(app.router.routes)
+            entries = list(effective_routes(app.router, inclusions))
+            self.providers = providers_of(entries)
+            self.is_unchanged = state_word(app, inclusions.routers, self.providers)
+        self.routers = inclusions.routers
+        self.routes = routes = [compile_route(entry, app_site) for entry in entries]
         for listener in self.listeners:
             listener(routes)
 
     def is_current(self) -> bool:
         """Whether the plans may serve the next request. Makes them again if the routes have changed."""
-        for provider in self.providers:
-            if provider.dependency_overrides:
-                return False
         if self.is_unchanged():
             return True
+        if any(provider.dependency_overrides for provider in self.providers):
+            return False
         return self.renew()
 
     def renew(self) -> bool:
@@ -90,13 +90,11 @@ class CompiledApp:
             return self.is_unchanged()
 
 
-def providers_of(routes: list[CompiledRoute]) -> list[Any]:
-    """The objects that may have overrides of dependencies: the app, unless routers were taken from another."""
+def providers_of(entries: list[EffectiveRoute]) -> list[Any]:
+    """The objects that may have overrides of dependencies: the app, and others whose routers it took over."""
     found: list[Any] = []
-    for route in routes:
-        provider = getattr(
-            route.entry.context._effective_route, "dependency_overrides_provider", None
-        )
+    for entry in entries:
+        provider = getattr(entry.context._effective_route, "dependency_overrides_provider", None)
         if provider is not None and all(provider is not known for known in found):
             found.append(provider)
     return found

@@ -209,7 +209,7 @@ class PlanWriter:
         code.line(f"is_response = isinstance(raw, {self.names.of('Response', Response)})")
         with code.block("if not is_response"):
             invalid = self.names.of("invalid_answer", invalid_answer)
-            self.answers.write_validation(code, f"raise {invalid}(site, call, invalid, raw)")
+            self.answers.write_validation(code, f"raise {invalid}(site, call, misfit, raw)")
             self.answers.write_content(code, self.is_plain)
 
     def write_function_endpoint(
@@ -232,23 +232,26 @@ class PlanWriter:
                 self.answers.write_content(code, self.is_plain)
             return
         end = Code()
-        if self.root.can_fail:
+        if not last:
+            self.write_refusal(code)
+        elif self.root.can_fail:
             with end.block("if errors"):
                 end.line("return None, None, False")
         end.line(f"raw = {endpoint}({in_call(keywords)})")
         with end.block(f"if isinstance(raw, {response})"):
             end.line("return raw, None, True")
         self.answers.write_validation(
-            end, f"return {names.of('Invalid', Invalid)}(invalid, raw), None, False"
+            end, f"return {names.of('Invalid', Invalid)}(misfit, raw), None, False"
         )
         self.answers.write_content(end, self.is_plain)
         end.line("return raw, content, False")
         reads = {value for value in keywords.values() if value.isidentifier()}
-        if self.root.can_fail:
+        if self.root.can_fail and last:
             reads.add("errors")
         waited = self.hops.write(code, last, end, reads)
         code.line(f"raw, content, is_response = {waited}")
-        self.write_refusal(code)
+        if last:
+            self.write_refusal(code)
         with code.block(f"if type(raw) is {names.of('Invalid', Invalid)}"):
             code.line(
                 f"raise {names.of('invalid_answer', invalid_answer)}(site, call, raw.error, raw.value)"

@@ -87,7 +87,8 @@ class Solver:
     def solve_dependency(self, need: Need) -> str:
         """Returns the variable with its result."""
         known = self.known.get(need.key) if need.dependant.use_cache else None
-        if known is not None and not known.condition and self.is_settled(need):
+        if known is not None and self.is_settled(need):
+            self.tell_again(need, known)
             return known.variable
         condition = self.mark(need)
         keywords = self.solve(need)
@@ -102,13 +103,23 @@ class Solver:
         return target
 
     def is_settled(self, need: Need) -> bool:
-        """Whether solving it again would change nothing: all below is known, and runs no code of the app."""
+        """Whether all below is known, and no code of the app runs when it is read again."""
         return self.reads_first and all(
-            below.dependant.use_cache
-            and below.key in self.known
-            and not self.known[below.key].condition
-            for below in need.all()
+            below.dependant.use_cache and below.key in self.known for below in need.all()
         )
+
+    def tell_again(self, need: Need, known: Known) -> None:
+        """FastAPI reads the parameters of a known dependency again; what did not fit is told twice."""
+        if not known.condition:
+            return
+        steps, self.steps = self.steps, Steps()
+        self.solve(need)
+        again = Code()
+        with again.block(f"if not {known.condition}"):
+            for code in self.steps.checks:
+                again.add(code)
+        self.steps = steps
+        self.check(again)
 
     def mark(self, need: Need) -> str:
         """The variable that will say whether all parameters of `need` fitted; empty where they always do."""
