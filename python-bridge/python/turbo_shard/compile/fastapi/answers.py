@@ -98,34 +98,42 @@ class AnswerWriter:
         if is_plain:
             code.line(f"content = {names.of('dumps', dumps)}(content)")
 
-    def write_answer(
-        self, code: Code, *, is_plain: bool, response: str, background: str, scope: str
-    ) -> None:
-        """The answer to `content`. `response`, `background`, `scope`: variables, empty where there are none."""
-        if is_plain:
+    def write_response(self, code: Code, *, is_plain: bool, injected: str, background: str) -> None:
+        """`response` becomes the Response to send; None where `content` is sent as it is.
+
+        What a dependency does to the injected Response after this, when it is torn down, comes too late, as by FastAPI.
+        `injected`, `background`: variables, empty where there are none.
+        """
+        with code.block("if is_response"):
+            if background:
+                with code.block("if raw.background is None"):
+                    code.line(f"raw.background = {background}")
+            code.line("response = raw")
+        with code.block("else"):
+            if is_plain:
+                code.line("response = None")
+            else:
+                made = self.names.of("response_with", response_with)
+                handler = self.names.of("handler", self.handler)
+                code.line(
+                    f"response = {made}({handler}, content, {injected or None}, {background or None})"
+                )
+
+    def write_sending(self, code: Code, *, is_plain: bool, background: str, scope: str) -> None:
+        """`response` is sent, or `content`. `scope`: a variable, empty where there is none."""
+        send = self.names.of("send_response", send_response)
+        sending = f"await {send}(call, {scope or 'site'}, response)"
+        if not is_plain:
+            code.line(sending)
+            return
+        with code.block("if response is None"):
             code.line(f"sent = call.answer({self.handler.status_code or 200}, content)")
             with code.block("if sent is not None"):
                 code.line("await sent")
             if background:
-                with code.block(f"if {background} is not None"):
-                    code.line(f"await {background}()")
-            return
-        code.line(
-            f"answer = {self.names.of('response_with', response_with)}"
-            f"({self.names.of('handler', self.handler)}, content, {response or None}, {background or None})"
-        )
-        self.write_sending(code, "answer", scope)
-
-    def write_sending(self, code: Code, response: str, scope: str) -> None:
-        send = self.names.of("send_response", send_response)
-        code.line(f"await {send}(call, {scope or 'site'}, {response})")
-
-    def write_handed(self, code: Code, *, background: str, scope: str) -> None:
-        """The answer is the Response that the endpoint returned."""
-        if background:
-            with code.block("if raw.background is None"):
-                code.line(f"raw.background = {background}")
-        self.write_sending(code, "raw", scope)
+                code.line(f"await {background}()")
+        with code.block("else"):
+            code.line(sending)
 
 
 def new_response() -> Response:

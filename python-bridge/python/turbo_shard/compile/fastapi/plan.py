@@ -90,7 +90,8 @@ class PlanWriter:
         with code.block("async def plan(call)"):
             with code.block("try"):
                 code.add(core)
-                self.write_answer(code)
+                self.write_response(code)
+                self.write_sending(code)
             with code.block("except Exception as error"):
                 code.line(f"await {self.names.of('fail', fail)}(call, site, error)")
         return code
@@ -125,7 +126,8 @@ class PlanWriter:
             with code.block(f"async with {stack}() as function_stack"):
                 code.line(f"scope[{FUNCTION_STACK!r}] = function_stack")
                 code.add(core)
-            self.write_answer(code)
+                self.write_response(code)
+            self.write_sending(code)
             code.line("answered = True")
         with code.block("if not answered"):
             code.line(f"raise {self.names.of('FastAPIError', FastAPIError)}({NOT_AWAITED!r})")
@@ -179,7 +181,7 @@ class PlanWriter:
                 " = ".join([*(f"v{number}" for number in range(1, writer.count + 1)), "None"])
             )
         if self.has_response:
-            code.line(f"response = {names.of('new_response', new_response)}()")
+            code.line(f"injected = {names.of('new_response', new_response)}()")
         if self.has_background:
             code.line(f"background = {names.of('BackgroundTasks', BackgroundTasks)}()")
 
@@ -267,17 +269,18 @@ class PlanWriter:
             made = self.names.of("ResponseValidationError", response_validation_error)
             code.line(f"raise {made}(site, call, found, raw)")
 
-    def write_answer(self, code: Code) -> None:
-        with code.block("if is_response"):
-            self.answers.write_handed(code, background=self.background, scope=self.scope)
-        with code.block("else"):
-            self.answers.write_answer(
-                code,
-                is_plain=self.is_plain,
-                response="response" if self.has_response else "",
-                background=self.background,
-                scope=self.scope,
-            )
+    def write_response(self, code: Code) -> None:
+        self.answers.write_response(
+            code,
+            is_plain=self.is_plain,
+            injected="injected" if self.has_response else "",
+            background=self.background,
+        )
+
+    def write_sending(self, code: Code) -> None:
+        self.answers.write_sending(
+            code, is_plain=self.is_plain, background=self.background, scope=self.scope
+        )
 
 
 def response_validation_error(

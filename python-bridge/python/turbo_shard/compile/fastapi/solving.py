@@ -198,7 +198,7 @@ class Solver:
         if dependant.background_tasks_param_name:
             values[dependant.background_tasks_param_name] = "background"
         if dependant.response_param_name:
-            values[dependant.response_param_name] = "response"
+            values[dependant.response_param_name] = "injected"
         if dependant.security_scopes_param_name:
             scopes = _get_oauth_scopes(dependant=dependant)
             made = self.names.of("SecurityScopes", SecurityScopes)
