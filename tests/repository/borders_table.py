@@ -249,6 +249,11 @@ PACKAGE_LAYERS = (
         [NATIVE, f"{PACKAGE}/native"],
     ),
     Layer(
+        f"{PACKAGE}/compile/fastapi",
+        "plans for the routes of FastAPI apps",
+        [NATIVE, f"{PACKAGE}/logs"],
+    ),
+    Layer(
         f"{PACKAGE}/module_sets",
         "a set of the app's modules for each shard",
         [f"{PACKAGE}/user_code"],

@@ -126,9 +126,7 @@ class CompiledFront:
         """Before a plan serves a request, `is_current` says whether it still may; it may call `replace`."""
     def replace(
         self,
-        entries: Iterable[
-            tuple[tuple[str | tuple[str], ...], Collection[str] | None, Plan | None]
-        ],
+        entries: Iterable[tuple[tuple[str | tuple[str], ...], Collection[str] | None, Plan | None]],
         not_found: Plan | None,
         redirect_slashes: bool,
     ) -> None:

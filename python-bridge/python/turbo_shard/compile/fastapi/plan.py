@@ -9,7 +9,7 @@ async def plan(call):            one that takes the Request, or has dependencies
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -31,7 +31,7 @@ from .solving import FunctionCall, Solver, in_call
 from .source import Code, Names, build
 from .threads import HopWriter, grouped
 
-Plan = Callable[[Any], Awaitable[None]]
+Plan = Callable[[Any], Coroutine[Any, Any, None]]
 
 # What FastAPI says where a dependency has swallowed an exception.
 NOT_AWAITED = (
