@@ -134,6 +134,11 @@ bench-frameworks: build ## ASGI, WSGI, WebSocket, FastAPI, Flask against other s
 	cargo build $(LOCKED) --release --package turbo-load
 	$(PYTHON_VENV) bench/run.py --suite frameworks $(BENCH_ARGS)
 
+.PHONY: bench-fastapi
+bench-fastapi: build ## compiled FastAPI routes against other servers, and against ours without the compiler; 12 minutes
+	cargo build $(LOCKED) --release --package turbo-load
+	$(PYTHON_VENV) bench/run.py --suite fastapi $(BENCH_ARGS)
+
 .PHONY: bench-asgi-cost
 bench-asgi-cost: build ## where the time of a raw ASGI request goes; two minutes
 	cargo build $(LOCKED) --release --package turbo-load

@@ -173,7 +173,7 @@ BRIDGE_LAYERS = (
     Layer(
         BRIDGE,
         "the module `_native`",
-        within(BRIDGE, "hosted_loop", "json", "native", "python", "server"),
+        within(BRIDGE, "asgi", "hosted_loop", "json", "native", "python", "server"),
         [CLIENTS, EXECUTORS],
     ),
     Layer(f"{BRIDGE}/python", "thread states, objects held, errors of Python", [FACE]),

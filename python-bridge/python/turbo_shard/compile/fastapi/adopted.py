@@ -1,10 +1,10 @@
-"""Puts the plans of a FastAPI app before it: on the shard, straight from the request's bytes, or inside the user's middleware."""
+"""Puts the plans of a FastAPI app before it: on the shard, straight from the request's bytes, or inside the user's
+middleware.
+"""
 
 from __future__ import annotations
 
 import threading
-import weakref
-from contextlib import AsyncExitStack
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,15 +14,17 @@ from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 from ... import _native
 from .compiled_app import CompiledApp, CompiledRoute
 from .not_found import not_found_plan
+from .plan import Plan
 from .refusal import Refused
 from .scope_call import ScopeCall
-from .site import FUNCTION_STACK, MIDDLEWARE_STACK, REQUEST_STACK
+from .verify import Verifier
 
 # Keys of a scope that say that somebody around the app counts on FastAPI's own steps.
 WATCHED = ("fastapi.telemetry", MAX_BODY_SIZE_SCOPE_KEY)
 
 _adopting = threading.Lock()
-_known: weakref.WeakKeyDictionary[FastAPI, Compiled | str] = weakref.WeakKeyDictionary()
+# Where an app has its plans, so that they live as long as it does.
+PLANS = "_turbo_shard_plans"
 
 
 class Compiled:
@@ -36,10 +38,44 @@ class Compiled:
         self.table = self.front("")
         self.plans.listeners.append(self.fill)
         self.inside: Inside | None = None
+        self.verifier: Verifier | None = None
         innermost = self.plans.stack.innermost
         if innermost is not None:
             self.inside = Inside(self)
             innermost.app = self.inside
+
+    def verify(self) -> None:
+        """From here on FastAPI answers, and plans are only compared."""
+        if self.verifier is not None:
+            return
+        stack = self.plans.stack
+        if self.inside is not None:
+            around: Any = stack.exceptions
+            self.verifier = stack.innermost.app = Verifier(around, self.inside, self.route_of)
+            return
+        app: Any = self.plans.app
+        around = app.middleware_stack
+
+        async def planned(scope: Any, receive: Any, send: Any) -> None:
+            await self.serve(scope, receive, send, around)
+
+        self.verifier = app.middleware_stack = Verifier(around, planned, self.route_of)
+        self.plans.compile()
+
+    def route_of(self, scope: dict[str, Any]) -> str:
+        """The route whose plan would serve this request; empty where there is none."""
+        found = self.found(scope)
+        if found is None:
+            return ""
+        route = self.sites.get(id(found[0]))
+        path = route.entry.context.path if route is not None else "(no route)"
+        return f"{scope['method']} {path}"
+
+    def found(self, scope: dict[str, Any]) -> tuple[Plan, tuple[str, ...]] | None:
+        """The plan for an HTTP request, and the texts of the path's parameters."""
+        if any(key in scope for key in WATCHED) or not self.plans.is_current():
+            return None
+        return self.table.find(scope["method"], get_route_path(scope))
 
     def front(self, root_path: str) -> _native.CompiledFront:
         """What answers requests to the app, which the server has below `root_path`."""
@@ -54,21 +90,21 @@ class Compiled:
     def fill(self, routes: list[CompiledRoute]) -> None:
         entries = [(route.entry.segments, route.entry.methods, route.plan) for route in routes]
         for front in self.fronts.values():
-            front.replace(entries, not_found_plan(self.plans), self.plans.app.router.redirect_slashes)
+            front.replace(
+                entries, not_found_plan(self.plans), self.plans.app.router.redirect_slashes
+            )
         self.sites = {id(route.plan): route for route in routes if route.plan is not None}
 
     async def serve(self, scope: dict[str, Any], receive: Any, send: Any, otherwise: Any) -> None:
         """By a plan where there is one for this request; by `otherwise`, an ASGI app."""
-        if scope["type"] == "http" and not any(key in scope for key in WATCHED) and self.plans.is_current():
-            found = self.table.find(scope["method"], get_route_path(scope))
-            if found is not None:
-                plan, params = found
-                call = ScopeCall(scope, receive, send, params)
-                route = self.sites.get(id(plan))
-                if route is not None and route.site is not None:
-                    route.site.prepare(scope, params)
-                await plan(call)
-                return
+        found = self.found(scope) if scope["type"] == "http" else None
+        if found is not None:
+            plan, params = found
+            route = self.sites.get(id(plan))
+            if route is not None and route.site is not None:
+                route.site.prepare(scope, params)
+            await plan(ScopeCall(scope, receive, send, params))
+            return
         await otherwise(scope, receive, send)
 
 
@@ -115,7 +151,9 @@ def compiled_app(app: FastAPI) -> CompiledAsgi:
     return CompiledAsgi(app)
 
 
-def adopt(app: object, *, root_path: str = "", how: str = "compiled") -> _native.CompiledFront | None:
+def adopt(
+    app: object, *, root_path: str = "", how: str = "compiled"
+) -> _native.CompiledFront | None:
     """Compile `app`, whose startup is over.
 
     Returns what answers its requests before the app is asked; None where there is nothing of the kind: another app, or
@@ -124,7 +162,11 @@ def adopt(app: object, *, root_path: str = "", how: str = "compiled") -> _native
     if how == "asgi" or not isinstance(app, FastAPI):
         return None
     compiled = compiled_of(app)
-    if isinstance(compiled, str) or compiled.inside is not None:
+    if isinstance(compiled, str):
+        return None
+    if how == "verify":
+        compiled.verify()
+    if how == "verify" or compiled.inside is not None:
         return None
     with _adopting:
         return compiled.front(root_path)
@@ -133,11 +175,11 @@ def adopt(app: object, *, root_path: str = "", how: str = "compiled") -> _native
 def compiled_of(app: FastAPI) -> Compiled | str:
     """The plans of `app`, made at the first call; the reason where there are none."""
     with _adopting:
-        known = _known.get(app)
+        known: Compiled | str | None = vars(app).get(PLANS)
         if known is None:
             try:
                 known = Compiled(app)
             except Refused as refused:
                 known = str(refused)
-            _known[app] = known
+            setattr(app, PLANS, known)
         return known

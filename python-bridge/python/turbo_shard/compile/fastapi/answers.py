@@ -1,15 +1,15 @@
 """How what an endpoint returns becomes an answer: FastAPI's serialization, and Starlette's responses.
 
-Plain JSON goes to the call at once. Whatever may look different (headers of an injected Response, other classes, statuses
-without a body) is built by FastAPI's own classes.
+Plain JSON goes to the call at once. Whatever may look different (headers of an injected Response, other classes,
+statuses without a body) is built by FastAPI's own classes.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import MutableMapping
 from typing import Any
 
-from fastapi.dependencies.utils import Response as InjectedResponse
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import ResponseValidationError
 from fastapi.utils import is_body_allowed_for_status_code
@@ -40,7 +40,9 @@ class AnswerWriter:
     def __init__(self, handler: Handler, names: Names) -> None:
         self.handler = handler
         self.names = names
-        self.adapter = handler.response_field._type_adapter if handler.response_field is not None else None
+        self.adapter = (
+            handler.response_field._type_adapter if handler.response_field is not None else None
+        )
         self.is_pure = self.adapter is None or is_pure(self.adapter.core_schema)
         self.dumps_json = self.adapter is not None and handler.is_default_class
 
@@ -60,9 +62,13 @@ class AnswerWriter:
         if self.adapter is None:
             return
         validate = self.names.of("validate_answer", self.adapter.validator.validate_python)
+        # Raised behind the `except`, as FastAPI does it: the error has no context then.
+        code.line("misfit = None")
         with code.block("try"):
             code.line(f"value = {validate}(raw, from_attributes=True)")
         with code.block(f"except {self.names.of('ValidationError', ValidationError)} as invalid"):
+            code.line("misfit = invalid")
+        with code.block("if misfit is not None"):
             code.line(otherwise)
 
     def write_content(self, code: Code, is_plain: bool) -> None:
@@ -76,7 +82,9 @@ class AnswerWriter:
             else:
                 code.line(f"content = {names.of('jsonable_encoder', jsonable_encoder)}(raw)")
             return
-        dump = {name: value for name, value in self.handler.dump.items() if value not in (None, False)}
+        dump = {
+            name: value for name, value in self.handler.dump.items() if value not in (None, False)
+        }
         keywords = "".join(f", {name}={names.of('dump', value)}" for name, value in dump.items())
         if "by_alias" not in dump:
             keywords += ", by_alias=False"
@@ -84,47 +92,61 @@ class AnswerWriter:
         if self.dumps_json:
             code.line(f"content = {names.of('to_json', serializer.to_json)}(value{keywords})")
             return
-        code.line(f"content = {names.of('to_python', serializer.to_python)}(value, mode='json'{keywords})")
+        code.line(
+            f"content = {names.of('to_python', serializer.to_python)}(value, mode='json'{keywords})"
+        )
         if is_plain:
             code.line(f"content = {names.of('dumps', dumps)}(content)")
 
-    def write_answer(self, code: Code, *, is_plain: bool, response: str, background: str, scope: str) -> None:
-        """The answer to `content`. `response`, `background`, `scope`: variables, empty where there are none."""
-        if is_plain:
+    def write_response(self, code: Code, *, is_plain: bool, injected: str, background: str) -> None:
+        """`response` becomes the Response to send; None where `content` is sent as it is.
+
+        What a dependency does to the injected Response after this, when it is torn down, comes too late, as by FastAPI.
+        `injected`, `background`: variables, empty where there are none.
+        """
+        with code.block("if is_response"):
+            if background:
+                with code.block("if raw.background is None"):
+                    code.line(f"raw.background = {background}")
+            code.line("response = raw")
+        with code.block("else"):
+            if is_plain:
+                code.line("response = None")
+            else:
+                made = self.names.of("response_with", response_with)
+                handler = self.names.of("handler", self.handler)
+                code.line(
+                    f"response = {made}({handler}, content, {injected or None}, {background or None})"
+                )
+
+    def write_sending(self, code: Code, *, is_plain: bool, background: str, scope: str) -> None:
+        """`response` is sent, or `content`. `scope`: a variable, empty where there is none."""
+        send = self.names.of("send_response", send_response)
+        sending = f"await {send}(call, {scope or 'site'}, response)"
+        if not is_plain:
+            code.line(sending)
+            return
+        with code.block("if response is None"):
             code.line(f"sent = call.answer({self.handler.status_code or 200}, content)")
             with code.block("if sent is not None"):
                 code.line("await sent")
             if background:
-                with code.block(f"if {background} is not None"):
-                    code.line(f"await {background}()")
-            return
-        code.line(
-            f"answer = {self.names.of('response_with', response_with)}"
-            f"({self.names.of('handler', self.handler)}, content, {response or None}, {background or None})"
-        )
-        self.write_sending(code, "answer", scope)
-
-    def write_sending(self, code: Code, response: str, scope: str) -> None:
-        send = self.names.of("send_response", send_response)
-        code.line(f"await {send}(call, {scope or 'site'}, {response})")
-
-    def write_handed(self, code: Code, *, background: str, scope: str) -> None:
-        """The answer is the Response that the endpoint returned."""
-        if background:
-            with code.block("if raw.background is None"):
-                code.line(f"raw.background = {background}")
-        self.write_sending(code, "raw", scope)
+                code.line(f"await {background}()")
+        with code.block("else"):
+            code.line(sending)
 
 
 def new_response() -> Response:
     """What FastAPI gives to those who ask for the Response."""
-    response = InjectedResponse()
+    response = Response()
     del response.headers["content-length"]
     response.status_code = None  # type: ignore[assignment]
     return response
 
 
-def response_with(handler: Handler, content: Any, injected: Response | None, background: Any) -> Response:
+def response_with(
+    handler: Handler, content: Any, injected: Response | None, background: Any
+) -> Response:
     """As `get_request_handler` makes it of an endpoint's result."""
     arguments: dict[str, Any] = {"background": background}
     status = handler.status_code or (injected.status_code if injected is not None else None)
@@ -143,9 +165,15 @@ def response_with(handler: Handler, content: Any, injected: Response | None, bac
     return response
 
 
-async def send_response(call: Any, place: RouteSite | dict[str, Any], response: Any) -> None:
+async def send_response(
+    call: Any, place: RouteSite | MutableMapping[str, Any], response: Any
+) -> None:
     """As `await response(scope, receive, send)`; one whose call is Starlette's own needs no messages."""
-    if getattr(type(response), "__call__", None) is Response.__call__ and type(response.body) is bytes:
+    if (
+        isinstance(response, Response)
+        and type(response).__call__ is Response.__call__
+        and type(response.body) is bytes
+    ):
         sent = call.answer_raw(response.status_code, response.raw_headers, response.body)
         if sent is not None:
             await sent
@@ -156,7 +184,9 @@ async def send_response(call: Any, place: RouteSite | dict[str, Any], response: 
     await response(scope, call.receive, call.send)
 
 
-def invalid_answer(site: RouteSite, call: Any, error: ValidationError, value: Any) -> ResponseValidationError:
+def invalid_answer(
+    site: RouteSite, call: Any, error: ValidationError, value: Any
+) -> ResponseValidationError:
     errors = errors_at(error, ("response",))
     return ResponseValidationError(errors=errors, body=value, endpoint_ctx=site.context(call))
 
@@ -168,4 +198,6 @@ def json_of(value: Any) -> bytes:
 
 def dumps(content: Any) -> bytes:
     """As `JSONResponse.render`."""
-    return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=None, separators=(",", ":")).encode("utf-8")
+    return json.dumps(
+        content, ensure_ascii=False, allow_nan=False, indent=None, separators=(",", ":")
+    ).encode("utf-8")

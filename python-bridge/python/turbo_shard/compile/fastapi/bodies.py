@@ -28,22 +28,29 @@ JSON = "application/json"
 
 
 def write_body(code: Code, names: Names, is_strict: bool, request: str) -> None:
-    """`body` becomes what FastAPI's handler makes of the request's body. `request` names the Request, if there is one."""
+    """`body` becomes what FastAPI makes of the request's body. `request` names the Request, if there is one."""
     names_of = names.of
     if request:
-        code.line(f"body = await {names_of('body_of_request', body_of_request)}({request}, {is_strict!r}, site)")
+        read = names_of("body_of_request", body_of_request)
+        code.line(f"body = await {read}({request}, {is_strict!r}, site)")
         return
     code.line("body = call.take_body()")
     with code.block(f"if body and call.header('content-type') == {JSON!r}"):
         with code.block("try"):
             code.line(f"body = {names_of('loads', json.loads)}(body)")
         with code.block("except Exception as wrong"):
-            code.line(f"raise {names_of('unreadable', unreadable)}(wrong, site.context(call)) from wrong")
+            code.line(
+                f"raise {names_of('unreadable', unreadable)}(wrong, site.context(call)) from wrong"
+            )
     with code.block("else"):
-        code.line(f"body = await {names_of('unusual_body', unusual_body)}(call, body, {is_strict!r}, site)")
+        code.line(
+            f"body = await {names_of('unusual_body', unusual_body)}(call, body, {is_strict!r}, site)"
+        )
 
 
-def write_body_parameters(writer: ParameterWriter, dependant: Dependant, embed: bool) -> dict[str, str]:
+def write_body_parameters(
+    writer: ParameterWriter, dependant: Dependant, embed: bool
+) -> dict[str, str]:
     """The parameters of `dependant` that come from the body: name -> variable."""
     fields = dependant.body_params
     if not fields:
@@ -55,10 +62,14 @@ def write_body_parameters(writer: ParameterWriter, dependant: Dependant, embed: 
         with code.block(f"if body is {names.of('Undefined', Undefined)}"):
             check = names.of("check_missing", _validate_value_with_model_field)
             field_name = names.of("field", field)
-            code.line(f"{variable}, found = {check}(field={field_name}, value=body, values={{}}, loc=('body',))")
+            code.line(
+                f"{variable}, found = {check}(field={field_name}, value=body, values={{}}, loc=('body',))"
+            )
             code.line("errors.extend(found)")
         with code.block("else"), code.block("try"):
-            code.line(f"{variable} = {names.of('validate', validator_of(field))}(body, from_attributes=True)")
+            code.line(
+                f"{variable} = {names.of('validate', validator_of(field))}(body, from_attributes=True)"
+            )
         code.depth += 1
         with code.block(f"except {names.of('ValidationError', ValidationError)} as invalid"):
             code.line(f"errors.extend({names.of('errors_at', errors_at)}(invalid, ('body',)))")
@@ -109,7 +120,11 @@ async def body_of_request(request: Request, is_strict: bool, site: Any) -> Any:
         body = await request.body()
         if not body:
             return Undefined
-        return await request.json() if is_json(request.headers.get("content-type"), is_strict) else body
+        return (
+            await request.json()
+            if is_json(request.headers.get("content-type"), is_strict)
+            else body
+        )
     except HTTPException:
         raise
     except Exception as wrong:

@@ -48,30 +48,32 @@ class CompiledApp:
 
     def compile(self) -> None:
         app = self.app
-        inclusions = Inclusions()
-        inclusions.walk(app.router.routes)
-        self.routers = inclusions.routers
         self.app_site = app_site = AppSite(
             app=app,
             router=app.router,
             exceptions=self.stack.exceptions,
             server_errors=None if self.stack.innermost is not None else self.stack.server_errors,
         )
-        # Made before the routes are read: a change meanwhile is seen by the next request.
-        self.is_unchanged = state_word(app, inclusions.routers)
-        routes = [compile_route(entry, app_site) for entry in effective_routes(app.router, inclusions)]
-        self.routes = routes
-        self.providers = providers_of(routes)
+        version = None
+        while version != app.router._get_routes_version():
+            # Another thread may add routes while these are read.
+            version = app.router._get_routes_version()
+            inclusions = Inclusions()
+            inclusions.walk(app.router.routes)
+            entries = list(effective_routes(app.router, inclusions))
+            self.providers = providers_of(entries)
+            self.is_unchanged = state_word(app, inclusions.routers, self.providers)
+        self.routers = inclusions.routers
+        self.routes = routes = [compile_route(entry, app_site) for entry in entries]
         for listener in self.listeners:
             listener(routes)
 
     def is_current(self) -> bool:
         """Whether the plans may serve the next request. Makes them again if the routes have changed."""
-        for provider in self.providers:
-            if provider.dependency_overrides:
-                return False
         if self.is_unchanged():
             return True
+        if any(provider.dependency_overrides for provider in self.providers):
+            return False
         return self.renew()
 
     def renew(self) -> bool:
@@ -88,11 +90,11 @@ class CompiledApp:
             return self.is_unchanged()
 
 
-def providers_of(routes: list[CompiledRoute]) -> list[Any]:
-    """The objects that may have overrides of dependencies: the app, unless routers were taken from another."""
+def providers_of(entries: list[EffectiveRoute]) -> list[Any]:
+    """The objects that may have overrides of dependencies: the app, and others whose routers it took over."""
     found: list[Any] = []
-    for route in routes:
-        provider = getattr(route.entry.context._effective_route, "dependency_overrides_provider", None)
+    for entry in entries:
+        provider = getattr(entry.context._effective_route, "dependency_overrides_provider", None)
         if provider is not None and all(provider is not known for known in found):
             found.append(provider)
     return found
@@ -122,7 +124,10 @@ def check_attributes(effective: Any, entry: EffectiveRoute) -> None:
     for name in ("matches", "handle", "get_route_handler", "url_path_for"):
         if name in own:
             raise Refused(f"its {name} has been replaced")
-    if effective.endpoint is not effective.dependant.call and getattr(effective, "endpoint", None) is None:
+    if (
+        effective.endpoint is not effective.dependant.call
+        and getattr(effective, "endpoint", None) is None
+    ):
         raise Refused("it has no endpoint")
     router_limits = getattr(entry.included, "include_context", None)
     if getattr(router_limits, "form_limits", None):
@@ -131,7 +136,10 @@ def check_attributes(effective: Any, entry: EffectiveRoute) -> None:
 
 def built_stack(app: FastAPI) -> Stack:
     """The middleware around the app; FastAPI builds it for the first request."""
-    if type(app).__call__ is not FastAPI.__call__ or type(app).build_middleware_stack is not FastAPI.build_middleware_stack:
+    if (
+        type(app).__call__ is not FastAPI.__call__
+        or type(app).build_middleware_stack is not FastAPI.build_middleware_stack
+    ):
         raise Refused(f"{type(app).__name__} has a __call__ or build_middleware_stack of its own")
     if "build_middleware_stack" in vars(app):
         raise Refused("its build_middleware_stack has been replaced")

@@ -1,8 +1,9 @@
-"""The dependencies of a route as a flat list of calls in FastAPI's order. Says what is called when; writes no code of it.
+"""The dependencies of a route as a flat list of calls in FastAPI's order. Says what is called when; writes no code of
+it.
 
-FastAPI solves the tree depth first: the parameters of a dependency are read after its own dependencies have been called;
-one whose parameters do not fit is not called, and everything beside it still is. A dependency's result is kept for the
-request under a key that does not depend on it, so which calls share one is known here.
+FastAPI solves the tree depth first: the parameters of a dependency are read after its own dependencies have been
+called; one whose parameters do not fit is not called, and everything beside it still is. A dependency's result is
+kept for the request under a key that does not depend on it, so which calls share one is known here.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ class Need:
     @property
     def takes_request(self) -> bool:
         dependant = self.dependant
-        return bool(dependant.request_param_name or dependant.http_connection_param_name) or self.kind == "generator"
+        return (
+            bool(dependant.request_param_name or dependant.http_connection_param_name)
+            or self.kind == "generator"
+        )
 
     def all(self) -> Iterator[Need]:
         """Everything below, and this one, in the order in which FastAPI comes to it."""

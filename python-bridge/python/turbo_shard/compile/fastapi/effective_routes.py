@@ -6,7 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi.routing import APIRoute, APIRouter, APIWebSocketRoute, RouteContext, _IncludedRouter, iter_route_contexts
+from fastapi.routing import (
+    APIRoute,
+    APIRouter,
+    APIWebSocketRoute,
+    RouteContext,
+    _IncludedRouter,
+    iter_route_contexts,
+)
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from .templates import ANY, Segment, segments_below, segments_of

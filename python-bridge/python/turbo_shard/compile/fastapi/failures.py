@@ -1,11 +1,12 @@
 """What becomes of an exception that leaves a compiled route: the handlers that FastAPI would ask, in its order.
 
-The same as Starlette's `wrap_app_handling_exceptions` around the route, again around the router, and `ServerErrorMiddleware`
-around all of it.
+The same as Starlette's `wrap_app_handling_exceptions` around the route, again around the router, and
+`ServerErrorMiddleware` around all of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import Any
 
 from starlette._exception_handler import _lookup_exception_handler
@@ -46,7 +47,9 @@ async def handle(call: Any, site: Site, request: Request, error: Exception) -> N
     error.__traceback__ = None
 
 
-async def fail_outside(call: Any, site: Site, scope: dict[str, Any], error: Exception) -> None:
+async def fail_outside(
+    call: Any, site: Site, scope: MutableMapping[str, Any], error: Exception
+) -> None:
     """An error that the route's handlers left, or raised: handlers once more, then the answer to server errors."""
     try:
         await handle(call, site, Request(scope, call.receive, call.send), error)

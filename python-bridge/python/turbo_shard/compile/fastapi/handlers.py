@@ -1,7 +1,8 @@
-"""What FastAPI would run for a route, read from the functions that it made for it; refuses where somebody wrapped them.
+"""What FastAPI would run for a route, read from the functions that it made for it; refuses where somebody wrapped
+them.
 
-A library that watches an app replaces or wraps a route's handler. FastAPI's own are closures of known functions, so what
-they hold is what counts, and anything else is a reason not to compile.
+A library that watches an app replaces or wraps a route's handler. FastAPI's own are closures of known functions, so
+what they hold is what counts, and anything else is a reason not to compile.
 """
 
 from __future__ import annotations

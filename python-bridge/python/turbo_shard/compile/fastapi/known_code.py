@@ -1,7 +1,7 @@
 """Whether FastAPI, Starlette and pydantic are as the plans were written for. Knows no app.
 
-A plan does what certain functions of these libraries do. Where one of them is another (a newer version, or replaced by a
-library that watches it), the plan would skip what is new in it: so nothing is compiled.
+A plan does what certain functions of these libraries do. Where one of them is another (a newer version, or replaced
+by a library that watches it), the plan would skip what is new in it: so nothing is compiled.
 """
 
 from __future__ import annotations
@@ -58,17 +58,29 @@ STAND_IN_FOR = (
             "_get_param_aliases",
         ),
     ),
-    ("fastapi.dependencies.models", ("_get_cache_key", "_is_coroutine_callable", "_is_gen_callable")),
+    (
+        "fastapi.dependencies.models",
+        ("_get_cache_key", "_is_coroutine_callable", "_is_gen_callable"),
+    ),
     ("fastapi.applications", ("FastAPI.__call__", "FastAPI.build_middleware_stack")),
     ("fastapi.encoders", ("jsonable_encoder",)),
-    ("fastapi._compat.v2", ("ModelField.validate", "ModelField.serialize", "ModelField.serialize_json")),
+    (
+        "fastapi._compat.v2",
+        ("ModelField.validate", "ModelField.serialize", "ModelField.serialize_json"),
+    ),
     ("starlette._exception_handler", ("wrap_app_handling_exceptions", "_lookup_exception_handler")),
     ("starlette.middleware.exceptions", ("ExceptionMiddleware.__call__",)),
-    ("starlette.middleware.errors", ("ServerErrorMiddleware.__call__", "ServerErrorMiddleware.error_response")),
+    (
+        "starlette.middleware.errors",
+        ("ServerErrorMiddleware.__call__", "ServerErrorMiddleware.error_response"),
+    ),
     ("starlette.applications", ("Starlette.__call__",)),
     ("starlette.routing", ("Router.__call__", "Route.matches", "Route.handle", "Router.not_found")),
     ("starlette.concurrency", ("run_in_threadpool",)),
-    ("starlette.responses", ("Response.__init__", "Response.__call__", "Response.init_headers", "JSONResponse.render")),
+    (
+        "starlette.responses",
+        ("Response.__init__", "Response.__call__", "Response.init_headers", "JSONResponse.render"),
+    ),
 )
 
 

@@ -1,7 +1,7 @@
 """What stands around a FastAPI app's router: FastAPI's own middleware, and the user's between. Changes nothing.
 
-    ServerErrorMiddleware -> ExceptionTelemetryMiddleware -> AppBodyLimitMiddleware -> the user's ...
-        -> ExceptionMiddleware -> AsyncExitStackMiddleware -> router
+ServerErrorMiddleware -> ExceptionTelemetryMiddleware -> AppBodyLimitMiddleware -> the user's ...
+    -> ExceptionMiddleware -> AsyncExitStackMiddleware -> router
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 
 from .refusal import Refused
+from .verify import Verifier
 
 # More than any app has; what leads here again and again is a circle.
 LAYERS_MAX = 200
@@ -35,10 +36,14 @@ class Stack:
 def stack_of(app: Any) -> Stack:
     """The stack of `app`, which has been built. Raises Refused."""
     layer: Any = app.middleware_stack
+    if type(layer) is Verifier:
+        layer = layer.real
     outer: list[Any] = []
     for kind in OUTSIDE:
         if type(layer) is not kind:
-            raise Refused(f"its middleware stack begins with {named(layer)}, where FastAPI has {kind.__name__}")
+            raise Refused(
+                f"its middleware stack begins with {named(layer)}, where FastAPI has {kind.__name__}"
+            )
         outer.append(layer)
         layer = layer.app
     innermost = None
@@ -47,7 +52,9 @@ def stack_of(app: Any) -> Stack:
             break
         innermost, layer = layer, getattr(layer, "app", None)
         if layer is None:
-            raise Refused(f"the middleware {named(innermost)} does not show what it calls (it has no attribute app)")
+            raise Refused(
+                f"the middleware {named(innermost)} does not show what it calls (it has no attribute app)"
+            )
     else:
         raise Refused(f"it has more than {LAYERS_MAX} layers of middleware")
     exit_stacks = layer.app

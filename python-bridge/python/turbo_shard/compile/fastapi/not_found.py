@@ -16,7 +16,9 @@ from .site import MIDDLEWARE_STACK, Site
 
 
 def not_found_plan(compiled: CompiledApp) -> Plan | None:
-    """The plan for a path that no route has; None where something may still answer it (a frontend, a router's own default)."""
+    """The plan for a path that no route has; None where something may still answer it (a frontend, a router's own
+    default).
+    """
     router: Any = compiled.app.router
     default = router.default
     is_own = isinstance(default, MethodType) and default.__func__ is Router.not_found

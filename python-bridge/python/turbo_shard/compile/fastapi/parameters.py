@@ -1,7 +1,9 @@
-"""Writes how the parameters of one function are read and validated. The rules are FastAPI's; the validators, pydantic's.
+"""Writes how the parameters of one function are read and validated. The rules are FastAPI's; the validators,
+pydantic's.
 
-A plain parameter is read from the call and given to its validator at once. Everything rarer (models of parameters, several
-aliases, sequences in cookies) is left to FastAPI's own function, which is given the same multidicts as by FastAPI.
+A plain parameter is read from the call and given to its validator at once. Everything rarer (models of parameters,
+several aliases, sequences in cookies) is left to FastAPI's own function, which is given the same multidicts as by
+FastAPI.
 """
 
 from __future__ import annotations
@@ -13,7 +15,12 @@ from typing import Any
 
 from fastapi._compat import ModelField, field_annotation_is_sequence, get_missing_field_error
 from fastapi._compat.v2 import _regenerate_error_with_loc
-from fastapi.dependencies.utils import _get_param_aliases, _get_param_model, _is_json_field, request_params_to_args
+from fastapi.dependencies.utils import (
+    _get_param_aliases,
+    _get_param_model,
+    _is_json_field,
+    request_params_to_args,
+)
 from pydantic import ValidationError
 from pydantic_core import SchemaValidator
 from starlette.datastructures import Headers, QueryParams
@@ -36,7 +43,9 @@ class Place:
 
 
 QUERY = Place("query", "call.query({})", "call.query_list({})", "{query_params}(call.query_string)")
-HEADER = Place("header", "call.header({})", "call.header_list({})", "{headers}(raw=call.scope()['headers'])")
+HEADER = Place(
+    "header", "call.header({})", "call.header_list({})", "{headers}(raw=call.scope()['headers'])"
+)
 
 
 def is_field_pure(field: ModelField) -> bool:
@@ -46,13 +55,20 @@ def is_field_pure(field: ModelField) -> bool:
 
 def is_plain(field: ModelField, place: str) -> bool:
     """Whether the field is one value, or one list of values, under one name."""
-    if _get_param_model(field) is not None or _is_json_field(field) or field.field_info.validate_default:
+    if (
+        _get_param_model(field) is not None
+        or _is_json_field(field)
+        or field.field_info.validate_default
+    ):
         return False
     aliases = _get_param_aliases(field)
     if len(aliases) != 1 or aliases[0][0] != aliases[0][1] or not aliases[0][1].isascii():
         return False
     is_sequence = field_annotation_is_sequence(field.field_info.annotation)
-    return not (is_sequence and place in ("path", "cookie")) and type(field._type_adapter.validator) is SchemaValidator
+    return (
+        not (is_sequence and place in ("path", "cookie"))
+        and type(field._type_adapter.validator) is SchemaValidator
+    )
 
 
 class ParameterWriter:
@@ -82,7 +98,10 @@ class ParameterWriter:
     def write_path(self, fields: list[ModelField], values: dict[str, str]) -> None:
         if not fields:
             return
-        if not all(is_plain(field, "path") and _get_param_aliases(field)[0][1] in self.path_names for field in fields):
+        if not all(
+            is_plain(field, "path") and _get_param_aliases(field)[0][1] in self.path_names
+            for field in fields
+        ):
             entries = ", ".join(f"{name!r}: p{index}" for index, name in enumerate(self.path_names))
             self.write_by_fastapi(fields, f"{{{entries}}}", values)
             return
@@ -96,7 +115,8 @@ class ParameterWriter:
             return
         if not all(is_plain(field, place.name) for field in fields):
             everything = place.all_of_them.format(
-                query_params=self.names.of("QueryParams", QueryParams), headers=self.names.of("Headers", Headers)
+                query_params=self.names.of("QueryParams", QueryParams),
+                headers=self.names.of("Headers", Headers),
             )
             self.write_by_fastapi(fields, everything, values)
             return
@@ -121,9 +141,13 @@ class ParameterWriter:
         for field in fields:
             alias = _get_param_aliases(field)[0][1]
             got = f"cookies.get({alias!r})"
-            values[field.name] = self.write_optional(field, got, "{} is not None", ("cookie", alias))
+            values[field.name] = self.write_optional(
+                field, got, "{} is not None", ("cookie", alias)
+            )
 
-    def write_optional(self, field: ModelField, got: str, condition: str, loc: tuple[str, ...]) -> str:
+    def write_optional(
+        self, field: ModelField, got: str, condition: str, loc: tuple[str, ...]
+    ) -> str:
         """A value that may be missing."""
         variable = self.variable()
         self.code.line(f"{variable} = {got}")
@@ -146,16 +170,24 @@ class ParameterWriter:
         copied = self.names.of("deepcopy", deepcopy)
         self.code.line(f"{variable} = {copied}({self.names.of('field', field)}.default)")
 
-    def write_validation(self, field: ModelField, source: str, loc: tuple[str, ...], target: str = "") -> str:
+    def write_validation(
+        self, field: ModelField, source: str, loc: tuple[str, ...], target: str = ""
+    ) -> str:
         variable = target or self.variable()
         validate = self.names.of("validate", validator_of(field))
         with self.code.block("try"):
             self.code.line(f"{variable} = {validate}({source}, from_attributes=True)")
-        with self.code.block(f"except {self.names.of('ValidationError', ValidationError)} as invalid"):
-            self.code.line(f"errors.extend({self.names.of('errors_at', errors_at)}(invalid, {loc!r}))")
+        with self.code.block(
+            f"except {self.names.of('ValidationError', ValidationError)} as invalid"
+        ):
+            self.code.line(
+                f"errors.extend({self.names.of('errors_at', errors_at)}(invalid, {loc!r}))"
+            )
         return variable
 
-    def write_by_fastapi(self, fields: list[ModelField], received: str, values: dict[str, str]) -> None:
+    def write_by_fastapi(
+        self, fields: list[ModelField], received: str, values: dict[str, str]
+    ) -> None:
         """By `request_params_to_args`: what it returns is taken apart, where it is without errors."""
         read = self.names.of("request_params_to_args", request_params_to_args)
         group = self.variable()

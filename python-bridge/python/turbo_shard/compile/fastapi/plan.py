@@ -1,10 +1,10 @@
 """Makes the plan of one route: a coroutine function that does for a call what FastAPI would do, and nothing besides.
 
-    async def plan(call):            a route that nobody sees from outside: no scope, no Request, no exit stacks
-        read, validate, call, answer
+async def plan(call):            a route that nobody sees from outside: no scope, no Request, no exit stacks
+    read, validate, call, answer
 
-    async def plan(call):            one that takes the Request, or has dependencies with `yield`
-        scope and Request as FastAPI makes them, its three exit stacks around the same
+async def plan(call):            one that takes the Request, or has dependencies with `yield`
+    scope and Request as FastAPI makes them, its three exit stacks around the same
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-from fastapi.dependencies.utils import BackgroundTasks
+from fastapi import BackgroundTasks
 from fastapi.exceptions import FastAPIError, RequestValidationError
 from pydantic_core import PydanticUndefined
 from starlette.concurrency import run_in_threadpool
@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from .answers import AnswerWriter, Invalid, invalid_answer, new_response
 from .bodies import write_body
-from .dependencies import Need, needs_of, runs_own_code
+from .dependencies import needs_of, runs_own_code
 from .failures import fail, fail_outside, handle
 from .handlers import Handler
 from .parameters import ParameterWriter
@@ -35,9 +35,9 @@ Plan = Callable[[Any], Awaitable[None]]
 
 # What FastAPI says where a dependency has swallowed an exception.
 NOT_AWAITED = (
-    "Response not awaited. There's a high chance that the application code is raising an exception and a dependency with "
-    "yield has a block with a bare except, or a block with except Exception, and is not raising the exception again. "
-    "Read more about it in the docs: "
+    "Response not awaited. There's a high chance that the application code is raising an exception and a "
+    "dependency with yield has a block with a bare except, or a block with except Exception, and is not raising "
+    "the exception again. Read more about it in the docs: "
     "https://fastapi.tiangolo.com/tutorial/dependencies/dependencies-with-yield/#dependencies-with-yield-and-except"
 )
 
@@ -90,7 +90,8 @@ class PlanWriter:
         with code.block("async def plan(call)"):
             with code.block("try"):
                 code.add(core)
-                self.write_answer(code)
+                self.write_response(code)
+                self.write_sending(code)
             with code.block("except Exception as error"):
                 code.line(f"await {self.names.of('fail', fail)}(call, site, error)")
         return code
@@ -105,13 +106,17 @@ class PlanWriter:
             with code.block("try"), code.block(f"async with {stack}() as middleware_stack"):
                 code.line(f"scope[{MIDDLEWARE_STACK!r}] = middleware_stack")
                 code.line("site.enter(scope, call.params)")
-                code.line(f"request = {names.of('Request', Request)}(scope, call.receive, call.send)")
+                code.line(
+                    f"request = {names.of('Request', Request)}(scope, call.receive, call.send)"
+                )
                 with code.block("try"):
                     self.write_stacks(code, core, stack)
                 with code.block("except Exception as error"):
                     code.line(f"await {names.of('handle', handle)}(call, site, request, error)")
             with code.block("except Exception as error"):
-                code.line(f"await {names.of('fail_outside', fail_outside)}(call, site, scope, error)")
+                code.line(
+                    f"await {names.of('fail_outside', fail_outside)}(call, site, scope, error)"
+                )
         return code
 
     def write_stacks(self, code: Code, core: Code, stack: str) -> None:
@@ -121,7 +126,8 @@ class PlanWriter:
             with code.block(f"async with {stack}() as function_stack"):
                 code.line(f"scope[{FUNCTION_STACK!r}] = function_stack")
                 code.add(core)
-            self.write_answer(code)
+                self.write_response(code)
+            self.write_sending(code)
             code.line("answered = True")
         with code.block("if not answered"):
             code.line(f"raise {self.names.of('FastAPIError', FastAPIError)}({NOT_AWAITED!r})")
@@ -134,7 +140,9 @@ class PlanWriter:
             write_body(body, names, handler.is_strict, self.request)
         path_names = [name for name, _ in self.site.convertors]
         writer = ParameterWriter(Code(), names, path_names)
-        solver = Solver(writer, reads_first=not runs_own_code(self.root), embed=handler.embed_body_fields)
+        solver = Solver(
+            writer, reads_first=not runs_own_code(self.root), embed=handler.embed_body_fields
+        )
         keywords = solver.solve(self.root)
         steps = grouped([*solver.steps.checks, *solver.steps.calls])
         last: list[FunctionCall] = []
@@ -152,20 +160,28 @@ class PlanWriter:
             self.write_function_endpoint(code, keywords, last)
         else:
             self.write_refusal(code)
-            code.line(f"raw = await {names.of('endpoint', handler.dependant.call)}({in_call(keywords)})")
+            code.line(
+                f"raw = await {names.of('endpoint', handler.dependant.call)}({in_call(keywords)})"
+            )
             self.write_content(code)
 
-    def write_preparations(self, code: Code, path_names: list[str], writer: ParameterWriter) -> None:
+    def write_preparations(
+        self, code: Code, path_names: list[str], writer: ParameterWriter
+    ) -> None:
         names = self.names
         if path_names and self.uses_path:
-            code.line(f"{', '.join(f'p{index}' for index in range(len(path_names)))}, = call.params")
+            code.line(
+                f"{', '.join(f'p{index}' for index in range(len(path_names)))}, = call.params"
+            )
             for index, (_, convertor) in enumerate(self.site.convertors):
                 if type(convertor).__name__ not in ("StringConvertor", "PathConvertor"):
                     code.line(f"p{index} = {names.of('convert', convertor.convert)}(p{index})")
         if self.hops_possible and writer.count:
-            code.line(" = ".join([*(f"v{number}" for number in range(1, writer.count + 1)), "None"]))
+            code.line(
+                " = ".join([*(f"v{number}" for number in range(1, writer.count + 1)), "None"])
+            )
         if self.has_response:
-            code.line(f"response = {names.of('new_response', new_response)}()")
+            code.line(f"injected = {names.of('new_response', new_response)}()")
         if self.has_background:
             code.line(f"background = {names.of('BackgroundTasks', BackgroundTasks)}()")
 
@@ -195,11 +211,15 @@ class PlanWriter:
         code.line(f"is_response = isinstance(raw, {self.names.of('Response', Response)})")
         with code.block("if not is_response"):
             invalid = self.names.of("invalid_answer", invalid_answer)
-            self.answers.write_validation(code, f"raise {invalid}(site, call, invalid, raw)")
+            self.answers.write_validation(code, f"raise {invalid}(site, call, misfit, raw)")
             self.answers.write_content(code, self.is_plain)
 
-    def write_function_endpoint(self, code: Code, keywords: dict[str, str], last: list[FunctionCall]) -> None:
-        """A `def` endpoint: on a thread, with the functions before it, and with what follows if that is pydantic's alone."""
+    def write_function_endpoint(
+        self, code: Code, keywords: dict[str, str], last: list[FunctionCall]
+    ) -> None:
+        """A `def` endpoint: on a thread, with the functions before it, and with what follows if that is pydantic's
+        alone.
+        """
         names = self.names
         endpoint = names.of("endpoint", self.handler.dependant.call)
         response = names.of("Response", Response)
@@ -214,23 +234,31 @@ class PlanWriter:
                 self.answers.write_content(code, self.is_plain)
             return
         end = Code()
-        if self.root.can_fail:
+        if not last:
+            self.write_refusal(code)
+        elif self.root.can_fail:
             with end.block("if errors"):
                 end.line("return None, None, False")
         end.line(f"raw = {endpoint}({in_call(keywords)})")
         with end.block(f"if isinstance(raw, {response})"):
             end.line("return raw, None, True")
-        self.answers.write_validation(end, f"return {names.of('Invalid', Invalid)}(invalid, raw), None, False")
-        self.answers.write_content(end, self.is_plain)
-        end.line("return raw, content, False")
+        self.answers.write_validation(
+            end, f"return {names.of('Invalid', Invalid)}(misfit, raw), None, False"
+        )
+        end.line(f"return raw, {'value' if self.answers.adapter is not None else None}, False")
         reads = {value for value in keywords.values() if value.isidentifier()}
-        if self.root.can_fail:
+        if self.root.can_fail and last:
             reads.add("errors")
         waited = self.hops.write(code, last, end, reads)
-        code.line(f"raw, content, is_response = {waited}")
-        self.write_refusal(code)
+        code.line(f"raw, value, is_response = {waited}")
+        if last:
+            self.write_refusal(code)
         with code.block(f"if type(raw) is {names.of('Invalid', Invalid)}"):
-            code.line(f"raise {names.of('invalid_answer', invalid_answer)}(site, call, raw.error, raw.value)")
+            invalid = names.of("invalid_answer", invalid_answer)
+            code.line(f"raise {invalid}(site, call, raw.error, raw.value)")
+        # Serializers may be the app's, and may warn: on the loop, as by FastAPI.
+        with code.block("if not is_response"):
+            self.answers.write_content(code, self.is_plain)
 
     def write_validation_on_thread(self, code: Code, run: str) -> None:
         """The response model of a `def` endpoint, where code of the app validates: on a thread of its own hop."""
@@ -242,20 +270,23 @@ class PlanWriter:
             made = self.names.of("ResponseValidationError", response_validation_error)
             code.line(f"raise {made}(site, call, found, raw)")
 
-    def write_answer(self, code: Code) -> None:
-        with code.block("if is_response"):
-            self.answers.write_handed(code, background=self.background, scope=self.scope)
-        with code.block("else"):
-            self.answers.write_answer(
-                code,
-                is_plain=self.is_plain,
-                response="response" if self.has_response else "",
-                background=self.background,
-                scope=self.scope,
-            )
+    def write_response(self, code: Code) -> None:
+        self.answers.write_response(
+            code,
+            is_plain=self.is_plain,
+            injected="injected" if self.has_response else "",
+            background=self.background,
+        )
+
+    def write_sending(self, code: Code) -> None:
+        self.answers.write_sending(
+            code, is_plain=self.is_plain, background=self.background, scope=self.scope
+        )
 
 
-def response_validation_error(site: RouteSite, call: Any, errors: list[Any], value: Any) -> Exception:
+def response_validation_error(
+    site: RouteSite, call: Any, errors: list[Any], value: Any
+) -> Exception:
     from fastapi.exceptions import ResponseValidationError
 
     return ResponseValidationError(errors=errors, body=value, endpoint_ctx=site.context(call))

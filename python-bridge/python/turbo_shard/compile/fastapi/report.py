@@ -24,7 +24,11 @@ class RouteReport:
 def report(app: FastAPI) -> list[RouteReport]:
     """All routes for HTTP in the order in which they are tried; none where the app as a whole is not compiled."""
     compiled = compiled_of(app)
-    return [] if isinstance(compiled, str) else [route_report(route) for route in compiled.plans.routes]
+    return (
+        []
+        if isinstance(compiled, str)
+        else [route_report(route) for route in compiled.plans.routes]
+    )
 
 
 def why_not(app: FastAPI) -> str:

@@ -78,6 +78,8 @@ class ScopeCall:
         lines = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
         return self.answer_raw(status, lines, body)
 
-    async def answer_raw(self, status: int, raw_headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    async def answer_raw(
+        self, status: int, raw_headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> None:
         await self.send({"type": "http.response.start", "status": status, "headers": raw_headers})
         await self._send({"type": "http.response.body", "body": body})

@@ -1,4 +1,5 @@
-"""Where a compiled route stands: its app, router and handlers, and the scope that FastAPI would have made for it there.
+"""Where a compiled route stands: its app, router and handlers, and the scope that FastAPI would have made for it
+there.
 
 A `RouteSite` belongs to one route. What is the same for all routes of an app is its `AppSite`.
 """
@@ -52,7 +53,10 @@ class Site:
 
     def note_handlers(self, scope: dict[str, Any]) -> None:
         exceptions = self.app_site.exceptions
-        scope["starlette.exception_handlers"] = (exceptions._exception_handlers, exceptions._status_handlers)
+        scope["starlette.exception_handlers"] = (
+            exceptions._exception_handlers,
+            exceptions._status_handlers,
+        )
 
     def enter_router(self, scope: dict[str, Any], *, follows_inclusion: bool) -> None:
         """What the app's router leaves in the scope while it looks for a route."""

@@ -1,7 +1,7 @@
 """What a route does before its endpoint, as a list of steps in FastAPI's order: parameters to read, functions to call.
 
-Where validation runs no code of the app, nobody can tell when it happens: then all reading comes first, and functions that
-follow each other share one hop to a thread. Knows neither the body's bytes nor the answer.
+Where validation runs no code of the app, nobody can tell when it happens: then all reading comes first, and
+functions that follow each other share one hop to a thread. Knows neither the body's bytes nor the answer.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ class Solver:
     def solve_dependency(self, need: Need) -> str:
         """Returns the variable with its result."""
         known = self.known.get(need.key) if need.dependant.use_cache else None
-        if known is not None and not known.condition and self.is_settled(need):
+        if known is not None and self.is_settled(need):
+            self.tell_again(need, known)
             return known.variable
         condition = self.mark(need)
         keywords = self.solve(need)
@@ -102,11 +103,23 @@ class Solver:
         return target
 
     def is_settled(self, need: Need) -> bool:
-        """Whether solving it again would change nothing: all below is known, and runs no code of the app."""
+        """Whether all below is known, and no code of the app runs when it is read again."""
         return self.reads_first and all(
-            below.dependant.use_cache and below.key in self.known and not self.known[below.key].condition
-            for below in need.all()
+            below.dependant.use_cache and below.key in self.known for below in need.all()
         )
+
+    def tell_again(self, need: Need, known: Known) -> None:
+        """FastAPI reads the parameters of a known dependency again; what did not fit is told twice."""
+        if not known.condition:
+            return
+        steps, self.steps = self.steps, Steps()
+        self.solve(need)
+        again = Code()
+        with again.block(f"if not {known.condition}"):
+            for code in self.steps.checks:
+                again.add(code)
+        self.steps = steps
+        self.check(again)
 
     def mark(self, need: Need) -> str:
         """The variable that will say whether all parameters of `need` fitted; empty where they always do."""
@@ -122,7 +135,9 @@ class Solver:
         function = self.names.of("dependency", dependant.call)
         if need.kind == "function" and dependant.concurrency is None:
             self.steps.calls.append(
-                FunctionCall(target=target, function=function, keywords=keywords, condition=condition)
+                FunctionCall(
+                    target=target, function=function, keywords=keywords, condition=condition
+                )
             )
             return
         code = Code()
@@ -169,7 +184,9 @@ class Solver:
         if dependant.concurrency is None:
             code.line(text)
         else:
-            with code.block(f"async with {self.names.of('concurrency', dependant.concurrency)}.get_semaphore()"):
+            with code.block(
+                f"async with {self.names.of('concurrency', dependant.concurrency)}.get_semaphore()"
+            ):
                 code.line(text)
 
     def given(self, dependant: Dependant) -> dict[str, str]:
@@ -181,7 +198,7 @@ class Solver:
         if dependant.background_tasks_param_name:
             values[dependant.background_tasks_param_name] = "background"
         if dependant.response_param_name:
-            values[dependant.response_param_name] = "response"
+            values[dependant.response_param_name] = "injected"
         if dependant.security_scopes_param_name:
             scopes = _get_oauth_scopes(dependant=dependant)
             made = self.names.of("SecurityScopes", SecurityScopes)

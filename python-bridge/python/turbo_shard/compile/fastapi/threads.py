@@ -5,6 +5,7 @@ Each still runs in a copy of the request's context, as anyio would give it: what
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextvars import copy_context
 from typing import Any
 
@@ -23,11 +24,19 @@ class HopWriter:
         self.names = names
         self.functions: list[Code] = []
 
-    def write(self, code: Code, calls: list[FunctionCall], end: Code | None = None, end_reads: set[str] = set()) -> str:  # noqa: B006
+    def write(
+        self,
+        code: Code,
+        calls: list[FunctionCall],
+        end: Code | None = None,
+        end_reads: Collection[str] = (),
+    ) -> str:
         """`calls` on one thread, then `end`, which returns; without it their results go to their variables."""
         name = f"hop{len(self.functions)}"
         targets = [call.target for call in calls]
-        reads = sorted((set().union(*(call.reads for call in calls)) | end_reads) - set(targets))
+        reads = sorted(
+            (set().union(*(call.reads for call in calls)) | set(end_reads)) - set(targets)
+        )
         hop = Code()
         hop.line(f"def {name}({', '.join(reads)}):")
         hop.depth += 1
@@ -41,7 +50,8 @@ class HopWriter:
         else:
             hop.add(end)
         self.functions.append(hop)
-        waited = f"await {self.names.of('run_on_thread', run_on_thread)}({name}{''.join(f', {read}' for read in reads)})"
+        run = self.names.of("run_on_thread", run_on_thread)
+        waited = f"await {run}({', '.join([name, *reads])})"
         if end is None:
             code.line(f"{', '.join(targets)} = {waited}")
         return waited

@@ -15,8 +15,12 @@ from opentelemetry import _logs, metrics, trace
 from .source import Code, Names, build
 
 
-def state_word(app: FastAPI, routers: Sequence[Any]) -> Callable[[], bool]:
+def state_word(
+    app: FastAPI, routers: Sequence[Any], providers: Sequence[Any]
+) -> Callable[[], bool]:
     """A function that says whether `app` and these routers, all that it includes, are as they are now.
+
+    It says no as long as one of `providers` has overrides of dependencies.
 
     Routes that come late count, wherever they come; another middleware stack; providers of telemetry. What FastAPI
     itself would not notice (a list of an included router changed behind its back) is not looked at.
@@ -24,7 +28,8 @@ def state_word(app: FastAPI, routers: Sequence[Any]) -> Callable[[], bool]:
     names = Names()
     own = names.of("app", app)
     router = names.of("router", app.router)
-    conditions = [
+    conditions = [f"not {names.of('provider', each)}.dependency_overrides" for each in providers]
+    conditions += [
         f"{own}.middleware_stack is {names.of('stack', app.middleware_stack)}",
         f"{own}.router is {router}",
         f"{router}._routes_version == {app.router._routes_version}",
@@ -33,10 +38,14 @@ def state_word(app: FastAPI, routers: Sequence[Any]) -> Callable[[], bool]:
     ]
     for included in routers:
         if included is not app.router:
-            conditions.append(f"{names.of('router', included)}._routes_version == {included._routes_version}")
+            conditions.append(
+                f"{names.of('router', included)}._routes_version == {included._routes_version}"
+            )
     for module, attribute in telemetry_providers():
         seen = getattr(module, attribute)
-        conditions.append(f"{names.of('telemetry', module)}.{attribute} is {names.of('provider', seen)}")
+        conditions.append(
+            f"{names.of('telemetry', module)}.{attribute} is {names.of('provider', seen)}"
+        )
     code = Code()
     with code.block("def word()"):
         code.line(f"return {' and '.join(conditions)}")
