@@ -28,6 +28,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("LifespanError", py.get_type::<errors::LifespanError>())?;
     module.add_class::<server_object::NativeServer>()?;
     module.add_class::<worker_link::WorkerLink>()?;
+    module.add_class::<asgi::CompiledCall>()?;
+    module.add_class::<asgi::CompiledFront>()?;
     module.add_class::<native::Arguments>()?;
     module.add_class::<native::Request>()?;
     module.add_class::<hosted_loop::CallQueue>()?;

@@ -8,6 +8,7 @@ mod engine;
 mod exchange;
 mod metrics;
 mod net;
+mod ordered_routes;
 mod route_table;
 mod server;
 mod service;
@@ -35,6 +36,7 @@ pub use metrics::counters::{CounterRow, Counts, ShardCounts, WorkerThreadCounts,
 pub use metrics::declaration::{Column, Figure, Kind, Shown, Unit};
 pub use net::children::{end_if_child, is_child};
 pub use net::placement::{AllowedCores, allowed_cores};
+pub use ordered_routes::{Convertor, OrderedFound, OrderedRoutes, RouteSegment, SEGMENTS_MAX};
 pub use route_table::*;
 pub use server::bound_server::{BoundServer, Caller, Report};
 pub use server::handle::ServerHandle;

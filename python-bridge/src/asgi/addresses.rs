@@ -1,8 +1,8 @@
 //! The ends of a connection as a scope shows them: tuples, made once for addresses that come again. Knows no requests.
 
-use std::cell::RefCell;
 use std::net::SocketAddr;
 
+use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use turbo_shard_runtime::Address;
@@ -17,13 +17,14 @@ type Kept = (SocketAddr, Owned<PyTuple>);
 
 /// One thread's tuples.
 pub(super) struct Addresses {
-    kept: RefCell<Vec<Option<Kept>>>,
+    /// Taken only where it is free: scopes are made on the owner's thread, and elsewhere only for an app that asks there.
+    kept: Mutex<Vec<Option<Kept>>>,
 }
 
 impl Addresses {
     pub(super) fn new() -> Addresses {
         Addresses {
-            kept: RefCell::new((0..ADDRESSES_KEPT).map(|_| None).collect()),
+            kept: Mutex::new((0..ADDRESSES_KEPT).map(|_| None).collect()),
         }
     }
 
@@ -58,7 +59,9 @@ impl Addresses {
         py: Python<'py>,
         address: SocketAddr,
     ) -> PyResult<Bound<'py, PyTuple>> {
-        let mut kept = self.kept.borrow_mut();
+        let Some(mut kept) = self.kept.try_lock() else {
+            return (address.ip().to_string(), address.port()).into_pyobject(py);
+        };
         let place = &mut kept[usize::from(address.port()) % ADDRESSES_KEPT];
         if let Some((known, tuple)) = place
             && *known == address

@@ -27,16 +27,8 @@ impl HttpCycle {
         match kind.to_str()? {
             "http.response.body" => {
                 let body = message.given(&words.body)?;
-                if let Some(bytes) = body.as_ref().and_then(worth_holding) {
-                    let more = message.flag(&words.more_body)?;
-                    return self.tell(py, &kind, |answer| answer.body_held(hold(bytes), more));
-                }
-                let data = match &body {
-                    Some(body) => messages::octets("\"body\"", body)?,
-                    None => (&[][..]).into(),
-                };
                 let more = message.flag(&words.more_body)?;
-                self.tell(py, &kind, |answer| answer.body(&data, more))
+                self.tell_body(py, &kind, body.as_ref(), more)
             }
             "http.response.start" => {
                 let status = messages::status(message, &words.status)?;
@@ -102,6 +94,24 @@ impl HttpCycle {
             return self.part(py);
         }
         Ok(state.answer.lacks_room())
+    }
+
+    /// Hands a piece of the body to the answer.
+    pub(super) fn tell_body(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        kind: &Bound<'_, PyString>,
+        body: Option<&Bound<'_, PyAny>>,
+        more: bool,
+    ) -> PyResult<bool> {
+        if let Some(bytes) = body.and_then(worth_holding) {
+            return self.tell(py, kind, |answer| answer.body_held(hold(bytes), more));
+        }
+        let data = match body {
+            Some(body) => messages::octets("\"body\"", body)?,
+            None => (&[][..]).into(),
+        };
+        self.tell(py, kind, |answer| answer.body(&data, more))
     }
 
     /// Hands a step to the answer.

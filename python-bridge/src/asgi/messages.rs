@@ -121,10 +121,16 @@ pub(super) fn status(message: &Message<'_, '_>, name: &Py<PyString>) -> PyResult
     let value = message
         .field(name)?
         .ok_or_else(|| PyValueError::new_err("http.response.start needs a \"status\""))?;
+    status_of(&value)
+}
+
+/// The status that a value is.
+#[inline]
+pub(super) fn status_of(value: &Bound<'_, PyAny>) -> PyResult<u16> {
     if !value.is_instance_of::<PyInt>() || value.is_instance_of::<PyBool>() {
         return Err(PyTypeError::new_err(format!(
             "\"status\" is an int, not {}",
-            kind_of(&value)
+            kind_of(value)
         )));
     }
     match value.extract::<u16>() {
@@ -142,9 +148,14 @@ pub(super) fn headers(
     name: &Py<PyString>,
     lines: &mut HeaderLines,
 ) -> PyResult<()> {
-    let Some(list) = message.field(name)? else {
-        return Ok(());
-    };
+    match message.field(name)? {
+        Some(list) => push_pairs(&list, lines),
+        None => Ok(()),
+    }
+}
+
+/// Pushes (name, value) pairs to `lines`.
+pub(super) fn push_pairs(list: &Bound<'_, PyAny>, lines: &mut HeaderLines) -> PyResult<()> {
     // Nearly always a list, which is read without an iterator.
     if let Ok(list) = list.cast_exact::<PyList>() {
         let mut at = 0;

@@ -1,6 +1,7 @@
 //! The service of ASGI 3 apps. Re-exports only.
 //!
-//! `service` calls the app for each request, `scope` makes what it is called with, `home` is where the app lives.
+//! `service` calls the app for each request, or a plan that was made of it (`starting`; `compiled` has all about plans),
+//! `scope` makes what it is called with, `home` is where the app lives.
 //! `websocket_service` opens WebSockets, of native apps too. `channel` is what Python holds of a cycle: of an HTTP
 //! request, or of a WebSocket. Its `receive` and `send`, and what the app awaits of them, are in `awaitables`;
 //! `surroundings` is what either kind needs of its thread, `waiters` which calls wait in it and `waiter` for what,
@@ -16,6 +17,7 @@
 mod addresses;
 mod awaitables;
 mod channel;
+mod compiled;
 mod file_sender;
 mod header_names;
 mod home;
@@ -30,6 +32,7 @@ mod listener;
 mod messages;
 mod scope;
 mod service;
+mod starting;
 mod surroundings;
 mod waiter;
 mod waiters;
@@ -39,6 +42,7 @@ mod websocket_sending;
 mod websocket_service;
 mod words;
 
+pub(crate) use compiled::{CompiledCall, CompiledFront};
 pub(crate) use home::Home;
 pub(crate) use scope::ScopeOptions;
 pub(crate) use service::AsgiService;

@@ -1,7 +1,8 @@
 //! Makes the scope that an ASGI app is called with (ASGI 3.0, HTTP and WebSocket spec 2.5, told as 2.3). Reads requests, knows no answers.
 
-use std::cell::RefCell;
+use std::borrow::Cow;
 
+use parking_lot::Mutex;
 use percent_encoding::percent_decode;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -35,7 +36,7 @@ pub(crate) struct ScopeOptions<'a> {
     pub(crate) has_pathsend: bool,
 }
 
-/// One thread's way of making scopes.
+/// One thread's way of making scopes. Other threads may use it too: what it keeps is taken only where it is free.
 pub(super) struct ScopeMaker {
     /// What all or most scopes have in common; each scope begins as a copy, and what differs is set.
     http: Owned<PyDict>,
@@ -47,7 +48,7 @@ pub(super) struct ScopeMaker {
     methods: Vec<(Method, Owned<PyString>)>,
     http_10: Owned<PyString>,
     /// The address and scheme that the templates show.
-    server: RefCell<Option<(Address, Scheme)>>,
+    server: Mutex<Option<(Address, Scheme)>>,
     /// As it stands before the path.
     root_path: String,
     addresses: Addresses,
@@ -129,7 +130,7 @@ impl ScopeMaker {
                 })
                 .collect(),
             http_10: Owned::new(PyString::intern(py, "1.0").unbind()),
-            server: RefCell::new(None),
+            server: Mutex::new(None),
             root_path: String::from(root_path),
             addresses: Addresses::new(),
         })
@@ -144,8 +145,7 @@ impl ScopeMaker {
         connection: &ConnectionInfo,
         state: Option<&Owned<PyDict>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        self.keep_server(py, words, connection)?;
-        let scope = self.http.bind(py).copy()?;
+        let scope = self.copy_of(py, words, &self.http, connection)?;
         if head.method() != Method::Get {
             scope.set_item(words.method.bind(py), self.method(py, head))?;
         }
@@ -165,8 +165,7 @@ impl ScopeMaker {
         subprotocols: &[String],
         state: Option<&Owned<PyDict>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        self.keep_server(py, words, connection)?;
-        let scope = self.websocket.bind(py).copy()?;
+        let scope = self.copy_of(py, words, &self.websocket, connection)?;
         scope.set_item(words.subprotocols.bind(py), PyList::new(py, subprotocols)?)?;
         let extensions = self.websocket_extensions.bind(py).copy()?;
         scope.set_item(words.extensions.bind(py), extensions)?;
@@ -189,7 +188,7 @@ impl ScopeMaker {
         if head.version() == Version::Http10 {
             scope.set_item(words.http_version.bind(py), self.http_10.bind(py))?;
         }
-        scope.set_item(words.path.bind(py), self.path(py, head.path()))?;
+        scope.set_item(words.path.bind(py), &*self.path_text(head.path()))?;
         scope.set_item(words.raw_path.bind(py), self.raw_path(py, head.path()))?;
         let query = match head.query() {
             b"" => words.no_bytes.bind(py).clone(),
@@ -207,57 +206,70 @@ impl ScopeMaker {
         Ok(())
     }
 
-    /// Puts this server into the templates: successive connections have mostly come to the same one.
-    fn keep_server(
+    /// A copy of a template, with this server in it: successive connections have mostly come to the same one, so the
+    /// templates keep it.
+    fn copy_of<'py>(
+        &self,
+        py: Python<'py>,
+        words: &Words,
+        template: &Owned<PyDict>,
+        connection: &ConnectionInfo,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let ConnectionInfo { local, scheme, .. } = connection;
+        let Some(mut kept) = self.server.try_lock() else {
+            // Another thread changes or copies a template at this moment.
+            let scope = template.bind(py).copy()?;
+            let scheme = match std::ptr::eq(template, &self.http) {
+                true => scheme.as_str(),
+                false => scheme.of_websocket(),
+            };
+            self.show_server(py, words, &scope, local, scheme)?;
+            return Ok(scope);
+        };
+        let is_kept =
+            (kept.as_ref()).is_some_and(|(address, own)| address == local && own == scheme);
+        if !is_kept {
+            for (template, scheme) in [
+                (&self.http, scheme.as_str()),
+                (&self.websocket, scheme.of_websocket()),
+            ] {
+                self.show_server(py, words, template.bind(py), local, scheme)?;
+            }
+            *kept = Some((local.clone(), *scheme));
+        }
+        template.bind(py).copy()
+    }
+
+    fn show_server(
         &self,
         py: Python<'_>,
         words: &Words,
-        connection: &ConnectionInfo,
+        scope: &Bound<'_, PyDict>,
+        local: &Address,
+        scheme: &str,
     ) -> PyResult<()> {
-        let ConnectionInfo { local, scheme, .. } = connection;
-        let is_kept = self
-            .server
-            .borrow()
-            .as_ref()
-            .is_some_and(|(address, kept)| address == local && kept == scheme);
-        if is_kept {
-            return Ok(());
-        }
-        let server = self.addresses.server(py, local)?;
-        for (template, scheme) in [
-            (&self.http, scheme.as_str()),
-            (&self.websocket, scheme.of_websocket()),
-        ] {
-            let template = template.bind(py);
-            template.set_item(words.server.bind(py), &server)?;
-            template.set_item(words.scheme.bind(py), PyString::intern(py, scheme))?;
-        }
-        *self.server.borrow_mut() = Some((local.clone(), *scheme));
-        Ok(())
+        scope.set_item(words.server.bind(py), self.addresses.server(py, local)?)?;
+        scope.set_item(words.scheme.bind(py), PyString::intern(py, scheme))
     }
 
     fn method<'py>(&self, py: Python<'py>, head: RequestHead<'_>) -> Bound<'py, PyString> {
         let method = head.method();
         match self.methods.iter().find(|(known, _)| *known == method) {
             Some((_, name)) => name.bind(py).clone(),
-            // A token, so ASCII. The specification wants upper case.
-            None => {
-                let name = String::from_utf8_lossy(head.method_bytes()).to_ascii_uppercase();
-                PyString::new(py, &name)
-            }
+            None => PyString::new(py, &method_text(&head)),
         }
     }
 
     /// Decoded, below the root path; bytes that are no UTF-8 become U+FFFD.
-    fn path<'py>(&self, py: Python<'py>, path: &[u8]) -> Bound<'py, PyString> {
+    pub(super) fn path_text<'h>(&self, path: &'h [u8]) -> Cow<'h, str> {
         if self.root_path.is_empty()
             && !path.contains(&b'%')
             && let Ok(text) = std::str::from_utf8(path)
         {
-            return PyString::new(py, text);
+            return Cow::Borrowed(text);
         }
         let text = percent_decode(path).decode_utf8_lossy();
-        PyString::new(py, &format!("{}{text}", self.root_path))
+        Cow::Owned(format!("{}{text}", self.root_path))
     }
 
     fn raw_path<'py>(&self, py: Python<'py>, path: &[u8]) -> Bound<'py, PyBytes> {
@@ -275,6 +287,15 @@ impl ScopeMaker {
             PyTuple::new(py, pair).unwrap_or_else(|_| PyTuple::empty(py))
         });
         PyList::new(py, pairs)
+    }
+}
+
+/// A method as scopes show it.
+pub(super) fn method_text<'h>(head: &RequestHead<'h>) -> Cow<'h, str> {
+    match head.method().as_str() {
+        Some(name) => Cow::Borrowed(name),
+        // A token, so ASCII. The specification wants upper case.
+        None => Cow::Owned(String::from_utf8_lossy(head.method_bytes()).to_ascii_uppercase()),
     }
 }
 

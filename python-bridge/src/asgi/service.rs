@@ -1,25 +1,24 @@
-//! Calls an ASGI app for each request: on the shard's own loop, where an app that never waits is answered before the call
+//! Calls an ASGI app, or what it was compiled to, for each request: on the shard's own loop, where an app that never waits is answered before the call
 //! returns, or on one of the asyncio threads of the work-stealing mode.
 
 use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use turbo_shard_runtime::protocol::Method;
 use turbo_shard_runtime::protocol::websocket::is_upgrade;
-use turbo_shard_runtime::{Exchange, HttpReply, Outcome};
+use turbo_shard_runtime::protocol::{HeadCopy, Method};
+use turbo_shard_runtime::{ConnectionInfo, Exchange, HttpReply, Outcome};
 
-use super::channel::{Channel, Cycle};
 use super::home::{Home, Place, call_in_context};
 use super::http_cycle::HttpCycle;
 use super::http_state::Incoming;
 use super::scope::{ScopeMaker, ScopeOptions};
+use super::starting::{Asked, start, start_app};
 use super::surroundings::Surroundings;
 use super::websocket_service::{WebSocketApp, WebSocketService, has_body};
 use crate::hosted_loop::{AppLoop, AsyncioThreads, Eager};
 use crate::python::clean_context::CleanContext;
 use crate::python::errors::log_exception;
-use crate::python::names;
 use crate::python::slow_calls::{coarse_ms, watch_app};
 use crate::python::task_context::in_context_of;
 use crate::python::thread::{Owned, attached};
@@ -30,7 +29,7 @@ const ADVICE: &str = "await what takes so long, or hand it to a thread (asyncio.
 /// One thread's view of an ASGI app. Drop it while that thread is attached.
 pub(crate) struct AsgiService {
     websockets: WebSocketService,
-    scopes: ScopeMaker,
+    scopes: Arc<ScopeMaker>,
     context: CleanContext,
 }
 
@@ -42,7 +41,7 @@ impl AsgiService {
         scope_options: ScopeOptions<'_>,
     ) -> PyResult<AsgiService> {
         Ok(AsgiService {
-            scopes: ScopeMaker::new(py, &home.words, scope_options)?,
+            scopes: Arc::new(ScopeMaker::new(py, &home.words, scope_options)?),
             websockets: WebSocketService::new(home),
             context: CleanContext::default(),
         })
@@ -79,22 +78,19 @@ impl AsgiService {
         app_loop: &Arc<AppLoop>,
         exchange: &mut Exchange<'_>,
     ) -> PyResult<Outcome> {
-        let instance = app_loop.instance(py)?;
         let is_to_head = exchange.request.method() == Method::Head;
         let incoming = self.incoming(py, exchange);
         let cycle = HttpCycle::new(self.home().surroundings(app_loop), incoming, is_to_head);
         let cycle = Arc::new(cycle);
-        let scope = self.scopes.http(
-            py,
-            &self.home().words,
-            exchange.request,
-            exchange.connection,
-            instance.state.as_ref(),
-        )?;
         self.context.renew(py)?;
         let began_ms = coarse_ms();
-        let started = start(py, app_loop, &instance.object, scope, &cycle);
         let name = RequestName(exchange.request);
+        let asked = Asked {
+            head: exchange.request,
+            connection: exchange.connection,
+            scopes: &self.scopes,
+        };
+        let started = start(py, app_loop, &asked, &cycle, &name);
         watch_app("the ASGI app", &name, began_ms, ADVICE);
         match started {
             Ok(Eager::Finished(result, task)) if cycle.is_gathered() => {
@@ -147,18 +143,26 @@ impl AsgiService {
     ) -> PyResult<Outcome> {
         let app_loop = threads.choose(py)?;
         let instance = app_loop.instance(py)?;
-        let scope = self.scopes.http(
-            py,
-            &self.home().words,
-            exchange.request,
-            exchange.connection,
-            instance.state.as_ref(),
-        )?;
+        let wanted = match &instance.compiled {
+            // Which plan it is, and whether it is current, is known there.
+            Some(_) => Wanted::Any(HeadCopy::of(exchange.request), exchange.connection.clone()),
+            None => {
+                let scope = self.scopes.http(
+                    py,
+                    &self.home().words,
+                    exchange.request,
+                    exchange.connection,
+                    instance.state.as_ref(),
+                )?;
+                Wanted::App(Owned::new(scope.unbind()))
+            }
+        };
         let call = Call {
             is_to_head: exchange.request.method() == Method::Head,
             incoming: self.incoming(py, exchange),
             around: self.home().surroundings(&app_loop),
-            scope: Owned::new(scope.unbind()),
+            wanted,
+            scopes: Arc::clone(&self.scopes),
             name: RequestName(exchange.request).to_string(),
             handle: exchange.defer_streaming(),
         };
@@ -230,9 +234,18 @@ struct Call {
     is_to_head: bool,
     incoming: Incoming,
     around: Surroundings,
-    scope: Owned<PyDict>,
+    wanted: Wanted,
+    scopes: Arc<ScopeMaker>,
     name: String,
     handle: HttpReply,
+}
+
+/// What is to be called there.
+enum Wanted {
+    /// The app, with this scope.
+    App(Owned<PyDict>),
+    /// Whatever serves this request.
+    Any(HeadCopy, ConnectionInfo),
 }
 
 impl Call {
@@ -241,20 +254,26 @@ impl Call {
             is_to_head,
             incoming,
             around,
-            scope,
+            wanted,
+            scopes,
             name,
             handle,
         } = self;
         let cycle = HttpCycle::sending(around, incoming, is_to_head, handle);
-        let started = app_loop.instance(py).and_then(|instance| {
-            start(
-                py,
-                app_loop,
-                &instance.object,
-                scope.bind(py).clone(),
-                &cycle,
-            )
-        });
+        let started = match &wanted {
+            Wanted::App(scope) => app_loop.instance(py).and_then(|instance| {
+                let scope = scope.bind(py).clone();
+                start_app(py, app_loop, &instance.object, scope, &cycle)
+            }),
+            Wanted::Any(head, connection) => {
+                let asked = Asked {
+                    head: head.head(),
+                    connection,
+                    scopes: &scopes,
+                };
+                start(py, app_loop, &asked, &cycle, &name)
+            }
+        };
         let waiting = match started {
             Ok(Eager::Waiting(task)) => {
                 cycle.follow(&task);
@@ -283,18 +302,4 @@ impl Call {
             cycle.finish(py, &Err(error), &name);
         }
     }
-}
-
-/// Calls the app and runs what it returns up to its first wait.
-fn start<'py>(
-    py: Python<'py>,
-    app_loop: &Arc<AppLoop>,
-    app: &Py<PyAny>,
-    scope: Bound<'py, PyDict>,
-    cycle: &Arc<HttpCycle>,
-) -> PyResult<Eager<'py>> {
-    let channel = Bound::new(py, Channel(Cycle::Http(Arc::clone(cycle))))?;
-    let receive = channel.getattr(names::receive(py))?;
-    let send = channel.getattr(names::send(py))?;
-    app_loop.start_call(py, || app.bind(py).call1((scope, receive, send)))
 }

@@ -27,6 +27,8 @@ use crate::python::thread::Owned;
 /// The app instance that lives with a loop, and the result of its lifespan's startup.
 pub(crate) struct AppInstance {
     pub(crate) object: Owned<PyAny>,
+    /// What answers some of its requests instead; the ASGI service knows its kind.
+    pub(crate) compiled: Option<Owned<PyAny>>,
     /// `turbo_shard.serving.lifespan`'s object for it; None where there is nothing to start or to stop.
     pub(crate) lifespan: Option<Owned<PyAny>>,
     /// The lifespan's state.

@@ -43,6 +43,9 @@ pub(crate) static JSON_OF: Global = Global::of(BODY, "json_of");
 // ASGI and WSGI apps.
 pub(crate) static CLIENT_DISCONNECTED: Global = Global::of(ASGI, "ClientDisconnected");
 pub(crate) static IS_DISCONNECT: Global = Global::of(ASGI, "is_disconnect");
+pub(crate) static COMPILE_ASGI: Global = Global::of("turbo_shard.compile.fastapi", "adopt");
+pub(crate) static PARSE_QUERY: Global = Global::of("urllib.parse", "parse_qsl");
+pub(crate) static LOADED_MODULES: Global = Global::of("sys", "modules");
 pub(crate) static ERROR_STREAM: Global = Global::of(WSGI, "ErrorStream");
 pub(crate) static FILE_WRAPPER: Global = Global::of(WSGI, "FileWrapper");
 

@@ -139,8 +139,7 @@ impl PythonApp {
                 AppService::Native(native, websockets)
             }
             Interface::Asgi => {
-                let lifespan = served.start_lifespan(py, &app_loop, &object)?;
-                app_loop.move_in(lifespan.into_instance(&object));
+                app_loop.move_in(served.start_asgi(py, &app_loop, &object)?);
                 app_loop.asyncio(py)?.keep_running(py)?;
                 let home = Home::of_shard(py, Arc::clone(&app_loop), Arc::clone(&pool))?;
                 AppService::Asgi(AsgiService::new(py, home, served.scope_options())?)
@@ -196,8 +195,7 @@ impl PythonApp {
                 let own = Arc::clone(&served);
                 asyncio.start(py, usize::MAX, move |py, app_loop, number| {
                     let object = own.instance(py, number)?;
-                    let lifespan = own.start_lifespan(py, app_loop, &object)?;
-                    app_loop.move_in(lifespan.into_instance(&object));
+                    app_loop.move_in(own.start_asgi(py, app_loop, &object)?);
                     Ok(())
                 })?;
                 let home = Home::of_worker_thread(py, asyncio, Arc::clone(&pool))?;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::asgi::ScopeOptions;
+use crate::asgi::{CompiledFront, ScopeOptions};
 use crate::hosted_loop::{AppInstance, AppLoop};
 use crate::python::being_made::BeingMade;
+use crate::python::errors::log_exception;
 use crate::python::names;
 use crate::python::thread::Owned;
 
@@ -39,6 +40,8 @@ pub(crate) struct ServedApp {
     pub(crate) has_pathsend: bool,
     /// Whether ASGI's lifespan is used: `auto`, `on`, `off`.
     pub(crate) lifespan: String,
+    /// How FastAPI apps are served: `compiled`, `asgi`, `verify`.
+    pub(crate) fastapi: String,
 }
 
 impl ServedApp {
@@ -92,6 +95,44 @@ impl ServedApp {
         })
     }
 
+    /// An instance of an ASGI app, after its startup, with what was compiled of it. For that loop's thread.
+    pub(crate) fn start_asgi(
+        &self,
+        py: Python<'_>,
+        app_loop: &Arc<AppLoop>,
+        object: &Bound<'_, PyAny>,
+    ) -> PyResult<AppInstance> {
+        let started = self.start_lifespan(py, app_loop, object)?;
+        let compiled = self.compile(object).unwrap_or_else(|error| {
+            log_exception(
+                py,
+                &error,
+                "the app could not be compiled: it is called as it is",
+            );
+            None
+        });
+        Ok(AppInstance {
+            compiled,
+            ..started.into_instance(object)
+        })
+    }
+
+    /// What answers some of the app's requests instead of it. Only a FastAPI app has such, and it has imported FastAPI.
+    fn compile(&self, object: &Bound<'_, PyAny>) -> PyResult<Option<Owned<PyAny>>> {
+        let py = object.py();
+        if self.fastapi == "asgi" || !names::LOADED_MODULES.find(py)?.contains("fastapi")? {
+            return Ok(None);
+        }
+        let options = PyDict::new(py);
+        options.set_item("root_path", &self.root_path)?;
+        options.set_item("how", &self.fastapi)?;
+        let front = names::COMPILE_ASGI
+            .find(py)?
+            .call((object,), Some(&options))?;
+        let front: Option<Bound<'_, CompiledFront>> = front.extract()?;
+        Ok(front.map(|front| Owned::new(front.into_any().unbind())))
+    }
+
     /// Whether a native app wants to be started and stopped.
     pub(crate) fn has_hooks(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<bool> {
         for handlers in [names::startup_handlers(py), names::shutdown_handlers(py)] {
@@ -115,6 +156,7 @@ impl Started {
     pub(crate) fn into_instance(self, object: &Bound<'_, PyAny>) -> AppInstance {
         AppInstance {
             object: Owned::new(object.clone().unbind()),
+            compiled: None,
             lifespan: self.lifespan,
             state: self.state,
         }

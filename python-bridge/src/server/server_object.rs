@@ -129,6 +129,7 @@ impl NativeServer {
             root_path: settings.root_path.clone(),
             has_pathsend: settings.pathsend,
             lifespan: settings.lifespan.clone(),
+            fastapi: settings.fastapi.clone(),
         };
         let line = link.map(|link| link.get().line());
         let app = PythonApp::new(

@@ -37,6 +37,7 @@ pub(crate) struct Settings {
     pub(crate) lifespan: String,
     pub(crate) root_path: String,
     pub(crate) pathsend: bool,
+    pub(crate) fastapi: String,
 
     connections_max: usize,
     #[pyo3(attribute("graceful_timeout"), from_py_with = milliseconds)]

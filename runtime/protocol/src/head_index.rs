@@ -36,7 +36,7 @@ pub(crate) struct FieldSpan {
 }
 
 /// Everything that was learnt from a head while it was parsed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct HeadIndex {
     pub(crate) method: Method,
     pub(crate) version: Version,

@@ -28,6 +28,7 @@
 mod body_clock;
 mod body_framing;
 mod closing;
+mod head_copy;
 mod head_index;
 mod header_list;
 mod http1;
@@ -45,6 +46,7 @@ pub mod websocket;
 
 pub use body_framing::BodyFraming;
 pub use closing::{Closing, Expiry};
+pub use head_copy::HeadCopy;
 pub use header_list::{HeaderLines, is_hop_by_hop};
 pub use http1::connection::{Connection, Upgraded};
 pub use http1::event::{BodyMode, Event};

@@ -18,6 +18,11 @@ impl<'a> RequestHead<'a> {
         RequestHead { head, index }
     }
 
+    /// The bytes, and where their parts lie.
+    pub(crate) fn parts(&self) -> (&'a [u8], &'a HeadIndex) {
+        (self.head, self.index)
+    }
+
     /// The method.
     #[inline]
     pub fn method(&self) -> Method {

@@ -107,6 +107,12 @@ class AppUse(Group, heading="app"):
         default="auto",
         help="how the app is called; auto looks at the app",
     )
+    fastapi: Literal["compiled", "asgi", "verify"] = row(
+        Kind.CHOICE,
+        default="compiled",
+        help="how a FastAPI app's routes are served; compiled: by a plan each where its answers are the same, else by "
+        "FastAPI; asgi: all by FastAPI; verify: as asgi, and each plan's answer is compared (endpoints run twice)",
+    )
     app_per_shard: Literal["auto", "always", "never"] = row(
         Kind.CHOICE,
         default="auto",

@@ -1,0 +1,185 @@
+"""Puts the plans of a FastAPI app before it: on the shard, straight from the request's bytes, or inside the user's
+middleware.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from fastapi import FastAPI
+from starlette._utils import get_route_path
+from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
+
+from ... import _native
+from .compiled_app import CompiledApp, CompiledRoute
+from .not_found import not_found_plan
+from .plan import Plan
+from .refusal import Refused
+from .scope_call import ScopeCall
+from .verify import Verifier
+
+# Keys of a scope that say that somebody around the app counts on FastAPI's own steps.
+WATCHED = ("fastapi.telemetry", MAX_BODY_SIZE_SCOPE_KEY)
+
+_adopting = threading.Lock()
+# Where an app has its plans, so that they live as long as it does.
+PLANS = "_turbo_shard_plans"
+
+
+class Compiled:
+    """One app with its plans and their table."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.plans = CompiledApp(app)
+        # By the path below which the server has the app.
+        self.fronts: dict[str, _native.CompiledFront] = {}
+        self.sites: dict[int, CompiledRoute] = {}
+        self.table = self.front("")
+        self.plans.listeners.append(self.fill)
+        self.inside: Inside | None = None
+        self.verifier: Verifier | None = None
+        innermost = self.plans.stack.innermost
+        if innermost is not None:
+            self.inside = Inside(self)
+            innermost.app = self.inside
+
+    def verify(self) -> None:
+        """From here on FastAPI answers, and plans are only compared."""
+        if self.verifier is not None:
+            return
+        stack = self.plans.stack
+        if self.inside is not None:
+            around: Any = stack.exceptions
+            self.verifier = stack.innermost.app = Verifier(around, self.inside, self.route_of)
+            return
+        app: Any = self.plans.app
+        around = app.middleware_stack
+
+        async def planned(scope: Any, receive: Any, send: Any) -> None:
+            await self.serve(scope, receive, send, around)
+
+        self.verifier = app.middleware_stack = Verifier(around, planned, self.route_of)
+        self.plans.compile()
+
+    def route_of(self, scope: dict[str, Any]) -> str:
+        """The route whose plan would serve this request; empty where there is none."""
+        found = self.found(scope)
+        if found is None:
+            return ""
+        route = self.sites.get(id(found[0]))
+        path = route.entry.context.path if route is not None else "(no route)"
+        return f"{scope['method']} {path}"
+
+    def found(self, scope: dict[str, Any]) -> tuple[Plan, tuple[str, ...]] | None:
+        """The plan for an HTTP request, and the texts of the path's parameters."""
+        if any(key in scope for key in WATCHED) or not self.plans.is_current():
+            return None
+        return self.table.find(scope["method"], get_route_path(scope))
+
+    def front(self, root_path: str) -> _native.CompiledFront:
+        """What answers requests to the app, which the server has below `root_path`."""
+        found = self.fronts.get(root_path)
+        if found is None:
+            found = self.fronts[root_path] = _native.CompiledFront(
+                self.plans.is_current, self.plans.app.root_path or root_path
+            )
+            self.fill(self.plans.routes)
+        return found
+
+    def fill(self, routes: list[CompiledRoute]) -> None:
+        entries = [(route.entry.segments, route.entry.methods, route.plan) for route in routes]
+        for front in self.fronts.values():
+            front.replace(
+                entries, not_found_plan(self.plans), self.plans.app.router.redirect_slashes
+            )
+        self.sites = {id(route.plan): route for route in routes if route.plan is not None}
+
+    async def serve(self, scope: dict[str, Any], receive: Any, send: Any, otherwise: Any) -> None:
+        """By a plan where there is one for this request; by `otherwise`, an ASGI app."""
+        found = self.found(scope) if scope["type"] == "http" else None
+        if found is not None:
+            plan, params = found
+            route = self.sites.get(id(plan))
+            if route is not None and route.site is not None:
+                route.site.prepare(scope, params)
+            await plan(ScopeCall(scope, receive, send, params))
+            return
+        await otherwise(scope, receive, send)
+
+
+class Inside:
+    """Stands where `ExceptionMiddleware` stood, behind the user's middleware."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self.compiled = compiled
+        self.app = compiled.plans.stack.exceptions
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await self.compiled.serve(scope, receive, send, self.app)
+
+
+class CompiledAsgi:
+    """An app with its plans as an ASGI app: what tests and `--fastapi verify` compare with the app itself."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+        self.compiled: Compiled | str | None = None
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if self.compiled is None:
+            self.compiled = compiled_of(self.app)
+        if isinstance(self.compiled, str) or self.compiled.inside is not None:
+            await self.app(scope, receive, send)
+            return
+        await self.compiled.serve(self.opened(scope), receive, send, self.app)
+
+    def opened(self, scope: dict[str, Any]) -> dict[str, Any]:
+        """What the app's own `__call__` does first."""
+        if scope["type"] == "http":
+            if self.app.root_path:
+                scope["root_path"] = self.app.root_path
+            scope["app"] = self.app
+        return scope
+
+
+def compiled_app(app: FastAPI) -> CompiledAsgi:
+    """`app` with its plans, as an ASGI app; compiled at the first request."""
+    return CompiledAsgi(app)
+
+
+def adopt(
+    app: object, *, root_path: str = "", how: str = "compiled"
+) -> _native.CompiledFront | None:
+    """Compile `app`, whose startup is over.
+
+    Returns what answers its requests before the app is asked; None where there is nothing of the kind: another app, or
+    one whose plans stand inside its middleware.
+    """
+    if how == "asgi" or not isinstance(app, FastAPI):
+        return None
+    compiled = compiled_of(app)
+    if isinstance(compiled, str):
+        return None
+    if how == "verify":
+        compiled.verify()
+    if how == "verify" or compiled.inside is not None:
+        return None
+    with _adopting:
+        return compiled.front(root_path)
+
+
+def compiled_of(app: FastAPI) -> Compiled | str:
+    """The plans of `app`, made at the first call; the reason where there are none."""
+    with _adopting:
+        known: Compiled | str | None = vars(app).get(PLANS)
+        if known is None:
+            try:
+                known = Compiled(app)
+            except Refused as refused:
+                known = str(refused)
+            setattr(app, PLANS, known)
+        return known

@@ -1,0 +1,157 @@
+"""A FastAPI app and the plans of its routes: which there are, and whether they still hold. Serves nothing itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+
+from .effective_routes import EffectiveRoute, Inclusions, effective_routes
+from .handlers import handler_of
+from .known_code import check_functions, check_versions
+from .middleware_stack import Stack, stack_of
+from .plan import Plan, plan_of
+from .refusal import Refused
+from .site import AppSite, RouteSite
+from .templates import ANY
+from .word import state_word
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompiledRoute:
+    """A route with its plan, or with the reason why FastAPI serves it."""
+
+    entry: EffectiveRoute
+    plan: Plan | None
+    reason: str
+    site: RouteSite | None
+
+
+class CompiledApp:
+    """The plans of one app; made again when its routes change. Any thread may ask."""
+
+    def __init__(self, app: FastAPI) -> None:
+        check_versions()
+        check_functions()
+        self.app = app
+        self.stack: Stack = built_stack(app)
+        if app.debug:
+            raise Refused("debug=True shows tracebacks of FastAPI's own frames")
+        self.changing = threading.Lock()
+        self.listeners: list[Callable[[list[CompiledRoute]], None]] = []
+        self.routes: list[CompiledRoute] = []
+        self.is_unchanged: Callable[[], bool] = lambda: False
+        self.compile()
+
+    def compile(self) -> None:
+        app = self.app
+        self.app_site = app_site = AppSite(
+            app=app,
+            router=app.router,
+            exceptions=self.stack.exceptions,
+            server_errors=None if self.stack.innermost is not None else self.stack.server_errors,
+        )
+        version = None
+        while version != app.router._get_routes_version():
+            # Another thread may add routes while these are read.
+            version = app.router._get_routes_version()
+            inclusions = Inclusions()
+            inclusions.walk(app.router.routes)
+            entries = list(effective_routes(app.router, inclusions))
+            self.providers = providers_of(entries)
+            self.is_unchanged = state_word(app, inclusions.routers, self.providers)
+        self.routers = inclusions.routers
+        self.routes = routes = [compile_route(entry, app_site) for entry in entries]
+        for listener in self.listeners:
+            listener(routes)
+
+    def is_current(self) -> bool:
+        """Whether the plans may serve the next request. Makes them again if the routes have changed."""
+        if self.is_unchanged():
+            return True
+        if any(provider.dependency_overrides for provider in self.providers):
+            return False
+        return self.renew()
+
+    def renew(self) -> bool:
+        """Compile again, unless something has changed that plans cannot follow."""
+        with self.changing:
+            if self.is_unchanged():
+                return True
+            try:
+                if built_stack(self.app) != self.stack or is_watched(self.app):
+                    return False
+                self.compile()
+            except Refused:
+                return False
+            return self.is_unchanged()
+
+
+def providers_of(entries: list[EffectiveRoute]) -> list[Any]:
+    """The objects that may have overrides of dependencies: the app, and others whose routers it took over."""
+    found: list[Any] = []
+    for entry in entries:
+        provider = getattr(entry.context._effective_route, "dependency_overrides_provider", None)
+        if provider is not None and all(provider is not known for known in found):
+            found.append(provider)
+    return found
+
+
+def compile_route(entry: EffectiveRoute, app_site: AppSite) -> CompiledRoute:
+    """The plan for one entry of the table, or why there is none."""
+    plan, site, reason = None, None, entry.kind
+    if entry.is_api_route:
+        try:
+            if ANY in entry.segments:
+                raise Refused("its path needs a regular expression")
+            effective: Any = entry.context._effective_route
+            check_attributes(effective, entry)
+            handler = handler_of(effective)
+            site = RouteSite(app_site, entry, handler.dependant)
+            plan = plan_of(handler, site)
+        except Refused as refused:
+            reason = str(refused)
+    return CompiledRoute(entry=entry, plan=plan, reason=reason, site=site)
+
+
+def check_attributes(effective: Any, entry: EffectiveRoute) -> None:
+    """Whether nothing on the route is a stranger's, which may be there to be called."""
+    original: Any = entry.context.original_route
+    own = vars(original).keys()
+    for name in ("matches", "handle", "get_route_handler", "url_path_for"):
+        if name in own:
+            raise Refused(f"its {name} has been replaced")
+    if (
+        effective.endpoint is not effective.dependant.call
+        and getattr(effective, "endpoint", None) is None
+    ):
+        raise Refused("it has no endpoint")
+    router_limits = getattr(entry.included, "include_context", None)
+    if getattr(router_limits, "form_limits", None):
+        raise Refused("its router has form_limits")
+
+
+def built_stack(app: FastAPI) -> Stack:
+    """The middleware around the app; FastAPI builds it for the first request."""
+    if (
+        type(app).__call__ is not FastAPI.__call__
+        or type(app).build_middleware_stack is not FastAPI.build_middleware_stack
+    ):
+        raise Refused(f"{type(app).__name__} has a __call__ or build_middleware_stack of its own")
+    if "build_middleware_stack" in vars(app):
+        raise Refused("its build_middleware_stack has been replaced")
+    if app.router.form_limits:
+        raise Refused("it has form_limits")
+    if is_watched(app):
+        raise Refused("FastAPI's telemetry is on")
+    if app.middleware_stack is None:
+        app.middleware_stack = app.build_middleware_stack()
+    return stack_of(app)
+
+
+def is_watched(app: FastAPI) -> bool:
+    """Whether FastAPI's own telemetry would look at requests."""
+    return bool(app._native_telemetry.enabled())
