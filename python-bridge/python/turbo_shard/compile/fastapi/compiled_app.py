@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from .effective_routes import EffectiveRoute, Inclusions, effective_routes
 from .handlers import handler_of
@@ -60,6 +60,7 @@ class CompiledApp:
             version = app.router._get_routes_version()
             inclusions = Inclusions()
             inclusions.walk(app.router.routes)
+            check_routers([app.router, *inclusions.routers])
             entries = list(effective_routes(app.router, inclusions))
             self.providers = providers_of(entries)
             self.is_unchanged = state_word(app, inclusions.routers, self.providers)
@@ -88,6 +89,19 @@ class CompiledApp:
             except Refused:
                 return False
             return self.is_unchanged()
+
+
+def check_routers(routers: list[Any]) -> None:
+    """Whether all routers route as FastAPI's do. Raises Refused."""
+    for router in routers:
+        named = router.prefix or "of the app"
+        if type(router) is not APIRouter:
+            raise Refused(f"the router {named} has a class of its own ({type(router).__name__})")
+        replaced = {"app", "handle", "matches", "__call__"} & vars(router).keys()
+        if replaced:
+            raise Refused(f"{replaced.pop()} of the router {named} has been replaced")
+    if routers[0].middleware_stack != routers[0].app:
+        raise Refused("its router has middleware of its own")
 
 
 def providers_of(entries: list[EffectiveRoute]) -> list[Any]:

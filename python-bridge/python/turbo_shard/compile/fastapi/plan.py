@@ -88,6 +88,7 @@ class PlanWriter:
         """The whole function, for a route that is given no Request."""
         code = Code()
         with code.block("async def plan(call)"):
+            self.write_guard(code)
             with code.block("try"):
                 code.add(core)
                 self.write_response(code)
@@ -102,6 +103,7 @@ class PlanWriter:
         stack = names.of("AsyncExitStack", AsyncExitStack)
         code = Code()
         with code.block("async def plan(call)"):
+            self.write_guard(code)
             code.line("scope = site.begin(call)")
             with code.block("try"), code.block(f"async with {stack}() as middleware_stack"):
                 code.line(f"scope[{MIDDLEWARE_STACK!r}] = middleware_stack")
@@ -118,6 +120,14 @@ class PlanWriter:
                     f"await {names.of('fail_outside', fail_outside)}(call, site, scope, error)"
                 )
         return code
+
+    def write_guard(self, code: Code) -> None:
+        """The same as `RouteSite.is_replaced`."""
+        owner = self.names.of("owner", self.site.owner)
+        own_app = self.names.of("own_app", self.site.own_app)
+        attributes = self.names.of("attributes", self.site.attributes)
+        with code.block(f"if {owner}.app is not {own_app} or 'handle' in {attributes}"):
+            code.line("return await site.serve_by_fastapi(call)")
 
     def write_stacks(self, code: Code, core: Code, stack: str) -> None:
         code.line("answered = False")
