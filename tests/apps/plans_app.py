@@ -1,7 +1,7 @@
 """An ASGI app with plans made by hand, in the place of those of a FastAPI app.
 
-/do/NAME is served by the plan of that name, all else by the app: it answers with its scope. /switch turns the plans off and
-on, or has `is_current` raise or put other plans in place.
+/do/NAME is served by the plan of that name, all else by the app: it answers with its scope. /do/switch turns the plans
+off and on, or has `is_current` raise or put other plans in place.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import fastapi  # noqa: F401  The server asks for plans only where FastAPI has been imported.
-
 import asgi_stage
+import fastapi  # noqa: F401  The server asks for plans only where FastAPI has been imported.
 from asgi_stage import Acts, Call, Message, Receive, Send, told
+
 from turbo_shard import _native
 from turbo_shard.compile import fastapi as compiler
 

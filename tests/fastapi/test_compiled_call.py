@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import random
+import socket
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -65,7 +66,23 @@ def test_parameters_are_those_of_the_decoded_path(server: ServerProcess) -> None
 def odd_queries() -> Iterator[str]:
     """Queries of few characters, so that names meet."""
     chance = random.Random(7)
-    pieces = "a b & = + %61 % %zz %C3%A4 %ff ; %00 %26 %2b %e2%82".split()
+    pieces = [
+        "a",
+        "b",
+        "&",
+        "=",
+        "+",
+        "%61",
+        "%",
+        "%zz",
+        "%C3%A4",
+        "%ff",
+        ";",
+        "%00",
+        "%26",
+        "%2b",
+        "%e2%82",
+    ]
     for _ in range(300):
         yield "".join(chance.choice(pieces) for _ in range(chance.randrange(12)))
 
@@ -124,7 +141,11 @@ def test_scope_is_the_apps(server: ServerProcess, request_line: str) -> None:
             bodies.append(raw.answer().body)
     assert bodies[0] == bodies[1] == bodies[2]
     scope = literal(bodies[0])
-    assert (scope["type"], scope["path"], scope["state"]) == ("http", "/do/scope", {"pool": "a pool"})
+    assert (scope["type"], scope["path"], scope["state"]) == (
+        "http",
+        "/do/scope",
+        {"pool": "a pool"},
+    )
 
 
 def test_scope_below_a_root_path(start_server: StartServer, arm: Arm) -> None:
@@ -192,7 +213,7 @@ def test_lines_of_a_raw_answer_are_the_plans(server: ServerProcess) -> None:
 
 @pytest.mark.parametrize(
     "how",
-    "name value length pair status word bool text short long twice".split(),
+    ["name", "value", "length", "pair", "status", "word", "bool", "text", "short", "long", "twice"],
 )
 def test_wrong_answer_raises_as_send_does(server: ServerProcess, how: str) -> None:
     acts = [Act(server, name, how=how) for name in ("wrong", "wrong-messages")]
@@ -281,8 +302,6 @@ def test_answer_for_a_client_that_left_raises(start_server: StartServer, arm: Ar
 
 
 def test_half_closed_client_gets_its_answer(server: ServerProcess) -> None:
-    import socket
-
     act = Act(server, "leaves")
     with RawClient(server) as raw:
         raw.get(act.target)
