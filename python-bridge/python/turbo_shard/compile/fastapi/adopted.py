@@ -185,5 +185,7 @@ def compiled_of(app: FastAPI) -> Compiled | str:
                 known = Compiled(app)
             except Refused as refused:
                 known = str(refused)
+            except Exception as error:
+                known = f"it could not be compiled: {type(error).__name__}: {error}".splitlines()[0]
             setattr(app, PLANS, known)
         return known

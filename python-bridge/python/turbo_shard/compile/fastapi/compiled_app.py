@@ -128,6 +128,9 @@ def compile_route(entry: EffectiveRoute, app_site: AppSite) -> CompiledRoute:
             plan = plan_of(handler, site)
         except Refused as refused:
             reason = str(refused)
+        except Exception as error:
+            # Models that are not complete yet, say: FastAPI may get along with them, or tell of it at a request.
+            reason = f"it could not be compiled: {type(error).__name__}: {error}".splitlines()[0]
     return CompiledRoute(entry=entry, plan=plan, reason=reason, site=site)
 
 
