@@ -32,9 +32,10 @@ class Compiled:
 
     def __init__(self, app: FastAPI) -> None:
         self.plans = CompiledApp(app)
-        # By the path below which the server has the app.
+        # By the root path in the scopes of their requests.
         self.fronts: dict[str, _native.CompiledFront] = {}
         self.sites: dict[int, CompiledRoute] = {}
+        # For paths that are below it already.
         self.table = self.front("")
         self.plans.listeners.append(self.fill)
         self.inside: Inside | None = None
@@ -82,12 +83,11 @@ class Compiled:
         return found
 
     def front(self, root_path: str) -> _native.CompiledFront:
-        """What answers requests to the app, which the server has below `root_path`."""
+        """What answers requests whose scopes have this `root_path`."""
         found = self.fronts.get(root_path)
         if found is None:
-            found = self.fronts[root_path] = _native.CompiledFront(
-                self.plans.is_current, self.plans.app.root_path or root_path
-            )
+            found = _native.CompiledFront(self.plans.is_current, root_path)
+            self.fronts[root_path] = found
             self.fill(self.plans.routes)
         return found
 
@@ -173,7 +173,7 @@ def adopt(
     if how == "verify" or compiled.inside is not None:
         return None
     with _adopting:
-        return compiled.front(root_path)
+        return compiled.front(compiled.plans.root_path or root_path)
 
 
 def compiled_of(app: FastAPI) -> Compiled | str:

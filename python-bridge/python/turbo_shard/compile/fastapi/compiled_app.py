@@ -37,6 +37,7 @@ class CompiledApp:
         check_versions()
         check_functions()
         self.app = app
+        self.root_path = app.root_path
         self.stack: Stack = built_stack(app)
         if app.debug:
             raise Refused("debug=True shows tracebacks of FastAPI's own frames")
@@ -83,7 +84,7 @@ class CompiledApp:
             if self.is_unchanged():
                 return True
             try:
-                if built_stack(self.app) != self.stack or is_watched(self.app):
+                if built_stack(self.app) != self.stack or self.app.root_path != self.root_path:
                     return False
                 self.compile()
             except Refused:
