@@ -25,6 +25,8 @@ STRESS_SECONDS ?= 300
 STRESS_ENGINE ?= uring
 # Words that `make figures` looks for.
 FIGURES_ARGS ?=
+# Options for the scripts that compare FastAPI with its compiled form.
+FASTAPI_ARGS ?=
 # Options for the script of a benchmark; its --help lists them.
 BENCH_ARGS ?=
 
@@ -89,6 +91,11 @@ stress: ## connections in a storm on uring, under AddressSanitizer (STRESS_SECON
 .PHONY: figures
 figures: bootstrap ## lines of each layer, circles of imports, what is longest, the wheel (FIGURES_ARGS='word' names its files)
 	@$(PYTHON_VENV) scripts/figures.py $(FIGURES_ARGS)
+
+# Neither is run by CI: what FastAPI's tests and other people's apps need is large, and changes with them, not with us.
+.PHONY: fastapi-suite
+fastapi-suite: build ## FastAPI's own tests, as they are and compiled; five minutes (FASTAPI_ARGS='--record')
+	@scripts/fastapi_suite.sh $(FASTAPI_ARGS)
 
 .PHONY: compatibility
 compatibility: build ## the tests of FastAPI, Django and others; writes docs/compatibility.md

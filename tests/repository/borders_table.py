@@ -173,7 +173,7 @@ BRIDGE_LAYERS = (
     Layer(
         BRIDGE,
         "the module `_native`",
-        within(BRIDGE, "hosted_loop", "json", "native", "python", "server"),
+        within(BRIDGE, "asgi", "hosted_loop", "json", "native", "python", "server"),
         [CLIENTS, EXECUTORS],
     ),
     Layer(f"{BRIDGE}/python", "thread states, objects held, errors of Python", [FACE]),
@@ -247,6 +247,11 @@ PACKAGE_LAYERS = (
         f"{PACKAGE}/compile",
         "apps of other frameworks as native apps",
         [NATIVE, f"{PACKAGE}/native"],
+    ),
+    Layer(
+        f"{PACKAGE}/compile/fastapi",
+        "plans for the routes of FastAPI apps",
+        [NATIVE, f"{PACKAGE}/logs"],
     ),
     Layer(
         f"{PACKAGE}/module_sets",

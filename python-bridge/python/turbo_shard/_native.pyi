@@ -126,17 +126,15 @@ class CompiledFront:
         """Before a plan serves a request, `is_current` says whether it still may; it may call `replace`."""
     def replace(
         self,
-        entries: Iterable[
-            tuple[tuple[str | tuple[str], ...], Collection[str] | None, Plan | None]
-        ],
+        entries: Iterable[tuple[tuple[str | tuple[str], ...], Collection[str] | None, Plan | None]],
         not_found: Plan | None,
         redirect_slashes: bool,
     ) -> None:
         """Puts routes in place: `(segments, methods, plan)`, the first that matches path and method serves.
 
-        A segment is its text, or `("str",)`, `("int",)`, `("float",)`, `("uuid",)` for a parameter. The last one may be
-        `("path",)`, a parameter that is the rest, or `("any",)`: the route may match anything below. Without methods it takes
-        any; without a plan the app serves it. `not_found` is for paths that no route matches.
+        A segment is its text, or `("str",)`, `("int",)`, `("float",)`, `("uuid",)` for a parameter. The last one may
+        be `("path",)`, a parameter that is the rest, or `("any",)`: the route may match anything below. Without methods
+        it takes any; without a plan the app serves it. `not_found` is for paths that no route matches.
         """
     def find(self, method: str, path: str) -> tuple[Plan, tuple[str, ...]] | None:
         """Plan and parameters for the method and path of a scope, current or not."""
@@ -149,8 +147,8 @@ def json_encode(value: Any, fallback: Callable[[Any], Any] | None = None) -> byt
 def encode_jsonable(value: Any) -> bytes | None:
     """What FastAPI answers with for `value` where there is no response model; None if only FastAPI knows.
 
-    That is `json.dumps(jsonable_encoder(value), ...)` as Starlette calls it, for values so plain that `jsonable_encoder`
-    leaves them as they are.
+    That is `json.dumps(jsonable_encoder(value), ...)` as Starlette calls it, for values so plain that
+    `jsonable_encoder` leaves them as they are.
     """
 
 # Servers.

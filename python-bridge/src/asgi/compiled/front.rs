@@ -54,7 +54,7 @@ impl CompiledFront {
         }
         let newer = self.table();
         if !Arc::ptr_eq(&table, &newer) {
-            // The plans were made anew a moment ago.
+            // There have been other plans for a moment.
             return newer.look_up(py, &self.root_path, method, path);
         }
         Ok(planned)

@@ -75,7 +75,11 @@ class Compiled:
         """The plan for an HTTP request, and the texts of the path's parameters."""
         if any(key in scope for key in WATCHED) or not self.plans.is_current():
             return None
-        return self.table.find(scope["method"], get_route_path(scope))
+        found = self.table.find(scope["method"], get_route_path(scope))
+        route = self.sites.get(id(found[0])) if found is not None else None
+        if route is not None and route.site is not None and route.site.is_replaced():
+            return None
+        return found
 
     def front(self, root_path: str) -> _native.CompiledFront:
         """What answers requests to the app, which the server has below `root_path`."""
@@ -181,5 +185,7 @@ def compiled_of(app: FastAPI) -> Compiled | str:
                 known = Compiled(app)
             except Refused as refused:
                 known = str(refused)
+            except Exception as error:
+                known = f"it could not be compiled: {type(error).__name__}: {error}".splitlines()[0]
             setattr(app, PLANS, known)
         return known

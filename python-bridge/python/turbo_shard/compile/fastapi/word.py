@@ -32,6 +32,8 @@ def state_word(
     conditions += [
         f"{own}.middleware_stack is {names.of('stack', app.middleware_stack)}",
         f"{own}.router is {router}",
+        f"{router}.middleware_stack is {names.of('inner', app.router.middleware_stack)}",
+        f"{router}.default is {names.of('default', app.router.default)}",
         f"{router}._routes_version == {app.router._routes_version}",
         # Lists that hold the same objects are compared by identity, one after another.
         f"{router}.routes == {names.of('routes', list(app.router.routes))}",

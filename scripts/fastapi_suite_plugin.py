@@ -1,0 +1,100 @@
+"""A pytest plugin: FastAPI's own tests see their own apps, whose requests are answered by compiled plans.
+
+FastAPI's `__call__` alone is replaced, so a test that looks at its app finds what it made. It also writes down how each test
+ended, and how many requests a plan has answered. Knows nothing of how apps are compiled. Settings are in the environment:
+
+    FASTAPI_SUITE_ARM      plain: as FastAPI has it; compiled: by plans
+    FASTAPI_SUITE_REPORT   the file to write
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from turbo_shard.compile.fastapi import compiled_app
+
+if TYPE_CHECKING:
+    import pytest
+
+# In the app's own dictionary, so that both vanish together; no test lists the attributes of an app.
+COMPILED = "_compiled_by_turbo_shard"
+ordinary_call = FastAPI.__call__
+
+
+class Served:
+    """A request in the hands of an app's compiled form: if that calls the app, FastAPI itself is meant."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+        self.is_by_plan = True
+
+
+served_now: ContextVar[Served | None] = ContextVar("served_now", default=None)
+
+requests: Counter[str] = Counter()
+# How each test ended, by its id; and what it said if it failed.
+endings: dict[str, str] = {}
+complaints: dict[str, str] = {}
+
+
+async def call_compiled(self: FastAPI, scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] != "http":
+        return await ordinary_call(self, scope, receive, send)
+    outer = served_now.get()
+    if outer is not None and outer.app is self:
+        outer.is_by_plan = False
+        return await ordinary_call(self, scope, receive, send)
+    # Compiled when the first request comes, for tests add routes to an app that they have made.
+    compiled = self.__dict__.get(COMPILED)
+    if compiled is None:
+        compiled = self.__dict__[COMPILED] = compiled_app(self)
+    served = Served(self)
+    token = served_now.set(served)
+    try:
+        await compiled(scope, receive, send)
+    finally:
+        served_now.reset(token)
+        requests["all"] += 1
+        requests["by plans"] += served.is_by_plan
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if os.environ["FASTAPI_SUITE_ARM"] == "compiled":
+        FastAPI.__call__ = call_compiled  # type: ignore[method-assign]
+
+
+def ending_of(report: pytest.TestReport) -> str:
+    if hasattr(report, "wasxfail"):
+        return "xfailed" if report.skipped else "xpassed"
+    return report.outcome
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Set-up and teardown count only if they say more than the test itself."""
+    ending = ending_of(report)
+    if report.when == "call" or (ending != "passed" and report.nodeid not in complaints):
+        endings[report.nodeid] = ending if report.when == "call" else f"{ending} in {report.when}"
+    if ending == "failed":
+        complaints.setdefault(report.nodeid, report.longreprtext)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if not report.passed:
+        endings[report.nodeid] = f"{report.outcome} when collected"
+        complaints[report.nodeid] = report.longreprtext
+
+
+def pytest_sessionfinish() -> None:
+    found = {
+        "endings": endings,
+        "complaints": complaints,
+        "requests": requests["all"],
+        "by_plans": requests["by plans"],
+    }
+    Path(os.environ["FASTAPI_SUITE_REPORT"]).write_text(json.dumps(found, indent=1))
