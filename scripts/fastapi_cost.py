@@ -2,9 +2,10 @@
 
 make bench-fastapi-cost
 
-Each figure is the median of several fresh processes. FastAPI collects its routes at the first request, which takes longer
-than compiling them and is done by either, so compiling is measured before such a request and after one. Memory is
-resident memory, and what Python itself has allocated, of a second instance in the same process: what one more shard takes.
+Each figure is the median of several fresh processes. FastAPI collects its routes at the first request, which takes
+longer than compiling them and is done by either, so compiling is measured before such a request and after one. Memory
+is resident memory, and what Python itself has allocated, of a second instance in the same process: what one more
+shard takes.
 """
 
 from __future__ import annotations
