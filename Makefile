@@ -141,6 +141,18 @@ bench-frameworks: build ## ASGI, WSGI, WebSocket, FastAPI, Flask against other s
 	cargo build $(LOCKED) --release --package turbo-load
 	$(PYTHON_VENV) bench/run.py --suite frameworks $(BENCH_ARGS)
 
+.PHONY: bench-fastapi
+bench-fastapi: build ## compiled FastAPI routes against other servers, and against ours without the compiler; 12 minutes
+	cargo build $(LOCKED) --release --package turbo-load
+	$(PYTHON_VENV) bench/run.py --suite fastapi $(BENCH_ARGS)
+
+.PHONY: bench-fastapi-cost
+bench-fastapi-cost: build ## what compiling a FastAPI app costs, its start, and where a compiled request's time goes; five minutes
+	$(PYTHON_VENV) scripts/fastapi_cost.py
+	cargo build $(LOCKED) --release --package turbo-load
+	cargo build $(LOCKED) --release --package turbo-shard-runtime --example fixed_answer
+	$(PYTHON_VENV) bench/run.py --suite fastapi-cost $(BENCH_ARGS)
+
 .PHONY: bench-asgi-cost
 bench-asgi-cost: build ## where the time of a raw ASGI request goes; two minutes
 	cargo build $(LOCKED) --release --package turbo-load

@@ -8,52 +8,19 @@
 //! beginning, however many there are.
 
 mod convertor;
+mod route;
 mod segment_tree;
 #[cfg(test)]
 mod tests;
 
-pub use convertor::Convertor;
-use convertor::Fit;
+use route::{Methods, after_segment, cut};
 use segment_tree::{Search, SegmentTree};
+
+pub use convertor::Convertor;
+pub use route::{OrderedFound, RouteSegment};
 
 /// Most segments of one route: a search goes one level deeper with each.
 pub const SEGMENTS_MAX: usize = 64;
-
-/// What stands between two slashes of a route, or at its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RouteSegment {
-    /// This very text.
-    Literal(Box<str>),
-    /// A whole segment that is a parameter.
-    Parameter(Convertor),
-    /// A parameter that is the rest of the path, with its slashes; it may be empty. The last segment.
-    Rest,
-    /// Unknown: the route may match whatever lies below the segments before, and these themselves. The last segment.
-    Unknown,
-}
-
-/// What serves a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OrderedFound {
-    /// This route: no earlier one can.
-    Route(usize),
-    /// An earlier route than any that surely does may do so.
-    Unknown,
-    /// Routes match the path, and none of them the method.
-    OtherMethods,
-    /// No route matches the path.
-    Nothing,
-}
-
-/// A route's methods; any if there are none.
-#[derive(Debug)]
-struct Methods(Box<[Box<str>]>);
-
-impl Methods {
-    fn has(&self, method: &str) -> bool {
-        self.0.is_empty() || self.0.iter().any(|own| **own == *method)
-    }
-}
 
 /// Routes in their order.
 #[derive(Debug, Default)]
@@ -98,7 +65,7 @@ impl OrderedRoutes {
             return Err("a segment has no slash");
         }
         let ordinal = self.parameters.len();
-        let methods = Methods(methods.into_iter().map(Into::into).collect());
+        let methods = Methods::new(methods);
         self.tree.add(segments, ordinal, methods);
         let is_parameter = |segment: &RouteSegment| {
             matches!(segment, RouteSegment::Parameter(_) | RouteSegment::Rest)
@@ -168,17 +135,4 @@ impl OrderedRoutes {
     pub fn is_empty(&self) -> bool {
         self.parameters.is_empty()
     }
-}
-
-/// The first segment, and what lies behind its slash; None if it is the last.
-fn cut(rest: &str) -> (&str, Option<&str>) {
-    // Segments are short: a search for a pattern costs more than this loop.
-    match rest.bytes().position(|byte| byte == b'/') {
-        Some(at) => (&rest[..at], Some(&rest[at + 1..])),
-        None => (rest, None),
-    }
-}
-
-fn after_segment(rest: &str) -> Option<&str> {
-    cut(rest).1
 }

@@ -173,7 +173,7 @@ BRIDGE_LAYERS = (
     Layer(
         BRIDGE,
         "the module `_native`",
-        within(BRIDGE, "hosted_loop", "json", "native", "python", "server"),
+        within(BRIDGE, "asgi", "hosted_loop", "json", "native", "python", "server"),
         [CLIENTS, EXECUTORS],
     ),
     Layer(f"{BRIDGE}/python", "thread states, objects held, errors of Python", [FACE]),
@@ -249,6 +249,11 @@ PACKAGE_LAYERS = (
         [NATIVE, f"{PACKAGE}/native"],
     ),
     Layer(
+        f"{PACKAGE}/compile/fastapi",
+        "plans for the routes of FastAPI apps",
+        [NATIVE, f"{PACKAGE}/logs"],
+    ),
+    Layer(
         f"{PACKAGE}/module_sets",
         "a set of the app's modules for each shard",
         [f"{PACKAGE}/user_code"],
@@ -271,7 +276,7 @@ PACKAGE_LAYERS = (
     Layer(
         f"{PACKAGE}/serving",
         "one process's server from its start to its end",
-        within(PACKAGE, "loading", "logs", "metrics", "settings", "user_code"),
+        within(PACKAGE, "compile", "loading", "logs", "metrics", "settings", "user_code"),
     ),
     Layer(
         f"{PACKAGE}/process_mode",
@@ -290,6 +295,11 @@ PACKAGE_LAYERS = (
             *("loading", "logs", "native_module.py", "process_mode", "serving", "settings"),
             "user_code",
         ),
+    ),
+    Layer(
+        f"{PACKAGE}/routes",
+        "`turbo-shard routes`",
+        within(PACKAGE, "cli", "compile", "loading", "settings", "user_code"),
     ),
     Layer(
         f"{PACKAGE}/doctor",

@@ -12,7 +12,14 @@ from import_graph import Module
 PACKAGES = ("python-bridge/python", "lab/python")
 
 # Where tests and scripts find what they import, after the folder that they are in.
-SEARCHED = ("tests.harness", "tests.fastapi.harness", "tests", "scripts", "tests.repository", "tests.lab")
+SEARCHED = (
+    "tests.harness",
+    "tests.fastapi.harness",
+    "tests",
+    "scripts",
+    "tests.repository",
+    "tests.lab",
+)
 
 
 def imported_names(tree: ast.AST, module: str, *, is_package: bool) -> Iterator[tuple[str, str]]:

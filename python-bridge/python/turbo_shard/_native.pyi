@@ -1,6 +1,6 @@
 """The module written in Rust, as Python sees it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from typing import Any
 
 from .native.headers import Headers, QueryParams
@@ -79,10 +79,83 @@ class Arguments:
 def route_template(path: str) -> tuple[tuple[str, ...], str]:
     """The names of the path's parameters, and the path without them; ValueError says what is wrong with it."""
 
+# Compiled apps.
+
+class CompiledCall:
+    """One request, for a plan: a coroutine function of one argument that serves it. Only the server makes one.
+
+    What answers or receives is for the thread of the loop; any thread may read.
+    """
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """The texts of the path's parameters, decoded, in the order of the path."""
+    @property
+    def query_string(self) -> bytes: ...
+    def query(self, name: str) -> str | None:
+        """The last value, as `urllib.parse.parse_qsl` reads it with `keep_blank_values`."""
+    def query_list(self, name: str) -> list[str]:
+        """All values."""
+    def header(self, name: str) -> str | None:
+        """The first value; `name` is in lower case."""
+    def header_list(self, name: str) -> list[str]: ...
+    def take_body(self) -> bytes | None:
+        """The whole body if it has arrived; `receive()` then gives it no more. None: it has to be received."""
+    def scope(self) -> dict[str, Any]:
+        """The ASGI scope that the app would be called with; a new one each time."""
+    @property
+    def receive(self) -> Callable[[], Coroutine[Any, Any, dict[str, Any]]]: ...
+    @property
+    def send(self) -> Callable[[Any], Coroutine[Any, Any, None]]: ...
+    @property
+    def is_started(self) -> bool:
+        """The head of an answer has been sent."""
+    def answer(self, status: int, body: bytes) -> None:
+        """Sends a whole answer of JSON, under `content-length` and `content-type`.
+
+        What `send()` would raise is raised at once, also where the client has left.
+        """
+    def answer_raw(
+        self, status: int, raw_headers: Iterable[tuple[bytes, bytes]], body: bytes
+    ) -> None:
+        """Sends a whole answer under these lines."""
+
+type Plan = Callable[[Any], Awaitable[None]]
+"""It is called with a CompiledCall, or with what looks like one."""
+
+class CompiledFront:
+    """The plans of an app, and which requests they serve."""
+
+    def __init__(self, is_current: Callable[[], bool], root_path: str) -> None:
+        """Before a plan serves a request, `is_current` says whether it still may; it may call `replace`."""
+    def replace(
+        self,
+        entries: Iterable[tuple[tuple[str | tuple[str], ...], Collection[str] | None, Plan | None]],
+        not_found: Plan | None,
+        redirect_slashes: bool,
+    ) -> None:
+        """Puts routes in place: `(segments, methods, plan)`, the first that matches path and method serves.
+
+        A segment is its text, or `("str",)`, `("int",)`, `("float",)`, `("uuid",)` for a parameter. The last one may
+        be `("path",)`, a parameter that is the rest, or `("any",)`: the route may match anything below. Without methods
+        it takes any; without a plan the app serves it. `not_found` is for paths that no route matches.
+        """
+    def find(
+        self, method: str, path: str, root_path: str = ""
+    ) -> tuple[Plan, tuple[str, ...]] | None:
+        """Plan and parameters for the method, path and root path of a scope, current or not."""
+
 # Answers.
 
 def json_encode(value: Any, fallback: Callable[[Any], Any] | None = None) -> bytes:
     """JSON text (UTF-8, compact). A value without a JSON form goes to `fallback`, which returns one nearer to it."""
+
+def encode_jsonable(value: Any) -> bytes | None:
+    """What FastAPI answers with for `value` where there is no response model; None if only FastAPI knows.
+
+    That is `json.dumps(jsonable_encoder(value), ...)` as Starlette calls it, for values so plain that
+    `jsonable_encoder` leaves them as they are.
+    """
 
 # Servers.
 

@@ -40,6 +40,12 @@ use super::object_view::{CodePoints, View, dict_len, dict_next, list_item, list_
 /// that where unoptimised.
 const LEVELS_MAX: usize = 256;
 
+/// The same for plain values. Few enough for a reader that calls itself in Python, several times a level.
+const PLAIN_LEVELS_MAX: usize = 50;
+
+/// With this begin the names of SQLAlchemy's own state, which FastAPI leaves out.
+const HIDDEN: &[u8] = b"_sa";
+
 /// Calls of the fallback for one place in the document: an Enum of a Decimal subclass takes three.
 const FALLBACK_CALLS_MAX: usize = 16;
 
@@ -56,7 +62,7 @@ pub(crate) fn encode<'py>(
     fallback: Option<Borrowed<'_, 'py, PyAny>>,
 ) -> PyResult<()> {
     let start = out.len();
-    let mut walk = Walk {
+    let mut walk: Walk<'_, 'py, false> = Walk {
         out,
         fallback,
         levels: OUTER_LEVELS.get(),
@@ -67,13 +73,32 @@ pub(crate) fn encode<'py>(
     })
 }
 
-struct Walk<'w, 'py> {
+/// Appends the JSON of a value that is plain: None, bool, int, float and str, and what list, tuple and dict hold of these, all
+/// of these very types; keys are str that do not begin with [`HIDDEN`]. False, and `out` as it was, for any other value.
+pub(super) fn encode_plain(value: Borrowed<'_, '_, PyAny>, out: &mut Vec<u8>) -> bool {
+    let start = out.len();
+    let mut walk: Walk<'_, '_, true> = Walk {
+        out,
+        fallback: None,
+        levels: 0,
+    };
+    let is_plain = walk.value(value).is_ok();
+    if !is_plain {
+        out.truncate(start);
+    }
+    is_plain
+}
+
+/// `PLAIN`: only plain values are taken.
+struct Walk<'w, 'py, const PLAIN: bool> {
     out: &'w mut Vec<u8>,
     fallback: Option<Borrowed<'w, 'py, PyAny>>,
     levels: usize,
 }
 
-impl<'py> Walk<'_, 'py> {
+impl<'py, const PLAIN: bool> Walk<'_, 'py, PLAIN> {
+    const LEVELS: usize = if PLAIN { PLAIN_LEVELS_MAX } else { LEVELS_MAX };
+
     /// Writes any value. The caller owns a reference to it, or to a tuple that holds it.
     fn value(&mut self, value: Borrowed<'_, 'py, PyAny>) -> Outcome {
         let view = View::of(value);
@@ -106,6 +131,7 @@ impl<'py> Walk<'_, 'py> {
             View::List(list) => self.list(list),
             View::Tuple(tuple) => self.tuple(tuple),
             View::BigInteger(number) => self.big_integer(number),
+            _ if PLAIN => Err(Reason::NotPlain.into()),
             _ => self.other(value),
         }
     }
@@ -170,6 +196,9 @@ impl<'py> Walk<'_, 'py> {
             let mut may_have_changed = false;
             if let View::Text(text) = View::of(key) {
                 self.text(text)?;
+                if PLAIN && self.out[key_start + 1..].starts_with(HIDDEN) {
+                    return Err(Reason::NotPlain.into());
+                }
                 let key_end = self.out.len();
                 self.out.push(b':');
                 let view = View::of(value);
@@ -183,6 +212,8 @@ impl<'py> Walk<'_, 'py> {
                     Err(failure) => Err(failure),
                 };
                 done.map_err(|failure| failure.under_key(&self.out[key_start..key_end]))?;
+            } else if PLAIN {
+                return Err(Reason::NotPlain.into());
             } else {
                 may_have_changed = true;
                 self.odd_item(key.to_owned(), value.to_owned())?;
@@ -323,11 +354,11 @@ impl<'py> Walk<'_, 'py> {
 
     #[inline]
     fn check_levels(&self) -> Outcome {
-        if self.levels < LEVELS_MAX {
+        if self.levels < Self::LEVELS {
             Ok(())
         } else {
             Err(Reason::TooDeep {
-                levels_max: LEVELS_MAX,
+                levels_max: Self::LEVELS,
             }
             .into())
         }

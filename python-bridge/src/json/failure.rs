@@ -24,6 +24,8 @@ pub(super) enum Reason {
         class: String,
         raised: Option<PyErr>,
     },
+    /// Not one of the few values that were to be taken.
+    NotPlain,
     /// A dict key that cannot be a string.
     NoKeyType {
         class: String,
@@ -99,6 +101,7 @@ impl Failure {
                 PyTypeError::new_err(format!("cannot make JSON of '{class}' {place}")),
                 raised,
             ),
+            Reason::NotPlain => PyTypeError::new_err(format!("no plain value {place}")),
             Reason::NoKeyType { class, raised } => {
                 let text = format!(
                     "JSON keys must be str, int, float, bool or None, not '{class}', {place}"

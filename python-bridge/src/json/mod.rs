@@ -11,4 +11,4 @@ mod object_view;
 mod python;
 
 pub(crate) use encode::encode;
-pub(crate) use python::json_encode;
+pub(crate) use python::{encode_jsonable, json_encode};

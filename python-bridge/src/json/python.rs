@@ -1,7 +1,9 @@
-//! The encoder as Python code sees it: `turbo_shard._native.json_encode`.
+//! The encoder as Python code sees it: `turbo_shard._native.json_encode` and `encode_jsonable`.
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+
+use super::encode::encode_plain;
 
 /// Room for a usual answer: most calls never grow the buffer.
 const FIRST_CAPACITY_BYTES: usize = 256;
@@ -22,4 +24,12 @@ pub(crate) fn json_encode<'py>(
         fallback.map(Bound::as_borrowed),
     )?;
     Ok(PyBytes::new(value.py(), &out))
+}
+
+/// What FastAPI answers with for a value without a model, `json.dumps(jsonable_encoder(value), ...)`, if the value is so
+/// plain that FastAPI leaves it as it is; None if it is not.
+#[pyfunction]
+pub(crate) fn encode_jsonable<'py>(value: &Bound<'py, PyAny>) -> Option<Bound<'py, PyBytes>> {
+    let mut out = Vec::with_capacity(FIRST_CAPACITY_BYTES);
+    encode_plain(value.as_borrowed(), &mut out).then(|| PyBytes::new(value.py(), &out))
 }

@@ -1,7 +1,8 @@
 //! Routes by their segments. A node knows the least number of the routes below it, so a search leaves out all that come
 //! after what it has found. It visits a node once at most. Knows routes by number only.
 
-use super::{Convertor, Fit, Methods, OrderedFound, RouteSegment, cut};
+use super::convertor::{Convertor, Fit};
+use super::route::{Methods, OrderedFound, RouteSegment, cut};
 
 const NONE: usize = usize::MAX;
 

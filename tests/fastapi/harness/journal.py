@@ -72,8 +72,8 @@ def mark(value: str) -> None:
 
 
 def _note_warning(message: Warning | str, category: type[Warning], *place: object) -> None:
-    """Without its place, which is in FastAPI for one side and in a plan for the other."""
-    note("warned", category.__name__, str(message))
+    """Without its places: in FastAPI's code or a plan's, and on the thread where something was serialized."""
+    _open[-1].entries.append(f"warned {category.__name__} {message}")
 
 
 class _LogEntries(logging.Handler):

@@ -161,6 +161,22 @@ def test_an_arm_that_cannot_start_is_listed() -> None:
     assert (found.values, found.met, found.unit) == ([80], True, "ms")
 
 
+def test_a_start_is_divided_by_anothers_of_the_same_round() -> None:
+    wanted = scenario(Goal((), ("theirs", "left-out"), "start_ms", "≤", 1.2))
+    times = {"ours": {"start_ms": [90.0, 120.0]}, "theirs": {"start_ms": [100.0, 100.0]}}
+    arms = named(arm_with("ours"), arm_with("theirs"))
+    (found,) = unloaded_figures(wanted, arms, times, {})
+    assert (found.values, found.unit, found.met) == ([0.9, 1.2], "×", True)
+    assert (found.label, found.against) == (
+        "start to first answer relative to theirs",
+        ["theirs"],
+    )
+    broken = arm_with("theirs")
+    broken.error = "no wheel"
+    (found,) = unloaded_figures(wanted, named(arm_with("ours"), broken), times, {})
+    assert (found.values, found.met, found.error) == ([], None, "theirs: no wheel")
+
+
 def test_a_cost_is_a_sum_within_rounds() -> None:
     whole, base = arm_with("whole"), arm_with("base")
     whole.runs = [run_with(0, cpu_us_per_request=5.0, kernel_us_per_request=3.0)]

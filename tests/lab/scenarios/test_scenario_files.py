@@ -168,7 +168,7 @@ def with_unknown_key(place: str) -> str:
 @pytest.mark.parametrize(
     ("table", "complaint"),
     [
-        ("[[goals]]\nat_least = 1\n", "goals[0].under: divides figures of a load"),
+        ("[[goals]]\nat_least = 1\n", "goals[0].under: is needed"),
         (
             '[[goals]]\nunder = ["shard"]\nat_least = 1\nbelow = 2\n',
             "goals[0].at_least and at_most and below: are one too many",

@@ -19,7 +19,7 @@ from turbo_shard_lab.scenarios.plan import PlannedScenario, planned
 from turbo_shard_lab.scenarios.scenario import BEST_PEER, Scenario
 
 KNOWN = catalogue()
-SUITES = ("smoke", "frameworks", "asgi-cost")
+SUITES = ("smoke", "frameworks", "fastapi", "asgi-cost", "fastapi-cost")
 EVERY = {suite: read_all(Path("bench/scenarios") / suite) for suite in SUITES}
 OURS, LATER, GIL = Ground(), Ground(version="3.14t"), Ground("gil", "3.13")
 # What the issue of real apps wants against the best peer of the same interpreter.
@@ -27,6 +27,8 @@ AGAINST_THE_BEST = {
     **{"raw": 1.3, "echo": 1.5, "ws-short": 1.5, "ws-long": 1.5, "fastapi": 1.15},
     **{"fastapi-plain": 1.5, "wsgi": 1.25, "flask": 1.1},
 }
+# What the issue of compiled FastAPI wants against the same.
+COMPILED_AGAINST_THE_BEST = {"path": 5, "shop": 4, "model": 4, "plain": 3, "large": 20}
 SERVERS = ("uvicorn", "granian", "weft", "peregrine", "h2corn", "fastpysgi")
 
 
@@ -104,9 +106,32 @@ def test_every_goal_is_there(key: str, under: str, limit: float) -> None:
     assert ("≥", limit) in limits(plans("frameworks")[key].scenario, under)
 
 
+def test_two_shards_of_compiled_routes_have_their_goal() -> None:
+    assert ("≥", 1.9) in limits(plans("fastapi")["scaling"].scenario, "shard-beside")
+
+
+@pytest.mark.parametrize("key", COMPILED_AGAINST_THE_BEST)
+def test_every_goal_of_compiled_routes_is_there(key: str) -> None:
+    scenario = plans("fastapi")[key].scenario
+    assert limits(scenario, BEST_PEER) == [("≥", COMPILED_AGAINST_THE_BEST[key])]
+    assert limits(scenario, "shard-asgi") == [("", 0)]
+
+
 @pytest.mark.parametrize("ground", [OURS, LATER, GIL], ids=lambda one: one.kind + one.version)
-def test_every_work_has_every_server(ground: Ground) -> None:
-    for key, plan in plans("frameworks", ground).items():
+def test_what_readme_shows_is_compared_with_uvicorn_on_the_same_interpreter(ground: Ground) -> None:
+    plan = plans("fastapi", ground)["readme"]
+    under = f"uvicorn-{ground.kind}"
+    assert limits(plan.scenario, under) == [("≥", 10)]
+    assert named(plan, under).is_rival
+    shown = (Path("README.md").read_text().partition("```python\n")[2]).partition("```")[0]
+    served = Path("bench/peers/fastapi_readme_app.py").read_text()
+    assert served.endswith(shown)
+
+
+@pytest.mark.parametrize("suite", ["frameworks", "fastapi"])
+@pytest.mark.parametrize("ground", [OURS, LATER, GIL], ids=lambda one: one.kind + one.version)
+def test_every_work_has_every_server(ground: Ground, suite: str) -> None:
+    for key, plan in plans(suite, ground).items():
         if key.startswith("scaling"):
             continue
         labels = " ".join(one.arm.label for one in plan.candidates if one.is_rival)
@@ -181,8 +206,9 @@ def test_two_shards_on_one_core_are_listed_and_not_started() -> None:
     assert named(plan, "shard-one").error is None
 
 
-def test_the_steps_sum_up_to_the_whole_request() -> None:
-    (scenario,) = EVERY["asgi-cost"]
+@pytest.mark.parametrize(("suite", "key"), [("asgi-cost", "asgi-cost"), ("fastapi-cost", "steps")])
+def test_the_steps_sum_up_to_the_whole_request(suite: str, key: str) -> None:
+    scenario = plans(suite)[key].scenario
     *parts, whole = (dict(one.arms) for one in scenario.steps if one.is_part)
     total: dict[str, float] = {}
     for part in parts:
@@ -200,6 +226,17 @@ def test_every_arm_of_the_costs_is_used_and_asked_what_it_answers() -> None:
     assert len(trials["fixed-headers"].questions[0].headers) == 10
     assert trials["fixed-plain"].questions == plan.scenario.load.questions
     assert not [one for one in trials.values() if one.placement != plan.placement]
+
+
+def test_every_arm_of_a_compiled_requests_costs_is_used() -> None:
+    plan = plans("fastapi-cost")["steps"]
+    used = {name for step in plan.scenario.steps for name, _ in step.arms}
+    assert used == {one.name for one in plan.candidates}
+
+
+def test_a_start_is_compared_with_uvicorns() -> None:
+    scenario = plans("fastapi-cost")["start"].scenario
+    assert limits(scenario, "uvicorn-free-threaded") == [("≤", 1.2)]
 
 
 def question(suite: str, key: str) -> Question:

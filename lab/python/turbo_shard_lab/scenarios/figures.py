@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import mean, median
 
 from ..metrics import METRICS
@@ -124,12 +124,15 @@ def unloaded_figures(
     values: Mapping[str, Mapping[str, list[float]]],
     notes: Mapping[str, Mapping[str, str]],
 ) -> list[Figure]:
-    """Arm by arm: `values` and `notes` by the arm's key and the metric."""
-    found = []
+    """Arm by arm: `values` and `notes` by the arm's key and the metric. Values stand in the order of their rounds."""
+    found: list[Figure] = []
     for goal in scenario.goals:
         label, unit, digits = UNLOADED[goal.metric]
         for one in arms.over(goal, scenario):
             arm = arms.of(one)
+            if goal.under:
+                found += unloaded_ratios(goal, arm, arms, values)
+                continue
             figure = Figure(
                 arm.key,
                 goal.label or label,
@@ -142,6 +145,23 @@ def unloaded_figures(
             )
             found.append(judged(figure, goal))
     return found
+
+
+def unloaded_ratios(
+    goal: Goal, over: ArmResult, arms: Arms, values: Mapping[str, Mapping[str, list[float]]]
+) -> Iterator[Figure]:
+    """By each of the arms that it is divided by, within rounds; none for those that are left out here."""
+    words = UNLOADED[goal.metric][0]
+    for under in filter(None, map(arms.named, goal.under)):
+        label = goal.label or f"{words} relative to {under.label}"
+        figure = Figure(over.key, label, "×", goal.text, [], against=[under.key])
+        failed = [arm for arm in (over, under) if arm.error]
+        if failed:
+            figure.error = f"{failed[0].label}: {failed[0].error}"
+        else:
+            both = (values.get(arm.key, {}).get(goal.metric, []) for arm in (over, under))
+            figure.values = [ours / theirs for ours, theirs in zip(*both, strict=True)]
+        yield judged(figure, goal)
 
 
 def costs_of(scenario: Scenario, arms: Arms) -> list[Cost]:

@@ -6,7 +6,7 @@ from ..metrics import METRICS
 from .scenario import IDLE, LOAD, RELATIONS, START, Goal, Step
 from .toml_table import REQUIRED, Table
 
-# What may be wanted of a scenario, by what it measures. Only figures of a load can be divided.
+# What may be wanted of a scenario, by what it measures.
 MEASURED = {
     LOAD: tuple(METRICS),
     START: ("start_ms",),
@@ -34,8 +34,10 @@ def goal_of(table: Table, measures: str) -> Goal:
         raise table.refuse("metric", f"say one of {', '.join(known)}")
     if len(limits) > 1:
         raise table.refuse(" and ".join(RELATIONS), "are one too many: a goal has one limit")
-    if bool(under) != (measures == LOAD):
-        raise table.refuse("under", "divides figures of a load, and no others")
+    if measures == LOAD and not under:
+        raise table.refuse("under", "is needed: rates are of this machine and this day")
+    if measures == IDLE and under:
+        raise table.refuse("under", "divides figures of a load or of a start, and no others")
     ((relation, limit),) = limits.items() or (("", 0.0),)
     return Goal(over, under, metric, relation, limit, label, own_interpreter)
 

@@ -165,7 +165,7 @@ impl CompiledCall {
     /// The whole body, if it is here and has not been taken; `receive()` gives it no more.
     fn take_body<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
         let mut state = self.cycle.state();
-        // Whoever receives hears that the client has left, or that the answer is over.
+        // A `receive()` hears that the client has left, or that the answer is over.
         if state.parting.peer_left || state.answer.is_complete() {
             return None;
         }

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from .effective_routes import EffectiveRoute, Inclusions, effective_routes
 from .handlers import handler_of
@@ -37,6 +37,7 @@ class CompiledApp:
         check_versions()
         check_functions()
         self.app = app
+        self.root_path = app.root_path
         self.stack: Stack = built_stack(app)
         if app.debug:
             raise Refused("debug=True shows tracebacks of FastAPI's own frames")
@@ -60,6 +61,7 @@ class CompiledApp:
             version = app.router._get_routes_version()
             inclusions = Inclusions()
             inclusions.walk(app.router.routes)
+            check_routers([app.router, *inclusions.routers])
             entries = list(effective_routes(app.router, inclusions))
             self.providers = providers_of(entries)
             self.is_unchanged = state_word(app, inclusions.routers, self.providers)
@@ -82,12 +84,25 @@ class CompiledApp:
             if self.is_unchanged():
                 return True
             try:
-                if built_stack(self.app) != self.stack or is_watched(self.app):
+                if built_stack(self.app) != self.stack or self.app.root_path != self.root_path:
                     return False
                 self.compile()
             except Refused:
                 return False
             return self.is_unchanged()
+
+
+def check_routers(routers: list[Any]) -> None:
+    """Whether all routers route as FastAPI's do. Raises Refused."""
+    for router in routers:
+        named = router.prefix or "of the app"
+        if type(router) is not APIRouter:
+            raise Refused(f"the router {named} has a class of its own ({type(router).__name__})")
+        replaced = {"app", "handle", "matches", "__call__"} & vars(router).keys()
+        if replaced:
+            raise Refused(f"{replaced.pop()} of the router {named} has been replaced")
+    if routers[0].middleware_stack != routers[0].app:
+        raise Refused("its router has middleware of its own")
 
 
 def providers_of(entries: list[EffectiveRoute]) -> list[Any]:
@@ -114,6 +129,9 @@ def compile_route(entry: EffectiveRoute, app_site: AppSite) -> CompiledRoute:
             plan = plan_of(handler, site)
         except Refused as refused:
             reason = str(refused)
+        except Exception as error:
+            # Models that are not complete yet, say: FastAPI may get along with them, or tell of it at a request.
+            reason = f"it could not be compiled: {type(error).__name__}: {error}".splitlines()[0]
     return CompiledRoute(entry=entry, plan=plan, reason=reason, site=site)
 
 

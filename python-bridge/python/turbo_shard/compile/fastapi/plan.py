@@ -9,7 +9,7 @@ async def plan(call):            one that takes the Request, or has dependencies
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -31,7 +31,7 @@ from .solving import FunctionCall, Solver, in_call
 from .source import Code, Names, build
 from .threads import HopWriter, grouped
 
-Plan = Callable[[Any], Awaitable[None]]
+Plan = Callable[[Any], Coroutine[Any, Any, None]]
 
 # What FastAPI says where a dependency has swallowed an exception.
 NOT_AWAITED = (
@@ -88,6 +88,7 @@ class PlanWriter:
         """The whole function, for a route that is given no Request."""
         code = Code()
         with code.block("async def plan(call)"):
+            self.write_guard(code)
             with code.block("try"):
                 code.add(core)
                 self.write_response(code)
@@ -102,6 +103,7 @@ class PlanWriter:
         stack = names.of("AsyncExitStack", AsyncExitStack)
         code = Code()
         with code.block("async def plan(call)"):
+            self.write_guard(code)
             code.line("scope = site.begin(call)")
             with code.block("try"), code.block(f"async with {stack}() as middleware_stack"):
                 code.line(f"scope[{MIDDLEWARE_STACK!r}] = middleware_stack")
@@ -118,6 +120,14 @@ class PlanWriter:
                     f"await {names.of('fail_outside', fail_outside)}(call, site, scope, error)"
                 )
         return code
+
+    def write_guard(self, code: Code) -> None:
+        """The same as `RouteSite.is_replaced`."""
+        owner = self.names.of("owner", self.site.owner)
+        own_app = self.names.of("own_app", self.site.own_app)
+        attributes = self.names.of("attributes", self.site.attributes)
+        with code.block(f"if {owner}.app is not {own_app} or 'handle' in {attributes}"):
+            code.line("return await site.serve_by_fastapi(call)")
 
     def write_stacks(self, code: Code, core: Code, stack: str) -> None:
         code.line("answered = False")
@@ -245,19 +255,20 @@ class PlanWriter:
         self.answers.write_validation(
             end, f"return {names.of('Invalid', Invalid)}(misfit, raw), None, False"
         )
-        self.answers.write_content(end, self.is_plain)
-        end.line("return raw, content, False")
+        end.line(f"return raw, {'value' if self.answers.adapter is not None else None}, False")
         reads = {value for value in keywords.values() if value.isidentifier()}
         if self.root.can_fail and last:
             reads.add("errors")
         waited = self.hops.write(code, last, end, reads)
-        code.line(f"raw, content, is_response = {waited}")
+        code.line(f"raw, value, is_response = {waited}")
         if last:
             self.write_refusal(code)
         with code.block(f"if type(raw) is {names.of('Invalid', Invalid)}"):
-            code.line(
-                f"raise {names.of('invalid_answer', invalid_answer)}(site, call, raw.error, raw.value)"
-            )
+            invalid = names.of("invalid_answer", invalid_answer)
+            code.line(f"raise {invalid}(site, call, raw.error, raw.value)")
+        # Serializers may be the app's, and may warn: on the loop, as by FastAPI.
+        with code.block("if not is_response"):
+            self.answers.write_content(code, self.is_plain)
 
     def write_validation_on_thread(self, code: Code, run: str) -> None:
         """The response model of a `def` endpoint, where code of the app validates: on a thread of its own hop."""

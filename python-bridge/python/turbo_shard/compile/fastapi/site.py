@@ -78,6 +78,18 @@ class RouteSite(Site):
         self.endpoint = context.endpoint
         effective: Any = context._effective_route
         self.convertors = list(effective.param_convertors.items())
+        # What FastAPI calls for the route: a library may put something else there at any time.
+        self.owner = effective
+        self.own_app = effective.app
+        self.attributes = vars(self.route)
+
+    def is_replaced(self) -> bool:
+        """Whether the route has been given another app or `handle` since it was compiled."""
+        return self.owner.app is not self.own_app or "handle" in self.attributes
+
+    async def serve_by_fastapi(self, call: Any) -> None:
+        """The whole app for a call that a plan has been given, and has not touched."""
+        await self.app_site.app(call.scope(), call.receive, call.send)
 
     def enter(self, scope: dict[str, Any], params: tuple[str, ...]) -> None:
         """What routing adds, in its order."""
