@@ -1,8 +1,8 @@
 """A pytest plugin: FastAPI's own tests see their own apps, whose requests are answered by compiled plans.
 
-FastAPI's `__call__` alone is replaced, so a test that looks at its app finds what it made. It also writes down how each test
-ended, and how many requests a plan has answered. Of how apps are compiled
-it knows what a plan is given. Settings are in the environment:
+FastAPI's `__call__` alone is replaced, so a test that looks at its app finds what it made. It also writes down how
+each test ended, and how many requests a plan has answered. Of how apps are compiled it knows what a plan is given.
+Settings are in the environment:
 
     FASTAPI_SUITE_ARM      plain: as FastAPI has it; compiled: by plans
     FASTAPI_SUITE_REPORT   the file to write
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
+
 from turbo_shard.compile.fastapi import adopted, compiled_app
 from turbo_shard.compile.fastapi.scope_call import ScopeCall
 
