@@ -146,6 +146,13 @@ bench-fastapi: build ## compiled FastAPI routes against other servers, and again
 	cargo build $(LOCKED) --release --package turbo-load
 	$(PYTHON_VENV) bench/run.py --suite fastapi $(BENCH_ARGS)
 
+.PHONY: bench-fastapi-cost
+bench-fastapi-cost: build ## what compiling a FastAPI app costs, its start, and where a compiled request's time goes; five minutes
+	$(PYTHON_VENV) scripts/fastapi_cost.py
+	cargo build $(LOCKED) --release --package turbo-load
+	cargo build $(LOCKED) --release --package turbo-shard-runtime --example fixed_answer
+	$(PYTHON_VENV) bench/run.py --suite fastapi-cost $(BENCH_ARGS)
+
 .PHONY: bench-asgi-cost
 bench-asgi-cost: build ## where the time of a raw ASGI request goes; two minutes
 	cargo build $(LOCKED) --release --package turbo-load

@@ -39,6 +39,7 @@ class Work(NamedTuple):
     app: str
     folder: str
     path: str
+    options: tuple[str, ...] = ()
 
 
 WORKS = (
@@ -46,6 +47,8 @@ WORKS = (
     Work("native, fixed bytes", "native_steps:app", "bench/apps", "/function"),
     Work("ASGI, fixed bytes", "asgi_steps:minimal", "bench/apps", "/"),
     Work("ASGI, waits once", "asgi_steps:suspended", "bench/apps", "/"),
+    Work("FastAPI, compiled", "fastapi_steps:app", "bench/apps", "/path/1234"),
+    Work("FastAPI itself", "fastapi_steps:app", "bench/apps", "/path/1234", ("--fastapi", "asgi")),
 )
 
 
@@ -79,7 +82,7 @@ def count(python: str, work: Work, requests: int) -> int:
             [
                 *("valgrind", "--tool=callgrind", f"--callgrind-out-file={counts}"),
                 *(python, "-m", "turbo_shard", work.app, "--app-dir", str(ROOT / work.folder)),
-                *("--port", "0", "--shards", "1", "--engine", "tokio"),
+                *("--port", "0", "--shards", "1", "--engine", "tokio", *work.options),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

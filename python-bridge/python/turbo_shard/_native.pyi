@@ -1,6 +1,6 @@
 """The module written in Rust, as Python sees it."""
 
-from collections.abc import Callable, Collection, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from typing import Any
 
 from .native.headers import Headers, QueryParams
@@ -82,7 +82,10 @@ def route_template(path: str) -> tuple[tuple[str, ...], str]:
 # Compiled apps.
 
 class CompiledCall:
-    """One request, for a plan: a coroutine function of one argument that serves it. Only the server makes one."""
+    """One request, for a plan: a coroutine function of one argument that serves it. Only the server makes one.
+
+    What answers or receives is for the thread of the loop; any thread may read.
+    """
 
     @property
     def params(self) -> tuple[str, ...]:
@@ -117,7 +120,8 @@ class CompiledCall:
     ) -> None:
         """Sends a whole answer under these lines."""
 
-type Plan = Callable[[CompiledCall], Coroutine[Any, Any, None]]
+type Plan = Callable[[Any], Awaitable[None]]
+"""It is called with a CompiledCall, or with what looks like one."""
 
 class CompiledFront:
     """The plans of an app, and which requests they serve."""
@@ -132,12 +136,14 @@ class CompiledFront:
     ) -> None:
         """Puts routes in place: `(segments, methods, plan)`, the first that matches path and method serves.
 
-        A segment is its text, or `("str",)`, `("int",)`, `("float",)`, `("uuid",)` for a parameter. The last one may be
-        `("path",)`, a parameter that is the rest, or `("any",)`: the route may match anything below. Without methods it takes
-        any; without a plan the app serves it. `not_found` is for paths that no route matches.
+        A segment is its text, or `("str",)`, `("int",)`, `("float",)`, `("uuid",)` for a parameter. The last one may
+        be `("path",)`, a parameter that is the rest, or `("any",)`: the route may match anything below. Without methods
+        it takes any; without a plan the app serves it. `not_found` is for paths that no route matches.
         """
-    def find(self, method: str, path: str) -> tuple[Plan, tuple[str, ...]] | None:
-        """Plan and parameters for the method and path of a scope, current or not."""
+    def find(
+        self, method: str, path: str, root_path: str = ""
+    ) -> tuple[Plan, tuple[str, ...]] | None:
+        """Plan and parameters for the method, path and root path of a scope, current or not."""
 
 # Answers.
 
@@ -147,8 +153,8 @@ def json_encode(value: Any, fallback: Callable[[Any], Any] | None = None) -> byt
 def encode_jsonable(value: Any) -> bytes | None:
     """What FastAPI answers with for `value` where there is no response model; None if only FastAPI knows.
 
-    That is `json.dumps(jsonable_encoder(value), ...)` as Starlette calls it, for values so plain that `jsonable_encoder`
-    leaves them as they are.
+    That is `json.dumps(jsonable_encoder(value), ...)` as Starlette calls it, for values so plain that
+    `jsonable_encoder` leaves them as they are.
     """
 
 # Servers.

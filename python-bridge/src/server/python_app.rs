@@ -136,7 +136,7 @@ impl PythonApp {
                 };
                 let coroutines = Coroutines::hosted(Arc::clone(&app_loop));
                 let native = native_service(py, &object.unbind(), coroutines, Arc::clone(&pool))?;
-                AppService::Native(native, websockets)
+                AppService::Native(Box::new(native), websockets)
             }
             Interface::Asgi => {
                 app_loop.move_in(served.start_asgi(py, &app_loop, &object)?);
@@ -189,7 +189,7 @@ impl PythonApp {
                 };
                 let coroutines = Coroutines::threads(asyncio);
                 let native = native_service(py, &object.unbind(), coroutines, Arc::clone(&pool))?;
-                AppService::Native(native, websockets)
+                AppService::Native(Box::new(native), websockets)
             }
             Interface::Asgi => {
                 let own = Arc::clone(&served);

@@ -18,7 +18,7 @@ use crate::wsgi::WsgiService;
 /// The service of the app's interface.
 pub(crate) enum AppService {
     /// With what opens the app's WebSockets, if it has any.
-    Native(NativeService, Option<Box<WebSocketService>>),
+    Native(Box<NativeService>, Option<Box<WebSocketService>>),
     Asgi(AsgiService),
     Wsgi(Box<WsgiService>),
 }

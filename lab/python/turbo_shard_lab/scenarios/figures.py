@@ -125,7 +125,7 @@ def unloaded_figures(
     notes: Mapping[str, Mapping[str, str]],
 ) -> list[Figure]:
     """Arm by arm: `values` and `notes` by the arm's key and the metric. Values stand in the order of their rounds."""
-    found = []
+    found: list[Figure] = []
     for goal in scenario.goals:
         label, unit, digits = UNLOADED[goal.metric]
         for one in arms.over(goal, scenario):

@@ -52,6 +52,13 @@ COMMANDS: dict[str, Command] = {
         rows="turbo_shard.doctor.machine:ROWS",
         has_options_of_a_server=True,
     ),
+    "routes": Command(
+        "turbo_shard.routes.command:command",
+        "routes APP [--json]",
+        "lists a FastAPI app's routes: which are compiled, and why the others are not",
+        rows="turbo_shard.routes.command:ROWS",
+        has_options_of_a_server=True,
+    ),
     "simulate": Command(
         f"{LAB}.simulate.simulate:command",
         "simulate [options]",

@@ -68,7 +68,7 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
 
     from ..loading import app_loader
     from ..loading.interfaces import IN_WORDS
-    from ..serving import banner, stop_flag
+    from ..serving import banner, compiled_routes, stop_flag
     from ..settings import Settings
     from ..user_code.running import AppError
 
@@ -77,6 +77,8 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
     def on_ready() -> None:
         ending.was_ready = True
         gc.freeze()
+        # Before the supervisor announces the server.
+        compiled_routes.tell(loaded, settings)
         link.tell(News(READY).packet())
 
     def tell_failure(event: str, error: Exception, report: str = "") -> int:

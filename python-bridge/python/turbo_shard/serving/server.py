@@ -10,7 +10,7 @@ from ..loading.app_loader import LoadedApp
 from ..loading.interfaces import IN_WORDS
 from ..metrics.gc_pauses import GcPauses
 from ..settings import Settings
-from . import banner, channel_layers, sessions, stop_flag
+from . import banner, channel_layers, compiled_routes, sessions, stop_flag
 from .leaving import Ending
 
 
@@ -111,6 +111,7 @@ def run_bound(
         slow.cancel()
         if not is_decided:
             say_who_serves()
+        compiled_routes.tell(loaded, settings)
         # Imported objects stay: the collector, which stops every shard, need not look at them again and again.
         gc.freeze()
         banner.show_ready(report)

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -22,6 +23,8 @@ pub(crate) struct CompiledFront {
     root_path: String,
     /// Held for a moment; never while Python runs.
     table: Mutex<Arc<Table>>,
+    /// How often it was replaced.
+    replacements: AtomicUsize,
 }
 
 /// A plan for a request.
@@ -47,21 +50,27 @@ impl CompiledFront {
         method: &str,
         path: &str,
     ) -> PyResult<Option<Planned<'py>>> {
-        let table = self.table();
-        let planned = table.look_up(py, &self.root_path, method, path)?;
+        let replacements = self.replacements.load(Ordering::Acquire);
+        let planned = self.look_up(py, &self.root_path, method, path)?;
         if planned.is_none() || !self.is_current.bind(py).call0()?.is_truthy()? {
             return Ok(None);
         }
-        let newer = self.table();
-        if !Arc::ptr_eq(&table, &newer) {
+        if self.replacements.load(Ordering::Acquire) != replacements {
             // There have been other plans for a moment.
-            return newer.look_up(py, &self.root_path, method, path);
+            return self.look_up(py, &self.root_path, method, path);
         }
         Ok(planned)
     }
 
-    fn table(&self) -> Arc<Table> {
-        Arc::clone(&self.table.lock())
+    fn look_up<'py>(
+        &self,
+        py: Python<'py>,
+        root_path: &str,
+        method: &str,
+        path: &str,
+    ) -> PyResult<Option<Planned<'py>>> {
+        let table = Arc::clone(&self.table.lock());
+        table.look_up(py, root_path, method, path)
     }
 }
 
@@ -73,6 +82,7 @@ impl CompiledFront {
             is_current,
             root_path,
             table: Mutex::default(),
+            replacements: AtomicUsize::new(0),
         }
     }
 
@@ -91,18 +101,21 @@ impl CompiledFront {
             redirects_slashes: redirect_slashes,
         });
         let before = std::mem::replace(&mut *self.table.lock(), table);
+        self.replacements.fetch_add(1, Ordering::Release);
         drop(before);
         Ok(())
     }
 
-    /// Plan and parameters for a method and the path of a scope; it does not ask whether they are current.
+    /// Plan and parameters for the method, path and root path of a scope, current or not.
+    #[pyo3(signature = (method, path, root_path = ""))]
     fn find<'py>(
         &self,
         py: Python<'py>,
         method: &str,
         path: &str,
+        root_path: &str,
     ) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyTuple>)>> {
-        let planned = self.table().look_up(py, &self.root_path, method, path)?;
+        let planned = self.look_up(py, root_path, method, path)?;
         Ok(planned.map(|planned| (planned.plan, planned.params)))
     }
 

@@ -8,7 +8,6 @@ import threading
 from typing import Any
 
 from fastapi import FastAPI
-from starlette._utils import get_route_path
 from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 
 from ... import _native
@@ -32,9 +31,10 @@ class Compiled:
 
     def __init__(self, app: FastAPI) -> None:
         self.plans = CompiledApp(app)
-        # By the path below which the server has the app.
+        # By the root path in the scopes of their requests.
         self.fronts: dict[str, _native.CompiledFront] = {}
         self.sites: dict[int, CompiledRoute] = {}
+        # Asked with the root path of each scope.
         self.table = self.front("")
         self.plans.listeners.append(self.fill)
         self.inside: Inside | None = None
@@ -75,19 +75,18 @@ class Compiled:
         """The plan for an HTTP request, and the texts of the path's parameters."""
         if any(key in scope for key in WATCHED) or not self.plans.is_current():
             return None
-        found = self.table.find(scope["method"], get_route_path(scope))
+        found = self.table.find(scope["method"], scope["path"], scope.get("root_path", ""))
         route = self.sites.get(id(found[0])) if found is not None else None
         if route is not None and route.site is not None and route.site.is_replaced():
             return None
         return found
 
     def front(self, root_path: str) -> _native.CompiledFront:
-        """What answers requests to the app, which the server has below `root_path`."""
+        """What answers requests whose scopes have this `root_path`."""
         found = self.fronts.get(root_path)
         if found is None:
-            found = self.fronts[root_path] = _native.CompiledFront(
-                self.plans.is_current, self.plans.app.root_path or root_path
-            )
+            found = _native.CompiledFront(self.plans.is_current, root_path)
+            self.fronts[root_path] = found
             self.fill(self.plans.routes)
         return found
 
@@ -173,7 +172,7 @@ def adopt(
     if how == "verify" or compiled.inside is not None:
         return None
     with _adopting:
-        return compiled.front(root_path)
+        return compiled.front(compiled.plans.root_path or root_path)
 
 
 def compiled_of(app: FastAPI) -> Compiled | str:
@@ -185,5 +184,7 @@ def compiled_of(app: FastAPI) -> Compiled | str:
                 known = Compiled(app)
             except Refused as refused:
                 known = str(refused)
+            except Exception as error:
+                known = f"it could not be compiled: {type(error).__name__}: {error}".splitlines()[0]
             setattr(app, PLANS, known)
         return known

@@ -37,6 +37,7 @@ class CompiledApp:
         check_versions()
         check_functions()
         self.app = app
+        self.root_path = app.root_path
         self.stack: Stack = built_stack(app)
         if app.debug:
             raise Refused("debug=True shows tracebacks of FastAPI's own frames")
@@ -83,7 +84,7 @@ class CompiledApp:
             if self.is_unchanged():
                 return True
             try:
-                if built_stack(self.app) != self.stack or is_watched(self.app):
+                if built_stack(self.app) != self.stack or self.app.root_path != self.root_path:
                     return False
                 self.compile()
             except Refused:
@@ -128,6 +129,9 @@ def compile_route(entry: EffectiveRoute, app_site: AppSite) -> CompiledRoute:
             plan = plan_of(handler, site)
         except Refused as refused:
             reason = str(refused)
+        except Exception as error:
+            # Models that are not complete yet, say: FastAPI may get along with them, or tell of it at a request.
+            reason = f"it could not be compiled: {type(error).__name__}: {error}".splitlines()[0]
     return CompiledRoute(entry=entry, plan=plan, reason=reason, site=site)
 
 

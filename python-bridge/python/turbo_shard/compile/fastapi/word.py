@@ -31,6 +31,7 @@ def state_word(
     conditions = [f"not {names.of('provider', each)}.dependency_overrides" for each in providers]
     conditions += [
         f"{own}.middleware_stack is {names.of('stack', app.middleware_stack)}",
+        f"{own}.root_path == {app.root_path!r}",
         f"{own}.router is {router}",
         f"{router}.middleware_stack is {names.of('inner', app.router.middleware_stack)}",
         f"{router}.default is {names.of('default', app.router.default)}",

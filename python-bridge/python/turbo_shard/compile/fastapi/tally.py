@@ -1,0 +1,26 @@
+"""How many routes of an app that has been compiled have plans. Compiles nothing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .adopted import PLANS, Compiled
+
+
+class Tally(NamedTuple):
+    """`why_not` says why the app as a whole is not compiled; empty if it is."""
+
+    compiled: int
+    routes: int
+    why_not: str = ""
+
+
+def tally(app: object) -> Tally | None:
+    """None for an app that nobody has tried to compile, as one that is no FastAPI app."""
+    known: Compiled | str | None = getattr(app, "__dict__", {}).get(PLANS)
+    if known is None:
+        return None
+    if isinstance(known, str):
+        return Tally(0, 0, known)
+    routes = known.plans.routes
+    return Tally(sum(route.plan is not None for route in routes), len(routes))

@@ -1,0 +1,1 @@
+"""`turbo-shard routes`: how each route of a FastAPI app is served."""
