@@ -1,7 +1,8 @@
 """A pytest plugin: FastAPI's own tests see their own apps, whose requests are answered by compiled plans.
 
-FastAPI's `__call__` alone is replaced, so a test that looks at its app finds what it made. It also writes down how each test
-ended, and how many requests a plan has answered. Knows nothing of how apps are compiled. Settings are in the environment:
+FastAPI's `__call__` alone is replaced, so a test that looks at its app finds what it made. It also writes down how
+each test ended, and how many requests a plan has answered. Of how apps are compiled it knows what a plan is given.
+Settings are in the environment:
 
     FASTAPI_SUITE_ARM      plain: as FastAPI has it; compiled: by plans
     FASTAPI_SUITE_REPORT   the file to write
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
-from turbo_shard.compile.fastapi import compiled_app
+
+from turbo_shard.compile.fastapi import adopted, compiled_app
+from turbo_shard.compile.fastapi.scope_call import ScopeCall
 
 if TYPE_CHECKING:
     import pytest
@@ -27,15 +30,8 @@ COMPILED = "_compiled_by_turbo_shard"
 ordinary_call = FastAPI.__call__
 
 
-class Served:
-    """A request in the hands of an app's compiled form: if that calls the app, FastAPI itself is meant."""
-
-    def __init__(self, app: FastAPI) -> None:
-        self.app = app
-        self.is_by_plan = True
-
-
-served_now: ContextVar[Served | None] = ContextVar("served_now", default=None)
+# Whose request is in the hands of its compiled form: if that calls the app, FastAPI itself is meant.
+served_now: ContextVar[FastAPI | None] = ContextVar("served_now", default=None)
 
 requests: Counter[str] = Counter()
 # How each test ended, by its id; and what it said if it failed.
@@ -46,27 +42,34 @@ complaints: dict[str, str] = {}
 async def call_compiled(self: FastAPI, scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] != "http":
         return await ordinary_call(self, scope, receive, send)
-    outer = served_now.get()
-    if outer is not None and outer.app is self:
-        outer.is_by_plan = False
+    if served_now.get() is self:
         return await ordinary_call(self, scope, receive, send)
+    requests["all"] += 1
     # Compiled when the first request comes, for tests add routes to an app that they have made.
     compiled = self.__dict__.get(COMPILED)
     if compiled is None:
         compiled = self.__dict__[COMPILED] = compiled_app(self)
-    served = Served(self)
-    token = served_now.set(served)
+    token = served_now.set(self)
     try:
         await compiled(scope, receive, send)
     finally:
         served_now.reset(token)
-        requests["all"] += 1
-        requests["by plans"] += served.is_by_plan
+
+
+class CountedCall(ScopeCall):
+    """What every plan is given; the plans of an app may stand before its middleware or behind."""
+
+    __slots__ = ()
+
+    def __init__(self, *arguments: Any) -> None:
+        requests["by plans"] += 1
+        super().__init__(*arguments)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if os.environ["FASTAPI_SUITE_ARM"] == "compiled":
         FastAPI.__call__ = call_compiled  # type: ignore[method-assign]
+        adopted.ScopeCall = CountedCall  # type: ignore[misc]
 
 
 def ending_of(report: pytest.TestReport) -> str:

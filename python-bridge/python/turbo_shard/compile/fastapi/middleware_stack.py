@@ -15,6 +15,7 @@ from fastapi.telemetry._asgi import ExceptionTelemetryMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 
+from .inside import Inside
 from .refusal import Refused
 from .verify import Verifier
 
@@ -48,6 +49,10 @@ def stack_of(app: Any) -> Stack:
         layer = layer.app
     innermost = None
     for _ in range(LAYERS_MAX):
+        if type(layer) is Verifier:
+            layer = layer.real
+        if type(layer) is Inside:
+            layer = layer.app
         if type(layer) is ExceptionMiddleware:
             break
         innermost, layer = layer, getattr(layer, "app", None)
