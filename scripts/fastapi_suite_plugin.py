@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections import Counter
 from contextvars import ContextVar
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from turbo_shard.compile.fastapi import adopted, compiled_app
+from turbo_shard.compile.fastapi.known_code import check_functions
 from turbo_shard.compile.fastapi.scope_call import ScopeCall
 
 if TYPE_CHECKING:
@@ -55,6 +57,15 @@ async def call_compiled(self: FastAPI, scope: Any, receive: Any, send: Any) -> N
         served_now.reset(token)
 
 
+def check_what_there_was() -> None:
+    """An app is compiled only if FastAPI's own functions are in place; all of them are, but for what is done here."""
+    FastAPI.__call__ = ordinary_call  # type: ignore[method-assign]
+    try:
+        check_functions()
+    finally:
+        FastAPI.__call__ = call_compiled  # type: ignore[method-assign]
+
+
 class CountedCall(ScopeCall):
     """What every plan is given; the plans of an app may stand before its middleware or behind."""
 
@@ -69,6 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if os.environ["FASTAPI_SUITE_ARM"] == "compiled":
         FastAPI.__call__ = call_compiled  # type: ignore[method-assign]
         adopted.ScopeCall = CountedCall  # type: ignore[misc]
+        sys.modules[adopted.CompiledApp.__module__].check_functions = check_what_there_was
 
 
 def ending_of(report: pytest.TestReport) -> str:
