@@ -56,7 +56,9 @@ async def exchange(app: Any, request: Request, state: dict[str, Any]) -> dict[st
         nonlocal body
         if message["type"] == "http.response.start":
             found["status"] = message["status"]
-            found["headers"] = [[n.decode("latin-1"), v.decode("latin-1")] for n, v in message["headers"]]
+            found["headers"] = [
+                [n.decode("latin-1"), v.decode("latin-1")] for n, v in message["headers"]
+            ]
         elif message["type"] == "http.response.body":
             body += message.get("body", b"")
             if not message.get("more_body", False):

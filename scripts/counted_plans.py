@@ -1,5 +1,6 @@
-"""How many requests plans have answered, for proofs that would otherwise prove nothing. Of how apps are compiled it knows
-what a plan is given.
+"""How many requests plans have answered, for proofs that would otherwise prove nothing.
+
+Of how apps are compiled it knows what a plan is given.
 """
 
 from __future__ import annotations

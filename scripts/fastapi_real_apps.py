@@ -2,8 +2,8 @@
 
     make fastapi-real-apps
 
-For each project two processes make its app and send it the same requests, made from its OpenAPI document: one to the app
-as it is, one to its compiled form. scripts/fastapi_real_apps.sh has set up what this needs.
+For each project two processes make its app and send it the same requests, made from its OpenAPI document: one to the
+app as it is, one to its compiled form. scripts/fastapi_real_apps.sh has set up what this needs.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -33,7 +34,7 @@ RECORD = ROOT / "docs" / "fastapi-proof.json"
 ARMS = ("plain", "compiled")
 ARM_TIMEOUT_S = 1800
 SHOWN_DIFFERENCES = 40
-# What no two runs have in common: the time of day, in its usual forms. All else is made the same (see `make_repeatable`).
+# What no two runs have in common: the time of day, in its usual forms. All else is made the same.
 TIMES = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?"
     r"|\b1[789]\d{8}(\.\d+)?\b|\b\d+\.\d+ ?(ms|seconds)\b|at 0x[0-9a-f]+"
@@ -41,9 +42,10 @@ TIMES = re.compile(
 
 
 def make_repeatable(seed: int) -> None:
-    """Chance and new ids are the same in both processes, as long as both ask for as many."""
+    """Chance and new ids are the same in both processes, as long as both ask for as many, and time stands still."""
     random.seed(seed)
     own = random.Random(seed)
+    time.time = lambda: 1_800_000_000.0
     uuid.uuid4 = lambda: uuid.UUID(int=own.getrandbits(128), version=4)
 
 
@@ -91,7 +93,11 @@ class Outcome:
 
     def differences(self) -> list[str]:
         pairs = zip(self.plain["answers"], self.compiled["answers"], strict=True)
-        return [f"{a['request']}\n  {difference(a, b)}" for a, b in pairs if comparable(a) != comparable(b)]
+        return [
+            f"{a['request']}\n  {difference(a, b)}"
+            for a, b in pairs
+            if comparable(a) != comparable(b)
+        ]
 
     def record(self) -> dict[str, Any]:
         statuses = [answer["status"] for answer in self.plain["answers"]]
@@ -101,7 +107,9 @@ class Outcome:
             "compiled": self.compiled["compiled"],
             "reasons": self.compiled["reasons"],
             "requests": len(statuses),
-            "statuses": {str(each): statuses.count(each) for each in sorted(set(statuses), key=str)},
+            "statuses": {
+                str(each): statuses.count(each) for each in sorted(set(statuses), key=str)
+            },
             "by_plans": self.compiled["by_plans"],
             "differences": len(self.differences()),
         }
@@ -110,7 +118,9 @@ class Outcome:
 def comparable(answer: dict[str, Any]) -> dict[str, Any]:
     return {
         **answer,
-        "headers": [[n, TIMES.sub("(time)", v)] for n, v in answer["headers"] if n.lower() != "date"],
+        "headers": [
+            [n, TIMES.sub("(time)", v)] for n, v in answer["headers"] if n.lower() != "date"
+        ],
         "body": TIMES.sub("(time)", answer["body"]),
         "error": answer["error"] and TIMES.sub("(time)", answer["error"]),
     }
@@ -144,7 +154,9 @@ def run(name: str, arm: str, seed: int, home: Path) -> dict[str, Any]:
             check=False,
         )
     if not report.exists():
-        raise SystemExit(f"fastapi-real-apps: error: the {arm} {name} has not come to its end; see {log}")
+        raise SystemExit(
+            f"fastapi-real-apps: error: the {arm} {name} has not come to its end; see {log}"
+        )
     found: dict[str, Any] = json.loads(report.read_text())
     return found
 
@@ -153,10 +165,14 @@ def tell(outcome: Outcome) -> None:
     told = outcome.record()
     differences = outcome.differences()
     print(f"{outcome.name} {told['version']}: {PROJECTS[outcome.name].about}")
-    print(f"  routes: {told['routes']}, of which compiled: {told['compiled']} {outcome.compiled['why_not']}")
+    print(
+        f"  routes: {told['routes']}, of which compiled: {told['compiled']} {outcome.compiled['why_not']}"
+    )
     for reason in told["reasons"]:
         print(f"    not: {reason}")
-    print(f"  requests: {told['requests']}, of which plans answered {told['by_plans']}; {told['statuses']}")
+    print(
+        f"  requests: {told['requests']}, of which plans answered {told['by_plans']}; {told['statuses']}"
+    )
     print(f"  differences: {len(differences)}", flush=True)
     for line in differences[:SHOWN_DIFFERENCES]:
         print(f"\n{line}")
@@ -169,7 +185,9 @@ def main() -> int:
     parser.add_argument("--home", type=Path, help="where reports and logs are written")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
-    parser.add_argument("projects", nargs="*", default=list(PROJECTS), help="all unless some are named")
+    parser.add_argument(
+        "projects", nargs="*", default=list(PROJECTS), help="all unless some are named"
+    )
     options = parser.parse_args()
     if options.child is not None:
         found = asyncio.run(answers_of(PROJECTS[options.projects[0]], options.arm, options.seed))

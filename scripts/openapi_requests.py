@@ -18,11 +18,53 @@ JSON_TYPE = "application/json"
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 BOUNDARY = "a-boundary-of-parts"
 
-ODD_TEXTS = ("", "0", "-1", "1e3", " 7", "abc", "a b", "ä€", "true", "2026-01-31", "x" * 300, "%", "null")
-ODD_BODIES = (b"", b"{", b"[]", b"{}", b"null", b'"text"', b"7", b"[1]", b'{"a": NaN}', b"\xff\xfe", b" ")
-ODD_CONTENT_TYPES = (None, "text/plain", "application/vnd.api+json", "application/json; charset=utf-8", "json")
+ODD_TEXTS = (
+    "",
+    "0",
+    "-1",
+    "1e3",
+    " 7",
+    "abc",
+    "a b",
+    "ä€",
+    "true",
+    "2026-01-31",
+    "x" * 300,
+    "%",
+    "null",
+)
+ODD_BODIES = (
+    b"",
+    b"{",
+    b"[]",
+    b"{}",
+    b"null",
+    b'"text"',
+    b"7",
+    b"[1]",
+    b'{"a": NaN}',
+    b"\xff\xfe",
+    b" ",
+)
+ODD_CONTENT_TYPES = (
+    None,
+    "text/plain",
+    "application/vnd.api+json",
+    "application/json; charset=utf-8",
+    "json",
+)
 # What a client may send that no document describes.
-STRANGE_PATHS = ("/", "//", "/nowhere", "/docs", "/redoc", "/openapi.json", "/a%2Fb", "/%F0%9F%A6%84", "/docs/")
+STRANGE_PATHS = (
+    "/",
+    "//",
+    "/nowhere",
+    "/docs",
+    "/redoc",
+    "/openapi.json",
+    "/a%2Fb",
+    "/%F0%9F%A6%84",
+    "/docs/",
+)
 DEEPEST = 4
 
 
@@ -262,7 +304,9 @@ class Operation:
             request.method = method
             yield request
         request = self.valid()
-        request.path = request.path.rstrip("/") if request.path.endswith("/") else request.path + "/"
+        request.path = (
+            request.path.rstrip("/") if request.path.endswith("/") else request.path + "/"
+        )
         yield request
         request = self.valid()
         request.query += "&unknown=1&=&a"

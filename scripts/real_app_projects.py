@@ -52,11 +52,30 @@ def make_bioregistry() -> Any:
     return get_app()
 
 
+def make_openbb() -> Any:
+    """The API of all the extensions for markets; its sources of data have no keys, so they say no at once."""
+    from openbb_core.api.rest_api import app
+
+    return app
+
+
 PROJECTS = {
     project.package: project
     for project in (
         Project("agno", "AgentOS, the server of a framework for agents", make_agno),
         Project("optimade", "the reference server for databases of materials", make_optimade),
+        Project(
+            "openbb-core",
+            "the API of a platform for financial data",
+            make_openbb,
+            (
+                (
+                    "/openapi.json",
+                    "written in the order of a set of classes, another in each process",
+                ),
+                ("/api/v1/economy/fred_search", "asks the network before it looks for its key"),
+            ),
+        ),
         Project("bioregistry", "the registry of identifiers in biology", make_bioregistry),
     )
 }
