@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -44,6 +45,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
 app = FastAPI(lifespan=lifespan)
 # What happened, for `/events`.
 events: list[str] = []
+counted = itertools.count(1)
 
 
 class Refusal(Exception):
@@ -161,6 +163,12 @@ async def look(item_id: int) -> Any:
 async def all_events() -> Any:
     told, events[:] = list(events), []
     return told
+
+
+@app.get("/counted")
+async def count() -> int:
+    """Another answer each time it runs."""
+    return next(counted)
 
 
 @app.get("/late")

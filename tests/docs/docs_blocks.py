@@ -65,6 +65,10 @@ class Example(NamedTuple):
         return [word for command in started for word in shlex.split(command)[2:-1]]
 
     @property
+    def lists(self) -> list[Step]:
+        return [step for step in self.steps if step.command.startswith("turbo-shard routes ")]
+
+    @property
     def refusals(self) -> list[Step]:
         return [step for step in self.steps if step.shown.startswith("turbo-shard: error: ")]
 

@@ -12,7 +12,7 @@ import pytest
 from docs_blocks import PAGES, Example, comparable, curl, examples, run_client, turbo_shard
 from places import COMMAND, ROOT
 from places import EXAMPLES as EXAMPLES_DIR
-from server_process import ServerProcess
+from server_process import ServerProcess, run_command
 from turbo_shard import App
 
 EXAMPLES = [example for page in PAGES for example in examples(page)]
@@ -67,6 +67,14 @@ def test_shown_mistakes_are_refused_as_shown(example: Example, tmp_path: Path) -
     for step in example.refusals:
         printed = turbo_shard(step.command, tmp_path)
         assert printed.replace(str(tmp_path), "/srv").strip() == step.shown, step.command
+
+
+@only([example for example in EXAMPLES if example.lists])
+def test_shown_lists_of_routes_are_printed_as_shown(example: Example, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(example.source)
+    for step in example.lists:
+        run = run_command(*step.command.split()[1:], cwd=tmp_path)
+        assert run.stdout.strip() == step.shown, run.stderr
 
 
 @pytest.mark.parametrize("app", EXAMPLE_COMMANDS)

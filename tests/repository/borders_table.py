@@ -276,7 +276,7 @@ PACKAGE_LAYERS = (
     Layer(
         f"{PACKAGE}/serving",
         "one process's server from its start to its end",
-        within(PACKAGE, "compile", "loading", "logs", "metrics", "settings", "user_code"),
+        within(PACKAGE, "compile/fastapi", "loading", "logs", "metrics", "settings", "user_code"),
     ),
     Layer(
         f"{PACKAGE}/process_mode",
@@ -299,7 +299,7 @@ PACKAGE_LAYERS = (
     Layer(
         f"{PACKAGE}/routes",
         "`turbo-shard routes`",
-        within(PACKAGE, "cli", "compile", "loading", "settings", "user_code"),
+        within(PACKAGE, "cli", "compile/fastapi", "loading", "settings", "user_code"),
     ),
     Layer(
         f"{PACKAGE}/doctor",

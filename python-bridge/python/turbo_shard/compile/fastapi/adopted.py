@@ -8,7 +8,6 @@ import threading
 from typing import Any
 
 from fastapi import FastAPI
-from starlette._utils import get_route_path
 from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 
 from ... import _native
@@ -35,7 +34,7 @@ class Compiled:
         # By the root path in the scopes of their requests.
         self.fronts: dict[str, _native.CompiledFront] = {}
         self.sites: dict[int, CompiledRoute] = {}
-        # For paths that are below it already.
+        # Asked with the root path of each scope.
         self.table = self.front("")
         self.plans.listeners.append(self.fill)
         self.inside: Inside | None = None
@@ -76,7 +75,7 @@ class Compiled:
         """The plan for an HTTP request, and the texts of the path's parameters."""
         if any(key in scope for key in WATCHED) or not self.plans.is_current():
             return None
-        found = self.table.find(scope["method"], get_route_path(scope))
+        found = self.table.find(scope["method"], scope["path"], scope.get("root_path", ""))
         route = self.sites.get(id(found[0])) if found is not None else None
         if route is not None and route.site is not None and route.site.is_replaced():
             return None

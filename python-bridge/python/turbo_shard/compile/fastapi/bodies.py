@@ -28,23 +28,28 @@ JSON = "application/json"
 
 
 def write_body(code: Code, names: Names, is_strict: bool, request: str) -> None:
-    """`body` becomes what FastAPI makes of the request's body. `request` names the Request, if there is one."""
+    """`body` becomes what FastAPI makes of the request's body. `request` names the Request, if there is one.
+
+    Without one the bytes are `received`, so that a Request that is made later can have them.
+    """
     names_of = names.of
     if request:
         read = names_of("body_of_request", body_of_request)
         code.line(f"body = await {read}({request}, {is_strict!r}, site)")
         return
-    code.line("body = call.take_body()")
-    with code.block(f"if body and call.header('content-type') == {JSON!r}"):
+    code.line("received = call.take_body()")
+    with code.block("if received is None"):
+        code.line(f"received = await {names_of('rest_of_body', rest_of_body)}(call)")
+    with code.block(f"if received and call.header('content-type') == {JSON!r}"):
         with code.block("try"):
-            code.line(f"body = {names_of('loads', json.loads)}(body)")
+            code.line(f"body = {names_of('loads', json.loads)}(received)")
         with code.block("except Exception as wrong"):
             code.line(
                 f"raise {names_of('unreadable', unreadable)}(wrong, site.context(call)) from wrong"
             )
     with code.block("else"):
         code.line(
-            f"body = await {names_of('unusual_body', unusual_body)}(call, body, {is_strict!r}, site)"
+            f"body = {names_of('unusual_body', unusual_body)}(call, received, {is_strict!r}, site)"
         )
 
 
@@ -100,18 +105,31 @@ def is_whole_body(fields: list[ModelField], embed: bool) -> bool:
     )
 
 
-async def unusual_body(call: Any, body: bytes | None, is_strict: bool, site: Any) -> Any:
-    """The body where it has yet to arrive, is empty, or is not plainly JSON."""
+async def rest_of_body(call: Any) -> bytes:
+    """The body of a request that is still arriving."""
     try:
-        if body is None:
-            body = await Request(call.scope(), call.receive, call.send).body()
-        if not body:
-            return Undefined
-        return json.loads(body) if is_json(call.header("content-type"), is_strict) else body
-    except HTTPException:
-        raise
+        return await Request(call.scope(), call.receive, call.send).body()
+    except Exception as wrong:
+        raise unreadable(wrong, None) from wrong
+
+
+def unusual_body(call: Any, received: bytes, is_strict: bool, site: Any) -> Any:
+    """What is made of a body that is empty, or not plainly JSON."""
+    if not received:
+        return Undefined
+    try:
+        is_read = is_json(call.header("content-type"), is_strict)
+        return json.loads(received) if is_read else received
     except Exception as wrong:
         raise unreadable(wrong, site.context(call)) from wrong
+
+
+def keep_body(request: Request, received: bytes, body: Any) -> None:
+    """Give a Request what FastAPI's own would have kept of its body, for handlers of exceptions that read it again."""
+    request._body = received
+    request._stream_consumed = True
+    if body is not received and body is not Undefined:
+        request._json = body
 
 
 async def body_of_request(request: Request, is_strict: bool, site: Any) -> Any:

@@ -16,12 +16,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from .answers import send_response
+from .bodies import keep_body
 from .site import RouteSite, Site
 
 
-async def fail(call: Any, site: RouteSite, error: Exception) -> None:
-    """For a plan that has no Request: one is made for the handlers."""
+async def fail(
+    call: Any, site: RouteSite, error: Exception, received: bytes | None = None, body: Any = None
+) -> None:
+    """For a plan that has no Request: one is made for the handlers, with the body as far as it was read."""
     request = site.request_of(call)
+    if received is not None:
+        keep_body(request, received, body)
     try:
         await handle(call, site, request, error)
     except Exception as unhandled:

@@ -9,7 +9,7 @@ async def plan(call):            one that takes the Request, or has dependencies
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -31,7 +31,7 @@ from .solving import FunctionCall, Solver, in_call
 from .source import Code, Names, build
 from .threads import HopWriter, grouped
 
-Plan = Callable[[Any], Coroutine[Any, Any, None]]
+Plan = Callable[[Any], Awaitable[None]]
 
 # What FastAPI says where a dependency has swallowed an exception.
 NOT_AWAITED = (
@@ -89,12 +89,16 @@ class PlanWriter:
         code = Code()
         with code.block("async def plan(call)"):
             self.write_guard(code)
+            has_body = self.handler.body_field is not None
+            if has_body:
+                code.line("received = body = None")
             with code.block("try"):
                 code.add(core)
                 self.write_response(code)
                 self.write_sending(code)
             with code.block("except Exception as error"):
-                code.line(f"await {self.names.of('fail', fail)}(call, site, error)")
+                body = ", received, body" if has_body else ""
+                code.line(f"await {self.names.of('fail', fail)}(call, site, error{body})")
         return code
 
     def around_with_request(self, core: Code) -> Code:
