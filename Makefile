@@ -97,6 +97,10 @@ figures: bootstrap ## lines of each layer, circles of imports, what is longest, 
 fastapi-suite: build ## FastAPI's own tests, as they are and compiled; five minutes (FASTAPI_ARGS='--record')
 	@scripts/fastapi_suite.sh $(FASTAPI_ARGS)
 
+.PHONY: fastapi-real-apps
+fastapi-real-apps: build ## four open-source FastAPI projects, as they are and compiled; four minutes (FASTAPI_ARGS='--record')
+	@scripts/fastapi_real_apps.sh $(FASTAPI_ARGS)
+
 .PHONY: compatibility
 compatibility: build ## the tests of FastAPI, Django and others; writes docs/compatibility.md
 	$(PYTHON_VENV) scripts/compatibility.py

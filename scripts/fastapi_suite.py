@@ -53,6 +53,8 @@ def run(arm: str, source: Path, tests: list[str]) -> Run:
     }
     ignored = [f"--ignore={folder}" for folder in LEFT_OUT]
     options = ["-q", "-p", "no:cacheprovider", "-p", "fastapi_suite_plugin", "--tb=short", *ignored]
+    # FastAPI gives a test 20 seconds; that is for hangs, not for a machine that does something else too.
+    options += ["--timeout=120"]
     log = report.with_suffix(".log")
     with log.open("w") as output:
         subprocess.run(

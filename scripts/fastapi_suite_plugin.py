@@ -1,8 +1,7 @@
 """A pytest plugin: FastAPI's own tests see their own apps, whose requests are answered by compiled plans.
 
-FastAPI's `__call__` alone is replaced, so a test that looks at its app finds what it made. It also writes down how
-each test ended, and how many requests a plan has answered. Of how apps are compiled it knows what a plan is given.
-Settings are in the environment:
+FastAPI's `__call__` alone is replaced, so a test that looks at its app finds what it made. It also writes down how each
+test ended, and how many requests a plan has answered. Settings are in the environment:
 
     FASTAPI_SUITE_ARM      plain: as FastAPI has it; compiled: by plans
     FASTAPI_SUITE_REPORT   the file to write
@@ -12,15 +11,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
+import sys
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
+import counted_plans
 from turbo_shard.compile.fastapi import adopted, compiled_app
-from turbo_shard.compile.fastapi.scope_call import ScopeCall
+from turbo_shard.compile.fastapi.known_code import check_functions
 
 if TYPE_CHECKING:
     import pytest
@@ -28,23 +28,22 @@ if TYPE_CHECKING:
 # In the app's own dictionary, so that both vanish together; no test lists the attributes of an app.
 COMPILED = "_compiled_by_turbo_shard"
 ordinary_call = FastAPI.__call__
-
-
 # Whose request is in the hands of its compiled form: if that calls the app, FastAPI itself is meant.
 served_now: ContextVar[FastAPI | None] = ContextVar("served_now", default=None)
 
-requests: Counter[str] = Counter()
+requests = 0
 # How each test ended, by its id; and what it said if it failed.
 endings: dict[str, str] = {}
 complaints: dict[str, str] = {}
 
 
 async def call_compiled(self: FastAPI, scope: Any, receive: Any, send: Any) -> None:
+    global requests
     if scope["type"] != "http":
         return await ordinary_call(self, scope, receive, send)
     if served_now.get() is self:
         return await ordinary_call(self, scope, receive, send)
-    requests["all"] += 1
+    requests += 1
     # Compiled when the first request comes, for tests add routes to an app that they have made.
     compiled = self.__dict__.get(COMPILED)
     if compiled is None:
@@ -56,20 +55,20 @@ async def call_compiled(self: FastAPI, scope: Any, receive: Any, send: Any) -> N
         served_now.reset(token)
 
 
-class CountedCall(ScopeCall):
-    """What every plan is given; the plans of an app may stand before its middleware or behind."""
-
-    __slots__ = ()
-
-    def __init__(self, *arguments: Any) -> None:
-        requests["by plans"] += 1
-        super().__init__(*arguments)
+def check_what_there_was() -> None:
+    """An app is compiled only if FastAPI's own functions are in place; all of them are, but for what is done here."""
+    FastAPI.__call__ = ordinary_call  # type: ignore[method-assign]
+    try:
+        check_functions()
+    finally:
+        FastAPI.__call__ = call_compiled  # type: ignore[method-assign]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if os.environ["FASTAPI_SUITE_ARM"] == "compiled":
         FastAPI.__call__ = call_compiled  # type: ignore[method-assign]
-        adopted.ScopeCall = CountedCall  # type: ignore[misc]
+        counted_plans.start_counting()
+        sys.modules[adopted.CompiledApp.__module__].check_functions = check_what_there_was
 
 
 def ending_of(report: pytest.TestReport) -> str:
@@ -97,7 +96,7 @@ def pytest_sessionfinish() -> None:
     found = {
         "endings": endings,
         "complaints": complaints,
-        "requests": requests["all"],
-        "by_plans": requests["by plans"],
+        "requests": requests,
+        "by_plans": counted_plans.count,
     }
     Path(os.environ["FASTAPI_SUITE_REPORT"]).write_text(json.dumps(found, indent=1))

@@ -33,8 +33,11 @@ async def fail(
         except Exception:
             # In a block of `except`, so that what a handler raises has the error as its context.
             await handle(call, site, request, error)
+        return
     except Exception as unhandled:
-        await fail_outside(call, site, request.scope, unhandled)
+        error = unhandled
+    try:
+        await fail_outside(call, site, request.scope, error)
     finally:
         # The traceback of an error leads here, so this must not lead to the error.
         del error, request

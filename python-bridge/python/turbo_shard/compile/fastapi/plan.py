@@ -100,6 +100,7 @@ class PlanWriter:
         code = Code()
         with code.block("async def plan(call)"):
             self.write_guard(code)
+            code.line("failure = None")
             has_body = self.handler.body_field is not None
             if has_body:
                 undefined = self.names.of("Undefined", PydanticUndefined)
@@ -108,9 +109,8 @@ class PlanWriter:
                 code.add(core)
                 self.write_response(code)
                 self.write_sending(code)
-            with code.block("except Exception as error"):
-                body = ", received, body" if has_body else ""
-                code.line(f"await {self.names.of('fail', fail)}(call, site, error{body})")
+            body = ", received, body" if has_body else ""
+            self.write_failure(code, f"{self.names.of('fail', fail)}(call, site, failure{body})")
         return code
 
     def around_with_request(self, core: Code) -> Code:
@@ -120,6 +120,7 @@ class PlanWriter:
         code = Code()
         with code.block("async def plan(call)"):
             self.write_guard(code)
+            code.line("failure = None")
             code.line("scope = site.begin(call)")
             with code.block("try"), code.block(f"async with {stack}() as middleware_stack"):
                 code.line(f"scope[{MIDDLEWARE_STACK!r}] = middleware_stack")
@@ -131,11 +132,20 @@ class PlanWriter:
                     self.write_stacks(code, core, stack)
                 with code.block("except Exception as error"):
                     code.line(f"await {names.of('handle', handle)}(call, site, request, error)")
-            with code.block("except Exception as error"):
-                code.line(
-                    f"await {names.of('fail_outside', fail_outside)}(call, site, scope, error)"
-                )
+            failing = names.of("fail_outside", fail_outside)
+            self.write_failure(code, f"{failing}(call, site, scope, failure)")
         return code
+
+    def write_failure(self, code: Code, failing: str) -> None:
+        """What follows an exception, outside of its `except`: what is raised next must not have it as its context."""
+        with code.block("except Exception as error"):
+            code.line("failure = error")
+        with code.block("if failure is not None"):
+            with code.block("try"):
+                code.line(f"await {failing}")
+            with code.block("finally"):
+                # The traceback leads here, so this must not lead to it.
+                code.line("del failure")
 
     def write_guard(self, code: Code) -> None:
         """The same as `RouteSite.is_replaced`."""
