@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.routing import APIRoute
 
 from comparing import IS_AGAINST_ITSELF, compare
+from journal import note
 from turbo_shard.compile.fastapi import report, why_not
 
 
@@ -147,3 +148,29 @@ def test_classes_of_routers_are_compiled_where_they_route_as_fastapi() -> None:
     counting.get("/a")(lambda: 1)
     other.include_router(counting)
     assert why_not(other) == "the router /counted has a handle of its class Counting"
+
+
+# Libraries that build the middleware stack in FastAPI's place.
+
+
+def watched_from_outside() -> FastAPI:
+    app = protected()
+    build = app.build_middleware_stack
+
+    class Outside:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await self.app(scope, receive, send)
+            note(f"seen {scope['route'].path}" if "route" in scope else "seen")
+
+    app.build_middleware_stack = lambda: Outside(build())  # type: ignore[method-assign,assignment,return-value]
+    return app
+
+
+def test_plans_stand_inside_a_stack_that_a_library_has_built() -> None:
+    compare(watched_from_outside, "GET /", "GET /nowhere")
+    app = watched_from_outside()
+    assert why_not(app) == ""
+    assert [route.reason for route in report(app)][-1] == ""

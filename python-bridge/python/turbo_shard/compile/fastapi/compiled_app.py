@@ -188,14 +188,9 @@ def check_attributes(effective: Any, entry: EffectiveRoute) -> None:
 
 
 def built_stack(app: FastAPI) -> Stack:
-    """The middleware around the app; FastAPI builds it for the first request."""
-    if (
-        type(app).__call__ is not FastAPI.__call__
-        or type(app).build_middleware_stack is not FastAPI.build_middleware_stack
-    ):
-        raise Refused(f"{type(app).__name__} has a __call__ or build_middleware_stack of its own")
-    if "build_middleware_stack" in vars(app):
-        raise Refused("its build_middleware_stack has been replaced")
+    """The middleware around the app, which is built for the first request. Raises Refused."""
+    if type(app).__call__ is not FastAPI.__call__:
+        raise Refused(f"{type(app).__name__} has a __call__ of its own")
     if app.router.form_limits:
         raise Refused("it has form_limits")
     if is_watched(app):
