@@ -187,8 +187,10 @@ def write_docs(folder: Path) -> int:
     """Puts the short tables of the last results between the markers."""
     found = results.read(folder / "results.json")
     status = write_part(DOCS, folder.name, page.documentation(found), found.date)
-    if found.settings.get("suite") == page.SMOKE:
-        status = max(status, write_part(README, folder.name, page.summary(found), found.date))
+    summary = page.SUMMARIES.get(found.settings.get("suite", ""))
+    # README has the figures of .venv's own interpreter only.
+    if summary is not None and folder.name == found.settings["suite"]:
+        status = max(status, write_part(README, folder.name, summary(found), found.date))
     return status
 
 

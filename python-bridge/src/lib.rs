@@ -34,6 +34,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<native::Request>()?;
     module.add_class::<hosted_loop::CallQueue>()?;
     module.add_function(wrap_pyfunction!(json::json_encode, module)?)?;
+    module.add_function(wrap_pyfunction!(asgi::same_objects, module)?)?;
     module.add_function(wrap_pyfunction!(json::encode_jsonable, module)?)?;
     module.add_function(wrap_pyfunction!(native::route_template, module)?)?;
     module.add_function(wrap_pyfunction!(logging::log_line, module)?)?;

@@ -48,6 +48,15 @@ class Own(FastAPI):
 
 strange = Own(openapi_url=None)
 strange.get("/")(sell)
+with_pages = FastAPI()
+with_pages.get("/")(sell)
+
+
+@with_pages.websocket("/socket")
+async def talk(websocket):
+    await websocket.accept()
+
+
 wrapped = (lambda app: lambda scope, receive, send: app(scope, receive, send))(app)
 """
 
@@ -88,6 +97,7 @@ def test_json_says_the_same(shop: Path) -> None:
         "path": "/items/{item_id}",
         "endpoint": "shop.read",
         "is_compiled": True,
+        "kind": "route",
         "reason": "",
     }
     assert second["reason"] and not second["is_compiled"]
@@ -98,6 +108,19 @@ def test_an_app_that_is_not_compiled_says_why(shop: Path) -> None:
     assert last.startswith("not compiled: ") and "__call__" in last
     assert listed(shop, "shop:app", "--fastapi", "asgi").splitlines()[-1] == (
         "0 of 2 routes compiled: --fastapi asgi"
+    )
+
+
+def test_pages_and_websockets_are_listed_and_not_counted_as_compiled(shop: Path) -> None:
+    *lines, _, last = listed(shop, "shop:with_pages").splitlines()
+    assert [line.split()[1] for line in lines] == [
+        *("/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc", "/", "/socket"),
+    ]
+    assert lines[0].endswith("asgi: a page of FastAPI's own")
+    assert lines[-1].split(maxsplit=3) == ["-", "/socket", "shop.talk", "asgi: a WebSocket"]
+    assert last == "1 of 1 routes compiled, besides 4 pages of FastAPI's own"
+    assert told(shop, "shop:with_pages", "--shards", "1")[0].startswith(
+        "turbo-shard: note: fastapi: 1 of 1 routes compiled"
     )
 
 

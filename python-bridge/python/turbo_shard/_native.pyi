@@ -145,6 +145,9 @@ class CompiledFront:
     ) -> tuple[Plan, tuple[str, ...]] | None:
         """Plan and parameters for the method, path and root path of a scope, current or not."""
 
+def same_objects(one: list[Any], other: list[Any]) -> bool:
+    """Whether both hold the same objects in the same order; equal ones are not enough."""
+
 # Answers.
 
 def json_encode(value: Any, fallback: Callable[[Any], Any] | None = None) -> bytes:

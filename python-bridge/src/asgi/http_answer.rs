@@ -170,7 +170,11 @@ impl HttpAnswer {
                 held.take()
                     .into_iter()
                     .for_each(|held| body.extend_from_slice(held.rest()));
-                body.extend_from_slice(data);
+                match body.is_empty() {
+                    // Mostly all there is: no more room is made than it takes.
+                    true => *body = data.to_vec(),
+                    false => body.extend_from_slice(data),
+                }
                 self.lacks_room = body.len() >= REPLY_QUEUED_BYTES_HIGH && more;
             }
             Way::Sending(_) if is_whole => self.send_whole(data.to_vec()),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::MutexGuard;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use turbo_shard_runtime::protocol::HeaderLines;
@@ -94,6 +95,33 @@ impl HttpCycle {
             return self.part(py);
         }
         Ok(state.answer.lacks_room())
+    }
+
+    /// Hands a whole answer to it: a start and a body in one step.
+    pub(super) fn tell_whole(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        status: u16,
+        lines: HeaderLines,
+        body: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        let kind = intern!(py, "http.response.start");
+        if let Some(bytes) = worth_holding(body) {
+            return self.tell(py, kind, |answer| {
+                answer.start(status, lines, false)?;
+                answer.body_held(hold(bytes), false)
+            });
+        }
+        match messages::octets("\"body\"", body) {
+            Ok(data) => self.tell(py, kind, |answer| {
+                answer.start(status, lines, false)?;
+                answer.body(&data, false)
+            }),
+            Err(error) => {
+                self.tell(py, kind, |answer| answer.start(status, lines, false))?;
+                Err(error)
+            }
+        }
     }
 
     /// Hands a piece of the body to the answer.

@@ -42,7 +42,7 @@ mod websocket_sending;
 mod websocket_service;
 mod words;
 
-pub(crate) use compiled::{CompiledCall, CompiledFront};
+pub(crate) use compiled::{CompiledCall, CompiledFront, same_objects};
 pub(crate) use home::Home;
 pub(crate) use scope::ScopeOptions;
 pub(crate) use service::AsgiService;

@@ -6,6 +6,7 @@ use crate::syntax::{is_field_value, is_token, list_elements, parse_digits, trim_
 
 /// Room that is made with the first line.
 const LINES_BYTES_INITIAL: usize = 256;
+const JSON_LINE: &[u8] = b"content-type: application/json\r\n";
 /// Fields that `connection` may take away from one answer. Each costs a look at all lines, and an app that relays
 /// another server's answer relays a stranger's list.
 const NOMINATED_MAX: usize = 32;
@@ -42,6 +43,17 @@ impl HeaderLines {
     pub fn with_capacity(bytes: usize) -> HeaderLines {
         HeaderLines {
             bytes: Vec::with_capacity(bytes),
+            ..HeaderLines::default()
+        }
+    }
+
+    /// The lines of a JSON answer, as if they had been pushed: `content-length`, if it is given, and
+    /// `content-type: application/json`.
+    pub fn of_json(content_length: Option<u64>) -> HeaderLines {
+        HeaderLines {
+            bytes: JSON_LINE.to_vec(),
+            content_length,
+            has_content_type: true,
             ..HeaderLines::default()
         }
     }
@@ -248,6 +260,21 @@ mod tests {
             b"Content-Type: text/plain\r\nx: \r\ny: \x80\xff\r\n"
         );
         assert!(lines.has_content_type());
+    }
+
+    #[test]
+    fn lines_of_json_are_those_that_are_pushed() {
+        let json = (b"content-type".as_slice(), b"application/json".as_slice());
+        let pushed = lines_of(&[(b"content-length", b"12"), json]).unwrap();
+        assert_eq!(
+            format!("{:?}", HeaderLines::of_json(Some(12))),
+            format!("{pushed:?}")
+        );
+        let pushed = lines_of(&[json]).unwrap();
+        assert_eq!(
+            format!("{:?}", HeaderLines::of_json(None)),
+            format!("{pushed:?}")
+        );
     }
 
     #[test]

@@ -130,6 +130,21 @@ def test_a_work_that_no_peer_did_is_told() -> None:
     assert "| – | – | – | ≥ 2 × | not measured |" in frameworks(ratio, [OURS, PEER])
 
 
+def test_readme_has_what_compiled_routes_are_first_held_against() -> None:
+    scenario = ScenarioResult(
+        "path", "a path", "Is it so?", {"loop": "closed"}, [0], [1], [OURS, PEER]
+    )
+    ratio = figure("rate relative to the best peer, a peer", [8.64], "peer")
+    processor = figure("CPU time relative to the best peer, a peer", [0.1], "peer")
+    scenario.figures = [ratio, processor]
+    found = Results(
+        *("fastapi", "2026-01-02T03:04:05+00:00", None, 1, 1.0, "bench/run.py", {}, {}),
+        scenarios=[scenario],
+        settings={"suite": "fastapi"},
+    )
+    assert page.compiled_summary(found).splitlines()[2:] == ["| a path | 1,000 | a peer | 8.6× |"]
+
+
 def test_steps_have_their_costs_or_say_that_they_have_none() -> None:
     cost = results.Cost("parse", "a − b", [3.4, 3.456, 3.5], [2.9, 2.9, 2.9], True)
     assert goals.cost_row(cost) == ("parse", "3.46", "2.9", "3.40 – 3.50", "a − b")

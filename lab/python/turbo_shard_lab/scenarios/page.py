@@ -13,6 +13,7 @@ from .recorded import source_of
 
 # The suites are folders of bench/scenarios.
 SMOKE, FRAMEWORKS, ASGI_COST = "smoke", "frameworks", "asgi-cost"
+FASTAPI, FASTAPI_COST = "fastapi", "fastapi-cost"
 
 
 def documentation(results: Results) -> str:
@@ -168,16 +169,66 @@ def summary_cell(figures: list[Figure], label: str, unit: str) -> str:
 
 def asgi_cost(results: Results) -> str:
     (scenario,) = results.scenarios
+    return "\n\n".join([*costs(scenario), source_of(results)])
+
+
+def costs(scenario: ScenarioResult) -> list[str]:
     intro = (
         f"CPU time of the server process per answer, engine `{engine_of(scenario.arms[0].key)}`, one shard, "
         f"{asked(scenario)}; what stands below the whole request a request may have besides:"
     )
-    rows = [cost_row(cost) for cost in scenario.costs]
-    return "\n\n".join([intro, markdown_table(COST_HEADER, rows), source_of(results)])
+    return [intro, markdown_table(COST_HEADER, [cost_row(cost) for cost in scenario.costs])]
+
+
+# Of compiled FastAPI routes.
+
+
+def fastapi_cost(results: Results) -> str:
+    """Starts, if they were measured, and the steps of a request."""
+    parts = []
+    for scenario in results.scenarios:
+        if scenario.costs:
+            parts += costs(scenario)
+        elif scenario.figures:
+            rows = [
+                [one.label, one.goal or "–", f"{measured(one)} ({spread(one)})", verdict(one)]
+                for one in scenario.figures
+                if one.values
+            ]
+            parts += [
+                f"{scenario.title}:",
+                markdown_table(["figure", "goal", "measured", ""], rows),
+            ]
+    return "\n\n".join([*parts, source_of(results)])
+
+
+COMPILED_HEADER = ("FastAPI app, unmodified", "requests/s on one core", "held against", "ratio")
+
+
+def compiled_summary(results: Results) -> str:
+    """The part of README.md that is made from the suite fastapi: what each kind of route is first held against."""
+    rows = []
+    for scenario in results.scenarios:
+        arms = {arm.key: arm for arm in scenario.arms}
+        for figure in scenario.figures[:1]:
+            ours, against = (
+                arms[figure.arm],
+                arms.get(figure.against[0]) if figure.against else None,
+            )
+            rate = [run.requests_per_second for run in ours.runs]
+            if rate and against and figure.values and figure.label.startswith("rate "):
+                ratio = f"{number(figure.middle, 1)}×"
+                rows.append([scenario.title, f"{median(rate):,.0f}", against.label, ratio])
+    return markdown_table(COMPILED_HEADER, rows)
 
 
 PAGES: dict[str, Callable[[Results], str]] = {
     SMOKE: smoke,
     FRAMEWORKS: frameworks,
     ASGI_COST: asgi_cost,
+    FASTAPI: frameworks,
+    FASTAPI_COST: fastapi_cost,
 }
+
+# The parts of README.md.
+SUMMARIES: dict[str, Callable[[Results], str]] = {SMOKE: summary, FASTAPI: compiled_summary}

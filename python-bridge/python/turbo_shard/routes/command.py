@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -95,17 +96,24 @@ def state_of(route: RouteReport, why: str) -> str:
 
 
 def count_line(routes: Sequence[RouteReport], why: str) -> str:
+    """Of the app's own routes for HTTP: the pages that FastAPI adds are not what its author asks about."""
     if not routes and why:
         return f"not compiled: {why}"
-    compiled = 0 if why else sum(not route.reason for route in routes)
-    line = f"{compiled} of {len(routes)} routes compiled"
+    kinds = Counter(route.kind for route in routes)
+    line = f"{compiled_count(routes, why)} of {kinds['route']} routes compiled"
+    if kinds["page"]:
+        line += f", besides {kinds['page']} pages of FastAPI's own"
     return f"{line}: {why}" if why else line
+
+
+def compiled_count(routes: Sequence[RouteReport], why: str) -> int:
+    return 0 if why else sum(not route.reason for route in routes)
 
 
 def json_text(routes: Sequence[RouteReport], why: str) -> str:
     facts = {
         "why_not": why,
-        "compiled": sum(not why and not route.reason for route in routes),
+        "compiled": compiled_count(routes, why),
         "routes": list(facts_of(routes, why)),
     }
     return json.dumps(facts, indent=2)
@@ -118,5 +126,6 @@ def facts_of(routes: Sequence[RouteReport], why: str) -> Iterator[dict[str, obje
             "path": route.path,
             "endpoint": route.endpoint,
             "is_compiled": not why and not route.reason,
+            "kind": route.kind,
             "reason": route.reason,
         }

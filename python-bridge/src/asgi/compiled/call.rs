@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::OnceLockExt;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -83,14 +82,10 @@ impl CompiledCall {
         lines: HeaderLines,
         body: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let cycle = &self.cycle;
-        let start = intern!(py, "http.response.start");
-        if cycle.tell(py, start, |answer| answer.start(status, lines, false))?
-            || cycle.tell_body(py, intern!(py, "http.response.body"), Some(body), false)?
-        {
-            return Err(cycle.words().client_disconnected(py));
+        match self.cycle.tell_whole(py, status, lines, body)? {
+            false => Ok(()),
+            true => Err(self.cycle.words().client_disconnected(py)),
         }
-        Ok(())
     }
 }
 
@@ -211,17 +206,8 @@ impl CompiledCall {
         body: &Bound<'_, PyBytes>,
     ) -> PyResult<()> {
         let status = messages::status_of(status)?;
-        let mut lines = HeaderLines::new();
-        let length = body.as_bytes().len();
-        if !matches!(status, 204 | 304) {
-            push(
-                &mut lines,
-                b"content-length",
-                itoa::Buffer::new().format(length).as_bytes(),
-            );
-        }
-        push(&mut lines, b"content-type", b"application/json");
-        self.send_whole(py, status, lines, body)
+        let length = (!matches!(status, 204 | 304)).then_some(body.as_bytes().len() as u64);
+        self.send_whole(py, status, HeaderLines::of_json(length), body)
     }
 
     /// Answers with these lines, as they are.
@@ -237,10 +223,4 @@ impl CompiledCall {
         messages::push_pairs(raw_headers, &mut lines)?;
         self.send_whole(py, status, lines, body)
     }
-}
-
-/// Adds a line that is right.
-fn push(lines: &mut HeaderLines, name: &[u8], value: &[u8]) {
-    let pushed = lines.push(name, value);
-    debug_assert_eq!(pushed, Ok(()));
 }

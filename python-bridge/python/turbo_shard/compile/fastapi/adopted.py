@@ -11,9 +11,10 @@ from fastapi import FastAPI
 from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 
 from ... import _native
-from .compiled_app import CompiledApp, CompiledRoute
+from .compiled_app import CompiledApp, CompiledRoute, in_one_line
+from .inside import Inside
 from .not_found import not_found_plan
-from .plan import Plan
+from .plan import Plan, site_of
 from .refusal import Refused
 from .scope_call import ScopeCall
 from .verify import Verifier
@@ -33,7 +34,7 @@ class Compiled:
         self.plans = CompiledApp(app)
         # By the root path in the scopes of their requests.
         self.fronts: dict[str, _native.CompiledFront] = {}
-        self.sites: dict[int, CompiledRoute] = {}
+        self.filling = threading.Lock()
         # Asked with the root path of each scope.
         self.table = self.front("")
         self.plans.listeners.append(self.fill)
@@ -41,8 +42,8 @@ class Compiled:
         self.verifier: Verifier | None = None
         innermost = self.plans.stack.innermost
         if innermost is not None:
-            self.inside = Inside(self)
-            innermost.app = self.inside
+            self.inside = Inside(self.plans.stack.exceptions, self.serve)
+            put_inside(innermost, self.inside)
 
     def verify(self) -> None:
         """From here on FastAPI answers, and plans are only compared."""
@@ -51,7 +52,8 @@ class Compiled:
         stack = self.plans.stack
         if self.inside is not None:
             around: Any = stack.exceptions
-            self.verifier = stack.innermost.app = Verifier(around, self.inside, self.route_of)
+            self.verifier = Verifier(around, self.inside, self.route_of)
+            put_inside(stack.innermost, self.verifier)
             return
         app: Any = self.plans.app
         around = app.middleware_stack
@@ -67,8 +69,8 @@ class Compiled:
         found = self.found(scope)
         if found is None:
             return ""
-        route = self.sites.get(id(found[0]))
-        path = route.entry.context.path if route is not None else "(no route)"
+        site = site_of(found[0])
+        path = site.entry.context.path if site is not None else "(no route)"
         return f"{scope['method']} {path}"
 
     def found(self, scope: dict[str, Any]) -> tuple[Plan, tuple[str, ...]] | None:
@@ -76,10 +78,8 @@ class Compiled:
         if any(key in scope for key in WATCHED) or not self.plans.is_current():
             return None
         found = self.table.find(scope["method"], scope["path"], scope.get("root_path", ""))
-        route = self.sites.get(id(found[0])) if found is not None else None
-        if route is not None and route.site is not None and route.site.is_replaced():
-            return None
-        return found
+        site = site_of(found[0]) if found is not None else None
+        return None if site is not None and site.is_replaced() else found
 
     def front(self, root_path: str) -> _native.CompiledFront:
         """What answers requests whose scopes have this `root_path`."""
@@ -92,34 +92,33 @@ class Compiled:
 
     def fill(self, routes: list[CompiledRoute]) -> None:
         entries = [(route.entry.segments, route.entry.methods, route.plan) for route in routes]
-        for front in self.fronts.values():
-            front.replace(
-                entries, not_found_plan(self.plans), self.plans.app.router.redirect_slashes
-            )
-        self.sites = {id(route.plan): route for route in routes if route.plan is not None}
+        not_found = not_found_plan(self.plans)
+        redirects = self.plans.app.router.redirect_slashes
+        with self.filling:
+            for front in self.fronts.values():
+                front.replace(entries, not_found, redirects)
 
     async def serve(self, scope: dict[str, Any], receive: Any, send: Any, otherwise: Any) -> None:
         """By a plan where there is one for this request; by `otherwise`, an ASGI app."""
         found = self.found(scope) if scope["type"] == "http" else None
         if found is not None:
             plan, params = found
-            route = self.sites.get(id(plan))
-            if route is not None and route.site is not None:
-                route.site.prepare(scope, params)
+            site = site_of(plan)
+            if site is not None:
+                site.prepare(scope, params)
             await plan(ScopeCall(scope, receive, send, params))
             return
         await otherwise(scope, receive, send)
 
 
-class Inside:
-    """Stands where `ExceptionMiddleware` stood, behind the user's middleware."""
-
-    def __init__(self, compiled: Compiled) -> None:
-        self.compiled = compiled
-        self.app = compiled.plans.stack.exceptions
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        await self.compiled.serve(scope, receive, send, self.app)
+def put_inside(innermost: Any, inside: Any) -> None:
+    """Let the user's innermost middleware call this. Raises Refused."""
+    try:
+        innermost.app = inside
+    except AttributeError:
+        raise Refused(
+            f"the middleware {type(innermost).__name__} does not let its app be replaced"
+        ) from None
 
 
 class CompiledAsgi:
@@ -179,12 +178,13 @@ def compiled_of(app: FastAPI) -> Compiled | str:
     """The plans of `app`, made at the first call; the reason where there are none."""
     with _adopting:
         known: Compiled | str | None = vars(app).get(PLANS)
-        if known is None:
+        # A copy of an app has the attributes of the first.
+        if known is None or (isinstance(known, Compiled) and known.plans.app is not app):
             try:
                 known = Compiled(app)
             except Refused as refused:
                 known = str(refused)
             except Exception as error:
-                known = f"it could not be compiled: {type(error).__name__}: {error}".splitlines()[0]
+                known = in_one_line(error)
             setattr(app, PLANS, known)
         return known

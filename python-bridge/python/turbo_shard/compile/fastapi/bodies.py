@@ -109,6 +109,9 @@ async def rest_of_body(call: Any) -> bytes:
     """The body of a request that is still arriving."""
     try:
         return await Request(call.scope(), call.receive, call.send).body()
+    except HTTPException:
+        # From a middleware around the app, which limits bodies.
+        raise
     except Exception as wrong:
         raise unreadable(wrong, None) from wrong
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
+from ...logs.error_stream import write_line
 from .effective_routes import EffectiveRoute, Inclusions, effective_routes
 from .handlers import handler_of
 from .known_code import check_functions, check_versions
@@ -44,12 +46,14 @@ class CompiledApp:
         self.changing = threading.Lock()
         self.listeners: list[Callable[[list[CompiledRoute]], None]] = []
         self.routes: list[CompiledRoute] = []
-        self.is_unchanged: Callable[[], bool] = lambda: False
+        self.is_unchanged: Callable[[], bool] = never
+        self.is_given_up = False
         self.compile()
 
     def compile(self) -> None:
+        """Make all plans. Until they are in place everywhere, no thread is told that any are current."""
         app = self.app
-        self.app_site = app_site = AppSite(
+        app_site = AppSite(
             app=app,
             router=app.router,
             exceptions=self.stack.exceptions,
@@ -63,42 +67,73 @@ class CompiledApp:
             inclusions.walk(app.router.routes)
             check_routers([app.router, *inclusions.routers])
             entries = list(effective_routes(app.router, inclusions))
-            self.providers = providers_of(entries)
-            self.is_unchanged = state_word(app, inclusions.routers, self.providers)
+            providers = providers_of(entries)
+            word = state_word(app, inclusions.routers, providers)
+        self.providers = providers
         self.routers = inclusions.routers
+        self.app_site = app_site
         self.routes = routes = [compile_route(entry, app_site) for entry in entries]
         for listener in self.listeners:
             listener(routes)
+        self.is_unchanged = word
 
     def is_current(self) -> bool:
         """Whether the plans may serve the next request. Makes them again if the routes have changed."""
         if self.is_unchanged():
             return True
-        if any(provider.dependency_overrides for provider in self.providers):
+        if self.is_given_up or any(provider.dependency_overrides for provider in self.providers):
             return False
         return self.renew()
 
     def renew(self) -> bool:
-        """Compile again, unless something has changed that plans cannot follow."""
+        """Compile again, unless something has changed that plans cannot follow: then FastAPI serves from now on."""
         with self.changing:
             if self.is_unchanged():
                 return True
             try:
-                if built_stack(self.app) != self.stack or self.app.root_path != self.root_path:
-                    return False
+                check_functions()
+                if built_stack(self.app) != self.stack:
+                    raise Refused("its middleware has changed")
+                if self.app.root_path != self.root_path:
+                    raise Refused("its root_path has changed")
                 self.compile()
-            except Refused:
-                return False
+            except Refused as refused:
+                self.give_up(str(refused))
+            except Exception as error:
+                self.give_up(in_one_line(error))
             return self.is_unchanged()
+
+    def give_up(self, reason: str) -> None:
+        self.is_given_up = True
+        self.is_unchanged = never
+        write_line(sys.stderr, f"turbo-shard: fastapi: served as ASGI from now on: {reason}")
+
+
+def never() -> bool:
+    return False
+
+
+def in_one_line(error: Exception) -> str:
+    """Why something could not be compiled that nobody thought of."""
+    return f"it could not be compiled: {type(error).__name__}: {error}".splitlines()[0]
+
+
+# What a router does for a request; a class of its own may do anything else.
+ROUTING = (
+    *("__call__", "app", "handle", "matches", "not_found", "routes", "middleware_stack"),
+    *("_get_routes_version", "_iter_low_priority_routes", "_match_low_priority"),
+)
 
 
 def check_routers(routers: list[Any]) -> None:
     """Whether all routers route as FastAPI's do. Raises Refused."""
     for router in routers:
         named = router.prefix or "of the app"
-        if type(router) is not APIRouter:
-            raise Refused(f"the router {named} has a class of its own ({type(router).__name__})")
-        replaced = {"app", "handle", "matches", "__call__"} & vars(router).keys()
+        kind = type(router)
+        for name in ROUTING:
+            if getattr(kind, name, None) is not getattr(APIRouter, name, None):
+                raise Refused(f"the router {named} has a {name} of its class {kind.__name__}")
+        replaced = {"app", "handle", "matches"} & vars(router).keys()
         if replaced:
             raise Refused(f"{replaced.pop()} of the router {named} has been replaced")
     if routers[0].middleware_stack != routers[0].app:
@@ -131,7 +166,7 @@ def compile_route(entry: EffectiveRoute, app_site: AppSite) -> CompiledRoute:
             reason = str(refused)
         except Exception as error:
             # Models that are not complete yet, say: FastAPI may get along with them, or tell of it at a request.
-            reason = f"it could not be compiled: {type(error).__name__}: {error}".splitlines()[0]
+            reason = in_one_line(error)
     return CompiledRoute(entry=entry, plan=plan, reason=reason, site=site)
 
 
@@ -153,14 +188,9 @@ def check_attributes(effective: Any, entry: EffectiveRoute) -> None:
 
 
 def built_stack(app: FastAPI) -> Stack:
-    """The middleware around the app; FastAPI builds it for the first request."""
-    if (
-        type(app).__call__ is not FastAPI.__call__
-        or type(app).build_middleware_stack is not FastAPI.build_middleware_stack
-    ):
-        raise Refused(f"{type(app).__name__} has a __call__ or build_middleware_stack of its own")
-    if "build_middleware_stack" in vars(app):
-        raise Refused("its build_middleware_stack has been replaced")
+    """The middleware around the app, which is built for the first request. Raises Refused."""
+    if type(app).__call__ is not FastAPI.__call__:
+        raise Refused(f"{type(app).__name__} has a __call__ of its own")
     if app.router.form_limits:
         raise Refused("it has form_limits")
     if is_watched(app):

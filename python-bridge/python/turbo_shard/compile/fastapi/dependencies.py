@@ -66,19 +66,41 @@ def has_parameters(need: Need) -> bool:
     )
 
 
-def needs_of(dependant: Dependant) -> Need:
+def needs_of(dependant: Dependant, *, is_root: bool = True) -> Need:
     """The tree below a route's endpoint. Raises Refused."""
     key = _get_cache_key(dependant=dependant)
     try:
         hash(key)
     except TypeError:
         raise Refused(f"{dependant.call!r} cannot be hashed") from None
+    if kind_of(dependant) == "function" and not is_root and takes_func(dependant):
+        raise Refused("a dependency has a parameter called func, which FastAPI fails to give it")
     return Need(
         dependant=dependant,
         kind=kind_of(dependant),
         key=key,
-        needs=[needs_of(sub) for sub in dependant.dependencies],
+        needs=[needs_of(sub, is_root=False) for sub in dependant.dependencies],
     )
+
+
+def takes_func(dependant: Dependant) -> bool:
+    """Whether a parameter has the name of `run_in_threadpool`'s own."""
+    fields = [
+        *dependant.path_params,
+        *dependant.query_params,
+        *dependant.header_params,
+        *dependant.cookie_params,
+        *dependant.body_params,
+    ]
+    names = [each.name for each in fields] + [sub.name for sub in dependant.dependencies]
+    given = (
+        dependant.request_param_name,
+        dependant.http_connection_param_name,
+        dependant.response_param_name,
+        dependant.background_tasks_param_name,
+        dependant.security_scopes_param_name,
+    )
+    return "func" in names or "func" in given
 
 
 def kind_of(dependant: Dependant) -> Kind:

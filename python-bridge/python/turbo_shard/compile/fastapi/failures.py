@@ -28,28 +28,41 @@ async def fail(
     if received is not None:
         keep_body(request, received, body)
     try:
-        await handle(call, site, request, error)
+        try:
+            raise error
+        except Exception:
+            # In a block of `except`, so that what a handler raises has the error as its context.
+            await handle(call, site, request, error)
+        return
     except Exception as unhandled:
-        await fail_outside(call, site, request.scope, unhandled)
+        error = unhandled
+    try:
+        await fail_outside(call, site, request.scope, error)
+    finally:
+        # The traceback of an error leads here, so this must not lead to the error.
+        del error, request
 
 
 async def handle(call: Any, site: Site, request: Request, error: Exception) -> None:
-    """Answer by the app's handler for `error`; raises it where there is none."""
+    """Answer by the app's handler for `error`; raises it where there is none. Call it while `error` is handled."""
     exceptions = site.app_site.exceptions
-    handler = None
-    if isinstance(error, HTTPException):
-        handler = exceptions._status_handlers.get(error.status_code)
-    if handler is None:
-        handler = _lookup_exception_handler(exceptions._exception_handlers, error)
-    if handler is None:
-        raise error
-    if call.is_started:
-        raise RuntimeError("Caught handled exception, but response already started.") from error
-    response = await respond(handler, request, error)
-    if response is not None:
-        await send_response(call, request.scope, response)
-    # An exception that is raised again and again would gather the tracebacks of all requests.
-    error.__traceback__ = None
+    try:
+        handler = None
+        if isinstance(error, HTTPException):
+            handler = exceptions._status_handlers.get(error.status_code)
+        if handler is None:
+            handler = _lookup_exception_handler(exceptions._exception_handlers, error)
+        if handler is None:
+            raise error
+        if call.is_started:
+            raise RuntimeError("Caught handled exception, but response already started.") from error
+        response = await respond(handler, request, error)
+        if response is not None:
+            await send_response(call, request.scope, response)
+        # An exception that is raised again and again would gather the tracebacks of all requests.
+        error.__traceback__ = None
+    finally:
+        del error, request
 
 
 async def fail_outside(
@@ -57,7 +70,10 @@ async def fail_outside(
 ) -> None:
     """An error that the route's handlers left, or raised: handlers once more, then the answer to server errors."""
     try:
-        await handle(call, site, Request(scope, call.receive, call.send), error)
+        try:
+            raise error
+        except Exception:
+            await handle(call, site, Request(scope, call.receive, call.send), error)
     except Exception as unhandled:
         server_errors = site.app_site.server_errors
         if server_errors is None:
@@ -70,6 +86,8 @@ async def fail_outside(
         if not call.is_started:
             await send_response(call, scope, response)
         raise
+    finally:
+        del error
 
 
 async def respond(handler: Any, request: Request, error: Exception) -> Any:

@@ -84,6 +84,45 @@ STAND_IN_FOR = (
 )
 
 
+# Names that these modules import from others, and look up in themselves at each request: a patch that has an effect is
+# made there. (module that uses it, module that has it, names)
+LOOKED_UP = (
+    (
+        "fastapi.routing",
+        "fastapi.dependencies.utils",
+        ("solve_dependencies",),
+    ),
+    ("fastapi.routing", "fastapi.encoders", ("jsonable_encoder",)),
+    ("fastapi.routing", "fastapi.utils", ("is_body_allowed_for_status_code",)),
+    (
+        "fastapi.routing",
+        "fastapi.exceptions",
+        ("RequestValidationError", "ResponseValidationError"),
+    ),
+    ("fastapi.routing", "starlette._exception_handler", ("wrap_app_handling_exceptions",)),
+    ("fastapi.routing", "starlette._utils", ("get_route_path", "is_async_callable")),
+    ("fastapi.routing", "starlette.concurrency", ("run_in_threadpool",)),
+    ("fastapi.routing", "starlette.exceptions", ("HTTPException",)),
+    ("fastapi.routing", "starlette.requests", ("Request",)),
+    ("fastapi.routing", "starlette.responses", ("JSONResponse", "Response")),
+    ("fastapi.routing", "contextlib", ("AsyncExitStack",)),
+    ("fastapi.dependencies.utils", "starlette.concurrency", ("run_in_threadpool",)),
+    ("fastapi.dependencies.utils", "fastapi.background", ("BackgroundTasks",)),
+    ("fastapi.dependencies.utils", "fastapi.security.oauth2", ("SecurityScopes",)),
+    (
+        "fastapi.dependencies.utils",
+        "fastapi.dependencies.models",
+        ("_get_cache_key", "_is_coroutine_callable", "_is_gen_callable", "_is_async_gen_callable"),
+    ),
+    ("fastapi.dependencies.utils", "starlette.requests", ("Request",)),
+    ("fastapi.dependencies.utils", "starlette.responses", ("Response",)),
+    ("fastapi.concurrency", "starlette.concurrency", ("run_in_threadpool",)),
+    ("starlette._exception_handler", "starlette.concurrency", ("run_in_threadpool",)),
+    ("starlette._exception_handler", "starlette._utils", ("is_async_callable",)),
+    ("starlette.middleware.errors", "starlette.concurrency", ("run_in_threadpool",)),
+)
+
+
 @functools.cache
 def check_versions() -> None:
     """Raise Refused unless all three libraries are known."""
@@ -101,6 +140,11 @@ def check_functions() -> None:
         for name in names:
             if not is_own(function_named(module, name), module_name, name):
                 raise Refused(f"{module_name}.{name} has been replaced{by_whom(module, name)}")
+    for user, owner, names in LOOKED_UP:
+        for name in names:
+            module = importlib.import_module(user)
+            if getattr(module, name, None) is not getattr(importlib.import_module(owner), name):
+                raise Refused(f"{user}.{name} has been replaced{by_whom(module, name)}")
 
 
 def function_named(module: ModuleType, name: str) -> object:

@@ -62,7 +62,9 @@ def is_plain(field: ModelField, place: str) -> bool:
     ):
         return False
     aliases = _get_param_aliases(field)
-    if len(aliases) != 1 or aliases[0][0] != aliases[0][1] or not aliases[0][1].isascii():
+    if len(aliases) != 1 or aliases[0][0] != aliases[0][1]:
+        return False
+    if type(aliases[0][1]) is not str or not aliases[0][1].isascii():
         return False
     is_sequence = field_annotation_is_sequence(field.field_info.annotation)
     return (
@@ -102,8 +104,8 @@ class ParameterWriter:
             is_plain(field, "path") and _get_param_aliases(field)[0][1] in self.path_names
             for field in fields
         ):
-            entries = ", ".join(f"{name!r}: p{index}" for index, name in enumerate(self.path_names))
-            self.write_by_fastapi(fields, f"{{{entries}}}", values)
+            own = "".join(f", {name!r}: p{index}" for index, name in enumerate(self.path_names))
+            self.write_by_fastapi(fields, f"{{**site.outer_params(call){own}}}", values)
             return
         for field in fields:
             alias = _get_param_aliases(field)[0][1]

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from fastapi import BackgroundTasks
 from fastapi.exceptions import FastAPIError, RequestValidationError
 from pydantic_core import PydanticUndefined
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,11 +27,14 @@ from .failures import fail, fail_outside, handle
 from .handlers import Handler
 from .parameters import ParameterWriter
 from .site import FUNCTION_STACK, MIDDLEWARE_STACK, REQUEST_STACK, RouteSite
-from .solving import FunctionCall, Solver, in_call
+from .solving import FunctionCall, Solver, given_in, in_call
 from .source import Code, Names, build
-from .threads import HopWriter, grouped
+from .threads import HopWriter, grouped, run_on_thread
 
 Plan = Callable[[Any], Awaitable[None]]
+
+# Where a plan has its route's site.
+SITE = "route_site"
 
 # What FastAPI says where a dependency has swallowed an exception.
 NOT_AWAITED = (
@@ -44,7 +47,15 @@ NOT_AWAITED = (
 
 def plan_of(handler: Handler, site: RouteSite) -> Plan:
     """Compile one route. Raises Refused."""
-    return PlanWriter(handler, site).build()
+    plan = PlanWriter(handler, site).build()
+    vars(plan)[SITE] = site
+    return plan
+
+
+def site_of(plan: Plan) -> RouteSite | None:
+    """The route that a plan is for; None for the plan of none."""
+    site: RouteSite | None = vars(plan).get(SITE)
+    return site
 
 
 class PlanWriter:
@@ -89,16 +100,17 @@ class PlanWriter:
         code = Code()
         with code.block("async def plan(call)"):
             self.write_guard(code)
+            code.line("failure = None")
             has_body = self.handler.body_field is not None
             if has_body:
-                code.line("received = body = None")
+                undefined = self.names.of("Undefined", PydanticUndefined)
+                code.line(f"received, body = None, {undefined}")
             with code.block("try"):
                 code.add(core)
                 self.write_response(code)
                 self.write_sending(code)
-            with code.block("except Exception as error"):
-                body = ", received, body" if has_body else ""
-                code.line(f"await {self.names.of('fail', fail)}(call, site, error{body})")
+            body = ", received, body" if has_body else ""
+            self.write_failure(code, f"{self.names.of('fail', fail)}(call, site, failure{body})")
         return code
 
     def around_with_request(self, core: Code) -> Code:
@@ -108,6 +120,7 @@ class PlanWriter:
         code = Code()
         with code.block("async def plan(call)"):
             self.write_guard(code)
+            code.line("failure = None")
             code.line("scope = site.begin(call)")
             with code.block("try"), code.block(f"async with {stack}() as middleware_stack"):
                 code.line(f"scope[{MIDDLEWARE_STACK!r}] = middleware_stack")
@@ -119,18 +132,29 @@ class PlanWriter:
                     self.write_stacks(code, core, stack)
                 with code.block("except Exception as error"):
                     code.line(f"await {names.of('handle', handle)}(call, site, request, error)")
-            with code.block("except Exception as error"):
-                code.line(
-                    f"await {names.of('fail_outside', fail_outside)}(call, site, scope, error)"
-                )
+            failing = names.of("fail_outside", fail_outside)
+            self.write_failure(code, f"{failing}(call, site, scope, failure)")
         return code
+
+    def write_failure(self, code: Code, failing: str) -> None:
+        """What follows an exception, outside of its `except`: what is raised next must not have it as its context."""
+        with code.block("except Exception as error"):
+            code.line("failure = error")
+        with code.block("if failure is not None"):
+            with code.block("try"):
+                code.line(f"await {failing}")
+            with code.block("finally"):
+                # The traceback leads here, so this must not lead to it.
+                code.line("del failure")
 
     def write_guard(self, code: Code) -> None:
         """The same as `RouteSite.is_replaced`."""
         owner = self.names.of("owner", self.site.owner)
         own_app = self.names.of("own_app", self.site.own_app)
         attributes = self.names.of("attributes", self.site.attributes)
-        with code.block(f"if {owner}.app is not {own_app} or 'handle' in {attributes}"):
+        with code.block(
+            f"if {owner}.app is not {own_app} or 'handle' in {attributes} or 'matches' in {attributes}"
+        ):
             code.line("return await site.serve_by_fastapi(call)")
 
     def write_stacks(self, code: Code, core: Code, stack: str) -> None:
@@ -239,9 +263,9 @@ class PlanWriter:
         response = names.of("Response", Response)
         if not self.is_thread_end:
             self.write_refusal(code)
-            run = names.of("run_in_threadpool", run_in_threadpool)
-            given = in_call(keywords)
-            code.line(f"raw = await {run}({endpoint}{', ' if given else ''}{given})")
+            run = names.of("run_on_thread", run_on_thread)
+            made = names.of("partial", partial)
+            code.line(f"raw = await {run}({made}({', '.join([endpoint, *given_in(keywords)])}))")
             code.line(f"is_response = isinstance(raw, {response})")
             with code.block("if not is_response"):
                 self.write_validation_on_thread(code, run)
@@ -253,7 +277,11 @@ class PlanWriter:
         elif self.root.can_fail:
             with end.block("if errors"):
                 end.line("return None, None, False")
-        end.line(f"raw = {endpoint}({in_call(keywords)})")
+        if self.answers.adapter is None:
+            end.line(f"raw = {endpoint}({in_call(keywords)})")
+        else:
+            # The response model may read properties of what it returns: these must not see its context.
+            end.line(f"raw = {self.hops.in_copy(endpoint, keywords)}")
         with end.block(f"if isinstance(raw, {response})"):
             end.line("return raw, None, True")
         self.answers.write_validation(
@@ -278,8 +306,8 @@ class PlanWriter:
         """The response model of a `def` endpoint, where code of the app validates: on a thread of its own hop."""
         if self.handler.response_field is None:
             return
-        field = self.names.of("response_field", self.handler.response_field)
-        code.line(f"value, found = await {run}({field}.validate, raw, {{}}, loc=('response',))")
+        validate = self.names.of("validate_response", validation_of(self.handler.response_field))
+        code.line(f"value, found = await {run}({validate}, raw)")
         with code.block("if found"):
             made = self.names.of("ResponseValidationError", response_validation_error)
             code.line(f"raise {made}(site, call, found, raw)")
@@ -296,6 +324,11 @@ class PlanWriter:
         self.answers.write_sending(
             code, is_plain=self.is_plain, background=self.background, scope=self.scope
         )
+
+
+def validation_of(field: Any) -> Callable[[Any], Any]:
+    """As `serialize_response` calls it on a thread."""
+    return partial(field.validate, loc=("response",))
 
 
 def response_validation_error(

@@ -6,6 +6,7 @@ read ContextVars, count or wait: it must run exactly where FastAPI would run it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 # Keys of a core schema (pydantic-core's `core_schema.py`) that hold functions of the app, or what calls them.
@@ -34,8 +35,11 @@ def is_pure(schema: Any) -> bool:
             waiting.extend(value for key, value in part.items() if key not in OPAQUE)
         elif isinstance(part, (list, tuple)):
             waiting.extend(part)
-        elif callable(part) and not isinstance(part, type):
-            return is_of_pydantic(part)
+        elif isinstance(part, Mapping):
+            # A schema that is made when it is first needed: what is in it is not known yet.
+            return False
+        elif callable(part) and not isinstance(part, type) and not is_of_pydantic(part):
+            return False
     return True
 
 
@@ -45,6 +49,8 @@ def is_pure_node(node: dict[Any, Any]) -> bool:
         function = node.get("function")
         called = function.get("function") if isinstance(function, dict) else function
         return is_of_pydantic(called)
+    if not getattr(node.get("cls"), "__pydantic_complete__", True):
+        return False
     return not any(node.get(name) for name in CALLS)
 
 

@@ -84,8 +84,10 @@ class RouteSite(Site):
         self.attributes = vars(self.route)
 
     def is_replaced(self) -> bool:
-        """Whether the route has been given another app or `handle` since it was compiled."""
-        return self.owner.app is not self.own_app or "handle" in self.attributes
+        """Whether the route has been given another app, `handle` or `matches` since it was compiled."""
+        if self.owner.app is not self.own_app:
+            return True
+        return "handle" in self.attributes or "matches" in self.attributes
 
     async def serve_by_fastapi(self, call: Any) -> None:
         """The whole app for a call that a plan has been given, and has not touched."""
@@ -113,6 +115,13 @@ class RouteSite(Site):
         self.enter(scope, params)
         scope[REQUEST_STACK] = AsyncExitStack()
         scope[FUNCTION_STACK] = AsyncExitStack()
+
+    def outer_params(self, call: Any) -> dict[str, Any]:
+        """Parameters of the path that somebody around the app has put into the scope."""
+        if not isinstance(call, ScopeCall):
+            return {}
+        params: dict[str, Any] = call.scope().get("path_params", {})
+        return params
 
     def scope_of(self, call: Any) -> dict[str, Any]:
         """The whole scope for a call that had none. Its exit stacks have nothing to close."""

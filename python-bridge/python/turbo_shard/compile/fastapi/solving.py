@@ -180,7 +180,7 @@ class Solver:
             text = f"{target} = await {function}({given})"
         else:
             run = self.names.of("run_in_threadpool", run_in_threadpool)
-            text = f"{target} = await {run}({function}{', ' if given else ''}{given})"
+            text = f"{target} = await {run}({', '.join([function, *given_in(keywords)])})"
         if dependant.concurrency is None:
             code.line(text)
         else:
@@ -202,7 +202,8 @@ class Solver:
         if dependant.security_scopes_param_name:
             scopes = _get_oauth_scopes(dependant=dependant)
             made = self.names.of("SecurityScopes", SecurityScopes)
-            values[dependant.security_scopes_param_name] = f"{made}(scopes={scopes!r})"
+            given = f"[*{self.names.of('scopes', scopes)}]"
+            values[dependant.security_scopes_param_name] = f"{made}(scopes={given})"
         return values
 
     def check(self, code: Code) -> None:
@@ -215,5 +216,9 @@ def line(text: str) -> Code:
     return code
 
 
+def given_in(keywords: dict[str, str]) -> list[str]:
+    return [f"{name}={value}" for name, value in keywords.items()]
+
+
 def in_call(keywords: dict[str, str]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in keywords.items())
+    return ", ".join(given_in(keywords))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .adopted import PLANS, Compiled
+from .compiled_app import CompiledRoute
 
 
 class Tally(NamedTuple):
@@ -22,5 +23,11 @@ def tally(app: object) -> Tally | None:
         return None
     if isinstance(known, str):
         return Tally(0, 0, known)
-    routes = known.plans.routes
+    routes = [route for route in known.plans.routes if not is_page(route)]
     return Tally(sum(route.plan is not None for route in routes), len(routes))
+
+
+def is_page(route: CompiledRoute) -> bool:
+    """Whether it is a page that FastAPI adds to every app, such as /docs: no route of the app's author."""
+    context: Any = route.entry.context
+    return getattr(context.endpoint, "__module__", "") == "fastapi.applications"

@@ -5,16 +5,42 @@ Each still runs in a copy of the request's context, as anyio would give it: what
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextvars import copy_context
 from typing import Any
 
 import anyio.to_thread
+from anyio import from_thread
 
 from .solving import FunctionCall
 from .source import Code, Names
 
 run_on_thread = anyio.to_thread.run_sync
+
+
+class Turn:
+    """One hop of several functions, and the request that waits for it: once that is cancelled, no other one begins."""
+
+    __slots__ = ("is_over",)
+
+    def __init__(self) -> None:
+        self.is_over = False
+
+    def goes_on(self) -> bool:
+        """Whether the next function is to be called. On the thread; raises what anyio raises for a cancelled scope."""
+        if not self.is_over:
+            from_thread.check_cancelled()
+        return not self.is_over
+
+
+async def take_turns(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Run `function(turn, *arguments)` on a thread."""
+    turn = Turn()
+    try:
+        return await run_on_thread(function, turn, *arguments)
+    except BaseException:
+        turn.is_over = True
+        raise
 
 
 class HopWriter:
@@ -34,27 +60,36 @@ class HopWriter:
         """`calls` on one thread, then `end`, which returns; without it their results go to their variables."""
         name = f"hop{len(self.functions)}"
         targets = [call.target for call in calls]
-        reads = sorted(
-            (set().union(*(call.reads for call in calls)) | set(end_reads)) - set(targets)
-        )
+        reads = set().union(*(call.reads for call in calls)) | set(end_reads)
+        given = sorted(reads - set(targets))
+        has_turns = len(calls) + (end is not None) > 1
         hop = Code()
-        hop.line(f"def {name}({', '.join(reads)}):")
+        hop.line(f"def {name}({', '.join(['turn', *given] if has_turns else given)}):")
         hop.depth += 1
         if targets:
             hop.line(" = ".join([*targets, "None"]))
+        nothing = ", ".join("None" for _ in targets) if end is None else "None, None, False"
         for index, call in enumerate(calls):
-            is_last = index == len(calls) - 1 and end is None
-            self.write_one(hop, call, is_last=is_last)
+            if index:
+                self.write_turn(hop, nothing)
+            self.write_one(hop, call, is_last=index == len(calls) - 1 and end is None)
         if end is None:
             hop.line(f"return {', '.join(targets)}")
         else:
+            if calls:
+                self.write_turn(hop, nothing)
             hop.add(end)
         self.functions.append(hop)
-        run = self.names.of("run_on_thread", run_on_thread)
-        waited = f"await {run}({', '.join([name, *reads])})"
+        run = take_turns if has_turns else run_on_thread
+        waited = f"await {self.names.of('on_thread', run)}({', '.join([name, *given])})"
         if end is None:
             code.line(f"{', '.join(targets)} = {waited}")
         return waited
+
+    def write_turn(self, hop: Code, nothing: str) -> None:
+        """FastAPI would not call the next function for a request that has been cancelled meanwhile."""
+        with hop.block("if not turn.goes_on()"):
+            hop.line(f"return {nothing}")
 
     def write_one(self, hop: Code, call: FunctionCall, *, is_last: bool) -> None:
         text = call.text if is_last else self.in_own_context(call)
@@ -65,9 +100,13 @@ class HopWriter:
             hop.line(f"{call.target} = {text}")
 
     def in_own_context(self, call: FunctionCall) -> str:
+        return self.in_copy(call.function, call.keywords)
+
+    def in_copy(self, function: str, keywords: dict[str, str]) -> str:
+        """A call in a copy of the request's context."""
         copy = self.names.of("copy_context", copy_context)
-        given = "".join(f", {name}={value}" for name, value in call.keywords.items())
-        return f"{copy}().run({call.function}{given})"
+        given = "".join(f", {name}={value}" for name, value in keywords.items())
+        return f"{copy}().run({function}{given})"
 
 
 def grouped(steps: list[Any]) -> list[Any]:

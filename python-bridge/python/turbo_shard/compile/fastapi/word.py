@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 from opentelemetry import _logs, metrics, trace
 
+from ... import _native
 from .source import Code, Names, build
 
 
@@ -28,6 +29,7 @@ def state_word(
     names = Names()
     own = names.of("app", app)
     router = names.of("router", app.router)
+    same = names.of("same_objects", _native.same_objects)
     conditions = [f"not {names.of('provider', each)}.dependency_overrides" for each in providers]
     conditions += [
         f"{own}.middleware_stack is {names.of('stack', app.middleware_stack)}",
@@ -36,8 +38,8 @@ def state_word(
         f"{router}.middleware_stack is {names.of('inner', app.router.middleware_stack)}",
         f"{router}.default is {names.of('default', app.router.default)}",
         f"{router}._routes_version == {app.router._routes_version}",
-        # Lists that hold the same objects are compared by identity, one after another.
-        f"{router}.routes == {names.of('routes', list(app.router.routes))}",
+        f"{router}.redirect_slashes == {app.router.redirect_slashes!r}",
+        f"{same}({router}.routes, {names.of('routes', list(app.router.routes))})",
     ]
     for included in routers:
         if included is not app.router:
