@@ -1,17 +1,16 @@
 """`BaseHTTPMiddleware`, which is behind `@app.middleware("http")`, without its task groups and memory streams.
 
-What can be seen of it is the same: the inner app runs in a task of its own, with a copy of the context, at the same time as
-the middleware's function; its messages are taken one by one; it may finish, and its background tasks run, after the
-answer was sent; what it raises comes out of `call_next`, or at the end. Starlette's tests of BaseHTTPMiddleware pass on it
-(scripts/fastapi_suite.py runs them). Knows nothing of routes and plans.
+What can be seen of it is the same: the inner app runs in a task of its own, with a copy of the context, at the same
+time as the middleware's function; its messages are taken one by one; it may finish, and its background tasks run, after
+the answer was sent; what it raises comes out of `call_next`, or at the end. Starlette's tests of it pass on this
+(scripts/fastapi_suite.py runs them). Only how many turns of the loop it takes is another. Knows nothing of plans.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
+import sys
 from asyncio import CancelledError, Future, Task, current_task
-from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -21,36 +20,62 @@ from starlette.middleware.base import BaseHTTPMiddleware, _CachedRequest, _Strea
 from starlette.requests import Request
 from starlette.responses import Response
 
-Message = MutableMapping[str, Any]
+from .http_channel import Channel, Message, raise_if_cancelled
+from .known_code import function_named, is_own
+
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+BASE = "starlette.middleware.base"
 ordinary_call = BaseHTTPMiddleware.__call__
+# What is done here in its place.
+STAND_IN_FOR = (
+    "BaseHTTPMiddleware.__call__",
+    "_CachedRequest.wrapped_receive",
+    "_StreamingResponse.__call__",
+)
 # As anyio names the task of the inner app.
-TASK_NAME = "starlette.middleware.base.BaseHTTPMiddleware.__call__.<locals>.call_next.<locals>.coro"
+TASK_NAME = f"{BASE}.BaseHTTPMiddleware.__call__.<locals>.call_next.<locals>.coro"
 GROUP_ERROR = "unhandled errors in a TaskGroup"
 
 
-def take_over(layer: BaseHTTPMiddleware) -> bool:
-    """Let `layer` run as this module has it. It stays the same object, of a subclass of its class."""
+def take_over(outermost: Any, innermost: Any) -> list[BaseHTTPMiddleware]:
+    """Let the layers from one middleware to the other run as this module has it, those that can. Returns them."""
+    taken = []
+    module = sys.modules[BASE]
+    if all(is_own(function_named(module, name), BASE, name) for name in STAND_IN_FOR):
+        layer = outermost
+        while layer is not innermost.app:
+            if isinstance(layer, BaseHTTPMiddleware) and take_over_one(layer):
+                taken.append(layer)
+            layer = layer.app
+    return taken
+
+
+def take_over_one(layer: BaseHTTPMiddleware) -> bool:
+    """`layer` stays the same object, of a subclass of its class."""
     kind = type(layer)
-    if kind.__call__ is not ordinary_call:
+    has_hook = any("__init_subclass__" in vars(each) for each in kind.__mro__[:-1])
+    if kind.__call__ is not ordinary_call or type(kind) is not type or has_hook:
         return False
-    layer.__class__ = direct_kind(kind)
+    try:
+        layer.__class__ = direct_kind(kind)
+    except TypeError:
+        return False
     return True
 
 
-def give_back(layer: BaseHTTPMiddleware) -> None:
+def give_back(layers: list[BaseHTTPMiddleware]) -> None:
     """Undo `take_over`."""
-    kind = type(layer)
-    if kind.__call__ is direct_call:
-        layer.__class__ = kind.__base__
+    for layer in layers:
+        if type(layer).__call__ is direct_call:
+            layer.__class__ = type(layer).__bases__[0]
 
 
 def direct_kind(kind: type[BaseHTTPMiddleware]) -> type[BaseHTTPMiddleware]:
     """A subclass that only answers calls in another way, and says that it is the class itself."""
-    names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
-    return type(kind)(kind.__name__, (kind,), {**names, "__call__": direct_call})
+    shown = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
+    return type(kind.__name__, (kind,), {**shown, "__call__": direct_call})
 
 
 async def direct_call(
@@ -63,94 +88,6 @@ async def direct_call(
         await ordinary_call(self, scope, receive, send)
     else:
         await Exchange(self.app, scope, receive, send).run(self.dispatch_func)
-
-
-class Channel:
-    """anyio's memory stream without a buffer, for one loop: whoever sends waits until somebody takes it."""
-
-    __slots__ = ("can_receive", "can_send", "loop", "receivers", "senders")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.senders: deque[tuple[Future[bool], Message]] = deque()
-        self.receivers: deque[Future[Message | None]] = deque()
-        self.can_send = True
-        self.can_receive = True
-
-    async def send(self, message: Message) -> bool:
-        """Whether somebody has taken it; False if nobody will any more."""
-        if not self.can_send:
-            raise anyio.ClosedResourceError
-        if not self.can_receive:
-            # Who sends on and on must let others run, above all whoever would stop it.
-            await checkpoint()
-            return False
-        await raise_if_cancelled()
-        while self.receivers:
-            receiver = self.receivers.popleft()
-            if not receiver.done():
-                receiver.set_result(message)
-                return True
-        waiting = self.loop.create_future()
-        place = (waiting, message)
-        self.senders.append(place)
-        try:
-            return await waiting
-        finally:
-            if place in self.senders:
-                self.senders.remove(place)
-
-    def is_open(self) -> bool:
-        return self.can_send and self.can_receive and not self.senders
-
-    async def receive(self) -> Message:
-        if not self.can_receive:
-            raise anyio.ClosedResourceError
-        while self.senders:
-            waiting, message = self.senders.popleft()
-            if not waiting.done():
-                waiting.set_result(True)
-                return message
-        if not self.can_send:
-            raise anyio.EndOfStream
-        return await self.receive_by(self.receiver())
-
-    def receiver(self) -> Future[Message | None]:
-        """A place for the next message, to be awaited by `receive_by`."""
-        receiver = self.loop.create_future()
-        self.receivers.append(receiver)
-        return receiver
-
-    async def receive_by(self, receiver: Future[Message | None]) -> Message:
-        try:
-            found = await receiver
-        finally:
-            if receiver in self.receivers:
-                self.receivers.remove(receiver)
-        if found is None:
-            raise anyio.EndOfStream if self.can_receive else anyio.ClosedResourceError
-        return found
-
-    def close_sending(self) -> None:
-        self.can_send = False
-        while self.receivers:
-            receiver = self.receivers.popleft()
-            if not receiver.done():
-                receiver.set_result(None)
-
-    def close_receiving(self) -> None:
-        self.can_receive = False
-        while self.senders:
-            waiting, _ = self.senders.popleft()
-            if not waiting.done():
-                waiting.set_result(False)
-        self.close_receivers()
-
-    def close_receivers(self) -> None:
-        while self.receivers:
-            receiver = self.receivers.popleft()
-            if not receiver.done():
-                receiver.set_result(None)
 
 
 class Inner:
@@ -171,9 +108,20 @@ class Exchange:
     """One request at one middleware."""
 
     __slots__ = (
-        "app", "channel", "ended", "error", "inner", "is_raised", "is_sent", "loop", "receivers", "request", "scope", "send",
+        "app",
+        "channel",
+        "ended",
+        "error",
+        "inner",
+        "is_raised",
+        "is_sent",
+        "loop",
+        "receivers",
+        "request",
+        "scope",
+        "send",
         "waiting",
-    )  # fmt: skip
+    )
 
     def __init__(self, app: Any, scope: Any, receive: Receive, send: Send) -> None:
         self.app = app
@@ -201,6 +149,11 @@ class Exchange:
             self.note_sent()
             self.channel.close_receiving()
             await self.wait_for_inner(None)
+        except GeneratorExit:
+            # Nobody runs this any more, so nothing can be waited for.
+            for inner in self.inner:
+                inner.cancel_scope.cancel()
+            raise
         except BaseException as error:
             await self.wait_for_inner(error)
             if isinstance(error, CancelledError):
@@ -250,7 +203,9 @@ class Exchange:
         try:
             while True:
                 message = await (
-                    self.channel.receive() if receiver is None else self.channel.receive_by(receiver)
+                    self.channel.receive()
+                    if receiver is None
+                    else self.channel.receive_by(receiver)
                 )
                 receiver = None
                 kind = message["type"]
@@ -267,7 +222,8 @@ class Exchange:
             self.is_raised = True
             # Its own cause, if it has none its context; never the end of the stream.
             raise error from error.__cause__ or error.__context__
-        assert kind == "http.response.start"
+        if kind != "http.response.start":
+            raise AssertionError
         response = _StreamingResponse(status_code=message["status"], content=self.body(), info=info)
         response.raw_headers = message.get("headers", [])
         return response
@@ -294,12 +250,12 @@ class Exchange:
         """What the client sends, for the inner app; a disconnect once its answer is on its way."""
         if self.is_sent:
             return {"type": "http.disconnect"}
-        task = current_task()
+        task: Any = current_task()
         requests = task.cancelling()
         self.receivers.append(task)
         try:
             message = await self.request.wrapped_receive()
-            # As a task group ends: a message is lost to whoever has been cancelled, so is to `is_disconnected`.
+            # As a task group ends: a message is lost if the task has been cancelled; `is_disconnected` is such a task.
             await raise_if_cancelled()
         except CancelledError:
             # Either `note_sent`, or somebody who means it.
@@ -338,7 +294,8 @@ class Exchange:
             if kind == "http.response.pathsend":
                 yield message
                 break
-            assert kind == "http.response.body", f"Unexpected message: {message}"
+            if kind != "http.response.body":
+                raise AssertionError(f"Unexpected message: {message}")
             body = message.get("body", b"")
             if body:
                 yield body
@@ -346,16 +303,10 @@ class Exchange:
                 break
 
 
-async def raise_if_cancelled() -> None:
-    """Where anyio would have let a cancelled task go no further."""
-    if anyio.current_effective_deadline() == -math.inf:
-        await checkpoint()
-
-
 def raise_as_group(error: BaseException) -> None:
     """Raise `error` as if it came alone out of a task group: its context has become its cause."""
     try:
-        raise BaseExceptionGroup(GROUP_ERROR, [error])
+        raise BaseExceptionGroup(GROUP_ERROR, [error]) from None
     except BaseExceptionGroup:
         context = None if error.__suppress_context__ else error.__context__
         raise error from error.__cause__ or context
