@@ -3,7 +3,7 @@
 import asyncio
 import enum
 import gc
-import time
+import threading
 from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator
 from asked import ask
 from comparing import compare
 from journal import note
+from waiting import TIMEOUT_S
 
 marked: ContextVar[str] = ContextVar("marked", default="none")
 
@@ -224,10 +225,12 @@ def test_response_models_do_not_see_the_context_of_a_function() -> None:
 
 def impatient() -> FastAPI:
     app = FastAPI()
+    is_answered, is_over = threading.Event(), threading.Event()
 
     def slow() -> None:
         note("dependency")
-        time.sleep(0.05)
+        is_answered.wait(TIMEOUT_S)
+        is_over.set()
 
     @app.get("/")
     def endpoint(_: Annotated[None, Depends(slow)]) -> Any:
@@ -239,12 +242,15 @@ def impatient() -> FastAPI:
 
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
             try:
-                async with asyncio.timeout(0.01 if scope["type"] == "http" else None):
+                async with asyncio.timeout(0.05 if scope["type"] == "http" else None):
                     await self.app(scope, receive, send)
             except TimeoutError:
                 await JSONResponse("late", status_code=504)(scope, receive, send)
-                # Until the thread has certainly come to its end.
-                await asyncio.sleep(0.2)
+                is_answered.set()
+                await asyncio.to_thread(is_over.wait, TIMEOUT_S)
+                # What would follow on that thread has had its time when other threads have had theirs.
+                for _ in range(20):
+                    await asyncio.to_thread(note, "meanwhile")
 
     app.add_middleware(Patience)
     return app
