@@ -1,5 +1,6 @@
-"""Runs FastAPI's own tests as they are, then with compiled apps, and compares how each test ended. The same for Starlette's
-tests of BaseHTTPMiddleware, which compiled apps have in another form.
+"""Runs FastAPI's own tests as they are, then with compiled apps, and compares how each test ended.
+
+The same for Starlette's tests of BaseHTTPMiddleware, which compiled apps have in another form.
 
     make fastapi-suite
 

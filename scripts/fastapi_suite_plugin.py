@@ -3,7 +3,7 @@
 FastAPI's `__call__` alone is replaced, so a test that looks at its app finds what it made. It also writes down how each
 test ended, and how many requests a plan has answered. Settings are in the environment:
 
-    FASTAPI_SUITE_ARM      plain: as FastAPI has it; compiled: by plans; direct: BaseHTTPMiddleware as compiled apps have it
+    FASTAPI_SUITE_ARM      plain: as it is; compiled: FastAPI by plans; direct: compiled apps' BaseHTTPMiddleware
     FASTAPI_SUITE_REPORT   the file to write
 """
 
