@@ -12,21 +12,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
+import proof_record
+
 ROOT = Path(__file__).resolve().parent.parent
-RECORD = ROOT / "docs" / "fastapi-proof.json"
 STARLETTE_TESTS = "tests/middleware/test_base.py"
 # Their tests do not look at answers but at how fast a machine is, and run only in the authors' own service.
 LEFT_OUT = ("tests/benchmarks", "tests/memory_benchmarks")
-# What FastAPI answers with, as far as bytes depend on it.
-COMPANIONS = ("fastapi", "starlette", "pydantic", "pydantic_core")
 # A test may hang, each is given 20 seconds by FastAPI's settings; the whole takes two minutes.
 RUN_TIMEOUT_S = 3600
 
@@ -121,18 +118,10 @@ class Comparison:
         }
 
 
-def record(comparisons: list[Comparison]) -> None:
-    kept = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-    kept["python"] = platform.python_version() + ("" if sys._is_gil_enabled() else "t")
-    kept["versions"] = {name: metadata.version(name) for name in COMPANIONS}
-    kept["tests"] = {each.name: each.record() for each in comparisons}
-    RECORD.write_text(json.dumps(kept, indent=2) + "\n")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--home", type=Path, required=True, help="where the sources are unpacked")
-    parser.add_argument("--record", action="store_true", help=f"write {RECORD.relative_to(ROOT)}")
+    parser.add_argument("--record", action="store_true", help="write docs/fastapi-proof.json")
     parser.add_argument("tests", nargs="*", help="of FastAPI's; all unless some are named")
     options = parser.parse_args()
     fastapi, starlette = (options.home / name for name in ("fastapi", "starlette"))
@@ -145,7 +134,7 @@ def main() -> int:
         comparisons.append(Comparison(source.name, *runs))
         comparisons[-1].tell()
     if options.record:
-        record(comparisons)
+        proof_record.keep("tests", {each.name: each.record() for each in comparisons})
     return 0 if all(each.is_proof for each in comparisons) else 1
 
 
