@@ -1,4 +1,4 @@
-"""What the proofs about FastAPI found, kept in docs/fastapi-proof.json; the tables of docs/fastapi-proof.md are of it."""
+"""What the proofs about FastAPI found: docs/fastapi-proof.json, of which docs/fastapi-proof.md has its tables."""
 
 from __future__ import annotations
 
