@@ -1,6 +1,7 @@
 """Parts of a live app that are changed behind its back, and functions of FastAPI that a library has replaced."""
 
 import copy
+import json
 from typing import Any
 
 import fastapi.routing
@@ -174,3 +175,25 @@ def test_plans_stand_inside_a_stack_that_a_library_has_built() -> None:
     app = watched_from_outside()
     assert why_not(app) == ""
     assert [route.reason for route in report(app)][-1] == ""
+
+
+# JSON of the app's own.
+
+
+def writing_numbers() -> FastAPI:
+    app = FastAPI()
+    app.get("/")(lambda: {"a": 1})
+    return app
+
+
+def test_json_is_written_by_what_the_app_has_put_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = json.dumps
+
+    def shout(app: FastAPI) -> None:
+        monkeypatch.setattr(json, "dumps", lambda *args, **named: original("shouted"))
+
+    def whisper(app: FastAPI) -> None:
+        monkeypatch.setattr(json, "dumps", original)
+
+    records = compare(writing_numbers, "GET /", shout, "GET /", whisper, "GET /")
+    assert ["shouted" in str(record) for record in records] == [False, True, False]
