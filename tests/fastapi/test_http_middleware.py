@@ -85,7 +85,11 @@ async def exchange_without_client(app: Any, log: Log) -> None:
     await exchange(app, log, is_gone=True)
 
 
-@pytest.mark.parametrize("name", CASES)
+# How much of an answer is made before its client is found to have gone depends on turns of the loop, as on the network.
+DEFINITE = [name for name in CASES if "stream" not in name or "body" in name]
+
+
+@pytest.mark.parametrize("name", DEFINITE)
 def test_the_same_is_seen_where_the_client_has_gone(name: str) -> None:
     found = lines_of(name, is_direct=True, run=exchange_without_client)
     assert found == lines_of(name, is_direct=False, run=exchange_without_client)

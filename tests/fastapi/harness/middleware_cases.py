@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import anyio
@@ -302,6 +303,32 @@ def answer_is_streamed(log: Log) -> tuple[Any, Any]:
         log("app: over")
 
     return (dispatch, passing), app
+
+
+def streaming(log: Log, *, layers: int, pauses: int = 0) -> tuple[Any, Any]:
+    async def noting(request: Request, call_next: Any) -> Response:
+        response: Any = await call_next(request)
+        log("middleware: has it")
+        return response  # type: ignore[no-any-return]
+
+    async def parts() -> Any:
+        for number in range(4):
+            log("app: makes", number)
+            yield f"part {number}"
+            await turns(pauses)
+        log("app: made")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await StreamingResponse(parts())(scope, receive, send)
+
+    return (noting,) * layers, app
+
+
+for layers in (1, 2, 3, 5):
+    for pauses in (0, 1, 2, 5):
+        CASES[f"streams through {layers} with {pauses} pauses"] = partial(
+            streaming, layers=layers, pauses=pauses
+        )
 
 
 @case

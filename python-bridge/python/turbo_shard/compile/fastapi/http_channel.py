@@ -1,4 +1,7 @@
-"""Messages from one task to another on one loop, each handed over before the next is sent. Knows nothing of HTTP."""
+"""Messages from one task to another on one loop, each handed over before the next is sent.
+
+Of HTTP it knows what the last part of a body looks like.
+"""
 
 from __future__ import annotations
 
@@ -53,6 +56,10 @@ class Channel:
 
     def is_open(self) -> bool:
         return self.can_send and self.can_receive and not self.senders
+
+    def has_last_part(self) -> bool:
+        """Whether the last part of a body waits to be taken."""
+        return bool(self.senders) and not self.senders[0][1].get("more_body", False)
 
     async def receive(self) -> Message:
         if not self.can_receive:

@@ -115,7 +115,10 @@ class Exchange:
         "inner",
         "is_raised",
         "is_sent",
+        "is_whole",
         "loop",
+        "outer",
+        "parts",
         "receivers",
         "request",
         "scope",
@@ -128,6 +131,9 @@ class Exchange:
         self.scope = scope
         self.send = send
         self.request = _CachedRequest(scope, receive, send)
+        # The exchange of the next middleware outside, if nothing is between.
+        is_nested = getattr(send, "__func__", None) is Exchange.send_inner
+        self.outer: Exchange | None = getattr(send, "__self__", None) if is_nested else None
         self.loop = asyncio.get_running_loop()
         self.channel = Channel(self.loop)
         self.inner: list[Inner] = []
@@ -136,6 +142,10 @@ class Exchange:
         # The inner app's error, and whether `call_next` has raised it.
         self.error: Exception | None = None
         self.is_raised = False
+        # Whether all of the inner app's answer was there when it began. One that is made part by part is handed on with
+        # the pauses that memory streams make, so that the app comes as far as it would before each part is sent.
+        self.is_whole = False
+        self.parts: AsyncGenerator[Any] | None = None
         # Whether the answer is on its way to the client, in whole; and who waits for that.
         self.is_sent = False
         self.waiting: list[Future[None]] = []
@@ -145,6 +155,8 @@ class Exchange:
     async def run(self, dispatch: Any) -> None:
         try:
             response = await dispatch(self.request, self.call_next)
+            if self.outer is not None:
+                await self.tell_outer(self.outer, response)
             await response(self.scope, self.request.wrapped_receive, self.send)
             self.note_sent()
             self.channel.close_receiving()
@@ -164,6 +176,12 @@ class Exchange:
             self.channel.close_sending()
         if self.error is not None and not self.is_raised:
             raise self.error
+
+    async def tell_outer(self, outer: Exchange, response: Any) -> None:
+        if self.is_whole and getattr(response, "body_iterator", None) is self.parts:
+            outer.is_whole = True
+        else:
+            await checkpoint()
 
     def note_sent(self) -> None:
         self.is_sent = True
@@ -224,7 +242,9 @@ class Exchange:
             raise error from error.__cause__ or error.__context__
         if kind != "http.response.start":
             raise AssertionError
-        response = _StreamingResponse(status_code=message["status"], content=self.body(), info=info)
+        self.is_whole = self.is_whole or self.channel.has_last_part()
+        self.parts = parts = self.body()
+        response = _StreamingResponse(status_code=message["status"], content=parts, info=info)
         response.raw_headers = message.get("headers", [])
         return response
 
@@ -267,12 +287,15 @@ class Exchange:
         finally:
             self.receivers.remove(task)
         if message["type"] == "http.disconnect":
-            # It may be asked for again and again.
-            await checkpoint()
+            # It may be asked for again and again, or beside an answer: it comes when it would with task groups.
+            for _ in range(4 if self.outer is None else 2):
+                await checkpoint()
         return {"type": "http.disconnect"} if self.is_sent else message
 
     async def send_inner(self, message: Message) -> None:
         """A message of the inner app. After its last one it goes on when the answer is on its way."""
+        if not self.is_whole and "body" in message:
+            await checkpoint()
         if not await self.channel.send(message):
             return
         kind = message["type"]
@@ -286,6 +309,8 @@ class Exchange:
 
     async def body(self) -> AsyncGenerator[Any]:
         while True:
+            if not self.is_whole:
+                await checkpoint()
             try:
                 message = await self.channel.receive()
             except anyio.EndOfStream:
