@@ -26,11 +26,10 @@ from typing import Any
 
 import asgi_exchange
 import counted_plans
+import proof_record
 from openapi_requests import Request, requests_for
 from real_app_projects import PROJECTS, Project
 
-ROOT = Path(__file__).resolve().parent.parent
-RECORD = ROOT / "docs" / "fastapi-proof.json"
 ARMS = ("plain", "compiled")
 ARM_TIMEOUT_S = 1800
 SHOWN_DIFFERENCES = 40
@@ -181,7 +180,7 @@ def tell(outcome: Outcome) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--seed", type=int, default=13)
-    parser.add_argument("--record", action="store_true", help=f"write {RECORD.relative_to(ROOT)}")
+    parser.add_argument("--record", action="store_true", help="write docs/fastapi-proof.json")
     parser.add_argument("--home", type=Path, help="where reports and logs are written")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
@@ -199,9 +198,7 @@ def main() -> int:
         tell(outcome)
         outcomes.append(outcome)
     if options.record:
-        kept = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-        kept["real_apps"] = {outcome.name: outcome.record() for outcome in outcomes}
-        RECORD.write_text(json.dumps(kept, indent=2) + "\n")
+        proof_record.keep("real_apps", {outcome.name: outcome.record() for outcome in outcomes})
     is_proof = all(outcome.compiled["by_plans"] for outcome in outcomes)
     return 0 if is_proof and not any(outcome.differences() for outcome in outcomes) else 1
 

@@ -1,5 +1,7 @@
 """Runs FastAPI's own tests as they are, then with compiled apps, and compares how each test ended.
 
+The same for Starlette's tests of BaseHTTPMiddleware, which compiled apps have in another form.
+
     make fastapi-suite
 
 scripts/fastapi_suite.sh has set up what this needs. With --record the counts go into docs/fastapi-proof.json.
@@ -10,21 +12,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
+import proof_record
+
 ROOT = Path(__file__).resolve().parent.parent
-RECORD = ROOT / "docs" / "fastapi-proof.json"
-ARMS = ("plain", "compiled")
+STARLETTE_TESTS = "tests/middleware/test_base.py"
 # Their tests do not look at answers but at how fast a machine is, and run only in the authors' own service.
 LEFT_OUT = ("tests/benchmarks", "tests/memory_benchmarks")
-# What FastAPI answers with, as far as bytes depend on it.
-COMPANIONS = ("fastapi", "starlette", "pydantic", "pydantic_core")
 # A test may hang, each is given 20 seconds by FastAPI's settings; the whole takes two minutes.
 RUN_TIMEOUT_S = 3600
 
@@ -43,7 +42,7 @@ class Run:
 
 
 def run(arm: str, source: Path, tests: list[str]) -> Run:
-    report = source.parent / f"{arm}.json"
+    report = source.parent / f"{source.name}-{arm}.json"
     report.unlink(missing_ok=True)
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("PYTEST")},
@@ -76,7 +75,7 @@ def differences(plain: Run, compiled: Run) -> list[str]:
     tests = sorted(plain.endings.keys() | compiled.endings.keys())
     return [
         f"{test}: {plain.endings.get(test, 'not run')} as it is, "
-        f"{compiled.endings.get(test, 'not run')} compiled"
+        f"{compiled.endings.get(test, 'not run')} compiled\n{compiled.complaints.get(test, '')}"
         for test in tests
         if plain.endings.get(test) != compiled.endings.get(test)
     ]
@@ -86,48 +85,57 @@ def shown(counts: dict[str, int]) -> str:
     return ", ".join(f"{number} {ending}" for ending, number in sorted(counts.items()))
 
 
-def record(plain: Run, compiled: Run) -> None:
-    kept = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-    kept["suite"] = {
-        "python": f"{platform.python_version()}{'' if sys._is_gil_enabled() else 't'}",
-        "versions": {name: metadata.version(name) for name in COMPANIONS},
-        "endings": plain.counts(),
-        "not_passed_either_way": sorted(
-            {name.partition("::")[0] for name, how in plain.endings.items() if how != "passed"}
-        ),
-        "requests": compiled.requests,
-        "by_plans": compiled.by_plans,
-        "differences": len(differences(plain, compiled)),
-    }
-    RECORD.write_text(json.dumps(kept, indent=2) + "\n")
+@dataclass(frozen=True)
+class Comparison:
+    """The tests of one library, run in both ways."""
+
+    name: str
+    plain: Run
+    other: Run
+
+    @property
+    def is_proof(self) -> bool:
+        return bool(self.other.by_plans) and not differences(self.plain, self.other)
+
+    def tell(self) -> None:
+        found = differences(self.plain, self.other)
+        print(f"{self.name}, as it is: {shown(self.plain.counts())}")
+        print(f"{self.name}, compiled: {shown(self.other.counts())}")
+        print(f"requests: {self.other.requests}, of which compiled: {self.other.by_plans}")
+        print(*(f"\n{each}" for each in found), sep="")
+        print(f"differences: {len(found)}", flush=True)
+
+    def record(self) -> dict[str, object]:
+        endings = self.plain.endings
+        return {
+            "endings": self.plain.counts(),
+            "files_with_others_than_passed": sorted(
+                {name.partition("::")[0] for name, ending in endings.items() if ending != "passed"}
+            ),
+            "requests": self.other.requests,
+            "compiled": self.other.by_plans,
+            "differences": len(differences(self.plain, self.other)),
+        }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--source", type=Path, required=True, help="FastAPI's sources, unpacked")
-    parser.add_argument("--record", action="store_true", help=f"write {RECORD.relative_to(ROOT)}")
-    parser.add_argument("--quick", action="store_true", help="reuse the last run without plans")
-    parser.add_argument("tests", nargs="*", default=["tests"], help="all unless some are named")
+    parser.add_argument("--home", type=Path, required=True, help="where the sources are unpacked")
+    parser.add_argument("--record", action="store_true", help="write docs/fastapi-proof.json")
+    parser.add_argument("tests", nargs="*", help="of FastAPI's; all unless some are named")
     options = parser.parse_args()
-    kept = options.source.parent / "plain.json"
-    if options.quick and kept.exists():
-        plain = Run(**json.loads(kept.read_text()))
-    else:
-        plain = run("plain", options.source, options.tests)
-    print(f"as they are: {shown(plain.counts())}", flush=True)
-    compiled = run("compiled", options.source, options.tests)
-    print(f"compiled:    {shown(compiled.counts())}")
-    print(f"requests:    {compiled.requests}, of which plans answered {compiled.by_plans}")
-    found = differences(plain, compiled)
-    for line in found:
-        test = line.partition(": ")[0]
-        print(f"\n{line}\n{compiled.complaints.get(test, '')}")
-    print(f"differences: {len(found)}")
+    fastapi, starlette = (options.home / name for name in ("fastapi", "starlette"))
+    comparisons = []
+    for source, other, tests in (
+        (starlette, "direct", [STARLETTE_TESTS]),
+        (fastapi, "compiled", options.tests or ["tests"]),
+    ):
+        runs = [run(arm, source, tests) for arm in ("plain", other)]
+        comparisons.append(Comparison(source.name, *runs))
+        comparisons[-1].tell()
     if options.record:
-        record(plain, compiled)
-    if not compiled.by_plans:
-        print("fastapi-suite: error: no request was answered by a plan, so nothing is proved")
-    return 0 if not found and compiled.by_plans else 1
+        proof_record.keep("tests", {each.name: each.record() for each in comparisons})
+    return 0 if all(each.is_proof for each in comparisons) else 1
 
 
 if __name__ == "__main__":

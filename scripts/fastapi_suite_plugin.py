@@ -3,7 +3,7 @@
 FastAPI's `__call__` alone is replaced, so a test that looks at its app finds what it made. It also writes down how each
 test ended, and how many requests a plan has answered. Settings are in the environment:
 
-    FASTAPI_SUITE_ARM      plain: as FastAPI has it; compiled: by plans
+    FASTAPI_SUITE_ARM      plain: as it is; compiled: FastAPI by plans; direct: compiled apps' BaseHTTPMiddleware
     FASTAPI_SUITE_REPORT   the file to write
 """
 
@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
+from starlette.middleware.base import BaseHTTPMiddleware
 
 import counted_plans
-from turbo_shard.compile.fastapi import adopted, compiled_app
+from turbo_shard.compile.fastapi import adopted, compiled_app, http_middleware
 from turbo_shard.compile.fastapi.known_code import check_functions
 
 if TYPE_CHECKING:
@@ -64,8 +65,18 @@ def check_what_there_was() -> None:
         FastAPI.__call__ = call_compiled  # type: ignore[method-assign]
 
 
+async def call_directly(self: BaseHTTPMiddleware, scope: Any, receive: Any, send: Any) -> None:
+    global requests
+    requests += 1
+    counted_plans.count += 1
+    await http_middleware.direct_call(self, scope, receive, send)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    if os.environ["FASTAPI_SUITE_ARM"] == "compiled":
+    arm = os.environ["FASTAPI_SUITE_ARM"]
+    if arm == "direct":
+        BaseHTTPMiddleware.__call__ = call_directly  # type: ignore[method-assign]
+    elif arm == "compiled":
         FastAPI.__call__ = call_compiled  # type: ignore[method-assign]
         counted_plans.start_counting()
         sys.modules[adopted.CompiledApp.__module__].check_functions = check_what_there_was

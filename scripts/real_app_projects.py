@@ -1,6 +1,6 @@
 """The FastAPI projects whose routes `make fastapi-real-apps` tries: how each is made, and which routes are left alone.
 
-Each app is made anew in a process of its own, whose working directory is empty and its own.
+Each app is made again in a process of its own, whose working directory is empty and its own.
 """
 
 from __future__ import annotations

@@ -252,3 +252,47 @@ def test_a_request_that_is_cancelled(place: str) -> None:
         return seen
 
     assert run(compiled) == run(lambda app: app)
+
+
+def test_no_function_begins_for_a_request_that_was_cancelled_before_it() -> None:
+    """Functions that follow each other: the one that runs goes on, the next is not called, on whatever thread."""
+
+    def run(wrap: Any) -> list[str]:
+        seen: list[str] = []
+        app = FastAPI()
+        reached, release = asyncio.Event(), threading.Event()
+
+        async def act() -> None:
+            loop = asyncio.get_running_loop()
+
+            def first() -> None:
+                seen.append("first")
+                loop.call_soon_threadsafe(reached.set)
+                release.wait(30)
+
+            def second() -> None:
+                seen.append("second")
+
+            def endpoint(a: Any, b: Any) -> None:
+                seen.append("endpoint")
+
+            endpoint.__annotations__ = {
+                "a": Annotated[Any, Depends(first)],
+                "b": Annotated[Any, Depends(second)],
+            }
+            app.get("/")(endpoint)
+            wire = Wire(ask("GET /"), Journal())
+            task = asyncio.create_task(wrap(app)(ask("GET /").scope({}), wire.receive, wire.send))
+            await reached.wait()
+            task.cancel()
+            await asyncio.wait({task}, timeout=30)
+
+        asyncio.run(act())
+        release.set()
+        # The loop has told its threads to end once they have nothing to do.
+        for thread in threading.enumerate():
+            if thread.name.startswith("AnyIO"):
+                thread.join(30)
+        return seen
+
+    assert run(compiled) == run(lambda app: app) == ["first"]

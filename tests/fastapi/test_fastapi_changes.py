@@ -1,4 +1,4 @@
-"""Apps that change while they serve: routes that come late or go, replaced parts, and a lifespan that adds some."""
+"""Apps that change while they serve: routes that come late or go, replaced parts; other classes of apps and routers."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -8,7 +8,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from fastapi.routing import APIRoute
-from starlette.routing import Mount, Route
+from starlette.routing import Match, Mount, Route
 
 from comparing import Step, compare
 from journal import note
@@ -206,13 +206,30 @@ def own_call(app: FastAPI) -> None:
     router.middleware_stack = wrapped
 
 
+def own_stack(app: FastAPI) -> None:
+    """As OpenTelemetry does it: around what the app itself builds."""
+    build: Any = app.build_middleware_stack
+
+    def wrapped() -> Any:
+        inner = build()
+
+        async def outer(scope: Any, receive: Any, send: Any) -> None:
+            note("around the stack")
+            await inner(scope, receive, send)
+
+        return outer
+
+    app.build_middleware_stack = wrapped  # type: ignore[method-assign]
+    app.middleware_stack = None
+
+
 ACTS: list[Act] = [
     *(get_late, get_late_in_a_router, include_late, include_late_in_a_router, include_another_app, append),
     insert_before,
     *(append_starlette, mount_over_all, remove, remove_all, reverse, new_list, no_redirects, other_default),
     other_root,
     *(other_router, other_stack, other_handler, other_handler_of_the_stack, own_handle, own_app, own_call),
-    *(append_to_a_router, remove_from_a_router),
+    *(append_to_a_router, remove_from_a_router, own_stack),
 ]  # fmt: skip
 
 
@@ -265,3 +282,66 @@ def test_a_lifespan_with_a_state_that_adds_routes() -> None:
     records = compare(make_app, "GET /state", "GET /state", "GET /late", "GET /late/")
     assert records[1].body == b'[["shared","used","used"],"overridden"]'
     assert records[2].status == 200
+
+
+class Shouting(APIRouter):
+    """A router class whose call is its own."""
+
+    async def app(self, scope: Any, receive: Any, send: Any) -> None:
+        note("own router", scope.get("path"))
+        await super().app(scope, receive, send)
+
+
+class Strict(APIRouter):
+    """One that takes no route whose path says "own"."""
+
+    def matches(self, scope: Any) -> Any:
+        return (Match.NONE, {}) if "own" in scope["path"] else super().matches(scope)
+
+
+class Named(APIRouter):
+    """One that only makes its routes in its own way."""
+
+    def add_api_route(self, path: str, endpoint: Any, **settings: Any) -> None:
+        super().add_api_route(f"{path}/named", endpoint, **settings)
+
+
+class OwnApp(FastAPI):
+    """An app with a call of its own."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        note("own app", scope["type"])
+        await super().__call__(scope, receive, send)
+
+
+class Plain(FastAPI):
+    """An app of a class of its own, which changes nothing."""
+
+
+@pytest.mark.parametrize("kind", [Shouting, Strict, Named])
+@pytest.mark.parametrize("place", ["app", "outer", "inner"])
+def test_routers_of_other_classes(kind: type[APIRouter], place: str) -> None:
+    def make_app() -> FastAPI:
+        inner = (kind if place == "inner" else APIRouter)()
+        outer = (kind if place == "outer" else APIRouter)(prefix="/outer")
+        inner.get("/inner")(plain("inner"))
+        outer.get("/own")(plain("outer"))
+        outer.include_router(inner)
+        app = FastAPI()
+        if place == "app":
+            app.router = kind()
+        app.get("/own")(plain("own"))
+        app.include_router(outer)
+        return app
+
+    compare(make_app, *TARGETS, "GET /own/named", "GET /outer/own/named", "GET /outer/inner/named")
+
+
+@pytest.mark.parametrize("kind", [OwnApp, Plain])
+def test_apps_of_other_classes(kind: type[FastAPI]) -> None:
+    def make_app() -> FastAPI:
+        app = kind()
+        app.get("/own")(plain("own"))
+        return app
+
+    compare(make_app, *TARGETS)

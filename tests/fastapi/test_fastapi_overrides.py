@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request, Security
+import pytest
+from fastapi import BackgroundTasks, Depends, FastAPI, Header, Request, Response, Security
+from fastapi.responses import PlainTextResponse
 from fastapi.security import SecurityScopes
 
+from asked import ask
 from comparing import compare
 from journal import note
 
@@ -99,3 +102,80 @@ def test_overrides_of_one_request_by_another() -> None:
 
     records = compare(make_app, "GET /one", "POST /override", "GET /one")
     assert [record.body for record in records] == [b"[1,1]", b'"done"', b"[2,2]"]
+
+
+# Overrides that come while dependencies are called.
+
+
+def overridden_on_the_way() -> FastAPI:
+    app = FastAPI(dependencies=[])
+
+    async def original(q: int = 1) -> Any:
+        note("original")
+        return ["original", q]
+
+    def replacement(x_token: Annotated[str, Header()]) -> Any:
+        note("replacement")
+        return ["replacement", x_token]
+
+    async def first() -> str:
+        note("first")
+        return "first"
+
+    async def configure(one: Annotated[str, Depends(first)], response: Response) -> None:
+        note("configure")
+        response.headers["x-configured"] = one
+        app.dependency_overrides[original] = replacement
+
+    def configure_on_thread() -> None:
+        app.dependency_overrides[original] = replacement
+
+    @app.post("/plain")
+    async def plain(
+        body: dict[str, int],
+        one: Annotated[str, Depends(first)],
+        _: Annotated[None, Depends(configure)],
+        value: Annotated[Any, Depends(original)],
+    ) -> Any:
+        app.dependency_overrides.clear()
+        return [body, one, value]
+
+    @app.get("/request")
+    async def with_request(
+        request: Request,
+        _: Annotated[None, Depends(configure)],
+        value: Annotated[Any, Depends(original)],
+        tasks: BackgroundTasks,
+    ) -> list[Any]:
+        app.dependency_overrides.clear()
+        tasks.add_task(note, "task")
+        return [request.url.path, value]
+
+    @app.get("/thread")
+    def on_thread(
+        _: Annotated[None, Depends(configure_on_thread)],
+        value: Annotated[Any, Depends(original)],
+        tasks: BackgroundTasks,
+    ) -> Any:
+        app.dependency_overrides.clear()
+        tasks.add_task(note, "task")
+        return PlainTextResponse(str(value))
+
+    return app
+
+
+@pytest.mark.parametrize("token", [(), ("x-token: t",)])
+def test_overrides_that_a_dependency_sets(token: tuple[str, ...]) -> None:
+    compare(
+        overridden_on_the_way,
+        ask("POST /plain", *token, json={"a": 1}),
+        ask("POST /plain", *token, json={"a": 1}),
+        clear_overrides,
+        ask("GET /request", *token),
+        clear_overrides,
+        ask("GET /thread", *token),
+    )
+
+
+def clear_overrides(app: FastAPI) -> None:
+    app.dependency_overrides.clear()

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 
 from ... import _native
+from . import http_middleware
 from .compiled_app import CompiledApp, CompiledRoute, in_one_line
 from .inside import Inside
 from .not_found import not_found_plan
@@ -40,15 +41,19 @@ class Compiled:
         self.plans.listeners.append(self.fill)
         self.inside: Inside | None = None
         self.verifier: Verifier | None = None
+        # Middleware of the user's that runs in another way.
+        self.direct: list[Any] = []
         innermost = self.plans.stack.innermost
         if innermost is not None:
             self.inside = Inside(self.plans.stack.exceptions, self.serve)
             put_inside(innermost, self.inside)
+            self.direct = http_middleware.take_over(app.middleware_stack, innermost)
 
     def verify(self) -> None:
         """From here on FastAPI answers, and plans are only compared."""
         if self.verifier is not None:
             return
+        http_middleware.give_back(self.direct)
         stack = self.plans.stack
         if self.inside is not None:
             around: Any = stack.exceptions

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from ... import _native
 from .handlers import Handler
+from .known_code import is_own
 from .parameters import errors_at
 from .purity import is_pure
 from .site import RouteSite
@@ -75,10 +76,13 @@ class AnswerWriter:
         """`content` becomes the bytes of the answer; of one that is not plain, what its class is given."""
         names = self.names
         if self.adapter is None:
-            if is_plain:
+            if is_plain and is_own(json.dumps, "json", "dumps"):
                 code.line(f"content = {names.of('encode_jsonable', _native.encode_jsonable)}(raw)")
                 with code.block("if content is None"):
                     code.line(f"content = {names.of('json_of', json_of)}(raw)")
+            elif is_plain:
+                # The app writes its JSON in its own way.
+                code.line(f"content = {names.of('json_of', json_of)}(raw)")
             else:
                 code.line(f"content = {names.of('jsonable_encoder', jsonable_encoder)}(raw)")
             return

@@ -42,7 +42,8 @@ def write_body(code: Code, names: Names, is_strict: bool, request: str) -> None:
         code.line(f"received = await {names_of('rest_of_body', rest_of_body)}(call)")
     with code.block(f"if received and call.header('content-type') == {JSON!r}"):
         with code.block("try"):
-            code.line(f"body = {names_of('loads', json.loads)}(received)")
+            # Looked up each time, as Starlette does.
+            code.line(f"body = {names_of('json', json)}.loads(received)")
         with code.block("except Exception as wrong"):
             code.line(
                 f"raise {names_of('unreadable', unreadable)}(wrong, site.context(call)) from wrong"

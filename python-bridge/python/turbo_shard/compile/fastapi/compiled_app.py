@@ -118,13 +118,22 @@ def in_one_line(error: Exception) -> str:
     return f"it could not be compiled: {type(error).__name__}: {error}".splitlines()[0]
 
 
+# What a router does for a request; a class of its own may do anything else.
+ROUTING = (
+    *("__call__", "app", "handle", "matches", "not_found", "routes", "middleware_stack"),
+    *("_get_routes_version", "_iter_low_priority_routes", "_match_low_priority"),
+)
+
+
 def check_routers(routers: list[Any]) -> None:
     """Whether all routers route as FastAPI's do. Raises Refused."""
     for router in routers:
         named = router.prefix or "of the app"
-        if type(router) is not APIRouter:
-            raise Refused(f"the router {named} has a class of its own ({type(router).__name__})")
-        replaced = {"app", "handle", "matches", "__call__"} & vars(router).keys()
+        kind = type(router)
+        for name in ROUTING:
+            if getattr(kind, name, None) is not getattr(APIRouter, name, None):
+                raise Refused(f"the router {named} has a {name} of its class {kind.__name__}")
+        replaced = {"app", "handle", "matches"} & vars(router).keys()
         if replaced:
             raise Refused(f"{replaced.pop()} of the router {named} has been replaced")
     if routers[0].middleware_stack != routers[0].app:
@@ -179,14 +188,9 @@ def check_attributes(effective: Any, entry: EffectiveRoute) -> None:
 
 
 def built_stack(app: FastAPI) -> Stack:
-    """The middleware around the app; FastAPI builds it for the first request."""
-    if (
-        type(app).__call__ is not FastAPI.__call__
-        or type(app).build_middleware_stack is not FastAPI.build_middleware_stack
-    ):
-        raise Refused(f"{type(app).__name__} has a __call__ or build_middleware_stack of its own")
-    if "build_middleware_stack" in vars(app):
-        raise Refused("its build_middleware_stack has been replaced")
+    """The middleware around the app, which is built for the first request. Raises Refused."""
+    if type(app).__call__ is not FastAPI.__call__:
+        raise Refused(f"{type(app).__name__} has a __call__ of its own")
     if app.router.form_limits:
         raise Refused("it has form_limits")
     if is_watched(app):

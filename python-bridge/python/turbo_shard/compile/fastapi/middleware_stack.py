@@ -28,44 +28,42 @@ OUTSIDE = (ServerErrorMiddleware, ExceptionTelemetryMiddleware, AppBodyLimitMidd
 class Stack:
     """The parts that plans have to do with."""
 
-    server_errors: ServerErrorMiddleware
     exceptions: ExceptionMiddleware
-    # The user's innermost middleware, which calls `exceptions`; None where the user has none.
+    # Answers errors that nobody else handles; None where there is more than FastAPI's own around `exceptions`.
+    server_errors: ServerErrorMiddleware | None
+    # The layer that calls `exceptions`, where there is more than FastAPI's own; None otherwise.
     innermost: Any
 
 
 def stack_of(app: Any) -> Stack:
-    """The stack of `app`, which has been built. Raises Refused."""
-    layer: Any = app.middleware_stack
-    if type(layer) is Verifier:
-        layer = layer.real
-    outer: list[Any] = []
-    for kind in OUTSIDE:
-        if type(layer) is not kind:
-            raise Refused(
-                f"its middleware stack begins with {named(layer)}, where FastAPI has {kind.__name__}"
-            )
-        outer.append(layer)
-        layer = layer.app
-    innermost = None
-    for _ in range(LAYERS_MAX):
-        if type(layer) is Verifier:
-            layer = layer.real
-        if type(layer) is Inside:
-            layer = layer.app
-        if type(layer) is ExceptionMiddleware:
-            break
-        innermost, layer = layer, getattr(layer, "app", None)
-        if layer is None:
-            raise Refused(
-                f"the middleware {named(innermost)} does not show what it calls (it has no attribute app)"
-            )
-    else:
-        raise Refused(f"it has more than {LAYERS_MAX} layers of middleware")
-    exit_stacks = layer.app
+    """The stack of `app`, which has been built, by FastAPI or by a library that stands in for it. Raises Refused."""
+    layers = [app.middleware_stack]
+    while type(layers[-1]) is not ExceptionMiddleware:
+        if len(layers) > LAYERS_MAX:
+            raise Refused(f"it has more than {LAYERS_MAX} layers of middleware")
+        layers.append(below(layers[-1]))
+        if type(layers[-1]) in (Verifier, Inside):
+            # Ours: what stood there before is behind it.
+            layers[-1] = below(layers[-1])
+    exceptions = layers.pop()
+    if type(layers[0]) is Verifier:
+        layers[:1] = []
+    exit_stacks = exceptions.app
     if type(exit_stacks) is not AsyncExitStackMiddleware or exit_stacks.app is not app.router:
         raise Refused(f"its router is behind {named(exit_stacks)}")
-    return Stack(server_errors=outer[0], exceptions=layer, innermost=innermost)
+    if tuple(map(type, layers)) == OUTSIDE:
+        return Stack(exceptions=exceptions, server_errors=layers[0], innermost=None)
+    return Stack(exceptions=exceptions, server_errors=None, innermost=layers[-1])
+
+
+def below(layer: Any) -> Any:
+    """What a layer of middleware calls."""
+    called = layer.real if type(layer) is Verifier else getattr(layer, "app", None)
+    if called is None:
+        raise Refused(
+            f"the middleware {named(layer)} does not show what it calls (it has no attribute app)"
+        )
+    return called
 
 
 def named(layer: object) -> str:

@@ -25,11 +25,12 @@ from .bodies import write_body
 from .dependencies import needs_of, runs_own_code
 from .failures import fail, fail_outside, handle
 from .handlers import Handler
+from .overridden import MISSING, finish_by_fastapi, rest_by_fastapi
 from .parameters import ParameterWriter
 from .site import FUNCTION_STACK, MIDDLEWARE_STACK, REQUEST_STACK, RouteSite
 from .solving import FunctionCall, Solver, given_in, in_call
 from .source import Code, Names, build
-from .threads import HopWriter, grouped, run_on_thread
+from .threads import STOPPED, HopWriter, grouped, run_on_thread
 
 Plan = Callable[[Any], Awaitable[None]]
 
@@ -107,7 +108,6 @@ class PlanWriter:
                 code.line(f"received, body = None, {undefined}")
             with code.block("try"):
                 code.add(core)
-                self.write_response(code)
                 self.write_sending(code)
             body = ", received, body" if has_body else ""
             self.write_failure(code, f"{self.names.of('fail', fail)}(call, site, failure{body})")
@@ -164,7 +164,6 @@ class PlanWriter:
             with code.block(f"async with {stack}() as function_stack"):
                 code.line(f"scope[{FUNCTION_STACK!r}] = function_stack")
                 code.add(core)
-                self.write_response(code)
             self.write_sending(code)
             code.line("answered = True")
         with code.block("if not answered"):
@@ -188,20 +187,65 @@ class PlanWriter:
             last = steps.pop()
         code.line("errors = []")
         self.write_preparations(code, path_names, writer)
+        results = [known.variable for known in solver.known.values()]
+        if len(results) > 1:
+            code.line(" = ".join([*results, names.of("MISSING", MISSING)]))
         code.add(body)
-        for step in steps:
+        overridden = ""
+        if handler.overrides_provider is not None and solver.can_be_continued:
+            provider = names.of("provider", handler.overrides_provider)
+            overridden = f"{provider}.dependency_overrides"
+        depth = code.depth
+        for index, step in enumerate(steps):
             if isinstance(step, list):
-                self.hops.write(code, step)
+                self.hops.write(code, step, stop=overridden)
             else:
                 code.add(step)
+            is_last = not any(map(is_call, [*steps[index + 1 :], last]))
+            has_several = isinstance(step, list) and len(step) > 1
+            if overridden and is_call(step) and (has_several or not is_last):
+                self.write_overridden(code, solver, f"if {overridden}")
         if self.root.kind == "function":
-            self.write_function_endpoint(code, keywords, last)
+            self.write_function_endpoint(code, keywords, last, solver, overridden)
         else:
             self.write_refusal(code)
             code.line(
                 f"raw = await {names.of('endpoint', handler.dependant.call)}({in_call(keywords)})"
             )
             self.write_content(code)
+        self.write_response(code)
+        code.depth = depth
+
+    def write_overridden(self, code: Code, solver: Solver, condition: str) -> None:
+        """Dependencies may be overridden while those before them are called; the rest is FastAPI's then."""
+        names = self.names
+        results = ", ".join(
+            f"{names.of('key', key)}: {known.variable}" for key, known in solver.known.items()
+        )
+        body = (
+            "body"
+            if self.handler.body_field is not None
+            else names.of("Undefined", PydanticUndefined)
+        )
+        given = [
+            f"{{{results}}}",
+            "injected" if self.has_response else "None",
+            self.background or "None",
+        ]
+        handler = names.of("handler", self.handler)
+        with code.block(condition):
+            if self.takes_request:
+                rest = names.of("rest_by_fastapi", rest_by_fastapi)
+                code.line(
+                    f"response = await {rest}({', '.join(['site', handler, 'request', body, *given])})"
+                )
+            else:
+                received = "received" if self.handler.body_field is not None else "None"
+                finish = names.of("finish_by_fastapi", finish_by_fastapi)
+                every = ["call", "site", handler, received, body, *given]
+                code.line(f"return await {finish}({', '.join(every)})")
+        code.line("else:")
+        code.depth += 1
 
     def write_preparations(
         self, code: Code, path_names: list[str], writer: ParameterWriter
@@ -253,7 +297,12 @@ class PlanWriter:
             self.answers.write_content(code, self.is_plain)
 
     def write_function_endpoint(
-        self, code: Code, keywords: dict[str, str], last: list[FunctionCall]
+        self,
+        code: Code,
+        keywords: dict[str, str],
+        last: list[FunctionCall],
+        solver: Solver,
+        overridden: str,
     ) -> None:
         """A `def` endpoint: on a thread, with the functions before it, and with what follows if that is pydantic's
         alone.
@@ -291,8 +340,13 @@ class PlanWriter:
         reads = {value for value in keywords.values() if value.isidentifier()}
         if self.root.can_fail and last:
             reads.add("errors")
-        waited = self.hops.write(code, last, end, reads)
+        waited = self.hops.write(code, last, end, reads, stop=overridden)
         code.line(f"raw, value, is_response = {waited}")
+        if overridden and len(last) > 1:
+            stopped = f"raw is {names.of('STOPPED', STOPPED)}"
+            with code.block(f"if {stopped}"):
+                code.line(f"{', '.join(call.target for call in last)} = value")
+            self.write_overridden(code, solver, f"if {stopped}")
         if last:
             self.write_refusal(code)
         with code.block(f"if type(raw) is {names.of('Invalid', Invalid)}"):
@@ -324,6 +378,11 @@ class PlanWriter:
         self.answers.write_sending(
             code, is_plain=self.is_plain, background=self.background, scope=self.scope
         )
+
+
+def is_call(step: Code | list[FunctionCall]) -> bool:
+    """Whether a step calls a dependency."""
+    return bool(step) if isinstance(step, list) else step.is_call
 
 
 def validation_of(field: Any) -> Callable[[Any], Any]:

@@ -6,6 +6,7 @@ A `RouteSite` belongs to one route. What is the same for all routes of an app is
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -141,7 +142,7 @@ class RouteSite(Site):
         """What FastAPI's errors say of the endpoint."""
         return self.context_in(self.scope_of(call))
 
-    def context_in(self, scope: dict[str, Any]) -> Any:
+    def context_in(self, scope: MutableMapping[str, Any]) -> Any:
         context = _extract_endpoint_context(self.dependant.call)
         if self.dependant.path:
             mount_path = scope.get("root_path", "").rstrip("/")

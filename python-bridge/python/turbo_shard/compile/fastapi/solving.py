@@ -66,6 +66,8 @@ class Solver:
         self.embed = embed
         self.steps = Steps()
         self.known: dict[Any, Known] = {}
+        # Whether FastAPI could go on from the results so far, without calling anything twice.
+        self.can_be_continued = True
         self.count = 0
 
     def solve(self, need: Need) -> dict[str, str]:
@@ -100,6 +102,7 @@ class Solver:
         else:
             self.call_unless_known(need, target, keywords, condition, known)
         self.known.setdefault(need.key, Known(target, condition))
+        self.can_be_continued &= need.dependant.use_cache
         return target
 
     def is_settled(self, need: Need) -> bool:
@@ -141,6 +144,7 @@ class Solver:
             )
             return
         code = Code()
+        code.is_call = True
         if condition:
             with code.block(f"if {condition}"):
                 self.write_call(code, need, target, keywords)
@@ -152,6 +156,7 @@ class Solver:
         self, need: Need, target: str, keywords: dict[str, str], condition: str, known: Known
     ) -> None:
         code = Code()
+        code.is_call = True
         code.line(f"{target} = None")
         if not known.condition:
             code.line(f"{target} = {known.variable}")

@@ -15,6 +15,8 @@ class Code:
     def __init__(self, depth: int = 0) -> None:
         self.lines: list[str] = []
         self.depth = depth
+        # Whether code of the app is called in it.
+        self.is_call = False
 
     def line(self, text: str) -> None:
         self.lines.append("    " * self.depth + text)

@@ -12,6 +12,7 @@ from typing import Any
 import anyio.to_thread
 from anyio import from_thread
 
+from .overridden import MISSING
 from .solving import FunctionCall
 from .source import Code, Names
 
@@ -43,6 +44,10 @@ async def take_turns(function: Callable[..., Any], *arguments: Any) -> Any:
         raise
 
 
+# Returned in place of an endpoint's result: a later function has not been called.
+STOPPED: Any = object()
+
+
 class HopWriter:
     """Writes functions that run on a thread, and the lines that wait for them."""
 
@@ -56,8 +61,14 @@ class HopWriter:
         calls: list[FunctionCall],
         end: Code | None = None,
         end_reads: Collection[str] = (),
+        *,
+        stop: str = "",
     ) -> str:
-        """`calls` on one thread, then `end`, which returns; without it their results go to their variables."""
+        """`calls` on one thread, then `end`, which returns; without it their results go to their variables.
+
+        If `stop` is true before one of the later calls, it is not made: then the results so far are returned, behind
+        `STOPPED` where there is an end.
+        """
         name = f"hop{len(self.functions)}"
         targets = [call.target for call in calls]
         reads = set().union(*(call.reads for call in calls)) | set(end_reads)
@@ -67,14 +78,21 @@ class HopWriter:
         hop.line(f"def {name}({', '.join(['turn', *given] if has_turns else given)}):")
         hop.depth += 1
         if targets:
-            hop.line(" = ".join([*targets, "None"]))
-        nothing = ", ".join("None" for _ in targets) if end is None else "None, None, False"
+            hop.line(" = ".join([*targets, self.names.of("MISSING", MISSING)]))
+        results = ", ".join(targets)
+        nothing = results if end is None else "None, None, False"
+        so_far = (
+            results if end is None else f"{self.names.of('STOPPED', STOPPED)}, ({results}), False"
+        )
         for index, call in enumerate(calls):
             if index:
                 self.write_turn(hop, nothing)
+                if stop:
+                    with hop.block(f"if {stop}"):
+                        hop.line(f"return {so_far}")
             self.write_one(hop, call, is_last=index == len(calls) - 1 and end is None)
         if end is None:
-            hop.line(f"return {', '.join(targets)}")
+            hop.line(f"return {results}")
         else:
             if calls:
                 self.write_turn(hop, nothing)
@@ -83,7 +101,7 @@ class HopWriter:
         run = take_turns if has_turns else run_on_thread
         waited = f"await {self.names.of('on_thread', run)}({', '.join([name, *given])})"
         if end is None:
-            code.line(f"{', '.join(targets)} = {waited}")
+            code.line(f"{results} = {waited}")
         return waited
 
     def write_turn(self, hop: Code, nothing: str) -> None:

@@ -6,6 +6,7 @@ One function for each app, written for its routers, since it is called for every
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -41,6 +42,7 @@ def state_word(
         f"{router}.redirect_slashes == {app.router.redirect_slashes!r}",
         f"{same}({router}.routes, {names.of('routes', list(app.router.routes))})",
     ]
+    conditions.append(f"{names.of('json', json)}.dumps is {names.of('dumps', json.dumps)}")
     for included in routers:
         if included is not app.router:
             conditions.append(
