@@ -206,13 +206,30 @@ def own_call(app: FastAPI) -> None:
     router.middleware_stack = wrapped
 
 
+def own_stack(app: FastAPI) -> None:
+    """As OpenTelemetry does it: around what the app itself builds."""
+    build: Any = app.build_middleware_stack
+
+    def wrapped() -> Any:
+        inner = build()
+
+        async def outer(scope: Any, receive: Any, send: Any) -> None:
+            note("around the stack")
+            await inner(scope, receive, send)
+
+        return outer
+
+    app.build_middleware_stack = wrapped  # type: ignore[method-assign]
+    app.middleware_stack = None
+
+
 ACTS: list[Act] = [
     *(get_late, get_late_in_a_router, include_late, include_late_in_a_router, include_another_app, append),
     insert_before,
     *(append_starlette, mount_over_all, remove, remove_all, reverse, new_list, no_redirects, other_default),
     other_root,
     *(other_router, other_stack, other_handler, other_handler_of_the_stack, own_handle, own_app, own_call),
-    *(append_to_a_router, remove_from_a_router),
+    *(append_to_a_router, remove_from_a_router, own_stack),
 ]  # fmt: skip
 
 

@@ -33,6 +33,7 @@ impl HttpCycle {
                 incoming,
                 parting: Parting::default(),
                 file: FileState::None,
+                was_refused: false,
             }),
             waiters: Waiters::default(),
         }

@@ -31,15 +31,9 @@ impl HttpCycle {
                 let more = message.flag(&words.more_body)?;
                 self.tell_body(py, &kind, body.as_ref(), more)
             }
-            "http.response.start" => {
-                let status = messages::status(message, &words.status)?;
-                let has_trailers = message.flag(&words.trailers)?;
-                let mut lines = HeaderLines::new();
-                messages::headers(message, &words.headers, &mut lines)?;
-                self.tell(py, &kind, |answer| {
-                    answer.start(status, lines, has_trailers)
-                })
-            }
+            "http.response.start" => self
+                .take_start(message, &kind)
+                .inspect_err(|_| self.note_refused()),
             "http.response.trailers" => {
                 let mut lines = HeaderLines::new();
                 messages::headers(message, &words.headers, &mut lines)?;
@@ -71,6 +65,25 @@ impl HttpCycle {
                 self.state().answer.phase().expected()
             ))),
         }
+    }
+
+    fn take_start(
+        self: &Arc<Self>,
+        message: &Message<'_, '_>,
+        kind: &Bound<'_, PyString>,
+    ) -> PyResult<bool> {
+        let words = &*self.around.words;
+        let status = messages::status(message, &words.status)?;
+        let has_trailers = message.flag(&words.trailers)?;
+        let mut lines = HeaderLines::new();
+        messages::headers(message, &words.headers, &mut lines)?;
+        self.tell(kind.py(), kind, |answer| {
+            answer.start(status, lines, has_trailers)
+        })
+    }
+
+    pub(super) fn note_refused(&self) {
+        self.state().was_refused = true;
     }
 
     /// Whether the last message still waits for room, or for the end of its file. Raises what became of it.

@@ -13,6 +13,8 @@ pub(super) struct State {
     pub(super) incoming: Incoming,
     pub(super) parting: Parting,
     pub(super) file: FileState,
+    /// The app has begun an answer that could not be taken. For frameworks it has begun: they note so before they send.
+    pub(super) was_refused: bool,
 }
 
 /// The request's body as the app reads it.
@@ -94,6 +96,11 @@ impl State {
             && !self.answer.is_complete()
             && !self.parting.is_told
             && self.parting.task.is_some()
+    }
+
+    /// Whether the app has begun an answer, as its framework sees it.
+    pub(super) fn has_begun(&self) -> bool {
+        self.was_refused || self.answer.is_started()
     }
 
     pub(super) fn is_file_under_way(&self) -> bool {

@@ -87,6 +87,10 @@ impl CompiledCall {
             true => Err(self.cycle.words().client_disconnected(py)),
         }
     }
+
+    fn beginning(&self, step: impl FnOnce() -> PyResult<()>) -> PyResult<()> {
+        step().inspect_err(|_| self.cycle.note_refused())
+    }
 }
 
 #[pymethods]
@@ -192,10 +196,10 @@ impl CompiledCall {
         self.channel(py)?.getattr(names::send(py))
     }
 
-    /// The head of an answer has been sent.
+    /// An answer has been begun, even if its head was refused: nothing else is to be answered.
     #[getter]
     fn is_started(&self) -> bool {
-        self.cycle.state().answer.is_started()
+        self.cycle.state().has_begun()
     }
 
     /// Answers with JSON, under the lines that Starlette gives it.
@@ -205,9 +209,11 @@ impl CompiledCall {
         status: &Bound<'_, PyAny>,
         body: &Bound<'_, PyBytes>,
     ) -> PyResult<()> {
-        let status = messages::status_of(status)?;
-        let length = (!matches!(status, 204 | 304)).then_some(body.as_bytes().len() as u64);
-        self.send_whole(py, status, HeaderLines::of_json(length), body)
+        self.beginning(|| {
+            let status = messages::status_of(status)?;
+            let length = (!matches!(status, 204 | 304)).then_some(body.as_bytes().len() as u64);
+            self.send_whole(py, status, HeaderLines::of_json(length), body)
+        })
     }
 
     /// Answers with these lines, as they are.
@@ -218,9 +224,11 @@ impl CompiledCall {
         raw_headers: &Bound<'_, PyAny>,
         body: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let status = messages::status_of(status)?;
-        let mut lines = HeaderLines::new();
-        messages::push_pairs(raw_headers, &mut lines)?;
-        self.send_whole(py, status, lines, body)
+        self.beginning(|| {
+            let status = messages::status_of(status)?;
+            let mut lines = HeaderLines::new();
+            messages::push_pairs(raw_headers, &mut lines)?;
+            self.send_whole(py, status, lines, body)
+        })
     }
 }
