@@ -23,7 +23,7 @@ def keep(part: str, found: dict[str, Any]) -> None:
     version = platform.python_version() + ("" if sys._is_gil_enabled() else "t")
     versions = {name: metadata.version(name) for name in COMPANIONS}
     kept[part] = {"python": version, "versions": versions, "found": found}
-    RECORD.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
+    RECORD.write_text(json.dumps(kept, indent=2) + "\n")
     PAGE.write_text(page_with(PAGE.read_text(), tables(kept)))
 
 

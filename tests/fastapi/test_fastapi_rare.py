@@ -1,9 +1,8 @@
-"""What is easily lost where FastAPI's layers are left out: contexts of errors, cancellation, deferred models."""
+"""What is easily lost where FastAPI's layers are left out: contexts of errors, deferred models, rare names."""
 
 import asyncio
 import enum
 import gc
-import threading
 from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Annotated, Any
@@ -17,7 +16,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator
 from asked import ask
 from comparing import compare
 from journal import note
-from waiting import TIMEOUT_S
 
 marked: ContextVar[str] = ContextVar("marked", default="none")
 
@@ -221,43 +219,6 @@ def lazily() -> FastAPI:
 
 def test_response_models_do_not_see_the_context_of_a_function() -> None:
     compare(lazily, "GET /")
-
-
-def impatient() -> FastAPI:
-    app = FastAPI()
-    is_answered, is_over = threading.Event(), threading.Event()
-
-    def slow() -> None:
-        note("dependency")
-        is_answered.wait(TIMEOUT_S)
-        is_over.set()
-
-    @app.get("/")
-    def endpoint(_: Annotated[None, Depends(slow)]) -> Any:
-        note("endpoint")
-
-    class Patience:
-        def __init__(self, app: Any) -> None:
-            self.app = app
-
-        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            try:
-                async with asyncio.timeout(0.05 if scope["type"] == "http" else None):
-                    await self.app(scope, receive, send)
-            except TimeoutError:
-                await JSONResponse("late", status_code=504)(scope, receive, send)
-                is_answered.set()
-                await asyncio.to_thread(is_over.wait, TIMEOUT_S)
-                # What would follow on that thread has had its time when other threads have had theirs.
-                for _ in range(20):
-                    await asyncio.to_thread(note, "meanwhile")
-
-    app.add_middleware(Patience)
-    return app
-
-
-def test_cancelled_requests_call_nothing_more() -> None:
-    compare(impatient, "GET /")
 
 
 # Names, scopes and parameters.

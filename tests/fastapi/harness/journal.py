@@ -49,6 +49,8 @@ def open_journal() -> Iterator[Journal]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always")
+            # Come whenever something is collected, and be it another test's.
+            warnings.simplefilter("ignore", ResourceWarning)
             warnings.showwarning = _note_warning
             yield journal
     finally:
