@@ -49,7 +49,6 @@ DEFAULT_SUITE = "scenarios"
 LIMIT_S = 15 * 60
 QUICK_ROUNDS = 1
 QUICK_SECONDS = 0.3
-DOCS = Path("docs/benchmarks.md")
 README = Path("README.md")
 EXIT_USAGE = 2
 
@@ -186,7 +185,7 @@ def settings_of(chosen: argparse.Namespace, ground: Ground) -> dict[str, Any]:
 def write_docs(folder: Path) -> int:
     """Puts the short tables of the last results between the markers."""
     found = results.read(folder / "results.json")
-    status = write_part(DOCS, folder.name, page.documentation(found), found.date)
+    status = write_part(page.docs_of(found), folder.name, page.documentation(found), found.date)
     summary = page.SUMMARIES.get(found.settings.get("suite", ""))
     # README has the figures of .venv's own interpreter only.
     if summary is not None and folder.name == found.settings["suite"]:

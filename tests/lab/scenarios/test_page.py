@@ -1,4 +1,5 @@
-"""docs/benchmarks.md has short tables of the records, is readable for a person, and loses no figure."""
+"""docs/benchmarks.md and docs/fastapi-speed.md have short tables of the records, are readable for a person, and lose no
+figure."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from turbo_shard_lab.results import ArmResult, Figure, Measured, Results, Scenar
 from turbo_shard_lab.scenarios import page
 from turbo_shard_lab.scenarios.places import RESULTS
 
-DOCS = Path("docs/benchmarks.md")
+DOCS = page.DOCS
 PAGE = DOCS.read_text()
 README = Path("README.md").read_text()
 LINES_MAX = 300
@@ -34,7 +35,7 @@ def block(name: str, text: str = PAGE) -> str:
 @pytest.mark.parametrize("name", RECORDED)
 def test_page_and_report_have_what_was_recorded(name: str) -> None:
     found = results.read(RESULTS / name / "results.json")
-    assert block(name) == page.documentation(found)
+    assert block(name, page.docs_of(found).read_text()) == page.documentation(found)
     assert (RESULTS / name / "report.md").read_text() == markdown(found)
 
 
@@ -52,6 +53,11 @@ def test_report_has_every_arm_every_figure_and_every_cost(name: str) -> None:
 
 def test_the_readme_has_what_the_smoke_test_recorded() -> None:
     assert block("smoke", README) == page.summary(SMOKE)
+
+
+def test_the_readme_has_what_was_recorded_of_compiled_routes() -> None:
+    found = results.read(RESULTS / "fastapi" / "results.json")
+    assert block("fastapi", README) == page.compiled_summary(found)
 
 
 def test_a_person_can_read_the_page() -> None:

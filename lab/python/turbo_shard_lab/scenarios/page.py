@@ -1,8 +1,12 @@
-"""The short tables of docs/benchmarks.md: the figures that carry its claims. The report.md of a run has all others."""
+"""The short tables of docs/benchmarks.md and docs/fastapi-speed.md: the figures that carry their claims.
+
+The report.md of a run has all others.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 
 from ..report.goals import COST_HEADER, bounds, cost_row, measured, number, spread, verdict
@@ -14,6 +18,13 @@ from .recorded import source_of
 # The suites are folders of bench/scenarios.
 SMOKE, FRAMEWORKS, ASGI_COST = "smoke", "frameworks", "asgi-cost"
 FASTAPI, FASTAPI_COST = "fastapi", "fastapi-cost"
+DOCS = Path("docs/benchmarks.md")
+DOCS_OF = dict.fromkeys((FASTAPI, FASTAPI_COST), Path("docs/fastapi-speed.md"))
+
+
+def docs_of(results: Results) -> Path:
+    """The page that has the tables of this suite."""
+    return DOCS_OF.get(results.settings.get("suite", ""), DOCS)
 
 
 def documentation(results: Results) -> str:
