@@ -14,7 +14,6 @@ from library_server import Serve, Way, ask
 from server_process import ServerProcess
 from waiting import wait_until
 
-
 # Two workers never have as many each, so that what they tell is told apart.
 ODD = 21
 
