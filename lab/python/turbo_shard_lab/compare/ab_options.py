@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from turbo_shard.cli.command_line import HELP_FLAGS, Split, UsageError, help_lines, split
-from turbo_shard.settings.table import OPTION_BY_NAME, SECONDS_MAX
+from turbo_shard.settings.groups.bounds import SECONDS_MAX
+from turbo_shard.settings.table import OPTION_BY_NAME
 from turbo_shard.settings.values import SettingsError, read, read_seconds, read_whole
 
 DEFAULT_ARMS = "shard,steal,process"

@@ -1,6 +1,7 @@
 """What a user can set: the table of settings, how values are read and checked, and what a server is told in the end.
 
-`option` says what a row is, `table` has the rows, `values` reads and checks one value, `rules` makes the settings.
+`option` says what a row is, `groups` has the rows, `table` puts them in order, `values` reads and checks one value,
+`rules` makes the settings.
 """
 
 from .option import Kind as Kind

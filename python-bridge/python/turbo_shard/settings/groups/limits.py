@@ -1,0 +1,65 @@
+"""Limits and time-outs of connections and requests. Rows of the table of settings."""
+
+from ..option import Group, Kind, row
+from .bounds import SECONDS_MAX
+
+
+class Limits(Group, heading="limits and time-outs"):
+    # Idle connections cost under 2 KiB each: 32 MiB per shard.
+    connections_max: int = row(
+        Kind.WHOLE,
+        default=16_384,
+        help="open connections of each shard; beyond it a connection is answered 503",
+        unit="connections",
+        minimum=1,
+        maximum=10_000_000,
+    )
+    graceful_timeout: float = row(
+        Kind.SECONDS,
+        default=30.0,
+        help="how long a stop waits for exchanges in flight",
+        unit="seconds",
+        maximum=SECONDS_MAX,
+    )
+    # As long as nginx keeps them.
+    keep_alive_timeout: float = row(
+        Kind.SECONDS,
+        default=75.0,
+        help="how long a connection may wait for its next request",
+        unit="seconds",
+        minimum=0.001,
+        maximum=SECONDS_MAX,
+    )
+    # A stranger gets less patience than a peer that has already asked for something.
+    head_timeout: float = row(
+        Kind.SECONDS,
+        default=10.0,
+        help="how long a request's head may take to arrive, and a new connection to say anything; then 408",
+        unit="seconds",
+        minimum=0.001,
+        maximum=SECONDS_MAX,
+    )
+    body_timeout: float = row(
+        Kind.SECONDS,
+        default=30.0,
+        help="longest pause within a request's body; then 408",
+        unit="seconds",
+        minimum=0.001,
+        maximum=SECONDS_MAX,
+    )
+    write_timeout: float = row(
+        Kind.SECONDS,
+        default=30.0,
+        help="how long a client may take nothing of its answer; then the connection is cut",
+        unit="seconds",
+        minimum=0.001,
+        maximum=SECONDS_MAX,
+    )
+    # What package uploads, WebDAV and photographs need, and what the proxies in front of most sites let through.
+    body_max: int = row(
+        Kind.BYTES,
+        default=100 * 1024**2,
+        help="largest request body, also written 512K or 16MiB; beyond it 413",
+        unit="bytes",
+        maximum=2**40,
+    )
