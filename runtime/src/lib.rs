@@ -4,6 +4,7 @@
 mod blocking_pool;
 mod config;
 mod connection_info;
+mod edge;
 mod engine;
 mod exchange;
 mod metrics;
@@ -23,6 +24,7 @@ pub use config::{
     Balance, EngineChoice, EngineName, Mode, SHARDS_MAX, ServerConfig, Steering, THREAD_STACK_BYTES,
 };
 pub use connection_info::{Address, ConnectionInfo, Scheme};
+pub use edge::EdgeConfig;
 pub use engine::registry::{EngineProbe, locked_bytes, probe_engines};
 pub use exchange::held_bytes::HeldBytes;
 pub use exchange::http_reply::HttpReply;
@@ -34,6 +36,8 @@ pub use exchange::shared_reply::ReplyListener;
 pub use exchange::websocket_reply::WebSocketReply;
 pub use metrics::counters::{CounterRow, Counts, ShardCounts, WorkerThreadCounts, counters};
 pub use metrics::declaration::{Column, Figure, Kind, Shown, Unit};
+pub use metrics::latency::{LATENCY_BOUNDS_US, LatencyCounts};
+pub use metrics::route_names::{ROUTES_TOLD_APART_MAX, RouteId};
 pub use net::children::{end_if_child, is_child};
 pub use net::placement::{AllowedCores, allowed_cores};
 pub use ordered_routes::{Convertor, OrderedFound, OrderedRoutes, RouteSegment, SEGMENTS_MAX};

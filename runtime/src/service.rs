@@ -10,6 +10,7 @@ use turbo_shard_protocol::websocket::WebSocketLimits;
 use crate::connection_info::ConnectionInfo;
 use crate::exchange::http_reply::{HttpReply, HttpSlot};
 use crate::exchange::response::Response;
+use crate::metrics::route_names::RouteId;
 use crate::start_error::StartError;
 
 /// What the user wrote, as the runtime sees it: shared by all threads, it makes one [`Service`] for each of them.
@@ -125,6 +126,8 @@ pub struct Exchange<'a> {
     pub websocket_limits: &'a WebSocketLimits,
     /// The two ends of the connection, and the scheme.
     pub connection: &'a ConnectionInfo,
+    /// The route that the request was found to be for, if the service has routes: metrics and logs tell them apart.
+    pub route: RouteId,
     pub(crate) waker: &'a Waker,
     pub(crate) deferred: &'a mut Option<Deferred>,
 }

@@ -70,17 +70,15 @@ RUNTIME_LAYERS = (
             RING,
             f"{PROTOCOL}/lib.rs",
             INFO,
-            *within(
-                RUNTIME, ".", "config.rs", "exchange", "metrics", "net", "server", "service.rs"
-            ),
-            *within(RUNTIME, "engine/registry.rs", "start_error.rs"),
+            *within(RUNTIME, ".", "config.rs", "edge", "exchange", "metrics", "net", "server"),
+            *within(RUNTIME, "engine/registry.rs", "service.rs", "start_error.rs"),
         ],
     ),
     Layer(f"{RUNTIME}/start_error.rs", "why a server cannot start"),
     Layer(
         f"{RUNTIME}/config.rs",
         "settings",
-        [*SHARED, RING, *within(RUNTIME, "net", "start_error.rs")],
+        [*SHARED, RING, *within(RUNTIME, "edge", "net", "start_error.rs")],
     ),
     Layer(INFO, "both ends of a connection, and the scheme"),
     Layer(
@@ -91,6 +89,11 @@ RUNTIME_LAYERS = (
     ),
     Layer(f"{RUNTIME}/metrics", "counters with one writer each"),
     Layer(
+        f"{RUNTIME}/edge",
+        "what the server itself does about exchanges, around the app",
+        [f"{RUNTIME}/metrics"],
+    ),
+    Layer(
         f"{RUNTIME}/exchange",
         "one request and its reply, each with a bound on what waits",
         [*SHARED, f"{PROTOCOL}/http1"],
@@ -98,7 +101,7 @@ RUNTIME_LAYERS = (
     Layer(
         f"{RUNTIME}/service.rs",
         "what a connection calls for each request",
-        [INFO, *SHARED, *within(RUNTIME, "exchange", "start_error.rs")],
+        [INFO, *SHARED, *within(RUNTIME, "exchange", "metrics", "start_error.rs")],
     ),
     Layer(
         f"{RUNTIME}/shard",
@@ -107,7 +110,7 @@ RUNTIME_LAYERS = (
             INFO,
             *SHARED,
             f"{PROTOCOL}/http1",
-            *within(RUNTIME, "config.rs", "exchange", "metrics", "net", "service.rs"),
+            *within(RUNTIME, "config.rs", "edge", "exchange", "metrics", "net", "service.rs"),
             f"{RUNTIME}/start_error.rs",
         ],
         [RUNNING],
@@ -227,7 +230,7 @@ PACKAGE_LAYERS = (
         within(
             PACKAGE,
             *("cli", "compile", "loading", "logs", "native_module.py", "process_mode", "serving"),
-            *("settings", "user_code"),
+            *("settings", "settings/option.py", "user_code"),
         ),
         [TESTING],
     ),
@@ -238,7 +241,11 @@ PACKAGE_LAYERS = (
     ),
     Layer(NATIVE, "what the bridge gives"),
     Layer(f"{PACKAGE}/native_module.py", "the bridge, or why it is not there", [NATIVE]),
-    Layer(f"{PACKAGE}/settings", "options and their values", [f"{PACKAGE}/settings/groups"]),
+    Layer(
+        f"{PACKAGE}/settings",
+        "options and their values",
+        within(f"{PACKAGE}/settings", "groups", "option.py"),
+    ),
     Layer(
         f"{PACKAGE}/settings/groups",
         "the rows of the table of settings",
@@ -277,7 +284,7 @@ PACKAGE_LAYERS = (
     Layer(
         f"{PACKAGE}/metrics/command.py",
         "`turbo-shard stats`",
-        within(PACKAGE, "cli", "metrics", "settings"),
+        within(PACKAGE, "cli", "metrics", "settings", "settings/option.py"),
     ),
     Layer(
         f"{PACKAGE}/serving",
@@ -299,7 +306,7 @@ PACKAGE_LAYERS = (
         within(
             PACKAGE,
             *("loading", "logs", "native_module.py", "process_mode", "serving", "settings"),
-            "user_code",
+            *("settings/option.py", "user_code"),
         ),
     ),
     Layer(

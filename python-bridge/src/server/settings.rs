@@ -10,7 +10,7 @@ use pyo3::pybacked::PyBackedStr;
 use turbo_shard_runtime::protocol::websocket::WebSocketSettings;
 use turbo_shard_runtime::protocol::{LimitSettings, Limits};
 use turbo_shard_runtime::{
-    Balance, EngineChoice, EngineName, Mode, ServerConfig, Steering, allowed_cores,
+    Balance, EdgeConfig, EngineChoice, EngineName, Mode, ServerConfig, Steering, allowed_cores,
 };
 
 use crate::wsgi::InlineRule;
@@ -99,6 +99,7 @@ impl Settings {
             },
             connections_max: self.connections_max,
             graceful_timeout_ms: self.graceful_timeout_ms,
+            edge: EdgeConfig::default(),
             uring_without: Vec::new(),
         }
     }

@@ -72,7 +72,7 @@ pub(crate) struct ConnectionLife {
 }
 
 /// An idle connection is this, its buffers and what its engine adds.
-const _: () = assert!(size_of::<ConnectionLife>() <= 240);
+const _: () = assert!(size_of::<ConnectionLife>() <= 248);
 
 impl ConnectionLife {
     pub(crate) fn new<H: Host + ?Sized>(
@@ -203,6 +203,12 @@ impl ConnectionLife {
                 host.deadline_moved().notify_one();
             }
         }
+    }
+
+    /// The connection leaves its host, and with it what is in flight.
+    pub(crate) fn leave<H: Host + ?Sized>(&mut self, host: &H) {
+        self.driver.abandon(host.bench());
+        host.leave(self.id, self.driver.exchanges_in_flight());
     }
 
     fn rare(&mut self) -> &mut Rare {

@@ -7,6 +7,7 @@ use crate::metrics::busy_time::BusyTime;
 use crate::metrics::cell::Counter;
 use crate::metrics::declaration::Figure::{PerSecond, ShareOfTime, Total};
 use crate::metrics::declaration::{Column, Kind, Shown, Unit, counters};
+use crate::metrics::latency::Latencies;
 
 // Cells are read in this order. What ends stands before what begins, so no reading has more ends than beginnings.
 counters! {
@@ -83,15 +84,19 @@ pub fn counters() -> impl Iterator<Item = &'static CounterRow> {
     TABLE.iter().flatten()
 }
 
-/// Counters of one shard, or of one worker thread of the work-stealing runtime.
+/// Counters of one shard, or of one worker thread of the work-stealing runtime, and how long its answers took.
 #[derive(Debug, Default)]
-pub(crate) struct Counters(CachePadded<Cells>);
+pub(crate) struct Counters {
+    cells: CachePadded<Cells>,
+    /// Empty unless the server measures that.
+    pub(crate) latencies: Latencies,
+}
 
 impl std::ops::Deref for Counters {
     type Target = Cells;
 
     fn deref(&self) -> &Cells {
-        &self.0
+        &self.cells
     }
 }
 

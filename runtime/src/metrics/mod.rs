@@ -4,3 +4,5 @@ pub(crate) mod busy_time;
 pub(crate) mod cell;
 pub(crate) mod counters;
 pub(crate) mod declaration;
+pub(crate) mod latency;
+pub(crate) mod route_names;

@@ -1,5 +1,6 @@
 //! A running server as other threads hold it: they can stop it and read its counters. Knows nothing of how it runs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 
@@ -7,6 +8,8 @@ use crossbeam_channel::Sender;
 use parking_lot::Mutex;
 
 use crate::metrics::counters::{ShardCounts, WorkerThreadCounts};
+use crate::metrics::latency::LatencyCounts;
+use crate::metrics::route_names::RouteId;
 use crate::server::per_core::ShardRecord;
 use crate::server::stop::StopRequest;
 use crate::shard::host::WorkerThreadCounters;
@@ -63,6 +66,25 @@ impl ServerHandle {
                 vec![row]
             }
         }
+    }
+
+    /// How long answers took, by route, of all threads together. Empty unless the server measures it.
+    pub fn latencies(&self) -> BTreeMap<RouteId, LatencyCounts> {
+        let mut sums = BTreeMap::new();
+        match &*self.counts.lock() {
+            CountSource::Nothing => {}
+            CountSource::Shards { records, .. } => {
+                for record in &**records {
+                    record.counters.latencies.read(&mut sums);
+                }
+            }
+            CountSource::WorkerThreads(counters) => {
+                for of_one in counters.of_threads() {
+                    of_one.latencies.read(&mut sums);
+                }
+            }
+        }
+        sums
     }
 
     /// How many requests are being answered now.

@@ -128,6 +128,11 @@ impl Conversation {
         }
     }
 
+    /// The connection ends with what is in flight.
+    pub(crate) fn abandon<S: Service>(&mut self, bench: &Workbench<S>) {
+        any!(self, one => one.abandon(bench));
+    }
+
     pub(crate) fn closing(&self) -> Closing {
         any!(self, one => one.closing())
     }

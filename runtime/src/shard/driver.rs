@@ -90,6 +90,11 @@ impl Driver {
         self.conversation.exchanges_in_flight()
     }
 
+    /// The connection ends with what is in flight.
+    pub(crate) fn abandon<S: Service>(&mut self, bench: &Workbench<S>) {
+        self.conversation.abandon(bench);
+    }
+
     pub(crate) fn closing(&self) -> Closing {
         self.transport.closing(&self.conversation)
     }

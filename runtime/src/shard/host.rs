@@ -11,6 +11,7 @@ use turbo_shard_protocol::Limits;
 use turbo_shard_protocol::websocket::WebSocketLimits;
 
 use crate::config::ServerConfig;
+use crate::edge::{Edge, EdgeConfig};
 use crate::metrics::counters::Counters;
 use crate::service::{App, HostedLoop, Place, Service};
 use crate::shard::clock::Clock;
@@ -108,6 +109,7 @@ impl<A: App> LocalHost<A> {
         clock: Clock,
     ) -> Result<LocalHost<A>, StartError> {
         let service = app.service(Place::Shard(shard))?;
+        let edge = Edge::new(&config.edge, &counters);
         // The limits are copied: their reference count stays on this core.
         let bench = Workbench::new(
             service,
@@ -115,6 +117,7 @@ impl<A: App> LocalHost<A> {
             Arc::new(config.websocket_limits()),
             counters,
             clock,
+            edge,
         );
         Ok(LocalHost {
             bench,
@@ -237,6 +240,7 @@ pub(crate) struct SharedHost<A: App> {
     benches: ThreadLocal<Workbench<A::Service>>,
     limits: Arc<Limits>,
     websocket_limits: Arc<WebSocketLimits>,
+    edge: EdgeConfig,
     table: Mutex<ConnectionTable>,
     /// Those of the connections are written under the table's lock, those of a thread by the thread.
     counters: Arc<WorkerThreadCounters>,
@@ -254,6 +258,7 @@ impl<A: App> SharedHost<A> {
             benches: ThreadLocal::with_capacity(config.shards.get()),
             limits: Arc::new(config.limits.clone()),
             websocket_limits: Arc::new(config.websocket_limits()),
+            edge: config.edge.clone(),
             table: Mutex::default(),
             counters: Arc::default(),
             clock,
@@ -267,12 +272,16 @@ impl<A: App> SharedHost<A> {
     /// The calling thread's workbench, made at its first connection.
     pub(crate) fn own_bench(&self) -> Result<&Workbench<A::Service>, StartError> {
         self.benches.get_or_try(|| {
+            let service = self.app.service(Place::WorkerThread)?;
+            let counters = self.counters.for_new_thread();
+            let edge = Edge::new(&self.edge, &counters);
             Ok(Workbench::new(
-                self.app.service(Place::WorkerThread)?,
+                service,
                 Arc::clone(&self.limits),
                 Arc::clone(&self.websocket_limits),
-                self.counters.for_new_thread(),
+                counters,
                 self.clock,
+                edge,
             ))
         })
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use turbo_shard_protocol::websocket::WebSocketLimits;
 use turbo_shard_protocol::{Limits, ServerLines, Tick, Workspace};
 
+use crate::edge::Edge;
 use crate::metrics::counters::Counters;
 use crate::shard::clock::Clock;
 use crate::shard::log_gate::LogGate;
@@ -23,6 +24,8 @@ pub(crate) struct Workbench<S> {
     pub(crate) websocket_limits: Arc<WebSocketLimits>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) clock: Clock,
+    /// What the server itself does about each exchange; None where that is nothing.
+    pub(crate) edge: Option<Box<Edge>>,
     /// The last tick that was read again after a call of the service.
     caught_up: Cell<Tick>,
     /// For lines that peers can cause.
@@ -45,6 +48,7 @@ impl<S> Workbench<S> {
         websocket_limits: Arc<WebSocketLimits>,
         counters: Arc<Counters>,
         clock: Clock,
+        edge: Option<Box<Edge>>,
     ) -> Workbench<S> {
         Workbench {
             service,
@@ -52,6 +56,7 @@ impl<S> Workbench<S> {
             websocket_limits,
             counters,
             clock,
+            edge,
             caught_up: Cell::default(),
             peer_log: LogGate::for_peers(),
             send_away: Cell::new(0),

@@ -17,6 +17,8 @@ pub(crate) struct Answer {
     pub(crate) peer_persists: bool,
     /// The peer should come back on another connection.
     pub(crate) is_last: bool,
+    /// Of the final answer; 0 while its head was not written. Kept until the next request.
+    pub(crate) status: u16,
     /// The answer's head has promised another request: the connection lives on.
     pub(crate) persists: bool,
 }
@@ -30,6 +32,7 @@ impl Answer {
         version: Version::Http11,
         peer_persists: false,
         is_last: false,
+        status: 0,
         persists: false,
     };
 
@@ -43,7 +46,16 @@ impl Answer {
             version: request.version(),
             peer_persists: request.keep_alive(),
             is_last: false,
+            status: 0,
             persists: false,
+        }
+    }
+    /// Nothing more is written; its status stays known.
+    #[inline]
+    pub(crate) fn ended(self) -> Answer {
+        Answer {
+            status: self.status,
+            ..Answer::NONE
         }
     }
 }

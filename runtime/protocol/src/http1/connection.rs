@@ -233,11 +233,18 @@ impl Connection {
             input,
             output,
             index,
+            body_bytes_written,
         } = lent(&mut self.workspace);
         (
             RequestHead::new(input.head(), index),
             input.body(),
-            ResponseWriter::new(&mut self.answer, output.tail(), server_lines, may_persist),
+            ResponseWriter::new(
+                &mut self.answer,
+                output.tail(),
+                body_bytes_written,
+                server_lines,
+                may_persist,
+            ),
         )
     }
 
@@ -254,6 +261,7 @@ impl Connection {
         ResponseWriter::new(
             &mut self.answer,
             workspace.output.tail(),
+            &mut workspace.body_bytes_written,
             server_lines,
             may_persist,
         )

@@ -27,6 +27,7 @@ pub enum BodyLength {
 pub struct ResponseWriter<'a> {
     answer: &'a mut Answer,
     output: &'a mut Vec<u8>,
+    body_bytes_written: &'a mut u64,
     server_lines: &'a ServerLines,
     /// Nothing on our side forbids another request after this one.
     may_persist: bool,
@@ -40,12 +41,14 @@ impl<'a> ResponseWriter<'a> {
     pub(crate) fn new(
         answer: &'a mut Answer,
         output: &'a mut Vec<u8>,
+        body_bytes_written: &'a mut u64,
         server_lines: &'a ServerLines,
         may_persist: bool,
     ) -> ResponseWriter<'a> {
         ResponseWriter {
             answer,
             output,
+            body_bytes_written,
             server_lines,
             may_persist,
         }
@@ -63,6 +66,7 @@ impl<'a> ResponseWriter<'a> {
         self.write_head(status, lines, framing);
         if framing.encoder != BodyEncoder::Silent {
             self.output.extend_from_slice(body);
+            *self.body_bytes_written = body.len() as u64;
         }
         self.answer.stage = stage;
         Ok(())
@@ -88,7 +92,11 @@ impl<'a> ResponseWriter<'a> {
     /// A piece of the body. After [`Misuse::BodyTooLong`] the piece was not written and the answer can go on.
     pub fn chunk(&mut self, data: &[u8]) -> Result<(), Misuse> {
         self.answer.stage = self.answer.stage.after(AnswerStep::Chunk)?;
-        self.answer.encoder.write(data, self.output)
+        self.answer.encoder.write(data, self.output)?;
+        if self.answer.encoder != BodyEncoder::Silent {
+            *self.body_bytes_written += data.len() as u64;
+        }
+        Ok(())
     }
 
     /// The end of the body. After [`Misuse::BodyTooShort`] the peer waits for bytes that will never come: the answer is
@@ -192,6 +200,7 @@ impl<'a> ResponseWriter<'a> {
     /// Status line, the server's lines, the app's lines, framing, persistence, empty line.
     #[inline]
     fn write_head(&mut self, status: u16, lines: &HeaderLines, framing: Framing) {
+        self.answer.status = status;
         let output = &mut *self.output;
         write_status_line(status, output);
         self.server_lines.write(Recipient::Answer(lines), output);

@@ -12,6 +12,7 @@ const DATE: &str = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
 struct Case {
     answer: Answer,
     output: Vec<u8>,
+    body_bytes_written: u64,
     server_lines: ServerLines,
 }
 
@@ -27,6 +28,7 @@ impl Case {
         Case {
             answer: Answer::due(RequestHead::new(b"", &index)),
             output: Vec::new(),
+            body_bytes_written: 0,
             server_lines: ServerLines::new("Sun, 06 Nov 1994 08:49:37 GMT").unwrap(),
         }
     }
@@ -36,7 +38,13 @@ impl Case {
     }
 
     fn writer(&mut self) -> ResponseWriter<'_> {
-        ResponseWriter::new(&mut self.answer, &mut self.output, &self.server_lines, true)
+        ResponseWriter::new(
+            &mut self.answer,
+            &mut self.output,
+            &mut self.body_bytes_written,
+            &self.server_lines,
+            true,
+        )
     }
 
     #[track_caller]
@@ -300,5 +308,26 @@ fn a_refusal_says_what_and_closes() {
     assert_eq!(
         String::from_utf8(output).unwrap().replace("\r\n", "|"),
         expected
+    );
+}
+
+#[test]
+fn what_is_written_of_a_body_is_counted_without_its_framing() {
+    let mut case = Case::get();
+    let mut writer = case.writer();
+    writer
+        .start(200, &HeaderLines::new(), BodyLength::Unknown)
+        .unwrap();
+    writer.chunk(b"abc").unwrap();
+    writer.chunk(b"de").unwrap();
+    writer.end().unwrap();
+    assert_eq!((case.answer.status, case.body_bytes_written), (200, 5));
+
+    let mut to_head = Case::new(Method::Head, Version::Http11);
+    let written = to_head.writer().whole(404, &HeaderLines::new(), b"abc");
+    assert_eq!(written, Ok(()));
+    assert_eq!(
+        (to_head.answer.status, to_head.body_bytes_written),
+        (404, 0)
     );
 }

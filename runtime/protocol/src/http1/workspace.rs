@@ -15,6 +15,8 @@ pub struct Workspace {
     pub(crate) input: ReceiveBuffer,
     pub(crate) output: SendBuffer,
     pub(crate) index: HeadIndex,
+    /// What was written of the latest answer's body, without framing.
+    pub(crate) body_bytes_written: u64,
 }
 
 impl Workspace {
@@ -24,6 +26,7 @@ impl Workspace {
             input: ReceiveBuffer::with_capacity(BUFFER_BYTES_INITIAL),
             output: SendBuffer::with_capacity(BUFFER_BYTES_INITIAL),
             index: HeadIndex::new(),
+            body_bytes_written: 0,
         }
     }
 

@@ -214,7 +214,6 @@ where
 {
     fn drop(&mut self) {
         end_conversation(self.stream.as_raw_fd());
-        let in_flight = self.life.driver.exchanges_in_flight();
-        self.host.leave(self.life.id(), in_flight);
+        self.life.leave(&*self.host);
     }
 }

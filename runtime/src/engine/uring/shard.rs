@@ -391,7 +391,7 @@ fn part<A: App>(
     mut life: ConnectionLife,
     last: impl FnOnce(&mut ConnectionLife),
 ) {
-    host.leave(life.id(), life.driver.exchanges_in_flight());
+    life.leave(host);
     let parted = catch_unwind(AssertUnwindSafe(move || {
         last(&mut life);
         drop(life);

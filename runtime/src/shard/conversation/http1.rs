@@ -1,18 +1,17 @@
 //! A conversation in HTTP/1: protocol state plus the one exchange in flight. It turns events into calls of the
 //! service and answers into output. Sans-IO: bytes, time and a waker are handed in; it knows neither sockets nor engines.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod calling;
+
 use std::task::Waker;
 
-use turbo_shard_protocol::{BodyMode, Closing, Connection, Event, Expiry, HeaderLines, Tick};
+use turbo_shard_protocol::{BodyMode, Closing, Connection, Event, Expiry, Tick};
 
 use crate::connection_info::ConnectionInfo;
-use crate::exchange::http_reply::{Acceptance, HttpPart, HttpSlot};
-use crate::exchange::response::{INTERNAL_ERROR_BODY, Response};
-use crate::net::children::end_if_child;
-use crate::service::{Deferred, Exchange, Outcome, Service};
+use crate::edge::{Answered, Passage};
+use crate::exchange::http_reply::HttpSlot;
+use crate::service::Service;
 use crate::shard::advance::Advance;
-use crate::shard::conversation::answer_part::write_part;
 use crate::shard::conversation::both_ends::BothEnds;
 use crate::shard::conversation::refusal_words::{Refusal, Seconds};
 use crate::shard::conversation::switch::Switch;
@@ -29,6 +28,8 @@ pub(crate) struct Http1 {
     body: BodyFlow,
     /// Between a request's head and the end of its answer.
     in_flight: bool,
+    /// What the server itself does about the exchange in flight, if it does anything.
+    passage: Option<Box<Passage>>,
     /// The 101 has been written: the owner takes this after `advance` and goes on with it.
     switch: Option<Box<Switch>>,
 }
@@ -53,6 +54,7 @@ impl Http1 {
             slot: None,
             body: BodyFlow::None,
             in_flight: false,
+            passage: None,
             switch: None,
         }
     }
@@ -102,6 +104,9 @@ impl Http1 {
                 Event::Head => {
                     bench.counters.requests.add(1);
                     self.in_flight = true;
+                    if let Some(edge) = &bench.edge {
+                        self.passage = Some(edge.enter());
+                    }
                     let to_go = bench.send_away.get();
                     if to_go > 0 && self.connection.send_away() {
                         bench.send_away.set(to_go - 1);
@@ -132,12 +137,14 @@ impl Http1 {
                         log::info!("{} was refused: {refusal}", self.ends.peer());
                     }
                     self.end_exchange();
+                    self.leave(bench, Some(violation.status()), false);
                     self.connection.answer_refusal(&bench.server_lines(now));
                 }
                 Event::ExchangeDone => {
                     self.body = BodyFlow::None;
                     self.in_flight = false;
                     bench.counters.requests_ended.add(1);
+                    self.leave(bench, None, true);
                 }
                 Event::NeedMore | Event::Close => return Advance::Settled,
             }
@@ -217,75 +224,6 @@ impl Http1 {
         }
     }
 
-    fn call<S: Service>(
-        &mut self,
-        bench: &Workbench<S>,
-        now: Tick,
-        waker: &Waker,
-        with_body: bool,
-    ) {
-        let server_lines = bench.server_lines(now);
-        let info = self.ends.info();
-        let mut deferred = None;
-        let is_body_at_hand = !with_body && self.connection.is_body_at_hand();
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            let (request, body, response) = self.connection.exchange(&server_lines);
-            let mut exchange = Exchange {
-                request,
-                body: with_body.then_some(body),
-                is_body_at_hand,
-                response: Response::http1(response),
-                websocket_limits: &bench.websocket_limits,
-                connection: &info,
-                waker,
-                deferred: &mut deferred,
-            };
-            let outcome = bench.service.call(&mut exchange);
-            end_if_child();
-            (outcome, exchange.response.is_finished())
-        }));
-        drop(server_lines);
-        match result {
-            Ok((Outcome::Answered, true)) => {}
-            Ok((Outcome::ReadBody { bytes_max }, _)) if !with_body => {
-                self.connection
-                    .read_body(now, BodyMode::Whole { bytes_max });
-            }
-            Ok((Outcome::Deferred, _)) if deferred.is_some() => {
-                self.await_reply(deferred);
-                self.take_replies(bench, now, waker);
-                self.feed_body(now);
-            }
-            Ok((outcome, finished)) => {
-                log::error!(
-                    "the service returned {outcome:?} (answer finished: {finished}), which does not fit"
-                );
-                self.fail(bench, now);
-            }
-            Err(_panic) => {
-                // The panic hook has printed where; the connection ends, the shard lives on.
-                bench.counters.handler_panics.add(1);
-                log::error!("a handler panicked while it answered {}", self.ends.peer());
-                self.fail(bench, now);
-                self.connection.drain();
-            }
-        }
-    }
-
-    fn await_reply(&mut self, deferred: Option<Deferred>) {
-        let Some(Deferred { slot, streams_body }) = deferred else {
-            return;
-        };
-        self.body = match streams_body {
-            true => BodyFlow::Unasked,
-            false => BodyFlow::None,
-        };
-        if self.connection.has_received_eof() {
-            slot.end_input();
-        }
-        self.slot = Some(slot);
-    }
-
     /// Hands over what has come of a streamed body, as far as the app has room; the rest makes the peer wait.
     fn feed_body(&mut self, now: Tick) {
         let Some(slot) = &self.slot else { return };
@@ -308,88 +246,27 @@ impl Http1 {
         }
     }
 
+    /// The connection ends with what is in flight.
+    pub(crate) fn abandon<S: Service>(&mut self, bench: &Workbench<S>) {
+        self.leave(bench, None, false);
+    }
+
+    /// The exchange has ended. `refusal` is the status of the server's answer in the app's stead.
+    #[inline]
+    fn leave<S: Service>(&mut self, bench: &Workbench<S>, refusal: Option<u16>, is_whole: bool) {
+        if let (Some(edge), Some(passage)) = (&bench.edge, self.passage.take()) {
+            let answered = Answered {
+                status: refusal.or_else(|| self.connection.answer_status()),
+                body_bytes: self.connection.answer_body_bytes(),
+                is_whole,
+            };
+            edge.leave(passage, answered);
+        }
+    }
+
     /// The connection waits for nothing any more.
     fn end_exchange(&mut self) {
         self.slot = None;
         self.body = BodyFlow::None;
-    }
-
-    fn take_replies<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, waker: &Waker) {
-        while let Some(slot) = &self.slot {
-            if self.connection.output().len() >= bench.limits.output_bytes_high {
-                // The sender waits for what is in the slot. The slot's reader must not wait: it may want more of the
-                // request's body before the peer reads on.
-                slot.watch(waker);
-                return;
-            }
-            let Some(part) = slot.take(waker) else { return };
-            let part = match part {
-                HttpPart::Answer(part) => part,
-                HttpPart::Accept(acceptance) => return self.accept(bench, now, *acceptance),
-                HttpPart::Failed => return self.fail(bench, now),
-            };
-            let written = {
-                let server_lines = bench.server_lines(now);
-                let writer = self.connection.response(&server_lines);
-                write_part(part, &mut Response::http1(writer))
-            };
-            match written {
-                Ok(true) => self.end_exchange(),
-                Ok(false) => {}
-                Err(misuse) => {
-                    log::error!(
-                        "the answer to {} could not be sent: {misuse}",
-                        self.ends.peer()
-                    );
-                    self.fail(bench, now);
-                }
-            }
-        }
-    }
-
-    /// The app takes a WebSocket: the 101 is the last of HTTP on this connection.
-    fn accept<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, acceptance: Acceptance) {
-        let Acceptance { accepted, slot } = acceptance;
-        self.slot = None;
-        let server_lines = bench.server_lines(now);
-        let switched = self
-            .connection
-            .switch_protocols(now, &accepted.head, &server_lines);
-        drop(server_lines);
-        match switched {
-            Ok(()) => {
-                let deflate = accepted.deflate;
-                let (bytes, workspace) = self.connection.leave_http();
-                if let Some(workspace) = workspace {
-                    bench.put_workspace(workspace);
-                }
-                self.switch = Some(Box::new(Switch {
-                    slot,
-                    deflate,
-                    bytes,
-                }));
-            }
-            Err(misuse) => {
-                log::error!("a WebSocket could not be accepted: {misuse}");
-                self.fail(bench, now);
-            }
-        }
-    }
-
-    /// Our side cannot answer: 500 while nothing was sent, a cut connection after that.
-    fn fail<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
-        self.end_exchange();
-        let server_lines = bench.server_lines(now);
-        let mut response = self.connection.response(&server_lines);
-        if !response.is_started() {
-            let mut lines = HeaderLines::new();
-            let answered = lines
-                .push(b"content-type", b"application/json")
-                .and_then(|()| response.whole(500, &lines, INTERNAL_ERROR_BODY));
-            if answered.is_ok() {
-                return;
-            }
-        }
-        self.connection.cut();
     }
 }

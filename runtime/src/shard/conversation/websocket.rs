@@ -7,6 +7,7 @@ use turbo_shard_protocol::websocket::{
 };
 use turbo_shard_protocol::{Closing, Expiry, Tick};
 
+use crate::edge::{Answered, Passage};
 use crate::exchange::websocket_reply::{WebSocketPart, WebSocketSlot};
 use crate::service::Service;
 use crate::shard::advance::Advance;
@@ -25,6 +26,8 @@ pub(crate) struct WebSocket {
     head_sent: usize,
     /// By when the peer must have taken more of it.
     head_deadline: Tick,
+    /// What the server itself does about the exchange, if it does anything.
+    passage: Option<Box<Passage>>,
 }
 
 impl WebSocket {
@@ -46,6 +49,19 @@ impl WebSocket {
             head: switch.bytes.output,
             head_sent: 0,
             head_deadline: now.after_ms(bench.limits.write_timeout_ms),
+            passage: switch.passage,
+        }
+    }
+
+    /// The connection ends, and with it the exchange that it has been.
+    pub(crate) fn abandon<S: Service>(&mut self, bench: &Workbench<S>) {
+        if let (Some(edge), Some(passage)) = (&bench.edge, self.passage.take()) {
+            let answered = Answered {
+                status: Some(101),
+                body_bytes: 0,
+                is_whole: true,
+            };
+            edge.leave(passage, answered);
         }
     }
 

@@ -2,7 +2,6 @@
 
 use super::{Connection, lent};
 use crate::closing::Expiry;
-use crate::http1::answer::Answer;
 use crate::http1::deadlines::{Wait, Waits};
 use crate::http1::event::Event;
 use crate::http1::lifecycle::{Phase, Refusal, Step};
@@ -73,12 +72,12 @@ impl Connection {
                 self.refuse_for(now, Violation::BodyTimeout, false);
             }
             (Wait::Silence | Wait::Linger, _) | (Wait::Body, AnswerStage::Complete) => {
-                self.answer = Answer::NONE;
+                self.answer = self.answer.ended();
                 self.take(Step::Gone, now);
                 return Expiry::Close;
             }
             (Wait::Body | Wait::Write | Wait::HalfClosed, _) => {
-                self.answer = Answer::NONE;
+                self.answer = self.answer.ended();
                 lent(&mut self.workspace).output.clear();
                 self.take(Step::Gone, now);
                 return Expiry::Cut;
@@ -170,7 +169,7 @@ impl Connection {
     /// the time: the clock of lingering starts when the last output is sent.
     pub(super) fn finish(&mut self, linger: bool) {
         self.phase = self.phase.after(Step::Finished { linger });
-        self.answer = Answer::NONE;
+        self.answer = self.answer.ended();
     }
 
     fn waits(&self) -> Waits<'_> {

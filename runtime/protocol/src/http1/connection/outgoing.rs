@@ -46,6 +46,17 @@ impl Connection {
         self.note_time(now);
     }
 
+    /// The status of the latest request's answer, if its head was written.
+    pub fn answer_status(&self) -> Option<u16> {
+        Some(self.answer.status).filter(|status| *status != 0)
+    }
+
+    /// Bytes of that answer's body that were written, without framing.
+    pub fn answer_body_bytes(&self) -> u64 {
+        let workspace = self.workspace.as_ref();
+        workspace.map_or(0, |workspace| workspace.body_bytes_written)
+    }
+
     /// Some output has left.
     fn note_sent(&mut self, now: Tick) {
         self.write_since = None;

@@ -126,6 +126,7 @@ impl Connection {
     /// The head is complete and set aside.
     fn begin_exchange(&mut self, now: Tick) -> Event {
         let workspace = lent(&mut self.workspace);
+        workspace.body_bytes_written = 0;
         let request = RequestHead::new(workspace.input.head(), &workspace.index);
         self.answer = Answer::due(request);
         self.intake = BodyIntake::begin(request.framing(), request.expects_continue());
@@ -204,7 +205,7 @@ impl Connection {
             },
         };
         workspace.input.release();
-        self.answer = Answer::NONE;
+        self.answer = self.answer.ended();
         self.take(step, now);
     }
 }

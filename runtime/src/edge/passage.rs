@@ -1,0 +1,25 @@
+//! What is known of one exchange while it lasts, for what the server does around the app. Plain values.
+
+use std::time::Instant;
+
+use crate::metrics::route_names::RouteId;
+
+/// An exchange on its way through the server.
+#[derive(Debug)]
+pub(crate) struct Passage {
+    /// When its head was complete.
+    pub(crate) began: Instant,
+    /// The route that the app has found for it.
+    pub(crate) route: RouteId,
+}
+
+/// How an exchange has ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answered {
+    /// The status of its answer; None if the connection ended before there was one.
+    pub(crate) status: Option<u16>,
+    /// Bytes of the answer's body, without framing.
+    pub(crate) body_bytes: u64,
+    /// The whole answer was written. Not so where the connection ended before, or a refusal took the app's place.
+    pub(crate) is_whole: bool,
+}

@@ -1,0 +1,176 @@
+//! What a conversation in HTTP/1 asks of the app, and how answers reach the output. Knows no sockets and no clock.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+
+use turbo_shard_protocol::{BodyMode, HeaderLines, Tick};
+
+use super::{BodyFlow, Http1};
+use crate::exchange::http_reply::{Acceptance, HttpPart};
+use crate::exchange::response::{INTERNAL_ERROR_BODY, Response};
+use crate::metrics::route_names::RouteId;
+use crate::net::children::end_if_child;
+use crate::service::{Deferred, Exchange, Outcome, Service};
+use crate::shard::conversation::answer_part::write_part;
+use crate::shard::conversation::switch::Switch;
+use crate::shard::workbench::Workbench;
+
+impl Http1 {
+    pub(super) fn call<S: Service>(
+        &mut self,
+        bench: &Workbench<S>,
+        now: Tick,
+        waker: &Waker,
+        with_body: bool,
+    ) {
+        let server_lines = bench.server_lines(now);
+        let info = self.ends.info();
+        let mut deferred = None;
+        let is_body_at_hand = !with_body && self.connection.is_body_at_hand();
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let (request, body, response) = self.connection.exchange(&server_lines);
+            let mut exchange = Exchange {
+                request,
+                body: with_body.then_some(body),
+                is_body_at_hand,
+                response: Response::http1(response),
+                websocket_limits: &bench.websocket_limits,
+                connection: &info,
+                waker,
+                route: RouteId::UNKNOWN,
+                deferred: &mut deferred,
+            };
+            let outcome = bench.service.call(&mut exchange);
+            end_if_child();
+            (outcome, exchange.response.is_finished(), exchange.route)
+        }));
+        drop(server_lines);
+        if let (Some(passage), Ok((_, _, route))) = (&mut self.passage, &result) {
+            passage.route = *route;
+        }
+        match result {
+            Ok((Outcome::Answered, true, _)) => {}
+            Ok((Outcome::ReadBody { bytes_max }, ..)) if !with_body => {
+                self.connection
+                    .read_body(now, BodyMode::Whole { bytes_max });
+            }
+            Ok((Outcome::Deferred, ..)) if deferred.is_some() => {
+                self.await_reply(deferred);
+                self.take_replies(bench, now, waker);
+                self.feed_body(now);
+            }
+            Ok((outcome, finished, _)) => {
+                log::error!(
+                    "the service returned {outcome:?} (answer finished: {finished}), which does not fit"
+                );
+                self.fail(bench, now);
+            }
+            Err(_panic) => {
+                // The panic hook has printed where; the connection ends, the shard lives on.
+                bench.counters.handler_panics.add(1);
+                log::error!("a handler panicked while it answered {}", self.ends.peer());
+                self.fail(bench, now);
+                self.connection.drain();
+            }
+        }
+    }
+
+    fn await_reply(&mut self, deferred: Option<Deferred>) {
+        let Some(Deferred { slot, streams_body }) = deferred else {
+            return;
+        };
+        self.body = match streams_body {
+            true => BodyFlow::Unasked,
+            false => BodyFlow::None,
+        };
+        if self.connection.has_received_eof() {
+            slot.end_input();
+        }
+        self.slot = Some(slot);
+    }
+
+    pub(super) fn take_replies<S: Service>(
+        &mut self,
+        bench: &Workbench<S>,
+        now: Tick,
+        waker: &Waker,
+    ) {
+        while let Some(slot) = &self.slot {
+            if self.connection.output().len() >= bench.limits.output_bytes_high {
+                // The sender waits for what is in the slot. The slot's reader must not wait: it may want more of the
+                // request's body before the peer reads on.
+                slot.watch(waker);
+                return;
+            }
+            let Some(part) = slot.take(waker) else { return };
+            let part = match part {
+                HttpPart::Answer(part) => part,
+                HttpPart::Accept(acceptance) => return self.accept(bench, now, *acceptance),
+                HttpPart::Failed => return self.fail(bench, now),
+            };
+            let written = {
+                let server_lines = bench.server_lines(now);
+                let writer = self.connection.response(&server_lines);
+                write_part(part, &mut Response::http1(writer))
+            };
+            match written {
+                Ok(true) => self.end_exchange(),
+                Ok(false) => {}
+                Err(misuse) => {
+                    log::error!(
+                        "the answer to {} could not be sent: {misuse}",
+                        self.ends.peer()
+                    );
+                    self.fail(bench, now);
+                }
+            }
+        }
+    }
+
+    /// The app takes a WebSocket: the 101 is the last of HTTP on this connection.
+    fn accept<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, acceptance: Acceptance) {
+        let Acceptance { accepted, slot } = acceptance;
+        self.slot = None;
+        let server_lines = bench.server_lines(now);
+        let switched = self
+            .connection
+            .switch_protocols(now, &accepted.head, &server_lines);
+        drop(server_lines);
+        match switched {
+            Ok(()) => {
+                let deflate = accepted.deflate;
+                let (bytes, workspace) = self.connection.leave_http();
+                if let Some(workspace) = workspace {
+                    bench.put_workspace(workspace);
+                }
+                self.switch = Some(Box::new(Switch {
+                    passage: self.passage.take(),
+                    slot,
+                    deflate,
+                    bytes,
+                }));
+            }
+            Err(misuse) => {
+                log::error!("a WebSocket could not be accepted: {misuse}");
+                self.fail(bench, now);
+            }
+        }
+    }
+
+    /// Our side cannot answer: 500 while nothing was sent, a cut connection after that.
+    fn fail<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
+        self.end_exchange();
+        let server_lines = bench.server_lines(now);
+        let mut response = self.connection.response(&server_lines);
+        if !response.is_started() {
+            let mut lines = HeaderLines::new();
+            let answered = lines
+                .push(b"content-type", b"application/json")
+                .and_then(|()| response.whole(500, &lines, INTERNAL_ERROR_BODY));
+            if answered.is_ok() {
+                return;
+            }
+        }
+        self.connection.cut();
+    }
+}
