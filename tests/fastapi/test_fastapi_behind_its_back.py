@@ -4,8 +4,12 @@ import copy
 import json
 from typing import Any
 
+import fastapi.background
 import fastapi.routing
 import pytest
+import starlette.datastructures
+import starlette.requests
+import starlette.responses
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.routing import APIRoute
 
@@ -107,6 +111,32 @@ def test_functions_that_are_replaced_where_they_are_used(
     original = getattr(fastapi.routing, name)
     monkeypatch.setattr(fastapi.routing, name, lambda *args, **named: original(*args, **named))
     assert why_not(protected()) == f"fastapi.routing.{name} has been replaced by {__name__}"
+
+
+# Methods whose work plans do, on classes that a library may patch for all requests.
+METHODS = [
+    (starlette.responses.Response, "render"),
+    (starlette.requests.Request, "body"),
+    (starlette.requests.Request, "json"),
+    (starlette.datastructures.Headers, "__getitem__"),
+    (starlette.datastructures.Headers, "getlist"),
+    (starlette.datastructures.QueryParams, "__init__"),
+    (fastapi.background.BackgroundTasks, "__call__"),
+]
+
+
+@pytest.mark.parametrize(("owner", "name"), METHODS, ids=lambda one: getattr(one, "__name__", one))
+def test_methods_that_are_replaced_on_a_class(
+    owner: type, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = getattr(owner, name)
+
+    def watched(self: Any, *args: Any, **named: Any) -> Any:
+        return own(self, *args, **named)
+
+    monkeypatch.setattr(owner, name, watched)
+    reason = why_not(protected())
+    assert f"{owner.__name__}.{name} has been replaced" in reason
 
 
 def test_apps_that_are_not_compiled_at_all_are_served_by_fastapi(

@@ -12,7 +12,7 @@ from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 
 from ... import _native
 from . import http_middleware
-from .compiled_app import CompiledApp, CompiledRoute, in_one_line
+from .compiled_app import CompiledApp, in_one_line
 from .inside import Inside
 from .not_found import not_found_plan
 from .plan import Plan, site_of
@@ -88,20 +88,25 @@ class Compiled:
 
     def front(self, root_path: str) -> _native.CompiledFront:
         """What answers requests whose scopes have this `root_path`."""
-        found = self.fronts.get(root_path)
-        if found is None:
-            found = _native.CompiledFront(self.plans.is_current, root_path)
-            self.fronts[root_path] = found
-            self.fill(self.plans.routes)
-        return found
+        with self.filling:
+            found = self.fronts.get(root_path)
+            if found is None:
+                found = _native.CompiledFront(self.plans.is_current, root_path)
+                self.fill_one(found)
+                self.fronts[root_path] = found
+            return found
 
-    def fill(self, routes: list[CompiledRoute]) -> None:
-        entries = [(route.entry.segments, route.entry.methods, route.plan) for route in routes]
-        not_found = not_found_plan(self.plans)
-        redirects = self.plans.app.router.redirect_slashes
+    def fill(self) -> None:
+        """Put the newest plans into every table."""
         with self.filling:
             for front in self.fronts.values():
-                front.replace(entries, not_found, redirects)
+                self.fill_one(front)
+
+    def fill_one(self, front: _native.CompiledFront) -> None:
+        # Read under the lock: a thread that has compiled earlier must not put older plans over newer ones.
+        routes = self.plans.routes
+        entries = [(route.entry.segments, route.entry.methods, route.plan) for route in routes]
+        front.replace(entries, not_found_plan(self.plans), self.plans.app.router.redirect_slashes)
 
     async def serve(self, scope: dict[str, Any], receive: Any, send: Any, otherwise: Any) -> None:
         """By a plan where there is one for this request; by `otherwise`, an ASGI app."""
@@ -172,11 +177,11 @@ def adopt(
     if isinstance(compiled, str):
         return None
     if how == "verify":
-        compiled.verify()
+        with _adopting:
+            compiled.verify()
     if how == "verify" or compiled.inside is not None:
         return None
-    with _adopting:
-        return compiled.front(compiled.plans.root_path or root_path)
+    return compiled.front(compiled.plans.root_path or root_path)
 
 
 def compiled_of(app: FastAPI) -> Compiled | str:

@@ -44,7 +44,7 @@ class CompiledApp:
         if app.debug:
             raise Refused("debug=True shows tracebacks of FastAPI's own frames")
         self.changing = threading.Lock()
-        self.listeners: list[Callable[[list[CompiledRoute]], None]] = []
+        self.listeners: list[Callable[[], None]] = []
         self.routes: list[CompiledRoute] = []
         self.is_unchanged: Callable[[], bool] = never
         self.is_given_up = False
@@ -72,9 +72,9 @@ class CompiledApp:
         self.providers = providers
         self.routers = inclusions.routers
         self.app_site = app_site
-        self.routes = routes = [compile_route(entry, app_site) for entry in entries]
+        self.routes = [compile_route(entry, app_site) for entry in entries]
         for listener in self.listeners:
-            listener(routes)
+            listener()
         self.is_unchanged = word
 
     def is_current(self) -> bool:
@@ -158,7 +158,7 @@ def compile_route(entry: EffectiveRoute, app_site: AppSite) -> CompiledRoute:
             if ANY in entry.segments:
                 raise Refused("its path needs a regular expression")
             effective: Any = entry.context._effective_route
-            check_attributes(effective, entry)
+            check_attributes(entry)
             handler = handler_of(effective)
             site = RouteSite(app_site, entry, handler.dependant)
             plan = plan_of(handler, site)
@@ -170,18 +170,13 @@ def compile_route(entry: EffectiveRoute, app_site: AppSite) -> CompiledRoute:
     return CompiledRoute(entry=entry, plan=plan, reason=reason, site=site)
 
 
-def check_attributes(effective: Any, entry: EffectiveRoute) -> None:
+def check_attributes(entry: EffectiveRoute) -> None:
     """Whether nothing on the route is a stranger's, which may be there to be called."""
     original: Any = entry.context.original_route
     own = vars(original).keys()
     for name in ("matches", "handle", "get_route_handler", "url_path_for"):
         if name in own:
             raise Refused(f"its {name} has been replaced")
-    if (
-        effective.endpoint is not effective.dependant.call
-        and getattr(effective, "endpoint", None) is None
-    ):
-        raise Refused("it has no endpoint")
     router_limits = getattr(entry.included, "include_context", None)
     if getattr(router_limits, "form_limits", None):
         raise Refused("its router has form_limits")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-from fastapi import params
 from fastapi.datastructures import DefaultPlaceholder
 from fastapi.dependencies.models import Dependant, _is_async_gen_callable, _is_gen_callable
 from starlette.responses import Response
@@ -85,10 +84,3 @@ def cells_of(function: object, name: str, otherwise: str) -> dict[str, Any]:
         raise Refused(f"{otherwise} (by {owner})")
     values = (cell.cell_contents for cell in function.__closure__ or ())
     return dict(zip(function.__code__.co_freevars, values, strict=True))
-
-
-def takes_form(dependant: Dependant) -> bool:
-    """Whether any parameter of the tree comes from a form."""
-    if any(isinstance(field.field_info, params.Form) for field in dependant.body_params):
-        return True
-    return any(map(takes_form, dependant.dependencies))

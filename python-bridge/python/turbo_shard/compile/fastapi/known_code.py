@@ -60,8 +60,16 @@ STAND_IN_FOR = (
     ),
     (
         "fastapi.dependencies.models",
-        ("_get_cache_key", "_is_coroutine_callable", "_is_gen_callable"),
+        (
+            "_get_cache_key",
+            "_get_oauth_scopes",
+            "_is_coroutine_callable",
+            "_is_gen_callable",
+            "_is_async_gen_callable",
+        ),
     ),
+    ("fastapi.background", ("BackgroundTasks.__call__",)),
+    ("fastapi.utils", ("is_body_allowed_for_status_code",)),
     ("fastapi.applications", ("FastAPI.__call__", "FastAPI.build_middleware_stack")),
     ("fastapi.encoders", ("jsonable_encoder",)),
     (
@@ -79,8 +87,36 @@ STAND_IN_FOR = (
     ("starlette.concurrency", ("run_in_threadpool",)),
     (
         "starlette.responses",
-        ("Response.__init__", "Response.__call__", "Response.init_headers", "JSONResponse.render"),
+        (
+            "Response.__init__",
+            "Response.__call__",
+            "Response.init_headers",
+            "Response.render",
+            "JSONResponse.render",
+        ),
     ),
+    (
+        "starlette.requests",
+        (
+            "Request.__init__",
+            "Request.body",
+            "Request.json",
+            "Request.stream",
+            "cookie_parser",
+        ),
+    ),
+    (
+        "starlette.datastructures",
+        (
+            "Headers.__getitem__",
+            "Headers.__contains__",
+            "Headers.getlist",
+            "QueryParams.__init__",
+            "ImmutableMultiDict.__init__",
+            "ImmutableMultiDict.getlist",
+        ),
+    ),
+    ("starlette._utils", ("get_route_path", "is_async_callable")),
 )
 
 
