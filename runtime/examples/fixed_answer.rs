@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use turbo_shard_runtime::protocol::HeaderLines;
 use turbo_shard_runtime::{
-    App, BoundServer, Caller, EngineChoice, EngineName, Exchange, Mode, Outcome, Place,
+    App, Bind, BoundServer, Caller, EngineChoice, EngineName, Exchange, Mode, Outcome, Place,
     ServerConfig, Service, StartError, URING_FEATURES, UringFeature,
 };
 
@@ -20,6 +20,8 @@ const USAGE: &str = "fixed_answer [--engine auto|tokio|glommio|uring] [--mode sh
 const BODY: &str = r#"{"user_id":1234,"name":"User 1234","email":"user1234@example.com"}"#;
 
 struct FixedApp {
+    host: String,
+    port: u16,
     body: Vec<u8>,
 }
 
@@ -79,11 +81,14 @@ fn serve((config, app): (ServerConfig, FixedApp)) -> Result<(), StartError> {
 
 fn settings() -> Result<(ServerConfig, FixedApp), StartError> {
     let mut config = ServerConfig {
-        port: 0,
         shards: NonZeroUsize::MIN,
         ..ServerConfig::sample()
     };
-    let mut app = FixedApp { body: BODY.into() };
+    let mut app = FixedApp {
+        host: "127.0.0.1".into(),
+        port: 0,
+        body: BODY.into(),
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let value = arguments
@@ -92,6 +97,7 @@ fn settings() -> Result<(ServerConfig, FixedApp), StartError> {
         set(&mut config, &mut app, &name, value)
             .ok_or_else(|| StartError::new(format!("{name} is not understood; {USAGE}")))?;
     }
+    config.binds = vec![Bind::tcp(&*app.host, app.port)];
     Ok((config, app))
 }
 
@@ -111,8 +117,8 @@ fn set(config: &mut ServerConfig, app: &mut FixedApp, name: &str, value: String)
             }
         }
         "--shards" => config.shards = value.parse().ok()?,
-        "--host" => config.host = value,
-        "--port" => config.port = value.parse().ok()?,
+        "--host" => app.host = value,
+        "--port" => app.port = value.parse().ok()?,
         "--body" => app.body = value.into_bytes(),
         "--uring-without" => {
             let is_named = |feature: &UringFeature| format!("{feature:?}") == value;

@@ -8,6 +8,7 @@ use turbo_shard_protocol::websocket::{WebSocketLimits, WebSocketSettings};
 use turbo_shard_ring::UringFeature;
 
 use crate::edge::EdgeConfig;
+use crate::net::bind::Bind;
 use crate::net::placement;
 use crate::start_error::StartError;
 
@@ -130,10 +131,8 @@ pub struct ServerConfig {
     pub steering: Steering,
     /// Whether a shard that is busier than the others asks some of its clients to come back elsewhere.
     pub rebalance: bool,
-    /// Name or address to listen on.
-    pub host: String,
-    /// TCP port; 0 lets the kernel choose.
-    pub port: u16,
+    /// Where to listen.
+    pub binds: Vec<Bind>,
     /// Connections that the kernel may queue per listener before a shard accepts them (capped by net.core.somaxconn).
     pub backlog: u32,
     /// Bounds on what a peer may send and how slowly.
@@ -162,8 +161,7 @@ impl ServerConfig {
             balance: Balance::Hash,
             steering: Steering::Hash,
             rebalance: false,
-            host: String::from("127.0.0.1"),
-            port: 0,
+            binds: vec![Bind::tcp("127.0.0.1", 0)],
             backlog: 1024,
             limits: Limits::sample(),
             websocket: WebSocketSettings::sample(),

@@ -14,17 +14,31 @@ pub struct ConnectionInfo {
     pub local: Address,
     /// The scheme of the URLs that lead here.
     pub scheme: Scheme,
+    /// What was said of the listener that it came in by.
+    pub listener: ListenerOptions,
 }
 
 impl ConnectionInfo {
-    /// A connection over TCP without a layer between.
-    pub(crate) fn plain_tcp(peer: SocketAddr, local: SocketAddr) -> ConnectionInfo {
+    /// A connection without a layer between.
+    pub(crate) fn plain(
+        peer: Address,
+        local: Address,
+        listener: ListenerOptions,
+    ) -> ConnectionInfo {
         ConnectionInfo {
-            peer: Address::Tcp(peer),
-            local: Address::Tcp(local),
+            peer,
+            local,
             scheme: Scheme::Http,
+            listener,
         }
     }
+}
+
+/// What a user says of one listener, besides its address; every connection that comes in by it is treated so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListenerOptions {
+    /// Each connection begins with a PROXY protocol header, which names the client.
+    pub expects_proxy_protocol: bool,
 }
 
 /// The address of one end.

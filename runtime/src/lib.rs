@@ -23,7 +23,7 @@ pub use blocking_pool::{BlockingPool, Job, QueueFull, ThreadHooks};
 pub use config::{
     Balance, EngineChoice, EngineName, Mode, SHARDS_MAX, ServerConfig, Steering, THREAD_STACK_BYTES,
 };
-pub use connection_info::{Address, ConnectionInfo, Scheme};
+pub use connection_info::{Address, ConnectionInfo, ListenerOptions, Scheme};
 pub use edge::EdgeConfig;
 pub use engine::registry::{EngineProbe, locked_bytes, probe_engines};
 pub use exchange::held_bytes::HeldBytes;
@@ -38,6 +38,7 @@ pub use metrics::counters::{CounterRow, Counts, ShardCounts, WorkerThreadCounts,
 pub use metrics::declaration::{Column, Figure, Kind, Shown, Unit};
 pub use metrics::latency::{LATENCY_BOUNDS_US, LatencyCounts};
 pub use metrics::route_names::{ROUTES_TOLD_APART_MAX, RouteId};
+pub use net::bind::{Bind, BindPlace};
 pub use net::children::{end_if_child, is_child};
 pub use net::placement::{AllowedCores, allowed_cores};
 pub use ordered_routes::{Convertor, OrderedFound, OrderedRoutes, RouteSegment, SEGMENTS_MAX};

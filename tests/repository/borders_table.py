@@ -84,7 +84,7 @@ RUNTIME_LAYERS = (
     Layer(
         f"{RUNTIME}/net",
         "listeners, cores, descriptors, children",
-        [f"{RUNTIME}/start_error.rs"],
+        [INFO, f"{RUNTIME}/start_error.rs"],
         [HTTP],
     ),
     Layer(f"{RUNTIME}/metrics", "counters with one writer each"),

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::OnceLockExt;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use turbo_shard_runtime::protocol::{RequestHead, Version};
-use turbo_shard_runtime::{Address, ConnectionInfo, Params, Scheme};
+use turbo_shard_runtime::{Address, ConnectionInfo, ListenerOptions, Params, Scheme};
 
 use super::parts::Parts;
 use crate::python::large_objects::note_object;
@@ -159,6 +159,7 @@ impl Request {
             peer: Address::Tcp(([192, 0, 2, 7], 1).into()),
             local: Address::Unix(None),
             scheme: Scheme::Http,
+            listener: ListenerOptions::default(),
         };
         Request::new(text, headers.len(), Version::Http11, connection, body)
     }
@@ -370,6 +371,7 @@ mod tests {
             peer: Address::Tcp("10.0.0.9:5000".parse().unwrap()),
             local: Address::Tcp("[::1]:80".parse().unwrap()),
             scheme: Scheme::Http,
+            listener: ListenerOptions::default(),
         };
         assert_eq!(
             shown(&connection, "GET /a?b HTTP/1.0\r\n\r\n"),
@@ -383,6 +385,7 @@ mod tests {
             peer: Address::Unix(None),
             local: Address::Unix(Some(Path::new("/run/app.sock").into())),
             scheme: Scheme::Https,
+            listener: ListenerOptions::default(),
         };
         assert_eq!(
             shown(&connection, "GET /a HTTP/1.1\r\nHost: example\r\n\r\n"),

@@ -10,7 +10,8 @@ use pyo3::pybacked::PyBackedStr;
 use turbo_shard_runtime::protocol::websocket::WebSocketSettings;
 use turbo_shard_runtime::protocol::{LimitSettings, Limits};
 use turbo_shard_runtime::{
-    Balance, EdgeConfig, EngineChoice, EngineName, Mode, ServerConfig, Steering, allowed_cores,
+    Balance, Bind, EdgeConfig, EngineChoice, EngineName, Mode, ServerConfig, Steering,
+    allowed_cores,
 };
 
 use crate::wsgi::InlineRule;
@@ -81,8 +82,7 @@ impl Settings {
             balance: self.balance,
             steering: self.steer,
             rebalance: self.rebalance,
-            host: self.host.clone(),
-            port: self.port,
+            binds: vec![Bind::tcp(&*self.host, self.port)],
             backlog: self.backlog,
             limits: Limits::new(LimitSettings {
                 body_bytes_max: self.body_max,

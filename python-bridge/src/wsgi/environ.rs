@@ -323,6 +323,8 @@ fn set_body(
 mod tests {
     use std::path::Path;
 
+    use turbo_shard_runtime::ListenerOptions;
+
     use super::*;
     use crate::python::names::BYTES_IO;
     use crate::requests::test_request::with_head;
@@ -346,11 +348,13 @@ mod tests {
             peer: Address::Tcp("10.0.0.9:5000".parse().unwrap()),
             local: Address::Tcp("[::1]:8080".parse().unwrap()),
             scheme: Scheme::Http,
+            listener: ListenerOptions::default(),
         };
         let over_unix = ConnectionInfo {
             peer: Address::Unix(None),
             local: Address::Unix(Some(Path::new("/run/app.sock").into())),
             scheme: Scheme::Https,
+            listener: ListenerOptions::default(),
         };
         let tcp = "http [::1] 8080 10.0.0.9 5000";
         let unix = "https localhost 443  -";

@@ -1,6 +1,7 @@
 //! Sockets before they carry anything: listeners, the cores that shards are placed on, and the way from the kernel to
 //! both. Knows nothing of HTTP.
 
+pub(crate) mod bind;
 pub(crate) mod children;
 pub(crate) mod listener;
 pub(crate) mod open_files;

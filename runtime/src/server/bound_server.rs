@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use crate::config::{EngineName, Mode, ServerConfig, Steering};
 use crate::engine::registry;
+use crate::net::bind::BindPlace;
 use crate::net::children::OwnPort;
 use crate::net::{listener, open_files, placement, steering};
 use crate::server::handle::{CountSource, ServerHandle};
@@ -70,7 +71,11 @@ impl BoundServer {
         let shards = config.shards.get();
         let has_shards = config.mode.has_shards();
         let count = if has_shards { shards } else { 1 };
-        let listeners = listener::bind_group(&config.host, config.port, count, config.backlog)?;
+        let [bind] = &config.binds[..] else {
+            return Err(StartError::new("a server listens in one place"));
+        };
+        let BindPlace::Tcp { host, port } = &bind.place;
+        let listeners = listener::bind_group(host, *port, count, config.backlog)?;
         let cores = placement::allowed_cores();
         let pinned = config.pin && has_shards;
         let shard_cores: Vec<Option<usize>> = (0..shards)

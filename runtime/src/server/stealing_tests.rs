@@ -55,7 +55,6 @@ fn a_waker_that_is_left_keeps_no_service_from_its_end() {
     let server = BoundServer::bind(ServerConfig {
         mode: Mode::Steal,
         shards: NonZeroUsize::MIN,
-        port: 0,
         ..ServerConfig::sample()
     })
     .unwrap();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use turbo_shard_protocol::Tick;
 
-use crate::connection_info::ConnectionInfo;
+use crate::connection_info::{Address, ConnectionInfo, ListenerOptions};
 use crate::net::listener;
 use crate::service::App;
 use crate::shard::hand_off::{Arrival, Fresh};
@@ -32,7 +32,11 @@ pub(crate) fn admit<H: Host + ?Sized>(
     local: SocketAddr,
 ) -> Option<Admitted> {
     let admission = host.admit()?;
-    let info = ConnectionInfo::plain_tcp(peer, local);
+    let info = ConnectionInfo::plain(
+        Address::Tcp(peer),
+        Address::Tcp(local),
+        ListenerOptions::default(),
+    );
     Some(Admitted { admission, info })
 }
 

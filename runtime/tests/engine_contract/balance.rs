@@ -218,7 +218,6 @@ fn steering_leads_to_the_shard_on_the_cpu_that_takes_the_packet() {
 fn steering_without_a_core_for_each_shard_is_refused() {
     let bind = |change: fn(&mut ServerConfig)| {
         let mut config = ServerConfig {
-            port: 0,
             steering: Steering::Cpu,
             ..ServerConfig::sample()
         };

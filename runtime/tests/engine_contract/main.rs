@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use test_app::{FLOOD_CHUNK_BYTES, FLOOD_CHUNKS};
 use test_server::{Arm, TestServer, arms};
 use turbo_shard_runtime::protocol::HeaderLines;
-use turbo_shard_runtime::{BoundServer, Mode, ServerConfig, UringFeature};
+use turbo_shard_runtime::{Bind, BoundServer, Mode, ServerConfig, UringFeature};
 use wire::{get, read_answer};
 
 /// Runs a test on every arm; the arm's name is in the panic message of the server's start or of the assertion.
@@ -355,7 +355,7 @@ fn threads_park_after_their_batches() {
 fn a_port_in_use_is_refused_before_anything_starts() {
     let server = TestServer::start(arms().next().unwrap(), 1);
     let config = ServerConfig {
-        port: server.address.port(),
+        binds: vec![Bind::tcp("127.0.0.1", server.address.port())],
         ..ServerConfig::sample()
     };
     let error = BoundServer::bind(config)
@@ -368,7 +368,7 @@ fn a_port_in_use_is_refused_before_anything_starts() {
 #[test]
 fn ipv6_is_served() {
     on_every_arm(|arm| {
-        let server = TestServer::with(arm, 1, |config| config.host = String::from("::1"));
+        let server = TestServer::with(arm, 1, |config| config.binds = vec![Bind::tcp("::1", 0)]);
         assert!(server.address.is_ipv6());
         assert_eq!(get(&mut server.connect(), "/hello").body, b"hello");
     });

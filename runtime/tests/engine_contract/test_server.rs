@@ -104,7 +104,6 @@ impl TestServer {
             mode: arm.mode,
             engine: EngineChoice::Named(arm.engine),
             shards: NonZeroUsize::new(shards).unwrap(),
-            port: 0,
             uring_without: arm.without.to_vec(),
             ..ServerConfig::sample()
         };

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, SocketAddrV4};
 
-use crate::connection_info::{Address, ConnectionInfo, Scheme};
+use crate::connection_info::{Address, ConnectionInfo, ListenerOptions, Scheme};
 
 /// A [`ConnectionInfo`] in a quarter of its size.
 pub(crate) enum BothEnds {
@@ -10,6 +10,7 @@ pub(crate) enum BothEnds {
         peer: SocketAddrV4,
         local: SocketAddrV4,
         scheme: Scheme,
+        listener: ListenerOptions,
     },
     Other(Box<ConnectionInfo>),
 }
@@ -24,6 +25,7 @@ impl BothEnds {
                     peer: *peer,
                     local: *local,
                     scheme: info.scheme,
+                    listener: info.listener,
                 }
             }
             _ => BothEnds::Other(Box::new(info)),
@@ -41,10 +43,12 @@ impl BothEnds {
                 peer,
                 local,
                 scheme,
+                listener,
             } => ConnectionInfo {
                 peer: Address::Tcp(SocketAddr::V4(*peer)),
                 local: Address::Tcp(SocketAddr::V4(*local)),
                 scheme: *scheme,
+                listener: *listener,
             },
             BothEnds::Other(info) => ConnectionInfo::clone(info),
         }
@@ -69,11 +73,14 @@ mod tests {
                 Address::Unix(Some(Path::new("/run/app.sock").into())),
             ),
         ] {
-            for scheme in [Scheme::Http, Scheme::Https] {
+            for (scheme, expects_proxy_protocol) in [(Scheme::Http, false), (Scheme::Https, true)] {
                 let info = ConnectionInfo {
                     peer: peer.clone(),
                     local: local.clone(),
                     scheme,
+                    listener: ListenerOptions {
+                        expects_proxy_protocol,
+                    },
                 };
                 let kept = BothEnds::new(info.clone());
                 assert_eq!(kept.info(), info);
