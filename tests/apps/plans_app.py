@@ -93,7 +93,8 @@ class App:
             (("mounted", "inside"), get, params),
             (("dir", ""), get, params),
         ]
-        self.front.replace(entries, not_found, True)
+        named = [(*entry, "/".join(["", *map(str, entry[0])])) for entry in entries]
+        self.front.replace(named, not_found, True)
 
 
 app = App()

@@ -32,7 +32,7 @@ async def nowhere(scope: Any, receive: Any, send: Any) -> None:
 
 def front_of(entries: Any, *, not_found: Any = None, redirects: bool = True) -> CompiledFront:
     front = CompiledFront(lambda: True, "")
-    front.replace(entries, not_found, redirects)
+    front.replace([(*entry, template_of(entry[0])) for entry in entries], not_found, redirects)
     return front
 
 
@@ -197,14 +197,16 @@ def test_nothing_is_found_in_an_empty_table() -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        ((("what",),), None, None),
-        ((("path",), "a"), None, None),
-        ((ANY, "a"), None, None),
-        (("a/b",), None, None),
-        (("a",) * 100, None, None),
-        ((7,), None, None),
-        (("a",), "GET", None),
-        (("a",), {7}, None),
+        ((("what",),), None, None, "/a"),
+        ((("path",), "a"), None, None, "/a"),
+        ((ANY, "a"), None, None, "/a"),
+        (("a/b",), None, None, "/a"),
+        (("a",) * 100, None, None, "/a"),
+        ((7,), None, None, "/a"),
+        (("a",), "GET", None, "/a"),
+        (("a",), {7}, None, "/a"),
+        (("a",), None, None),
+        (("a",), None, None, 7),
         ("a", None),
         7,
     ],
@@ -212,7 +214,7 @@ def test_nothing_is_found_in_an_empty_table() -> None:
 def test_wrong_entry_is_refused_and_the_table_stays(entry: Any) -> None:
     front = front_of([(("a",), None, "a")])
     with pytest.raises((TypeError, ValueError)):
-        front.replace([(("b",), None, "b"), entry], None, True)
+        front.replace([(("b",), None, "b", "/b"), entry], None, True)
     assert front.find("GET", "/a") == ("a", ())
 
 
@@ -223,7 +225,7 @@ def test_front_that_its_plans_lead_to_is_collected() -> None:
     def made() -> weakref.ref[Holder]:
         holder = Holder()
         holder.front = CompiledFront(lambda: holder is not None, "")
-        holder.front.replace([(("a",), None, holder)], holder, True)
+        holder.front.replace([(("a",), None, holder, "/a")], holder, True)
         return weakref.ref(holder)
 
     seen = made()

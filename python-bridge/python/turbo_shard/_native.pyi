@@ -130,15 +130,18 @@ class CompiledFront:
         """Before a plan serves a request, `is_current` says whether it still may; it may call `replace`."""
     def replace(
         self,
-        entries: Iterable[tuple[tuple[str | tuple[str], ...], Collection[str] | None, Plan | None]],
+        entries: Iterable[
+            tuple[tuple[str | tuple[str], ...], Collection[str] | None, Plan | None, str]
+        ],
         not_found: Plan | None,
         redirect_slashes: bool,
     ) -> None:
-        """Puts routes in place: `(segments, methods, plan)`, the first that matches path and method serves.
+        """Puts routes in place: `(segments, methods, plan, template)`, the first that matches path and method serves.
 
         A segment is its text, or `("str",)`, `("int",)`, `("float",)`, `("uuid",)` for a parameter. The last one may
         be `("path",)`, a parameter that is the rest, or `("any",)`: the route may match anything below. Without methods
-        it takes any; without a plan the app serves it. `not_found` is for paths that no route matches.
+        it takes any; without a plan the app serves it. The template names the route in metrics. `not_found` is for
+        paths that no route matches.
         """
     def find(
         self, method: str, path: str, root_path: str = ""

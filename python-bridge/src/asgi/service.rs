@@ -1,6 +1,7 @@
 //! Calls an ASGI app, or what it was compiled to, for each request: on the shard's own loop, where an app that never waits is answered before the call
 //! returns, or on one of the asyncio threads of the work-stealing mode.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
@@ -89,8 +90,10 @@ impl AsgiService {
             head: exchange.request,
             connection: exchange.connection,
             scopes: &self.scopes,
+            route: Cell::default(),
         };
         let started = start(py, app_loop, &asked, &cycle, &name);
+        exchange.route = asked.route.get();
         watch_app("the ASGI app", &name, began_ms, ADVICE);
         match started {
             Ok(Eager::Finished(result, task)) if cycle.is_gathered() => {
@@ -270,6 +273,7 @@ impl Call {
                     head: head.head(),
                     connection,
                     scopes: &scopes,
+                    route: Cell::default(),
                 };
                 start(py, app_loop, &asked, &cycle, &name)
             }

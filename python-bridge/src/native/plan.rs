@@ -4,8 +4,8 @@
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
-use turbo_shard_runtime::RouteTemplate;
 use turbo_shard_runtime::protocol::BodyFraming;
+use turbo_shard_runtime::{RouteId, RouteTemplate};
 
 use super::argument_list::ARGUMENTS_MAX;
 use crate::python::names;
@@ -83,6 +83,8 @@ pub(super) struct RoutePlan {
     /// None: the route takes WebSockets.
     pub(super) methods: Vec<String>,
     pub(super) path: String,
+    /// The number of that path, for metrics and logs.
+    pub(super) route: RouteId,
     pub(super) handler: Py<PyAny>,
     /// The handler's name, for logs.
     pub(super) label: String,
@@ -130,6 +132,7 @@ impl RoutePlan {
         let is_blocking = found.getattr(names::blocking(py))?.is_truthy()?;
         Ok(RoutePlan {
             methods: found.getattr(names::methods(py))?.extract()?,
+            route: RouteId::of(&path),
             path,
             handler: found.getattr(names::handler(py))?.unbind(),
             label,

@@ -86,6 +86,7 @@ impl Service for NativeService {
         match self.routes.of_request(&head, &mut room.path) {
             Found::Route { value, params } => {
                 let plan = self.routes.plan(value);
+                exchange.route = plan.route;
                 attached(|py| {
                     self.serve(py, plan, params, exchange, &mut room.text, &mut room.reply)
                 })

@@ -42,6 +42,7 @@ impl NativeService {
             refuse(exchange, 404, &self.json_lines, NOT_FOUND_BODY);
             return Ok(None);
         };
+        exchange.route = plan.route;
         let (mut arguments, mut faults) = (ArgumentList::new(py), Faults::new(py));
         let incoming = Incoming {
             head,

@@ -9,9 +9,9 @@ use parking_lot::Mutex;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
-use turbo_shard_runtime::{OrderedFound, OrderedRoutes};
+use turbo_shard_runtime::{OrderedFound, OrderedRoutes, RouteId};
 
-use super::table_entries::{entries_of, plan_of};
+use super::table_entries::{Served, entries_of, plan_of};
 use crate::python::thread::Owned;
 
 /// The compiled part of an app, before the app.
@@ -32,12 +32,14 @@ pub(in crate::asgi) struct Planned<'py> {
     pub(in crate::asgi) plan: Bound<'py, PyAny>,
     /// The texts of the path's parameters.
     pub(in crate::asgi) params: Bound<'py, PyTuple>,
+    /// The route that it is of.
+    pub(in crate::asgi) route: RouteId,
 }
 
 #[derive(Default)]
 struct Table {
     routes: OrderedRoutes,
-    plans: Vec<Option<Owned<PyAny>>>,
+    served: Vec<Served>,
     not_found: Option<Owned<PyAny>>,
     redirects_slashes: bool,
 }
@@ -93,10 +95,10 @@ impl CompiledFront {
         not_found: &Bound<'_, PyAny>,
         redirect_slashes: bool,
     ) -> PyResult<()> {
-        let (routes, plans) = entries_of(entries)?;
+        let (routes, served) = entries_of(entries)?;
         let table = Arc::new(Table {
             routes,
-            plans,
+            served,
             not_found: plan_of(not_found),
             redirects_slashes: redirect_slashes,
         });
@@ -125,7 +127,8 @@ impl CompiledFront {
         let Some(table) = self.table.try_lock() else {
             return Ok(());
         };
-        for plan in table.plans.iter().chain([&table.not_found]).flatten() {
+        let plans = table.served.iter().map(|served| &served.plan);
+        for plan in plans.chain([&table.not_found]).flatten() {
             visit.call(&**plan)?;
         }
         Ok(())
@@ -146,14 +149,15 @@ impl Table {
             return Ok(None);
         }
         let own = below(root_path, path);
-        let (plan, params) = match self.routes.find(method, own) {
+        let (plan, params, route) = match self.routes.find(method, own) {
             OrderedFound::Route(ordinal) => {
                 let params = self.routes.params(ordinal, own);
                 let params = PyTuple::new(py, params.map(|text| PyString::new(py, text)))?;
-                (&self.plans[ordinal], params)
+                let served = &self.served[ordinal];
+                (&served.plan, params, served.route)
             }
             OrderedFound::Nothing if !self.leads_elsewhere(root_path, method, path) => {
-                (&self.not_found, PyTuple::empty(py))
+                (&self.not_found, PyTuple::empty(py), RouteId::UNKNOWN)
             }
             OrderedFound::Nothing | OrderedFound::OtherMethods | OrderedFound::Unknown => {
                 return Ok(None);
@@ -162,6 +166,7 @@ impl Table {
         Ok(plan.as_ref().map(|plan| Planned {
             plan: plan.bind(py).clone(),
             params,
+            route,
         }))
     }
 

@@ -4,32 +4,45 @@ use std::collections::HashSet;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyString, PyTuple};
-use turbo_shard_runtime::{Convertor, OrderedRoutes, RouteSegment};
+use turbo_shard_runtime::{Convertor, OrderedRoutes, RouteId, RouteSegment};
 
 use crate::python::thread::Owned;
 
-/// Routes, and the plan of each; without one it is the app's.
-pub(super) type Entries = (OrderedRoutes, Vec<Option<Owned<PyAny>>>);
+/// What serves a route's requests.
+pub(super) struct Served {
+    /// Without one it is the app.
+    pub(super) plan: Option<Owned<PyAny>>,
+    /// The number of its template, for metrics and logs.
+    pub(super) route: RouteId,
+}
 
-/// `(segments, methods, plan)` of each route, in order.
+/// Routes, and what serves each.
+pub(super) type Entries = (OrderedRoutes, Vec<Served>);
+
+/// `(segments, methods, plan, template)` of each route, in order.
 pub(super) fn entries_of(given: &Bound<'_, PyAny>) -> PyResult<Entries> {
     let mut routes = OrderedRoutes::new();
-    let mut plans = Vec::new();
+    let mut served = Vec::new();
     for entry in given.try_iter()? {
         let entry = entry?;
-        let (segments, methods, plan): (
+        let (segments, methods, plan, template): (
             Bound<'_, PyTuple>,
             Option<HashSet<String>>,
             Bound<'_, PyAny>,
+            PyBackedStr,
         ) = entry.extract()?;
         let segments: Vec<_> = segments.iter().map(segment_of).collect::<PyResult<_>>()?;
         routes
             .add(&segments, methods.unwrap_or_default())
             .map_err(|reason| PyValueError::new_err(format!("entry {entry}: {reason}")))?;
-        plans.push(plan_of(&plan));
+        served.push(Served {
+            plan: plan_of(&plan),
+            route: RouteId::of(&template),
+        });
     }
-    Ok((routes, plans))
+    Ok((routes, served))
 }
 
 /// A text stands for itself, a tuple for a parameter of its kind.

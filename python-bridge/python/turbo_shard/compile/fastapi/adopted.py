@@ -105,7 +105,10 @@ class Compiled:
     def fill_one(self, front: _native.CompiledFront) -> None:
         # Read under the lock: a thread that has compiled earlier must not put older plans over newer ones.
         routes = self.plans.routes
-        entries = [(route.entry.segments, route.entry.methods, route.plan) for route in routes]
+        entries = [
+            (route.entry.segments, route.entry.methods, route.plan, route.entry.path)
+            for route in routes
+        ]
         front.replace(entries, not_found_plan(self.plans), self.plans.app.router.redirect_slashes)
 
     async def serve(self, scope: dict[str, Any], receive: Any, send: Any, otherwise: Any) -> None:

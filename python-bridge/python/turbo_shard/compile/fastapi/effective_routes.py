@@ -30,6 +30,8 @@ class EffectiveRoute:
     context: RouteContext
     segments: tuple[Segment, ...]
     methods: frozenset[str] | None
+    # Its template, as the app's author wrote it, below the prefixes of its routers.
+    path: str
     included: Any = None
     # Whether a router has been included before it: FastAPI then leaves a trace in the scope.
     follows_inclusion: bool = False
@@ -98,6 +100,7 @@ def entry_of(context: RouteContext, included: Any, follows: bool) -> EffectiveRo
         context=context,
         segments=segments,
         methods=methods,
+        path=str(getattr(effective, "path", "")),
         included=included,
         follows_inclusion=follows,
         is_api_route=type(original) is APIRoute,
