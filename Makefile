@@ -47,7 +47,7 @@ run: build ## serve examples/multi_route_app.py, one shard per core (ARGS='--por
 	.venv/bin/turbo-shard multi_route_app:app --app-dir examples $(ARGS)
 
 .PHONY: test
-test: build test-rust test-bridge test-python test-ecosystem test-gil ## every test
+test: build test-rust test-bridge test-python test-ecosystem test-gil test-peers ## every test
 
 .PHONY: test-rust
 test-rust: ## the Rust tests of the runtime and of the lab's crates; they need no Python
@@ -75,6 +75,16 @@ test-ecosystem: build ## apps that use real libraries, such as SQLModel, Celery 
 test-gil: build ## --mode process on a Python with a GIL, which is built the first time (2 to 3 minutes, and the server's wheel)
 	@scripts/install_gil_build.sh
 	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips tests/gil_build $(PYTEST_ARGS)
+
+.PHONY: test-peers
+test-peers: build ## other servers' options are those that docs/from-*.md answer (a Python with a GIL is built the first time)
+	@scripts/install_peers.sh
+	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips tests/peers $(PYTEST_ARGS)
+
+.PHONY: peer-options
+peer-options: bootstrap ## record other servers' options (requirements/peers.txt) in tests/cli/peer_options.json
+	@scripts/install_peers.sh
+	target/peers/venv/bin/python scripts/peer_options.py > tests/cli/peer_options.json
 
 # The sanitizer is part of the toolchain, but only a nightly one accepts it without this variable. glommio leaves memory
 # behind when an executor ends, so only the storm looks for leaks.

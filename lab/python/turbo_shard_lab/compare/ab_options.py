@@ -131,7 +131,7 @@ def options_from(arguments: Sequence[str]) -> AbOptions:
     """Raises UsageError or SettingsError with one line that says what to change."""
     arguments = list(arguments)
     cut = arguments.index("--") if "--" in arguments else len(arguments)
-    given = split(arguments[:cut], texts=TEXTS, switches=SWITCHES)
+    given = split(arguments[:cut], texts=TEXTS, switches=SWITCHES, several=("--path", "--header"))
     if not given.rest:
         raise UsageError("which app? Name it as MODULE:ATTRIBUTE, such as: turbo-shard ab app:app")
     if len(given.rest) > 1:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 # An option's words (flags, and what its value is called) and their explanation, as help lists them.
@@ -18,10 +19,12 @@ HELP_ROW: Row = (", ".join(HELP_FLAGS), "print this and stop")
 HELP_COLUMN = 32
 HELP_WIDTH_MIN = 60
 HELP_WIDTH_MAX = 100
+# From this length on, a flag with two letters wrong is still taken for a slip.
+LONG_FLAG = len("--ten-letters")
 
 
 class UsageError(Exception):
-    """A command line that makes no sense; its text is one line."""
+    """A command line that makes no sense; its text is one line for each thing that is wrong."""
 
 
 class Split(NamedTuple):
@@ -32,19 +35,47 @@ class Split(NamedTuple):
     rest: list[str]
     # Every option with a text, in their order: for those that may be given several times.
     given: list[tuple[str, str]]
+    # How an option was written that stands there by another server's name for it.
+    written: dict[str, str]
 
     def every(self, flag: str) -> list[str]:
         return [text for name, text in self.given if name == flag]
 
 
-def split(arguments: Sequence[str], *, texts: Collection[str], switches: Collection[str]) -> Split:
-    """Reads `--flag text`, `--flag=text`, `--switch` and `--`; of an option given twice the last counts."""
-    found = Split({}, [], [], [])
-    left = iter(arguments)
-    for argument in left:
+class Meaning(NamedTuple):
+    """What an argument comes to that is no option of the command: arguments to read in its place, or why it is none."""
+
+    arguments: tuple[str, ...] = ()
+    # Whether the argument after it was its value.
+    takes_following: bool = False
+    answer: str = ""
+
+
+type Foreign = Callable[[str, str | None], Meaning | None]
+
+
+def split(
+    arguments: Sequence[str],
+    *,
+    texts: Collection[str],
+    switches: Collection[str],
+    several: Collection[str] = (),
+    foreign: Foreign | None = None,
+) -> Split:
+    """Reads `--flag text`, `--flag=text`, `--switch` and `--`.
+
+    Options of `several` may be given more than once. `foreign` knows options of other servers; it is handed an argument
+    and the one that follows.
+    """
+    found = Split({}, [], [], [], {})
+    answers: list[str] = []
+    left = deque(arguments)
+    while left:
+        argument = left.popleft()
         flag, equals, text = argument.partition("=")
         if argument == "--":
             found.rest.extend(left)
+            break
         elif not argument.startswith("-") or argument == "-":
             found.rest.append(argument)
         elif flag in switches:
@@ -52,21 +83,57 @@ def split(arguments: Sequence[str], *, texts: Collection[str], switches: Collect
                 raise UsageError(f"{flag} takes no value")
             found.switches.append(flag)
         elif flag in texts:
-            value = text if equals else next(left, None)
+            value = text if equals else left.popleft() if left else None
             if value is None or (not equals and value.partition("=")[0] in (*texts, *switches)):
                 raise UsageError(f"{flag} needs a value")
+            if flag in found.texts and flag not in several:
+                raise UsageError(given_twice(flag, found.texts[flag], value))
             found.texts[flag] = value
             found.given.append((flag, value))
+        elif foreign is not None and (meaning := foreign(argument, left[0] if left else None)):
+            if meaning.takes_following:
+                left.popleft()
+            if meaning.answer and meaning.answer not in answers:
+                answers.append(meaning.answer)
+            left.extendleft(reversed(meaning.arguments))
+            found.written.update({ours.partition("=")[0]: flag for ours in meaning.arguments})
         else:
             raise UsageError(f"there is no option {flag}{suggestion(flag, (*texts, *switches))}")
+    if answers:
+        raise UsageError("\n".join(answers))
     return found
 
 
-def suggestion(flag: str, known: Collection[str]) -> str:
-    from difflib import get_close_matches
+def given_twice(flag: str, first: str, second: str) -> str:
+    return f"{flag} was given twice, as {first!r} and as {second!r}; it takes one value"
 
-    close = get_close_matches(flag, known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else "; `--help` lists them"
+
+def suggestion(flag: str, known: Collection[str]) -> str:
+    """The option that was meant, where the flag is it but for a slip of the hand, or is its beginning: a wrong guess
+    is worse than none.
+    """
+    written = flag.replace("_", "-").lower()
+    beginnings = [one for one in known if one.startswith(f"{written}-")]
+    slips, nearest = min(((slips_between(written, one), one) for one in known), default=(1, ""))
+    if len(written) > len("--x") and slips <= (1 if len(written) < LONG_FLAG else 2):
+        return f"; did you mean {nearest}?"
+    if written.startswith("--") and len(beginnings) == 1:
+        return f"; did you mean {beginnings[0]}?"
+    return "; `--help` lists them"
+
+
+def slips_between(written: str, meant: str) -> int:
+    """How many letters were left out, added, replaced, or swapped with their neighbours."""
+    before: list[int] = []
+    row = list(range(len(meant) + 1))
+    for i, letter in enumerate(written):
+        earlier, before, row = before, row, [i + 1]
+        for j, other in enumerate(meant):
+            least = min(before[j] + (letter != other), before[j + 1] + 1, row[j] + 1)
+            if i and j and (letter, written[i - 1]) == (meant[j - 1], other):
+                least = min(least, earlier[j - 1] + 1)
+            row.append(least)
+    return row[-1]
 
 
 def help_lines(rows: Iterable[Row]) -> str:

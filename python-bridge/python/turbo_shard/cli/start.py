@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 from ..logs.error_stream import open_standard_streams
 from ..native_module import NativeMissing, native_module
 from ..settings import Settings, SettingsError, settings_from
-from .command_line import HELP_FLAGS, UsageError, say, split
+from .command_line import HELP_FLAGS, UsageError, say
 from .commands import COMMANDS, function_of
-from .given_options import SWITCH_FLAGS, TEXT_FLAGS, chosen_values
+from .given_options import chosen_values, split_for_server
 
 if TYPE_CHECKING:
     from ..serving.leaving import Ending
+
+# The command's own options beside the settings.
+OWN_SWITCHES = (*HELP_FLAGS, "--version")
 
 EXIT_USAGE = 2
 # The app's own startup failed, which a service manager may want to tell from a wrong command line.
@@ -58,11 +61,7 @@ def end(status: int) -> int:
 
 
 def serve_command(arguments: Sequence[str], *, is_own_process: bool = False) -> int:
-    given = split(
-        arguments,
-        texts=TEXT_FLAGS,
-        switches=[*SWITCH_FLAGS, *HELP_FLAGS, "--version"],
-    )
+    given = split_for_server(arguments, switches=OWN_SWITCHES)
     if set(HELP_FLAGS).intersection(given.switches):
         from .help_text import help_text
 
@@ -174,8 +173,9 @@ def version_line() -> str:
 
 
 def refuse(message: str, *, report: str = "", status: int = EXIT_USAGE) -> int:
-    """Says in one line what is wrong, after the user's own traceback where there is one."""
+    """Says in one line what is wrong, or in one for each thing, after the user's own traceback where there is one."""
     from ..logs.error_stream import write_line
 
-    write_line(sys.stderr, f"{report}turbo-shard: error: {message}")
+    lines = (f"turbo-shard: error: {line}" for line in message.split("\n"))
+    write_line(sys.stderr, report + "\n".join(lines))
     return status

@@ -14,8 +14,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from ..cli.command_line import HELP_FLAGS, HELP_ROW, Split, UsageError, help_lines, say, split
-from ..cli.given_options import SWITCH_FLAGS, TEXT_FLAGS, chosen_values
+from ..cli.command_line import HELP_FLAGS, HELP_ROW, Split, UsageError, help_lines, say
+from ..cli.given_options import chosen_values, split_for_server
 from ..native_module import NativeMissing, native_module
 from ..serving import banner
 from ..user_code.gil_watch import is_free_threaded, is_gil_on
@@ -57,7 +57,7 @@ ROWS = (("--json", "print JSON for scripts"), HELP_ROW)
 
 def command(arguments: Sequence[str]) -> int:
     """Runs `turbo-shard doctor` and returns its exit status."""
-    given = split(arguments, texts=TEXT_FLAGS, switches=["--json", *SWITCH_FLAGS, *HELP_FLAGS])
+    given = split_for_server(arguments, switches=["--json", *HELP_FLAGS])
     if set(HELP_FLAGS).intersection(given.switches):
         return say(HELP.format(options=help_lines(ROWS)))
     if len(given.rest) > 1:

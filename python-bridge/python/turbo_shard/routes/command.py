@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..cli.command_line import HELP_FLAGS, HELP_ROW, UsageError, help_lines, say, split
-from ..cli.given_options import SWITCH_FLAGS, TEXT_FLAGS, chosen_values
+from ..cli.command_line import HELP_FLAGS, HELP_ROW, UsageError, help_lines, say
+from ..cli.given_options import chosen_values, split_for_server
 from ..cli.start import refuse
 from ..loading.app_loader import load
 from ..loading.interfaces import IN_WORDS
@@ -39,7 +39,7 @@ COMPILED = "compiled"
 
 def command(arguments: Sequence[str]) -> int:
     """Runs `turbo-shard routes` and returns its exit status."""
-    given = split(arguments, texts=TEXT_FLAGS, switches=["--json", *SWITCH_FLAGS, *HELP_FLAGS])
+    given = split_for_server(arguments, switches=["--json", *HELP_FLAGS])
     if set(HELP_FLAGS).intersection(given.switches):
         return say(HELP.format(options=help_lines(ROWS)))
     if not given.rest:

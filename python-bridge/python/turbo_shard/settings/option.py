@@ -77,6 +77,11 @@ class Option(NamedTuple):
         return (f"--{self.key}",) if self.paired else ()
 
     @property
+    def is_list(self) -> bool:
+        """It may be given several times, and all of them count."""
+        return self.kind is Kind.NAMES
+
+    @property
     def variable(self) -> str:
         return "TURBO_SHARD_" + self.flag.removeprefix("--").replace("-", "_").upper()
 

@@ -1,0 +1,214 @@
+"""Other servers' options about addresses, proxies, limits of requests, WebSockets and files. Rows of the table."""
+
+from __future__ import annotations
+
+from .row import (
+    Answer,
+    Converted,
+    Fixed,
+    G,
+    H,
+    Met,
+    N,
+    Ours,
+    Row,
+    U,
+    Words,
+    as_it_is,
+    seconds_of_milliseconds,
+)
+
+NO_BIND = Answer("here that is --host ADDRESS --port PORT")
+NO_UNIX_SOCKET = Answer(
+    "turbo-shard does not listen on Unix sockets yet; --host 127.0.0.1 is for proxies on this machine"
+)
+NO_FD = Answer("turbo-shard does not take over sockets yet; it opens its own (--host, --port)")
+NO_USER = Answer("turbo-shard does not change its user yet; User= and Group= of a systemd unit do")
+NO_UMASK = Answer(
+    "turbo-shard does not change its umask; UMask= of a systemd unit does, or umask before the command"
+)
+NO_PROXY_HEADERS = Answer(
+    "turbo-shard does not read a proxy's headers yet; middleware of the app may do it meanwhile"
+)
+NO_PROXY_PROTOCOL = Answer(
+    "turbo-shard does not read the PROXY protocol yet; let the proxy send X-Forwarded-For"
+)
+NO_HEADERS = Answer(
+    "turbo-shard does not add header lines yet; middleware of the app, or the proxy, does it meanwhile"
+)
+NO_CONCURRENCY = Answer(
+    "turbo-shard does not count requests in flight yet; --connections-max bounds each shard's connections"
+)
+NO_FILES = Answer(
+    "turbo-shard does not serve files by itself yet; a framework's StaticFiles or the proxy does it meanwhile"
+)
+NO_HEAD_LIMITS = Answer(
+    "the limits of a request's head cannot be set yet: 32 KiB in all, 100 fields, 8 KiB of URL"
+)
+SMUGGLING = Answer(
+    "there is no such thing: requests that servers read differently are refused with 400"
+)
+NO_UWSGI = Answer(
+    "the uwsgi protocol is not spoken; let the proxy speak HTTP (proxy_pass in place of uwsgi_pass in nginx)"
+)
+WEBSOCKETS = Met("WebSockets are part of the server")
+
+ROWS = (
+    # Where it listens.
+    Row(U | G, "--host", Ours("--host")),
+    Row(U | G, "--port", Ours("--port")),
+    Row(N | H, "--bind", NO_BIND),
+    Row(N | H, "-b", NO_BIND),
+    Row(U | G, "--uds", NO_UNIX_SOCKET),
+    Row(G, "--uds-permissions", NO_UNIX_SOCKET),
+    Row(U, "--fd", NO_FD),
+    Row(U | G | N | H, "--backlog", Ours("--backlog")),
+    Row(N, "--reuse-port", Met("each shard has a listener of its own, by SO_REUSEPORT")),
+    Row(N | H, "--user", NO_USER),
+    Row(N | H, "-u", NO_USER),
+    Row(N | H, "--group", NO_USER),
+    Row(N | H, "-g", NO_USER),
+    Row(N, "--initgroups", NO_USER),
+    Row(N | H, "--umask", NO_UMASK),
+    Row(N | H, "-m", NO_UMASK),
+    Row(
+        H,
+        "--server-name",
+        Answer(
+            "hosts are not compared; the framework does (TrustedHostMiddleware, ALLOWED_HOSTS), or the proxy"
+        ),
+    ),
+    # Proxies.
+    Row(U, "--proxy-headers", NO_PROXY_HEADERS),
+    Row(U, "--no-proxy-headers", Met("a proxy's headers change nothing")),
+    Row(U | N, "--forwarded-allow-ips", NO_PROXY_HEADERS),
+    Row(N, "secure_scheme_headers", NO_PROXY_HEADERS),
+    Row(
+        N,
+        "--proxy-protocol",
+        Words({"off": Met("it is not read")}, NO_PROXY_PROTOCOL, alone=NO_PROXY_PROTOCOL),
+    ),
+    Row(N, "--proxy-allow-from", NO_PROXY_PROTOCOL),
+    Row(N, "--protocol", Words({"http": Met("HTTP is what is spoken")}, NO_UWSGI)),
+    Row(N, "--uwsgi-allow-from", NO_UWSGI),
+    Row(
+        N,
+        "--forwarder-headers",
+        Answer(
+            "fields whose names have an underscore never reach a WSGI app; --root-path is the path below which a proxy "
+            "serves the app"
+        ),
+    ),
+    Row(
+        N,
+        "--header-map",
+        Words(
+            {"drop": Met("fields whose names have an underscore never reach a WSGI app")},
+            Answer(
+                "fields whose names have an underscore never reach a WSGI app: they could pass for others"
+            ),
+        ),
+    ),
+    Row(U, "--header", NO_HEADERS),
+    Row(U, "--server-header", NO_HEADERS),
+    Row(U, "--no-server-header", NO_HEADERS),
+    Row(U, "--date-header", Met("each answer has a Date")),
+    Row(U, "--no-date-header", NO_HEADERS),
+    # Limits of connections and requests.
+    Row(U, "--limit-concurrency", NO_CONCURRENCY),
+    Row(G, "--backpressure", NO_CONCURRENCY),
+    Row(U, "--timeout-keep-alive", Ours("--keep-alive-timeout")),
+    Row(N | H, "--keep-alive", Ours("--keep-alive-timeout")),
+    Row(G, "--http1-keep-alive", Met("connections are kept for --keep-alive-timeout")),
+    Row(
+        G,
+        "--no-http1-keep-alive",
+        Answer("connections are always kept; --keep-alive-timeout 0.001 keeps them for a moment"),
+    ),
+    Row(
+        H,
+        "--read-timeout",
+        Converted(
+            ("--head-timeout", "--body-timeout"), as_it_is, "heads and bodies have a time-out each"
+        ),
+    ),
+    Row(
+        G,
+        "--http1-header-read-timeout",
+        Converted(("--head-timeout",), seconds_of_milliseconds, "milliseconds become seconds"),
+    ),
+    Row(G, "--http1-pipeline-flush", Met("answers to pipelined requests leave together")),
+    Row(
+        G,
+        "--no-http1-pipeline-flush",
+        Answer("answers to pipelined requests always leave together; leave it out"),
+    ),
+    *(Row(N, flag, NO_HEAD_LIMITS) for flag in ("--limit-request-line", "--limit-request-fields")),
+    Row(N, "--limit-request-field_size", NO_HEAD_LIMITS),
+    Row(U, "--h11-max-incomplete-event-size", NO_HEAD_LIMITS),
+    Row(G, "--http1-buffer-size", NO_HEAD_LIMITS),
+    *(Row(N, flag, SMUGGLING) for flag in ("--permit-obsolete-folding", "--strip-header-spaces")),
+    Row(
+        N,
+        "--permit-unconventional-http-method",
+        Met("every method that RFC 9110 allows reaches the app"),
+    ),
+    Row(
+        N,
+        "--permit-unconventional-http-version",
+        Answer("HTTP/1.0 and HTTP/1.1 are served; any other version gets 505"),
+    ),
+    Row(
+        N,
+        "--casefold-http-method",
+        Answer("methods reach the app as they were sent, since RFC 9110 tells get from GET"),
+    ),
+    # WebSockets.
+    Row(
+        U | G,
+        "--ws",
+        Words(
+            {
+                "auto": WEBSOCKETS,
+                "websockets": WEBSOCKETS,
+                "websockets-sansio": WEBSOCKETS,
+                "wsproto": WEBSOCKETS,
+            },
+            Answer("not needed: WebSockets are part of the server; leave it out"),
+            alone=WEBSOCKETS,
+        ),
+    ),
+    Row(G, "--no-ws", Answer("WebSockets cannot be switched off; an app without them answers 403")),
+    Row(U, "--ws-max-size", Ours("--ws-message-max")),
+    Row(N, "--websocket-max-message-size", Ours("--ws-message-max")),
+    Row(
+        U,
+        "--ws-max-queue",
+        Answer("not needed: what waits for the app is bounded in bytes, and then the client waits"),
+    ),
+    Row(U, "--ws-ping-interval", Ours("--ws-ping-interval")),
+    Row(H, "--websocket-ping-interval", Ours("--ws-ping-interval")),
+    Row(U, "--ws-ping-timeout", Ours("--ws-ping-timeout")),
+    Row(
+        U,
+        "--ws-per-message-deflate",
+        Words(
+            {
+                **dict.fromkeys(("true", "True", "1", "yes", "on"), Fixed("--ws-deflate")),
+                **dict.fromkeys(("false", "False", "0", "no", "off"), Fixed("--no-ws-deflate")),
+            },
+            Answer("here that is --ws-deflate or --no-ws-deflate"),
+        ),
+    ),
+    # Files.
+    *(
+        Row(G, flag, NO_FILES)
+        for flag in (
+            "--static-path-route",
+            "--static-path-mount",
+            "--static-path-dir-to-file",
+            "--static-path-expires",
+        )
+    ),
+    Row(N, "--no-sendfile", Met("files are sent for an app only if --pathsend offers it")),
+)

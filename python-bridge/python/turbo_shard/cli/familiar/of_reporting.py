@@ -1,0 +1,102 @@
+"""Other servers' options about logs, metrics, control and configuration files. Rows of the table."""
+
+from __future__ import annotations
+
+from .row import Answer, Fixed, G, H, Met, N, Ours, Row, U, Word, Words
+
+NO_ACCESS_LOG = Answer(
+    "turbo-shard does not write an access log yet; middleware of the app, or the proxy, does it meanwhile"
+)
+NO_LOG_FILE = Answer(
+    "the server's log goes to stderr; the shell or the service manager puts it into a file (2>> FILE)"
+)
+STDERR = Met("the server's log goes to stderr")
+NO_LOG_CONFIG = Answer(
+    "turbo-shard does not configure logging yet; the app's own module may (logging.config)"
+)
+NO_SYSLOG = Answer(
+    "the server's log goes to stderr; journald or logger(1) takes it from there to syslog"
+)
+NO_STATSD = Answer("there is no StatsD; --stats-socket PATH gives the server's counters as JSON")
+NO_METRICS = Answer(
+    "turbo-shard has no Prometheus endpoint yet; --stats-socket PATH gives the server's counters as JSON"
+)
+NO_CONFIG_FILE = Answer(
+    "turbo-shard does not read configuration files yet; every option has a variable (TURBO_SHARD_...)"
+)
+NO_CONTROL = Answer(
+    "there is no control socket; --stats-socket PATH answers with the server's counters"
+)
+LEVELS: dict[str, Word] = {
+    "critical": Fixed("--log-level=error"),
+    "warning": Fixed("--log-level=warn"),
+    "notset": Fixed("--log-level=trace"),
+}
+
+ROWS = (
+    Row(U | G | N | H, "--log-level", Words(LEVELS, Ours("--log-level"))),
+    Row(H, "--debug", Fixed("--log-level=debug")),
+    Row(G, "--log", Met("the server's log goes to stderr")),
+    Row(G, "--no-log", Answer("it cannot be switched off; --log-level error leaves the least")),
+    Row(U | G | N | H, "--log-config", NO_LOG_CONFIG),
+    Row(N, "--log-config-json", NO_LOG_CONFIG),
+    Row(N, "logconfig_dict", NO_LOG_CONFIG),
+    Row(N, "--logger-class", Answer("there is no such class; the server's log goes to stderr")),
+    Row(N | H, "--error-logfile", Words({"-": STDERR}, NO_LOG_FILE)),
+    Row(N | H, "--log-file", Words({"-": STDERR}, NO_LOG_FILE)),
+    Row(H, "--error-log", Words({"-": STDERR}, NO_LOG_FILE)),
+    Row(
+        N,
+        "--capture-output",
+        Met("what the app prints goes where it prints it: stdout and stderr are not touched"),
+    ),
+    Row(N, "--enable-stdio-inheritance", Met("workers have the server's stdin, stdout and stderr")),
+    Row(N, "-R", Met("workers have the server's stdin, stdout and stderr")),
+    Row(
+        U,
+        "--use-colors",
+        Answer("not needed: a terminal gets colours, unless the variable NO_COLOR is set"),
+    ),
+    Row(
+        U,
+        "--no-use-colors",
+        Answer("set the variable NO_COLOR; what is not a terminal gets none anyway"),
+    ),
+    # Access log.
+    Row(U | G | H, "--access-log", NO_ACCESS_LOG),
+    Row(U | G, "--no-access-log", Met("there is no access log")),
+    Row(N | H, "--access-logfile", NO_ACCESS_LOG),
+    Row(N | H, "--access-logformat", NO_ACCESS_LOG),
+    Row(G, "--access-log-fmt", NO_ACCESS_LOG),
+    Row(N, "--disable-redirect-access-to-syslog", Met("nothing is sent to syslog")),
+    *(
+        Row(N, flag, NO_SYSLOG)
+        for flag in (
+            "--log-syslog",
+            "--log-syslog-to",
+            "--log-syslog-prefix",
+            "--log-syslog-facility",
+        )
+    ),
+    # Metrics and control.
+    *(Row(N | H, flag, NO_STATSD) for flag in ("--statsd-host", "--statsd-prefix")),
+    Row(N, "--dogstatsd-tags", NO_STATSD),
+    Row(N, "--enable-backlog-metric", NO_STATSD),
+    *(Row(G, flag, NO_METRICS) for flag in ("--metrics", "--metrics-address", "--metrics-port")),
+    Row(G, "--no-metrics", Met("there is no exporter of metrics")),
+    Row(
+        G,
+        "--metrics-scrape-interval",
+        Answer("not needed: counters are read when they are asked for"),
+    ),
+    Row(N, "--control-socket", NO_CONTROL),
+    Row(N, "--control-socket-mode", NO_CONTROL),
+    Row(N, "--no-control-socket", Met("there is no control socket")),
+    # Configuration.
+    Row(U, "--env-file", NO_CONFIG_FILE),
+    Row(G, "--env-files", NO_CONFIG_FILE),
+    Row(N | H, "--config", NO_CONFIG_FILE),
+    Row(N | H, "-c", NO_CONFIG_FILE),
+    Row(N, "--check-config", Answer("here that is turbo-shard doctor APP, with the same options")),
+    Row(N, "--print-config", NO_CONFIG_FILE),
+)
