@@ -44,7 +44,9 @@ def option_row(option: Option) -> str:
         default = "off"
     elif option.kind is Kind.CHOICE:
         default += f" (of {', '.join(option.choices)})"
-    flags = ", ".join(f"`{flag}`" for flag in (*option.flags, *option.positive_flags))
+    flags = ", ".join(
+        f"`{flag}`" for flag in (*option.flags, *option.off_flags, *option.positive_flags)
+    )
     return f"| {flags} | {default} | {option.help} | `{option.variable}` |"
 
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 
-use turbo_shard_protocol::Limits;
 use turbo_shard_protocol::websocket::{WebSocketLimits, WebSocketSettings};
+use turbo_shard_protocol::{ChosenLines, Limits};
 use turbo_shard_ring::UringFeature;
 
 use crate::edge::EdgeConfig;
@@ -143,6 +143,8 @@ pub struct ServerConfig {
     pub connections_max: usize,
     /// Milliseconds that exchanges in flight get after a stop.
     pub graceful_timeout_ms: u64,
+    /// What the server itself puts on every answer.
+    pub chosen_lines: ChosenLines,
     /// What the server does about each exchange, around the app.
     pub edge: EdgeConfig,
     /// Parts of io_uring that the `uring` engine does without though the kernel has them: for tests, and to find out which
@@ -167,6 +169,7 @@ impl ServerConfig {
             websocket: WebSocketSettings::sample(),
             connections_max: 10_000,
             graceful_timeout_ms: 30_000,
+            chosen_lines: ChosenLines::default(),
             edge: EdgeConfig::default(),
             uring_without: Vec::new(),
         }

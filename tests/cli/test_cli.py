@@ -16,7 +16,7 @@ from places import COMMAND, EXAMPLES
 from server_process import ServerProcess, environment, run_command
 from turbo_shard.cli import start as cli
 from turbo_shard.cli.command_line import split
-from turbo_shard.cli.given_options import chosen_values
+from turbo_shard.cli.given_options import BARE_FLAGS, chosen_values
 from turbo_shard.settings import OPTIONS, Kind, settings_from
 
 EXAMPLE = ("multi_route_app:app", "--app-dir", str(EXAMPLES))
@@ -40,7 +40,7 @@ def test_help_names_every_option_with_its_default_unit_and_variable() -> None:
     assert "turbo-shard doctor" in text
     for option in OPTIONS:
         assert f"{option.group}: " in text
-        assert f"{option.flag} " in text
+        assert re.search(rf"{option.flag}[ \[]", text)
         assert f"[{option.variable}]" in text
         if option.kind is not Kind.SWITCH:
             default = option.default_text or option.in_words(option.default)
@@ -177,6 +177,46 @@ def test_switch_with_both_forms_is_as_it_was_said_last(
     given = split(arguments, texts=(), switches=("--ws-deflate", "--no-ws-deflate"))
     values, labels = chosen_values(given, {"TURBO_SHARD_NO_WS_DEFLATE": variable})
     assert settings_from(values, labels).ws_deflate is is_on
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "text"),
+    [
+        ((), "", None),
+        ((), "ours", "ours"),
+        (("--server-header",), "", "turbo-shard"),
+        (("--server-header=mine",), "ours", "mine"),
+        (("--no-server-header",), "ours", None),
+        (("--server-header=mine", "--no-server-header"), "", None),
+        (("--no-server-header", "--server-header"), "", "turbo-shard"),
+    ],
+)
+def test_option_that_may_stand_alone_takes_its_value_after_an_equals_sign(
+    arguments: tuple[str, ...], variable: str, text: str | None
+) -> None:
+    given = split((*arguments, "app"), texts=(), switches=(), bare=BARE_FLAGS)
+    assert given.rest == ["app"]
+    values, labels = chosen_values(given, {"TURBO_SHARD_SERVER_HEADER": variable})
+    assert settings_from(values, labels).server_header == text
+
+
+def test_taking_an_option_back_takes_no_value() -> None:
+    run = run_command("app:app", "--no-server-header=x")
+    assert (run.returncode, run.stderr) == (
+        2,
+        "turbo-shard: error: --no-server-header takes no value\n",
+    )
+
+
+def test_a_list_has_an_entry_for_each_flag_or_for_each_line_of_its_variable() -> None:
+    flags = ["--header", "x-a: 1, 2", "--header=x-b:3"]
+    given = split(flags, texts=("--header",), switches=(), several=("--header",))
+    assert chosen_values(given, {})[0]["header"] == ("x-a: 1, 2", "x-b: 3")
+    lines = {"TURBO_SHARD_HEADER": "x-a: 1, 2\n\nx-b:3\n"}
+    assert chosen_values(split((), texts=(), switches=()), lines)[0]["header"] == (
+        "x-a: 1, 2",
+        "x-b: 3",
+    )
 
 
 class RefusesToServe:

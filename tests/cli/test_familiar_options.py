@@ -35,9 +35,11 @@ PEERS = json.loads((Path(__file__).parent / "peer_options.json").read_text())
 PEER_OPTIONS = [
     (name, flag, option) for name, peer in PEERS.items() for flag, option in peer["options"].items()
 ]
-OURS = {flag for option in OPTIONS for flag in (*option.flags, *option.positive_flags)} | {
-    *OWN_SWITCHES
-}
+OURS = {
+    flag
+    for option in OPTIONS
+    for flag in (*option.flags, *option.off_flags, *option.positive_flags)
+} | {*OWN_SWITCHES}
 
 
 def parsed(*arguments: str) -> tuple[dict[str, object], list[str]]:

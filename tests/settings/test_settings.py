@@ -245,3 +245,45 @@ def test_bytes_are_said_in_the_largest_whole_unit() -> None:
         "1536 KiB",
         "2 GiB",
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("x-frame-options", "is not a header line such as"),
+        (":DENY", "is not a header line such as"),
+        ("x frame: DENY", "is not a header line such as"),
+        ("x-a: b\r\nset-cookie: c", "is not a header line such as"),
+        ("x-a: b\nc", "is not a header line such as"),
+        ("x-a: \0", "is not a header line such as"),
+        ("x-a: €", "is not a header line such as"),
+        ("Content-Length: 1", "the server frames each answer itself"),
+        ("transfer-encoding: chunked", "the server frames each answer itself"),
+        ("connection: close", "the server frames each answer itself"),
+        ("content-type: text/html", "one answer's body alone"),
+        ("date: today", "--no-date-header"),
+        ("server: mine", "--server-header=TEXT"),
+        ("x-a: " + "b" * 9000, "more than 8 KiB"),
+    ],
+)
+def test_header_lines_that_cannot_be_on_every_answer_are_refused_with_the_reason(
+    line: str, reason: str
+) -> None:
+    with pytest.raises(SettingsError, match=r"^header: ") as caught:
+        settings_from({"header": [line]})
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_header_lines_are_kept_in_their_order_and_trimmed() -> None:
+    settings = settings_from({"header": ["X-A:1", "x-a:  \t2 : 3 ", "x-b:"]})
+    assert settings.header == ("X-A: 1", "x-a: 2 : 3", "x-b: ")
+    with pytest.raises(SettingsError, match="a list of header lines"):
+        settings_from({"header": "x-a: 1"})
+
+
+def test_a_server_header_is_one_line_of_latin_1() -> None:
+    assert settings_from({"server_header": "caf\xe9"}).server_header == "caf\xe9"
+    for text in ("", "  ", "a\r\nb", "€"):
+        with pytest.raises(SettingsError, match="a text for a header line"):
+            settings_from({"server_header": text})

@@ -44,7 +44,7 @@ impl NativeServer {
         inherits: Option<Inherits>,
     ) -> PyResult<NativeServer> {
         logging::install(settings.log_level);
-        let config = settings.server_config();
+        let config = settings.server_config()?;
         let inheritance = inherits.map(worker_link::inherit).transpose()?;
         let bound = py
             .detach(|| match inheritance {

@@ -8,7 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use turbo_shard_runtime::protocol::websocket::WebSocketSettings;
-use turbo_shard_runtime::protocol::{LimitSettings, Limits};
+use turbo_shard_runtime::protocol::{ChosenLines, LimitSettings, Limits, LineRefused};
 use turbo_shard_runtime::{
     Balance, Bind, EdgeConfig, EngineChoice, EngineName, Mode, ServerConfig, Steering,
     allowed_cores,
@@ -66,13 +66,19 @@ pub(crate) struct Settings {
     ws_message_max: usize,
     ws_deflate: bool,
 
+    #[pyo3(from_py_with = header_lines)]
+    header: Vec<HeaderLine>,
+    #[pyo3(from_py_with = server_line)]
+    server_header: Option<Vec<u8>>,
+    date_header: bool,
+
     #[pyo3(from_py_with = level)]
     pub(crate) log_level: LevelFilter,
 }
 
 impl Settings {
-    pub(crate) fn server_config(&self) -> ServerConfig {
-        ServerConfig {
+    pub(crate) fn server_config(&self) -> PyResult<ServerConfig> {
+        Ok(ServerConfig {
             mode: self.mode,
             engine: self.engine,
             shards: self
@@ -99,9 +105,24 @@ impl Settings {
             },
             connections_max: self.connections_max,
             graceful_timeout_ms: self.graceful_timeout_ms,
+            chosen_lines: self.chosen_lines().map_err(line_refused)?,
             edge: EdgeConfig::default(),
             uring_without: Vec::new(),
+        })
+    }
+
+    fn chosen_lines(&self) -> Result<ChosenLines, LineRefused> {
+        let mut lines = ChosenLines::default();
+        if !self.date_header {
+            lines.leave_out_date();
         }
+        if let Some(text) = &self.server_header {
+            lines.set_server(text)?;
+        }
+        for HeaderLine { name, value } in &self.header {
+            lines.push(name, value)?;
+        }
+        Ok(lines)
     }
 }
 
@@ -163,6 +184,40 @@ pub(super) fn chosen<W: AsRef<str>, T>(
     found
         .map(|(_, choice)| choice)
         .ok_or_else(|| PyValueError::new_err(format!("{word:?} is none of its choices")))
+}
+
+/// A header line for every answer.
+struct HeaderLine {
+    name: Vec<u8>,
+    value: Vec<u8>,
+}
+
+fn header_lines(lines: &Bound<'_, PyAny>) -> PyResult<Vec<HeaderLine>> {
+    let lines: Vec<PyBackedStr> = lines.extract()?;
+    let read = |line: &PyBackedStr| {
+        let (name, value) = line.split_once(':').ok_or(LineRefused::Name)?;
+        Ok(HeaderLine {
+            name: latin1(name)?,
+            value: latin1(value)?,
+        })
+    };
+    let lines: Result<_, LineRefused> = lines.iter().map(read).collect();
+    lines.map_err(line_refused)
+}
+
+fn server_line(text: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
+    let text: Option<PyBackedStr> = text.extract()?;
+    let text = text.map(|text| latin1(&text)).transpose();
+    text.map_err(line_refused)
+}
+
+fn latin1(text: &str) -> Result<Vec<u8>, LineRefused> {
+    let byte = |char| u8::try_from(u32::from(char)).map_err(|_| LineRefused::Value);
+    text.chars().map(byte).collect()
+}
+
+fn line_refused(refused: LineRefused) -> PyErr {
+    PyValueError::new_err(format!("not a header line for every answer: {refused:?}"))
 }
 
 fn milliseconds(seconds: &Bound<'_, PyAny>) -> PyResult<u64> {

@@ -21,7 +21,7 @@ const NOMINATED_MAX: usize = 32;
 ///   other hop-by-hop fields (`keep-alive`, `proxy-connection`, `te`, `upgrade`, `trailer`, and those that `connection`
 ///   names: RFC 9110 section 7.6.1): an app that relays another server's answer need not filter them, and none of them
 ///   would be true here.
-/// - `date` replaces the server's own; a `server` line is passed on (the server adds none).
+/// - `date` and `server` replace the server's own.
 #[derive(Default, Clone, Debug)]
 pub struct HeaderLines {
     bytes: Vec<u8>,

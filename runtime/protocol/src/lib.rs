@@ -56,6 +56,6 @@ pub use limits::*;
 pub use misuse::{AnswerStage, AnswerStep, Misuse};
 pub use request_head::{Headers, RequestHead};
 pub use request_line::{Method, Version};
-pub use server_lines::ServerLines;
+pub use server_lines::{ChosenLines, LineRefused, ServerLines};
 pub use tick::Tick;
 pub use violation::Violation;

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use parking_lot::Mutex;
 use thread_local::ThreadLocal;
 use tokio::sync::Notify;
-use turbo_shard_protocol::Limits;
 use turbo_shard_protocol::websocket::WebSocketLimits;
+use turbo_shard_protocol::{ChosenLines, Limits};
 
 use crate::config::ServerConfig;
 use crate::edge::{Edge, EdgeConfig};
@@ -118,6 +118,7 @@ impl<A: App> LocalHost<A> {
             counters,
             clock,
             edge,
+            config.chosen_lines.clone(),
         );
         Ok(LocalHost {
             bench,
@@ -241,6 +242,7 @@ pub(crate) struct SharedHost<A: App> {
     limits: Arc<Limits>,
     websocket_limits: Arc<WebSocketLimits>,
     edge: EdgeConfig,
+    chosen_lines: ChosenLines,
     table: Mutex<ConnectionTable>,
     /// Those of the connections are written under the table's lock, those of a thread by the thread.
     counters: Arc<WorkerThreadCounters>,
@@ -259,6 +261,7 @@ impl<A: App> SharedHost<A> {
             limits: Arc::new(config.limits.clone()),
             websocket_limits: Arc::new(config.websocket_limits()),
             edge: config.edge.clone(),
+            chosen_lines: config.chosen_lines.clone(),
             table: Mutex::default(),
             counters: Arc::default(),
             clock,
@@ -282,6 +285,7 @@ impl<A: App> SharedHost<A> {
                 counters,
                 self.clock,
                 edge,
+                self.chosen_lines.clone(),
             ))
         })
     }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, Ref, RefCell};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use turbo_shard_protocol::{ServerLines, Tick};
+use turbo_shard_protocol::{ChosenLines, ServerLines, Tick};
 
 /// The lines, renewed when the wall clock's second has passed.
 pub(crate) struct RenderedLines {
@@ -12,9 +12,10 @@ pub(crate) struct RenderedLines {
 }
 
 impl RenderedLines {
-    pub(crate) fn new() -> RenderedLines {
+    pub(crate) fn new(chosen: ChosenLines) -> RenderedLines {
+        let lines = ServerLines::new(&date(SystemTime::now())).expect(DATE_IS_VALID);
         RenderedLines {
-            lines: RefCell::new(render(SystemTime::now())),
+            lines: RefCell::new(lines.with(chosen)),
             valid_until: Cell::new(Tick::from_millis(0)),
         }
     }
@@ -35,16 +36,19 @@ impl RenderedLines {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .subsec_millis();
-        *self.lines.borrow_mut() = render(wall);
+        let is_valid = self.lines.borrow_mut().set_date(&date(wall));
+        assert!(is_valid, "{DATE_IS_VALID}");
         self.valid_until
             .set(now.after_ms(u64::from(1000 - past_second)));
     }
 }
 
-fn render(wall: SystemTime) -> ServerLines {
-    // An HTTP-date cannot be written for years beyond 9999: such a clock gives the epoch.
+const DATE_IS_VALID: &str = "httpdate writes IMF-fixdate";
+
+fn date(wall: SystemTime) -> String {
+    // An HTTP-date cannot be written for years beyond 9999: such a clock gives the last of them.
     let wall = wall.min(UNIX_EPOCH + Duration::from_secs(253_402_300_799));
-    ServerLines::new(&httpdate::fmt_http_date(wall)).expect("httpdate writes IMF-fixdate")
+    httpdate::fmt_http_date(wall)
 }
 
 #[cfg(test)]
@@ -53,7 +57,7 @@ mod tests {
 
     #[test]
     fn the_lines_are_kept_within_a_second_and_renewed_after_it() {
-        let lines = RenderedLines::new();
+        let lines = RenderedLines::new(ChosenLines::default());
         let now = Tick::from_millis(5);
         drop(lines.at(now));
         let until = lines.valid_until.get();

@@ -4,7 +4,7 @@ use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::sync::Arc;
 
 use turbo_shard_protocol::websocket::WebSocketLimits;
-use turbo_shard_protocol::{Limits, ServerLines, Tick, Workspace};
+use turbo_shard_protocol::{ChosenLines, Limits, ServerLines, Tick, Workspace};
 
 use crate::edge::Edge;
 use crate::metrics::counters::Counters;
@@ -49,6 +49,7 @@ impl<S> Workbench<S> {
         counters: Arc<Counters>,
         clock: Clock,
         edge: Option<Box<Edge>>,
+        chosen_lines: ChosenLines,
     ) -> Workbench<S> {
         Workbench {
             service,
@@ -60,7 +61,7 @@ impl<S> Workbench<S> {
             caught_up: Cell::default(),
             peer_log: LogGate::for_peers(),
             send_away: Cell::new(0),
-            server_lines: RenderedLines::new(),
+            server_lines: RenderedLines::new(chosen_lines),
             spare: RefCell::default(),
             read_buffer: RefCell::default(),
         }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 # An option's words (flags, and what its value is called) and their explanation, as help lists them.
@@ -59,14 +59,17 @@ def split(
     *,
     texts: Collection[str],
     switches: Collection[str],
+    bare: Mapping[str, str] | None = None,
     several: Collection[str] = (),
     foreign: Foreign | None = None,
 ) -> Split:
     """Reads `--flag text`, `--flag=text`, `--switch` and `--`.
 
-    Options of `several` may be given more than once. `foreign` knows options of other servers; it is handed an argument
-    and the one that follows.
+    `bare` has the flags that take a value by `--flag=text` only, and what they stand for alone. Options of `several`
+    may be given more than once. `foreign` knows options of other servers; it is handed an argument and the one that
+    follows.
     """
+    bare = bare or {}
     found = Split({}, [], [], [], {})
     answers: list[str] = []
     left = deque(arguments)
@@ -82,9 +85,13 @@ def split(
             if equals:
                 raise UsageError(f"{flag} takes no value")
             found.switches.append(flag)
+        elif flag in bare:
+            found.given.append((flag, text if equals else bare[flag]))
         elif flag in texts:
             value = text if equals else left.popleft() if left else None
-            if value is None or (not equals and value.partition("=")[0] in (*texts, *switches)):
+            if value is None or (
+                not equals and value.partition("=")[0] in (*texts, *switches, *bare)
+            ):
                 raise UsageError(f"{flag} needs a value")
             if flag in found.texts and flag not in several:
                 raise UsageError(given_twice(flag, found.texts[flag], value))
@@ -98,7 +105,9 @@ def split(
             left.extendleft(reversed(meaning.arguments))
             found.written.update({ours.partition("=")[0]: flag for ours in meaning.arguments})
         else:
-            raise UsageError(f"there is no option {flag}{suggestion(flag, (*texts, *switches))}")
+            raise UsageError(
+                f"there is no option {flag}{suggestion(flag, (*texts, *switches, *bare))}"
+            )
     if answers:
         raise UsageError("\n".join(answers))
     return found

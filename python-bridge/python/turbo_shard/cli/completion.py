@@ -77,7 +77,10 @@ def places() -> Iterator[Place]:
 
 def flags_of(option: Option) -> Iterator[Flag]:
     is_file = option.kind in (Kind.FILE_PATH, Kind.DIRECTORY)
-    yield Flag(option.flags, option.help, option.placeholder, option.choices, is_file)
+    value = "" if option.bare else option.placeholder
+    yield Flag(option.flags, option.help, value, option.choices, is_file)
+    if option.off_flags:
+        yield Flag(option.off_flags, f"take back {option.flag}", "")
     if option.positive_flags:
         yield Flag(option.positive_flags, f"take back {option.flag}", "")
 

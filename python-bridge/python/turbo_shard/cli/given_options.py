@@ -4,22 +4,30 @@ use.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import cast
 
 from ..settings.option import Kind, Option
 from ..settings.table import OPTIONS
 from ..settings.values import read
 from .command_line import Meaning, Split, UsageError, given_twice, split
 
-TEXT_FLAGS = [flag for option in OPTIONS if option.kind is not Kind.SWITCH for flag in option.flags]
+TEXT_FLAGS = [
+    flag
+    for option in OPTIONS
+    if option.kind is not Kind.SWITCH and not option.bare
+    for flag in option.flags
+]
+# Flags that may stand alone, and what they stand for then; nothing, for those that take the option back.
+BARE_FLAGS = {flag: option.bare for option in OPTIONS if option.bare for flag in option.flags} | {
+    flag: "" for option in OPTIONS for flag in option.off_flags
+}
 SWITCH_FLAGS = [
     flag
     for option in OPTIONS
     if option.kind is Kind.SWITCH
     for flag in (*option.flags, *option.positive_flags)
 ]
-
-
 SEVERAL_FLAGS = [flag for option in OPTIONS if option.is_list for flag in option.flags]
 
 
@@ -37,6 +45,7 @@ def split_for_server(arguments: Sequence[str], *, switches: Collection[str]) -> 
         arguments,
         texts=TEXT_FLAGS,
         switches=all_switches,
+        bare=BARE_FLAGS,
         several=SEVERAL_FLAGS,
         foreign=foreign,
     )
@@ -53,18 +62,43 @@ def chosen_values(
         if flags := [flag for flag in given.switches if flag in (*option.flags, *positive)]:
             values[option.name] = not option.negative or flags[-1] in positive
             labels[option.name] = given.written.get(flags[-1], flags[-1])
-        elif texts := [one for one in given.given if one[0] in option.flags]:
-            if len(texts) > 1 and not option.is_list:
-                raise UsageError(given_twice(option.flag, texts[0][1], texts[1][1]))
-            label = given.written.get(texts[-1][0], texts[-1][0])
-            text = ",".join(text for _, text in texts) if option.is_list else texts[0][1]
-            values[option.name] = read_word(option, text, label)
-            labels[option.name] = label
+        elif texts := [one for one in given.given if one[0] in (*option.flags, *option.off_flags)]:
+            values[option.name], labels[option.name] = from_flags(option, texts, given.written)
         elif text := environment.get(option.variable, ""):
-            value = read(option, text, option.variable)
-            values[option.name] = (not value) if option.negative else value
             labels[option.name] = option.variable
+            if option.is_list:
+                # One on each line.
+                lines = filter(None, map(str.strip, text.splitlines()))
+                values[option.name] = read_all(option, [(option.variable, line) for line in lines])
+            else:
+                value = read(option, text, option.variable)
+                values[option.name] = (not value) if option.negative else value
     return values, labels
+
+
+def from_flags(
+    option: Option, texts: Sequence[tuple[str, str]], written: Mapping[str, str]
+) -> tuple[object, str]:
+    """The value of an option that takes a text, from all of its flags, and how it was given."""
+    flag, text = texts[-1]
+    label = written.get(flag, flag)
+    if option.is_list:
+        return read_all(option, [(written.get(flag, flag), text) for flag, text in texts]), label
+    if flag in option.off_flags:
+        if text:
+            raise UsageError(f"{label} takes no value")
+        return option.default, label
+    same = [text for name, text in texts if name not in option.off_flags]
+    if len(same) > 1:
+        raise UsageError(given_twice(option.flag, same[0], same[1]))
+    return read_word(option, text, label), label
+
+
+def read_all(option: Option, given: Iterable[tuple[str, str]]) -> tuple[object, ...]:
+    """The values of an option that may be given several times."""
+    return tuple(
+        one for label, text in given for one in cast(tuple[object, ...], read(option, text, label))
+    )
 
 
 def read_word(option: Option, text: str, label: str) -> object:

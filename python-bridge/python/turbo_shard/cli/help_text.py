@@ -42,7 +42,10 @@ def help_text() -> str:
 
 def option_words(option: Option) -> str:
     """Every flag, and what its value is called."""
-    return f"{', '.join((*option.positive_flags, *option.flags))} {option.placeholder}".rstrip()
+    flags = ", ".join((*option.positive_flags, *option.flags))
+    if option.bare:
+        return ", ".join((f"{flags}[={option.placeholder}]", *option.off_flags))
+    return f"{flags} {option.placeholder}".rstrip()
 
 
 def explanation(option: Option) -> str:

@@ -27,6 +27,8 @@ class Kind(Enum):
     FILE_PATH = "path of a file"
     DIRECTORY = "directory"
     NAMES = "names"
+    HEADERS = "header lines"
+    FIELD_VALUE = "value of a header field"
 
 
 class Option(NamedTuple):
@@ -51,6 +53,9 @@ class Option(NamedTuple):
     paired: bool = False
     # Further flags that mean the same.
     aliases: tuple[str, ...] = ()
+    # What the flag stands for without a value, where it may stand alone: its value then follows an equals sign, and
+    # --no-NAME gives the default.
+    bare: str = ""
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -77,9 +82,14 @@ class Option(NamedTuple):
         return (f"--{self.key}",) if self.paired else ()
 
     @property
+    def off_flags(self) -> tuple[str, ...]:
+        """`--no-NAME`, which gives the default again, of an option whose flag may stand alone."""
+        return (f"--no-{self.key}",) if self.bare else ()
+
+    @property
     def is_list(self) -> bool:
         """It may be given several times, and all of them count."""
-        return self.kind is Kind.NAMES
+        return self.kind in (Kind.NAMES, Kind.HEADERS)
 
     @property
     def variable(self) -> str:
@@ -89,7 +99,7 @@ class Option(NamedTuple):
     def placeholder(self) -> str:
         """What help shows for its value."""
         match self.kind:
-            case Kind.TEXT:
+            case Kind.TEXT | Kind.FIELD_VALUE:
                 return self.name.rpartition("_")[2].upper()
             case Kind.WHOLE:
                 return "N"
@@ -107,6 +117,8 @@ class Option(NamedTuple):
                 return "DIR"
             case Kind.NAMES:
                 return "PACKAGE"
+            case Kind.HEADERS:
+                return "NAME:VALUE"
 
     @property
     def default_in_words(self) -> str:
@@ -150,6 +162,7 @@ def row[T](
     negative: bool = False,
     paired: bool = False,
     aliases: tuple[str, ...] = (),
+    bare: str = "",
 ) -> T:
     """A row, which for type checkers is a field with that default. Its name and type are those of the attribute."""
     option: Any = Option(
@@ -163,6 +176,7 @@ def row[T](
         negative=negative,
         paired=paired,
         aliases=aliases,
+        bare=bare,
     )
     return option  # type: ignore[no-any-return]
 

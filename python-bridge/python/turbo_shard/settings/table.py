@@ -5,6 +5,7 @@ docs/running.md and shell completion come from these rows. Defaults stand in the
 for each group; this file puts them in order.
 """
 
+from .groups.answers import Answers
 from .groups.app import AppPlace, AppUse
 from .groups.architecture import Architecture
 from .groups.blocking import Blocking
@@ -15,7 +16,9 @@ from .groups.websockets import WebSockets
 from .option import Option
 
 
-class ServeSettings(Listening, Architecture, AppUse, Limits, Blocking, WebSockets, Reporting):
+class ServeSettings(
+    Listening, Architecture, AppUse, Limits, Blocking, WebSockets, Answers, Reporting
+):
     """What `serve()` takes beside the app, which a script need not find."""
 
 

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable
 
+from .header_lines import EXPECTED, checked_lines, is_field_value
 from .option import Kind, Option
 
 BYTE_UNITS = {
@@ -60,6 +61,8 @@ def check(option: Option, value: object, label: str) -> object:
         value = float(value)
     if option.kind is Kind.NAMES:
         return checked_names(option, value, label)
+    if option.kind is Kind.HEADERS:
+        return checked_headers(option, value, label)
     if type(value) is not TYPES[option.kind]:
         raise SettingsError(f"{label}: {value!r} is not {expectation(option)}")
     if option.choices and value not in option.choices:
@@ -82,6 +85,16 @@ def checked_names(option: Option, value: object, label: str) -> tuple[str, ...]:
     return names
 
 
+def checked_headers(option: Option, value: object, label: str) -> tuple[str, ...]:
+    lines = tuple(value) if isinstance(value, list | tuple) else None
+    if lines is None or not all(isinstance(line, str) for line in lines):
+        raise SettingsError(f"{label}: {value!r} is not {expectation(option)}")
+    try:
+        return checked_lines(lines)
+    except ValueError as error:
+        raise SettingsError(f"{label}: {error}") from None
+
+
 def is_name(text: str) -> bool:
     return all(part.isidentifier() for part in text.split("."))
 
@@ -89,6 +102,8 @@ def is_name(text: str) -> bool:
 def is_usable(option: Option, text: str) -> bool:
     if option.kind is Kind.URL_PATH and text:
         return text.isprintable() and re.fullmatch(r"/[^?#\s]*[^?#\s/]", text) is not None
+    if option.kind is Kind.FIELD_VALUE:
+        return bool(text.strip()) and is_field_value(text)
     return (bool(text) or text == option.default) and "\0" not in text
 
 
@@ -111,6 +126,10 @@ def expectation(option: Option) -> str:
             return "a path"
         case Kind.NAMES:
             return "a list of packages, such as sqlmodel"
+        case Kind.HEADERS:
+            return f"a list of header lines, each {EXPECTED}"
+        case Kind.FIELD_VALUE:
+            return "a text for a header line (Latin-1, without control characters)"
         case Kind.URL_PATH:
             return "a path such as /api, which begins with a slash and does not end with one"
 
@@ -159,6 +178,10 @@ def read_names(text: str) -> tuple[str, ...]:
     return names
 
 
+def read_header(text: str) -> tuple[str, ...]:
+    return (text,)
+
+
 def read_switch(text: str) -> bool:
     if text.lower() not in SWITCH_WORDS:
         raise ValueError(text)
@@ -176,6 +199,8 @@ READERS: dict[Kind, Callable[[str], object]] = {
     Kind.BYTES: read_bytes,
     Kind.SWITCH: read_switch,
     Kind.NAMES: read_names,
+    Kind.HEADERS: read_header,
+    Kind.FIELD_VALUE: str,
 }
 TYPES = {
     Kind.TEXT: str,
@@ -188,4 +213,6 @@ TYPES = {
     Kind.BYTES: int,
     Kind.SWITCH: bool,
     Kind.NAMES: tuple,
+    Kind.HEADERS: tuple,
+    Kind.FIELD_VALUE: str,
 }

@@ -33,9 +33,6 @@ NO_PROXY_HEADERS = Answer(
 NO_PROXY_PROTOCOL = Answer(
     "turbo-shard does not read the PROXY protocol yet; let the proxy send X-Forwarded-For"
 )
-NO_HEADERS = Answer(
-    "turbo-shard does not add header lines yet; middleware of the app, or the proxy, does it meanwhile"
-)
 NO_CONCURRENCY = Answer(
     "turbo-shard does not count requests in flight yet; --connections-max bounds each shard's connections"
 )
@@ -109,11 +106,11 @@ ROWS = (
             ),
         ),
     ),
-    Row(U, "--header", NO_HEADERS),
-    Row(U, "--server-header", NO_HEADERS),
-    Row(U, "--no-server-header", NO_HEADERS),
-    Row(U, "--date-header", Met("each answer has a Date")),
-    Row(U, "--no-date-header", NO_HEADERS),
+    Row(U, "--header", Ours("--header")),
+    Row(U, "--server-header", Ours("--server-header")),
+    Row(U, "--no-server-header", Ours("--no-server-header")),
+    Row(U, "--date-header", Ours("--date-header")),
+    Row(U, "--no-date-header", Ours("--no-date-header")),
     # Limits of connections and requests.
     Row(U, "--limit-concurrency", NO_CONCURRENCY),
     Row(G, "--backpressure", NO_CONCURRENCY),
