@@ -47,7 +47,7 @@ run: build ## serve examples/multi_route_app.py, one shard per core (ARGS='--por
 	.venv/bin/turbo-shard multi_route_app:app --app-dir examples $(ARGS)
 
 .PHONY: test
-test: build test-rust test-bridge test-python test-ecosystem test-gil test-peers ## every test
+test: build test-rust test-bridge test-python test-ecosystem test-deploy test-gil test-peers ## every test
 
 .PHONY: test-rust
 test-rust: ## the Rust tests of the runtime and of the lab's crates; they need no Python
@@ -70,6 +70,11 @@ test-python: build ## the Python tests, against the wheel just built (PYTEST_ARG
 test-ecosystem: build ## apps that use real libraries, such as SQLModel, Celery and Channels, on shards and processes
 	@scripts/install_ecosystem.sh
 	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips tests/ecosystem $(PYTEST_ARGS)
+
+.PHONY: test-deploy
+test-deploy: build ## examples/deploy behind nginx, HAProxy and Caddy, and by the checks of systemd, Docker and Kubernetes
+	@scripts/install_deploy.sh
+	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips tests/deploy $(PYTEST_ARGS)
 
 .PHONY: test-gil
 test-gil: build ## --mode process on a Python with a GIL, which is built the first time (2 to 3 minutes, and the server's wheel)

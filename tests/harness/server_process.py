@@ -86,6 +86,10 @@ class ServerProcess:
     def start(self) -> Self:
         """Starts the server and waits until every shard serves."""
         self.launch()
+        return self.wait_until_ready()
+
+    def wait_until_ready(self) -> Self:
+        """After `launch`; several servers can start side by side."""
         try:
             ready = wait_until(self.ready_or_dead, "the ready line")
         except TimeoutError:

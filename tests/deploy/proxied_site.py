@@ -1,0 +1,52 @@
+"""A site: one of the proxies, and two servers of tests/apps/proxied_app.py behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from proxies import Certificate, Proxy
+from server_process import ServerProcess, run_command
+
+
+@dataclass(frozen=True)
+class Site:
+    proxy: Proxy
+    servers: list[ServerProcess]
+    stats: list[Path]
+
+    def connections_accepted(self) -> int:
+        """By all shards of both servers since their start."""
+        shown = [run_command("stats", str(path), "--json").stdout for path in self.stats]
+        return sum(
+            shard["connections_accepted"] for text in shown for shard in json.loads(text)["shards"]
+        )
+
+
+@contextmanager
+def proxied_site(
+    kind: type[Proxy], certificate: Certificate, marks_folder: Path, folder: Path, *options: str
+) -> Iterator[Site]:
+    """Starts the servers with these options, and the proxy with its file of examples/deploy; ends them all."""
+    stats = [folder / name for name in ("a.stats", "b.stats")]
+    with ExitStack() as stack:
+        servers = [
+            ServerProcess(
+                "proxied_app:app",
+                *("--shards", "2", "--stats-socket", str(path), *options),
+                variables={"MARKS_DIR": str(marks_folder)},
+            )
+            for path in stats
+        ]
+        for server in servers:
+            server.launch()
+            stack.callback(server.stop)
+        for server in servers:
+            server.wait_until_ready()
+        upstreams = [f"127.0.0.1:{server.port}" for server in servers]
+        yield Site(
+            stack.enter_context(kind(upstreams, certificate, folder / "proxy")), servers, stats
+        )
