@@ -1,4 +1,4 @@
-"""A site: one of the proxies, and two servers of tests/apps/proxied_app.py behind it."""
+"""A site: one of the proxies, and two servers of tests/apps/deployed_app.py behind it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def proxied_site(
     with ExitStack() as stack:
         servers = [
             ServerProcess(
-                "proxied_app:app",
+                "deployed_app:app",
                 *("--shards", "2", "--stats-socket", str(path), *options),
                 variables={"MARKS_DIR": str(marks_folder)},
             )
