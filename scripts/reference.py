@@ -47,7 +47,8 @@ def option_row(option: Option) -> str:
     flags = ", ".join(
         f"`{flag}`" for flag in (*option.flags, *option.off_flags, *option.positive_flags)
     )
-    return f"| {flags} | {default} | {option.help} | `{option.variable}` |"
+    variables = ", ".join(f"`{name}`" for name in (option.variable, option.common_variable) if name)
+    return f"| {flags} | {default} | {option.help} | {variables} |"
 
 
 # What stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.

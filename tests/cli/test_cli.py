@@ -15,10 +15,14 @@ import turbo_shard
 from places import COMMAND, EXAMPLES
 from server_process import ServerProcess, environment, run_command
 from turbo_shard.cli import start as cli
-from turbo_shard.cli.command_line import split
-from turbo_shard.cli.given_options import BARE_FLAGS, chosen_values
+from turbo_shard.cli.command_line import HELP_WIDTH_MAX, split
+from turbo_shard.cli.commands import COMMANDS
+from turbo_shard.cli.given_options import BARE_FLAGS, SOURCE_FLAGS, chosen_values
+from turbo_shard.cli.start import OWN_SWITCHES
 from turbo_shard.settings import OPTIONS, Kind, settings_from
 
+# Of a terminal that is half a page high.
+SCREEN_LINES = 40
 EXAMPLE = ("multi_route_app:app", "--app-dir", str(EXAMPLES))
 
 
@@ -33,11 +37,10 @@ def error_line(*arguments: str, cwd: Path | None = None, **variables: str) -> st
 
 
 def test_help_names_every_option_with_its_default_unit_and_variable() -> None:
-    run = run_command("--help")
+    run = run_command("--help-all")
     assert (run.returncode, run.stderr) == (0, "")
     text = re.sub(r"\s+", " ", run.stdout)
     assert "turbo-shard APP [options]" in text
-    assert "turbo-shard doctor" in text
     for option in OPTIONS:
         assert f"{option.group}: " in text
         assert re.search(rf"{option.flag}[ \[]", text)
@@ -45,6 +48,18 @@ def test_help_names_every_option_with_its_default_unit_and_variable() -> None:
         if option.kind is not Kind.SWITCH:
             default = option.default_text or option.in_words(option.default)
             assert f"(default: {default}) [{option.variable}]" in text
+
+
+def test_short_help_fits_two_screens_and_names_the_options_of_every_day() -> None:
+    run = run_command("--help")
+    assert (run.returncode, run.stderr) == (0, "")
+    lines = run.stdout.splitlines()
+    assert len(lines) <= 2 * SCREEN_LINES
+    assert max(map(len, lines)) <= HELP_WIDTH_MAX
+    listed = {word.rstrip(",") for line in lines for word in line.split()}
+    for option in OPTIONS:
+        assert (option.flag in listed) == option.daily
+    assert {*COMMANDS, *SOURCE_FLAGS, *OWN_SWITCHES} <= listed
 
 
 def test_version_names_the_python_build() -> None:

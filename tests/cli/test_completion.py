@@ -41,6 +41,7 @@ def test_first_word_is_a_command_or_an_option() -> None:
     assert completions("turbo-shard", "d") == ["doctor"]
     offered = completions("turbo-shard", "-")
     assert {flag for option in OPTIONS for flag in option.flags} <= set(offered)
+    assert "--print-config" in offered
     assert {"--ws-deflate", "--version", "--help", "-h"} <= set(offered)
 
 
@@ -53,7 +54,7 @@ def test_value_of_a_choice_is_one_of_its_words() -> None:
 
 def test_commands_have_options_of_their_own() -> None:
     assert completions("turbo-shard", "stats", "--") == ["--watch", "--json", "--help"]
-    assert {"--json", "--app-dir"} <= set(completions("turbo-shard", "doctor", "--"))
+    assert {"--json", "--app-dir", "--config"} <= set(completions("turbo-shard", "doctor", "--"))
     assert completions("turbo-shard", "completion", "") == list(SHELLS)
 
 

@@ -27,7 +27,7 @@ from turbo_shard.cli.familiar.row import (
     seconds_of_milliseconds,
 )
 from turbo_shard.cli.familiar.table import FATES, ROWS
-from turbo_shard.cli.given_options import chosen_values, split_for_server
+from turbo_shard.cli.given_options import SOURCE_FLAGS, chosen_values, split_for_server
 from turbo_shard.cli.start import OWN_SWITCHES
 from turbo_shard.settings import OPTIONS, SettingsError, settings_from
 
@@ -39,7 +39,7 @@ OURS = {
     flag
     for option in OPTIONS
     for flag in (*option.flags, *option.off_flags, *option.positive_flags)
-} | {*OWN_SWITCHES}
+} | {*OWN_SWITCHES, *SOURCE_FLAGS}
 
 
 def parsed(*arguments: str) -> tuple[dict[str, object], list[str]]:

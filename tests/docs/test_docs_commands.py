@@ -21,7 +21,7 @@ PAGES = [
 # Their names there, and the command that prints their help.
 PROGRAMS = {
     "turbo-shard ab": (sys.executable, "-m", "turbo_shard", "ab", "--help"),
-    "turbo-shard": (sys.executable, "-m", "turbo_shard", "--help"),
+    "turbo-shard": (sys.executable, "-m", "turbo_shard", "--help-all"),
     "turbo-load": (sys.executable, "-m", "turbo_shard_lab.load", "--help"),
     ".venv/bin/python bench/run.py": (sys.executable, str(ROOT / "bench" / "run.py"), "--help"),
 }

@@ -19,8 +19,10 @@ from typing import Self
 import httpx
 
 from places import APPS, COMMAND
+from turbo_shard.settings import OPTIONS
 from waiting import TIMEOUT_S, wait_until
 
+COMMON_VARIABLES = {option.common_variable for option in OPTIONS}
 READY_LINE = re.compile(
     r"^turbo-shard ready on (?P<url>http://\S+):(?P<port>\d+) \(pid (?P<pid>\d+)\)$"
 )
@@ -31,7 +33,7 @@ def environment(**variables: str) -> dict[str, str]:
     plain = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("TURBO_SHARD_", "PYTHON_GIL"))
+        if not name.startswith(("TURBO_SHARD_", "PYTHON_GIL")) and name not in COMMON_VARIABLES
     }
     # An app that is served from elsewhere must not find a module of tests/.
     plain.pop("PYTHONPATH", None)

@@ -19,8 +19,8 @@ HELP_ROW: Row = (", ".join(HELP_FLAGS), "print this and stop")
 HELP_COLUMN = 32
 HELP_WIDTH_MIN = 60
 HELP_WIDTH_MAX = 100
-# From this length on, a flag with two letters wrong is still taken for a slip.
-LONG_FLAG = len("--ten-letters")
+# From this length on, a name with two letters wrong is still taken for a slip.
+LONG_NAME = 11
 
 
 class UsageError(Exception):
@@ -118,17 +118,21 @@ def given_twice(flag: str, first: str, second: str) -> str:
 
 
 def suggestion(flag: str, known: Collection[str]) -> str:
-    """The option that was meant, where the flag is it but for a slip of the hand, or is its beginning: a wrong guess
-    is worse than none.
-    """
+    """The option that was meant, or where to look."""
     written = flag.replace("_", "-").lower()
     beginnings = [one for one in known if one.startswith(f"{written}-")]
+    meant = nearest_to(written, known)
+    if not meant and written.startswith("--") and len(beginnings) == 1:
+        meant = beginnings[0]
+    return f"; did you mean {meant}?" if meant else "; `--help` lists them"
+
+
+def nearest_to(written: str, known: Collection[str]) -> str:
+    """The one that is meant but for a slip of the hand, or nothing: a wrong guess is worse than none."""
+    written = written.replace("_", "-").lower()
     slips, nearest = min(((slips_between(written, one), one) for one in known), default=(1, ""))
-    if len(written) > len("--x") and slips <= (1 if len(written) < LONG_FLAG else 2):
-        return f"; did you mean {nearest}?"
-    if written.startswith("--") and len(beginnings) == 1:
-        return f"; did you mean {beginnings[0]}?"
-    return "; `--help` lists them"
+    letters = len(written.lstrip("-"))
+    return nearest if letters > 1 and slips <= (1 if letters < LONG_NAME else 2) else ""
 
 
 def slips_between(written: str, meant: str) -> int:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 from ..settings import OPTIONS, Kind, Option
 from .command_line import HELP_FLAGS, HELP_ROW, Row, UsageError, help_lines, say, split
 from .commands import COMMANDS, rows_of
+from .given_options import SOURCE_FLAGS
+from .help_text import COMMAND_ROWS
 
 HELP = """\
 usage: turbo-shard completion bash|zsh|fish
@@ -65,14 +67,17 @@ def command(arguments: Sequence[str]) -> int:
 
 def places() -> Iterator[Place]:
     server = tuple(flag for option in OPTIONS for flag in flags_of(option))
-    own = map(flag_of_row, (("--version", "print the version and stop"), HELP_ROW))
+    own = map(flag_of_row, COMMAND_ROWS)
+    sources = tuple(flag_of_row(row) for row in COMMAND_ROWS if row[0].startswith(SOURCE_FLAGS))
     yield Place("", (*server, *own), tuple((name, one.summary) for name, one in COMMANDS.items()))
     for name, one in COMMANDS.items():
         # A command whose distribution is not installed has no options to offer.
         with suppress(UsageError):
             flags = tuple(map(flag_of_row, rows_of(name)))
             shells = tuple((shell, "") for shell in SHELLS) if name == "completion" else ()
-            yield Place(name, (*flags, *server) if one.has_options_of_a_server else flags, shells)
+            yield Place(
+                name, (*flags, *sources, *server) if one.has_options_of_a_server else flags, shells
+            )
 
 
 def flags_of(option: Option) -> Iterator[Flag]:

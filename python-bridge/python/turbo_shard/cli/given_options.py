@@ -1,16 +1,27 @@
-"""The options that were given on a command line or in the environment, by the table of settings. Does not know their
-use.
+"""What a server is told, from the command line, the environment and the configuration file, by the table of settings.
+Does not know the settings' use.
+
+The command line comes first, then a setting's own variable, then the file, then a variable that other programs know too
+(`PORT`), then the default.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 from ..settings.option import Kind, Option
-from ..settings.table import OPTIONS
+from ..settings.rules import settings_from
+from ..settings.table import OPTIONS, Settings
 from ..settings.values import read
 from .command_line import Meaning, Split, UsageError, given_twice, split
+from .config_file import NO_FILE, ConfigFile, config_file
+
+CONFIG_FLAG = "--config"
+ENV_FILE_FLAG = "--env-file"
+# Options of every command that takes a server's, which are no settings: they say where settings are.
+SOURCE_FLAGS = (CONFIG_FLAG, ENV_FILE_FLAG)
 
 TEXT_FLAGS = [
     flag
@@ -31,6 +42,16 @@ SWITCH_FLAGS = [
 SEVERAL_FLAGS = [flag for option in OPTIONS if option.is_list for flag in option.flags]
 
 
+class Told(NamedTuple):
+    """All that was given for a server."""
+
+    # The app as it was named, or nothing.
+    app: str
+    settings: Settings
+    # Where each value is from that was given, by the setting's name, and the app's.
+    origins: Mapping[str, str]
+
+
 def split_for_server(arguments: Sequence[str], *, switches: Collection[str]) -> Split:
     """A command line with a server's options, or what other servers call them, and these `switches`."""
     all_switches = [*SWITCH_FLAGS, *switches]
@@ -43,7 +64,7 @@ def split_for_server(arguments: Sequence[str], *, switches: Collection[str]) -> 
 
     return split(
         arguments,
-        texts=TEXT_FLAGS,
+        texts=[*TEXT_FLAGS, *SOURCE_FLAGS],
         switches=all_switches,
         bare=BARE_FLAGS,
         several=SEVERAL_FLAGS,
@@ -51,29 +72,63 @@ def split_for_server(arguments: Sequence[str], *, switches: Collection[str]) -> 
     )
 
 
+def told(given: Split) -> Told:
+    """Reads the files that are named, or lie here, and checks all values; the env-file's variables are set."""
+    if len(given.rest) > 1:
+        raise UsageError(f"{given.rest[1]!r} is one argument too many")
+    file = config_file(given.texts.get(CONFIG_FLAG))
+    added = set_variables(given.texts.get(ENV_FILE_FLAG) or file.text("env-file"))
+    values, labels = chosen_values(given, os.environ, file)
+    origins = {
+        name: f"{label} of {added[label]}" if label in added else label
+        for name, label in labels.items()
+    }
+    app = given.rest[0] if given.rest else file.text("app")
+    if app:
+        origins["app"] = "command line" if given.rest else file.label("app")
+    return Told(app, settings_from(values, labels), origins)
+
+
+def set_variables(path: str) -> dict[str, str]:
+    """Sets the variables of an env-file that are not set yet; returns their names, and the file's."""
+    if not path:
+        return {}
+    from .env_file import read_env_file
+
+    new = {name: text for name, text in read_env_file(path).items() if name not in os.environ}
+    os.environ.update(new)
+    return dict.fromkeys(new, path)
+
+
 def chosen_values(
-    given: Split, environment: Mapping[str, str]
+    given: Split, environment: Mapping[str, str], file: ConfigFile = NO_FILE
 ) -> tuple[dict[str, object], dict[str, str]]:
-    """The options that were given, checked, and how each was given: the command line beats the environment."""
+    """The values that were given, checked, and how each was given."""
     values: dict[str, object] = {}
     labels: dict[str, str] = {}
     for option in OPTIONS:
-        positive = option.positive_flags
-        if flags := [flag for flag in given.switches if flag in (*option.flags, *positive)]:
-            values[option.name] = not option.negative or flags[-1] in positive
-            labels[option.name] = given.written.get(flags[-1], flags[-1])
-        elif texts := [one for one in given.given if one[0] in (*option.flags, *option.off_flags)]:
-            values[option.name], labels[option.name] = from_flags(option, texts, given.written)
-        elif text := environment.get(option.variable, ""):
-            labels[option.name] = option.variable
-            if option.is_list:
-                # One on each line.
-                lines = filter(None, map(str.strip, text.splitlines()))
-                values[option.name] = read_all(option, [(option.variable, line) for line in lines])
-            else:
-                value = read(option, text, option.variable)
-                values[option.name] = (not value) if option.negative else value
+        found = (
+            from_command_line(option, given)
+            or from_variable(option, environment)
+            or from_file(option, file)
+            or from_common_variable(option, environment)
+        )
+        if found is not None:
+            values[option.name], labels[option.name] = found
     return values, labels
+
+
+# A value and how it was given.
+type Found = tuple[object, str] | None
+
+
+def from_command_line(option: Option, given: Split) -> Found:
+    positive = option.positive_flags
+    if flags := [flag for flag in given.switches if flag in (*option.flags, *positive)]:
+        label = given.written.get(flags[-1], flags[-1])
+        return not option.negative or flags[-1] in positive, label
+    texts = [one for one in given.given if one[0] in (*option.flags, *option.off_flags)]
+    return from_flags(option, texts, given.written) if texts else None
 
 
 def from_flags(
@@ -99,6 +154,28 @@ def read_all(option: Option, given: Iterable[tuple[str, str]]) -> tuple[object, 
     return tuple(
         one for label, text in given for one in cast(tuple[object, ...], read(option, text, label))
     )
+
+
+def from_variable(option: Option, environment: Mapping[str, str]) -> Found:
+    text = environment.get(option.variable, "")
+    if not text:
+        return None
+    if option.is_list:
+        # One on each line.
+        lines = filter(None, map(str.strip, text.splitlines()))
+        return read_all(option, [(option.variable, line) for line in lines]), option.variable
+    value = read(option, text, option.variable)
+    return (not value) if option.negative else value, option.variable
+
+
+def from_file(option: Option, file: ConfigFile) -> Found:
+    return (file.value(option), file.label(option.key)) if option.key in file.table else None
+
+
+def from_common_variable(option: Option, environment: Mapping[str, str]) -> Found:
+    name = option.common_variable
+    text = environment.get(name, "") if name else ""
+    return (read(option, text, name), name) if text else None
 
 
 def read_word(option: Option, text: str, label: str) -> object:

@@ -1,15 +1,17 @@
-"""What `turbo-shard --help` says: the commands, and every option of a server under its group's heading."""
+"""What `turbo-shard --help` and `--help-all` say: the commands, and a server's options under their groups' headings."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..settings import OPTIONS, Kind, Option
 from ..settings.option import by_group
-from .command_line import HELP_ROW, help_lines
+from .command_line import Row, help_lines
 from .commands import COMMANDS
 
 HELP = """\
 usage: turbo-shard APP [options]
-{usages}
+       turbo-shard COMMAND [options]
 
 Serves a Python web app on pinned shards, one per core.
 
@@ -21,23 +23,45 @@ commands (each has a --help of its own):
 
 {options}
 
-An option that is not given is taken from its environment variable, if that is set."""
+{sources}"""
+SOURCES = """\
+An option that is not given is taken from its variable (TURBO_SHARD_PORT), or from turbo-shard.toml
+or [tool.turbo-shard] of pyproject.toml, where its key is its name without dashes before it."""
+MORE = """\
+These are the options of every day; --help-all lists all. Options of uvicorn, granian, gunicorn and
+hypercorn are understood, or answered."""
+COMMAND_ROWS: tuple[Row, ...] = (
+    ("--config FILE", "configuration file to read in place of turbo-shard.toml"),
+    ("--env-file FILE", "file of environment variables to set, except those that are set"),
+    ("--check", "load the app as a server would, say whether it can be served, and stop"),
+    ("--print-config", "print every setting with where its value is from, and stop"),
+    ("--version", "print the version and stop"),
+    ("-h, --help", "print the options of every day and stop"),
+    ("--help-all", "print all options and stop"),
+)
 
 
-def help_text() -> str:
+def help_text(*, is_all: bool) -> str:
     width = max(map(len, COMMANDS))
     groups = {
-        heading: [(option_words(option), explanation(option)) for option in options]
-        for heading, options in by_group(OPTIONS).items()
+        heading: rows(options, is_all=is_all) for heading, options in by_group(OPTIONS).items()
     }
-    groups["other options"] = [("--version", "print the version and stop"), HELP_ROW]
+    groups["other options"] = list(COMMAND_ROWS)
     return HELP.format(
-        usages="\n".join(f"       turbo-shard {command.usage}" for command in COMMANDS.values()),
         summaries="\n".join(
             f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items()
         ),
-        options="\n\n".join(f"{heading}:\n{help_lines(rows)}" for heading, rows in groups.items()),
+        options="\n\n".join(
+            f"{heading}:\n{help_lines(rows)}" for heading, rows in groups.items() if rows
+        ),
+        sources=SOURCES if is_all else f"{SOURCES}\n{MORE}",
     )
+
+
+def rows(options: Iterable[Option], *, is_all: bool) -> list[Row]:
+    if is_all:
+        return [(option_words(option), explanation(option)) for option in options]
+    return [(option_words(option), in_short(option)) for option in options if option.daily]
 
 
 def option_words(option: Option) -> str:
@@ -48,8 +72,15 @@ def option_words(option: Option) -> str:
     return f"{flags} {option.placeholder}".rstrip()
 
 
+def in_short(option: Option) -> str:
+    """Its meaning without the details, and its default."""
+    meaning = option.help.partition(";")[0]
+    return meaning if option.kind is Kind.SWITCH else f"{meaning} ({option.default_in_words})"
+
+
 def explanation(option: Option) -> str:
-    """Its meaning, its default with the unit, its environment variable."""
+    """Its meaning, its default with the unit, its environment variables."""
+    variables = " ".join(f"[{name}]" for name in (option.variable, option.common_variable) if name)
     if option.kind is Kind.SWITCH:
-        return f"{option.help} [{option.variable}]"
-    return f"{option.help} (default: {option.default_in_words}) [{option.variable}]"
+        return f"{option.help} {variables}"
+    return f"{option.help} (default: {option.default_in_words}) {variables}"

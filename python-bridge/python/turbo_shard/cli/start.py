@@ -6,7 +6,6 @@ Imports as little as it can: an answer should come within 300 ms of the start.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,17 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from ..logs.error_stream import open_standard_streams
 from ..native_module import NativeMissing, native_module
-from ..settings import Settings, SettingsError, settings_from
+from ..settings import Settings, SettingsError
 from .command_line import HELP_FLAGS, UsageError, say
 from .commands import COMMANDS, function_of
-from .given_options import chosen_values, split_for_server
+from .given_options import split_for_server, told
 
 if TYPE_CHECKING:
     from ..serving.leaving import Ending
 
-# The command's own options beside the settings.
-OWN_SWITCHES = (*HELP_FLAGS, "--version")
+# The command's own options beside the settings and their sources.
+OWN_SWITCHES = (*HELP_FLAGS, "--help-all", "--version", "--check", "--print-config")
 
+# `--check` tells an app that cannot be served from options that cannot be used.
+EXIT_APP_UNUSABLE = 1
 EXIT_USAGE = 2
 # The app's own startup failed, which a service manager may want to tell from a wrong command line.
 EXIT_STARTUP_FAILED = 3
@@ -62,30 +63,47 @@ def end(status: int) -> int:
 
 def serve_command(arguments: Sequence[str], *, is_own_process: bool = False) -> int:
     given = split_for_server(arguments, switches=OWN_SWITCHES)
-    if set(HELP_FLAGS).intersection(given.switches):
+    if {*HELP_FLAGS, "--help-all"}.intersection(given.switches):
         from .help_text import help_text
 
-        return say(help_text())
+        return say(help_text(is_all="--help-all" in given.switches))
     if "--version" in given.switches:
         return say(version_line())
-    settings = settings_from(*chosen_values(given, os.environ))
-    if not given.rest:
+    given_all = told(given)
+    if "--print-config" in given.switches:
+        from .print_config import config_text
+
+        say(config_text(given_all))
+        if "--check" not in given.switches:
+            return 0
+    reference, settings = given_all.app, given_all.settings
+    if not reference:
         raise UsageError("which app? Name it as MODULE:ATTRIBUTE, such as: turbo-shard app:app")
-    if len(given.rest) > 1:
-        raise UsageError(f"{given.rest[1]!r} is one argument too many")
+    if "--check" in given.switches:
+        status = check_app(reference, settings)
+        return end(status) if is_own_process else status
 
     from ..serving.leaving import Ending, leave
 
     native = native_module()
     ending = Ending()
-    status = serve_to_the_end(
-        given.rest[0], settings, native, ending, is_own_process=is_own_process
-    )
+    status = serve_to_the_end(reference, settings, native, ending, is_own_process=is_own_process)
     if not is_own_process:
         return status
     # Also if it could not be served: what the app started at its import must not hold the process.
     seconds = 0.0 if ending.is_hurried else ending.seconds_left
     return leave(status, seconds, native, was_ready=ending.was_ready)
+
+
+def check_app(reference: str, settings: Settings) -> int:
+    """Whether the app can be served, in one line; the settings have been checked."""
+    from ..user_code.running import AppError
+    from .check import check
+
+    try:
+        return say(check(reference, settings, native_module()))
+    except AppError as error:
+        return refuse(str(error), report=error.report, status=EXIT_APP_UNUSABLE)
 
 
 class Terminated(KeyboardInterrupt):

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..cli.command_line import HELP_FLAGS, HELP_ROW, Split, UsageError, help_lines, say
-from ..cli.given_options import chosen_values, split_for_server
+from ..cli.given_options import split_for_server, told
 from ..native_module import NativeMissing, native_module
 from ..serving import banner
 from ..user_code.gil_watch import is_free_threaded, is_gil_on
@@ -71,10 +71,9 @@ def command(arguments: Sequence[str]) -> int:
 
 def of_app(given: Split) -> list[Finding]:
     """The same options as for a start say how the app is found, and how it would be served."""
-    from ..settings import settings_from
     from .app import examine_app
 
-    settings = settings_from(*chosen_values(given, os.environ))
+    settings = told(given).settings
     shards = settings.shards
     if shards is None:
         try:

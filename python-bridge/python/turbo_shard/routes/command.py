@@ -6,18 +6,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..cli.command_line import HELP_FLAGS, HELP_ROW, UsageError, help_lines, say
-from ..cli.given_options import chosen_values, split_for_server
+from ..cli.given_options import split_for_server, told
 from ..cli.start import refuse
 from ..loading.app_loader import load
 from ..loading.interfaces import IN_WORDS
-from ..settings import Settings, settings_from
+from ..settings import Settings
 from ..user_code.running import AppError, description
 
 if TYPE_CHECKING:
@@ -42,15 +41,13 @@ def command(arguments: Sequence[str]) -> int:
     given = split_for_server(arguments, switches=["--json", *HELP_FLAGS])
     if set(HELP_FLAGS).intersection(given.switches):
         return say(HELP.format(options=help_lines(ROWS)))
-    if not given.rest:
+    reference, settings, _ = told(given)
+    if not reference:
         raise UsageError("which app? Name it as MODULE:ATTRIBUTE: turbo-shard routes app:app")
-    if len(given.rest) > 1:
-        raise UsageError(f"{given.rest[1]!r} is one argument too many")
-    settings = settings_from(*chosen_values(given, os.environ))
     # The app's own output is not part of the answer.
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            why, routes = examined(given.rest[0], settings)
+            why, routes = examined(reference, settings)
     except AppError as error:
         return refuse(str(error), report=error.report)
     as_text = json_text if "--json" in given.switches else person_text

@@ -53,6 +53,10 @@ class Option(NamedTuple):
     paired: bool = False
     # Further flags that mean the same.
     aliases: tuple[str, ...] = ()
+    # A variable that platforms and other servers know it by, which counts where nothing else was given.
+    common_variable: str = ""
+    # Whether `--help` has it; `--help-all` has all.
+    daily: bool = False
     # What the flag stands for without a value, where it may stand alone: its value then follows an equals sign, and
     # --no-NAME gives the default.
     bare: str = ""
@@ -162,6 +166,8 @@ def row[T](
     negative: bool = False,
     paired: bool = False,
     aliases: tuple[str, ...] = (),
+    common_variable: str = "",
+    daily: bool = False,
     bare: str = "",
 ) -> T:
     """A row, which for type checkers is a field with that default. Its name and type are those of the attribute."""
@@ -176,6 +182,8 @@ def row[T](
         negative=negative,
         paired=paired,
         aliases=aliases,
+        common_variable=common_variable,
+        daily=daily,
         bare=bare,
     )
     return option  # type: ignore[no-any-return]

@@ -21,9 +21,6 @@ NO_STATSD = Answer("there is no StatsD; --stats-socket PATH gives the server's c
 NO_METRICS = Answer(
     "turbo-shard has no Prometheus endpoint yet; --stats-socket PATH gives the server's counters as JSON"
 )
-NO_CONFIG_FILE = Answer(
-    "turbo-shard does not read configuration files yet; every option has a variable (TURBO_SHARD_...)"
-)
 NO_CONTROL = Answer(
     "there is no control socket; --stats-socket PATH answers with the server's counters"
 )
@@ -93,10 +90,10 @@ ROWS = (
     Row(N, "--control-socket-mode", NO_CONTROL),
     Row(N, "--no-control-socket", Met("there is no control socket")),
     # Configuration.
-    Row(U, "--env-file", NO_CONFIG_FILE),
-    Row(G, "--env-files", NO_CONFIG_FILE),
-    Row(N | H, "--config", NO_CONFIG_FILE),
-    Row(N | H, "-c", NO_CONFIG_FILE),
-    Row(N, "--check-config", Answer("here that is turbo-shard doctor APP, with the same options")),
-    Row(N, "--print-config", NO_CONFIG_FILE),
+    Row(U, "--env-file", Ours("--env-file")),
+    Row(G, "--env-files", Ours("--env-file")),
+    Row(N | H, "--config", Ours("--config", "a TOML file with turbo-shard's own keys")),
+    Row(N | H, "-c", Ours("--config", "a TOML file with turbo-shard's own keys")),
+    Row(N, "--check-config", Ours("--check")),
+    Row(N, "--print-config", Ours("--print-config")),
 )

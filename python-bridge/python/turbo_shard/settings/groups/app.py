@@ -14,6 +14,7 @@ class AppPlace(Group, heading="app"):
         default=".",
         help="directory that the app's module is looked for in first",
         default_text="the current one",
+        daily=True,
     )
 
 
@@ -22,23 +23,27 @@ class AppUse(Group, heading="app"):
         Kind.SWITCH,
         default=False,
         help="APP names a function without arguments that makes the app",
+        daily=True,
     )
     interface: Literal["auto", "native", "asgi", "wsgi", "turboapi"] = row(
         Kind.CHOICE,
         default="auto",
         help="how the app is called; auto looks at the app",
+        daily=True,
     )
     fastapi: Literal["compiled", "asgi", "verify"] = row(
         Kind.CHOICE,
         default="compiled",
         help="how a FastAPI app's routes are served; compiled: by a plan each where its answers are the same, else by "
         "FastAPI; asgi: all by FastAPI; verify: as asgi, and each plan's answer is compared (endpoints run twice)",
+        daily=True,
     )
     app_per_shard: Literal["auto", "always", "never"] = row(
         Kind.CHOICE,
         default="auto",
         help="whether each shard has an instance of the app of its own, made by the factory or by importing "
         "the user's modules afresh; auto: for ASGI apps, unless they use Django",
+        daily=True,
     )
     own: Sequence[str] = row(
         Kind.NAMES,
@@ -56,6 +61,7 @@ class AppUse(Group, heading="app"):
         default="",
         help="path below which a proxy serves the app, such as /api",
         default_text="none",
+        daily=True,
     )
     pathsend: bool = row(
         Kind.SWITCH,

@@ -15,6 +15,8 @@ class Architecture(Group, heading="shards and engine"):
         minimum=1,
         maximum=SHARDS_MAX,
         default_text="one per core that this process may use",
+        common_variable="WEB_CONCURRENCY",
+        daily=True,
     )
     mode: Literal["shard", "steal", "process"] = row(
         Kind.CHOICE,
@@ -22,6 +24,7 @@ class Architecture(Group, heading="shards and engine"):
         help="architecture; shard: one pinned executor per core; "
         "steal: one work-stealing runtime on the same number of threads; "
         "process: one process per core, with one shard each",
+        daily=True,
     )
     engine: Literal["auto", "tokio", "glommio", "uring"] = row(
         Kind.CHOICE,

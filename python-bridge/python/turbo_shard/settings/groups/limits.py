@@ -20,6 +20,7 @@ class Limits(Group, heading="limits and time-outs"):
         help="how long a stop waits for exchanges in flight",
         unit="seconds",
         maximum=SECONDS_MAX,
+        daily=True,
     )
     # As long as nginx keeps them.
     keep_alive_timeout: float = row(
@@ -29,6 +30,7 @@ class Limits(Group, heading="limits and time-outs"):
         unit="seconds",
         minimum=0.001,
         maximum=SECONDS_MAX,
+        daily=True,
     )
     # A stranger gets less patience than a peer that has already asked for something.
     head_timeout: float = row(
@@ -62,4 +64,5 @@ class Limits(Group, heading="limits and time-outs"):
         help="largest request body, also written 512K or 16MiB; beyond it 413",
         unit="bytes",
         maximum=2**40,
+        daily=True,
     )

@@ -8,12 +8,15 @@ class Listening(Group, heading="listening"):
         Kind.TEXT,
         default="127.0.0.1",
         help="address or name to listen on; 0.0.0.0 and :: listen on all of IPv4 and of IPv6",
+        daily=True,
     )
     port: int = row(
         Kind.WHOLE,
         default=8000,
         help="port to listen on; 0 takes a free one",
         maximum=65_535,
+        common_variable="PORT",
+        daily=True,
     )
     backlog: int = row(
         Kind.WHOLE,
