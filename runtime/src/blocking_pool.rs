@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -49,6 +49,21 @@ pub struct BlockingPool {
     idle_max: Duration,
     hooks: Arc<dyn ThreadHooks>,
     state: Arc<Mutex<State>>,
+}
+
+/// Says how much a pool has to do, for as long as there is one.
+#[derive(Clone, Default)]
+pub struct PoolLoad(Weak<Mutex<State>>);
+
+impl PoolLoad {
+    /// Jobs that wait, and jobs that run.
+    pub fn read(&self) -> (u64, u64) {
+        self.0.upgrade().map_or((0, 0), |state| {
+            let state = state.lock();
+            let queued = state.queue.len();
+            (queued as u64, state.jobs.saturating_sub(queued) as u64)
+        })
+    }
 }
 
 #[derive(Default)]
@@ -105,6 +120,11 @@ impl BlockingPool {
             bell.notify_one();
         }
         Ok(())
+    }
+
+    /// How much it has to do, as counters show it.
+    pub fn load(&self) -> PoolLoad {
+        PoolLoad(Arc::downgrade(&self.state))
     }
 
     /// Finishes what is queued and ends the threads. A thread of the pool may call it too: it ends after its job.

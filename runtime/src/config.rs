@@ -150,6 +150,8 @@ pub struct ServerConfig {
     /// Parts of io_uring that the `uring` engine does without though the kernel has them: for tests, and to find out which
     /// of them is at fault.
     pub uring_without: Vec<UringFeature>,
+    /// Event loops are sent a pulse once a second, so that how long they take to hear of it is known.
+    pub sends_pulses: bool,
 }
 
 impl ServerConfig {
@@ -172,6 +174,7 @@ impl ServerConfig {
             chosen_lines: ChosenLines::default(),
             edge: EdgeConfig::default(),
             uring_without: Vec::new(),
+            sends_pulses: false,
         }
     }
 

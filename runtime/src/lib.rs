@@ -19,7 +19,7 @@ mod start_error;
 pub use turbo_shard_protocol as protocol;
 pub use turbo_shard_ring::{URING_FEATURES, UringFeature};
 
-pub use blocking_pool::{BlockingPool, Job, QueueFull, ThreadHooks};
+pub use blocking_pool::{BlockingPool, Job, PoolLoad, QueueFull, ThreadHooks};
 pub use config::{
     Balance, EngineChoice, EngineName, Mode, SHARDS_MAX, ServerConfig, Steering, THREAD_STACK_BYTES,
 };
@@ -34,8 +34,10 @@ pub use exchange::request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
 pub use exchange::response::{INTERNAL_ERROR_BODY, Response};
 pub use exchange::shared_reply::ReplyListener;
 pub use exchange::websocket_reply::WebSocketReply;
-pub use metrics::counters::{CounterRow, Counts, ShardCounts, WorkerThreadCounts, counters};
-pub use metrics::declaration::{Column, Figure, Kind, Shown, Unit};
+pub use metrics::counters::{
+    CounterRow, Counts, STALL_MS_MIN, ShardCounts, WorkerThreadCounts, counters,
+};
+pub use metrics::declaration::{Column, Family, Figure, Kind, Shown, Unit};
 pub use metrics::latency::{LATENCY_BOUNDS_US, LatencyCounts};
 pub use metrics::route_names::{ROUTES_TOLD_APART_MAX, RouteId};
 pub use net::bind::{Bind, BindPlace};

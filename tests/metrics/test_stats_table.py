@@ -114,13 +114,13 @@ def test_workers_of_the_work_stealing_runtime_are_shown_instead() -> None:
     assert [line.split()[0] for line in shown[5:7]] == ["0", "1"]
 
 
-def test_every_declared_counter_is_a_column() -> None:
+def test_table_fits_a_terminal_and_shows_the_columns_that_are_declared() -> None:
     everything = {counter.name: 4 for counter in SHARD_ROWS}
     header = lines(answer({"shard": 0, "core": 0, "pid": 7, **everything}))[3]
     of_threads = {counter.name: 4 for counter in THREAD_ROWS}
     threads_header = lines(answer(row(0), workers=[{"worker": 0, **of_threads}]))[4]
+    assert len(header) <= 120
     for counter in SHARD_ROWS:
-        assert counter.columns, f"{counter.name} is not shown"
         for column in counter.columns:
             assert column.heading in header.split()
             assert (column.heading in threads_header.split()) == counter.per_thread

@@ -87,7 +87,7 @@ RUNTIME_LAYERS = (
         [INFO, f"{RUNTIME}/start_error.rs"],
         [HTTP],
     ),
-    Layer(f"{RUNTIME}/metrics", "counters with one writer each"),
+    Layer(f"{RUNTIME}/metrics", "counters with one writer each", [PROTOCOL]),
     Layer(
         f"{RUNTIME}/edge",
         "what the server itself does about exchanges, around the app",
@@ -166,7 +166,7 @@ RUNTIME_LAYERS = (
         "binding, starting, supervising and stopping shards",
         within(
             RUNTIME,
-            *("config.rs", "metrics", "net", "service.rs", "shard", "start_error.rs"),
+            *(".", "config.rs", "metrics", "net", "service.rs", "shard", "start_error.rs"),
             *("engine", "engine/registry.rs", "engine/steal"),
         ),
     ),

@@ -9,9 +9,7 @@ use std::fmt::Display;
 use std::sync::LazyLock;
 
 use parking_lot::Mutex;
-
-/// An inline handler that takes longer kept all other connections of its shard waiting for as long.
-const HELD_MS_MAX: u64 = 50;
+use turbo_shard_runtime::STALL_MS_MIN;
 
 /// The time in milliseconds, as exact as the kernel's tick (1 to 4 ms), for a few nanoseconds.
 #[inline]
@@ -29,7 +27,7 @@ pub(crate) fn coarse_ms() -> u64 {
 #[inline]
 pub(crate) fn watch(label: &str, began_ms: u64, advice: &str) {
     let held_ms = coarse_ms().saturating_sub(began_ms);
-    if held_ms > HELD_MS_MAX {
+    if held_ms >= STALL_MS_MIN {
         report(label, &format!("handler {label}"), held_ms, advice);
     }
 }
@@ -38,7 +36,7 @@ pub(crate) fn watch(label: &str, began_ms: u64, advice: &str) {
 #[inline]
 pub(crate) fn watch_app(app: &str, request: &dyn Display, began_ms: u64, advice: &str) {
     let held_ms = coarse_ms().saturating_sub(began_ms);
-    if held_ms > HELD_MS_MAX {
+    if held_ms >= STALL_MS_MIN {
         // Peers choose the paths: they must not make the set of reported routes grow.
         report(app, &format!("{app} ({request})"), held_ms, advice);
     }

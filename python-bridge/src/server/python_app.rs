@@ -58,9 +58,10 @@ impl PythonApp {
         };
         if mode == Mode::Steal {
             let time_left = app.life.clock();
+            let pool = app.pool("blocking", 0);
             app.life.share(Shared {
                 asyncio: Arc::new(AsyncioThreads::new(threads, time_left)),
-                pool: app.pool("blocking"),
+                pool,
             });
         }
         app
@@ -70,13 +71,16 @@ impl PythonApp {
         Arc::clone(&self.life)
     }
 
-    fn pool(&self, name: &str) -> Arc<BlockingPool> {
-        Arc::new(BlockingPool::new(
+    /// The pool of the row of counters with this index.
+    fn pool(&self, name: &str, row: usize) -> Arc<BlockingPool> {
+        let pool = BlockingPool::new(
             name,
             self.pool_threads(),
             self.settings.blocking_queue_max,
             Arc::new(PoolThreads),
-        ))
+        );
+        self.handle.watch_pool(row, pool.load());
+        Arc::new(pool)
     }
 
     fn pool_threads(&self) -> NonZeroUsize {
@@ -115,7 +119,7 @@ impl PythonApp {
 
     fn parts_of_shard(&self, py: Python<'_>, shard: usize) -> PyResult<Parts> {
         let served = &*self.served;
-        let pool = self.pool(&format!("blocking-{shard}"));
+        let pool = self.pool(&format!("blocking-{shard}"), shard);
         let app_loop = AppLoop::of_shard(py, shard)?;
         let object = served.instance(py, shard)?;
         let app = match served.interface {

@@ -58,6 +58,7 @@ pub(crate) fn counters(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
             match counter.shown.unit {
                 Unit::Count => "count",
                 Unit::Microseconds => "microseconds",
+                Unit::Bytes => "bytes",
             },
         )?;
         row.set_item("help", counter.help)?;
@@ -71,6 +72,11 @@ pub(crate) fn counters(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
             (column.heading, figure, column.is_compared)
         });
         row.set_item("columns", columns.collect::<Vec<_>>())?;
+        let family = counter.shown.family;
+        row.set_item(
+            "family",
+            family.map(|family| (family.name, family.help, family.label, family.value)),
+        )?;
         rows.append(row)?;
     }
     Ok(rows)

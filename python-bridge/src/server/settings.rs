@@ -74,6 +74,7 @@ pub(crate) struct Settings {
 
     #[pyo3(from_py_with = level)]
     pub(crate) log_level: LevelFilter,
+    stats_socket: Option<String>,
 }
 
 impl Settings {
@@ -108,6 +109,7 @@ impl Settings {
             chosen_lines: self.chosen_lines().map_err(line_refused)?,
             edge: EdgeConfig::default(),
             uring_without: Vec::new(),
+            sends_pulses: self.stats_socket.is_some(),
         })
     }
 

@@ -15,6 +15,19 @@ pub enum Expiry {
     Cut,
 }
 
+/// What a peer takes too long for, once its time is over.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Overdue {
+    /// To send a request's head, or to begin one on a new connection.
+    Head,
+    /// To send a request's body.
+    Body,
+    /// To read its answer.
+    Write,
+    /// To ask again.
+    KeepAlive,
+}
+
 /// How far the end of a connection has come.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Closing {

@@ -45,7 +45,7 @@ mod violation;
 pub mod websocket;
 
 pub use body_framing::BodyFraming;
-pub use closing::{Closing, Expiry};
+pub use closing::{Closing, Expiry, Overdue};
 pub use head_copy::HeadCopy;
 pub use header_list::{HeaderLines, is_hop_by_hop};
 pub use http1::connection::{Connection, Upgraded};

@@ -148,6 +148,9 @@ impl ConnectionLife {
         }
         self.forget_overdue();
         let is_stuck = engine_deadline.is_some_and(|deadline| now >= deadline);
+        if is_stuck {
+            host.bench().counters.timeouts_write.add(1);
+        }
         match is_stuck || self.driver.expire(host.bench(), now) {
             true => Verdict::End,
             false => Verdict::Met,

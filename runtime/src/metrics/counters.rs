@@ -2,12 +2,30 @@
 //! writer, its own thread; everyone may read.
 
 use crossbeam_utils::CachePadded;
+use turbo_shard_protocol::Overdue;
 
 use crate::metrics::busy_time::BusyTime;
 use crate::metrics::cell::Counter;
 use crate::metrics::declaration::Figure::{PerSecond, ShareOfTime, Total};
-use crate::metrics::declaration::{Column, Kind, Shown, Unit, counters};
+use crate::metrics::declaration::{Column, Family, Kind, Shown, Unit, counters};
 use crate::metrics::latency::Latencies;
+use crate::metrics::pulse::Pulse;
+
+const RESPONSES: Family = Family::new(
+    "responses",
+    "class",
+    "Answers that were sent whole, by the class of their status; a WebSocket is a 1xx.",
+);
+const REFUSALS: Family = Family::new(
+    "refusals",
+    "status",
+    "Requests and connections that the server itself refused, by the status that they were told.",
+);
+const TIMEOUTS: Family = Family::new(
+    "timeouts",
+    "waited_for",
+    "Connections that ended because a peer took too long, by what was waited for.",
+);
 
 // Cells are read in this order. What ends stands before what begins, so no reading has more ends than beginnings.
 counters! {
@@ -15,53 +33,118 @@ counters! {
     connections_closed: Counter;
 
     /// Connections open now.
-    connections_open = connections_accepted - connections_closed, Shown {
-        unit: Unit::Count,
-        per_thread: false,
-        columns: &[Column::compared("connections", Total)],
-    };
+    connections_open = connections_accepted - connections_closed,
+        Shown::count(&[Column::compared("connections", Total)]);
 
     /// Connections accepted since the start.
-    connections_accepted: Counter, Shown {
-        unit: Unit::Count,
-        per_thread: false,
-        columns: &[Column::compared("accepted", Total)],
-    };
+    connections_accepted: Counter, Shown::count(&[Column::compared("accepted", Total)]);
+
+    /// Connections closed unanswered, because even those that are told 503 were too many.
+    connections_dropped: Counter, Shown::count(&[]);
+
+    /// Accepts that failed, most often for want of descriptors.
+    accept_errors: Counter, Shown::count(&[]);
+
+    /// WebSockets that have ended.
+    websockets_closed: Counter;
+
+    /// WebSockets open now.
+    websockets_open = websockets_opened - websockets_closed, Shown::count(&[]);
+
+    /// WebSockets accepted since the start.
+    websockets_opened: Counter, Shown::count(&[]);
 
     /// Exchanges that have ended, by an answer or with their connection.
     requests_ended: Counter;
 
     /// Requests that the app was called for since the start; a WebSocket is one.
-    requests: Counter, Shown {
-        unit: Unit::Count,
-        per_thread: true,
-        columns: &[Column::compared("requests", Total), Column::compared("requests/s", PerSecond)],
-    };
+    requests: Counter,
+        Shown::count(&[Column::compared("requests", Total), Column::compared("requests/s", PerSecond)])
+            .per_thread();
 
     /// Requests that are being answered now; a WebSocket is one for as long as it is open.
-    in_flight = requests - requests_ended;
+    in_flight = requests - requests_ended, Shown::count(&[]);
+
+    /// Answers of informational status: WebSockets that were accepted.
+    responses_1xx: Counter, Shown::count(&[]).per_thread().part_of(&RESPONSES, "1xx");
+
+    /// Answers of successful status.
+    responses_2xx: Counter, Shown::count(&[]).per_thread().part_of(&RESPONSES, "2xx");
+
+    /// Answers that sent the client elsewhere, or said that it has it already.
+    responses_3xx: Counter, Shown::count(&[]).per_thread().part_of(&RESPONSES, "3xx");
+
+    /// Answers that said that the request is wrong.
+    responses_4xx: Counter, Shown::count(&[]).per_thread().part_of(&RESPONSES, "4xx");
+
+    /// Answers that said that the server or the app is wrong.
+    responses_5xx: Counter,
+        Shown::count(&[Column::new("5xx", Total)]).per_thread().part_of(&RESPONSES, "5xx");
+
+    /// Bytes that came from clients.
+    received_bytes: Counter, Shown::count(&[]).of_unit(Unit::Bytes).per_thread();
+
+    /// Bytes that went to clients.
+    sent_bytes: Counter, Shown::count(&[]).of_unit(Unit::Bytes).per_thread();
+
+    /// Requests that are no HTTP, answered 400.
+    refusals_400: Counter, Shown::count(&[]).per_thread().part_of(&REFUSALS, "400");
+
+    /// Requests whose body is too large, answered 413.
+    refusals_413: Counter, Shown::count(&[]).per_thread().part_of(&REFUSALS, "413");
+
+    /// Requests whose head is too large, answered 431.
+    refusals_431: Counter, Shown::count(&[]).per_thread().part_of(&REFUSALS, "431");
+
+    /// Connections and requests that were too many, answered 503.
+    refusals_503: Counter, Shown::count(&[]).per_thread().part_of(&REFUSALS, "503");
+
+    /// Requests refused for another reason, each with its own status.
+    refusals_other: Counter, Shown::count(&[]).per_thread().part_of(&REFUSALS, "other");
+
+    /// Peers that did not finish a request's head in time, or did not begin one on a new connection.
+    timeouts_head: Counter, Shown::count(&[]).per_thread().part_of(&TIMEOUTS, "head");
+
+    /// Peers that did not send a request's body in time.
+    timeouts_body: Counter, Shown::count(&[]).per_thread().part_of(&TIMEOUTS, "body");
+
+    /// Peers that did not read their answer in time.
+    timeouts_write: Counter, Shown::count(&[]).per_thread().part_of(&TIMEOUTS, "write");
+
+    /// Connections that were idle between two requests for too long.
+    timeouts_keep_alive: Counter, Shown::count(&[]).per_thread().part_of(&TIMEOUTS, "keep_alive");
+
+    /// WebSockets whose peer did not answer in time.
+    timeouts_websocket: Counter, Shown::count(&[]).per_thread().part_of(&TIMEOUTS, "websocket");
+
+    /// Calls that wait for a thread of the blocking pool now.
+    blocking_queued [pool], Shown::count(&[Column::new("queued", Total)]);
+
+    /// Threads of the blocking pool that are in a call now.
+    blocking_busy [pool], Shown::count(&[]);
 
     /// Microseconds that the thread did not wait in the kernel, up to now.
-    busy_us: BusyTime, Shown {
-        unit: Unit::Microseconds,
-        per_thread: true,
-        columns: &[Column::compared("busy", ShareOfTime)],
-    };
+    busy_us: BusyTime,
+        Shown::count(&[Column::compared("busy", ShareOfTime)]).of_unit(Unit::Microseconds).per_thread();
+
+    /// How often one call of the app, or one turn of its event loop, held the thread for 50 ms or more.
+    stalls: Counter, Shown::count(&[Column::new("stalls", Total)]).per_thread();
+
+    /// Microseconds that those took.
+    stalled_us: Counter, Shown::count(&[]).of_unit(Unit::Microseconds).per_thread();
+
+    /// Microseconds that the event loop took to hear of the last pulse, or has not heard of it; 0 if none is sent.
+    loop_lag_us [pulse], Shown::count(&[]).of_unit(Unit::Microseconds);
 
     /// Panics of the server's own code that were caught in a call of the app.
-    handler_panics: Counter, Shown {
-        unit: Unit::Count,
-        per_thread: true,
-        columns: &[Column::new("panics", Total)],
-    };
+    handler_panics: Counter, Shown::count(&[Column::new("panics", Total)]).per_thread();
 
     /// How often the shard died and was started again.
-    restarts: Counter, Shown {
-        unit: Unit::Count,
-        per_thread: false,
-        columns: &[Column::new("restarts", Total)],
-    };
+    restarts: Counter, Shown::count(&[Column::new("restarts", Total)]);
 }
+
+/// What holds its thread for so long is a stall: all other connections of the shard waited as long.
+pub const STALL_MS_MIN: u64 = 50;
 
 /// A counter as it is shown: in the answers of `stats()` and of the stats socket, in the table of `turbo-shard stats`,
 /// on a page of the documentation. Those are made of these rows.
@@ -90,6 +173,18 @@ pub(crate) struct Counters {
     cells: CachePadded<Cells>,
     /// Empty unless the server measures that.
     pub(crate) latencies: Latencies,
+    /// How long the thread's event loop takes to hear of something.
+    pub(crate) pulse: Pulse,
+}
+
+impl Counters {
+    /// What the cells say, and the pulse.
+    pub(crate) fn read(&self) -> Counts {
+        let mut counts = Counts::default();
+        counts.add(self);
+        counts.loop_lag_us = self.pulse.lag_us();
+        counts
+    }
 }
 
 impl std::ops::Deref for Counters {
@@ -109,10 +204,56 @@ impl Cells {
         self.connections_accepted.value().saturating_sub(closed)
     }
 
-    pub(crate) fn read(&self) -> Counts {
-        let mut counts = Counts::default();
-        counts.add(self);
-        counts
+    /// A connection has come in, or was just closed because there are too many.
+    pub(crate) fn note_admission(&self, is_admitted: bool) {
+        match is_admitted {
+            true => self.connections_accepted.add(1),
+            false => self.connections_dropped.add(1),
+        }
+    }
+
+    /// A whole answer with this status has been sent.
+    #[inline]
+    pub(crate) fn note_response(&self, status: u16) {
+        let class = match status / 100 {
+            1 => &self.responses_1xx,
+            2 => &self.responses_2xx,
+            3 => &self.responses_3xx,
+            4 => &self.responses_4xx,
+            _ => &self.responses_5xx,
+        };
+        class.add(1);
+    }
+
+    /// The server itself has refused something, and said this status.
+    pub(crate) fn note_refusal(&self, status: u16) {
+        let kind = match status {
+            400 => &self.refusals_400,
+            413 => &self.refusals_413,
+            431 => &self.refusals_431,
+            503 => &self.refusals_503,
+            _ => &self.refusals_other,
+        };
+        kind.add(1);
+    }
+
+    pub(crate) fn note_timeout(&self, overdue: Overdue) {
+        let kind = match overdue {
+            Overdue::Head => &self.timeouts_head,
+            Overdue::Body => &self.timeouts_body,
+            Overdue::Write => &self.timeouts_write,
+            Overdue::KeepAlive => &self.timeouts_keep_alive,
+        };
+        kind.add(1);
+    }
+
+    /// Something has held the thread for this long.
+    #[inline]
+    pub(crate) fn note_held(&self, held_ms: u64) {
+        if held_ms >= STALL_MS_MIN {
+            self.stalls.add(1);
+            self.stalled_us.add(held_ms * 1000);
+        }
     }
 }
 
@@ -141,7 +282,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_stands_once_and_ends_in_its_unit_of_time() {
+    fn a_name_stands_once_and_ends_in_its_unit() {
         let rows: Vec<&CounterRow> = counters().collect();
         for (index, row) in rows.iter().enumerate() {
             assert!(
@@ -149,9 +290,16 @@ mod tests {
                 "{} stands twice",
                 row.name
             );
+            let unit = row.shown.unit;
             assert_eq!(
                 row.name.ends_with("_us"),
-                row.shown.unit == Unit::Microseconds,
+                unit == Unit::Microseconds,
+                "{}",
+                row.name
+            );
+            assert_eq!(
+                row.name.ends_with("_bytes"),
+                unit == Unit::Bytes,
                 "{}",
                 row.name
             );
@@ -171,6 +319,26 @@ mod tests {
                 };
                 assert!(fits, "{}: {}", row.name, column.heading);
             }
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_family_have_one_kind_and_one_unit_and_differ_in_their_label() {
+        let parts: Vec<(&CounterRow, Family)> = counters()
+            .filter_map(|row| row.shown.family.map(|family| (row, family)))
+            .collect();
+        for (row, family) in &parts {
+            let of_family = parts.iter().filter(|(_, other)| other.name == family.name);
+            assert!(of_family.clone().count() > 1, "{}", family.name);
+            let alike =
+                |other: &CounterRow| other.kind == row.kind && other.shown.unit == row.shown.unit;
+            assert!(
+                of_family.clone().all(|(other, _)| alike(other)),
+                "{}",
+                row.name
+            );
+            let same = of_family.filter(|(_, other)| other.value == family.value);
+            assert_eq!(same.count(), 1, "{}", row.name);
         }
     }
 
@@ -200,6 +368,6 @@ mod tests {
         assert_eq!(value("handler_panics"), Some(2));
         assert_eq!(value("connections_open"), Some(4));
         assert_eq!(value("requests"), Some(0));
-        assert_eq!(value("in_flight"), None, "it is not shown");
+        assert_eq!(value("requests_ended"), None, "it is not shown");
     }
 }

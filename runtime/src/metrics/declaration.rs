@@ -20,6 +20,60 @@ pub struct Shown {
     pub per_thread: bool,
     /// Its columns in the table of `turbo-shard stats`.
     pub columns: &'static [Column],
+    /// Where it belongs among the metrics, if not alone under its own name.
+    pub family: Option<Family>,
+}
+
+impl Shown {
+    /// Something that is counted one by one.
+    pub(crate) const fn count(columns: &'static [Column]) -> Shown {
+        Shown {
+            unit: Unit::Count,
+            per_thread: false,
+            columns,
+            family: None,
+        }
+    }
+
+    pub(crate) const fn of_unit(mut self, unit: Unit) -> Shown {
+        self.unit = unit;
+        self
+    }
+
+    pub(crate) const fn per_thread(mut self) -> Shown {
+        self.per_thread = true;
+        self
+    }
+
+    /// It is the part of `family` that `label` names.
+    pub(crate) const fn part_of(mut self, family: &'static Family, value: &'static str) -> Shown {
+        self.family = Some(Family { value, ..*family });
+        self
+    }
+}
+
+/// Counters that are one metric, told apart by a label.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// The metric's name, without prefix and unit.
+    pub name: &'static str,
+    /// What they count together.
+    pub help: &'static str,
+    /// The label's name.
+    pub label: &'static str,
+    /// The label's value of this counter.
+    pub value: &'static str,
+}
+
+impl Family {
+    pub(crate) const fn new(name: &'static str, label: &'static str, help: &'static str) -> Family {
+        Family {
+            name,
+            help,
+            label,
+            value: "",
+        }
+    }
 }
 
 /// What 1 means.
@@ -29,6 +83,8 @@ pub enum Unit {
     Count,
     /// A millionth of a second.
     Microseconds,
+    /// A byte.
+    Bytes,
 }
 
 /// A column of the table of `turbo-shard stats`.
@@ -74,11 +130,12 @@ impl Column {
 /// Makes of a table of counters: `Cells` with the cell of each that has its own, `Counts` with a reading of each, and
 /// `TABLE` with a `CounterRow` for each that is shown.
 ///
-/// An entry is `/// help`, then `name: Cell` or `name = more - less`, then, if it is shown, `, Shown { … }`.
+/// An entry is `/// help`, then `name: Cell`, or `name = more - less`, or `name [place]` for a reading that is taken
+/// elsewhere, then, if it is shown, `, Shown`.
 macro_rules! counters {
     ($(
         #[doc = $help:literal]
-        $name:ident $(: $cell:ty)? $(= $more:ident - $less:ident)? $(, $shown:expr)?;
+        $name:ident $(: $cell:ty)? $(= $more:ident - $less:ident)? $([$place:ident])? $(, $shown:expr)?;
     )+) => {
         /// The cells of one thread.
         #[derive(Debug, Default)]
@@ -102,7 +159,7 @@ macro_rules! counters {
         }
 
         const TABLE: &[Option<CounterRow>] =
-            &[$(counters!(@row $help $name [$($more)?] $($shown)?)),+];
+            &[$(counters!(@row $help $name [$($more)? $($place)?] $($shown)?)),+];
     };
     (@row $help:literal $name:ident $source:tt) => { None };
     (@row $help:literal $name:ident $source:tt $shown:expr) => {

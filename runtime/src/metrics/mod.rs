@@ -5,4 +5,5 @@ pub(crate) mod cell;
 pub(crate) mod counters;
 pub(crate) mod declaration;
 pub(crate) mod latency;
+pub(crate) mod pulse;
 pub(crate) mod route_names;

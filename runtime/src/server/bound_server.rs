@@ -132,6 +132,7 @@ impl BoundServer {
             counts: Arc::new(Mutex::new(CountSource::Nothing)),
             signal: Arc::default(),
             is_cut: Arc::default(),
+            pools: Arc::default(),
         };
         Ok(BoundServer {
             config: Arc::new(config),

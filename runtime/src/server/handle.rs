@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use crossbeam_channel::Sender;
 use parking_lot::Mutex;
 
+use crate::blocking_pool::PoolLoad;
 use crate::metrics::counters::{ShardCounts, WorkerThreadCounts};
 use crate::metrics::latency::LatencyCounts;
 use crate::metrics::route_names::RouteId;
@@ -22,6 +23,8 @@ pub struct ServerHandle {
     /// The first signal that was heard; 0 before.
     pub(crate) signal: Arc<AtomicI32>,
     pub(crate) is_cut: Arc<AtomicBool>,
+    /// By the row that they belong to.
+    pub(crate) pools: Arc<Mutex<BTreeMap<usize, PoolLoad>>>,
 }
 
 /// Where the counters are.
@@ -50,6 +53,22 @@ impl ServerHandle {
 
     /// Reads the counters: one row per shard, or one for all worker threads of the work-stealing runtime.
     pub fn counts(&self) -> Vec<ShardCounts> {
+        let mut rows = self.counted();
+        for (index, pool) in &*self.pools.lock() {
+            if let Some(row) = rows.get_mut(*index) {
+                (row.counts.blocking_queued, row.counts.blocking_busy) = pool.read();
+            }
+        }
+        rows
+    }
+
+    /// The blocking pool of the shard with this index among those of the process, or of all worker threads of the
+    /// work-stealing runtime: it is read with the counters from now on.
+    pub fn watch_pool(&self, index: usize, pool: PoolLoad) {
+        self.pools.lock().insert(index, pool);
+    }
+
+    fn counted(&self) -> Vec<ShardCounts> {
         match &*self.counts.lock() {
             CountSource::Nothing => Vec::new(),
             CountSource::Shards { first, records } => {
@@ -63,6 +82,7 @@ impl ServerHandle {
                 let all = of_threads.iter().map(|counters| &**counters);
                 all.chain([&counters.of_connections])
                     .for_each(|of_one| row.counts.add(of_one));
+                row.counts.loop_lag_us = counters.of_connections.pulse.lag_us();
                 vec![row]
             }
         }

@@ -1,5 +1,6 @@
 //! The life of a server: bind, start, supervise, stop. Knows engines only by what the registry offers.
 
+pub(crate) mod beat;
 pub(crate) mod bound_server;
 pub(crate) mod handle;
 pub(crate) mod per_core;

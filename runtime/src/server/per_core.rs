@@ -12,6 +12,7 @@ use crate::engine::plan::{EngineError, ShardPlan};
 use crate::engine::registry;
 use crate::metrics::counters::{Counters, Counts, ShardCounts};
 use crate::net::placement;
+use crate::server::beat::Beat;
 use crate::server::rebalance::Rebalance;
 use crate::service::App;
 use crate::shard::clock::Clock;
@@ -61,6 +62,7 @@ pub(crate) struct PerCore<A: App> {
     /// Where shards hand connections to each other, if they do.
     queues: Option<Arc<ArrivalQueues>>,
     rebalance: Option<Rebalance>,
+    beat: Beat,
 }
 
 /// What a shard's thread does.
@@ -108,6 +110,7 @@ impl<A: App> PerCore<A> {
         let rebalance = config
             .rebalance
             .then(|| Rebalance::new(Instant::now(), shards.len()));
+        let beat = Beat::new(config.sends_pulses);
         PerCore {
             app,
             engine,
@@ -119,6 +122,7 @@ impl<A: App> PerCore<A> {
             first_thread: None,
             queues,
             rebalance,
+            beat,
         }
     }
 
@@ -202,6 +206,7 @@ impl<A: App> PerCore<A> {
         shard.mailbox = None;
         // Its thread has ended, so it writes no counter.
         self.records[index].counters.restarts.add(1);
+        self.records[index].counters.pulse.is_lost();
         shard.pause = if shard.started.elapsed() >= STEADY {
             RESTART_PAUSE_MIN
         } else {
@@ -244,6 +249,24 @@ impl<A: App> PerCore<A> {
             queues.abandon(index);
         }
         self.shards[index].mailbox = None;
+        self.records[index].counters.pulse.is_lost();
+    }
+
+    /// When to send the next pulses.
+    pub(crate) fn next_pulse(&self) -> Option<Instant> {
+        self.beat.next()
+    }
+
+    /// If it is time, sends each shard a pulse.
+    pub(crate) fn send_pulses(&mut self) {
+        if !self.beat.is_due() {
+            return;
+        }
+        for (shard, record) in self.shards.iter().zip(&*self.records) {
+            if let Some(mailbox) = &shard.mailbox {
+                send_pulse(&record.counters, mailbox);
+            }
+        }
     }
 
     /// When to compare the shards' loads next.
@@ -285,6 +308,13 @@ impl<A: App> PerCore<A> {
 
     pub(crate) fn is_running(&self, index: usize) -> bool {
         self.shards[index].home.is_some()
+    }
+}
+
+/// Sends an event loop a pulse, unless it has not heard the last one yet.
+pub(crate) fn send_pulse(counters: &Counters, mailbox: &MailboxSender) {
+    if counters.pulse.is_sent() && !mailbox.post(Control::Pulse) {
+        counters.pulse.is_lost();
     }
 }
 

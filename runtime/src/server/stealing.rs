@@ -1,18 +1,20 @@
 //! The work-stealing runtime on a thread of its own, and the calling thread that stops it. Knows no shards.
 
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crossbeam_channel::Receiver;
 
 use crate::config::ServerConfig;
 use crate::engine::steal::{self, StealPlan};
+use crate::server::beat::Beat;
+use crate::server::per_core::send_pulse;
 use crate::server::stop::{Stop, StopRequest};
 use crate::server::watch::{News, Report, StartReport, Watch};
 use crate::service::App;
 use crate::shard::clock::Clock;
 use crate::shard::host::WorkerThreadCounters;
-use crate::shard::mailbox::mailbox;
+use crate::shard::mailbox::{Control, mailbox};
 use crate::start_error::StartError;
 
 /// What a server of mode steal is made of.
@@ -34,6 +36,9 @@ impl<A: App> Stealing<A> {
         let (reports, reported) = crossbeam_channel::bounded(2);
         let start = StartReport::to(&reports);
         let show_counters = self.show_counters;
+        let beat = Beat::new(self.config.sends_pulses);
+        let counters = Arc::new(OnceLock::new());
+        let shown = Arc::clone(&counters);
         let plan = StealPlan {
             app: Arc::clone(&self.app),
             listener: self.listener,
@@ -41,6 +46,7 @@ impl<A: App> Stealing<A> {
             clock: Clock::start(),
             mailbox,
             ready: Box::new(move |counters| {
+                let _ = shown.set(Arc::clone(&counters));
                 show_counters(counters);
                 start.ready();
             }),
@@ -52,7 +58,13 @@ impl<A: App> Stealing<A> {
             .spawn(move || drop(reports.send(Report::Ended(steal::run(plan)))))
             .map_err(cannot)?;
         let mut watch = Watch::new(self.stop, self.requests, reported);
-        let ended = watch.until_ended(on_ready, |control, stop| {
+        let ended = watch.until_ended(beat, on_ready, |control, stop| {
+            if control == Control::Pulse {
+                if let Some(counters) = counters.get() {
+                    send_pulse(&counters.of_connections, &sender);
+                }
+                return;
+            }
             self.app.stops_by(stop.finishes_by());
             sender.post(control);
         });

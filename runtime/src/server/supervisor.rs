@@ -115,13 +115,18 @@ impl<A: App> Supervisor<A> {
         while (0..self.shards.len()).any(|index| self.shards.is_running(index))
             || self.shards.next_restart().is_some()
         {
-            let wake_at = [self.shards.next_restart(), self.shards.next_look()];
+            let wake_at = [
+                self.shards.next_restart(),
+                self.shards.next_look(),
+                self.shards.next_pulse(),
+            ];
             match self.watch.next(wake_at.into_iter().flatten().min()) {
                 News::Reported(event) => self.heard(event),
                 News::Tell(control) => self.tell(control),
                 News::Time => {
                     self.shards.restart_due();
                     self.shards.look_at_loads();
+                    self.shards.send_pulses();
                 }
                 News::Silent | News::GiveUp => return,
             }

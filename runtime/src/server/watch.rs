@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, after, never};
 
+use crate::server::beat::Beat;
 use crate::server::stop::{Stop, StopRequest};
 use crate::shard::mailbox::Control;
 
@@ -85,15 +86,16 @@ pub(crate) enum Report<T> {
 
 impl<T> Watch<Report<T>> {
     /// Takes the one thing through its start and its stop. Returns what it ended with (`News::Reported`), that it ended
-    /// without a word (`News::Silent`), or that it does not end (`News::GiveUp`).
+    /// without a word (`News::Silent`), or that it does not end (`News::GiveUp`). It is told of a pulse at every `beat`.
     pub(crate) fn until_ended(
         &mut self,
+        mut beat: Beat,
         on_ready: impl FnOnce(),
         mut tell: impl FnMut(Control, &Stop),
     ) -> News<T> {
         let mut on_ready = Some(on_ready);
         loop {
-            match self.next(None) {
+            match self.next(beat.next()) {
                 News::Reported(Report::Ready) => {
                     if let Some(on_ready) = on_ready.take_if(|_| self.stop.ready()) {
                         on_ready();
@@ -104,6 +106,7 @@ impl<T> Watch<Report<T>> {
                 News::Silent => return News::Silent,
                 News::GiveUp => return News::GiveUp,
                 News::Tell(control) => tell(control, &self.stop),
+                News::Time if beat.is_due() => tell(Control::Pulse, &self.stop),
                 News::Time => {}
             }
         }
@@ -162,9 +165,11 @@ mod tests {
         StartReport::to(&scene.reports).ready();
         scene.reports.send(Report::Ended(7)).unwrap();
         let mut announced = 0;
-        let ended = scene
-            .watch
-            .until_ended(|| announced += 1, |control, _| panic!("{control:?}"));
+        let ended = scene.watch.until_ended(
+            Beat::new(false),
+            || announced += 1,
+            |control, _| panic!("{control:?}"),
+        );
         assert_eq!((ended, announced), (News::Reported(7), 1));
     }
 
@@ -179,7 +184,9 @@ mod tests {
             StartReport::to(&reports).ready();
             reports.send(Report::Ended(7)).unwrap();
         };
-        let ended = scene.watch.until_ended(|| panic!("announced"), tell);
+        let ended = scene
+            .watch
+            .until_ended(Beat::new(false), || panic!("announced"), tell);
         assert_eq!((ended, told), (News::Reported(7), vec![Control::Stop]));
         assert!(scene.watch.stop.interrupted_start());
     }
@@ -195,7 +202,9 @@ mod tests {
             told.push(control);
             reports.send(Report::Ended(7)).unwrap();
         };
-        let ended = scene.watch.until_ended(|| panic!("announced"), tell);
+        let ended = scene
+            .watch
+            .until_ended(Beat::new(false), || panic!("announced"), tell);
         // Its app's shutdown has the graceful time.
         assert_eq!((ended, told), (News::Reported(7), vec![Control::Drain]));
         assert!(!scene.watch.stop.interrupted_start());

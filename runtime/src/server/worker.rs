@@ -10,6 +10,7 @@ use crossbeam_channel::Receiver;
 use crate::config::{EngineName, ServerConfig};
 use crate::engine::plan::ShardPlan;
 use crate::metrics::counters::Counters;
+use crate::server::beat::Beat;
 use crate::server::per_core;
 use crate::server::stop::{Stop, StopRequest};
 use crate::server::watch::{News, Report, StartReport, Watch};
@@ -56,7 +57,8 @@ impl<A: App> Worker<A> {
         let start = StartReport::to(&reports);
         let stop = Stop::quiet(self.config.graceful_timeout_ms, self.in_flight);
         let watch = Watch::new(stop, self.requests, reported);
-        let app = Arc::clone(&self.app);
+        let (app, counters) = (Arc::clone(&self.app), Arc::clone(&self.counters));
+        let beat = Beat::new(self.config.sends_pulses);
         let plan = ShardPlan {
             app: self.app,
             shard: 0,
@@ -72,7 +74,9 @@ impl<A: App> Worker<A> {
             // Started before this thread is pinned: a busy shard must not hold up the thread that stops it.
             let started = std::thread::Builder::new()
                 .name("control".into())
-                .spawn_scoped(scope, move || control(watch, &*app, &sender, on_ready));
+                .spawn_scoped(scope, move || {
+                    control(watch, &*app, &sender, &counters, beat, on_ready)
+                });
             started.map_err(|error| {
                 StartError::new(format!("the control thread cannot be started: {error}"))
             })?;
@@ -89,15 +93,20 @@ fn control<A: App>(
     mut watch: Watch<Report<Infallible>>,
     app: &A,
     shard: &MailboxSender,
+    counters: &Counters,
+    beat: Beat,
     on_ready: impl FnOnce(),
 ) {
-    let ended = watch.until_ended(on_ready, |control, stop| {
+    let ended = watch.until_ended(beat, on_ready, |control, stop| {
+        if control == Control::Pulse {
+            return per_core::send_pulse(counters, shard);
+        }
         app.stops_by(stop.finishes_by());
         shard.post(control);
         match control {
             Control::Retire => app.retires(),
             Control::Drain => app.drains(stop.in_flight()),
-            Control::Stop => {}
+            Control::Stop | Control::Pulse => {}
         }
     });
     if ended == News::GiveUp {

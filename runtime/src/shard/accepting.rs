@@ -10,6 +10,7 @@ use socket2::SockRef;
 use turbo_shard_protocol::Tick;
 
 use crate::connection_info::{Address, ConnectionInfo, ListenerOptions};
+use crate::metrics::counters::Cells;
 use crate::net::listener;
 use crate::service::App;
 use crate::shard::hand_off::{Arrival, Fresh};
@@ -67,7 +68,7 @@ pub(crate) fn take_in<A: App, R>(
     }
 }
 
-/// Logs accepts that fail, now and then.
+/// Counts accepts that fail, and logs some.
 pub(crate) struct AcceptFailures(LogGate);
 
 impl AcceptFailures {
@@ -75,7 +76,8 @@ impl AcceptFailures {
         AcceptFailures(LogGate::for_accepts())
     }
 
-    pub(crate) fn warn(&self, now: Tick, error: &io::Error) {
+    pub(crate) fn note(&self, counters: &Cells, now: Tick, error: &io::Error) {
+        counters.accept_errors.add(1);
         if self.0.pass(now) {
             log::warn!("a connection could not be accepted: {error}");
         }

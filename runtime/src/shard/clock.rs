@@ -27,6 +27,11 @@ impl Clock {
         Tick::from_millis(u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
+    /// The time as exact as the kernel's tick (1 to 10 ms), for a few nanoseconds.
+    pub(crate) fn coarse(&self) -> Tick {
+        Tick::from_millis(coarse_ms().saturating_sub(self.coarse_origin_ms))
+    }
+
     /// `now`, unless something has taken long since it was read: a handler that held its shard must not give what
     /// follows an old time. Costs a few nanoseconds.
     #[inline]

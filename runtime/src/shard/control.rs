@@ -18,13 +18,14 @@ impl Order {
     /// What `control` means for a shard that has come to `stage`. A drain that is told again changes nothing; a cut comes
     /// at any time.
     pub(crate) fn new(control: Control, stage: Stage) -> Order {
-        let is_first = stage == Stage::Serving;
+        let is_first = stage == Stage::Serving && control != Control::Pulse;
         Order {
             stops_accepting: is_first,
             accepts_rest: is_first && control == Control::Drain,
             enters: match control {
                 Control::Drain | Control::Retire => is_first.then_some(Stage::Draining),
                 Control::Stop => Some(Stage::Cutting),
+                Control::Pulse => None,
             },
         }
     }

@@ -33,6 +33,7 @@ impl Driver {
 
     /// Takes in what the peer has sent; `advance` answers it.
     pub(crate) fn receive<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, chunk: &[u8]) {
+        bench.counters.received_bytes.add(chunk.len() as u64);
         self.transport
             .receive(&mut self.conversation, bench, now, chunk);
     }

@@ -162,9 +162,9 @@ impl<A: App> Host for LocalHost<A> {
     }
 
     fn admit(&self) -> Option<Admission> {
-        let admission = admit(&mut self.table.borrow_mut(), self.connections_max)?;
-        self.bench.counters.connections_accepted.add(1);
-        Some(admission)
+        let admission = admit(&mut self.table.borrow_mut(), self.connections_max);
+        self.bench.counters.note_admission(admission.is_some());
+        admission
     }
 
     fn stage(&self) -> Stage {
@@ -322,9 +322,11 @@ impl<A: App> Host for SharedHost<A> {
 
     fn admit(&self) -> Option<Admission> {
         let mut table = self.table.lock();
-        let admission = admit(&mut table, self.connections_max)?;
-        self.counters.of_connections.connections_accepted.add(1);
-        Some(admission)
+        let admission = admit(&mut table, self.connections_max);
+        self.counters
+            .of_connections
+            .note_admission(admission.is_some());
+        admission
     }
 
     fn stage(&self) -> Stage {

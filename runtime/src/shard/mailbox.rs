@@ -18,6 +18,8 @@ pub(crate) enum Control {
     Retire,
     /// End now; exchanges in flight are cut.
     Stop,
+    /// Say that this was heard.
+    Pulse,
 }
 
 /// Makes the two ends.

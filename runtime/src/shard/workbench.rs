@@ -75,9 +75,12 @@ impl<S> Workbench<S> {
     /// The time after a call of the service that began at `now`: a handler that held the shard must not give what
     /// follows an old time.
     pub(crate) fn catch_up(&self, now: Tick) -> Tick {
-        let now = self.clock.catch_up(now);
-        self.caught_up.set(now);
-        now
+        let later = self.clock.catch_up(now);
+        if later > now {
+            self.counters.note_held(later.since_ms(now));
+        }
+        self.caught_up.set(later);
+        later
     }
 
     /// `now`, unless a call of the service has taken long since it was read.

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 # A counter only grows; a gauge is the present value. The words are those of Prometheus.
 type CounterKind = Literal["counter", "gauge"]
-type Unit = Literal["count", "microseconds"]
+type Unit = Literal["count", "microseconds", "bytes"]
 type Figure = Literal["total", "per second", "share of time"]
 
 
@@ -17,6 +17,15 @@ class Column(NamedTuple):
     figure: Figure
     # Whether the line beneath says how evenly the rows have it.
     is_compared: bool
+
+
+class Family(NamedTuple):
+    """Counters that are one metric, told apart by a label."""
+
+    name: str
+    help: str
+    label: str
+    value: str
 
 
 class CounterRow(NamedTuple):
@@ -31,6 +40,7 @@ class CounterRow(NamedTuple):
     columns: tuple[Column, ...] = ()
     # How the values of several processes become one.
     across: Literal["sum", "max"] = "sum"
+    family: Family | None = None
 
     @property
     def only_grows(self) -> bool:

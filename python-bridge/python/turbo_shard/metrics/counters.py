@@ -4,13 +4,19 @@ those of Python's garbage collector."""
 from __future__ import annotations
 
 from .._native import counters
-from .counter_row import Column, CounterRow
+from .counter_row import Column, CounterRow, Family
 from .gc_pauses import GC_COUNTERS
 
 
 def native_rows() -> tuple[CounterRow, ...]:
     return tuple(
-        CounterRow(**{**row, "columns": tuple(Column(*each) for each in row["columns"])})
+        CounterRow(
+            **{
+                **row,
+                "columns": tuple(Column(*each) for each in row["columns"]),
+                "family": Family(*row["family"]) if row["family"] else None,
+            }
+        )
         for row in counters()
     )
 

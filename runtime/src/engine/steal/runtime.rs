@@ -22,7 +22,7 @@ use crate::shard::accepting::{ACCEPT_PAUSE, AcceptFailures, accept_rest, admit};
 use crate::shard::clock::Clock;
 use crate::shard::control::Order;
 use crate::shard::host::{Host, SharedHost, Stage, WorkerThreadCounters, until_empty};
-use crate::shard::mailbox::Mailbox;
+use crate::shard::mailbox::{Control, Mailbox};
 
 /// What the work-stealing runtime is given.
 pub(crate) struct StealPlan<A: App> {
@@ -118,6 +118,12 @@ async fn live<A: App>(plan: StealPlan<A>, host: Arc<SharedHost<A>>) -> Result<()
             _ = &mut timekeeper => break Err(EngineError::TaskLost("time")),
             _ = &mut accepting, if host.stage() == Stage::Serving => break Err(EngineError::TaskLost("accept")),
             control = plan.mailbox.next() => {
+                if control == Control::Pulse {
+                    // A worker thread hears of it: if all are held, none does.
+                    let counters = Arc::clone(host.counters());
+                    tokio::spawn(async move { counters.of_connections.pulse.is_heard() });
+                    continue;
+                }
                 let order = Order::new(control, host.stage());
                 if order.stops_accepting {
                     accepting.abort();
@@ -148,7 +154,9 @@ async fn accept<A: App>(listener: Arc<TcpListener>, host: Arc<SharedHost<A>>) {
         match listener.accept().await {
             Ok((stream, peer)) => serve(stream, peer, &host),
             Err(error) => {
-                failures.warn(host.clock().now(), &error);
+                // Only this task counts them.
+                let counters = &host.counters().of_connections;
+                failures.note(counters, host.clock().now(), &error);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -171,6 +171,7 @@ where
             match self.stream.poll_write(cx, self.life.driver.output()) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => {
+                    self.host.bench().counters.sent_bytes.add(n as u64);
                     self.life.driver.consume_output(now, n);
                     wrote = true;
                 }

@@ -51,7 +51,7 @@ pub(crate) async fn accept<A: App, X: Executor>(
             Err(error) => Err(error),
         };
         if let Err(error) = waited {
-            failures.warn(host.bench.clock.now(), &error);
+            failures.note(&host.bench.counters, host.bench.clock.now(), &error);
             X::sleep_until(Instant::now() + ACCEPT_PAUSE).await;
         }
     }
@@ -79,7 +79,7 @@ pub(crate) async fn drive_hosted_loop<A: App, X: Executor>(host: &LocalHost<A>, 
     let Some(hosted) = host.hosted() else { return };
     loop {
         while has_work(hosted) {
-            turn(hosted);
+            turn(hosted, &host.bench);
             host.batch_open.notify_one();
             X::pause().await;
         }

@@ -17,6 +17,7 @@ use crate::service::App;
 use crate::shard::accepting::accept_rest;
 use crate::shard::control::Order;
 use crate::shard::host::{Host, LocalHost, Stage, until_empty};
+use crate::shard::mailbox::Control;
 
 /// The shard's own tasks, which it has besides its connections. None of them may end: if one panics the shard does.
 pub(crate) struct OwnTasks<X> {
@@ -98,6 +99,10 @@ impl<X: Executor> OwnTasks<X> {
                     return Err(EngineError::TaskLost(self.lost_task.get()));
                 }
                 control = plan.mailbox.next() => {
+                    if control == Control::Pulse {
+                        host.bench.counters.pulse.is_heard();
+                        continue;
+                    }
                     let order = Order::new(control, host.stage());
                     if order.stops_accepting {
                         // The task that accepts looks at the stage before it goes on.

@@ -158,13 +158,17 @@ impl<'a, A: App> Shard<'a, A> {
             false => hosted.is_ready(),
         };
         if is_due {
-            turn(hosted);
+            turn(hosted, &self.connections.host.bench);
         }
         self.is_loop_due = is_due && has_work(hosted);
     }
 
     pub(crate) fn obey(&mut self, control: Control) -> io::Result<()> {
         let host = self.connections.host;
+        if control == Control::Pulse {
+            host.bench.counters.pulse.is_heard();
+            return Ok(());
+        }
         let order = Order::new(control, host.stage());
         if order.stops_accepting {
             if self.listener.is_accepting {
@@ -226,6 +230,10 @@ impl<'a, A: App> Shard<'a, A> {
                 id,
                 result,
             } => {
+                if let Ok(sent) = &result {
+                    let counters = &self.connections.host.bench.counters;
+                    counters.sent_bytes.add(*sent as u64);
+                }
                 let slot = &mut self.connections.slots[connection as usize];
                 let (operations, now) = (&mut self.operations, self.now);
                 match catch_unwind(AssertUnwindSafe(|| slot.sent(operations, now, id, result))) {
@@ -317,8 +325,9 @@ impl<'a, A: App> Shard<'a, A> {
             Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => Ok(()),
             Err(error) => {
                 if self.connections.host.stage() == Stage::Serving {
-                    let now = self.connections.host.bench.clock.now();
-                    self.listener.failures.warn(now, &error);
+                    let bench = &self.connections.host.bench;
+                    let failures = &self.listener.failures;
+                    failures.note(&bench.counters, bench.clock.now(), &error);
                     self.listener.resumes = Some(Instant::now() + ACCEPT_PAUSE);
                 }
                 Ok(())

@@ -66,6 +66,7 @@ impl Http1 {
 
     /// Answers 503 before anything was read: the shard has all the connections it may have.
     pub(crate) fn refuse_overload<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
+        bench.counters.note_refusal(503);
         self.lend(bench);
         self.connection
             .refuse_status(503, Some(1), &bench.server_lines(now));
@@ -131,6 +132,7 @@ impl Http1 {
                     self.feed_body(now);
                 }
                 Event::Refused(violation) => {
+                    bench.counters.note_refusal(violation.status());
                     if bench.peer_log.pass(now) {
                         let limits = &*bench.limits;
                         let refusal = Refusal { violation, limits };
@@ -144,6 +146,9 @@ impl Http1 {
                     self.body = BodyFlow::None;
                     self.in_flight = false;
                     bench.counters.requests_ended.add(1);
+                    if let Some(status) = self.connection.answer_status() {
+                        bench.counters.note_response(status);
+                    }
                     self.leave(bench, None, true);
                 }
                 Event::NeedMore | Event::Close => return Advance::Settled,
@@ -189,6 +194,9 @@ impl Http1 {
 
     /// A deadline may have passed. Returns whether the connection must go at once.
     pub(crate) fn expire<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) -> bool {
+        if let Some(overdue) = self.connection.overdue(now) {
+            bench.counters.note_timeout(overdue);
+        }
         match self.connection.expire(now) {
             // A refusal is found by `advance`, which answers it.
             Expiry::NotYet | Expiry::Refused => false,

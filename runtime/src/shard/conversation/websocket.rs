@@ -33,6 +33,8 @@ pub(crate) struct WebSocket {
 impl WebSocket {
     pub(crate) fn new<S: Service>(bench: &Workbench<S>, now: Tick, switch: Switch) -> WebSocket {
         let limits = bench.websocket_limits.clone();
+        bench.counters.websockets_opened.add(1);
+        bench.counters.note_response(101);
         let mut websocket = websocket::WebSocket::new(limits, switch.deflate, now);
         if !switch.bytes.input.is_empty() {
             websocket.receive(now, &switch.bytes.input);
@@ -55,6 +57,7 @@ impl WebSocket {
 
     /// The connection ends, and with it the exchange that it has been.
     pub(crate) fn abandon<S: Service>(&mut self, bench: &Workbench<S>) {
+        bench.counters.websockets_closed.add(1);
         if let (Some(edge), Some(passage)) = (&bench.edge, self.passage.take()) {
             let answered = Answered {
                 status: Some(101),
@@ -206,13 +209,15 @@ impl WebSocket {
             .min()
     }
 
-    pub(crate) fn expire<S: Service>(&mut self, _bench: &Workbench<S>, now: Tick) -> bool {
+    pub(crate) fn expire<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) -> bool {
         if !self.head.is_empty() && self.head_deadline <= now {
+            bench.counters.timeouts_write.add(1);
             return true;
         }
         match self.websocket.expire(now) {
             Expiry::NotYet | Expiry::Refused => false,
             Expiry::Close | Expiry::Cut => {
+                bench.counters.timeouts_websocket.add(1);
                 // The app hears how it ended.
                 self.hand_over(now);
                 true

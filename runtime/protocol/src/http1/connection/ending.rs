@@ -1,7 +1,7 @@
 //! How a connection ends: refusals, deadlines, draining, cutting. Part of `connection`.
 
 use super::{Connection, lent};
-use crate::closing::Expiry;
+use crate::closing::{Expiry, Overdue};
 use crate::http1::deadlines::{Wait, Waits};
 use crate::http1::event::Event;
 use crate::http1::lifecycle::{Phase, Refusal, Step};
@@ -58,6 +58,21 @@ impl Connection {
     /// When to call [`expire`](Connection::expire); any other call may change it.
     pub fn next_deadline(&self) -> Option<Tick> {
         self.waits().next().map(|(deadline, _)| deadline)
+    }
+
+    /// What the deadline that has passed is about; None if none has, or if only the rest of a connection's end waited.
+    pub fn overdue(&self, now: Tick) -> Option<Overdue> {
+        let (deadline, wait) = self.waits().next()?;
+        if deadline > now {
+            return None;
+        }
+        match wait {
+            Wait::Silence if self.phase == Phase::Idle => Some(Overdue::KeepAlive),
+            Wait::Silence | Wait::Head => Some(Overdue::Head),
+            Wait::Body => Some(Overdue::Body),
+            Wait::Write | Wait::HalfClosed => Some(Overdue::Write),
+            Wait::Linger => None,
+        }
     }
 
     /// Acts on a deadline that has passed.
