@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::config::THREAD_STACK_BYTES;
 use crate::net::children::end_if_child;
+use crate::thread_stack::THREAD_STACK_BYTES;
 
 /// A thread without a job for so long ends: what it keeps (a heap, connections of the app's) is worth more than its start.
 const IDLE_MAX: Duration = Duration::from_secs(10);

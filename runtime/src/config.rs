@@ -15,10 +15,6 @@ use crate::start_error::StartError;
 /// Most shards that one server may have; far above any machine, it catches a mistyped number.
 pub const SHARDS_MAX: usize = 1024;
 
-/// Stack of every thread that may run an app's code. Only what is touched costs memory. CPython 3.13's C code recurses
-/// without asking how much is left: `json.loads` of deeply nested input overruns 1 MiB.
-pub const THREAD_STACK_BYTES: usize = 16 * 1024 * 1024;
-
 /// Which architecture serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

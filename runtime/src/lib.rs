@@ -2,11 +2,13 @@
 //! no Python.
 
 mod blocking_pool;
+mod coding;
 mod config;
 mod connection_info;
 mod edge;
 mod engine;
 mod exchange;
+mod files;
 mod metrics;
 mod net;
 mod ordered_routes;
@@ -15,14 +17,13 @@ mod server;
 mod service;
 mod shard;
 mod start_error;
+mod thread_stack;
 
 pub use turbo_shard_protocol as protocol;
 pub use turbo_shard_ring::{URING_FEATURES, UringFeature};
 
 pub use blocking_pool::{BlockingPool, Job, PoolLoad, QueueFull, ThreadHooks};
-pub use config::{
-    Balance, EngineChoice, EngineName, Mode, SHARDS_MAX, ServerConfig, Steering, THREAD_STACK_BYTES,
-};
+pub use config::{Balance, EngineChoice, EngineName, Mode, SHARDS_MAX, ServerConfig, Steering};
 pub use connection_info::{Address, ConnectionInfo, ListenerOptions, Scheme};
 pub use edge::EdgeConfig;
 pub use engine::registry::{EngineProbe, locked_bytes, probe_engines};
@@ -34,6 +35,7 @@ pub use exchange::request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
 pub use exchange::response::{INTERNAL_ERROR_BODY, Response};
 pub use exchange::shared_reply::ReplyListener;
 pub use exchange::websocket_reply::WebSocketReply;
+pub use files::{FileMount, FileMountSettings, StaticFiles};
 pub use metrics::counters::{
     CounterRow, Counts, STALL_MS_MIN, ShardCounts, WorkerThreadCounts, counters,
 };
@@ -50,3 +52,4 @@ pub use server::handle::ServerHandle;
 pub use server::worker::Inheritance;
 pub use service::{App, Exchange, HostedLoop, Outcome, Place, Service};
 pub use start_error::StartError;
+pub use thread_stack::THREAD_STACK_BYTES;

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from borders import Layer, Outside
+from borders_lab import LAB_LAYERS, OTHER_LAYERS
+from borders_names import BRIDGE, LAB, PACKAGE, PROTOCOL, RING, RUNTIME, TESTING, within
 
 PYTHON = Outside("Python", ("pyo3",))
 EXECUTORS = Outside("engines", ("tokio", "glommio", "io_uring", "mio"))
@@ -22,23 +24,9 @@ CLOCKS = Outside("clocks", ("std.time.Instant", "std.time.SystemTime"))
 THREADS = Outside("threads", ("std.thread", "crossbeam_channel"))
 SYSTEM = Outside("files and processes", ("std.fs", "std.process", "std.os", "libc"))
 HTTP = Outside("HTTP", ("httparse",))
-TESTING = Outside("pytest", ("pytest",))
 
 FACES = ("turbo_shard_runtime", "turbo_shard_ring", "turbo_shard")
 """Crates and packages that others know by their public face only."""
-
-PROTOCOL = "runtime/protocol/src"
-RING = "runtime/ring/src"
-RUNTIME = "runtime/src"
-BRIDGE = "python-bridge/src"
-PACKAGE = "python-bridge/python/turbo_shard"
-LAB = "lab/python/turbo_shard_lab"
-
-
-def within(root: str, *names: str) -> list[str]:
-    """`within("a", ".", "b")` is a and a/b."""
-    return [root if name == "." else f"{root}/{name}" for name in names]
-
 
 SHARED = [PROTOCOL, f"{PROTOCOL}/websocket"]
 FACE = f"{RUNTIME}/lib.rs"
@@ -62,7 +50,13 @@ RUNTIME_LAYERS = (
         "one thread's io_uring, and the memory that it receives into",
         never=[NETWORK, HTTP, PYTHON],
     ),
-    Layer(RUNTIME, "the blocking pool, routes", within(RUNTIME, "config.rs", "net"), [PYTHON]),
+    Layer(RUNTIME, "routes", never=[PYTHON]),
+    Layer(f"{RUNTIME}/thread_stack.rs", "the stack of threads"),
+    Layer(
+        f"{RUNTIME}/blocking_pool.rs",
+        "the blocking pool",
+        within(RUNTIME, "net", "thread_stack.rs"),
+    ),
     Layer(
         FACE,
         "the public face: `BoundServer`, `ServerConfig`, `App`, `Service`",
@@ -70,7 +64,8 @@ RUNTIME_LAYERS = (
             RING,
             f"{PROTOCOL}/lib.rs",
             INFO,
-            *within(RUNTIME, ".", "config.rs", "edge", "exchange", "metrics", "net", "server"),
+            *within(RUNTIME, ".", "blocking_pool.rs", "config.rs", "edge", "exchange", "files"),
+            *within(RUNTIME, "metrics", "net", "server", "thread_stack.rs"),
             *within(RUNTIME, "engine/registry.rs", "service.rs", "start_error.rs"),
         ],
     ),
@@ -91,7 +86,16 @@ RUNTIME_LAYERS = (
     Layer(
         f"{RUNTIME}/edge",
         "what the server itself does about exchanges, around the app",
-        [f"{RUNTIME}/metrics"],
+        within(RUNTIME, "files", "metrics", "service.rs"),
+    ),
+    Layer(f"{RUNTIME}/coding", "content codings, and which of them a client takes", [PROTOCOL]),
+    Layer(
+        f"{RUNTIME}/files",
+        "files answered from directories, without a way out of them",
+        [
+            *(PROTOCOL, f"{PROTOCOL}/http1"),
+            *within(RUNTIME, "blocking_pool.rs", "coding", "exchange", "metrics", "service.rs"),
+        ],
     ),
     Layer(
         f"{RUNTIME}/exchange",
@@ -150,7 +154,10 @@ RUNTIME_LAYERS = (
     Layer(
         f"{RUNTIME}/engine/steal",
         "the work-stealing runtime of `--mode steal`",
-        within(RUNTIME, "config.rs", "engine", "engine/tasks", "service.rs", "shard"),
+        within(
+            RUNTIME,
+            *("config.rs", "engine", "engine/tasks", "service.rs", "shard", "thread_stack.rs"),
+        ),
     ),
     Layer(
         f"{RUNTIME}/engine/registry.rs",
@@ -166,8 +173,8 @@ RUNTIME_LAYERS = (
         "binding, starting, supervising and stopping shards",
         within(
             RUNTIME,
-            *(".", "config.rs", "metrics", "net", "service.rs", "shard", "start_error.rs"),
-            *("engine", "engine/registry.rs", "engine/steal"),
+            *("blocking_pool.rs", "config.rs", "metrics", "net", "service.rs", "shard"),
+            *("engine", "engine/registry.rs", "engine/steal", "start_error.rs", "thread_stack.rs"),
         ),
     ),
 )
@@ -323,59 +330,6 @@ PACKAGE_LAYERS = (
             "user_code",
         ),
     ),
-)
-
-SAMPLES = "tests/lab/report_samples.py"
-
-LAB_LAYERS = (
-    Layer("lab/load/src", "turbo-load, the load generator", [RING]),
-    Layer("lab/simulation/src", "the discrete-event simulation"),
-    Layer("lab/native/src", "the lab's extension module", ["lab/load/src", "lab/simulation/src"]),
-    Layer(
-        LAB, "results and their metrics, progress, its native module", [f"{PACKAGE}/"], [TESTING]
-    ),
-    Layer(
-        f"{LAB}/measure",
-        "the machine, servers under test, what /proc says",
-        [f"{PACKAGE}/", LAB],
-    ),
-    Layer(f"{LAB}/load", "turbo-load as Python starts it", [f"{PACKAGE}/", LAB]),
-    Layer(f"{LAB}/report", "results as pages, tables and charts", [LAB]),
-    Layer(
-        f"{LAB}/compare",
-        "arms, trials, rounds, statistics: `turbo-shard ab`",
-        [f"{PACKAGE}/", *within(LAB, ".", "measure", "load", "report")],
-    ),
-    Layer(
-        f"{LAB}/simulate",
-        "`turbo-shard simulate`, its costs and how far it is off",
-        [f"{PACKAGE}/", *within(LAB, ".", "measure", "load", "report")],
-    ),
-    Layer(
-        f"{LAB}/scenarios",
-        "the scenarios of this checkout: files, arms, goals",
-        within(LAB, ".", "measure", "load", "report", "compare"),
-    ),
-    Layer(
-        "bench", "`make bench`: scenarios, their apps, peers", [f"{LAB}/", f"{PACKAGE}/__init__.py"]
-    ),
-)
-
-OTHER_LAYERS = (
-    Layer("examples", "apps to read and run", [f"{PACKAGE}/__init__.py"]),
-    Layer("scripts", "what `make` runs", [f"{PACKAGE}/", f"{LAB}/", SAMPLES, "tests/repository"]),
-    Layer(
-        "tests",
-        "tests, each beside others of the same part",
-        [f"{LAB}/", f"{PACKAGE}/", SAMPLES, "scripts", "tests/harness"],
-    ),
-    Layer("tests/repository", "the rules of the house", ["tests/harness"]),
-    Layer(
-        "tests/harness",
-        "servers, clients and waiting for tests",
-        [f"{PACKAGE}/settings"],
-    ),
-    Layer(SAMPLES, "invented results", [f"{LAB}/"]),
 )
 
 LAYERS = (

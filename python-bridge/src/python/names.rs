@@ -25,6 +25,7 @@ pub(crate) static HTTP_EXCEPTION: Global = Global::of(ERRORS_OF_APPS, "HTTPExcep
 pub(crate) static INPUT_ERROR: Global = Global::of(ERRORS_OF_APPS, "InputError");
 pub(crate) static REGISTRATION_ERROR: Global = Global::of(ERRORS_OF_APPS, "RegistrationError");
 pub(crate) static WITHOUT_INPUTS: Global = Global::of(ERRORS_OF_APPS, "without_inputs");
+pub(crate) static MOUNT: Global = Global::of("turbo_shard.settings.mounts", "Mount");
 pub(crate) static APP_ERROR: Global = Global::of("turbo_shard.user_code.running", "AppError");
 
 // Native apps.

@@ -2,6 +2,8 @@
 //! checked every value, and is the only place that has defaults.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use log::LevelFilter;
 use pyo3::exceptions::PyValueError;
@@ -10,10 +12,12 @@ use pyo3::pybacked::PyBackedStr;
 use turbo_shard_runtime::protocol::websocket::WebSocketSettings;
 use turbo_shard_runtime::protocol::{ChosenLines, LimitSettings, Limits, LineRefused};
 use turbo_shard_runtime::{
-    Balance, Bind, EdgeConfig, EngineChoice, EngineName, Mode, ServerConfig, Steering,
-    allowed_cores,
+    Balance, Bind, EdgeConfig, EngineChoice, EngineName, FileMount, FileMountSettings, Mode,
+    ServerConfig, Steering, allowed_cores,
 };
 
+use crate::python::errors::StartError;
+use crate::python::names;
 use crate::wsgi::InlineRule;
 
 /// A field for each setting that is used here, by the setting's name.
@@ -72,6 +76,9 @@ pub(crate) struct Settings {
     server_header: Option<Vec<u8>>,
     date_header: bool,
 
+    #[pyo3(attribute("static"), from_py_with = mounts)]
+    mounts: Vec<FileMountSettings>,
+
     #[pyo3(from_py_with = level)]
     pub(crate) log_level: LevelFilter,
     stats_socket: Option<String>,
@@ -107,10 +114,24 @@ impl Settings {
             connections_max: self.connections_max,
             graceful_timeout_ms: self.graceful_timeout_ms,
             chosen_lines: self.chosen_lines().map_err(line_refused)?,
-            edge: EdgeConfig::default(),
+            edge: EdgeConfig {
+                mounts: self.open_mounts()?,
+                ..EdgeConfig::default()
+            },
             uring_without: Vec::new(),
             sends_pulses: self.stats_socket.is_some(),
         })
+    }
+
+    fn open_mounts(&self) -> PyResult<Vec<Arc<FileMount>>> {
+        let open = |settings: &FileMountSettings| {
+            let mount = FileMount::open(settings.clone()).map_err(|error| {
+                let directory = settings.directory.display();
+                StartError::new_err(format!("the directory {directory}: {error}"))
+            })?;
+            Ok(Arc::new(mount))
+        };
+        self.mounts.iter().map(open).collect()
     }
 
     fn chosen_lines(&self) -> Result<ChosenLines, LineRefused> {
@@ -186,6 +207,37 @@ pub(super) fn chosen<W: AsRef<str>, T>(
     found
         .map(|(_, choice)| choice)
         .ok_or_else(|| PyValueError::new_err(format!("{word:?} is none of its choices")))
+}
+
+fn mounts(texts: &Bound<'_, PyAny>) -> PyResult<Vec<FileMountSettings>> {
+    texts.try_iter()?.map(|text| mount(&text?)).collect()
+}
+
+/// What the settings make of such a text.
+#[derive(FromPyObject)]
+struct MountObject {
+    prefix: String,
+    directory: PathBuf,
+    single_page: bool,
+    passes: bool,
+    cache_control: String,
+    hidden: bool,
+    follow: bool,
+}
+
+/// What a text such as `/static=public` says of a directory.
+pub(super) fn mount(text: &Bound<'_, PyAny>) -> PyResult<FileMountSettings> {
+    // A worker process gets the texts alone.
+    let mount: MountObject = names::MOUNT.find(text.py())?.call1((text,))?.extract()?;
+    Ok(FileMountSettings {
+        prefix: mount.prefix,
+        directory: mount.directory,
+        is_single_page: mount.single_page,
+        passes: mount.passes,
+        cache_control: mount.cache_control,
+        shows_hidden: mount.hidden,
+        links_may_leave: mount.follow,
+    })
 }
 
 /// A header line for every answer.

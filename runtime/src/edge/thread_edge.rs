@@ -5,14 +5,17 @@ use std::time::Instant;
 
 use crate::edge::config::EdgeConfig;
 use crate::edge::passage::{Answered, Passage};
+use crate::files::StaticFiles;
 use crate::metrics::counters::Counters;
 use crate::metrics::latency::LatencyWriter;
 use crate::metrics::route_names::RouteId;
+use crate::service::{Exchange, Outcome};
 
 /// The calling thread's part of it. Never shared.
 pub(crate) struct Edge {
     counters: Arc<Counters>,
     latency: Option<LatencyWriter>,
+    files: Option<StaticFiles>,
 }
 
 impl Edge {
@@ -24,6 +27,7 @@ impl Edge {
         Some(Box::new(Edge {
             counters: Arc::clone(counters),
             latency: config.measures_latency.then(LatencyWriter::default),
+            files: StaticFiles::new(&config.mounts),
         }))
     }
 
@@ -33,6 +37,11 @@ impl Edge {
             began: Instant::now(),
             route: RouteId::UNKNOWN,
         })
+    }
+
+    /// Answers in the app's stead, if that is the server's to do. Called with the head alone.
+    pub(crate) fn answer(&self, exchange: &mut Exchange<'_>) -> Option<Outcome> {
+        self.files.as_ref()?.answer(exchange)
     }
 
     /// The exchange has ended.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
-use crate::config::{Balance, EngineName, ServerConfig, THREAD_STACK_BYTES};
+use crate::config::{Balance, EngineName, ServerConfig};
 use crate::engine::plan::{EngineError, ShardPlan};
 use crate::engine::registry;
 use crate::metrics::counters::{Counters, Counts, ShardCounts};
@@ -19,6 +19,7 @@ use crate::shard::clock::Clock;
 use crate::shard::hand_off::{ArrivalQueues, Intake};
 use crate::shard::mailbox::{Control, MailboxSender, mailbox};
 use crate::start_error::StartError;
+use crate::thread_stack::THREAD_STACK_BYTES;
 
 /// A shard that dies again within this time of its start restarts only after a pause, which doubles.
 const STEADY: Duration = Duration::from_secs(10);

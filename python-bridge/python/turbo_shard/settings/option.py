@@ -29,6 +29,7 @@ class Kind(Enum):
     NAMES = "names"
     HEADERS = "header lines"
     FIELD_VALUE = "value of a header field"
+    MOUNTS = "directories with files"
 
 
 class Option(NamedTuple):
@@ -93,7 +94,7 @@ class Option(NamedTuple):
     @property
     def is_list(self) -> bool:
         """It may be given several times, and all of them count."""
-        return self.kind in (Kind.NAMES, Kind.HEADERS)
+        return self.kind in (Kind.NAMES, Kind.HEADERS, Kind.MOUNTS)
 
     @property
     def variable(self) -> str:
@@ -123,6 +124,8 @@ class Option(NamedTuple):
                 return "PACKAGE"
             case Kind.HEADERS:
                 return "NAME:VALUE"
+            case Kind.MOUNTS:
+                return "PREFIX=DIR[,OPTION...]"
 
     @property
     def default_in_words(self) -> str:

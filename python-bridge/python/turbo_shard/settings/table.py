@@ -9,6 +9,7 @@ from .groups.answers import Answers
 from .groups.app import AppPlace, AppUse
 from .groups.architecture import Architecture
 from .groups.blocking import Blocking
+from .groups.files import Files
 from .groups.limits import Limits
 from .groups.listening import Listening
 from .groups.reporting import Reporting
@@ -17,7 +18,7 @@ from .option import Option
 
 
 class ServeSettings(
-    Listening, Architecture, AppUse, Limits, Blocking, WebSockets, Answers, Reporting
+    Listening, Architecture, AppUse, Limits, Blocking, WebSockets, Files, Answers, Reporting
 ):
     """What `serve()` takes beside the app, which a script need not find."""
 

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable
 
-from .header_lines import EXPECTED, checked_lines, is_field_value
+from . import header_lines, mounts
 from .option import Kind, Option
 
 BYTE_UNITS = {
@@ -61,8 +61,8 @@ def check(option: Option, value: object, label: str) -> object:
         value = float(value)
     if option.kind is Kind.NAMES:
         return checked_names(option, value, label)
-    if option.kind is Kind.HEADERS:
-        return checked_headers(option, value, label)
+    if option.kind in LISTS:
+        return checked_list(option, value, label)
     if type(value) is not TYPES[option.kind]:
         raise SettingsError(f"{label}: {value!r} is not {expectation(option)}")
     if option.choices and value not in option.choices:
@@ -85,12 +85,12 @@ def checked_names(option: Option, value: object, label: str) -> tuple[str, ...]:
     return names
 
 
-def checked_headers(option: Option, value: object, label: str) -> tuple[str, ...]:
-    lines = tuple(value) if isinstance(value, list | tuple) else None
-    if lines is None or not all(isinstance(line, str) for line in lines):
+def checked_list(option: Option, value: object, label: str) -> tuple[str, ...]:
+    texts = tuple(value) if isinstance(value, list | tuple) else None
+    if texts is None or not all(isinstance(text, str) for text in texts):
         raise SettingsError(f"{label}: {value!r} is not {expectation(option)}")
     try:
-        return checked_lines(lines)
+        return LISTS[option.kind](texts)
     except ValueError as error:
         raise SettingsError(f"{label}: {error}") from None
 
@@ -103,7 +103,7 @@ def is_usable(option: Option, text: str) -> bool:
     if option.kind is Kind.URL_PATH and text:
         return text.isprintable() and re.fullmatch(r"/[^?#\s]*[^?#\s/]", text) is not None
     if option.kind is Kind.FIELD_VALUE:
-        return bool(text.strip()) and is_field_value(text)
+        return bool(text.strip()) and header_lines.is_field_value(text)
     return (bool(text) or text == option.default) and "\0" not in text
 
 
@@ -127,7 +127,9 @@ def expectation(option: Option) -> str:
         case Kind.NAMES:
             return "a list of packages, such as sqlmodel"
         case Kind.HEADERS:
-            return f"a list of header lines, each {EXPECTED}"
+            return f"a list of header lines, each {header_lines.EXPECTED}"
+        case Kind.MOUNTS:
+            return f"a list of directories, each {mounts.EXPECTED}"
         case Kind.FIELD_VALUE:
             return "a text for a header line (Latin-1, without control characters)"
         case Kind.URL_PATH:
@@ -178,7 +180,7 @@ def read_names(text: str) -> tuple[str, ...]:
     return names
 
 
-def read_header(text: str) -> tuple[str, ...]:
+def read_one(text: str) -> tuple[str, ...]:
     return (text,)
 
 
@@ -199,7 +201,8 @@ READERS: dict[Kind, Callable[[str], object]] = {
     Kind.BYTES: read_bytes,
     Kind.SWITCH: read_switch,
     Kind.NAMES: read_names,
-    Kind.HEADERS: read_header,
+    Kind.HEADERS: read_one,
+    Kind.MOUNTS: read_one,
     Kind.FIELD_VALUE: str,
 }
 TYPES = {
@@ -214,5 +217,10 @@ TYPES = {
     Kind.SWITCH: bool,
     Kind.NAMES: tuple,
     Kind.HEADERS: tuple,
+    Kind.MOUNTS: tuple,
     Kind.FIELD_VALUE: str,
+}
+LISTS: dict[Kind, Callable[[tuple[str, ...]], tuple[str, ...]]] = {
+    Kind.HEADERS: header_lines.checked_lines,
+    Kind.MOUNTS: mounts.checked_mounts,
 }

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::time::sleep_until;
 
-use crate::config::{ServerConfig, THREAD_STACK_BYTES};
+use crate::config::ServerConfig;
 use crate::engine::plan::EngineError;
 use crate::engine::tasks::connection_task::{ByteStream, ConnectionTask};
 use crate::engine::tasks::own_tasks::keep_time;
@@ -23,6 +23,7 @@ use crate::shard::clock::Clock;
 use crate::shard::control::Order;
 use crate::shard::host::{Host, SharedHost, Stage, WorkerThreadCounters, until_empty};
 use crate::shard::mailbox::{Control, Mailbox};
+use crate::thread_stack::THREAD_STACK_BYTES;
 
 /// What the work-stealing runtime is given.
 pub(crate) struct StealPlan<A: App> {

@@ -40,7 +40,11 @@ impl Http1 {
                 route: RouteId::UNKNOWN,
                 deferred: &mut deferred,
             };
-            let outcome = bench.service.call(&mut exchange);
+            let edge = bench.edge.as_ref().filter(|_| !with_body);
+            let outcome = match edge.and_then(|edge| edge.answer(&mut exchange)) {
+                Some(outcome) => outcome,
+                None => bench.service.call(&mut exchange),
+            };
             end_if_child();
             (outcome, exchange.response.is_finished(), exchange.route)
         }));
