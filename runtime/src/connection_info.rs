@@ -16,6 +16,8 @@ pub struct ConnectionInfo {
     pub scheme: Scheme,
     /// What was said of the listener that it came in by.
     pub listener: ListenerOptions,
+    /// What proxies have cut off the path, where they say so: as in a URL, begins with a slash and ends with none.
+    pub prefix: Option<Arc<str>>,
 }
 
 impl ConnectionInfo {
@@ -30,6 +32,7 @@ impl ConnectionInfo {
             local,
             scheme: Scheme::Http,
             listener,
+            prefix: None,
         }
     }
 }
@@ -48,6 +51,10 @@ pub enum Address {
     Tcp(SocketAddr),
     /// A Unix socket and its path; clients mostly have none.
     Unix(Option<Arc<Path>>),
+    /// The name of a host and a port: as clients reach a proxy.
+    Named(Arc<str>, u16),
+    /// A proxy does not say.
+    Unknown,
 }
 
 impl fmt::Display for Address {
@@ -56,6 +63,8 @@ impl fmt::Display for Address {
             Address::Tcp(address) => address.fmt(f),
             Address::Unix(Some(path)) => write!(f, "unix:{}", path.display()),
             Address::Unix(None) => f.write_str("unix:"),
+            Address::Named(name, port) => write!(f, "{name}:{port}"),
+            Address::Unknown => f.write_str("unknown"),
         }
     }
 }
@@ -106,6 +115,9 @@ mod tests {
         let unix = Address::Unix(Some(Path::new("/run/app.sock").into()));
         assert_eq!(unix.to_string(), "unix:/run/app.sock");
         assert_eq!(Address::Unix(None).to_string(), "unix:");
+        let named = Address::Named("example.com".into(), 8443);
+        assert_eq!(named.to_string(), "example.com:8443");
+        assert_eq!(Address::Unknown.to_string(), "unknown");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use turbo_shard_ring::{URING_FEATURES, UringFeature};
 pub use blocking_pool::{BlockingPool, Job, PoolLoad, QueueFull, ThreadHooks};
 pub use config::{Balance, EngineChoice, EngineName, Mode, SHARDS_MAX, ServerConfig, Steering};
 pub use connection_info::{Address, ConnectionInfo, ListenerOptions, Scheme};
-pub use edge::EdgeConfig;
+pub use edge::{EdgeConfig, TrustedPeers};
 pub use engine::registry::{EngineProbe, locked_bytes, probe_engines};
 pub use exchange::held_bytes::HeldBytes;
 pub use exchange::http_reply::HttpReply;

@@ -86,7 +86,7 @@ RUNTIME_LAYERS = (
     Layer(
         f"{RUNTIME}/edge",
         "what the server itself does about exchanges, around the app",
-        within(RUNTIME, "files", "metrics", "service.rs"),
+        [PROTOCOL, INFO, *within(RUNTIME, "files", "metrics", "service.rs", "start_error.rs")],
     ),
     Layer(f"{RUNTIME}/coding", "content codings, and which of them a client takes", [PROTOCOL]),
     Layer(

@@ -28,7 +28,7 @@ impl Addresses {
         }
     }
 
-    /// What `client` says: `(host, port)`, or nothing for a client on a Unix socket.
+    /// What `client` says: `(host, port)`, or nothing for a client on a Unix socket and one that a proxy hides.
     #[inline]
     pub(super) fn client<'py>(
         &self,
@@ -37,7 +37,8 @@ impl Addresses {
     ) -> PyResult<Option<Bound<'py, PyTuple>>> {
         match peer {
             Address::Tcp(address) => self.host_and_port(py, *address).map(Some),
-            Address::Unix(_) => Ok(None),
+            Address::Named(name, port) => (&**name, *port).into_pyobject(py).map(Some),
+            Address::Unix(_) | Address::Unknown => Ok(None),
         }
     }
 
@@ -50,7 +51,8 @@ impl Addresses {
         match local {
             Address::Tcp(address) => self.host_and_port(py, *address).map(Some),
             Address::Unix(Some(path)) => (path.as_os_str(), py.None()).into_pyobject(py).map(Some),
-            Address::Unix(None) => Ok(None),
+            Address::Named(name, port) => (&**name, *port).into_pyobject(py).map(Some),
+            Address::Unix(None) | Address::Unknown => Ok(None),
         }
     }
 
@@ -99,6 +101,9 @@ mod tests {
             assert_eq!(server(&unix), "('/run/app.sock', None)");
             assert_eq!(client(&Address::Unix(None)), "None");
             assert_eq!(server(&Address::Unix(None)), "None");
+            let named = Address::Named("example.com".into(), 443);
+            assert_eq!(server(&named), "('example.com', 443)");
+            assert_eq!(client(&Address::Unknown), "None");
         });
     }
 

@@ -188,8 +188,14 @@ impl ScopeMaker {
         if head.version() == Version::Http10 {
             scope.set_item(words.http_version.bind(py), self.http_10.bind(py))?;
         }
-        scope.set_item(words.path.bind(py), &*self.path_text(head.path()))?;
-        scope.set_item(words.raw_path.bind(py), self.raw_path(py, head.path()))?;
+        let prefix = connection.prefix.as_deref();
+        if let Some(prefix) = prefix {
+            let root_path = percent_decode(prefix.as_bytes()).decode_utf8_lossy();
+            scope.set_item(words.root_path.bind(py), &*root_path)?;
+        }
+        let path = head.path();
+        scope.set_item(words.path.bind(py), &*self.path_text(path, prefix))?;
+        scope.set_item(words.raw_path.bind(py), self.raw_path(py, path, prefix))?;
         let query = match head.query() {
             b"" => words.no_bytes.bind(py).clone(),
             query => PyBytes::new(py, query),
@@ -260,23 +266,34 @@ impl ScopeMaker {
         }
     }
 
-    /// Decoded, below the root path; bytes that are no UTF-8 become U+FFFD.
-    pub(super) fn path_text<'h>(&self, path: &'h [u8]) -> Cow<'h, str> {
-        if self.root_path.is_empty()
+    /// Decoded, below the root path or the prefix that proxies name in its stead; bytes that are no UTF-8 become U+FFFD.
+    pub(super) fn path_text<'h>(&self, path: &'h [u8], prefix: Option<&str>) -> Cow<'h, str> {
+        if prefix.unwrap_or(&self.root_path).is_empty()
             && !path.contains(&b'%')
             && let Ok(text) = std::str::from_utf8(path)
         {
             return Cow::Borrowed(text);
         }
         let text = percent_decode(path).decode_utf8_lossy();
-        Cow::Owned(format!("{}{text}", self.root_path))
+        Cow::Owned(match prefix {
+            Some(prefix) => {
+                let prefix = percent_decode(prefix.as_bytes()).decode_utf8_lossy();
+                format!("{prefix}{text}")
+            }
+            None => format!("{}{text}", self.root_path),
+        })
     }
 
-    fn raw_path<'py>(&self, py: Python<'py>, path: &[u8]) -> Bound<'py, PyBytes> {
-        if self.root_path.is_empty() {
-            return PyBytes::new(py, path);
+    fn raw_path<'py>(
+        &self,
+        py: Python<'py>,
+        path: &[u8],
+        prefix: Option<&str>,
+    ) -> Bound<'py, PyBytes> {
+        match prefix.unwrap_or(&self.root_path) {
+            "" => PyBytes::new(py, path),
+            above => PyBytes::new(py, &[above.as_bytes(), path].concat()),
         }
-        PyBytes::new(py, &[self.root_path.as_bytes(), path].concat())
     }
 
     /// All fields in order, names in lower case.

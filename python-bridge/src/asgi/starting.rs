@@ -70,9 +70,10 @@ fn plan_for<'py>(
 ) -> Option<Planned<'py>> {
     let front = instance.compiled.as_ref()?.bind(py);
     let front = front.cast::<CompiledFront>().ok()?.get();
-    let path = asked.scopes.path_text(asked.head.path());
+    let prefix = asked.connection.prefix.as_deref();
+    let path = asked.scopes.path_text(asked.head.path(), prefix);
     front
-        .plan(py, &method_text(&asked.head), &path)
+        .plan(py, &method_text(&asked.head), &path, prefix)
         .unwrap_or_else(|error| {
             log_exception(py, &error, &name.to_string());
             None

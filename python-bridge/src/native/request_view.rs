@@ -160,6 +160,7 @@ impl Request {
             local: Address::Unix(None),
             scheme: Scheme::Http,
             listener: ListenerOptions::default(),
+            prefix: None,
         };
         Request::new(text, headers.len(), Version::Http11, connection, body)
     }
@@ -186,13 +187,18 @@ impl Request {
         let host = host.map_or_else(
             || match &self.connection.local {
                 Address::Tcp(address) => address.to_string(),
-                Address::Unix(_) => String::from("localhost"),
+                Address::Named(name, port) => format!("{name}:{port}"),
+                Address::Unix(_) | Address::Unknown => String::from("localhost"),
             },
             |(_, value)| lossy_text(value),
         );
         PyString::new(
             py,
-            &format!("{}://{host}{target}", self.connection.scheme.as_str()),
+            &format!(
+                "{}://{host}{}{target}",
+                self.connection.scheme.as_str(),
+                self.connection.prefix.as_deref().unwrap_or_default()
+            ),
         )
     }
 
@@ -266,7 +272,8 @@ impl Request {
     fn client(&self) -> Option<(String, u16)> {
         match &self.connection.peer {
             Address::Tcp(address) => Some((address.ip().to_string(), address.port())),
-            Address::Unix(_) => None,
+            Address::Named(name, port) => Some((name.to_string(), *port)),
+            Address::Unix(_) | Address::Unknown => None,
         }
     }
 
@@ -275,7 +282,8 @@ impl Request {
         match &self.connection.local {
             Address::Tcp(address) => Some((address.ip().to_string().into(), Some(address.port()))),
             Address::Unix(Some(path)) => Some((path.as_os_str().to_owned(), None)),
-            Address::Unix(None) => None,
+            Address::Named(name, port) => Some((name.to_string().into(), Some(*port))),
+            Address::Unix(None) | Address::Unknown => None,
         }
     }
 
@@ -372,6 +380,7 @@ mod tests {
             local: Address::Tcp("[::1]:80".parse().unwrap()),
             scheme: Scheme::Http,
             listener: ListenerOptions::default(),
+            prefix: None,
         };
         assert_eq!(
             shown(&connection, "GET /a?b HTTP/1.0\r\n\r\n"),
@@ -386,6 +395,7 @@ mod tests {
             local: Address::Unix(Some(Path::new("/run/app.sock").into())),
             scheme: Scheme::Https,
             listener: ListenerOptions::default(),
+            prefix: None,
         };
         assert_eq!(
             shown(&connection, "GET /a HTTP/1.1\r\nHost: example\r\n\r\n"),

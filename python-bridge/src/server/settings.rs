@@ -13,7 +13,7 @@ use turbo_shard_runtime::protocol::websocket::WebSocketSettings;
 use turbo_shard_runtime::protocol::{ChosenLines, LimitSettings, Limits, LineRefused};
 use turbo_shard_runtime::{
     Balance, Bind, EdgeConfig, EngineChoice, EngineName, FileMount, FileMountSettings, Mode,
-    ServerConfig, Steering, allowed_cores,
+    ServerConfig, Steering, TrustedPeers, allowed_cores,
 };
 
 use crate::python::errors::StartError;
@@ -38,6 +38,10 @@ pub(crate) struct Settings {
     #[pyo3(from_py_with = steering)]
     steer: Steering,
     rebalance: bool,
+
+    proxy_headers: bool,
+    #[pyo3(from_py_with = trusted_peers)]
+    forwarded_allow_ips: TrustedPeers,
 
     pub(crate) lifespan: String,
     pub(crate) root_path: String,
@@ -115,6 +119,8 @@ impl Settings {
             graceful_timeout_ms: self.graceful_timeout_ms,
             chosen_lines: self.chosen_lines().map_err(line_refused)?,
             edge: EdgeConfig {
+                reads_forwarded: self.proxy_headers,
+                trusted_peers: self.forwarded_allow_ips.clone(),
                 mounts: self.open_mounts()?,
                 ..EdgeConfig::default()
             },
@@ -177,6 +183,11 @@ fn steering(word: &Bound<'_, PyAny>) -> PyResult<Steering> {
             ("address", Steering::Address),
         ],
     )
+}
+
+fn trusted_peers(words: &Bound<'_, PyAny>) -> PyResult<TrustedPeers> {
+    let words: Vec<PyBackedStr> = words.extract()?;
+    TrustedPeers::parse(&words).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 fn inline_rule(word: &Bound<'_, PyAny>) -> PyResult<InlineRule> {

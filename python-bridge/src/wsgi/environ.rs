@@ -49,10 +49,14 @@ impl EnvironParts {
 
     /// The part of the path below `SCRIPT_NAME`; all of it where a proxy has cut that off already.
     fn path_info<'p>(&self, path: &'p [u8]) -> &'p [u8] {
-        match path.strip_prefix(self.script_name.as_bytes()) {
-            Some(rest) if matches!(rest.first(), None | Some(b'/')) => rest,
-            _ => path,
-        }
+        below(self.script_name.as_bytes(), path)
+    }
+}
+
+fn below<'p>(script_name: &[u8], path: &'p [u8]) -> &'p [u8] {
+    match path.strip_prefix(script_name) {
+        Some(rest) if matches!(rest.first(), None | Some(b'/')) => rest,
+        _ => path,
     }
 }
 
@@ -96,7 +100,12 @@ impl EnvironMaker {
         environ.set_item(intern!(py, "SERVER_PROTOCOL"), version)?;
         if let Address::Tcp(peer) = &connection.peer {
             environ.set_item(intern!(py, "REMOTE_ADDR"), self.peer_text(py, peer.ip())?)?;
-            environ.set_item(intern!(py, "REMOTE_PORT"), self.port_text(py, peer.port())?)?;
+            if peer.port() != 0 {
+                environ.set_item(intern!(py, "REMOTE_PORT"), self.port_text(py, peer.port())?)?;
+            } else {
+                // Few proxies tell it.
+                environ.del_item(intern!(py, "REMOTE_PORT"))?;
+            }
         } else {
             // CGI wants the key in every environ (RFC 3875 section 4.1.8). A Unix socket's client has no port.
             environ.set_item(intern!(py, "REMOTE_ADDR"), intern!(py, ""))?;
@@ -205,7 +214,8 @@ fn server_of(local: &Address, scheme: Scheme) -> (String, u16) {
             };
             (name, address.port())
         }
-        Address::Unix(_) => (String::from("localhost"), scheme.default_port()),
+        Address::Named(name, port) => (name.to_string(), *port),
+        Address::Unix(_) | Address::Unknown => (String::from("localhost"), scheme.default_port()),
     }
 }
 
@@ -237,7 +247,14 @@ fn set_target(
         true => Cow::Owned(decode_path_text(raw_path)),
         false => Cow::Borrowed(raw_path),
     };
-    let path_info = parts.path_info(&path);
+    let path_info = match &request.connection().prefix {
+        None => parts.path_info(&path),
+        Some(prefix) => {
+            let script_name = decode_path_text(prefix.as_bytes());
+            environ.set_item(intern!(py, "SCRIPT_NAME"), latin1(py, &script_name)?)?;
+            below(&script_name, &path)
+        }
+    };
     let raw_uri = latin1(py, target)?;
     if path_info == target {
         environ.set_item(intern!(py, "PATH_INFO"), &raw_uri)?;
@@ -349,12 +366,14 @@ mod tests {
             local: Address::Tcp("[::1]:8080".parse().unwrap()),
             scheme: Scheme::Http,
             listener: ListenerOptions::default(),
+            prefix: None,
         };
         let over_unix = ConnectionInfo {
             peer: Address::Unix(None),
             local: Address::Unix(Some(Path::new("/run/app.sock").into())),
             scheme: Scheme::Https,
             listener: ListenerOptions::default(),
+            prefix: None,
         };
         let tcp = "http [::1] 8080 10.0.0.9 5000";
         let unix = "https localhost 443  -";

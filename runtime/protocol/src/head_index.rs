@@ -43,6 +43,8 @@ pub(crate) struct HeadIndex {
     pub(crate) framing: BodyFraming,
     pub(crate) expects_continue: bool,
     pub(crate) keep_alive: bool,
+    /// A proxy may have said where the request comes from.
+    pub(crate) is_forwarded: bool,
     pub(crate) method_span: Span,
     pub(crate) target: Span,
     pub(crate) path: Span,
@@ -58,6 +60,7 @@ impl HeadIndex {
             framing: BodyFraming::None,
             expects_continue: false,
             keep_alive: false,
+            is_forwarded: false,
             method_span: Span::default(),
             target: Span::default(),
             path: Span::default(),

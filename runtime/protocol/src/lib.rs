@@ -28,6 +28,7 @@
 mod body_clock;
 mod body_framing;
 mod closing;
+pub mod forwarded;
 mod head_copy;
 mod head_index;
 mod header_list;

@@ -22,6 +22,10 @@ pub const TARGET_BYTES_MAX: usize = 8 * 1024;
 /// cheaper for both sides. Costs time, no memory.
 pub const DISCARD_BYTES_MAX: u64 = 64 * 1024;
 
+/// Hops that are looked at in what proxies say of a request, from the right. A longer chain of trusted proxies is none; the
+/// last hop that was looked at is its client. Bounds the time that a list in a head takes; it holds no memory.
+pub const FORWARDED_HOPS_MAX: usize = 64;
+
 /// Longest trailer section of a chunked body, empty line included; beyond it 431.
 pub const TRAILER_BYTES_MAX: usize = 8 * 1024;
 

@@ -94,6 +94,12 @@ impl<'a> RequestHead<'a> {
     pub fn keep_alive(&self) -> bool {
         self.index.keep_alive
     }
+
+    /// There may be something to read for [`Forwarded`](crate::forwarded::Forwarded): there is a field of proxies.
+    #[inline]
+    pub fn is_forwarded(&self) -> bool {
+        self.index.is_forwarded
+    }
 }
 
 impl std::fmt::Debug for RequestHead<'_> {

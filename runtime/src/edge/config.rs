@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::edge::trusted_peers::TrustedPeers;
 use crate::files::FileMount;
 
 /// What the server does about each exchange, besides having the app answer it.
@@ -9,6 +10,10 @@ use crate::files::FileMount;
 pub struct EdgeConfig {
     /// How long answers take is measured, for each route.
     pub measures_latency: bool,
+    /// What trusted peers say of their clients is taken from `Forwarded` and `X-Forwarded-*`.
+    pub reads_forwarded: bool,
+    /// Peers that are believed when they say who asked them.
+    pub trusted_peers: TrustedPeers,
     /// Directories whose files are answered before the app is asked.
     pub mounts: Vec<Arc<FileMount>>,
 }
@@ -16,6 +21,11 @@ pub struct EdgeConfig {
 impl EdgeConfig {
     /// Nothing is done: then no exchange pays for any of it.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.measures_latency && self.mounts.is_empty()
+        !self.follows_each() && !self.reads_forwarded && self.mounts.is_empty()
+    }
+
+    /// Something is done about every exchange, whatever it is.
+    pub(crate) fn follows_each(&self) -> bool {
+        self.measures_latency
     }
 }

@@ -2,15 +2,17 @@
 
 use std::time::Instant;
 
+use crate::edge::forwarding::Seen;
 use crate::metrics::route_names::RouteId;
 
 /// An exchange on its way through the server.
-#[derive(Debug)]
 pub(crate) struct Passage {
     /// When its head was complete.
     pub(crate) began: Instant,
     /// The route that the app has found for it.
     pub(crate) route: RouteId,
+    /// How the client saw it, where trusted proxies say so; else it is as it has come in.
+    pub(crate) seen: Option<Seen>,
 }
 
 /// How an exchange has ended.

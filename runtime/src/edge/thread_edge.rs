@@ -3,8 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use turbo_shard_protocol::RequestHead;
+
+use crate::connection_info::ConnectionInfo;
 use crate::edge::config::EdgeConfig;
+use crate::edge::forwarding::Seen;
 use crate::edge::passage::{Answered, Passage};
+use crate::edge::trusted_peers::TrustedPeers;
 use crate::files::StaticFiles;
 use crate::metrics::counters::Counters;
 use crate::metrics::latency::LatencyWriter;
@@ -15,6 +20,10 @@ use crate::service::{Exchange, Outcome};
 pub(crate) struct Edge {
     counters: Arc<Counters>,
     latency: Option<LatencyWriter>,
+    /// Each exchange has a passage; else only one that needs it.
+    follows_each: bool,
+    /// Whose word on clients is taken.
+    trusted: Option<TrustedPeers>,
     files: Option<StaticFiles>,
 }
 
@@ -27,16 +36,31 @@ impl Edge {
         Some(Box::new(Edge {
             counters: Arc::clone(counters),
             latency: config.measures_latency.then(LatencyWriter::default),
+            follows_each: config.follows_each(),
+            trusted: (config.reads_forwarded).then(|| config.trusted_peers.clone()),
             files: StaticFiles::new(&config.mounts),
         }))
     }
 
-    /// A request's head is complete.
-    pub(crate) fn enter(&self) -> Box<Passage> {
-        Box::new(Passage {
+    /// A request's head is complete. None if nothing is to be done about the exchange.
+    #[inline]
+    pub(crate) fn enter(
+        &self,
+        request: RequestHead<'_>,
+        connection: impl FnOnce() -> ConnectionInfo,
+    ) -> Option<Box<Passage>> {
+        let seen = match &self.trusted {
+            Some(trusted) if request.is_forwarded() => Seen::of(request, connection(), trusted),
+            _ => None,
+        };
+        if !self.follows_each && seen.is_none() {
+            return None;
+        }
+        Some(Box::new(Passage {
             began: Instant::now(),
             route: RouteId::UNKNOWN,
-        })
+            seen,
+        }))
     }
 
     /// Answers in the app's stead, if that is the server's to do. Called with the head alone.

@@ -27,6 +27,7 @@ class Kind(Enum):
     FILE_PATH = "path of a file"
     DIRECTORY = "directory"
     NAMES = "names"
+    PEERS = "peers"
     HEADERS = "header lines"
     FIELD_VALUE = "value of a header field"
     MOUNTS = "directories with files"
@@ -94,7 +95,7 @@ class Option(NamedTuple):
     @property
     def is_list(self) -> bool:
         """It may be given several times, and all of them count."""
-        return self.kind in (Kind.NAMES, Kind.HEADERS, Kind.MOUNTS)
+        return self.kind in (Kind.NAMES, Kind.PEERS, Kind.HEADERS, Kind.MOUNTS)
 
     @property
     def variable(self) -> str:
@@ -122,6 +123,8 @@ class Option(NamedTuple):
                 return "DIR"
             case Kind.NAMES:
                 return "PACKAGE"
+            case Kind.PEERS:
+                return "PEER"
             case Kind.HEADERS:
                 return "NAME:VALUE"
             case Kind.MOUNTS:

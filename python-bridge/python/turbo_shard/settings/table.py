@@ -12,13 +12,23 @@ from .groups.blocking import Blocking
 from .groups.files import Files
 from .groups.limits import Limits
 from .groups.listening import Listening
+from .groups.proxies import Proxies
 from .groups.reporting import Reporting
 from .groups.websockets import WebSockets
 from .option import Option
 
 
 class ServeSettings(
-    Listening, Architecture, AppUse, Limits, Blocking, WebSockets, Files, Answers, Reporting
+    Listening,
+    Proxies,
+    Architecture,
+    AppUse,
+    Limits,
+    Blocking,
+    WebSockets,
+    Files,
+    Answers,
+    Reporting,
 ):
     """What `serve()` takes beside the app, which a script need not find."""
 

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable
 
-from . import header_lines, mounts
+from . import header_lines, mounts, peers
 from .option import Kind, Option
 
 BYTE_UNITS = {
@@ -126,6 +126,8 @@ def expectation(option: Option) -> str:
             return "a path"
         case Kind.NAMES:
             return "a list of packages, such as sqlmodel"
+        case Kind.PEERS:
+            return f"a list of peers, such as {peers.EXAMPLE}"
         case Kind.HEADERS:
             return f"a list of header lines, each {header_lines.EXPECTED}"
         case Kind.MOUNTS:
@@ -174,10 +176,14 @@ def read_seconds(text: str) -> float:
 
 
 def read_names(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    names = read_list(text)
     if not all(map(is_name, names)):
         raise ValueError(text)
     return names
+
+
+def read_list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def read_one(text: str) -> tuple[str, ...]:
@@ -201,6 +207,7 @@ READERS: dict[Kind, Callable[[str], object]] = {
     Kind.BYTES: read_bytes,
     Kind.SWITCH: read_switch,
     Kind.NAMES: read_names,
+    Kind.PEERS: read_list,
     Kind.HEADERS: read_one,
     Kind.MOUNTS: read_one,
     Kind.FIELD_VALUE: str,
@@ -216,11 +223,13 @@ TYPES = {
     Kind.BYTES: int,
     Kind.SWITCH: bool,
     Kind.NAMES: tuple,
+    Kind.PEERS: tuple,
     Kind.HEADERS: tuple,
     Kind.MOUNTS: tuple,
     Kind.FIELD_VALUE: str,
 }
 LISTS: dict[Kind, Callable[[tuple[str, ...]], tuple[str, ...]]] = {
+    Kind.PEERS: peers.checked_peers,
     Kind.HEADERS: header_lines.checked_lines,
     Kind.MOUNTS: mounts.checked_mounts,
 }

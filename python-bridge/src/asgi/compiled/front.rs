@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
+use percent_encoding::percent_decode;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
@@ -45,21 +46,29 @@ struct Table {
 }
 
 impl CompiledFront {
-    /// The plan for a request: method in upper case and decoded path, as its scope would show them.
+    /// The plan for a request: method in upper case and decoded path, as its scope would show them. The path may be below
+    /// a prefix that proxies name.
     pub(in crate::asgi) fn plan<'py>(
         &self,
         py: Python<'py>,
         method: &str,
         path: &str,
+        prefix: Option<&str>,
     ) -> PyResult<Option<Planned<'py>>> {
+        let root_path = match prefix {
+            None => Cow::Borrowed(&*self.root_path),
+            // Which of the two counts is for the app to say.
+            Some(_) if !self.root_path.is_empty() => return Ok(None),
+            Some(prefix) => percent_decode(prefix.as_bytes()).decode_utf8_lossy(),
+        };
         let replacements = self.replacements.load(Ordering::Acquire);
-        let planned = self.look_up(py, &self.root_path, method, path)?;
+        let planned = self.look_up(py, &root_path, method, path)?;
         if planned.is_none() || !self.is_current.bind(py).call0()?.is_truthy()? {
             return Ok(None);
         }
         if self.replacements.load(Ordering::Acquire) != replacements {
             // There have been other plans for a moment.
-            return self.look_up(py, &self.root_path, method, path);
+            return self.look_up(py, &root_path, method, path);
         }
         Ok(planned)
     }

@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 
 use httparse::Status;
 
+use crate::forwarded::is_proxy_field;
 use crate::head_index::{FieldSpan, HeadIndex, Span};
 use crate::http1::framing_fields::FramingFields;
 use crate::limits::{HEADER_FIELDS_CEILING, Limits};
@@ -87,6 +88,7 @@ pub(crate) fn parse_head(
         Version::Http11 => !meaning.close,
         Version::Http10 => meaning.keep_alive && !meaning.close,
     };
+    index.is_forwarded = meaning.is_forwarded;
     Ok(())
 }
 
@@ -123,6 +125,7 @@ struct FieldMeaning<'h> {
     expectation: Expectation,
     close: bool,
     keep_alive: bool,
+    is_forwarded: bool,
 }
 
 #[derive(Copy, Clone, Default)]
@@ -155,6 +158,10 @@ impl<'h> FieldMeaning<'h> {
             }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
                 self.framing.transfer_encoding(value)
+            }
+            9 | 15..=18 => {
+                self.is_forwarded |= is_proxy_field(name);
+                Ok(())
             }
             _ => Ok(()),
         }

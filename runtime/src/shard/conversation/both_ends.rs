@@ -49,6 +49,7 @@ impl BothEnds {
                 local: Address::Tcp(SocketAddr::V4(*local)),
                 scheme: *scheme,
                 listener: *listener,
+                prefix: None,
             },
             BothEnds::Other(info) => ConnectionInfo::clone(info),
         }
@@ -81,6 +82,7 @@ mod tests {
                     listener: ListenerOptions {
                         expects_proxy_protocol,
                     },
+                    prefix: None,
                 };
                 let kept = BothEnds::new(info.clone());
                 assert_eq!(kept.info(), info);

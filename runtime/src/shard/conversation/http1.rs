@@ -106,7 +106,7 @@ impl Http1 {
                     bench.counters.requests.add(1);
                     self.in_flight = true;
                     if let Some(edge) = &bench.edge {
-                        self.passage = Some(edge.enter());
+                        self.passage = edge.enter(self.connection.request(), || self.ends.info());
                     }
                     let to_go = bench.send_away.get();
                     if to_go > 0 && self.connection.send_away() {

@@ -27,8 +27,8 @@ NO_USER = Answer("turbo-shard does not change its user yet; User= and Group= of 
 NO_UMASK = Answer(
     "turbo-shard does not change its umask; UMask= of a systemd unit does, or umask before the command"
 )
-NO_PROXY_HEADERS = Answer(
-    "turbo-shard does not read a proxy's headers yet; middleware of the app may do it meanwhile"
+SCHEME_HEADERS = Answer(
+    "the scheme is taken from X-Forwarded-Proto or Forwarded; let the proxy send one"
 )
 NO_PROXY_PROTOCOL = Answer(
     "turbo-shard does not read the PROXY protocol yet; let the proxy send X-Forwarded-For"
@@ -76,10 +76,10 @@ ROWS = (
         ),
     ),
     # Proxies.
-    Row(U, "--proxy-headers", NO_PROXY_HEADERS),
-    Row(U, "--no-proxy-headers", Met("a proxy's headers change nothing")),
-    Row(U | N, "--forwarded-allow-ips", NO_PROXY_HEADERS),
-    Row(N, "secure_scheme_headers", NO_PROXY_HEADERS),
+    Row(U, "--proxy-headers", Ours("--proxy-headers")),
+    Row(U, "--no-proxy-headers", Ours("--no-proxy-headers")),
+    Row(U | N, "--forwarded-allow-ips", Ours("--forwarded-allow-ips")),
+    Row(N, "secure_scheme_headers", SCHEME_HEADERS),
     Row(
         N,
         "--proxy-protocol",

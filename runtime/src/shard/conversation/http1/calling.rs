@@ -24,18 +24,26 @@ impl Http1 {
         with_body: bool,
     ) {
         let server_lines = bench.server_lines(now);
-        let info = self.ends.info();
+        let seen = self.passage.as_ref().and_then(|it| it.seen.as_ref());
+        let own;
+        let connection = match seen {
+            Some(seen) => &seen.connection,
+            None => {
+                own = self.ends.info();
+                &own
+            }
+        };
         let mut deferred = None;
         let is_body_at_hand = !with_body && self.connection.is_body_at_hand();
         let result = catch_unwind(AssertUnwindSafe(|| {
             let (request, body, response) = self.connection.exchange(&server_lines);
             let mut exchange = Exchange {
-                request,
+                request: seen.map_or(request, |seen| seen.head_or(request)),
                 body: with_body.then_some(body),
                 is_body_at_hand,
                 response: Response::http1(response),
                 websocket_limits: &bench.websocket_limits,
-                connection: &info,
+                connection,
                 waker,
                 route: RouteId::UNKNOWN,
                 deferred: &mut deferred,
