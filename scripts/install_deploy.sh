@@ -46,8 +46,9 @@ unpack_programs() {
     local missing package lists=$HOME_FOLDER/lists
     mapfile -t missing < <(missing_packages)
     [ "${#missing[@]}" -gt 0 ] || return 0
-    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
+    if ! { command -v apt-get && command -v dpkg-deb; } >/dev/null; then
         fail "these are missing, and there is no apt-get to fetch them: ${missing[*]}; install them and try again"
+    fi
     step "fetching from Debian: ${missing[*]}"
     : >"$log"
     # The machine's list of packages may be old, or missing: then one of our own.
