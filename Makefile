@@ -121,7 +121,7 @@ compatibility: build ## the tests of FastAPI, Django and others; writes docs/com
 	$(PYTHON_VENV) scripts/compatibility.py
 
 .PHONY: reference
-reference: build ## the tables of docs/running.md that are made of the sources' declarations
+reference: build ## the tables of docs/running.md and docs/from-*.md that are made of the sources' declarations
 	$(PYTHON_VENV) scripts/reference.py
 
 .PHONY: lint

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/running.md that are made of what the sources declare.
+"""Writes the tables of docs/ that are made of what the sources declare.
 
 make reference
 """
@@ -6,15 +6,19 @@ make reference
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
+from peer_tables import RECORD as RECORD
+from peer_tables import options_of
 from turbo_shard.metrics.counter_row import CounterRow
 from turbo_shard.metrics.counters import GC_ROWS, SHARD_ROWS
 from turbo_shard.settings import OPTIONS, Kind, Option
 from turbo_shard.settings.option import by_group
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "running.md"
+DOCS = ROOT / "docs"
+PEERS = ("uvicorn", "granian", "gunicorn")
 
 
 def shard_counters() -> str:
@@ -51,11 +55,17 @@ def option_row(option: Option) -> str:
     return f"| {flags} | {default} | {option.help} | {variables} |"
 
 
-# What stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
-PARTS: dict[str, Callable[[], str]] = {
-    "settings": settings,
-    "counters": shard_counters,
-    "gc-counters": gc_counters,
+# For each page what stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
+PAGES: dict[Path, dict[str, Callable[[], str]]] = {
+    DOCS / "running.md": {
+        "settings": settings,
+        "counters": shard_counters,
+        "gc-counters": gc_counters,
+    },
+    **{
+        DOCS / f"from-{peer}.md": {f"options of {peer}": partial(options_of, peer)}
+        for peer in PEERS
+    },
 }
 
 
@@ -65,19 +75,20 @@ def counter_table(rows: Iterable[CounterRow]) -> str:
     return "\n".join(lines)
 
 
-def page_with_tables(text: str) -> str:
-    for name, table in PARTS.items():
+def page_with_tables(page: Path, text: str) -> str:
+    for name, table in PAGES[page].items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not found or not closed:
-            raise SystemExit(f"reference: error: {PAGE.name} has lost its markers of {name}")
+            raise SystemExit(f"reference: error: {page.name} has lost its markers of {name}")
         text = f"{before}{begin}\n\n{table()}\n\n{end}{after}"
     return text
 
 
 def main() -> None:
-    PAGE.write_text(page_with_tables(PAGE.read_text()))
+    for page in PAGES:
+        page.write_text(page_with_tables(page, page.read_text()))
 
 
 if __name__ == "__main__":

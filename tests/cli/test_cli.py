@@ -51,7 +51,7 @@ def test_help_names_every_option_with_its_default_unit_and_variable() -> None:
 
 
 def test_short_help_fits_two_screens_and_names_the_options_of_every_day() -> None:
-    run = run_command("--help")
+    run = run_command("--help", COLUMNS=str(HELP_WIDTH_MAX))
     assert (run.returncode, run.stderr) == (0, "")
     lines = run.stdout.splitlines()
     assert len(lines) <= 2 * SCREEN_LINES

@@ -20,7 +20,7 @@ impl Pieces {
 
     pub(crate) fn push(&mut self, piece: &[u8]) {
         self.bytes.extend_from_slice(piece);
-        // A head is far smaller than 4 GiB (HEAD_BYTES_MAX).
+        // A head is far smaller than 4 GiB (HEAD_BYTES_CEILING).
         self.ends.push(self.bytes.len() as u32);
     }
 

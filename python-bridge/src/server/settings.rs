@@ -60,6 +60,9 @@ pub(crate) struct Settings {
     #[pyo3(attribute("write_timeout"), from_py_with = milliseconds)]
     write_timeout_ms: u64,
     body_max: u64,
+    head_max: usize,
+    head_fields_max: usize,
+    url_max: usize,
 
     pub(crate) blocking_threads: NonZeroUsize,
     pub(crate) blocking_queue_max: usize,
@@ -103,6 +106,9 @@ impl Settings {
             binds: vec![Bind::tcp(&*self.host, self.port)],
             backlog: self.backlog,
             limits: Limits::new(LimitSettings {
+                head_bytes_max: self.head_max,
+                header_fields_max: self.head_fields_max,
+                target_bytes_max: self.url_max,
                 body_bytes_max: self.body_max,
                 head_timeout_ms: self.head_timeout_ms,
                 body_timeout_ms: self.body_timeout_ms,

@@ -8,16 +8,6 @@
 use std::error::Error;
 use std::fmt;
 
-/// Largest request head (request line, fields and the empty line); beyond it 431.
-/// Worst case: this much input per connection that is in the middle of a head, for `head_timeout_ms`.
-pub const HEAD_BYTES_MAX: usize = 32 * 1024;
-
-/// Most fields in a request head or trailer section; beyond it 431. As in hyper and gunicorn (100).
-pub const HEADER_FIELDS_MAX: usize = 100;
-
-/// Longest request target; beyond it 414. Browsers and proxies stop at about 8 KiB.
-pub const TARGET_BYTES_MAX: usize = 8 * 1024;
-
 /// Most bytes of an unwanted body that are read and thrown away to keep a connection alive; beyond it closing is
 /// cheaper for both sides. Costs time, no memory.
 pub const DISCARD_BYTES_MAX: u64 = 64 * 1024;
@@ -79,12 +69,8 @@ pub const HEADER_FIELDS_CEILING: usize = 256;
 pub const WORKSPACE_BYTES_KEPT_MAX: usize = 128 * 1024;
 
 const _: () = {
-    assert!(HEAD_BYTES_MAX <= HEAD_BYTES_CEILING);
     assert!(HEAD_BYTES_CEILING <= u32::MAX as usize);
-    assert!(HEADER_FIELDS_MAX <= HEADER_FIELDS_CEILING);
-    assert!(TARGET_BYTES_MAX < HEAD_BYTES_MAX);
     assert!(TRAILER_BYTES_MAX <= HEAD_BYTES_CEILING);
-    assert!(HEAD_BYTES_MAX <= INPUT_BYTES_HIGH);
     assert!(INPUT_BYTES_HIGH <= WORKSPACE_BYTES_KEPT_MAX);
     assert!(OUTPUT_BYTES_HIGH <= WORKSPACE_BYTES_KEPT_MAX);
     assert!(CHUNK_LINE_BYTES_MAX < CHUNK_OVERHEAD_BYTES_MAX as usize);
@@ -93,6 +79,14 @@ const _: () = {
 /// The bounds that a server's user sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitSettings {
+    /// Largest request head (request line, fields and the empty line); beyond it 431.
+    /// Worst case: this much input per connection that is in the middle of a head, for `head_timeout_ms`. A head is read
+    /// to its end even where it is larger than [`INPUT_BYTES_HIGH`].
+    pub head_bytes_max: usize,
+    /// Most fields in a request head or trailer section; beyond it 431.
+    pub header_fields_max: usize,
+    /// Longest request target; beyond it 414.
+    pub target_bytes_max: usize,
     /// Largest request body; beyond it 413. Worst case: a body that is read while it comes holds [`INPUT_BYTES_HIGH`],
     /// whatever its length; one that is handed over whole (WSGI, native handlers), this much input per connection that
     /// uploads.
@@ -111,11 +105,11 @@ pub struct LimitSettings {
 /// The bounds of one server, shared by its connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// See [`HEAD_BYTES_MAX`].
+    /// See [`LimitSettings`].
     pub head_bytes_max: usize,
-    /// See [`HEADER_FIELDS_MAX`].
+    /// See [`LimitSettings`].
     pub header_fields_max: usize,
-    /// See [`TARGET_BYTES_MAX`].
+    /// See [`LimitSettings`].
     pub target_bytes_max: usize,
     /// See [`LimitSettings`].
     pub body_bytes_max: u64,
@@ -149,9 +143,9 @@ impl Limits {
     /// What the user has set, and the constants of this file.
     pub fn new(set: LimitSettings) -> Limits {
         Limits {
-            head_bytes_max: HEAD_BYTES_MAX,
-            header_fields_max: HEADER_FIELDS_MAX,
-            target_bytes_max: TARGET_BYTES_MAX,
+            head_bytes_max: set.head_bytes_max,
+            header_fields_max: set.header_fields_max,
+            target_bytes_max: set.target_bytes_max,
             body_bytes_max: set.body_bytes_max,
             discard_bytes_max: DISCARD_BYTES_MAX.min(set.body_bytes_max),
             trailer_bytes_max: TRAILER_BYTES_MAX,
@@ -171,6 +165,9 @@ impl Limits {
     /// Some bounds, for tests and examples, which set what they depend on. No server is told them.
     pub fn sample() -> Limits {
         Limits::new(LimitSettings {
+            head_bytes_max: 32 * 1024,
+            header_fields_max: 100,
+            target_bytes_max: 8 * 1024,
             body_bytes_max: 64 * 1024 * 1024,
             head_timeout_ms: 10_000,
             body_timeout_ms: 30_000,

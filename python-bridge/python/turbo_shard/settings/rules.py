@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .option import bytes_in_words
 from .table import OPTIONS, Settings
 from .values import SettingsError, check
 
@@ -31,6 +32,7 @@ def settings_from(values: Mapping[str, Any], labels: Mapping[str, str] | None = 
             f"{label}: {settings.engine} serves shards only; mode steal runs on tokio"
         )
     refuse_balance(settings, labels)
+    refuse_url_without_room(settings, labels)
     return settings
 
 
@@ -43,6 +45,17 @@ def refuse_port_in_host(host: str, labels: Mapping[str, str]) -> None:
     raise SettingsError(
         f"{labels.get('host', 'host')}: {host!r} is more than an address; write {named}"
     )
+
+
+def refuse_url_without_room(settings: Settings, labels: Mapping[str, str]) -> None:
+    if settings.url_max < settings.head_max:
+        return
+    url, head = labels.get("url_max", "url_max"), labels.get("head_max", "head_max")
+    sizes = bytes_in_words(settings.url_max), bytes_in_words(settings.head_max)
+    # The one that was given is at fault.
+    if "url_max" in labels or "head_max" not in labels:
+        raise SettingsError(f"{url}: {sizes[0]} must be less than the {sizes[1]} of {head}")
+    raise SettingsError(f"{head}: {sizes[1]} must be more than the {sizes[0]} of {url}")
 
 
 def refuse_balance(settings: Settings, labels: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 from . import header_lines, mounts, peers
-from .option import Kind, Option
+from .option import Kind, Option, bytes_in_words
 
 BYTE_UNITS = {
     "": 1,
@@ -141,7 +141,8 @@ def expectation(option: Option) -> str:
 def bounds(option: Option) -> str:
     """`0 to 65535`, with the unit where there is one."""
     if option.kind is Kind.BYTES:
-        return f"0 to {option.in_words(option.maximum)}"
+        least = bytes_in_words(int(option.minimum)) if option.minimum else "0"
+        return f"{least} to {bytes_in_words(int(option.maximum))}"
     return f"{option.minimum:g} to {number_in_words(option.maximum)} {option.unit}".rstrip()
 
 

@@ -36,12 +36,7 @@ NO_PROXY_PROTOCOL = Answer(
 NO_CONCURRENCY = Answer(
     "turbo-shard does not count requests in flight yet; --connections-max bounds each shard's connections"
 )
-NO_FILES = Answer(
-    "turbo-shard does not serve files by itself yet; a framework's StaticFiles or the proxy does it meanwhile"
-)
-NO_HEAD_LIMITS = Answer(
-    "the limits of a request's head cannot be set yet: 32 KiB in all, 100 fields, 8 KiB of URL"
-)
+STATIC = Answer("here that is --static /static=DIR, which may be given several times")
 SMUGGLING = Answer(
     "there is no such thing: requests that servers read differently are refused with 400"
 )
@@ -140,10 +135,15 @@ ROWS = (
         "--no-http1-pipeline-flush",
         Answer("answers to pipelined requests always leave together; leave it out"),
     ),
-    *(Row(N, flag, NO_HEAD_LIMITS) for flag in ("--limit-request-line", "--limit-request-fields")),
-    Row(N, "--limit-request-field_size", NO_HEAD_LIMITS),
-    Row(U, "--h11-max-incomplete-event-size", NO_HEAD_LIMITS),
-    Row(G, "--http1-buffer-size", NO_HEAD_LIMITS),
+    Row(N, "--limit-request-line", Ours("--url-max", "it counts the URL, not the whole line")),
+    Row(N, "--limit-request-fields", Ours("--head-fields-max", "256 at most")),
+    Row(
+        N,
+        "--limit-request-field_size",
+        Answer("not needed: all fields together are bounded by --head-max; leave it out"),
+    ),
+    Row(U, "--h11-max-incomplete-event-size", Ours("--head-max")),
+    Row(G, "--http1-buffer-size", Ours("--head-max")),
     *(Row(N, flag, SMUGGLING) for flag in ("--permit-obsolete-folding", "--strip-header-spaces")),
     Row(
         N,
@@ -198,14 +198,13 @@ ROWS = (
         ),
     ),
     # Files.
-    *(
-        Row(G, flag, NO_FILES)
-        for flag in (
-            "--static-path-route",
-            "--static-path-mount",
-            "--static-path-dir-to-file",
-            "--static-path-expires",
-        )
+    Row(G, "--static-path-route", STATIC),
+    Row(G, "--static-path-mount", STATIC),
+    Row(
+        G,
+        "--static-path-dir-to-file",
+        Answer("not needed: a directory's index.html is served for it by --static"),
     ),
+    Row(G, "--static-path-expires", Answer("here that is --static /static=DIR,max-age=SECONDS")),
     Row(N, "--no-sendfile", Met("files are sent for an app only if --pathsend offers it")),
 )

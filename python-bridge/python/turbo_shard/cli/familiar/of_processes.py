@@ -30,14 +30,15 @@ NO_HANG_WATCH = Answer(
 ONE_THREAD = Answer(
     "not needed: a shard does its input and output on its own thread; --shards N says how many"
 )
+WORKERS = Ours("--shards", "without it there is one for each core")
 
 ROWS = (
     Row(
         U | G | N | H,
         "--workers",
-        Ours("--shards", "N of 1 is not the default here: that is one per core"),
+        WORKERS,
     ),
-    Row(N | H, "-w", Ours("--shards")),
+    Row(N | H, "-w", WORKERS),
     Row(N, "--threads", Ours("--wsgi-threads")),
     Row(
         G,

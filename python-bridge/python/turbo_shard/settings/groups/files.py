@@ -11,4 +11,5 @@ class Files(Group, heading="files"):
         default=(),
         help="serve the files of DIR below PREFIX without the app; may be given several times. Options: spa, pass, "
         "max-age=SECONDS, immutable, hidden, follow",
+        daily=True,
     )

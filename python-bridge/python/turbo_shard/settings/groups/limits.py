@@ -66,3 +66,31 @@ class Limits(Group, heading="limits and time-outs"):
         maximum=2**40,
         daily=True,
     )
+    # What browsers and proxies send is far smaller; nginx takes 32 KiB by default too. 1 MiB is what its workspace may
+    # cost a connection at most.
+    head_max: int = row(
+        Kind.BYTES,
+        default=32 * 1024,
+        help="largest head of a request (request line and header fields); beyond it 431",
+        unit="bytes",
+        minimum=1024,
+        maximum=1024**2,
+    )
+    # As in hyper and gunicorn. The parser's table of fields lies on the stack (HEADER_FIELDS_CEILING).
+    head_fields_max: int = row(
+        Kind.WHOLE,
+        default=100,
+        help="most header fields of a request; beyond it 431",
+        unit="fields",
+        minimum=1,
+        maximum=256,
+    )
+    # Browsers and proxies stop at about this length.
+    url_max: int = row(
+        Kind.BYTES,
+        default=8 * 1024,
+        help="longest path and query of a request, less than --head-max; beyond it 414",
+        unit="bytes",
+        minimum=64,
+        maximum=512 * 1024,
+    )

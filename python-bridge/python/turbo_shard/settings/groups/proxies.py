@@ -20,4 +20,5 @@ class Proxies(Group, heading="behind a proxy"):
         help="proxies that are trusted: addresses, networks such as 10.0.0.0/8, unix for every peer on a Unix socket, "
         "* for all peers; with commas, or several times",
         common_variable="FORWARDED_ALLOW_IPS",
+        daily=True,
     )
