@@ -21,12 +21,6 @@ OPENED_MAX = 16
 LARGE_BYTES = 128 * 65536
 
 
-def test_host_of_the_client_reaches_the_app(proxy: Proxy) -> None:
-    with proxy.client() as client:
-        told = client.get("/tell").json()
-    assert dict(told["headers"])["host"] == NAME
-
-
 def test_plain_http_is_sent_to_https(proxy: Proxy) -> None:
     answer = httpx.get(
         f"http://127.0.0.1:{proxy.plain_port}/tell?a=b", headers={"Host": NAME}, trust_env=False
