@@ -21,7 +21,11 @@ fn limits() -> Limits {
 /// A head of exactly so many bytes.
 fn head_of(bytes: usize) -> Vec<u8> {
     let (begin, end) = ("GET /large HTTP/1.1\r\nHost: a\r\nX-Filling: ", "\r\n\r\n");
-    format!("{begin}{}{end}", "x".repeat(bytes - begin.len() - end.len())).into_bytes()
+    format!(
+        "{begin}{}{end}",
+        "x".repeat(bytes - begin.len() - end.len())
+    )
+    .into_bytes()
 }
 
 /// Hands over as an engine does: only while the connection wants to read. Returns the last event, and what was not read.

@@ -158,7 +158,7 @@ ROWS = (
     Row(
         N,
         "--casefold-http-method",
-        Answer("methods reach the app as they were sent, since RFC 9110 tells get from GET"),
+        Answer("ASGI apps get methods in upper case, as ASGI wants it; WSGI apps get them as they were sent"),
     ),
     # WebSockets.
     Row(
@@ -175,7 +175,7 @@ ROWS = (
             alone=WEBSOCKETS,
         ),
     ),
-    Row(G, "--no-ws", Answer("WebSockets cannot be switched off; an app without them answers 403")),
+    Row(G, "--no-ws", Answer("WebSockets cannot be switched off; an app that has none refuses them")),
     Row(U, "--ws-max-size", Ours("--ws-message-max")),
     Row(N, "--websocket-max-message-size", Ours("--ws-message-max")),
     Row(
