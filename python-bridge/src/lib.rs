@@ -42,6 +42,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(at_exit::end_process_in, module)?)?;
     module.add_function(wrap_pyfunction!(log_writer::write_stderr, module)?)?;
     module.add_function(wrap_pyfunction!(log_writer::flush_stderr, module)?)?;
+    module.add_function(wrap_pyfunction!(server_object::disarm_signal, module)?)?;
     module.add_function(wrap_pyfunction!(server_object::stats, module)?)?;
     module.add_function(wrap_pyfunction!(report_rows::counters, module)?)?;
     module.add_function(wrap_pyfunction!(report_rows::probe_engines, module)?)?;

@@ -25,7 +25,10 @@ pub use turbo_shard_ring::{URING_FEATURES, UringFeature};
 pub use blocking_pool::{BlockingPool, Job, PoolLoad, QueueFull, ThreadHooks};
 pub use config::{Balance, EngineChoice, EngineName, Mode, SHARDS_MAX, ServerConfig, Steering};
 pub use connection_info::{Address, ConnectionInfo, ListenerOptions, Scheme};
-pub use edge::{EdgeConfig, TrustedPeers};
+pub use edge::{
+    AccessLog, AccessLogSettings, AccessLogTarget, EdgeConfig, FormatError, LineFormat,
+    SkippedPath, TrustedPeers,
+};
 pub use engine::registry::{EngineProbe, locked_bytes, probe_engines};
 pub use exchange::held_bytes::HeldBytes;
 pub use exchange::http_reply::HttpReply;
@@ -49,6 +52,7 @@ pub use ordered_routes::{Convertor, OrderedFound, OrderedRoutes, RouteSegment, S
 pub use route_table::*;
 pub use server::bound_server::{BoundServer, Caller, Report};
 pub use server::handle::ServerHandle;
+pub use server::signals::disarm_signal;
 pub use server::worker::Inheritance;
 pub use service::{App, Exchange, HostedLoop, Outcome, Place, Service};
 pub use start_error::StartError;

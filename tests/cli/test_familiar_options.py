@@ -27,7 +27,7 @@ from turbo_shard.cli.familiar.row import (
     seconds_of_milliseconds,
 )
 from turbo_shard.cli.familiar.table import FATES, ROWS
-from turbo_shard.cli.given_options import SOURCE_FLAGS, chosen_values, split_for_server
+from turbo_shard.cli.given_options import BARE_FLAGS, SOURCE_FLAGS, chosen_values, split_for_server
 from turbo_shard.cli.start import OWN_SWITCHES
 from turbo_shard.settings import OPTIONS, SettingsError, settings_from
 
@@ -119,6 +119,9 @@ def test_option_of_a_peer_is_taken_or_answered_by_one_sentence(peer, flag, optio
         return
     for word in option["words"] or ["1"] if option["takes_value"] else [None]:
         arguments = [flag] if word is None else [flag, word]
+        if word is not None and flag in BARE_FLAGS:
+            # Ours may stand alone, so that a value follows an equals sign.
+            arguments = [f"{flag}={word}"]
         try:
             _, rest = parsed(*arguments, "app:app")
         except (UsageError, SettingsError) as error:

@@ -86,7 +86,10 @@ RUNTIME_LAYERS = (
     Layer(
         f"{RUNTIME}/edge",
         "what the server itself does about exchanges, around the app",
-        [PROTOCOL, INFO, *within(RUNTIME, "files", "metrics", "service.rs", "start_error.rs")],
+        [
+            *(PROTOCOL, f"{PROTOCOL}/http1", INFO),
+            *within(RUNTIME, "files", "metrics", "service.rs", "start_error.rs"),
+        ],
     ),
     Layer(f"{RUNTIME}/coding", "content codings, and which of them a client takes", [PROTOCOL]),
     Layer(
@@ -173,7 +176,7 @@ RUNTIME_LAYERS = (
         "binding, starting, supervising and stopping shards",
         within(
             RUNTIME,
-            *("blocking_pool.rs", "config.rs", "metrics", "net", "service.rs", "shard"),
+            *("blocking_pool.rs", "config.rs", "edge", "metrics", "net", "service.rs", "shard"),
             *("engine", "engine/registry.rs", "engine/steal", "start_error.rs", "thread_stack.rs"),
         ),
     ),

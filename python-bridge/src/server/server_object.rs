@@ -215,6 +215,12 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
     shard_rows(py, &counts.collect::<Vec<_>>())
 }
 
+/// Makes a signal that would end the process do nothing, until a server hears it.
+#[pyfunction]
+pub(crate) fn disarm_signal(number: i32) -> PyResult<()> {
+    Ok(runtime::disarm_signal(number)?)
+}
+
 fn next_run() -> u64 {
     static RUNS: AtomicU64 = AtomicU64::new(0);
     RUNS.fetch_add(1, Ordering::Relaxed)

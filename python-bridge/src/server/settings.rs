@@ -4,6 +4,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use log::LevelFilter;
 use pyo3::exceptions::PyValueError;
@@ -12,8 +13,9 @@ use pyo3::pybacked::PyBackedStr;
 use turbo_shard_runtime::protocol::websocket::WebSocketSettings;
 use turbo_shard_runtime::protocol::{ChosenLines, LimitSettings, Limits, LineRefused};
 use turbo_shard_runtime::{
-    Balance, Bind, EdgeConfig, EngineChoice, EngineName, FileMount, FileMountSettings, Mode,
-    ServerConfig, Steering, TrustedPeers, allowed_cores,
+    AccessLog, AccessLogSettings, AccessLogTarget, Balance, Bind, EdgeConfig, EngineChoice,
+    EngineName, FileMount, FileMountSettings, LineFormat, Mode, ServerConfig, SkippedPath,
+    Steering, TrustedPeers, allowed_cores,
 };
 
 use crate::python::errors::StartError;
@@ -77,6 +79,11 @@ pub(crate) struct Settings {
     ws_message_max: usize,
     ws_deflate: bool,
 
+    access_log: Option<String>,
+    access_log_format: String,
+    access_log_skip: Vec<String>,
+    #[pyo3(attribute("access_log_slow"), from_py_with = milliseconds)]
+    access_log_slow_ms: u64,
     #[pyo3(from_py_with = header_lines)]
     header: Vec<HeaderLine>,
     #[pyo3(from_py_with = server_line)]
@@ -92,6 +99,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Opens the access log.
     pub(crate) fn server_config(&self) -> PyResult<ServerConfig> {
         Ok(ServerConfig {
             mode: self.mode,
@@ -128,6 +136,7 @@ impl Settings {
                 reads_forwarded: self.proxy_headers,
                 trusted_peers: self.forwarded_allow_ips.clone(),
                 mounts: self.open_mounts()?,
+                access_log: self.open_access_log()?,
                 ..EdgeConfig::default()
             },
             uring_without: Vec::new(),
@@ -144,6 +153,27 @@ impl Settings {
             Ok(Arc::new(mount))
         };
         self.mounts.iter().map(open).collect()
+    }
+
+    fn open_access_log(&self) -> PyResult<Option<AccessLog>> {
+        let Some(target) = &self.access_log else {
+            return Ok(None);
+        };
+        let format = LineFormat::parse(&self.access_log_format)
+            .map_err(|error| StartError::new_err(format!("access_log_format: {error}")))?;
+        let skipped = self.access_log_skip.iter();
+        let settings = AccessLogSettings {
+            format,
+            skip: skipped.map(|path| SkippedPath::parse(path)).collect(),
+            slow: Duration::from_millis(self.access_log_slow_ms),
+        };
+        let target = match target.as_str() {
+            "-" => AccessLogTarget::Stdout,
+            path => AccessLogTarget::File(path.into()),
+        };
+        AccessLog::open(settings, target)
+            .map(Some)
+            .map_err(|error| StartError::new_err(error.to_string()))
     }
 
     fn chosen_lines(&self) -> Result<ChosenLines, LineRefused> {

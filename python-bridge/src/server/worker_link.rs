@@ -28,6 +28,8 @@ pub(crate) type Inherits = (RawFd, usize, Option<usize>, u64);
 /// What the supervisor says; if it is gone, that means the same as the first.
 const DRAIN: &[u8] = b"drain";
 const STOP_NOW: &[u8] = b"stop now";
+/// It says as well that files of logs were moved away.
+const REOPEN: &[u8] = b"reopen";
 
 /// How long a worker that does not serve may take to end: its app may still be importing.
 const LEAVE_SECONDS: Duration = Duration::from_secs(2);
@@ -152,6 +154,11 @@ impl Line {
             match &packet[..length] {
                 DRAIN => self.pass_on(false),
                 STOP_NOW => self.pass_on(true),
+                REOPEN => {
+                    if let LineState::Serving(server) = &*self.state.lock() {
+                        server.reopen_logs();
+                    }
+                }
                 // The supervisor is gone. A worker that already drains goes on draining.
                 _ if self.asked.load(Ordering::Acquire) => return,
                 _ => return self.pass_on(false),

@@ -51,6 +51,7 @@ pub use head_copy::HeadCopy;
 pub use header_list::{HeaderLines, is_hop_by_hop};
 pub use http1::connection::{Connection, Upgraded};
 pub use http1::event::{BodyMode, Event};
+pub use http1::response_head::status_text;
 pub use http1::response_writer::{BodyLength, ResponseWriter};
 pub use http1::workspace::Workspace;
 pub use limits::*;

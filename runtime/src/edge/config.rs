@@ -1,7 +1,8 @@
-//! What a person may choose of what the server does around the app. Plain values.
+//! What a person may choose of what the server does around the app.
 
 use std::sync::Arc;
 
+use crate::edge::access_log::AccessLog;
 use crate::edge::trusted_peers::TrustedPeers;
 use crate::files::FileMount;
 
@@ -10,6 +11,8 @@ use crate::files::FileMount;
 pub struct EdgeConfig {
     /// How long answers take is measured, for each route.
     pub measures_latency: bool,
+    /// Where a line is written for each; open already.
+    pub access_log: Option<AccessLog>,
     /// What trusted peers say of their clients is taken from `Forwarded` and `X-Forwarded-*`.
     pub reads_forwarded: bool,
     /// Peers that are believed when they say who asked them.
@@ -26,6 +29,6 @@ impl EdgeConfig {
 
     /// Something is done about every exchange, whatever it is.
     pub(crate) fn follows_each(&self) -> bool {
-        self.measures_latency
+        self.measures_latency || self.access_log.is_some()
     }
 }

@@ -1,11 +1,16 @@
 //! What the server itself does about exchanges, around the app.
 
+mod access_log;
 mod config;
 mod forwarding;
 mod passage;
 mod thread_edge;
 mod trusted_peers;
 
+pub(crate) use access_log::Note;
+pub use access_log::{
+    AccessLog, AccessLogSettings, AccessLogTarget, FormatError, LineFormat, SkippedPath,
+};
 pub use config::EdgeConfig;
 pub(crate) use passage::{Answered, Passage};
 pub(crate) use thread_edge::Edge;

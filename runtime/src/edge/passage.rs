@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::edge::access_log::Note;
 use crate::edge::forwarding::Seen;
 use crate::metrics::route_names::RouteId;
 
@@ -13,6 +14,8 @@ pub(crate) struct Passage {
     pub(crate) route: RouteId,
     /// How the client saw it, where trusted proxies say so; else it is as it has come in.
     pub(crate) seen: Option<Seen>,
+    /// What the access log says of it; None if that says nothing.
+    pub(crate) note: Option<Note>,
 }
 
 /// How an exchange has ended.

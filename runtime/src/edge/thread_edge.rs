@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use turbo_shard_protocol::RequestHead;
 
-use crate::connection_info::ConnectionInfo;
+use crate::connection_info::{Address, ConnectionInfo};
+use crate::edge::access_log::Pen;
 use crate::edge::config::EdgeConfig;
 use crate::edge::forwarding::Seen;
 use crate::edge::passage::{Answered, Passage};
@@ -25,11 +26,16 @@ pub(crate) struct Edge {
     /// Whose word on clients is taken.
     trusted: Option<TrustedPeers>,
     files: Option<StaticFiles>,
+    access_log: Option<Pen>,
 }
 
 impl Edge {
-    /// What the settings ask for; None if that is nothing.
-    pub(crate) fn new(config: &EdgeConfig, counters: &Arc<Counters>) -> Option<Box<Edge>> {
+    /// What the settings ask for; None if that is nothing. A worker thread of the work-stealing runtime is no shard.
+    pub(crate) fn new(
+        config: &EdgeConfig,
+        counters: &Arc<Counters>,
+        shard: Option<usize>,
+    ) -> Option<Box<Edge>> {
         if config.is_idle() {
             return None;
         }
@@ -39,6 +45,10 @@ impl Edge {
             follows_each: config.follows_each(),
             trusted: (config.reads_forwarded).then(|| config.trusted_peers.clone()),
             files: StaticFiles::new(&config.mounts),
+            access_log: config
+                .access_log
+                .as_ref()
+                .map(|log| log.pen(shard, counters)),
         }))
     }
 
@@ -47,7 +57,7 @@ impl Edge {
     pub(crate) fn enter(
         &self,
         request: RequestHead<'_>,
-        connection: impl FnOnce() -> ConnectionInfo,
+        connection: impl Fn() -> ConnectionInfo,
     ) -> Option<Box<Passage>> {
         let seen = match &self.trusted {
             Some(trusted) if request.is_forwarded() => Seen::of(request, connection(), trusted),
@@ -56,10 +66,15 @@ impl Edge {
         if !self.follows_each && seen.is_none() {
             return None;
         }
+        let note = self.access_log.as_ref().and_then(|pen| match &seen {
+            Some(seen) => pen.note(request, &seen.connection.peer),
+            None => pen.note(request, &connection().peer),
+        });
         Some(Box::new(Passage {
             began: Instant::now(),
             route: RouteId::UNKNOWN,
             seen,
+            note,
         }))
     }
 
@@ -68,22 +83,32 @@ impl Edge {
         self.files.as_ref()?.answer(exchange)
     }
 
+    /// The head of the answer has been written, and is among these bytes, if not behind it.
+    pub(crate) fn note_answer(&self, passage: &mut Passage, sent: &[u8]) {
+        if let (Some(pen), Some(note)) = (&self.access_log, &mut passage.note) {
+            pen.note_answer(note, sent);
+        }
+    }
+
     /// The exchange has ended.
-    pub(crate) fn leave(&self, passage: Box<Passage>, answered: Answered) {
-        let Answered {
-            status: Some(_),
-            is_whole: true,
-            ..
-        } = answered
-        else {
-            return;
-        };
-        if let Some(latency) = &self.latency {
-            latency.add(
-                &self.counters.latencies,
-                passage.route,
-                passage.began.elapsed(),
-            );
+    pub(crate) fn leave(&self, passage: Passage, answered: Answered) {
+        let Passage {
+            began, route, note, ..
+        } = passage;
+        let took = began.elapsed();
+        if let (Some(latency), Some(_), true) = (&self.latency, answered.status, answered.is_whole)
+        {
+            latency.add(&self.counters.latencies, route, took);
+        }
+        if let (Some(pen), Some(note)) = (&self.access_log, note) {
+            pen.write(note, began, took, route, answered);
+        }
+    }
+
+    /// What a peer has sent was refused before it was a request.
+    pub(crate) fn refuse(&self, sent: &[u8], peer: &Address, answered: Answered) {
+        if let Some(pen) = &self.access_log {
+            pen.write_refusal(sent, peer, answered);
         }
     }
 }

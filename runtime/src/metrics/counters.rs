@@ -5,7 +5,7 @@ use crossbeam_utils::CachePadded;
 use turbo_shard_protocol::Overdue;
 
 use crate::metrics::busy_time::BusyTime;
-use crate::metrics::cell::Counter;
+use crate::metrics::cell::{Counter, SharedCounter};
 use crate::metrics::declaration::Figure::{PerSecond, ShareOfTime, Total};
 use crate::metrics::declaration::{Column, Family, Kind, Shown, Unit, counters};
 use crate::metrics::latency::Latencies;
@@ -138,6 +138,9 @@ counters! {
 
     /// Panics of the server's own code that were caught in a call of the app.
     handler_panics: Counter, Shown::count(&[Column::new("panics", Total)]).per_thread();
+
+    /// Lines of the access log that were lost: they found its ring full, or could not be written.
+    access_lines_lost: SharedCounter, Shown::count(&[]).per_thread();
 
     /// How often the shard died and was started again.
     restarts: Counter, Shown::count(&[Column::new("restarts", Total)]);

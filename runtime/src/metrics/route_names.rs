@@ -54,6 +54,14 @@ impl RouteId {
         Arc::clone(&NAMES.read().of_id[self.0 as usize])
     }
 
+    /// The way back from [`index`](RouteId::index); a number that no route has is [`RouteId::UNKNOWN`].
+    pub(crate) fn from_index(index: u32) -> RouteId {
+        match (index as usize) < NAMES.read().of_id.len() {
+            true => RouteId(index),
+            false => RouteId::UNKNOWN,
+        }
+    }
+
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }

@@ -14,7 +14,7 @@ use crate::net::children::OwnPort;
 use crate::net::{listener, open_files, placement, steering};
 use crate::server::handle::{CountSource, ServerHandle};
 use crate::server::per_core::{PerCore, ShardRecord};
-use crate::server::signals::SignalThread;
+use crate::server::signals::{self, SignalThread};
 use crate::server::stealing::Stealing;
 use crate::server::stop::{Stop, StopRequest};
 use crate::server::supervisor::Supervisor;
@@ -71,6 +71,10 @@ impl BoundServer {
         let shards = config.shards.get();
         let has_shards = config.mode.has_shards();
         let count = if has_shards { shards } else { 1 };
+        if let (Mode::Process, Some(log)) = (config.mode, &config.edge.access_log) {
+            // It could be opened; the workers open it for themselves.
+            log.close();
+        }
         let [bind] = &config.binds[..] else {
             return Err(StartError::new("a server listens in one place"));
         };
@@ -132,6 +136,7 @@ impl BoundServer {
             counts: Arc::new(Mutex::new(CountSource::Nothing)),
             signal: Arc::default(),
             is_cut: Arc::default(),
+            access_log: config.edge.access_log.clone(),
             pools: Arc::default(),
         };
         Ok(BoundServer {
@@ -163,7 +168,7 @@ impl BoundServer {
     /// Serves until it is stopped. In mode shard, `caller` says what the calling thread becomes; in a worker of the
     /// process mode it becomes the shard, in mode steal it waits. With `handle_signals`, SIGINT and SIGTERM stop
     /// gracefully and a second one at once; a worker is told by SIGTERM alone, since Ctrl-C reaches it as well as its
-    /// supervisor. `on_ready` is called when all shards serve.
+    /// supervisor. SIGUSR1 opens the access log's file again. `on_ready` is called when all shards serve.
     pub fn run<A: App>(
         self,
         app: A,
@@ -178,6 +183,10 @@ impl BoundServer {
         };
         let counts = Arc::clone(&self.handle.counts);
         let is_worker = self.worker.is_some();
+        let access_log = self.config.edge.access_log.clone();
+        if let Some(log) = &access_log {
+            log.start(self.worker.map_or(0, |(number, _)| number))?;
+        }
         let result = match (self.config.mode, self.worker) {
             (Mode::Shard, _) => self.run_shards(Arc::new(app), caller, on_ready),
             (Mode::Steal, _) => self.run_worker_threads(Arc::new(app), on_ready),
@@ -186,6 +195,9 @@ impl BoundServer {
                 "a server of mode process serves in the workers that inherit its listeners",
             )),
         };
+        if let Some(log) = &access_log {
+            log.finish();
+        }
         *counts.lock() = CountSource::Nothing;
         drop(signals);
         if result.is_ok() && !is_worker {
@@ -199,6 +211,7 @@ impl BoundServer {
         let told = std::sync::atomic::AtomicBool::new(false);
         let is_worker = self.worker.is_some();
         let on_signal = move |number| match (number, told.load(Relaxed)) {
+            (libc::SIGUSR1, _) => handle.reopen_logs(),
             (libc::SIGINT, _) if is_worker => {}
             (_, true) => handle.stop_now(),
             (number, false) => {
@@ -211,7 +224,19 @@ impl BoundServer {
                 }
             }
         };
-        SignalThread::start(&[libc::SIGINT, libc::SIGTERM], on_signal)
+        let mut numbers = vec![libc::SIGINT, libc::SIGTERM];
+        match (signals::is_free(libc::SIGUSR1), &self.handle.access_log) {
+            (true, _) => numbers.push(libc::SIGUSR1),
+            (false, Some(_)) => {
+                log::warn!(
+                    "SIGUSR1 opens the access log again; the app's own handler is set aside"
+                );
+                numbers.push(libc::SIGUSR1);
+            }
+            // The app's own.
+            (false, None) => {}
+        }
+        SignalThread::start(&numbers, on_signal)
             .map_err(|error| StartError::new(format!("signals cannot be handled: {error}")))
     }
 

@@ -8,6 +8,7 @@ use crossbeam_channel::Sender;
 use parking_lot::Mutex;
 
 use crate::blocking_pool::PoolLoad;
+use crate::edge::AccessLog;
 use crate::metrics::counters::{ShardCounts, WorkerThreadCounts};
 use crate::metrics::latency::LatencyCounts;
 use crate::metrics::route_names::RouteId;
@@ -23,6 +24,7 @@ pub struct ServerHandle {
     /// The first signal that was heard; 0 before.
     pub(crate) signal: Arc<AtomicI32>,
     pub(crate) is_cut: Arc<AtomicBool>,
+    pub(crate) access_log: Option<AccessLog>,
     /// By the row that they belong to.
     pub(crate) pools: Arc<Mutex<BTreeMap<usize, PoolLoad>>>,
 }
@@ -49,6 +51,13 @@ impl ServerHandle {
     pub fn stop_now(&self) {
         self.is_cut.store(true, Relaxed);
         let _ = self.requests.send(StopRequest::Now);
+    }
+
+    /// Opens the file of the access log again, because it was moved away.
+    pub fn reopen_logs(&self) {
+        if let Some(log) = &self.access_log {
+            log.reopen();
+        }
     }
 
     /// Reads the counters: one row per shard, or one for all worker threads of the work-stealing runtime.

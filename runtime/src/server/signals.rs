@@ -55,7 +55,7 @@ impl SignalThread {
                 .spawn(listen)?,
         );
         for number in numbers {
-            let action = new_action();
+            let action = action_of(ring);
             listening
                 .previous
                 .push((*number, replace_action(*number, &action)?));
@@ -78,6 +78,24 @@ impl Drop for SignalThread {
         IN_USE.store(false, Ordering::Release);
     }
 }
+
+/// Makes a signal that would end the process do nothing, until a server hears it. A handler that is there already stays.
+pub fn disarm_signal(number: i32) -> io::Result<()> {
+    if current_action(number)?.sa_sigaction == libc::SIG_DFL {
+        replace_action(number, &action_of(hush))?;
+    }
+    Ok(())
+}
+
+/// Whether nobody but this module has a handler for it.
+pub(crate) fn is_free(number: i32) -> bool {
+    current_action(number).is_ok_and(|action| {
+        [libc::SIG_DFL, hush as *const () as usize].contains(&action.sa_sigaction)
+    })
+}
+
+/// Not `SIG_IGN`, which the programs that an app starts would inherit.
+extern "C" fn hush(_number: i32) {}
 
 /// Makes the pipe: returns its reading end, and puts its writing end where the handler finds it.
 fn pipe() -> io::Result<(&'static File, &'static File)> {
@@ -111,10 +129,20 @@ extern "C" fn ring(number: i32) {
     }
 }
 
-fn new_action() -> libc::sigaction {
+fn current_action(number: i32) -> io::Result<libc::sigaction> {
+    let mut current = MaybeUninit::uninit();
+    // SAFETY: without a new action the call only writes the current one.
+    if unsafe { libc::sigaction(number, ptr::null(), current.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: sigaction succeeded, so it has filled `current`.
+    Ok(unsafe { current.assume_init() })
+}
+
+fn action_of(handler: extern "C" fn(i32)) -> libc::sigaction {
     // SAFETY: sigaction is plain old data, for which zeroes are a value; sigemptyset then fills the mask.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
-    action.sa_sigaction = ring as *const () as usize;
+    action.sa_sigaction = handler as *const () as usize;
     action.sa_flags = libc::SA_RESTART;
     // SAFETY: the mask is ours and writable.
     unsafe { libc::sigemptyset(&raw mut action.sa_mask) };
@@ -123,7 +151,8 @@ fn new_action() -> libc::sigaction {
 
 fn replace_action(number: i32, action: &libc::sigaction) -> io::Result<libc::sigaction> {
     let mut previous = MaybeUninit::uninit();
-    // SAFETY: `action` is a whole sigaction: `ring` is async-signal-safe, or it is what the kernel gave us before.
+    // SAFETY: `action` is a whole sigaction: a function above, which is async-signal-safe, or what the kernel gave us
+    // before.
     if unsafe { libc::sigaction(number, action, previous.as_mut_ptr()) } != 0 {
         return Err(io::Error::last_os_error());
     }
@@ -136,12 +165,20 @@ mod tests {
     use super::*;
 
     fn handler_of(number: i32) -> usize {
-        // SAFETY: asks for the current action only; `now` is filled when the call succeeds.
-        unsafe {
-            let mut now: libc::sigaction = mem::zeroed();
-            assert_eq!(libc::sigaction(number, ptr::null(), &raw mut now), 0);
-            now.sa_sigaction
-        }
+        current_action(number).unwrap().sa_sigaction
+    }
+
+    #[test]
+    fn a_signal_that_is_disarmed_ends_nothing_and_is_free_for_a_server() {
+        assert!(is_free(libc::SIGUSR1));
+        disarm_signal(libc::SIGUSR1).unwrap();
+        // SAFETY: SIGUSR1 has a handler now.
+        assert_eq!(unsafe { libc::raise(libc::SIGUSR1) }, 0);
+        assert!(is_free(libc::SIGUSR1));
+        let before = replace_action(libc::SIGUSR1, &action_of(ring)).unwrap();
+        disarm_signal(libc::SIGUSR1).unwrap();
+        assert!(!is_free(libc::SIGUSR1), "a handler stays");
+        replace_action(libc::SIGUSR1, &before).unwrap();
     }
 
     #[test]

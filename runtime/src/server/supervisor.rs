@@ -28,6 +28,9 @@ impl<A: App> Supervisor<A> {
             let supervise = move || {
                 let result = self.run(on_ready);
                 if self.shards.holds_lent_thread() {
+                    if let Some(log) = &self.shards.config.edge.access_log {
+                        log.finish();
+                    }
                     self.shards.app.given_up();
                 }
                 result

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 
 use crate::config::{EngineName, ServerConfig};
+use crate::edge::AccessLog;
 use crate::engine::plan::ShardPlan;
 use crate::metrics::counters::Counters;
 use crate::server::beat::Beat;
@@ -58,6 +59,7 @@ impl<A: App> Worker<A> {
         let stop = Stop::quiet(self.config.graceful_timeout_ms, self.in_flight);
         let watch = Watch::new(stop, self.requests, reported);
         let (app, counters) = (Arc::clone(&self.app), Arc::clone(&self.counters));
+        let access_log = self.config.edge.access_log.clone();
         let beat = Beat::new(self.config.sends_pulses);
         let plan = ShardPlan {
             app: self.app,
@@ -75,7 +77,7 @@ impl<A: App> Worker<A> {
             let started = std::thread::Builder::new()
                 .name("control".into())
                 .spawn_scoped(scope, move || {
-                    control(watch, &*app, &sender, &counters, beat, on_ready)
+                    control(watch, &*app, &sender, &counters, beat, access_log, on_ready);
                 });
             started.map_err(|error| {
                 StartError::new(format!("the control thread cannot be started: {error}"))
@@ -95,6 +97,7 @@ fn control<A: App>(
     shard: &MailboxSender,
     counters: &Counters,
     beat: Beat,
+    access_log: Option<AccessLog>,
     on_ready: impl FnOnce(),
 ) {
     let ended = watch.until_ended(beat, on_ready, |control, stop| {
@@ -110,6 +113,9 @@ fn control<A: App>(
         }
     });
     if ended == News::GiveUp {
+        if let Some(log) = access_log {
+            log.finish();
+        }
         app.given_up();
     }
 }

@@ -109,7 +109,7 @@ impl<A: App> LocalHost<A> {
         clock: Clock,
     ) -> Result<LocalHost<A>, StartError> {
         let service = app.service(Place::Shard(shard))?;
-        let edge = Edge::new(&config.edge, &counters);
+        let edge = Edge::new(&config.edge, &counters, Some(shard));
         // The limits are copied: their reference count stays on this core.
         let bench = Workbench::new(
             service,
@@ -277,7 +277,7 @@ impl<A: App> SharedHost<A> {
         self.benches.get_or_try(|| {
             let service = self.app.service(Place::WorkerThread)?;
             let counters = self.counters.for_new_thread();
-            let edge = Edge::new(&self.edge, &counters);
+            let edge = Edge::new(&self.edge, &counters, None);
             Ok(Workbench::new(
                 service,
                 Arc::clone(&self.limits),

@@ -130,6 +130,7 @@ def serve_to_the_end(
 
     try:
         if is_own_process:
+            native.disarm_signal(signal.SIGUSR1)
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, on_signal)
         serve_reference(reference, settings, native, ending, is_own_process=is_own_process)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 DRAIN = b"drain"
 STOP_NOW = b"stop now"
+REOPEN = b"reopen"
 
 # A packet must fit into a socket's send buffer, by default 208 KiB.
 PACKET_BYTES_MAX = 160 * 1024

@@ -12,11 +12,16 @@ STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 class SignalWatch:
-    """Hears of Ctrl-C, of SIGTERM and of processes that have ended, from `with` to its end. For the main thread."""
+    """Hears of Ctrl-C, SIGTERM, SIGUSR1 and of processes that have ended, from `with` to its end.
+
+    For the main thread.
+    """
 
     def __init__(self) -> None:
         # How often a stop was asked for.
         self.stops_asked = 0
+        # How often files of logs were to be opened again.
+        self.reopens_asked = 0
         # The number of the first such signal.
         self.first: int | None = None
         self.handlers: dict[int, Any] = {}
@@ -26,6 +31,7 @@ class SignalWatch:
         self.wakeup_fd = signal.set_wakeup_fd(self.writer, warn_on_full_buffer=False)
         for number in STOPS:
             self.handlers[number] = signal.signal(number, self.on_stop)
+        self.handlers[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, self.on_reopen)
         # Ignored children would leave no status behind.
         self.handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
         return self
@@ -40,6 +46,9 @@ class SignalWatch:
     def on_stop(self, number: int, frame: FrameType | None) -> None:
         self.stops_asked += 1
         self.first = self.first or number
+
+    def on_reopen(self, number: int, frame: FrameType | None) -> None:
+        self.reopens_asked += 1
 
     def silence(self) -> None:
         """Makes the descriptor quiet again."""

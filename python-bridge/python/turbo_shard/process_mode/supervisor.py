@@ -23,6 +23,7 @@ from .messages import (
     LOADED,
     NOTE,
     READY,
+    REOPEN,
     RETIRES,
     STOP_NOW,
     News,
@@ -112,6 +113,7 @@ class Supervisor:
         # Every process that has not ended, including those that retire.
         self.workers: list[WorkerProcess] = []
         self.stops_heard = 0
+        self.reopens_heard = 0
         self.is_ready = False
         self.noted: set[str] = set()
         # After the first stop: workers that have not reported what they have in flight, how long to wait for them, and
@@ -164,6 +166,10 @@ class Supervisor:
         self.signals.silence()
 
     def hear_signals(self) -> None:
+        if self.reopens_heard < self.signals.reopens_asked:
+            self.reopens_heard = self.signals.reopens_asked
+            for worker in self.workers:
+                worker.tell(REOPEN)
         while self.stops_heard < self.signals.stops_asked:
             self.stops_heard += 1
             if self.start_failure is not None:

@@ -55,7 +55,8 @@ def main(link_fd: int) -> int:
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, on_interrupt)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    native.disarm_signal(signal.SIGUSR1)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGUSR1])
     try:
         status = serve(order, native, link, ending)
     except KeyboardInterrupt:

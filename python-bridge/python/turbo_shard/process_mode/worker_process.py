@@ -127,9 +127,13 @@ def spawn(link_fd: int, listener_fd: int) -> int:
             sys.executable,
             [sys.executable, *interpreter_flags(), "-c", START, str(link_fd), PACKAGE_PARENT],
             os.environ,
-            setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGCHLD],
-            # A Ctrl-C waits until the worker has a handler for it.
-            setsigmask={*signal.pthread_sigmask(signal.SIG_BLOCK, ()), signal.SIGINT},
+            setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGUSR1],
+            # These wait until the worker has handlers for them.
+            setsigmask={
+                *signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+                signal.SIGINT,
+                signal.SIGUSR1,
+            },
         )
     finally:
         os.set_inheritable(listener_fd, False)

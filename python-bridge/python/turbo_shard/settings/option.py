@@ -27,10 +27,14 @@ class Kind(Enum):
     FILE_PATH = "path of a file"
     DIRECTORY = "directory"
     NAMES = "names"
+    URL_PATHS = "paths of URLs"
     PEERS = "peers"
     HEADERS = "header lines"
     FIELD_VALUE = "value of a header field"
     MOUNTS = "directories with files"
+
+
+LISTS = (Kind.NAMES, Kind.PEERS, Kind.HEADERS, Kind.MOUNTS, Kind.URL_PATHS)
 
 
 class Option(NamedTuple):
@@ -95,7 +99,7 @@ class Option(NamedTuple):
     @property
     def is_list(self) -> bool:
         """It may be given several times, and all of them count."""
-        return self.kind in (Kind.NAMES, Kind.PEERS, Kind.HEADERS, Kind.MOUNTS)
+        return self.kind in LISTS
 
     @property
     def variable(self) -> str:
@@ -117,7 +121,9 @@ class Option(NamedTuple):
                 return "|".join(self.choices)
             case Kind.SWITCH:
                 return ""
-            case Kind.URL_PATH | Kind.FILE_PATH:
+            case Kind.FILE_PATH if self.bare:
+                return "FILE"
+            case Kind.URL_PATH | Kind.URL_PATHS | Kind.FILE_PATH:
                 return "PATH"
             case Kind.DIRECTORY:
                 return "DIR"

@@ -32,8 +32,34 @@ def settings_from(values: Mapping[str, Any], labels: Mapping[str, str] | None = 
             f"{label}: {settings.engine} serves shards only; mode steal runs on tokio"
         )
     refuse_balance(settings, labels)
+    refuse_log_format(settings.access_log_format, labels)
     refuse_url_without_room(settings, labels)
     return settings
+
+
+# What `LineFormat` of the native side knows (runtime/src/edge/access_log/line_format.rs), which has the last word: a
+# wrong one is told here before the app is imported.
+LOG_FORMATS = ("uvicorn", "combined", "json", "logfmt")
+OWN_ATOMS = ("{client-port}x", "{shard}x", "{route}x", "{request-id}x")
+LOG_ATOMS = (*"hlurmUqHsBbfatTDMLp", *OWN_ATOMS)
+
+
+def refuse_log_format(text: str, labels: Mapping[str, str]) -> None:
+    """Refuses an atom that there is not, and a name that is no format."""
+    label = labels.get("access_log_format", "access_log_format")
+    if text in LOG_FORMATS:
+        return
+    if "%(" not in text:
+        raise SettingsError(
+            f"{label}: {text!r} is not {', '.join(LOG_FORMATS)}, nor a format string such as "
+            "'%(h)s \"%(r)s\" %(s)s'"
+        )
+    for name in re.findall(r"%\((.*?)\)s", text.replace("%%", "")):
+        if name not in LOG_ATOMS and re.fullmatch(r"\{[^{}]+\}[io]", name) is None:
+            raise SettingsError(
+                f"{label}: there is no atom %({name})s; there are {' '.join(LOG_ATOMS)}, "
+                "{FIELD}i of the request and {FIELD}o of the answer"
+            )
 
 
 def refuse_port_in_host(host: str, labels: Mapping[str, str]) -> None:

@@ -5,6 +5,7 @@ docs/running.md and shell completion come from these rows. Defaults stand in the
 for each group; this file puts them in order.
 """
 
+from .groups.access_log import AccessLog
 from .groups.answers import Answers
 from .groups.app import AppPlace, AppUse
 from .groups.architecture import Architecture
@@ -28,6 +29,7 @@ class ServeSettings(
     WebSockets,
     Files,
     Answers,
+    AccessLog,
     Reporting,
 ):
     """What `serve()` takes beside the app, which a script need not find."""

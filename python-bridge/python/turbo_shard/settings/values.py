@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable
 
-from . import header_lines, mounts, peers
+from . import header_lines, mounts, peers, url_paths
 from .option import Kind, Option, bytes_in_words
 
 BYTE_UNITS = {
@@ -46,6 +46,8 @@ class SettingsError(ValueError):
 
 def read(option: Option, text: str, label: str) -> object:
     """Makes a value from the text on the command line or in the environment, and checks it."""
+    if option.bare and text.strip().lower() in SWITCH_WORDS:
+        return check(option, SWITCH_WORDS[text.strip().lower()], label)
     try:
         value = READERS[option.kind](text.strip())
     except ValueError:
@@ -55,6 +57,9 @@ def read(option: Option, text: str, label: str) -> object:
 
 def check(option: Option, value: object, label: str) -> object:
     """Returns a value of the right type within its bounds, or raises SettingsError."""
+    if option.bare and isinstance(value, bool):
+        # As a switch, which others have in its place.
+        value = option.bare if value else option.default
     if value is None and option.default is None:
         return None
     if option.kind is Kind.SECONDS and type(value) is int:
@@ -126,6 +131,8 @@ def expectation(option: Option) -> str:
             return "a path"
         case Kind.NAMES:
             return "a list of packages, such as sqlmodel"
+        case Kind.URL_PATHS:
+            return f"a list of paths, each {url_paths.EXPECTED}"
         case Kind.PEERS:
             return f"a list of peers, such as {peers.EXAMPLE}"
         case Kind.HEADERS:
@@ -168,9 +175,12 @@ def read_whole(text: str) -> int:
 
 
 def read_seconds(text: str) -> float:
-    if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text, flags=re.ASCII) is None:
+    match = re.fullmatch(
+        r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(ms|s)?", text, flags=re.ASCII
+    )
+    if match is None:
         raise ValueError(text)
-    value = float(text)
+    value = float(match[1]) / (1000 if match[2] == "ms" else 1)
     if not math.isfinite(value):
         raise ValueError(text)
     return value
@@ -211,6 +221,7 @@ READERS: dict[Kind, Callable[[str], object]] = {
     Kind.PEERS: read_list,
     Kind.HEADERS: read_one,
     Kind.MOUNTS: read_one,
+    Kind.URL_PATHS: read_list,
     Kind.FIELD_VALUE: str,
 }
 TYPES = {
@@ -224,6 +235,7 @@ TYPES = {
     Kind.BYTES: int,
     Kind.SWITCH: bool,
     Kind.NAMES: tuple,
+    Kind.URL_PATHS: tuple,
     Kind.PEERS: tuple,
     Kind.HEADERS: tuple,
     Kind.MOUNTS: tuple,
@@ -233,4 +245,5 @@ LISTS: dict[Kind, Callable[[tuple[str, ...]], tuple[str, ...]]] = {
     Kind.PEERS: peers.checked_peers,
     Kind.HEADERS: header_lines.checked_lines,
     Kind.MOUNTS: mounts.checked_mounts,
+    Kind.URL_PATHS: url_paths.checked_paths,
 }

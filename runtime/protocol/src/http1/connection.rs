@@ -208,6 +208,14 @@ impl Connection {
         lent(&mut self.workspace).input.consume_body(n);
     }
 
+    /// What has come and is no request yet, or was refused as none.
+    pub fn unread(&self) -> &[u8] {
+        match &self.workspace {
+            Some(workspace) => workspace.input.unread(),
+            None => &[],
+        }
+    }
+
     /// Whether the whole body lies in the input already, so that [`BodyMode::Whole`](crate::BodyMode::Whole) brings
     /// [`BodyReady`](crate::Event::BodyReady) at once. False for a chunked body, whose end is not known without decoding.
     pub fn is_body_at_hand(&self) -> bool {

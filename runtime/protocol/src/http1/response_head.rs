@@ -94,8 +94,8 @@ pub(crate) fn write_status_line(status: u16, output: &mut Vec<u8>) {
     }
 }
 
-/// Status and reason phrase, for a reader: `503 Service Unavailable`.
-pub(crate) fn status_text(status: u16) -> &'static str {
+/// Status and reason phrase, for a reader: `503 Service Unavailable`; `error` where the status has none.
+pub fn status_text(status: u16) -> &'static str {
     known_status_line(status)
         .and_then(|line| line.strip_prefix("HTTP/1.1 "))
         .map_or("error", str::trim_end)

@@ -8,7 +8,7 @@ use std::task::Waker;
 use turbo_shard_protocol::{BodyMode, Closing, Connection, Event, Expiry, Tick};
 
 use crate::connection_info::ConnectionInfo;
-use crate::edge::{Answered, Passage};
+use crate::edge::{Answered, Note, Passage};
 use crate::exchange::http_reply::HttpSlot;
 use crate::service::Service;
 use crate::shard::advance::Advance;
@@ -70,6 +70,7 @@ impl Http1 {
         self.lend(bench);
         self.connection
             .refuse_status(503, Some(1), &bench.server_lines(now));
+        self.leave_refused(bench, 503);
     }
 
     /// Takes in what the peer has sent; `advance` answers it.
@@ -139,7 +140,10 @@ impl Http1 {
                         log::info!("{} was refused: {refusal}", self.ends.peer());
                     }
                     self.end_exchange();
-                    self.leave(bench, Some(violation.status()), false);
+                    match self.passage.is_some() {
+                        true => self.leave(bench, Some(violation.status()), false),
+                        false => self.leave_refused(bench, violation.status()),
+                    }
                     self.connection.answer_refusal(&bench.server_lines(now));
                 }
                 Event::ExchangeDone => {
@@ -259,16 +263,40 @@ impl Http1 {
         self.leave(bench, None, false);
     }
 
-    /// The exchange has ended. `refusal` is the status of the server's answer in the app's stead.
+    /// The exchange has ended. `refusal` is the status of the server's answer in the app's stead, if that has not begun.
     #[inline]
     fn leave<S: Service>(&mut self, bench: &Workbench<S>, refusal: Option<u16>, is_whole: bool) {
         if let (Some(edge), Some(passage)) = (&bench.edge, self.passage.take()) {
             let answered = Answered {
-                status: refusal.or_else(|| self.connection.answer_status()),
+                status: self.connection.answer_status().or(refusal),
                 body_bytes: self.connection.answer_body_bytes(),
                 is_whole,
             };
-            edge.leave(passage, answered);
+            edge.leave(*passage, answered);
+        }
+    }
+
+    /// What has come was refused before it was a request.
+    fn leave_refused<S: Service>(&self, bench: &Workbench<S>, status: u16) {
+        if let (Some(edge), false) = (&bench.edge, self.in_flight) {
+            let answered = Answered {
+                status: Some(status),
+                body_bytes: 0,
+                is_whole: true,
+            };
+            edge.refuse(self.connection.unread(), &self.ends.peer(), answered);
+        }
+    }
+
+    /// The access log wants fields of the answer's head, which begins after `mark` in the output if it has been written.
+    #[inline]
+    fn note_answer<S: Service>(&mut self, bench: &Workbench<S>, mark: usize) {
+        if let (Some(edge), Some(passage)) = (&bench.edge, &mut self.passage)
+            && passage.note.as_ref().is_some_and(Note::lacks_answer)
+            && self.connection.answer_status().is_some()
+        {
+            let sent = self.connection.output().get(mark..).unwrap_or_default();
+            edge.note_answer(passage, sent);
         }
     }
 

@@ -64,7 +64,7 @@ impl WebSocket {
                 body_bytes: 0,
                 is_whole: true,
             };
-            edge.leave(passage, answered);
+            edge.leave(*passage, answered);
         }
     }
 

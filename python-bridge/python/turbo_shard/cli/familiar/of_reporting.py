@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from .row import Answer, Fixed, G, H, Met, N, Ours, Row, U, Word, Words
 
-NO_ACCESS_LOG = Answer(
-    "turbo-shard does not write an access log yet; middleware of the app, or the proxy, does it meanwhile"
-)
 NO_LOG_FILE = Answer(
     "the server's log goes to stderr; the shell or the service manager puts it into a file (2>> FILE)"
 )
@@ -60,11 +57,17 @@ ROWS = (
         Answer("set the variable NO_COLOR; what is not a terminal gets none anyway"),
     ),
     # Access log.
-    Row(U | G | H, "--access-log", NO_ACCESS_LOG),
-    Row(U | G, "--no-access-log", Met("there is no access log")),
-    Row(N | H, "--access-logfile", NO_ACCESS_LOG),
-    Row(N | H, "--access-logformat", NO_ACCESS_LOG),
-    Row(G, "--access-log-fmt", NO_ACCESS_LOG),
+    Row(U | G | H, "--access-log", Ours("--access-log", "a file follows an equals sign")),
+    Row(U | G, "--no-access-log", Met("there is no access log unless --access-log asks for it")),
+    Row(N | H, "--access-logfile", Ours("--access-log")),
+    Row(N | H, "--access-logformat", Ours("--access-log-format")),
+    Row(
+        G,
+        "--access-log-fmt",
+        Answer(
+            "here that is --access-log-format, with the atoms of gunicorn, such as '%(h)s %(s)s'"
+        ),
+    ),
     Row(N, "--disable-redirect-access-to-syslog", Met("nothing is sent to syslog")),
     *(
         Row(N, flag, NO_SYSLOG)

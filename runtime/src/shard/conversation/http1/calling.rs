@@ -34,6 +34,7 @@ impl Http1 {
             }
         };
         let mut deferred = None;
+        let mark = self.connection.output().len();
         let is_body_at_hand = !with_body && self.connection.is_body_at_hand();
         let result = catch_unwind(AssertUnwindSafe(|| {
             let (request, body, response) = self.connection.exchange(&server_lines);
@@ -60,6 +61,7 @@ impl Http1 {
         if let (Some(passage), Ok((_, _, route))) = (&mut self.passage, &result) {
             passage.route = *route;
         }
+        self.note_answer(bench, mark);
         match result {
             Ok((Outcome::Answered, true, _)) => {}
             Ok((Outcome::ReadBody { bytes_max }, ..)) if !with_body => {
@@ -120,11 +122,13 @@ impl Http1 {
                 HttpPart::Accept(acceptance) => return self.accept(bench, now, *acceptance),
                 HttpPart::Failed => return self.fail(bench, now),
             };
+            let mark = self.connection.output().len();
             let written = {
                 let server_lines = bench.server_lines(now);
                 let writer = self.connection.response(&server_lines);
                 write_part(part, &mut Response::http1(writer))
             };
+            self.note_answer(bench, mark);
             match written {
                 Ok(true) => self.end_exchange(),
                 Ok(false) => {}
