@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from proxies import Certificate, Proxy
 from server_process import ServerProcess, run_command
+
+SERVERS = ("a", "b")
 
 
 @dataclass(frozen=True)
@@ -28,15 +30,20 @@ class Site:
 
 @contextmanager
 def proxied_site(
-    kind: type[Proxy], certificate: Certificate, marks_folder: Path, folder: Path, *options: str
+    kind: type[Proxy],
+    certificate: Certificate,
+    marks_folder: Path,
+    folder: Path,
+    *,
+    changes: Mapping[str, str] | None = None,
 ) -> Iterator[Site]:
-    """Starts the servers with these options, and the proxy with its file of examples/deploy; ends them all."""
-    stats = [folder / name for name in ("a.stats", "b.stats")]
+    """Starts the servers and the proxy with its file of examples/deploy, and ends them; `changes` as of a `Proxy`."""
+    stats = [folder / f"{name}.stats" for name in SERVERS]
     with ExitStack() as stack:
         servers = [
             ServerProcess(
                 "deployed_app:app",
-                *("--shards", "2", "--stats-socket", str(path), *options),
+                *("--shards", "2", "--stats-socket", str(path)),
                 variables={"MARKS_DIR": str(marks_folder)},
             )
             for path in stats
@@ -47,6 +54,5 @@ def proxied_site(
         for server in servers:
             server.wait_until_ready()
         upstreams = [f"127.0.0.1:{server.port}" for server in servers]
-        yield Site(
-            stack.enter_context(kind(upstreams, certificate, folder / "proxy")), servers, stats
-        )
+        proxy = kind(upstreams, certificate, folder / "proxy", changes)
+        yield Site(stack.enter_context(proxy), servers, stats)

@@ -10,6 +10,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -109,21 +110,23 @@ class Proxy:
     file: ClassVar[str]
     # What every test replaces, with these fields: plain, secure (ports), chain, key, both (files).
     places: ClassVar[dict[str, str]]
+    # What comes before the path of a Unix socket where the file has an address of a server.
+    unix: ClassVar[str]
 
     def __init__(
         self,
         upstreams: list[str],
         certificate: Certificate,
         folder: Path,
-        **further: str,
+        changes: Mapping[str, str] | None = None,
     ) -> None:
-        """Two upstreams as `address:port`; `further` are places that a test of its own replaces."""
+        """Two upstreams, as the file writes them; `changes` are places that one test replaces."""
         self.certificate, self.folder = certificate, folder
         self.folder.mkdir()
         self.plain_port, self.port = free_ports(2)
         self.log_path = folder / "log"
         self.text = (FILES / self.file).read_text()
-        for place, value in further.items():
+        for place, value in (changes or {}).items():
             self.replace(place, value)
         for place, value in self.places.items():
             self.replace(place, value.format(self=self))
@@ -204,6 +207,7 @@ class Nginx(Proxy):
 
     name = "nginx"
     file = "nginx.conf"
+    unix = "unix:"
     places: ClassVar = {
         "listen 80;": "listen 127.0.0.1:{self.plain_port};",
         "listen 443 ssl http2;": "listen 127.0.0.1:{self.port} ssl http2;",
@@ -238,6 +242,7 @@ class Nginx(Proxy):
 class HAProxy(Proxy):
     name = "haproxy"
     file = "haproxy.cfg"
+    unix = "unix@"
     places: ClassVar = {
         "bind :80": "bind 127.0.0.1:{self.plain_port}",
         "bind :443": "bind 127.0.0.1:{self.port}",
@@ -254,6 +259,7 @@ class HAProxy(Proxy):
 class Caddy(Proxy):
     name = "caddy"
     file = "Caddyfile"
+    unix = "unix/"
     # It would get a certificate from a public authority, whose servers are not here.
     places: ClassVar = {
         "app.example.com {": (

@@ -29,7 +29,10 @@ def verified(folder: Path, **changed: str) -> str:
         *(str(folder / name) for name in UNIT_NAMES),
         SYSTEMD_UNIT_PATH=path,
     )
-    return run.stdout if run.returncode == 0 else f"{run.returncode}: {run.stdout}"
+    if run.returncode != 0:
+        return f"status {run.returncode}: {run.stdout}"
+    # Of an unpacked systemd it also says that the links between its own units look odd.
+    return "\n".join(line for line in run.stdout.splitlines() if "turbo-shard." in line)
 
 
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:

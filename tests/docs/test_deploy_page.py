@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -11,16 +12,17 @@ from turbo_shard.settings import OPTIONS
 
 PAGE = (ROOT / "docs/deploy.md").read_text()
 FILES = sorted((EXAMPLES / "deploy").iterdir())
-# Of docker, systemctl, the kubelet, and of kubectl.
+# Of docker, systemctl, logrotate, the kubelet and kubectl, and of what the Dockerfile runs.
 OF_OTHERS = {
     "--now", "--rm", "--stop-timeout", "--ulimit", "--cpuset-cpus", "--cpus", "--cpu-manager-policy", "--dry-run",
     "--no-cache", "--no-cache-dir", "--python", "--system", "--uid", "--user-group", "--from",
+    "--debug", "--kill-whom", "--signal",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_page_shows_the_file(path: object) -> None:
-    text = path.read_text()  # type: ignore[attr-defined]
+def test_page_shows_the_file(path: Path) -> None:
+    text = path.read_text()
     assert re.search(rf"^```\w+\n{re.escape(text)}```$", PAGE, flags=re.MULTILINE), (
         f"docs/deploy.md does not show {path} as it is"
     )

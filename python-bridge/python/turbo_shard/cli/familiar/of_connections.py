@@ -158,7 +158,9 @@ ROWS = (
     Row(
         N,
         "--casefold-http-method",
-        Answer("ASGI apps get methods in upper case, as ASGI wants it; WSGI apps get them as they were sent"),
+        Answer(
+            "ASGI apps get methods in upper case, as ASGI wants it; WSGI apps get them as they were sent"
+        ),
     ),
     # WebSockets.
     Row(
@@ -175,7 +177,9 @@ ROWS = (
             alone=WEBSOCKETS,
         ),
     ),
-    Row(G, "--no-ws", Answer("WebSockets cannot be switched off; an app that has none refuses them")),
+    Row(
+        G, "--no-ws", Answer("WebSockets cannot be switched off; an app that has none refuses them")
+    ),
     Row(U, "--ws-max-size", Ours("--ws-message-max")),
     Row(N, "--websocket-max-message-size", Ours("--ws-message-max")),
     Row(
