@@ -56,7 +56,7 @@ def test_short_help_fits_two_screens_and_names_the_options_of_every_day() -> Non
     lines = run.stdout.splitlines()
     assert len(lines) <= 2 * SCREEN_LINES
     assert max(map(len, lines)) <= HELP_WIDTH_MAX
-    listed = {word.rstrip(",") for line in lines for word in line.split()}
+    listed = {word.partition("[")[0].rstrip(",") for line in lines for word in line.split()}
     for option in OPTIONS:
         assert (option.flag in listed) == option.daily
     assert {*COMMANDS, *SOURCE_FLAGS, *OWN_SWITCHES} <= listed
@@ -105,6 +105,9 @@ def test_option_without_its_value_is_refused() -> None:
 
 def test_second_app_is_refused() -> None:
     assert error_line("app:app", "shop:app") == "'shop:app' is one argument too many"
+    assert error_line("--access-log", "access.log", "app:app") == (
+        "'app:app' is one argument too many; a value of --access-log follows an equals sign"
+    )
 
 
 def test_bad_value_is_named_with_its_flag() -> None:

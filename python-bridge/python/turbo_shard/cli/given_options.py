@@ -75,7 +75,7 @@ def split_for_server(arguments: Sequence[str], *, switches: Collection[str]) -> 
 def told(given: Split) -> Told:
     """Reads the files that are named, or lie here, and checks all values; the env-file's variables are set."""
     if len(given.rest) > 1:
-        raise UsageError(f"{given.rest[1]!r} is one argument too many")
+        raise UsageError(one_too_many(given))
     file = config_file(given.texts.get(CONFIG_FLAG))
     added = set_variables(given.texts.get(ENV_FILE_FLAG) or file.text("env-file"))
     values, labels = chosen_values(given, os.environ, file)
@@ -87,6 +87,12 @@ def told(given: Split) -> Told:
     if app:
         origins["app"] = "command line" if given.rest else file.label("app")
     return Told(app, settings_from(values, labels), origins)
+
+
+def one_too_many(given: Split) -> str:
+    alone = [flag for flag, text in given.given if text and text == BARE_FLAGS.get(flag)]
+    hint = f"; a value of {alone[-1]} follows an equals sign" if alone else ""
+    return f"{given.rest[1]!r} is one argument too many{hint}"
 
 
 def set_variables(path: str) -> dict[str, str]:

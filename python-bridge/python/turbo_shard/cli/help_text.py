@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from ..settings import OPTIONS, Kind, Option
@@ -61,7 +62,7 @@ def help_text(*, is_all: bool) -> str:
 def rows(options: Iterable[Option], *, is_all: bool) -> list[Row]:
     if is_all:
         return [(option_words(option), explanation(option)) for option in options]
-    return [(option_words(option), in_short(option)) for option in options if option.daily]
+    return [(flag_words(option), in_short(option)) for option in options if option.daily]
 
 
 def option_words(option: Option) -> str:
@@ -72,10 +73,18 @@ def option_words(option: Option) -> str:
     return f"{flags} {option.placeholder}".rstrip()
 
 
+def flag_words(option: Option) -> str:
+    """Its first flag alone, and what its value is called."""
+    value = option.placeholder
+    return f"{option.flag}[={value}]" if option.bare else f"{option.flag} {value}".rstrip()
+
+
 def in_short(option: Option) -> str:
-    """Its meaning without the details, and its default."""
-    meaning = option.help.partition(";")[0]
-    return meaning if option.kind is Kind.SWITCH else f"{meaning} ({option.default_in_words})"
+    """Its meaning without the details, and its default, if that is something."""
+    meaning = re.split(r"[;:] ", option.help, maxsplit=1)[0]
+    default = option.default_in_words
+    is_said = option.kind is not Kind.SWITCH and default != "none"
+    return f"{meaning} ({default})" if is_said else meaning
 
 
 def explanation(option: Option) -> str:

@@ -58,7 +58,7 @@ ROWS = (
     ),
     # Access log.
     Row(U | G | H, "--access-log", Ours("--access-log", "a file follows an equals sign")),
-    Row(U | G, "--no-access-log", Met("there is no access log unless --access-log asks for it")),
+    Row(U | G, "--no-access-log", Ours("--no-access-log")),
     Row(N | H, "--access-logfile", Ours("--access-log")),
     Row(N | H, "--access-logformat", Ours("--access-log-format")),
     Row(

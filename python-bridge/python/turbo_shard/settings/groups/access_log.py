@@ -14,6 +14,7 @@ class AccessLog(Group, heading="access log"):
         "or to standard output (no value, or -)",
         default_text="none",
         bare="-",
+        daily=True,
     )
     access_log_format: str = row(
         Kind.TEXT,

@@ -10,8 +10,8 @@ class Architecture(Group, heading="shards and engine"):
     shards: int | None = row(
         Kind.WHOLE,
         default=None,
-        help="number of shards, each with its own thread, listener and event loop "
-        "(in mode process: with its own process); more than there are cores is allowed",
+        help="number of shards, each with its own thread, listener and event loop; in mode process also with its own "
+        "process; more than there are cores is allowed",
         minimum=1,
         maximum=SHARDS_MAX,
         default_text="one per core that this process may use",
