@@ -312,7 +312,7 @@ PACKAGE_LAYERS = (
     ),
     Layer(
         f"{PACKAGE}/cli",
-        "the command line, and the names of its subcommands",
+        "the command line, where settings come from, what other servers call them",
         within(
             PACKAGE,
             *("loading", "logs", "native_module.py", "process_mode", "serving", "settings"),
