@@ -14,7 +14,7 @@ mod wsgi;
 use pyo3::prelude::*;
 
 use python::{errors, large_blocks};
-use server::{at_exit, log_writer, logging, report_rows, server_object, worker_link};
+use server::{at_exit, local_server, log_writer, logging, report_rows, server_object, worker_link};
 
 #[global_allocator]
 static ALLOCATOR: large_blocks::LargeBlocks = large_blocks::LargeBlocks;
@@ -27,6 +27,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("StartError", py.get_type::<errors::StartError>())?;
     module.add("LifespanError", py.get_type::<errors::LifespanError>())?;
     module.add_class::<server_object::NativeServer>()?;
+    module.add_class::<local_server::LocalServer>()?;
+    module.add_class::<local_server::LocalPeer>()?;
     module.add_class::<worker_link::WorkerLink>()?;
     module.add_class::<asgi::CompiledCall>()?;
     module.add_class::<asgi::CompiledFront>()?;

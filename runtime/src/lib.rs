@@ -26,8 +26,8 @@ pub use blocking_pool::{BlockingPool, Job, PoolLoad, QueueFull, ThreadHooks};
 pub use config::{Balance, EngineChoice, EngineName, Mode, SHARDS_MAX, ServerConfig, Steering};
 pub use connection_info::{Address, ConnectionInfo, ListenerOptions, Scheme};
 pub use edge::{
-    AccessLog, AccessLogSettings, AccessLogTarget, EdgeConfig, FormatError, LineFormat,
-    SkippedPath, TrustedPeers,
+    AccessLog, AccessLogSettings, AccessLogTarget, ConcurrencyLimit, EdgeConfig, FormatError,
+    LineFormat, SkippedPath, TrustedPeers,
 };
 pub use engine::registry::{EngineProbe, locked_bytes, probe_engines};
 pub use exchange::held_bytes::HeldBytes;
@@ -52,6 +52,7 @@ pub use ordered_routes::{Convertor, OrderedFound, OrderedRoutes, RouteSegment, S
 pub use route_table::*;
 pub use server::bound_server::{BoundServer, Caller, Report};
 pub use server::handle::ServerHandle;
+pub use server::local_shard::{LocalConnection, LocalShard, Pause};
 pub use server::signals::disarm_signal;
 pub use server::worker::Inheritance;
 pub use service::{App, Exchange, HostedLoop, Outcome, Place, Service};

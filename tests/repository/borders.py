@@ -32,7 +32,10 @@ class Layer:
     each other."""
 
     never: Sequence[Outside] = ()
-    """Holds for the layers inside this folder too."""
+    """Holds for the layers inside this folder too, but for those that are there for it."""
+
+    is_for: Sequence[Outside] = ()
+    """What it may know, whatever holds for the folders around it."""
 
     @property
     def forbidden(self) -> list[str]:
@@ -78,9 +81,10 @@ def crossings_of(module: Module, graph: ImportGraph, layers: tuple[Layer, ...]) 
             if other and not own.may_use(other):
                 found.add(f"{own.name} must not know {other.name}")
             continue
+        allowed = [one for outside in own.is_for for one in outside.names]
         for layer in around:
             for forbidden in layer.forbidden:
-                if is_within(name, forbidden):
+                if is_within(name, forbidden) and forbidden not in allowed:
                     found.add(f"{layer.name} must not know {forbidden}")
     return found
 

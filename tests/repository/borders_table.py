@@ -173,12 +173,16 @@ RUNTIME_LAYERS = (
     ),
     Layer(
         f"{RUNTIME}/server",
-        "binding, starting, supervising and stopping shards",
-        within(
-            RUNTIME,
-            *("blocking_pool.rs", "config.rs", "edge", "metrics", "net", "service.rs", "shard"),
-            *("engine", "engine/registry.rs", "engine/steal", "start_error.rs", "thread_stack.rs"),
-        ),
+        "binding, starting, supervising and stopping shards, and a shard without sockets",
+        [
+            *(PROTOCOL, INFO),
+            *within(
+                RUNTIME,
+                *("blocking_pool.rs", "config.rs", "edge", "metrics", "net", "service.rs"),
+                *("engine", "engine/registry.rs", "engine/steal", "shard", "start_error.rs"),
+                "thread_stack.rs",
+            ),
+        ],
     ),
 )
 
@@ -247,7 +251,18 @@ PACKAGE_LAYERS = (
     Layer(
         f"{PACKAGE}/__init__.py",
         "the public face: `App`, `serve`",
-        [NATIVE, PACKAGE, *within(PACKAGE, "metrics", "native", "settings")],
+        [NATIVE, PACKAGE, *within(PACKAGE, "metrics", "native", "settings", "testing")],
+    ),
+    Layer(
+        f"{PACKAGE}/testing",
+        "`TestClient`, which needs no sockets",
+        within(PACKAGE, ".", "native", "native_module.py", "settings"),
+    ),
+    Layer(
+        f"{PACKAGE}/pytest_plugin.py",
+        "a fixture for tests of apps",
+        [PACKAGE],
+        is_for=[TESTING],
     ),
     Layer(NATIVE, "what the bridge gives"),
     Layer(f"{PACKAGE}/native_module.py", "the bridge, or why it is not there", [NATIVE]),

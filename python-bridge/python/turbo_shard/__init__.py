@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from ._native import Request as Request
     from ._native import __version__ as __version__
     from ._native import stats as stats
+    from .embedding import RunningServer as RunningServer
+    from .embedding import running as running
     from .from_script import serve as serve
     from .metrics.gc_pauses import gc_stats as gc_stats
     from .native.app import App as App
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from .native.websocket import WebSocket as WebSocket
     from .native.websocket import WebSocketDisconnect as WebSocketDisconnect
     from .settings import SettingsError as SettingsError
+    from .testing.client import TestClient as TestClient
 
 # Where each public name lives. Most server starts need only some of them.
 _MODULE_OF = {
@@ -50,13 +53,16 @@ _MODULE_OF = {
     "Request": "_native",
     "Response": "native.response",
     "Router": "native.app",
+    "RunningServer": "embedding",
     "SettingsError": "settings",
     "StartError": "native.errors",
     "StreamingResponse": "native.response",
+    "TestClient": "testing.client",
     "WebSocket": "native.websocket",
     "WebSocketDisconnect": "native.websocket",
     "__version__": "_native",
     "gc_stats": "metrics.gc_pauses",
+    "running": "embedding",
     "serve": "from_script",
     "stats": "_native",
 }

@@ -207,6 +207,24 @@ class NativeServer:
     def worker_stats(self) -> list[dict[str, Any]]:
         """One dict of counters per worker of the work-stealing runtime; empty in shard mode."""
 
+class LocalServer:
+    """An app served within the thread that makes this, without sockets. StartError if it cannot be."""
+
+    def __init__(self, settings: Settings, app: object, interface_name: str) -> None: ...
+    def connect(self) -> LocalPeer: ...
+    def receive(self, peer: LocalPeer, seconds: float) -> bytes | None:
+        """What was written to `peer`, waited for if need be; empty after `seconds`, None at the end."""
+    def stop(self) -> None:
+        """Shuts the app down. Does nothing the second time."""
+
+class LocalPeer:
+    """The client's end of a connection to a `LocalServer`."""
+
+    def send(self, data: bytes) -> None: ...
+    def finish(self) -> None:
+        """Says that nothing more will be sent."""
+    def close(self, server: LocalServer) -> None: ...
+
 class WorkerLink:
     """A worker's line to its supervisor, over the descriptor that it was started with."""
 

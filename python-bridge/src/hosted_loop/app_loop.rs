@@ -84,12 +84,12 @@ pub(crate) struct AppLoop {
 }
 
 impl AppLoop {
-    /// The app loop of the calling thread, a shard's. asyncio is not imported yet.
-    pub(crate) fn of_shard(py: Python<'_>, shard: usize) -> PyResult<Arc<AppLoop>> {
+    /// The app loop of the calling thread, a shard's; on the main thread it `hears` signals. asyncio is not imported yet.
+    pub(crate) fn of_shard(py: Python<'_>, shard: usize, hears: bool) -> PyResult<Arc<AppLoop>> {
         let mut app_loop = AppLoop::new(format!("shard-{shard}"), DrivenBy::Shard)?;
-        app_loop.signals = SignalPipe::of_main_thread(py)?;
-        if let Some(signals) = &app_loop.signals {
+        if hears && let Some(signals) = SignalPipe::of_main_thread(py)? {
             app_loop.descriptors.watch(signals.fd())?;
+            app_loop.signals = Some(signals);
         }
         Ok(Arc::new(app_loop))
     }

@@ -215,7 +215,9 @@ impl AsyncioThread {
                 waiting_thread_starts();
                 attached(|py| {
                     let app_loop = AppLoop::of_own_thread(py, name).and_then(|app_loop| {
-                        move_in.map_or(Ok(()), |move_in| move_in(py, &app_loop))?;
+                        move_in
+                            .map_or(Ok(()), |move_in| move_in(py, &app_loop))
+                            .inspect_err(|_| app_loop.close(py, &time_left))?;
                         Ok(app_loop)
                     });
                     match app_loop {

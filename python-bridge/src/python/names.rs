@@ -161,7 +161,7 @@ attributes! {
 attributes! { status_code headers content body detail errors items multi_items }
 
 // A lifespan (`turbo_shard.serving.lifespan`).
-attributes! { startup shutdown }
+attributes! { startup shutdown give_up }
 
 // A loop of ours (`turbo_shard.loop.hosted_loop`), beside what every asyncio loop has.
 attributes! {

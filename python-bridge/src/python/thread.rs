@@ -152,6 +152,8 @@ pub(crate) fn detached(f: impl FnOnce() + Send) {
     thread_parks();
     match OWN.try_with(|own| own.attached.get()) {
         Ok(true) => Python::attach(|py| py.detach(f)),
+        // SAFETY: only asks, and always safe to. A thread of the program's that is attached by itself.
+        _ if unsafe { ffi::PyGILState_Check() } == 1 => Python::attach(|py| py.detach(f)),
         _ => f(),
     }
 }

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+use pyo3::PyAny;
 use turbo_shard_runtime::BlockingPool;
 
 use crate::hosted_loop::{AsyncioThreads, TimeLeft};
+use crate::python::thread::Owned;
 
 /// One server's life.
 #[derive(Default)]
@@ -23,7 +25,8 @@ pub(crate) struct Life {
     services: Mutex<usize>,
     service_ended: Condvar,
     hooks_started: AtomicBool,
-    lifespan_failed: AtomicBool,
+    /// What the app's startup has raised.
+    lifespan_failure: Mutex<Option<Owned<PyAny>>>,
     was_ready: AtomicBool,
 }
 
@@ -114,12 +117,12 @@ impl Life {
         self.was_ready.load(Ordering::Acquire)
     }
 
-    pub(crate) fn note_lifespan_failure(&self) {
-        self.lifespan_failed.store(true, Ordering::Release);
+    pub(crate) fn note_lifespan_failure(&self, error: Owned<PyAny>) {
+        *self.lifespan_failure.lock() = Some(error);
     }
 
-    pub(crate) fn has_lifespan_failed(&self) -> bool {
-        self.lifespan_failed.load(Ordering::Acquire)
+    pub(crate) fn take_lifespan_failure(&self) -> Option<Owned<PyAny>> {
+        self.lifespan_failure.lock().take()
     }
 }
 

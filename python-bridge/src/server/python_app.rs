@@ -22,7 +22,7 @@ use crate::hosted_loop::{AppLoop, AsyncioThreads};
 use crate::native::native_service;
 use crate::python::large_objects::{give_back, gives_back_after};
 use crate::python::names;
-use crate::python::thread::{self, attached, thread_parks};
+use crate::python::thread::{self, Owned, attached, thread_parks};
 use crate::wsgi::{InlineRule, WsgiOptions, WsgiService, let_pool_run};
 
 /// The app that a server runs.
@@ -36,6 +36,8 @@ pub(crate) struct PythonApp {
     /// Process mode: the line to the supervisor.
     line: Option<Arc<Line>>,
     handle: ServerHandle,
+    /// A shard on the main thread runs the handlers of Python's signals.
+    hears_signals: bool,
 }
 
 impl PythonApp {
@@ -46,6 +48,7 @@ impl PythonApp {
         threads: usize,
         line: Option<Arc<Line>>,
         handle: ServerHandle,
+        hears_signals: bool,
     ) -> PythonApp {
         let app = PythonApp {
             served: Arc::new(served),
@@ -55,6 +58,7 @@ impl PythonApp {
             life: Arc::default(),
             line,
             handle,
+            hears_signals,
         };
         if mode == Mode::Steal {
             let time_left = app.life.clock();
@@ -118,9 +122,15 @@ impl PythonApp {
     }
 
     fn parts_of_shard(&self, py: Python<'_>, shard: usize) -> PyResult<Parts> {
+        let app_loop = AppLoop::of_shard(py, shard, self.hears_signals)?;
+        // What a failed start leaves on the loop must not outlive it: the process may go on.
+        self.parts_on(py, shard, Arc::clone(&app_loop))
+            .inspect_err(|_| app_loop.close(py, &self.life.clock()))
+    }
+
+    fn parts_on(&self, py: Python<'_>, shard: usize, app_loop: Arc<AppLoop>) -> PyResult<Parts> {
         let served = &*self.served;
         let pool = self.pool(&format!("blocking-{shard}"), shard);
-        let app_loop = AppLoop::of_shard(py, shard)?;
         let object = served.instance(py, shard)?;
         let app = match served.interface {
             Interface::Native => {
@@ -238,7 +248,8 @@ impl App for PythonApp {
         let made = attached(|py| {
             self.make(py, place).map_err(|error| {
                 if is_lifespan_failure(py, &error) {
-                    self.life.note_lifespan_failure();
+                    let raised = error.value(py).clone().into_any().unbind();
+                    self.life.note_lifespan_failure(Owned::new(raised));
                     return StartError::new(error.value(py).to_string());
                 }
                 StartError::new(format!(
@@ -271,8 +282,14 @@ impl App for PythonApp {
 
     fn stops_by(&self, deadline: Instant) {
         self.life.stops_by(deadline);
-        if deadline <= Instant::now() && !self.served.being_made.is_empty() {
+        if deadline > Instant::now() {
+            return;
+        }
+        if !self.served.being_made.is_empty() {
             attached(|py| self.served.being_made.interrupt(py));
+        }
+        if !self.served.starting.lock().is_empty() {
+            attached(|py| self.served.give_up_startups(py));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -32,6 +33,8 @@ pub(crate) struct ServedApp {
     pub(crate) of_shard: Option<Owned<PyAny>>,
     /// Threads that are in `of_shard`.
     pub(crate) being_made: BeingMade,
+    /// Lifespans whose startup is under way.
+    pub(crate) starting: Mutex<Vec<Owned<PyAny>>>,
     /// Whether `of_shard` may be called for several shards at the same time, once it has been for the first two.
     pub(crate) side_by_side: bool,
     /// Path below which the app is mounted (ASGI's `root_path`, WSGI's `SCRIPT_NAME`).
@@ -85,7 +88,14 @@ impl ServedApp {
         if lifespan.is_none() {
             return Ok(Started::default());
         }
-        let state = app_loop.run_here(py, lifespan.call_method0(names::startup(py))?)?;
+        self.starting
+            .lock()
+            .push(Owned::new(lifespan.clone().unbind()));
+        let started = lifespan
+            .call_method0(names::startup(py))
+            .and_then(|startup| app_loop.run_here(py, startup));
+        self.starting.lock().retain(|one| !one.is(&lifespan));
+        let state = started?;
         Ok(Started {
             lifespan: Some(Owned::new(lifespan.unbind())),
             state: state
@@ -93,6 +103,21 @@ impl ServedApp {
                 .ok()
                 .map(|state| Owned::new(state.unbind())),
         })
+    }
+
+    /// Cancels startups that are under way: nobody waits for them any more. From any thread.
+    pub(crate) fn give_up_startups(&self, py: Python<'_>) {
+        let starting: Vec<_> = self
+            .starting
+            .lock()
+            .iter()
+            .map(|lifespan| lifespan.clone_ref(py))
+            .collect();
+        for lifespan in starting {
+            if let Err(error) = lifespan.call_method0(py, names::give_up(py)) {
+                log_exception(py, &error, "the app's startup could not be cancelled");
+            }
+        }
     }
 
     /// An instance of an ASGI app, after its startup, with what was compiled of it. For that loop's thread.

@@ -12,6 +12,7 @@ use pyo3::types::{PyDict, PyList};
 use turbo_shard_runtime::{self as runtime, BoundServer, Caller, Report, ServerHandle};
 
 use super::at_exit::{AtExit, note_end};
+use super::life::Life;
 use super::logging;
 use super::python_app::PythonApp;
 use super::report_rows::{shard_rows, worker_thread_rows};
@@ -109,14 +110,7 @@ impl NativeServer {
         on_ready: Option<Py<PyAny>>,
         link: Option<Bound<'_, WorkerLink>>,
     ) -> PyResult<f64> {
-        let interface = chosen(
-            &interface,
-            [
-                ("native", Interface::Native),
-                ("asgi", Interface::Asgi),
-                ("wsgi", Interface::Wsgi),
-            ],
-        )?;
+        let interface = self::interface(&interface)?;
         let taken = self.bound.lock().take();
         let (bound, settings) =
             taken.ok_or_else(|| PyRuntimeError::new_err("a server can be run once"))?;
@@ -125,6 +119,7 @@ impl NativeServer {
             object: Owned::new(app),
             of_shard: app_of_shard.map(Owned::new),
             being_made: BeingMade::default(),
+            starting: Mutex::default(),
             side_by_side,
             root_path: settings.root_path.clone(),
             has_pathsend: settings.pathsend,
@@ -139,6 +134,7 @@ impl NativeServer {
             self.report.shard_cores.len(),
             line.clone(),
             self.handle.clone(),
+            true,
         );
         let life = app.life();
         let at_exit = AtExit::register(py, self.handle.clone())?;
@@ -171,10 +167,7 @@ impl NativeServer {
         AtExit::unregister(&at_exit)?;
         note_end(Arc::clone(&life));
         not_ready.map_or(Ok(()), Err)?;
-        result.map_err(|error| match life.has_lifespan_failed() {
-            true => LifespanError::new_err(error.to_string()),
-            false => start_error(error),
-        })?;
+        result.map_err(|error| run_error(py, &life, &error))?;
         Ok(match self.handle.is_cut() {
             true => 0.0,
             false => life.time_left().as_secs_f64(),
@@ -224,6 +217,30 @@ pub(crate) fn disarm_signal(number: i32) -> PyResult<()> {
 fn next_run() -> u64 {
     static RUNS: AtomicU64 = AtomicU64::new(0);
     RUNS.fetch_add(1, Ordering::Relaxed)
+}
+
+/// What stands for `word`.
+pub(super) fn interface(word: &Bound<'_, PyAny>) -> PyResult<Interface> {
+    chosen(
+        word,
+        [
+            ("native", Interface::Native),
+            ("asgi", Interface::Asgi),
+            ("wsgi", Interface::Wsgi),
+        ],
+    )
+}
+
+/// Why a server did not serve; where the app's startup is the reason, what it raised is the cause.
+pub(super) fn run_error(py: Python<'_>, life: &Life, error: &runtime::StartError) -> PyErr {
+    match life.take_lifespan_failure() {
+        Some(raised) => {
+            let failed = LifespanError::new_err(error.to_string());
+            failed.set_cause(py, Some(PyErr::from_value(raised.bind(py).clone())));
+            failed
+        }
+        None => StartError::new_err(error.to_string()),
+    }
 }
 
 fn start_error(error: runtime::StartError) -> PyErr {

@@ -13,9 +13,9 @@ use pyo3::pybacked::PyBackedStr;
 use turbo_shard_runtime::protocol::websocket::WebSocketSettings;
 use turbo_shard_runtime::protocol::{ChosenLines, LimitSettings, Limits, LineRefused};
 use turbo_shard_runtime::{
-    AccessLog, AccessLogSettings, AccessLogTarget, Balance, Bind, EdgeConfig, EngineChoice,
-    EngineName, FileMount, FileMountSettings, LineFormat, Mode, ServerConfig, SkippedPath,
-    Steering, TrustedPeers, allowed_cores,
+    AccessLog, AccessLogSettings, AccessLogTarget, Balance, Bind, ConcurrencyLimit, EdgeConfig,
+    EngineChoice, EngineName, FileMount, FileMountSettings, LineFormat, Mode, ServerConfig,
+    SkippedPath, Steering, TrustedPeers, allowed_cores,
 };
 
 use crate::python::errors::StartError;
@@ -51,6 +51,7 @@ pub(crate) struct Settings {
     pub(crate) fastapi: String,
 
     connections_max: usize,
+    limit_concurrency: Option<NonZeroUsize>,
     #[pyo3(attribute("graceful_timeout"), from_py_with = milliseconds)]
     graceful_timeout_ms: u64,
     #[pyo3(attribute("keep_alive_timeout"), from_py_with = milliseconds)]
@@ -133,6 +134,7 @@ impl Settings {
             graceful_timeout_ms: self.graceful_timeout_ms,
             chosen_lines: self.chosen_lines().map_err(line_refused)?,
             edge: EdgeConfig {
+                concurrency: self.limit_concurrency.map(ConcurrencyLimit::new),
                 reads_forwarded: self.proxy_headers,
                 trusted_peers: self.forwarded_allow_ips.clone(),
                 mounts: self.open_mounts()?,

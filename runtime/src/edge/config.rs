@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::edge::access_log::AccessLog;
+use crate::edge::concurrency::ConcurrencyLimit;
 use crate::edge::trusted_peers::TrustedPeers;
 use crate::files::FileMount;
 
@@ -11,6 +12,8 @@ use crate::files::FileMount;
 pub struct EdgeConfig {
     /// How long answers take is measured, for each route.
     pub measures_latency: bool,
+    /// How many exchanges may be in flight; those beyond are answered 503. All clones of it count together.
+    pub concurrency: Option<ConcurrencyLimit>,
     /// Where a line is written for each; open already.
     pub access_log: Option<AccessLog>,
     /// What trusted peers say of their clients is taken from `Forwarded` and `X-Forwarded-*`.
@@ -29,6 +32,6 @@ impl EdgeConfig {
 
     /// Something is done about every exchange, whatever it is.
     pub(crate) fn follows_each(&self) -> bool {
-        self.measures_latency || self.access_log.is_some()
+        self.measures_latency || self.access_log.is_some() || self.concurrency.is_some()
     }
 }

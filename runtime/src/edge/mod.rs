@@ -1,6 +1,7 @@
 //! What the server itself does about exchanges, around the app.
 
 mod access_log;
+mod concurrency;
 mod config;
 mod forwarding;
 mod passage;
@@ -11,6 +12,7 @@ pub(crate) use access_log::Note;
 pub use access_log::{
     AccessLog, AccessLogSettings, AccessLogTarget, FormatError, LineFormat, SkippedPath,
 };
+pub use concurrency::ConcurrencyLimit;
 pub use config::EdgeConfig;
 pub(crate) use passage::{Answered, Passage};
 pub(crate) use thread_edge::Edge;

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::edge::access_log::Note;
+use crate::edge::concurrency::InFlight;
 use crate::edge::forwarding::Seen;
 use crate::metrics::route_names::RouteId;
 
@@ -12,6 +13,8 @@ pub(crate) struct Passage {
     pub(crate) began: Instant,
     /// The route that the app has found for it.
     pub(crate) route: RouteId,
+    /// Its place among those in flight, where their number is limited.
+    pub(crate) in_flight: Option<InFlight>,
     /// How the client saw it, where trusted proxies say so; else it is as it has come in.
     pub(crate) seen: Option<Seen>,
     /// What the access log says of it; None if that says nothing.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use turbo_shard_protocol::RequestHead;
+use turbo_shard_protocol::{HeaderLines, RequestHead};
 
 use crate::connection_info::{Address, ConnectionInfo};
 use crate::edge::access_log::Pen;
+use crate::edge::concurrency::{ConcurrencyLimit, InFlight};
 use crate::edge::config::EdgeConfig;
 use crate::edge::forwarding::Seen;
 use crate::edge::passage::{Answered, Passage};
@@ -21,6 +22,7 @@ use crate::service::{Exchange, Outcome};
 pub(crate) struct Edge {
     counters: Arc<Counters>,
     latency: Option<LatencyWriter>,
+    concurrency: Option<ConcurrencyLimit>,
     /// Each exchange has a passage; else only one that needs it.
     follows_each: bool,
     /// Whose word on clients is taken.
@@ -42,6 +44,7 @@ impl Edge {
         Some(Box::new(Edge {
             counters: Arc::clone(counters),
             latency: config.measures_latency.then(LatencyWriter::default),
+            concurrency: config.concurrency.clone(),
             follows_each: config.follows_each(),
             trusted: (config.reads_forwarded).then(|| config.trusted_peers.clone()),
             files: StaticFiles::new(&config.mounts),
@@ -73,13 +76,25 @@ impl Edge {
         Some(Box::new(Passage {
             began: Instant::now(),
             route: RouteId::UNKNOWN,
+            in_flight: None,
             seen,
             note,
         }))
     }
 
-    /// Answers in the app's stead, if that is the server's to do. Called with the head alone.
-    pub(crate) fn answer(&self, exchange: &mut Exchange<'_>) -> Option<Outcome> {
+    /// Answers in the app's stead, if that is the server's to do. Called with the head alone; `in_flight` is for the passage.
+    pub(crate) fn answer(
+        &self,
+        in_flight: &mut Option<InFlight>,
+        exchange: &mut Exchange<'_>,
+    ) -> Option<Outcome> {
+        if let Some(limit) = &self.concurrency {
+            *in_flight = limit.enter();
+            if in_flight.is_none() {
+                self.counters.refused_in_flight.add(1);
+                return Some(refuse_overload(exchange));
+            }
+        }
         self.files.as_ref()?.answer(exchange)
     }
 
@@ -111,4 +126,14 @@ impl Edge {
             pen.write_refusal(sent, peer, answered);
         }
     }
+}
+
+/// As the server answers where it has all the connections it may have, but the connection goes on.
+fn refuse_overload(exchange: &mut Exchange<'_>) -> Outcome {
+    let mut lines = HeaderLines::new();
+    let _ = lines
+        .push(b"retry-after", b"1")
+        .and_then(|()| lines.push(b"content-type", b"text/plain; charset=utf-8"))
+        .and_then(|()| exchange.response.whole(503, &lines, b"Service Unavailable"));
+    Outcome::Answered
 }

@@ -57,7 +57,7 @@ counters! {
     /// Exchanges that have ended, by an answer or with their connection.
     requests_ended: Counter;
 
-    /// Requests that the app was called for since the start; a WebSocket is one.
+    /// Requests since the start, those that the server answered in the app's stead too; a WebSocket is one.
     requests: Counter,
         Shown::count(&[Column::compared("requests", Total), Column::compared("requests/s", PerSecond)])
             .per_thread();
@@ -122,6 +122,9 @@ counters! {
 
     /// Threads of the blocking pool that are in a call now.
     blocking_busy [pool], Shown::count(&[]);
+
+    /// Requests that were answered 503 because as many as --limit-concurrency allows were in flight.
+    refused_in_flight: Counter, Shown::count(&[]).per_thread();
 
     /// Microseconds that the thread did not wait in the kernel, up to now.
     busy_us: BusyTime,

@@ -41,6 +41,18 @@ pub(crate) enum CountSource {
 }
 
 impl ServerHandle {
+    /// Of no server: it stops nothing, and its counters are none.
+    pub fn of_none() -> ServerHandle {
+        ServerHandle {
+            requests: crossbeam_channel::unbounded().0,
+            counts: Arc::new(Mutex::new(CountSource::Nothing)),
+            signal: Arc::default(),
+            is_cut: Arc::default(),
+            pools: Arc::default(),
+            access_log: None,
+        }
+    }
+
     /// Stops accepting, lets exchanges in flight finish within the graceful time, then ends. A second call is
     /// [`ServerHandle::stop_now`].
     pub fn stop(&self) {

@@ -3,6 +3,7 @@
 pub(crate) mod beat;
 pub(crate) mod bound_server;
 pub(crate) mod handle;
+pub(crate) mod local_shard;
 pub(crate) mod per_core;
 pub(crate) mod rebalance;
 pub(crate) mod signals;

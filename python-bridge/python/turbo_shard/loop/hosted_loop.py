@@ -261,6 +261,9 @@ def close(loop: HostedLoop | ThreadLoop, seconds: float) -> None:
     Threads of the executor and of anyio's calls that are still busy cannot be ended.
     """
     deadline = time.monotonic() + seconds
+    if isinstance(loop, ThreadLoop):
+        # Nobody has told one whose app did not start that it ends.
+        loop.serves = False
     loop.end_root()
     try:
         _cancel_tasks(loop, seconds)

@@ -208,6 +208,10 @@ class Supervisor:
         # The workers take what waits in their queues. A listener that only we held would go on taking connections.
         self.server.close()
 
+    def share(self, limit: int | None) -> int | None:
+        """A worker's part of what all may have together. Rounded up, so that each has some of it."""
+        return None if limit is None else -(-limit // len(self.slots))
+
     # One worker's life.
 
     def start(self, slot: Slot) -> None:
@@ -223,6 +227,7 @@ class Supervisor:
                 "engine": ("auto" if self.settings.engine == "auto" else self.report["engine"]),
                 "shards": 1,
                 "stats_socket": self.stats_path(slot),
+                "limit_concurrency": self.share(self.settings.limit_concurrency),
             },
             path=sys.path,
             argv=sys.argv,

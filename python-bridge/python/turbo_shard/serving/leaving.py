@@ -163,23 +163,36 @@ class _AfterServe:
 
     native: Any = None
     ends_at = 0.0
-    apart: frozenset[threading.Thread] = frozenset()
+    # The threads that are not the app's; None where all are the program's own.
+    apart: frozenset[threading.Thread] | None = None
 
 
 def leave_with_interpreter(seconds: float, native: Any, apart: Iterable[threading.Thread]) -> None:
     """As `leave`, when the interpreter ends. Threads `apart` were there before the server: the script's."""
-    is_registered = _AfterServe.native is not None
-    _AfterServe.native, _AfterServe.apart = native, frozenset(apart)
+    register(native)
+    _AfterServe.apart = frozenset(apart)
     _AfterServe.ends_at = time.monotonic() + seconds
-    if not is_registered:
+
+
+def leave_with_program(native: Any) -> None:
+    """The same after a server beside its program, whose threads are its own; calls that the app holds are not."""
+    register(native)
+
+
+def register(native: Any) -> None:
+    if _AfterServe.native is None:
         # `atexit` would be too late: before it the interpreter waits for threads.
         getattr(threading, "_register_atexit", atexit.register)(at_interpreter_exit)
+    _AfterServe.native = native
 
 
 def at_interpreter_exit() -> None:
-    native, apart = _AfterServe.native, _AfterServe.apart
+    native = _AfterServe.native
+    is_of_program = _AfterServe.apart is None
+    apart = threading.enumerate() if _AfterServe.apart is None else _AfterServe.apart
     if not threads_of_app(set(apart)) and not native.threads_left():
         return
-    # Python does not say with which status it ends; an exception that ends it has been printed by now.
-    status = 1 if getattr(sys, "last_exc", None) is not None else 0
+    # Python does not say with which status it ends; an exception that ends it has been printed by now. A program such
+    # as a run of tests ends with one of its own, which must not turn into success.
+    status = 1 if is_of_program or getattr(sys, "last_exc", None) is not None else 0
     leave(status, _AfterServe.ends_at - time.monotonic(), native, apart=apart)

@@ -7,6 +7,7 @@ It knows nothing more about either.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,7 +34,31 @@ def of_native(app: Any) -> HookLifespan | None:
     return None
 
 
-class AsgiLifespan:
+class Startup:
+    """A startup that a stop can interrupt: what the app waits for then may never come."""
+
+    _waiting: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
+    _is_given_up = False
+
+    def _begin(self) -> None:
+        """On the startup's own task, before all else."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._waiting = (asyncio.get_running_loop(), task)
+        if self._is_given_up:
+            raise LifespanFailed("the server was stopped while it started")
+
+    def give_up(self) -> None:
+        """From any thread."""
+        self._is_given_up = True
+        if self._waiting is not None:
+            loop, task = self._waiting
+            # The loop has ended where the startup has.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(task.cancel)
+
+
+class AsgiLifespan(Startup):
     """One instance's lifespan (ASGI lifespan specification 2.0): a task that is sent two messages."""
 
     def __init__(self, app: Any, *, is_required: bool) -> None:
@@ -49,6 +74,7 @@ class AsgiLifespan:
 
     async def startup(self) -> dict[str, Any] | None:
         """Returns the state for the scopes of requests; None if the app knows no lifespan. Raises LifespanFailed."""
+        self._begin()
         loop = asyncio.get_running_loop()
         self._started, self._stopped = loop.create_future(), loop.create_future()
         self._asks_in_vain = loop.create_future()
@@ -64,9 +90,10 @@ class AsgiLifespan:
             if waiting:
                 self._task.cancel()
                 await asyncio.wait(waiting, timeout=1)
+            raised = None
             if self._task.done() and not self._task.cancelled():
-                self._task.exception()
-            raise LifespanFailed(_told("startup", message))
+                raised = self._task.exception()
+            raise LifespanFailed(_told("startup", message)) from raised
         self._without_lifespan(_error_of(self._task))
         return None
 
@@ -80,7 +107,9 @@ class AsgiLifespan:
             return
         if error is not None:
             tell("the app's lifespan startup raised", error)
-            raise LifespanFailed(f"the app's lifespan startup failed: {_in_one_line(error)}")
+            raise LifespanFailed(
+                f"the app's lifespan startup failed: {_in_one_line(error)}"
+            ) from error
         raise LifespanFailed("--lifespan on, but the app returned before its startup was complete")
 
     async def shutdown(self) -> None:
@@ -133,7 +162,7 @@ class AsgiLifespan:
         future.set_result(None if outcome == "complete" else str(message.get("message", "")))
 
 
-class HookLifespan:
+class HookLifespan(Startup):
     """The startup and shutdown handlers of a native app, one after another, in the order of their registration."""
 
     def __init__(self, startup: Sequence[Hook], shutdown: Sequence[Hook]) -> None:
@@ -141,6 +170,7 @@ class HookLifespan:
 
     async def startup(self) -> None:
         """Runs the startup handlers; the first that raises is the last."""
+        self._begin()
         for hook in self._startup:
             try:
                 await _called(hook)
@@ -148,7 +178,7 @@ class HookLifespan:
                 tell(f"startup handler {_name(hook)} raised", error)
                 raise LifespanFailed(
                     f"startup handler {_name(hook)} failed: {_in_one_line(error)}"
-                ) from None
+                ) from error
 
     async def shutdown(self) -> None:
         """Runs every shutdown handler, whatever the others raise."""

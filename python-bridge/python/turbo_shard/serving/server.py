@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..loading.app_instances import Instances, NoSecondInstance
@@ -31,6 +33,20 @@ def run(
 
     `is_own_process`: neither this thread nor the process is needed afterwards.
     """
+    with bound(settings, native) as server:
+        run_bound(
+            server,
+            loaded,
+            settings,
+            native=native,
+            ending=ending,
+            is_own_process=is_own_process,
+        )
+
+
+@contextlib.contextmanager
+def bound(settings: Settings, native: Any) -> Iterator[Any]:
+    """A server whose sockets are bound, and what reads its counters for as long as it is needed."""
     stats_socket = None
     if settings.stats_socket is not None:
         from ..metrics.unix_socket import StatsSocket
@@ -43,14 +59,7 @@ def run(
                 from ..metrics.answer import Reader
 
                 stats_socket.start(Reader(server, pauses).answer)
-            run_bound(
-                server,
-                loaded,
-                settings,
-                native=native,
-                ending=ending,
-                is_own_process=is_own_process,
-            )
+            yield server
     finally:
         if stats_socket is not None:
             stats_socket.close()
@@ -119,17 +128,44 @@ def run_bound(
     try:
         # SIGINT and SIGTERM are the native server's while it runs; their former handlers are back afterwards.
         with stop_flag.offered(is_stopping):
-            ending.seconds_left = server.run(
-                loaded.instance,
-                interface="native" if loaded.interface == "turboapi" else loaded.interface,
-                app_of_shard=instances.of_shard if instances.is_per_shard else None,
-                side_by_side=instances.is_side_by_side,
+            serve_instances(
+                server,
+                instances,
+                native=native,
+                ending=ending,
                 # It has imported the app, which one shard is served faster for. With several, what this thread counts
                 # without atomics and the others with them lies in the same cache lines.
                 is_first_shard=is_own_process and not is_several,
                 handle_signals=True,
                 on_ready=on_ready,
             )
+    finally:
+        slow.cancel()
+        gc.unfreeze()
+
+
+def serve_instances(
+    server: Any,
+    instances: Instances,
+    *,
+    native: Any,
+    ending: Ending,
+    is_first_shard: bool,
+    handle_signals: bool,
+    on_ready: Callable[[], None],
+) -> None:
+    """Serves until the server has been stopped. `on_ready` notes in `ending` that it serves."""
+    loaded = instances.loaded
+    try:
+        ending.seconds_left = server.run(
+            loaded.instance,
+            interface="native" if loaded.interface == "turboapi" else loaded.interface,
+            app_of_shard=instances.of_shard if instances.is_per_shard else None,
+            side_by_side=instances.is_side_by_side,
+            is_first_shard=is_first_shard,
+            handle_signals=handle_signals,
+            on_ready=on_ready,
+        )
     except native.StartError as error:
         if instances.failure is not None and not ending.was_ready:
             raise instances.failure from instances.failure.__cause__
@@ -138,6 +174,4 @@ def run_bound(
             raise NoSecondInstance(f"no second start of {loaded.name}: {error}") from error
         raise
     finally:
-        slow.cancel()
         ending.signal = server.stopped_by()
-        gc.unfreeze()

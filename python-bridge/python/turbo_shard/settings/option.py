@@ -241,26 +241,33 @@ class Group:
 
 
 def takes_settings[**P, R](
-    settings: Callable[P, Group],
+    settings: Callable[P, Group], **own_defaults: object
 ) -> Callable[[Callable[..., R]], Callable[Concatenate[object, P], R]]:
-    """For a function of an app and settings: type checkers, editors and `help()` show the settings as its keywords."""
+    """For a function of an app and settings: type checkers, editors and `help()` show the settings as its keywords.
+
+    `own_defaults` are those of the function that are not the table's.
+    """
 
     def shown(function: Callable[..., R]) -> Callable[Concatenate[object, P], R]:
-        vars(function)["__signature__"] = signature_of(settings)
+        vars(function)["__signature__"] = signature_of(settings, own_defaults, function)
         return function
 
     return shown
 
 
-def signature_of(settings: Any) -> Any:
+def signature_of(settings: Any, defaults: dict[str, object], function: Any) -> Any:
     # Slow to import, and the command line has no use for it.
     from inspect import Parameter, Signature
 
     keywords = [
         Parameter(
-            option.name, Parameter.KEYWORD_ONLY, default=option.default, annotation=option.type
+            option.name,
+            Parameter.KEYWORD_ONLY,
+            default=defaults.get(option.name, option.default),
+            annotation=option.type,
         )
         for option in settings.options
     ]
     app = Parameter("app", Parameter.POSITIONAL_OR_KEYWORD, annotation=object)
-    return Signature([app, *keywords], return_annotation=None)
+    returned = function.__annotations__.get("return")
+    return Signature([app, *keywords], return_annotation=returned)

@@ -33,9 +33,6 @@ SCHEME_HEADERS = Answer(
 NO_PROXY_PROTOCOL = Answer(
     "turbo-shard does not read the PROXY protocol yet; let the proxy send X-Forwarded-For"
 )
-NO_CONCURRENCY = Answer(
-    "turbo-shard does not count requests in flight yet; --connections-max bounds each shard's connections"
-)
 STATIC = Answer("here that is --static /static=DIR, which may be given several times")
 SMUGGLING = Answer(
     "there is no such thing: requests that servers read differently are refused with 400"
@@ -107,8 +104,22 @@ ROWS = (
     Row(U, "--date-header", Ours("--date-header")),
     Row(U, "--no-date-header", Ours("--no-date-header")),
     # Limits of connections and requests.
-    Row(U, "--limit-concurrency", NO_CONCURRENCY),
-    Row(G, "--backpressure", NO_CONCURRENCY),
+    Row(
+        U,
+        "--limit-concurrency",
+        Ours(
+            "--limit-concurrency",
+            "here idle connections do not count; --connections-max bounds those",
+        ),
+    ),
+    Row(
+        G,
+        "--backpressure",
+        Answer(
+            "requests do not wait here for others to end; --limit-concurrency answers those beyond a number with 503, "
+            "and --connections-max bounds each shard's connections"
+        ),
+    ),
     Row(U, "--timeout-keep-alive", Ours("--keep-alive-timeout")),
     Row(N | H, "--keep-alive", Ours("--keep-alive-timeout")),
     Row(G, "--http1-keep-alive", Met("connections are kept for --keep-alive-timeout")),

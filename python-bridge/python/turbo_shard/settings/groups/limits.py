@@ -14,6 +14,16 @@ class Limits(Group, heading="limits and time-outs"):
         minimum=1,
         maximum=10_000_000,
     )
+    limit_concurrency: int | None = row(
+        Kind.WHOLE,
+        default=None,
+        help="requests of the whole server that may be in flight, a WebSocket being one; beyond it 503 with "
+        "Retry-After, at once and without the app; in mode process each worker has its share, rounded up",
+        unit="requests",
+        minimum=1,
+        maximum=1_000_000_000,
+        default_text="no limit",
+    )
     graceful_timeout: float = row(
         Kind.SECONDS,
         default=30.0,

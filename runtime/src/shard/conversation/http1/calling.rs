@@ -33,7 +33,7 @@ impl Http1 {
                 &own
             }
         };
-        let mut deferred = None;
+        let (mut deferred, mut in_flight) = (None, None);
         let mark = self.connection.output().len();
         let is_body_at_hand = !with_body && self.connection.is_body_at_hand();
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -50,16 +50,17 @@ impl Http1 {
                 deferred: &mut deferred,
             };
             let edge = bench.edge.as_ref().filter(|_| !with_body);
-            let outcome = match edge.and_then(|edge| edge.answer(&mut exchange)) {
-                Some(outcome) => outcome,
-                None => bench.service.call(&mut exchange),
-            };
+            let answered = edge.and_then(|edge| edge.answer(&mut in_flight, &mut exchange));
+            let outcome = answered.unwrap_or_else(|| bench.service.call(&mut exchange));
             end_if_child();
             (outcome, exchange.response.is_finished(), exchange.route)
         }));
         drop(server_lines);
         if let (Some(passage), Ok((_, _, route))) = (&mut self.passage, &result) {
             passage.route = *route;
+            if in_flight.is_some() {
+                passage.in_flight = in_flight;
+            }
         }
         self.note_answer(bench, mark);
         match result {
