@@ -23,6 +23,7 @@ pub use turbo_shard_protocol as protocol;
 pub use turbo_shard_ring::{URING_FEATURES, UringFeature};
 
 pub use blocking_pool::{BlockingPool, Job, PoolLoad, QueueFull, ThreadHooks};
+pub use coding::{CompressionLevel, CompressionRules};
 pub use config::{Balance, EngineChoice, EngineName, Mode, SHARDS_MAX, ServerConfig, Steering};
 pub use connection_info::{Address, ConnectionInfo, ListenerOptions, Scheme};
 pub use edge::{

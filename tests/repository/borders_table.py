@@ -64,8 +64,8 @@ RUNTIME_LAYERS = (
             RING,
             f"{PROTOCOL}/lib.rs",
             INFO,
-            *within(RUNTIME, ".", "blocking_pool.rs", "config.rs", "edge", "exchange", "files"),
-            *within(RUNTIME, "metrics", "net", "server", "thread_stack.rs"),
+            *within(RUNTIME, ".", "blocking_pool.rs", "coding", "config.rs", "edge", "exchange"),
+            *within(RUNTIME, "files", "metrics", "net", "server", "thread_stack.rs"),
             *within(RUNTIME, "engine/registry.rs", "service.rs", "start_error.rs"),
         ],
     ),
@@ -88,10 +88,14 @@ RUNTIME_LAYERS = (
         "what the server itself does about exchanges, around the app",
         [
             *(PROTOCOL, f"{PROTOCOL}/http1", INFO),
-            *within(RUNTIME, "files", "metrics", "service.rs", "start_error.rs"),
+            *within(RUNTIME, "coding", "files", "metrics", "service.rs", "start_error.rs"),
         ],
     ),
-    Layer(f"{RUNTIME}/coding", "content codings, and which of them a client takes", [PROTOCOL]),
+    Layer(
+        f"{RUNTIME}/coding",
+        "content codings: what clients take, and bodies compressed on their way",
+        [PROTOCOL],
+    ),
     Layer(
         f"{RUNTIME}/files",
         "files answered from directories, without a way out of them",
@@ -103,7 +107,7 @@ RUNTIME_LAYERS = (
     Layer(
         f"{RUNTIME}/exchange",
         "one request and its reply, each with a bound on what waits",
-        [*SHARED, f"{PROTOCOL}/http1"],
+        [*SHARED, f"{PROTOCOL}/http1", f"{RUNTIME}/coding"],
     ),
     Layer(
         f"{RUNTIME}/service.rs",
@@ -117,8 +121,8 @@ RUNTIME_LAYERS = (
             INFO,
             *SHARED,
             f"{PROTOCOL}/http1",
-            *within(RUNTIME, "config.rs", "edge", "exchange", "metrics", "net", "service.rs"),
-            f"{RUNTIME}/start_error.rs",
+            *within(RUNTIME, "coding", "config.rs", "edge", "exchange", "metrics", "net"),
+            *within(RUNTIME, "service.rs", "start_error.rs"),
         ],
         [RUNNING],
     ),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .native.response import RedirectResponse as RedirectResponse
     from .native.response import Response as Response
     from .native.response import StreamingResponse as StreamingResponse
+    from .native.static_files import StaticFiles as StaticFiles
     from .native.websocket import WebSocket as WebSocket
     from .native.websocket import WebSocketDisconnect as WebSocketDisconnect
     from .settings import SettingsError as SettingsError
@@ -56,6 +57,7 @@ _MODULE_OF = {
     "RunningServer": "embedding",
     "SettingsError": "settings",
     "StartError": "native.errors",
+    "StaticFiles": "native.static_files",
     "StreamingResponse": "native.response",
     "TestClient": "testing.client",
     "WebSocket": "native.websocket",

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use turbo_shard_runtime::protocol::{BodyLength, HeaderLines, Method};
 use turbo_shard_runtime::{
-    BlockingPool, Exchange, Found, INTERNAL_ERROR_BODY, Outcome, Params, Service,
+    BlockingPool, Exchange, Found, INTERNAL_ERROR_BODY, Outcome, Params, Service, StaticFiles,
 };
 
 use super::argument_list::ArgumentList;
@@ -17,6 +17,7 @@ use super::binder::{Extent, bind};
 use super::deferred::{Pending, call_blocking};
 use super::faults::Faults;
 use super::incoming::Incoming;
+use super::mounts::files_of;
 use super::parts::Given;
 use super::plan::{CallKind, RoutePlan};
 use super::routes::Routes;
@@ -42,6 +43,8 @@ const ADVICE_ASYNC: &str =
 /// One thread's view of a native app. Drop it while that thread is attached.
 pub(crate) struct NativeService {
     pub(super) routes: Routes,
+    /// For paths without a route.
+    files: Option<StaticFiles>,
     pub(super) settling: Arc<Settling>,
     pool: Arc<BlockingPool>,
     /// That of its WebSockets too: of two contexts on one thread, only the one that was entered last is the present one.
@@ -71,6 +74,7 @@ pub(crate) fn native_service(
     }
     Ok(NativeService {
         routes,
+        files: files_of(app.bind(py))?,
         settling: Arc::new(Settling::import(py, coroutines)?),
         pool,
         context: CleanContext::default(),
@@ -91,7 +95,12 @@ impl Service for NativeService {
                     self.serve(py, plan, params, exchange, &mut room.text, &mut room.reply)
                 })
             }
-            Found::NotFound => self.refuse(exchange, 404, None, NOT_FOUND_BODY),
+            Found::NotFound => {
+                let files = self.files.as_ref();
+                files
+                    .and_then(|files| files.answer(exchange))
+                    .unwrap_or_else(|| self.refuse(exchange, 404, None, NOT_FOUND_BODY))
+            }
             Found::MethodNotAllowed { allow } => {
                 self.refuse(exchange, 405, Some(allow), NOT_ALLOWED_BODY)
             }

@@ -151,7 +151,7 @@ macro_rules! attributes {
 
 // A native app (`turbo_shard.native.app`), its plans and their arguments (`turbo_shard.native.plan`).
 attributes! {
-    plans startup_handlers shutdown_handlers websocket_routes
+    plans mounts startup_handlers shutdown_handlers websocket_routes
     methods path handler label arguments is_async blocking
     refuses_early view to_answer answer_to_error
     slot alias source place kind name keyword_only required default new_default read many

@@ -2,7 +2,6 @@
 //! checked every value, and is the only place that has defaults.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +12,13 @@ use pyo3::pybacked::PyBackedStr;
 use turbo_shard_runtime::protocol::websocket::WebSocketSettings;
 use turbo_shard_runtime::protocol::{ChosenLines, LimitSettings, Limits, LineRefused};
 use turbo_shard_runtime::{
-    AccessLog, AccessLogSettings, AccessLogTarget, Balance, Bind, ConcurrencyLimit, EdgeConfig,
-    EngineChoice, EngineName, FileMount, FileMountSettings, LineFormat, Mode, ServerConfig,
-    SkippedPath, Steering, TrustedPeers, allowed_cores,
+    AccessLog, AccessLogSettings, AccessLogTarget, Balance, Bind, CompressionLevel,
+    CompressionRules, ConcurrencyLimit, EdgeConfig, EngineChoice, EngineName, FileMount,
+    FileMountSettings, LineFormat, Mode, ServerConfig, SkippedPath, Steering, TrustedPeers,
+    allowed_cores,
 };
 
+use crate::native::read_mount;
 use crate::python::errors::StartError;
 use crate::python::names;
 use crate::wsgi::InlineRule;
@@ -94,6 +95,12 @@ pub(crate) struct Settings {
     #[pyo3(attribute("static"), from_py_with = mounts)]
     mounts: Vec<FileMountSettings>,
 
+    compress: bool,
+    compress_min_bytes: u64,
+    compress_types: Vec<String>,
+    #[pyo3(from_py_with = compression_level)]
+    compress_level: CompressionLevel,
+
     #[pyo3(from_py_with = level)]
     pub(crate) log_level: LevelFilter,
     stats_socket: Option<String>,
@@ -138,11 +145,22 @@ impl Settings {
                 reads_forwarded: self.proxy_headers,
                 trusted_peers: self.forwarded_allow_ips.clone(),
                 mounts: self.open_mounts()?,
+                compression: self.compression(),
                 access_log: self.open_access_log()?,
                 ..EdgeConfig::default()
             },
             uring_without: Vec::new(),
             sends_pulses: self.stats_socket.is_some(),
+        })
+    }
+
+    fn compression(&self) -> Option<Arc<CompressionRules>> {
+        self.compress.then(|| {
+            Arc::new(CompressionRules {
+                bytes_min: self.compress_min_bytes,
+                types: self.compress_types.clone(),
+                level: self.compress_level,
+            })
         })
     }
 
@@ -239,6 +257,17 @@ fn inline_rule(word: &Bound<'_, PyAny>) -> PyResult<InlineRule> {
     )
 }
 
+fn compression_level(word: &Bound<'_, PyAny>) -> PyResult<CompressionLevel> {
+    chosen(
+        word,
+        [
+            ("fast", CompressionLevel::Fast),
+            ("balanced", CompressionLevel::Balanced),
+            ("small", CompressionLevel::Small),
+        ],
+    )
+}
+
 fn level(word: &Bound<'_, PyAny>) -> PyResult<LevelFilter> {
     chosen(
         word,
@@ -262,31 +291,10 @@ fn mounts(texts: &Bound<'_, PyAny>) -> PyResult<Vec<FileMountSettings>> {
     texts.try_iter()?.map(|text| mount(&text?)).collect()
 }
 
-/// What the settings make of such a text.
-#[derive(FromPyObject)]
-struct MountObject {
-    prefix: String,
-    directory: PathBuf,
-    single_page: bool,
-    passes: bool,
-    cache_control: String,
-    hidden: bool,
-    follow: bool,
-}
-
 /// What a text such as `/static=public` says of a directory.
-pub(super) fn mount(text: &Bound<'_, PyAny>) -> PyResult<FileMountSettings> {
+fn mount(text: &Bound<'_, PyAny>) -> PyResult<FileMountSettings> {
     // A worker process gets the texts alone.
-    let mount: MountObject = names::MOUNT.find(text.py())?.call1((text,))?.extract()?;
-    Ok(FileMountSettings {
-        prefix: mount.prefix,
-        directory: mount.directory,
-        is_single_page: mount.single_page,
-        passes: mount.passes,
-        cache_control: mount.cache_control,
-        shows_hidden: mount.hidden,
-        links_may_leave: mount.follow,
-    })
+    read_mount(&names::MOUNT.find(text.py())?.call1((text,))?)
 }
 
 /// A header line for every answer.

@@ -1,5 +1,7 @@
 //! The header lines of an answer, checked when they are pushed and kept as they go out. Knows no status and no body.
 
+mod editing;
+
 use crate::limits::RESPONSE_HEAD_BYTES_MAX;
 use crate::misuse::Misuse;
 use crate::syntax::{is_field_value, is_token, list_elements, parse_digits, trim_ows};

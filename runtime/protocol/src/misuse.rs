@@ -75,6 +75,8 @@ pub enum Misuse {
         /// Bytes that were announced and never came.
         missing: u64,
     },
+    /// The body could not be compressed; the connection is cut.
+    BodyNotCoded,
     /// A step that does not follow from where the answer stands.
     OutOfOrder {
         /// Where the answer stood.
@@ -127,6 +129,7 @@ impl fmt::Display for Misuse {
             Misuse::BodyTooShort { missing } => {
                 write!(f, "body is {missing} bytes shorter than announced")
             }
+            Misuse::BodyNotCoded => f.write_str("response body could not be compressed"),
             Misuse::OutOfOrder { stage, step } => {
                 write!(f, "{step:?} does not follow {stage:?} in an answer")
             }

@@ -35,6 +35,13 @@ impl Accepted {
         said.meaning()
     }
 
+    #[cfg(test)]
+    pub(crate) fn of_value(value: &[u8]) -> Accepted {
+        let mut said = Said::default();
+        said.read(value);
+        said.meaning()
+    }
+
     /// The coding to send among those that there are: the heaviest, then the first of `order`. None is the plain body, which
     /// also goes out where the client refuses everything: a server need not answer 406 (RFC 9110 section 12.5.3).
     pub(crate) fn choose(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::coding::CompressionRules;
 use crate::edge::access_log::AccessLog;
 use crate::edge::concurrency::ConcurrencyLimit;
 use crate::edge::trusted_peers::TrustedPeers;
@@ -22,6 +23,8 @@ pub struct EdgeConfig {
     pub trusted_peers: TrustedPeers,
     /// Directories whose files are answered before the app is asked.
     pub mounts: Vec<Arc<FileMount>>,
+    /// Which answers are compressed; None for none.
+    pub compression: Option<Arc<CompressionRules>>,
 }
 
 impl EdgeConfig {
@@ -32,6 +35,9 @@ impl EdgeConfig {
 
     /// Something is done about every exchange, whatever it is.
     pub(crate) fn follows_each(&self) -> bool {
-        self.measures_latency || self.access_log.is_some() || self.concurrency.is_some()
+        self.measures_latency
+            || self.access_log.is_some()
+            || self.concurrency.is_some()
+            || self.compression.is_some()
     }
 }

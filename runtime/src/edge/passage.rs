@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::coding::Compression;
 use crate::edge::access_log::Note;
 use crate::edge::concurrency::InFlight;
 use crate::edge::forwarding::Seen;
@@ -13,6 +14,8 @@ pub(crate) struct Passage {
     pub(crate) began: Instant,
     /// The route that the app has found for it.
     pub(crate) route: RouteId,
+    /// What compresses its answer.
+    pub(crate) compression: Option<Box<Compression>>,
     /// Its place among those in flight, where their number is limited.
     pub(crate) in_flight: Option<InFlight>,
     /// How the client saw it, where trusted proxies say so; else it is as it has come in.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use turbo_shard_protocol::{HeaderLines, RequestHead};
 
+use crate::coding::{Compression, CompressionRules};
 use crate::connection_info::{Address, ConnectionInfo};
 use crate::edge::access_log::Pen;
 use crate::edge::concurrency::{ConcurrencyLimit, InFlight};
@@ -28,6 +29,7 @@ pub(crate) struct Edge {
     /// Whose word on clients is taken.
     trusted: Option<TrustedPeers>,
     files: Option<StaticFiles>,
+    compression: Option<Arc<CompressionRules>>,
     access_log: Option<Pen>,
 }
 
@@ -48,6 +50,7 @@ impl Edge {
             follows_each: config.follows_each(),
             trusted: (config.reads_forwarded).then(|| config.trusted_peers.clone()),
             files: StaticFiles::new(&config.mounts),
+            compression: config.compression.clone(),
             access_log: config
                 .access_log
                 .as_ref()
@@ -73,11 +76,14 @@ impl Edge {
             Some(seen) => pen.note(request, &seen.connection.peer),
             None => pen.note(request, &connection().peer),
         });
+        let rules = self.compression.as_ref();
+        let compression = rules.and_then(|rules| Compression::of(rules, &request));
         Some(Box::new(Passage {
             began: Instant::now(),
             route: RouteId::UNKNOWN,
             in_flight: None,
             seen,
+            compression: compression.map(Box::new),
             note,
         }))
     }

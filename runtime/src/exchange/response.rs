@@ -2,6 +2,10 @@
 
 use turbo_shard_protocol::{BodyLength, HeaderLines, Misuse, ResponseWriter};
 
+use crate::coding::Compression;
+use crate::exchange::compressed_answer as compressed;
+use crate::exchange::writer::Writer;
+
 /// The body, in JSON, of a 500 that says no more than that.
 pub const INTERNAL_ERROR_BODY: &[u8] = br#"{"detail":"Internal Server Error"}"#;
 
@@ -11,18 +15,19 @@ pub const INTERNAL_ERROR_BODY: &[u8] = br#"{"detail":"Internal Server Error"}"#;
 /// the body is swallowed, because frameworks give one.
 pub struct Response<'a> {
     writer: Writer<'a>,
-}
-
-/// One arm for each version that writes answers in a way of its own.
-enum Writer<'a> {
-    Http1(ResponseWriter<'a>),
+    /// Where bodies are compressed.
+    compression: Option<&'a mut Compression>,
 }
 
 impl<'a> Response<'a> {
     #[inline]
-    pub(crate) fn http1(writer: ResponseWriter<'a>) -> Response<'a> {
+    pub(crate) fn http1(
+        writer: ResponseWriter<'a>,
+        compression: Option<&'a mut Compression>,
+    ) -> Response<'a> {
         Response {
             writer: Writer::Http1(writer),
+            compression,
         }
     }
 
@@ -32,8 +37,11 @@ impl<'a> Response<'a> {
     /// would have got. An answer to `HEAD` without body and without `content-length` goes out without the latter.
     #[inline]
     pub fn whole(&mut self, status: u16, lines: &HeaderLines, body: &[u8]) -> Result<(), Misuse> {
-        match &mut self.writer {
-            Writer::Http1(writer) => writer.whole(status, lines, body),
+        match &mut self.compression {
+            None => self.writer.whole(status, lines, body),
+            Some(compression) => {
+                compressed::whole(&mut self.writer, compression, status, lines, body)
+            }
         }
     }
 
@@ -45,16 +53,22 @@ impl<'a> Response<'a> {
         lines: &HeaderLines,
         length: BodyLength,
     ) -> Result<(), Misuse> {
-        match &mut self.writer {
-            Writer::Http1(writer) => writer.start(status, lines, length),
+        match &mut self.compression {
+            None => self.writer.start(status, lines, length),
+            Some(compression) => {
+                compressed::start(&mut self.writer, compression, status, lines, length)
+            }
         }
     }
 
     /// A piece of the body. After [`Misuse::BodyTooLong`] the piece was not written and the answer can go on.
     #[inline]
     pub fn chunk(&mut self, data: &[u8]) -> Result<(), Misuse> {
-        match &mut self.writer {
-            Writer::Http1(writer) => writer.chunk(data),
+        match &mut self.compression {
+            Some(compression) if compression.is_coding() => {
+                compressed::chunk(&mut self.writer, compression, data)
+            }
+            _ => self.writer.chunk(data),
         }
     }
 
@@ -62,8 +76,11 @@ impl<'a> Response<'a> {
     /// cut.
     #[inline]
     pub fn end(&mut self) -> Result<(), Misuse> {
-        match &mut self.writer {
-            Writer::Http1(writer) => writer.end(),
+        match &mut self.compression {
+            Some(compression) if compression.is_coding() => {
+                compressed::end(&mut self.writer, compression, None)
+            }
+            _ => self.writer.end(),
         }
     }
 
@@ -71,8 +88,19 @@ impl<'a> Response<'a> {
     /// for one, as any recipient may do.
     #[inline]
     pub fn end_with_trailers(&mut self, trailers: &HeaderLines) -> Result<(), Misuse> {
-        match &mut self.writer {
-            Writer::Http1(writer) => writer.end_with_trailers(trailers),
+        match &mut self.compression {
+            Some(compression) if compression.is_coding() => {
+                compressed::end(&mut self.writer, compression, Some(trailers.clone()))
+            }
+            _ => self.writer.end_with_trailers(trailers),
+        }
+    }
+
+    /// Compresses and writes the next of what was given before.
+    pub(crate) fn go_on(&mut self) -> Result<(), Misuse> {
+        match &mut self.compression {
+            Some(compression) => compressed::go_on(&mut self.writer, compression),
+            None => Ok(()),
         }
     }
 
@@ -80,24 +108,19 @@ impl<'a> Response<'a> {
     /// skipped for a peer that cannot read it.
     #[inline]
     pub fn interim(&mut self, status: u16, lines: &HeaderLines) -> Result<(), Misuse> {
-        match &mut self.writer {
-            Writer::Http1(writer) => writer.interim(status, lines),
-        }
+        self.writer.interim(status, lines)
     }
 
     /// The head of the final answer has been written, or nothing can be written any more.
     #[inline]
     pub fn is_started(&self) -> bool {
-        match &self.writer {
-            Writer::Http1(writer) => writer.is_started(),
-        }
+        self.writer.is_started()
     }
 
-    /// The whole answer has been written, or nothing can be written any more.
+    /// The whole answer has been given, or nothing can be written any more. What is to be compressed of it may follow.
     #[inline]
     pub fn is_finished(&self) -> bool {
-        match &self.writer {
-            Writer::Http1(writer) => writer.is_finished(),
-        }
+        let is_ending = |compression: &&mut Compression| compression.is_ending();
+        self.writer.is_finished() || self.compression.as_ref().is_some_and(is_ending)
     }
 }

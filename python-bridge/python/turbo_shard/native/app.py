@@ -16,6 +16,7 @@ from .route import (
     route_of,
     websocket_route_of,
 )
+from .static_files import Mounted, StaticFiles
 
 if TYPE_CHECKING:
     from .params import Parameter
@@ -131,6 +132,7 @@ class App(Router):
         super().__init__()
         self.startup_handlers: list[Handler] = []
         self.shutdown_handlers: list[Handler] = []
+        self.mounts: list[Mounted] = []
         self._served: dict[tuple[str, str], Route] = {}
         self._parameters: dict[tuple[tuple[str, ...], str], tuple[Parameter, ...]] = {}
 
@@ -147,6 +149,15 @@ class App(Router):
         """The function is called after the last request, on the loop that the startup handlers ran on."""
         self.shutdown_handlers.append(_checked_hook(handler, "on_shutdown"))
         return handler
+
+    def mount(self, prefix: str, files: StaticFiles) -> None:
+        """Serves files below the prefix, for GET and HEAD, where no route is for the path. "/" is for all paths."""
+        if not isinstance(files, StaticFiles):
+            raise RegistrationError(f"mount takes StaticFiles, not {type(files).__name__}")
+        prefix = checked_prefix(prefix.removesuffix("/"))
+        if any(mounted.prefix == prefix for mounted in self.mounts):
+            raise RegistrationError(f"files are mounted at {prefix or '/'!r} already")
+        self.mounts.append(Mounted(prefix, files))
 
     def plans(self) -> list[RoutePlan]:
         """What a thread needs to serve the app: made each time, for that thread alone."""

@@ -32,9 +32,13 @@ class Kind(Enum):
     HEADERS = "header lines"
     FIELD_VALUE = "value of a header field"
     MOUNTS = "directories with files"
+    MEDIA_TYPES = "media types"
 
 
-LISTS = (Kind.NAMES, Kind.PEERS, Kind.HEADERS, Kind.MOUNTS, Kind.URL_PATHS)
+LISTS = (
+    *(Kind.NAMES, Kind.PEERS, Kind.HEADERS),
+    *(Kind.MOUNTS, Kind.MEDIA_TYPES, Kind.URL_PATHS),
+)
 
 
 class Option(NamedTuple):
@@ -133,6 +137,8 @@ class Option(NamedTuple):
                 return "PEER"
             case Kind.HEADERS:
                 return "NAME:VALUE"
+            case Kind.MEDIA_TYPES:
+                return "TYPE"
             case Kind.MOUNTS:
                 return "PREFIX=DIR[,OPTION...]"
 

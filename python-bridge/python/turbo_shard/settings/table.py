@@ -10,6 +10,7 @@ from .groups.answers import Answers
 from .groups.app import AppPlace, AppUse
 from .groups.architecture import Architecture
 from .groups.blocking import Blocking
+from .groups.compression import Compression
 from .groups.files import Files
 from .groups.limits import Limits
 from .groups.listening import Listening
@@ -28,6 +29,7 @@ class ServeSettings(
     Blocking,
     WebSockets,
     Files,
+    Compression,
     Answers,
     AccessLog,
     Reporting,

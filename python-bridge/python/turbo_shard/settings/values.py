@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable
 
-from . import header_lines, mounts, peers, url_paths
+from . import header_lines, media_types, mounts, peers, url_paths
 from .option import Kind, Option, bytes_in_words
 
 BYTE_UNITS = {
@@ -137,6 +137,8 @@ def expectation(option: Option) -> str:
             return f"a list of peers, such as {peers.EXAMPLE}"
         case Kind.HEADERS:
             return f"a list of header lines, each {header_lines.EXPECTED}"
+        case Kind.MEDIA_TYPES:
+            return f"a list of media types, each {media_types.EXPECTED}"
         case Kind.MOUNTS:
             return f"a list of directories, each {mounts.EXPECTED}"
         case Kind.FIELD_VALUE:
@@ -221,6 +223,7 @@ READERS: dict[Kind, Callable[[str], object]] = {
     Kind.PEERS: read_list,
     Kind.HEADERS: read_one,
     Kind.MOUNTS: read_one,
+    Kind.MEDIA_TYPES: read_list,
     Kind.URL_PATHS: read_list,
     Kind.FIELD_VALUE: str,
 }
@@ -239,11 +242,13 @@ TYPES = {
     Kind.PEERS: tuple,
     Kind.HEADERS: tuple,
     Kind.MOUNTS: tuple,
+    Kind.MEDIA_TYPES: tuple,
     Kind.FIELD_VALUE: str,
 }
 LISTS: dict[Kind, Callable[[tuple[str, ...]], tuple[str, ...]]] = {
     Kind.PEERS: peers.checked_peers,
     Kind.HEADERS: header_lines.checked_lines,
     Kind.MOUNTS: mounts.checked_mounts,
+    Kind.MEDIA_TYPES: media_types.checked_types,
     Kind.URL_PATHS: url_paths.checked_paths,
 }

@@ -7,6 +7,7 @@ use std::task::Waker;
 
 use turbo_shard_protocol::{BodyMode, Closing, Connection, Event, Expiry, Tick};
 
+use crate::coding::Compression;
 use crate::connection_info::ConnectionInfo;
 use crate::edge::{Answered, Note, Passage};
 use crate::exchange::http_reply::HttpSlot;
@@ -95,6 +96,9 @@ impl Http1 {
         mut now: Tick,
         waker: &Waker,
     ) -> Advance {
+        if let Some(compression) = self.compression() {
+            compression.begin_turn();
+        }
         self.take_replies(bench, now, waker);
         self.feed_body(now);
         if self.switch.is_some() {
@@ -118,7 +122,7 @@ impl Http1 {
                     if self.switch.is_some() {
                         return Advance::MoreToDo;
                     }
-                    budget -= 1;
+                    budget = budget.saturating_sub(1 + self.requests_worth());
                     if budget == 0 {
                         return Advance::MoreToDo;
                     }
@@ -155,7 +159,12 @@ impl Http1 {
                     }
                     self.leave(bench, None, true);
                 }
-                Event::NeedMore | Event::Close => return Advance::Settled,
+                Event::NeedMore | Event::Close => {
+                    return match self.compression() {
+                        Some(compression) if compression.is_turn_over() => Advance::MoreToDo,
+                        _ => Advance::Settled,
+                    };
+                }
             }
         }
     }
@@ -298,6 +307,18 @@ impl Http1 {
             let sent = self.connection.output().get(mark..).unwrap_or_default();
             edge.note_answer(passage, sent);
         }
+    }
+
+    /// What has been compressed for the exchange in flight, as so many short requests.
+    #[inline]
+    fn requests_worth(&mut self) -> u32 {
+        self.compression().map_or(0, |one| one.turn_requests())
+    }
+
+    /// What compresses the answer of the exchange in flight.
+    #[inline]
+    fn compression(&mut self) -> Option<&mut Compression> {
+        self.passage.as_mut()?.compression.as_deref_mut()
     }
 
     /// The connection waits for nothing any more.

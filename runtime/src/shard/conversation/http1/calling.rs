@@ -6,6 +6,7 @@ use std::task::Waker;
 use turbo_shard_protocol::{BodyMode, HeaderLines, Tick};
 
 use super::{BodyFlow, Http1};
+use crate::edge::Passage;
 use crate::exchange::http_reply::{Acceptance, HttpPart};
 use crate::exchange::response::{INTERNAL_ERROR_BODY, Response};
 use crate::metrics::route_names::RouteId;
@@ -24,7 +25,12 @@ impl Http1 {
         with_body: bool,
     ) {
         let server_lines = bench.server_lines(now);
-        let seen = self.passage.as_ref().and_then(|it| it.seen.as_ref());
+        let (seen, compression) = match self.passage.as_deref_mut() {
+            Some(Passage {
+                seen, compression, ..
+            }) => (seen.as_ref(), compression.as_deref_mut()),
+            None => (None, None),
+        };
         let own;
         let connection = match seen {
             Some(seen) => &seen.connection,
@@ -42,7 +48,7 @@ impl Http1 {
                 request: seen.map_or(request, |seen| seen.head_or(request)),
                 body: with_body.then_some(body),
                 is_body_at_hand,
-                response: Response::http1(response),
+                response: Response::http1(response, compression),
                 websocket_limits: &bench.websocket_limits,
                 connection,
                 waker,
@@ -64,7 +70,7 @@ impl Http1 {
         }
         self.note_answer(bench, mark);
         match result {
-            Ok((Outcome::Answered, true, _)) => {}
+            Ok((Outcome::Answered, true, _)) => self.take_replies(bench, now, waker),
             Ok((Outcome::ReadBody { bytes_max }, ..)) if !with_body => {
                 self.connection
                     .read_body(now, BodyMode::Whole { bytes_max });
@@ -110,24 +116,44 @@ impl Http1 {
         now: Tick,
         waker: &Waker,
     ) {
-        while let Some(slot) = &self.slot {
-            if self.connection.output().len() >= bench.limits.output_bytes_high {
-                // The sender waits for what is in the slot. The slot's reader must not wait: it may want more of the
-                // request's body before the peer reads on.
-                slot.watch(waker);
+        loop {
+            let has_more = self.compression().is_some_and(|one| one.has_more());
+            if self.slot.is_none() && !has_more {
                 return;
             }
-            let Some(part) = slot.take(waker) else { return };
-            let part = match part {
-                HttpPart::Answer(part) => part,
-                HttpPart::Accept(acceptance) => return self.accept(bench, now, *acceptance),
-                HttpPart::Failed => return self.fail(bench, now),
+            let is_full = self.connection.output().len() >= bench.limits.output_bytes_high;
+            if is_full || self.compression().is_some_and(|one| one.is_turn_over()) {
+                // The sender waits for what is in the slot. The slot's reader must not wait: it may want more of the
+                // request's body before the peer reads on.
+                if let Some(slot) = &self.slot {
+                    slot.watch(waker);
+                }
+                return;
+            }
+            let part = match &self.slot {
+                // Compressed before anything else is taken, so that no more waits than one part.
+                _ if has_more => None,
+                Some(slot) => match slot.take(waker) {
+                    Some(HttpPart::Answer(part)) => Some(part),
+                    Some(HttpPart::Accept(acceptance)) => {
+                        return self.accept(bench, now, *acceptance);
+                    }
+                    Some(HttpPart::Failed) => return self.fail(bench, now),
+                    None => return,
+                },
+                None => return,
             };
             let mark = self.connection.output().len();
             let written = {
                 let server_lines = bench.server_lines(now);
+                let passage = self.passage.as_mut();
+                let compression = passage.and_then(|passage| passage.compression.as_deref_mut());
                 let writer = self.connection.response(&server_lines);
-                write_part(part, &mut Response::http1(writer))
+                let mut response = Response::http1(writer, compression);
+                match part {
+                    Some(part) => write_part(part, &mut response),
+                    None => response.go_on().map(|()| response.is_finished()),
+                }
             };
             self.note_answer(bench, mark);
             match written {
@@ -148,6 +174,7 @@ impl Http1 {
     fn accept<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, acceptance: Acceptance) {
         let Acceptance { accepted, slot } = acceptance;
         self.slot = None;
+        self.forget_compression();
         let server_lines = bench.server_lines(now);
         let switched = self
             .connection
@@ -174,9 +201,16 @@ impl Http1 {
         }
     }
 
+    fn forget_compression(&mut self) {
+        if let Some(passage) = &mut self.passage {
+            passage.compression = None;
+        }
+    }
+
     /// Our side cannot answer: 500 while nothing was sent, a cut connection after that.
     fn fail<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
         self.end_exchange();
+        self.forget_compression();
         let server_lines = bench.server_lines(now);
         let mut response = self.connection.response(&server_lines);
         if !response.is_started() {

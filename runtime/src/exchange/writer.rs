@@ -1,0 +1,76 @@
+//! What writes an answer as its version of HTTP wants it. Knows no codings.
+
+use turbo_shard_protocol::{BodyLength, HeaderLines, Misuse, ResponseWriter};
+
+/// One arm for each version that writes answers in a way of its own.
+pub(super) enum Writer<'a> {
+    Http1(ResponseWriter<'a>),
+}
+
+impl Writer<'_> {
+    #[inline]
+    pub(super) fn whole(
+        &mut self,
+        status: u16,
+        lines: &HeaderLines,
+        body: &[u8],
+    ) -> Result<(), Misuse> {
+        match self {
+            Writer::Http1(writer) => writer.whole(status, lines, body),
+        }
+    }
+
+    #[inline]
+    pub(super) fn start(
+        &mut self,
+        status: u16,
+        lines: &HeaderLines,
+        length: BodyLength,
+    ) -> Result<(), Misuse> {
+        match self {
+            Writer::Http1(writer) => writer.start(status, lines, length),
+        }
+    }
+
+    #[inline]
+    pub(super) fn chunk(&mut self, data: &[u8]) -> Result<(), Misuse> {
+        match self {
+            Writer::Http1(writer) => writer.chunk(data),
+        }
+    }
+
+    #[inline]
+    pub(super) fn end(&mut self) -> Result<(), Misuse> {
+        match self {
+            Writer::Http1(writer) => writer.end(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn end_with_trailers(&mut self, trailers: &HeaderLines) -> Result<(), Misuse> {
+        match self {
+            Writer::Http1(writer) => writer.end_with_trailers(trailers),
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_started(&self) -> bool {
+        match self {
+            Writer::Http1(writer) => writer.is_started(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn interim(&mut self, status: u16, lines: &HeaderLines) -> Result<(), Misuse> {
+        match self {
+            Writer::Http1(writer) => writer.interim(status, lines),
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_finished(&self) -> bool {
+        match self {
+            Writer::Http1(writer) => writer.is_finished(),
+        }
+    }
+}
