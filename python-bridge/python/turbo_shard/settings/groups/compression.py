@@ -11,6 +11,7 @@ class Compression(Group, heading="compression"):
         Kind.SWITCH,
         default=False,
         help="compress answers for clients that take zstd, br or gzip; streams are flushed as they come",
+        daily=True,
     )
     # Below that a head is larger than what is saved.
     compress_min_bytes: int = row(
