@@ -13,7 +13,6 @@ class Blocking(Group, heading="blocking handlers and WSGI"):
         unit="threads",
         minimum=1,
         maximum=1024,
-        daily=True,
     )
     blocking_queue_max: int = row(
         Kind.WHOLE,
