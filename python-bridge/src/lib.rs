@@ -40,6 +40,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(json::encode_jsonable, module)?)?;
     module.add_function(wrap_pyfunction!(native::route_template, module)?)?;
     module.add_function(wrap_pyfunction!(logging::log_line, module)?)?;
+    module.add_function(wrap_pyfunction!(logging::log_format, module)?)?;
     module.add_function(wrap_pyfunction!(at_exit::threads_left, module)?)?;
     module.add_function(wrap_pyfunction!(at_exit::end_process_in, module)?)?;
     module.add_function(wrap_pyfunction!(log_writer::write_stderr, module)?)?;

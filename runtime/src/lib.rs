@@ -28,7 +28,7 @@ pub use config::{Balance, EngineChoice, EngineName, Mode, SHARDS_MAX, ServerConf
 pub use connection_info::{Address, ConnectionInfo, ListenerOptions, Scheme};
 pub use edge::{
     AccessLog, AccessLogSettings, AccessLogTarget, ConcurrencyLimit, EdgeConfig, FormatError,
-    LineFormat, SkippedPath, TrustedPeers,
+    LineFormat, SkippedPath, Timestamp, TrustedPeers, push_json, push_logfmt,
 };
 pub use engine::registry::{EngineProbe, locked_bytes, probe_engines};
 pub use exchange::held_bytes::HeldBytes;

@@ -142,7 +142,7 @@ def test_option_of_a_peer_is_taken_or_answered_by_one_sentence(peer, flag, optio
         (("-w=4",), {"shards": 4}),
         (("--timeout-keep-alive=5",), {"keep_alive_timeout": 5.0}),
         (("--interface", "asgi3"), {"interface": "asgi"}),
-        (("--log-level", "warning"), {"log_level": "warn"}),
+        (("--log-level", "warning"), {"log_level": "warning"}),
         (("--debug",), {"log_level": "debug"}),
         (("--http1-header-read-timeout", "1500"), {"head_timeout": 1.5}),
         (("--workers-kill-timeout", "1m30s"), {"graceful_timeout": 90.0}),

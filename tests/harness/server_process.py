@@ -28,6 +28,14 @@ READY_LINE = re.compile(
 )
 
 
+_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ", re.MULTILINE)
+
+
+def without_times(line: str) -> str:
+    """A line of the server's log, or several, without the time of each."""
+    return _TIME.sub("", line)
+
+
 def environment(**variables: str) -> dict[str, str]:
     """Our environment without variables that would configure a server, and with those that a test wants."""
     plain = {

@@ -15,7 +15,7 @@ import pytest
 from arms import Arm
 from places import APPS
 from raw_http import RawClient
-from server_process import READY_LINE, ServerProcess, environment
+from server_process import READY_LINE, ServerProcess, environment, without_times
 from shard_apps import SHARDS, app_of
 from waiting import wait_until
 
@@ -127,8 +127,9 @@ def test_stop_says_what_is_in_flight_and_its_end(start, tmp_path: Path) -> None:
         (tmp_path / "work").touch()
         assert waiting.answer().status == 200
     assert server.wait() == 0
-    assert server.lines[-2:] == ["turbo-shard INFO stopped", "app: exits"] or (
-        server.lines[-1] == "turbo-shard INFO stopped"
+    lines = [without_times(line) for line in server.lines]
+    assert lines[-2:] == ["turbo-shard INFO stopped", "app: exits"] or (
+        lines[-1] == "turbo-shard INFO stopped"
     )
 
 
@@ -201,7 +202,8 @@ def test_signal_amid_another_import_ends_it_like_the_first(
     server.signal(number)
     assert server.wait() == status, server.log
     stopping = "turbo-shard INFO stopping: nothing is in flight"
-    assert server.lines[server.lines.index(stopping) :] == [stopping, "turbo-shard INFO stopped"]
+    lines = [without_times(line) for line in server.lines]
+    assert lines[lines.index(stopping) :] == [stopping, "turbo-shard INFO stopped"]
 
 
 @pytest.mark.parametrize(("act", "status"), [("import-fails", 2), ("start-fails", 3)])

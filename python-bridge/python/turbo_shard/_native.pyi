@@ -255,6 +255,9 @@ class CallQueue:
 def log_line(level: str, text: str) -> None:
     """Writes a line to stderr as the native side does, if the server's log level asks for it."""
 
+def log_format() -> str:
+    """`text`, `json` or `logfmt`: how this process writes its log lines."""
+
 def disarm_signal(number: int) -> None:
     """Makes a signal that would end the process do nothing, until a server hears it. A handler of the app's stays."""
 

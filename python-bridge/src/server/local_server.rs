@@ -51,7 +51,7 @@ impl LocalServer {
         app: Py<PyAny>,
         interface_name: Bound<'_, PyAny>,
     ) -> PyResult<LocalServer> {
-        logging::install(settings.log_level);
+        logging::install_as(settings.log_level, settings.log_format);
         let config = settings.server_config()?;
         let served = ServedApp {
             interface: interface(&interface_name)?,

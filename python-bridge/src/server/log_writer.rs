@@ -6,8 +6,8 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Once;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Once, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -19,6 +19,9 @@ const QUEUED_BYTES_MAX: usize = 1024 * 1024;
 const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 const STACK_BYTES: usize = 64 * 1024;
 const STDERR: libc::c_int = 2;
+
+/// Makes the line that says how many lines were lost.
+static TELL_LOSSES: OnceLock<fn(u64) -> String> = OnceLock::new();
 
 struct Writer {
     process: u32,
@@ -52,8 +55,10 @@ impl Queue {
     fn tell_lost(&mut self) {
         let lost = std::mem::take(&mut self.lost);
         if lost > 0 {
-            let notice =
-                format!("turbo-shard WARN {lost} log lines were lost: nobody read stderr\n");
+            let notice = match TELL_LOSSES.get() {
+                Some(tell) => tell(lost),
+                None => losses_in_words(lost) + "\n",
+            };
             self.bytes += notice.len();
             self.pieces.push_back(notice.into_bytes());
         }
@@ -70,6 +75,15 @@ impl Queue {
     fn written(&mut self, bytes: usize) {
         self.bytes -= bytes;
     }
+}
+
+/// Losses are told in a line that `tell` makes.
+pub(crate) fn tell_losses_as(tell: fn(u64) -> String) {
+    let _ = TELL_LOSSES.set(tell);
+}
+
+pub(crate) fn losses_in_words(lost: u64) -> String {
+    format!("{lost} log lines were lost: nobody read stderr")
 }
 
 /// Writes `piece` on stderr, in one piece and after all that was written before, without waiting for it.
@@ -236,7 +250,7 @@ mod tests {
         queue.push(b"two\nlines\n".to_vec());
         assert!(queue.bytes <= QUEUED_BYTES_MAX);
         let lost = 2000 - QUEUED_BYTES_MAX / 1024 + 2;
-        let notice = format!("turbo-shard WARN {lost} log lines were lost: nobody read stderr\n");
+        let notice = format!("{lost} log lines were lost: nobody read stderr\n");
         // One is written: the next that comes has the notice before it.
         let first = queue.next().unwrap();
         queue.written(first.len());

@@ -1,14 +1,18 @@
-//! Log lines of the Rust side, on stderr: `turbo-shard WARN shard 1: …`. One line per record, written in one piece.
+//! Log lines of the server, on stderr: `2026-12-01T08:20:56.123Z turbo-shard WARN shard 1: …`, or the same as JSON or logfmt.
+//! One line per record, written in one piece.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::SystemTime;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use turbo_shard_runtime::{Timestamp, push_json, push_logfmt};
 
 use super::log_writer;
 
@@ -22,9 +26,56 @@ struct StderrLog {
     coloured: bool,
 }
 
+/// How lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+    Logfmt,
+}
+
+impl LogFormat {
+    pub(crate) const ALL: [(&str, LogFormat); 3] = [
+        ("text", LogFormat::Text),
+        ("json", LogFormat::Json),
+        ("logfmt", LogFormat::Logfmt),
+    ];
+
+    /// The one in use in this process.
+    fn current() -> LogFormat {
+        Self::ALL[usize::from(FORMAT.load(Ordering::Relaxed))].1
+    }
+}
+
+/// By its place in [`LogFormat::ALL`].
+static FORMAT: AtomicU8 = AtomicU8::new(0);
+/// A level was chosen; it may be that nothing is written.
+static IS_INSTALLED: AtomicBool = AtomicBool::new(false);
+
+/// Writes records from `level` up to stderr from now on, in this format.
+pub(crate) fn install_as(level: LevelFilter, format: LogFormat) {
+    let place = LogFormat::ALL.iter().position(|(_, one)| *one == format);
+    FORMAT.store(place.unwrap_or_default() as u8, Ordering::Relaxed);
+    log_writer::tell_losses_as(|lost| {
+        let text = log_writer::losses_in_words(lost);
+        let moment = SystemTime::now();
+        line(
+            Level::Warn,
+            "",
+            None,
+            &text,
+            moment,
+            LogFormat::current(),
+            false,
+        )
+    });
+    install(level);
+}
+
 /// Writes records from `level` up to stderr from now on. May be called again, for another level; a logger that the
 /// process has installed before stays.
-pub(crate) fn install(level: LevelFilter) {
+fn install(level: LevelFilter) {
+    IS_INSTALLED.store(true, Ordering::Relaxed);
     static LOG: OnceLock<StderrLog> = OnceLock::new();
     let log = LOG.get_or_init(|| StderrLog {
         coloured: wants_colour(),
@@ -43,7 +94,7 @@ pub(crate) fn speak_as(speaker: String) {
 
 /// Makes lines that come without a server, before one or after its failure, appear too.
 pub(crate) fn install_if_none() {
-    if log::max_level() == LevelFilter::Off {
+    if !IS_INSTALLED.load(Ordering::Relaxed) {
         install(LevelFilter::Info);
     }
 }
@@ -59,6 +110,14 @@ pub(crate) fn log_line(level: &str, text: &str) -> PyResult<()> {
     Ok(())
 }
 
+/// `text`, `json` or `logfmt`: how this process writes its log lines.
+#[pyfunction]
+pub(crate) fn log_format() -> &'static str {
+    let current = LogFormat::current();
+    let named = LogFormat::ALL.iter().find(|(_, format)| *format == current);
+    named.map_or("text", |(name, _)| name)
+}
+
 /// What Rust's own hook writes, but without waiting.
 fn write_panic(panic: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
@@ -66,6 +125,9 @@ fn write_panic(panic: &PanicHookInfo<'_>) {
     let backtrace = Backtrace::capture();
     if backtrace.status() == BacktraceStatus::Captured {
         let _ = writeln!(text, "{backtrace}");
+    }
+    if LogFormat::current() != LogFormat::Text {
+        return log::error!("{text}");
     }
     log_writer::write(text.into_bytes());
 }
@@ -81,7 +143,16 @@ impl Log for StderrLog {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             let thread = std::thread::current();
-            let line = line(record, thread.name(), self.coloured);
+            let speaker = SPEAKER.get().map_or("", String::as_str);
+            let line = line(
+                record.level(),
+                speaker,
+                thread.name(),
+                &record.args().to_string(),
+                SystemTime::now(),
+                LogFormat::current(),
+                self.coloured,
+            );
             log_writer::write(line.into_bytes());
         }
     }
@@ -91,36 +162,99 @@ impl Log for StderrLog {
     }
 }
 
-fn line(record: &Record<'_>, thread: Option<&str>, coloured: bool) -> String {
-    let (colour, plain) = match record.level() {
+/// A record's line. `speaker` is the name of the process, where several write to one stderr.
+fn line(
+    level: Level,
+    speaker: &str,
+    thread: Option<&str>,
+    text: &str,
+    moment: SystemTime,
+    format: LogFormat,
+    coloured: bool,
+) -> String {
+    let mut time = Vec::with_capacity(128);
+    Timestamp::of(moment).push_rfc3339(&mut time);
+    let mut out = match format {
+        LogFormat::Text => return text_line(time, level, speaker, thread, text, coloured),
+        LogFormat::Json => b"{".to_vec(),
+        LogFormat::Logfmt => Vec::new(),
+    };
+    let name = match level {
+        Level::Warn => "warning",
+        Level::Error => "error",
+        Level::Info => "info",
+        Level::Debug => "debug",
+        Level::Trace => "trace",
+    };
+    let source = format!("{speaker}{}", place(thread));
+    let pairs: [(&str, &[u8]); 5] = [
+        ("time", &time),
+        ("level", name.as_bytes()),
+        ("logger", b"turbo_shard"),
+        ("source", source.trim_end_matches(": ").as_bytes()),
+        ("message", text.as_bytes()),
+    ];
+    for (key, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+        if *key != "time" {
+            out.push(if format == LogFormat::Json {
+                b','
+            } else {
+                b' '
+            });
+        }
+        match format {
+            LogFormat::Json => {
+                push_json(key.as_bytes(), &mut out);
+                out.push(b':');
+                push_json(value, &mut out);
+            }
+            LogFormat::Text | LogFormat::Logfmt => {
+                out.extend_from_slice(key.as_bytes());
+                out.push(b'=');
+                push_logfmt(value, &mut out);
+            }
+        }
+    }
+    if format == LogFormat::Json {
+        out.push(b'}');
+    }
+    out.push(b'\n');
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn text_line(
+    time: Vec<u8>,
+    level: Level,
+    speaker: &str,
+    thread: Option<&str>,
+    text: &str,
+    coloured: bool,
+) -> String {
+    let (colour, plain) = match level {
         _ if !coloured => ("", ""),
         Level::Error => ("\x1b[31m", "\x1b[0m"),
         Level::Warn => ("\x1b[33m", "\x1b[0m"),
         _ => ("\x1b[2m", "\x1b[0m"),
     };
-    let mut line = String::with_capacity(128);
-    let _ = write!(line, "turbo-shard {colour}{}{plain} ", record.level());
-    line.push_str(SPEAKER.get().map_or("", String::as_str));
-    match thread {
-        Some(name) if name.starts_with("shard-") => {
-            let _ = write!(line, "{}: ", name.replacen('-', " ", 1));
-        }
-        // Lines of a worker's control threads are the worker's.
-        Some("main" | "control" | "supervisor") | None => {}
-        Some(name) => {
-            let _ = write!(line, "{name}: ");
-        }
-    }
-    let start = line.len();
-    let _ = write!(line, "{}", record.args());
+    let mut line = String::from_utf8_lossy(&time).into_owned();
+    let _ = write!(
+        line,
+        " turbo-shard {colour}{level}{plain} {speaker}{}",
+        place(thread)
+    );
     // Text that a peer or an app put into a message must not look like further records, or control a terminal.
-    if line[start..].contains(char::is_control) {
-        let escaped: String = line[start..].chars().map(visible).collect();
-        line.truncate(start);
-        line.push_str(&escaped);
-    }
+    line.extend(text.chars().map(visible));
     line.push('\n');
     line
+}
+
+/// Which thread speaks: `shard 1: `. Lines of a worker's control threads are the worker's.
+fn place(thread: Option<&str>) -> String {
+    match thread {
+        Some(name) if name.starts_with("shard-") => format!("{}: ", name.replacen('-', " ", 1)),
+        Some("main" | "control" | "supervisor") | None => String::new(),
+        Some(name) => format!("{name}: "),
+    }
 }
 
 fn visible(character: char) -> String {
@@ -141,32 +275,63 @@ fn wants_colour() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use super::*;
+
+    const MOMENT: Duration = Duration::from_millis(1_796_113_256_123);
 
     fn written(text: &str, level: Level, thread: Option<&str>, coloured: bool) -> String {
         line(
-            &Record::builder()
-                .args(format_args!("{text}"))
-                .level(level)
-                .build(),
+            level,
+            "",
             thread,
+            text,
+            UNIX_EPOCH + MOMENT,
+            LogFormat::Text,
             coloured,
         )
+    }
+
+    #[test]
+    fn json_and_logfmt_have_the_same_names_and_stay_on_their_line() {
+        let as_format = |format| {
+            let moment = UNIX_EPOCH + MOMENT;
+            line(
+                Level::Warn,
+                "worker 2: ",
+                Some("shard-0"),
+                "a\n\"b\"",
+                moment,
+                format,
+                true,
+            )
+        };
+        assert_eq!(
+            as_format(LogFormat::Json),
+            "{\"time\":\"2026-12-01T08:20:56.123Z\",\"level\":\"warning\",\"logger\":\"turbo_shard\",\
+             \"source\":\"worker 2: shard 0\",\"message\":\"a\\u000a\\\"b\\\"\"}\n"
+        );
+        assert_eq!(
+            as_format(LogFormat::Logfmt),
+            "time=2026-12-01T08:20:56.123Z level=warning logger=turbo_shard source=\"worker 2: shard 0\" \
+             message=\"a\\u000a\\\"b\\\"\"\n"
+        );
     }
 
     #[test]
     fn a_shard_is_named_by_its_number() {
         assert_eq!(
             written("late", Level::Warn, Some("shard-1"), false),
-            "turbo-shard WARN shard 1: late\n"
+            "2026-12-01T08:20:56.123Z turbo-shard WARN shard 1: late\n"
         );
         assert_eq!(
             written("late", Level::Warn, Some("main"), false),
-            "turbo-shard WARN late\n"
+            "2026-12-01T08:20:56.123Z turbo-shard WARN late\n"
         );
         assert_eq!(
             written("late", Level::Warn, Some("asyncio-0"), false),
-            "turbo-shard WARN asyncio-0: late\n"
+            "2026-12-01T08:20:56.123Z turbo-shard WARN asyncio-0: late\n"
         );
     }
 
@@ -175,7 +340,7 @@ mod tests {
         let line = written("a\r\nturbo-shard ERROR b\x1b[2J", Level::Info, None, false);
         assert_eq!(
             line,
-            "turbo-shard INFO a\\r\\nturbo-shard ERROR b\\u{1b}[2J\n"
+            "2026-12-01T08:20:56.123Z turbo-shard INFO a\\r\\nturbo-shard ERROR b\\u{1b}[2J\n"
         );
     }
 
@@ -183,7 +348,7 @@ mod tests {
     fn only_the_level_is_coloured() {
         assert_eq!(
             written("x", Level::Error, None, true),
-            "turbo-shard \x1b[31mERROR\x1b[0m x\n"
+            "2026-12-01T08:20:56.123Z turbo-shard \x1b[31mERROR\x1b[0m x\n"
         );
     }
 }

@@ -44,7 +44,7 @@ impl NativeServer {
         settings: Settings,
         inherits: Option<Inherits>,
     ) -> PyResult<NativeServer> {
-        logging::install(settings.log_level);
+        logging::install_as(settings.log_level, settings.log_format);
         let config = settings.server_config()?;
         let inheritance = inherits.map(worker_link::inherit).transpose()?;
         let bound = py

@@ -18,6 +18,7 @@ use turbo_shard_runtime::{
     allowed_cores,
 };
 
+use super::logging::LogFormat;
 use crate::native::read_mount;
 use crate::python::errors::StartError;
 use crate::python::names;
@@ -103,6 +104,8 @@ pub(crate) struct Settings {
 
     #[pyo3(from_py_with = level)]
     pub(crate) log_level: LevelFilter,
+    #[pyo3(from_py_with = log_format)]
+    pub(crate) log_format: LogFormat,
     stats_socket: Option<String>,
 }
 
@@ -271,8 +274,21 @@ fn compression_level(word: &Bound<'_, PyAny>) -> PyResult<CompressionLevel> {
 fn level(word: &Bound<'_, PyAny>) -> PyResult<LevelFilter> {
     chosen(
         word,
-        LevelFilter::iter().map(|level| (level.as_str().to_lowercase(), level)),
+        [
+            // Nothing of ours is as bad as that.
+            ("critical", LevelFilter::Off),
+            ("error", LevelFilter::Error),
+            ("warning", LevelFilter::Warn),
+            ("warn", LevelFilter::Warn),
+            ("info", LevelFilter::Info),
+            ("debug", LevelFilter::Debug),
+            ("trace", LevelFilter::Trace),
+        ],
     )
+}
+
+fn log_format(word: &Bound<'_, PyAny>) -> PyResult<LogFormat> {
+    chosen(word, LogFormat::ALL)
 }
 
 /// What one of the words of a choice stands for.

@@ -4,6 +4,8 @@ mod access_log;
 mod concurrency;
 mod config;
 mod forwarding;
+mod log_escape;
+mod log_timestamp;
 mod passage;
 mod thread_edge;
 mod trusted_peers;
@@ -14,6 +16,8 @@ pub use access_log::{
 };
 pub use concurrency::ConcurrencyLimit;
 pub use config::EdgeConfig;
+pub use log_escape::{push_json, push_logfmt};
+pub use log_timestamp::Timestamp;
 pub(crate) use passage::{Answered, Passage};
 pub(crate) use thread_edge::Edge;
 pub use trusted_peers::TrustedPeers;

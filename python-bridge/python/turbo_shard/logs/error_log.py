@@ -30,7 +30,12 @@ class _Dispatch:
             place = place.parent if place.propagate else None
         last = logging.lastResort
         if not has_handlers and last is not None and record.levelno >= last.level:
-            emit(last, record)
+            native = sys.modules.get("turbo_shard._native")
+            if native is not None and native.log_format() != "text":
+                # The traceback is a part of the message: a line for each record.
+                native.log_line("error", last.format(record))
+            else:
+                emit(last, record)
 
 
 def emit(handler: logging.Handler, record: logging.LogRecord) -> None:

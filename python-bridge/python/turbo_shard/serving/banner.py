@@ -52,6 +52,8 @@ def show(
     bold, plain = ("\x1b[1m", "\x1b[0m") if is_coloured(out) else ("", "")
     lines = [f"{bold}turbo-shard {version}{plain}"]
     lines += [f"  {bold}{name:<7}{plain} {text}" for name, text in rows]
+    if is_structured():
+        return log_rows(rows)
     lines += [f"  {STOP_HINT}"]
     if not python and is_gil_on():
         lines.append(f"turbo-shard: warning: {gil_warning()}")
@@ -61,12 +63,36 @@ def show(
 def show_ready(report: dict[str, Any], out: TextIO | None = None) -> None:
     """The line that tests and scripts wait for; its form does not change."""
     host, port = report["addresses"][0]
-    write_line(out or sys.stderr, f"turbo-shard ready on {url(host, port)} (pid {os.getpid()})")
+    line = f"turbo-shard ready on {url(host, port)} (pid {os.getpid()})"
+    if is_structured():
+        log_line("info", line)
+    else:
+        write_line(out or sys.stderr, line)
+
+
+def is_structured() -> bool:
+    """Whether each line of the log is a record for programs; then these lines are records too."""
+    native = sys.modules.get("turbo_shard._native")
+    return native is not None and native.log_format() != "text"
+
+
+def log_rows(rows: Sequence[tuple[str, str]]) -> None:
+    for name, text in rows:
+        log_line("info", f"{name}: {text}")
+    if is_gil_on():
+        log_line("warn", gil_warning())
+
+
+def log_line(level: str, text: str) -> None:
+    sys.modules["turbo_shard._native"].log_line(level, text)
 
 
 def note(text: str) -> None:
     """What the app's author may want to know."""
-    write_line(sys.stderr, f"turbo-shard: note: {text}")
+    if is_structured():
+        log_line("info", text)
+    else:
+        write_line(sys.stderr, f"turbo-shard: note: {text}")
 
 
 # Where a note goes. A worker of process mode tells its supervisor, which hears the same from the others.

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use turbo_shard_protocol::status_text;
 
-use crate::edge::access_log::escape::{push_json, push_logfmt, push_printable, push_word};
 use crate::edge::access_log::line_format::{Atom, Layout, LineFormat, Piece, TOLD_NAMES};
 use crate::edge::access_log::record::{Client, Record, Tag};
-use crate::edge::access_log::timestamp::Timestamp;
+use crate::edge::log_escape::{push_json, push_logfmt, push_printable, push_word};
+use crate::edge::log_timestamp::Timestamp;
 
 const NONE: &[u8] = b"-";
 
@@ -136,7 +136,6 @@ fn push_atom(atom: Atom, record: &Record<'_>, occasion: Occasion, out: &mut Vec<
         Atom::AnswerField(number) => return text(record.field(Tag::AnswerField, number), out),
         Atom::Shard => write!(out, "{}", occasion.shard),
         Atom::Route => return text(Some(fixed.route.template().as_bytes()), out),
-        Atom::RequestId => return text(record.text(Tag::RequestId), out),
     };
 }
 
@@ -185,9 +184,6 @@ fn push_pairs(record: &Record<'_>, occasion: Occasion, out: &mut impl Pairs) {
     let route = fixed.route.template();
     if !route.is_empty() {
         out.text("route", route.as_bytes());
-    }
-    if let Some(id) = record.text(Tag::RequestId) {
-        out.text("request_id", id);
     }
     for (number, name) in TOLD_NAMES.iter().enumerate() {
         if let Some(value) = record.field(Tag::RequestField, number as u8) {

@@ -60,7 +60,6 @@ pub(crate) enum Atom {
     ClientPort,
     Shard,
     Route,
-    RequestId,
 }
 
 /// Why a format cannot be used; its text is one line.
@@ -98,9 +97,9 @@ impl LineFormat {
 }
 
 /// What JSON and logfmt tell of a request's fields, in the order of [`TOLD_NAMES`].
-pub(crate) const TOLD_FIELDS: &[&str] = &["user-agent", "referer", "traceparent"];
+pub(crate) const TOLD_FIELDS: &[&str] = &["x-request-id", "user-agent", "referer", "traceparent"];
 /// Their keys.
-pub(crate) const TOLD_NAMES: [&str; 3] = ["user_agent", "referer", "traceparent"];
+pub(crate) const TOLD_NAMES: [&str; 4] = ["request_id", "user_agent", "referer", "traceparent"];
 const _: () = assert!(TOLD_FIELDS.len() == TOLD_NAMES.len());
 
 /// Reads `%(NAME)s` and `%({FIELD}i)s`; `%%` is a percent sign.
@@ -211,7 +210,6 @@ fn own_atom(name: &str) -> Result<Atom, FormatError> {
         "client-port" => Atom::ClientPort,
         "shard" => Atom::Shard,
         "route" => Atom::Route,
-        "request-id" => Atom::RequestId,
         _ => return Err(unknown(&format!("{{{name}}}x"))),
     })
 }
@@ -219,7 +217,7 @@ fn own_atom(name: &str) -> Result<Atom, FormatError> {
 fn unknown(name: &str) -> FormatError {
     FormatError(format!(
         "there is no atom %({name})s; there are h l u t r m U q H s B b f a T D M L p, {{FIELD}}i, {{FIELD}}o, \
-         and {{client-port}}x {{shard}}x {{route}}x {{request-id}}x"
+         and {{client-port}}x {{shard}}x {{route}}x"
     ))
 }
 

@@ -4,7 +4,6 @@
 //! nothing. The one writer (`writer`) drains all rings, makes lines of the records (`record`, `line`) in the form that was
 //! asked for (`line_format`) and hands them on (`target`). What finds no room, or cannot be written, is counted.
 
-mod escape;
 mod line;
 mod line_format;
 mod log;
@@ -15,7 +14,6 @@ mod rings;
 mod shared;
 mod skipped_paths;
 mod target;
-mod timestamp;
 mod writer;
 
 pub use line_format::{FormatError, LineFormat};

@@ -65,7 +65,6 @@ pub(crate) enum Tag {
     User,
     RequestField,
     AnswerField,
-    RequestId,
 }
 
 /// Begins a record; [`finish`] completes it.

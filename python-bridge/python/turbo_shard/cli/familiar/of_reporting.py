@@ -22,8 +22,6 @@ NO_CONTROL = Answer(
     "there is no control socket; --stats-socket PATH answers with the server's counters"
 )
 LEVELS: dict[str, Word] = {
-    "critical": Fixed("--log-level=error"),
-    "warning": Fixed("--log-level=warn"),
     "notset": Fixed("--log-level=trace"),
 }
 

@@ -13,9 +13,14 @@ class Reporting(Group, heading="counters and log"):
         "`turbo-shard stats PATH` shows them",
         default_text="none",
     )
-    log_level: Literal["error", "warn", "info", "debug", "trace"] = row(
+    log_level: Literal["critical", "error", "warning", "warn", "info", "debug", "trace"] = row(
         Kind.CHOICE,
         default="info",
         help="least important log line that is written",
         daily=True,
+    )
+    log_format: Literal["text", "json", "logfmt"] = row(
+        Kind.CHOICE,
+        default="text",
+        help="form of the server's own log lines",
     )

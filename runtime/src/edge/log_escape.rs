@@ -24,7 +24,7 @@ pub(crate) fn push_word(text: &[u8], out: &mut Vec<u8>) {
 }
 
 /// A string of JSON, with its quotes. UTF-8 stays readable; a byte that is none reads as `\xHH`.
-pub(crate) fn push_json(text: &[u8], out: &mut Vec<u8>) {
+pub fn push_json(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     for chunk in text.utf8_chunks() {
         for character in chunk.valid().chars() {
@@ -49,7 +49,7 @@ pub(crate) fn push_json(text: &[u8], out: &mut Vec<u8>) {
 }
 
 /// A value of logfmt: bare if it is plain, else as a string of JSON.
-pub(crate) fn push_logfmt(text: &[u8], out: &mut Vec<u8>) {
+pub fn push_logfmt(text: &[u8], out: &mut Vec<u8>) {
     let is_plain = |&byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
     match !text.is_empty() && text.iter().all(is_plain) {
         true => out.extend_from_slice(text),

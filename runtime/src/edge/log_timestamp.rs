@@ -1,4 +1,4 @@
-//! Moments as the formats write them, always in UTC: a local time is ambiguous once a year. Knows no clock.
+//! Moments as the formats of logs write them, always in UTC: a local time is ambiguous once a year. Knows no clock.
 
 use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,7 +10,7 @@ const SECONDS_PER_DAY: u64 = 86_400;
 
 /// A moment, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Timestamp {
+pub struct Timestamp {
     year: u64,
     month: u64,
     day: u64,
@@ -20,7 +20,7 @@ pub(crate) struct Timestamp {
 
 impl Timestamp {
     /// What lies before 1970 counts as its beginning.
-    pub(crate) fn of(moment: SystemTime) -> Timestamp {
+    pub fn of(moment: SystemTime) -> Timestamp {
         let since = moment.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         let (year, month, day) = civil_date(since.as_secs() / SECONDS_PER_DAY);
         Timestamp {
@@ -33,7 +33,7 @@ impl Timestamp {
     }
 
     /// `2026-12-01T08:20:56.123Z`, as RFC 3339 has it.
-    pub(crate) fn push_rfc3339(&self, out: &mut Vec<u8>) {
+    pub fn push_rfc3339(&self, out: &mut Vec<u8>) {
         let (hour, minute, second) = self.time();
         let _ = write!(
             out,
@@ -43,7 +43,7 @@ impl Timestamp {
     }
 
     /// `01/Dec/2026:08:20:56 +0000`, as the common log format has it.
-    pub(crate) fn push_common(&self, out: &mut Vec<u8>) {
+    pub fn push_common(&self, out: &mut Vec<u8>) {
         let (hour, minute, second) = self.time();
         let _ = write!(
             out,
