@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use turbo_shard_protocol::proxy_protocol::ProxyFacts;
+
 /// The two ends of a connection, and what its requests are sent over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionInfo {
@@ -18,6 +20,8 @@ pub struct ConnectionInfo {
     pub listener: ListenerOptions,
     /// What proxies have cut off the path, where they say so: as in a URL, begins with a slash and ends with none.
     pub prefix: Option<Arc<str>>,
+    /// What a PROXY protocol header tells besides addresses, where it does.
+    pub proxy_facts: Option<Arc<ProxyFacts>>,
 }
 
 impl ConnectionInfo {
@@ -33,6 +37,7 @@ impl ConnectionInfo {
             scheme: Scheme::Http,
             listener,
             prefix: None,
+            proxy_facts: None,
         }
     }
 }

@@ -75,7 +75,7 @@ RUNTIME_LAYERS = (
         "settings",
         [*SHARED, RING, *within(RUNTIME, "edge", "net", "start_error.rs")],
     ),
-    Layer(INFO, "both ends of a connection, and the scheme"),
+    Layer(INFO, "both ends of a connection, and the scheme", [PROTOCOL]),
     Layer(
         f"{RUNTIME}/net",
         "listeners, cores, descriptors, children",

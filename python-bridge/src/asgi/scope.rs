@@ -13,6 +13,7 @@ use super::addresses::Addresses;
 use super::header_names::HeaderNames;
 use super::words::Words;
 use crate::python::thread::Owned;
+use crate::requests::proxy_facts::facts_dict;
 
 /// Methods whose names are made once.
 const METHODS: [Method; 8] = [
@@ -149,7 +150,7 @@ impl ScopeMaker {
         if head.method() != Method::Get {
             scope.set_item(words.method.bind(py), self.method(py, head))?;
         }
-        let extensions = self.http_extensions.bind(py).copy()?;
+        let extensions = extensions_of(py, &self.http_extensions, connection)?;
         scope.set_item(words.extensions.bind(py), extensions)?;
         self.fill(py, words, &scope, head, connection, state)?;
         Ok(scope)
@@ -167,7 +168,7 @@ impl ScopeMaker {
     ) -> PyResult<Bound<'py, PyDict>> {
         let scope = self.copy_of(py, words, &self.websocket, connection)?;
         scope.set_item(words.subprotocols.bind(py), PyList::new(py, subprotocols)?)?;
-        let extensions = self.websocket_extensions.bind(py).copy()?;
+        let extensions = extensions_of(py, &self.websocket_extensions, connection)?;
         scope.set_item(words.extensions.bind(py), extensions)?;
         self.fill(py, words, &scope, head, connection, state)?;
         Ok(scope)
@@ -314,6 +315,19 @@ pub(super) fn method_text<'h>(head: &RequestHead<'h>) -> Cow<'h, str> {
         // A token, so ASCII. The specification wants upper case.
         None => Cow::Owned(String::from_utf8_lossy(head.method_bytes()).to_ascii_uppercase()),
     }
+}
+
+/// What is offered, and what the connection itself has to tell.
+fn extensions_of<'py>(
+    py: Python<'py>,
+    offered: &Owned<PyDict>,
+    connection: &ConnectionInfo,
+) -> PyResult<Bound<'py, PyDict>> {
+    let extensions = offered.bind(py).copy()?;
+    if let Some(facts) = &connection.proxy_facts {
+        extensions.set_item("proxy_protocol", facts_dict(py, facts)?)?;
+    }
+    Ok(extensions)
 }
 
 fn extensions(py: Python<'_>, names: &[&str]) -> PyResult<Owned<PyDict>> {

@@ -161,6 +161,7 @@ impl Request {
             scheme: Scheme::Http,
             listener: ListenerOptions::default(),
             prefix: None,
+            proxy_facts: None,
         };
         Request::new(text, headers.len(), Version::Http11, connection, body)
     }
@@ -381,6 +382,7 @@ mod tests {
             scheme: Scheme::Http,
             listener: ListenerOptions::default(),
             prefix: None,
+            proxy_facts: None,
         };
         assert_eq!(
             shown(&connection, "GET /a?b HTTP/1.0\r\n\r\n"),
@@ -396,6 +398,7 @@ mod tests {
             scheme: Scheme::Https,
             listener: ListenerOptions::default(),
             prefix: None,
+            proxy_facts: None,
         };
         assert_eq!(
             shown(&connection, "GET /a HTTP/1.1\r\nHost: example\r\n\r\n"),

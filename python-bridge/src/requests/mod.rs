@@ -1,8 +1,10 @@
 //! What a request's bytes say, for every interface. Names its modules only.
 //!
-//! `byte_pieces` keeps copies of them, `request_text` reads queries and cookies, `request_name` is for logs.
+//! `byte_pieces` keeps copies of them, `request_text` reads queries and cookies, `request_name` is for logs, `proxy_facts` is
+//! what a proxy has sent before them.
 
 pub(crate) mod byte_pieces;
+pub(crate) mod proxy_facts;
 pub(crate) mod request_name;
 pub(crate) mod request_text;
 #[cfg(test)]

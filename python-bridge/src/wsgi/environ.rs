@@ -16,6 +16,7 @@ use crate::python::large_objects::note_object;
 use crate::python::names;
 use crate::python::thread::Owned;
 use crate::requests::byte_pieces::latin1;
+use crate::requests::proxy_facts::facts_dict;
 use crate::requests::request_text::decode_path_text;
 
 /// What environs are made of, besides the request. Shared by the pool's threads.
@@ -110,6 +111,10 @@ impl EnvironMaker {
             // CGI wants the key in every environ (RFC 3875 section 4.1.8). A Unix socket's client has no port.
             environ.set_item(intern!(py, "REMOTE_ADDR"), intern!(py, ""))?;
             environ.del_item(intern!(py, "REMOTE_PORT"))?;
+        }
+        if let Some(facts) = &connection.proxy_facts {
+            let facts = facts_dict(py, facts)?;
+            environ.set_item(intern!(py, "turbo_shard.proxy_protocol"), facts)?;
         }
         set_fields(&environ, request)?;
         set_body(&environ, request, parts)?;
@@ -367,6 +372,7 @@ mod tests {
             scheme: Scheme::Http,
             listener: ListenerOptions::default(),
             prefix: None,
+            proxy_facts: None,
         };
         let over_unix = ConnectionInfo {
             peer: Address::Unix(None),
@@ -374,6 +380,7 @@ mod tests {
             scheme: Scheme::Https,
             listener: ListenerOptions::default(),
             prefix: None,
+            proxy_facts: None,
         };
         let tcp = "http [::1] 8080 10.0.0.9 5000";
         let unix = "https localhost 443  -";

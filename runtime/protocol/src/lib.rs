@@ -35,6 +35,7 @@ mod header_list;
 mod http1;
 mod limits;
 mod misuse;
+pub mod proxy_protocol;
 mod request_head;
 mod request_line;
 mod request_target;

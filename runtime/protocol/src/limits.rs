@@ -16,6 +16,13 @@ pub const DISCARD_BYTES_MAX: u64 = 64 * 1024;
 /// last hop that was looked at is its client. Bounds the time that a list in a head takes; it holds no memory.
 pub const FORWARDED_HOPS_MAX: usize = 64;
 
+/// Longest header of the PROXY protocol, which is held until it is complete. Real ones have some hundred bytes, with a
+/// client's certificate in them a few thousand. Worst case: this much input per connection, for `head_timeout_ms`.
+pub const PROXY_HEADER_BYTES_MAX: usize = 4 * 1024;
+
+/// Longest name of a connection in such a header: the specification's own bound.
+pub const PROXY_UNIQUE_ID_BYTES_MAX: usize = 128;
+
 /// Longest trailer section of a chunked body, empty line included; beyond it 431.
 pub const TRAILER_BYTES_MAX: usize = 8 * 1024;
 

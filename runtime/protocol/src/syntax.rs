@@ -73,6 +73,12 @@ pub(crate) fn parse_digits(bytes: &[u8]) -> Option<u64> {
     })
 }
 
+/// `bytes` begin with `signature`, or may still come to.
+pub(crate) fn is_start_of(signature: &[u8], bytes: &[u8]) -> bool {
+    let common = signature.len().min(bytes.len());
+    signature[..common] == bytes[..common]
+}
+
 /// The elements of a comma-separated list, without white space and without empty ones (RFC 9110 section 5.6.1).
 pub(crate) fn list_elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value

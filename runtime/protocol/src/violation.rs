@@ -12,6 +12,14 @@ use std::fmt;
 pub enum Violation {
     /// The request line is not `method SP target SP version CRLF` (RFC 9112 section 3).
     RequestLineMalformed,
+    /// The bytes of another protocol: TLS.
+    TlsRecord,
+    /// The bytes of another protocol: HTTP/2 without an upgrade.
+    Http2Preface,
+    /// The bytes of another protocol: a PROXY protocol header on a port that expects none.
+    ProxyHeader,
+    /// The bytes of another protocol: a WebSocket frame without a handshake before it.
+    WebSocketFrame,
     /// The version has the right form but is neither `HTTP/1.0` nor `HTTP/1.1` (RFC 9110 section 15.6.6).
     VersionUnsupported,
     /// The target is in none of the four forms, or holds bytes that no URI may hold (RFC 9112 section 3.2).
@@ -86,7 +94,7 @@ impl Violation {
             Violation::ExpectationUnsupported => 417,
             Violation::HeadTooLarge | Violation::TooManyFields | Violation::TrailerTooLarge => 431,
             Violation::ConnectUnsupported => 501,
-            Violation::VersionUnsupported => 505,
+            Violation::VersionUnsupported | Violation::Http2Preface => 505,
             _ => 400,
         }
     }
@@ -95,6 +103,14 @@ impl Violation {
     pub const fn rule(self) -> &'static str {
         match self {
             Violation::RequestLineMalformed => "malformed request line",
+            Violation::TlsRecord => "this looks like TLS; this port speaks plain HTTP",
+            Violation::Http2Preface => "this looks like HTTP/2; this port speaks HTTP/1.1",
+            Violation::ProxyHeader => {
+                "this looks like a PROXY protocol header; this port expects none"
+            }
+            Violation::WebSocketFrame => {
+                "this looks like a WebSocket frame; a handshake comes before it"
+            }
             Violation::VersionUnsupported => "only HTTP/1.0 and HTTP/1.1 are spoken here",
             Violation::TargetInvalid => "invalid request target",
             Violation::TargetTooLong => "request target too long",

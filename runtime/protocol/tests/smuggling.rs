@@ -325,11 +325,8 @@ fn request_lines_that_are_none() {
         b"GET / HTTP/2.0\r\nHost: a\r\n\r\n",
         Violation::VersionUnsupported,
     );
-    assert_refused(
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        Violation::VersionUnsupported,
-    );
-    assert_refused(b"\x16\x03\x01\x02\x00\x01", Violation::RequestLineMalformed);
+    assert_refused(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Violation::Http2Preface);
+    assert_refused(b"\x16\x03\x01\x02\x00\x01", Violation::TlsRecord);
     assert_refused(
         b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
         Violation::ConnectUnsupported,

@@ -30,7 +30,7 @@ pub struct EdgeConfig {
 impl EdgeConfig {
     /// Nothing is done: then no exchange pays for any of it.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.follows_each() && !self.reads_forwarded && self.mounts.is_empty()
+        !self.follows_each() && self.trusted_peers.is_empty() && self.mounts.is_empty()
     }
 
     /// Something is done about every exchange, whatever it is.

@@ -26,8 +26,9 @@ pub(crate) struct Edge {
     concurrency: Option<ConcurrencyLimit>,
     /// Each exchange has a passage; else only one that needs it.
     follows_each: bool,
-    /// Whose word on clients is taken.
-    trusted: Option<TrustedPeers>,
+    /// Peers' words on clients are taken from their fields.
+    reads_forwarded: bool,
+    trusted_peers: TrustedPeers,
     files: Option<StaticFiles>,
     compression: Option<Arc<CompressionRules>>,
     access_log: Option<Pen>,
@@ -48,7 +49,8 @@ impl Edge {
             latency: config.measures_latency.then(LatencyWriter::default),
             concurrency: config.concurrency.clone(),
             follows_each: config.follows_each(),
-            trusted: (config.reads_forwarded).then(|| config.trusted_peers.clone()),
+            reads_forwarded: config.reads_forwarded,
+            trusted_peers: config.trusted_peers.clone(),
             files: StaticFiles::new(&config.mounts),
             compression: config.compression.clone(),
             access_log: config
@@ -65,9 +67,9 @@ impl Edge {
         request: RequestHead<'_>,
         connection: impl Fn() -> ConnectionInfo,
     ) -> Option<Box<Passage>> {
-        let seen = match &self.trusted {
-            Some(trusted) if request.is_forwarded() => Seen::of(request, connection(), trusted),
-            _ => None,
+        let seen = match self.reads_forwarded && request.is_forwarded() {
+            true => Seen::of(request, connection(), &self.trusted_peers),
+            false => None,
         };
         if !self.follows_each && seen.is_none() {
             return None;
@@ -86,6 +88,11 @@ impl Edge {
             compression: compression.map(Box::new),
             note,
         }))
+    }
+
+    /// Whether a peer is believed when it says who asked it.
+    pub(crate) fn trusts(&self, peer: &Address) -> bool {
+        self.trusted_peers.trusts(peer)
     }
 
     /// Answers in the app's stead, if that is the server's to do. Called with the head alone; `in_flight` is for the passage.

@@ -43,6 +43,11 @@ impl TrustedPeers {
         Ok(trusted)
     }
 
+    /// Nobody is believed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.networks.is_empty() && !self.everyone && !self.unix
+    }
+
     /// Whether a peer is believed.
     pub(crate) fn trusts(&self, peer: &Address) -> bool {
         match peer {

@@ -72,7 +72,7 @@ pub(crate) struct ConnectionLife {
 }
 
 /// An idle connection is this, its buffers and what its engine adds.
-const _: () = assert!(size_of::<ConnectionLife>() <= 248);
+const _: () = assert!(size_of::<ConnectionLife>() <= 256);
 
 impl ConnectionLife {
     pub(crate) fn new<H: Host + ?Sized>(

@@ -226,7 +226,7 @@ impl LocalConnection {
         if self.unread.is_empty() {
             let ends = std::mem::take(&mut self.has_finished);
             if ends {
-                self.driver.receive_eof(now);
+                self.driver.receive_eof(&host.bench, now);
             }
             return ends;
         }

@@ -57,6 +57,15 @@ impl Conversation {
         }
     }
 
+    /// A proxy has said whose connection it is, before the first byte of it.
+    pub(crate) fn is_of(&mut self, info: ConnectionInfo) {
+        match self {
+            Conversation::Http1(http1) => http1.is_of(info),
+            // Something was read, or it would not be one.
+            Conversation::WebSocket(_) => {}
+        }
+    }
+
     /// Takes in what the peer has sent; `advance` answers it.
     pub(crate) fn receive<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, chunk: &[u8]) {
         any!(self, one => one.receive(bench, now, chunk));

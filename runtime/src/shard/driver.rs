@@ -20,7 +20,7 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new<S: Service>(bench: &Workbench<S>, info: ConnectionInfo, now: Tick) -> Driver {
         Driver {
-            transport: Transport::Plain,
+            transport: Transport::new(bench, &info, now),
             conversation: Conversation::http1(bench, info, now),
         }
     }
@@ -39,8 +39,9 @@ impl Driver {
     }
 
     /// The peer will send no more; it may still read.
-    pub(crate) fn receive_eof(&mut self, now: Tick) {
-        self.transport.receive_eof(&mut self.conversation, now);
+    pub(crate) fn receive_eof<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
+        self.transport
+            .receive_eof(&mut self.conversation, bench, now);
     }
 
     /// Moves the connection on: requests to the service, answers to the output.

@@ -54,7 +54,7 @@ impl<A: App> ConnectionSet<A> {
     /// Makes the set of the calling thread.
     pub(crate) fn new(host: Rc<LocalHost<A>>) -> io::Result<ConnectionSet<A>> {
         // With its target and its entries in the host's table (96 bytes) this is all that an idle connection is.
-        const { assert!(size_of::<Slot<A>>() <= 288) }
+        const { assert!(size_of::<Slot<A>>() <= 296) }
         let (epoll, wakes) = (mio::Poll::new()?, Wakes::new()?);
         let mut bell = SourceFd(&wakes.bell());
         epoll

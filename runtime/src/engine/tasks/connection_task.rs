@@ -157,7 +157,7 @@ where
         let mut buffer = bench.read_buffer();
         let read = std::task::ready!(self.stream.poll_read(cx, &mut buffer))?;
         if read == 0 {
-            self.life.driver.receive_eof(now);
+            self.life.driver.receive_eof(bench, now);
         } else {
             self.life.driver.receive(bench, now, &buffer[..read]);
         }

@@ -159,7 +159,7 @@ impl Connection {
                 true
             }
             Ok(None) => {
-                life.driver.receive_eof(now);
+                life.driver.receive_eof(host.bench(), now);
                 true
             }
             // The turn asks again if it still wants to: the buffers of this turn have been given back by then.

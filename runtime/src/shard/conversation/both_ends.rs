@@ -20,7 +20,9 @@ const _: () = assert!(4 * size_of::<BothEnds>() <= size_of::<ConnectionInfo>());
 impl BothEnds {
     pub(crate) fn new(info: ConnectionInfo) -> BothEnds {
         match (&info.peer, &info.local) {
-            (Address::Tcp(SocketAddr::V4(peer)), Address::Tcp(SocketAddr::V4(local))) => {
+            (Address::Tcp(SocketAddr::V4(peer)), Address::Tcp(SocketAddr::V4(local)))
+                if info.prefix.is_none() && info.proxy_facts.is_none() =>
+            {
                 BothEnds::V4 {
                     peer: *peer,
                     local: *local,
@@ -50,6 +52,7 @@ impl BothEnds {
                 scheme: *scheme,
                 listener: *listener,
                 prefix: None,
+                proxy_facts: None,
             },
             BothEnds::Other(info) => ConnectionInfo::clone(info),
         }
@@ -83,6 +86,7 @@ mod tests {
                         expects_proxy_protocol,
                     },
                     prefix: None,
+                    proxy_facts: None,
                 };
                 let kept = BothEnds::new(info.clone());
                 assert_eq!(kept.info(), info);

@@ -60,6 +60,11 @@ impl Http1 {
         }
     }
 
+    /// A proxy has said whose connection it is, before the first byte of it.
+    pub(crate) fn is_of(&mut self, info: ConnectionInfo) {
+        self.ends = BothEnds::new(info);
+    }
+
     /// The connection has left HTTP: what it takes along.
     pub(crate) fn take_switch(&mut self) -> Option<Box<Switch>> {
         self.switch.take()

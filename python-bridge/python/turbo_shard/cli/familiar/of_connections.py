@@ -30,7 +30,7 @@ NO_UMASK = Answer(
 SCHEME_HEADERS = Answer(
     "the scheme is taken from X-Forwarded-Proto or Forwarded; let the proxy send one"
 )
-NO_PROXY_PROTOCOL = Answer(
+PROXY_PROTOCOL = Answer(
     "turbo-shard does not read the PROXY protocol yet; let the proxy send X-Forwarded-For"
 )
 STATIC = Answer("here that is --static /static=DIR, which may be given several times")
@@ -75,9 +75,9 @@ ROWS = (
     Row(
         N,
         "--proxy-protocol",
-        Words({"off": Met("it is not read")}, NO_PROXY_PROTOCOL, alone=NO_PROXY_PROTOCOL),
+        Words({"off": Met("it is not read")}, PROXY_PROTOCOL, alone=PROXY_PROTOCOL),
     ),
-    Row(N, "--proxy-allow-from", NO_PROXY_PROTOCOL),
+    Row(N, "--proxy-allow-from", PROXY_PROTOCOL),
     Row(N, "--protocol", Words({"http": Met("HTTP is what is spoken")}, NO_UWSGI)),
     Row(N, "--uwsgi-allow-from", NO_UWSGI),
     Row(

@@ -8,6 +8,7 @@ use crate::http1::event::Event;
 use crate::http1::head_parser::parse_head;
 use crate::http1::lifecycle::{IntakeStage, Phase, Step};
 use crate::http1::line_scan::{LineScan, Scan};
+use crate::http1::other_protocol::{Strange, named, strange_start};
 use crate::limits::EMPTY_LINES_MAX;
 use crate::misuse::AnswerStage;
 use crate::request_head::RequestHead;
@@ -21,6 +22,8 @@ enum HeadStart {
     Nothing,
     /// The first byte of a method.
     Method,
+    /// The first bytes of another protocol, as far as they tell.
+    Unclear,
 }
 
 impl Connection {
@@ -53,6 +56,9 @@ impl Connection {
             return self.wait_for_head(now);
         }
         self.begin_head(now);
+        if let HeadStart::Unclear = start {
+            return self.wait_for_head(now);
+        }
         let workspace = lent(&mut self.workspace);
         let unread = workspace.input.unread();
         let refused = match self.head_scan.search(unread, self.limits.head_bytes_max) {
@@ -74,7 +80,8 @@ impl Connection {
                 }
             }
         };
-        self.refuse(now, refused)
+        let violation = named(lent(&mut self.workspace).input.unread(), refused);
+        self.refuse(now, violation)
     }
 
     /// Drops empty lines before a request line (RFC 9112 section 2.2), and looks at the first byte that follows. A
@@ -98,7 +105,15 @@ impl Connection {
                 [] | [b'\r'] => return Ok(HeadStart::Nothing),
                 [b'\r', ..] => return Err(Violation::BareCarriageReturn),
                 [b'\n', ..] => return Err(Violation::BareLineFeed),
-                _ => return Err(Violation::RequestLineMalformed),
+                unread => {
+                    return match strange_start(unread) {
+                        Strange::Unclear if self.half_closed_since.is_none() => {
+                            Ok(HeadStart::Unclear)
+                        }
+                        Strange::Unclear => Err(Violation::RequestLineMalformed),
+                        Strange::Refused(violation) => Err(violation),
+                    };
+                }
             }
         }
     }
