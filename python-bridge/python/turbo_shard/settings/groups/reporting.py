@@ -12,6 +12,7 @@ class Reporting(Group, heading="counters and log"):
         help="Unix socket that answers each connection with the server's counters as one line of JSON; "
         "`turbo-shard stats PATH` shows them",
         default_text="none",
+        daily=True,
     )
     log_level: Literal["critical", "error", "warning", "warn", "info", "debug", "trace"] = row(
         Kind.CHOICE,
