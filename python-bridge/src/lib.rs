@@ -14,7 +14,10 @@ mod wsgi;
 use pyo3::prelude::*;
 
 use python::{errors, large_blocks};
-use server::{at_exit, local_server, log_writer, logging, report_rows, server_object, worker_link};
+use server::{
+    at_exit, local_server, log_writer, logging, report_rows, server_object, service_manager,
+    worker_link,
+};
 
 #[global_allocator]
 static ALLOCATOR: large_blocks::LargeBlocks = large_blocks::LargeBlocks;
@@ -47,6 +50,14 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(log_writer::flush_stderr, module)?)?;
     module.add_function(wrap_pyfunction!(server_object::disarm_signal, module)?)?;
     module.add_function(wrap_pyfunction!(server_object::stats, module)?)?;
+    module.add_function(wrap_pyfunction!(
+        service_manager::connect_service_manager,
+        module
+    )?)?;
+    module.add_function(wrap_pyfunction!(
+        service_manager::tell_service_manager,
+        module
+    )?)?;
     module.add_function(wrap_pyfunction!(report_rows::counters, module)?)?;
     module.add_function(wrap_pyfunction!(report_rows::probe_engines, module)?)?;
     module.add_function(wrap_pyfunction!(report_rows::allowed_cores, module)?)?;

@@ -68,7 +68,7 @@ fn main() -> ExitCode {
 fn serve((config, app): (ServerConfig, FixedApp)) -> Result<(), StartError> {
     let server = BoundServer::bind(config)?;
     let report = server.report().clone();
-    let address = report.addresses[0];
+    let address = report.addresses[0].clone();
     server.run(app, Caller::Supervises, true, || {
         let (mode, engine, pid) = (report.mode, report.engine, std::process::id());
         eprintln!(

@@ -46,8 +46,10 @@ pub use metrics::counters::{
 pub use metrics::declaration::{Column, Family, Figure, Kind, Shown, Unit};
 pub use metrics::latency::{LATENCY_BOUNDS_US, LatencyCounts};
 pub use metrics::route_names::{ROUTES_TOLD_APART_MAX, RouteId};
-pub use net::bind::{Bind, BindPlace};
+pub use net::bind::{Bind, BindPlace, UnixPlace};
+pub use net::bound_address::InheritedListener;
 pub use net::children::{end_if_child, is_child};
+pub use net::listener::Listener;
 pub use net::placement::{AllowedCores, allowed_cores};
 pub use ordered_routes::{Convertor, OrderedFound, OrderedRoutes, RouteSegment, SEGMENTS_MAX};
 pub use route_table::*;

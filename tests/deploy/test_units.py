@@ -11,7 +11,7 @@ from places import COMMAND
 from proxies import FILES, UNPACKED, run_program
 
 INSTALLED = "/srv/app/.venv/bin/turbo-shard"
-UNIT_NAMES = ["turbo-shard.service"]
+UNIT_NAMES = ["turbo-shard.service", "turbo-shard.socket"]
 
 
 def verified(folder: Path, **changed: str) -> str:

@@ -24,7 +24,7 @@ from waiting import TIMEOUT_S, wait_until
 
 COMMON_VARIABLES = {option.common_variable for option in OPTIONS}
 READY_LINE = re.compile(
-    r"^turbo-shard ready on (?P<url>http://\S+):(?P<port>\d+) \(pid (?P<pid>\d+)\)$"
+    r"^turbo-shard ready on (?:(?P<url>http://\S+):(?P<port>\d+)|unix:(?P<path>\S+)) \(pid (?P<pid>\d+)\)$"
 )
 
 
@@ -86,10 +86,16 @@ class ServerProcess:
     ) -> None:
         """`prepare` runs in the child, before it becomes the command."""
         self.prepare = prepare
-        self.arguments = [*command, app, "--app-dir", str(app_dir), "--port", str(port), *options]
+        # Descriptors that the server is started with, under the same numbers.
+        self.pass_fds: tuple[int, ...] = ()
+        # Where several places to listen are given, the port is theirs.
+        place = () if "--bind" in options else ("--port", str(port))
+        self.arguments = [*command, app, "--app-dir", str(app_dir), *place, *options]
         self.variables = variables or {}
         self.lines: list[str] = []
         self.url = ""
+        # Of a server whose first place is a Unix socket.
+        self.path = ""
         self.host = ""
         self.port = port
 
@@ -108,6 +114,9 @@ class ServerProcess:
             raise RuntimeError(f"the server did not become ready:\n{self.log}") from None
         if not isinstance(ready, re.Match):
             raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.log}")
+        if ready["path"] is not None:
+            self.path = ready["path"]
+            return self
         self.url = f"{ready['url']}:{ready['port']}"
         self.host = ready["url"].removeprefix("http://").strip("[]")
         self.port = int(ready["port"])
@@ -125,6 +134,7 @@ class ServerProcess:
             # Its own group: a Ctrl-C in the terminal of the tests is not meant for it.
             start_new_session=True,
             preexec_fn=self.prepare,
+            pass_fds=self.pass_fds,
         )
         # Reads all the time, so a talkative server never waits for room in the pipe.
         self.reader = threading.Thread(target=self.collect, daemon=True)

@@ -131,7 +131,8 @@ RUNTIME_LAYERS = (
         "what engines share: the plan of a shard, a connection's life",
         [
             PROTOCOL,
-            *within(RUNTIME, "config.rs", "metrics", "service.rs", "shard", "start_error.rs"),
+            *within(RUNTIME, "config.rs", "metrics", "net", "service.rs", "shard"),
+            f"{RUNTIME}/start_error.rs",
         ],
         [HTTP],
     ),
@@ -163,7 +164,8 @@ RUNTIME_LAYERS = (
         "the work-stealing runtime of `--mode steal`",
         within(
             RUNTIME,
-            *("config.rs", "engine", "engine/tasks", "service.rs", "shard", "thread_stack.rs"),
+            *("config.rs", "connection_info.rs", "engine", "engine/tasks", "net", "service.rs"),
+            *("shard", "thread_stack.rs"),
         ),
     ),
     Layer(

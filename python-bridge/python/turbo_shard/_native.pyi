@@ -174,9 +174,11 @@ class NativeServer:
         self,
         settings: Settings,
         *,
-        inherits: tuple[int, int, int | None, int] | None = None,
+        inherits: tuple[list[tuple[int, bool, bool, bool]], int, int | None, int] | None = None,
+        is_watched: bool = False,
     ) -> None:
-        """`inherits` is for a worker: its listener's descriptor, number, core, how often it was restarted."""
+        """`inherits` is for a worker: its listeners, number, core, how often it was restarted. `is_watched` lets
+        `stats` say how late each event loop is."""
     def report(self) -> dict[str, Any]:
         """What was bound and chosen."""
     def run(
@@ -197,8 +199,9 @@ class NativeServer:
         """
     def stopped_by(self) -> int | None:
         """The number of the signal that asked for the stop, if it was one."""
-    def listeners(self) -> list[int]:
-        """Descriptors of the listeners, for workers to inherit."""
+    def listeners_of(self, worker: int) -> list[tuple[int, bool, bool, bool]]:
+        """Of each address what this worker inherits: the listener's descriptor, whether all workers share it, whether
+        it is lent to the server, whether its connections begin with a PROXY header."""
     def close(self) -> None:
         """Lets go of the listeners without having run."""
     def stop(self) -> None: ...
@@ -206,6 +209,12 @@ class NativeServer:
     def stats(self) -> list[dict[str, Any]]: ...
     def worker_stats(self) -> list[dict[str, Any]]:
         """One dict of counters per worker of the work-stealing runtime; empty in shard mode."""
+
+def connect_service_manager(address: str) -> None:
+    """The service manager's datagrams go to this path, or to a name after an `@`; nowhere if it is empty."""
+
+def tell_service_manager(news: str) -> bool:
+    """Whether it heard."""
 
 class LocalServer:
     """An app served within the thread that makes this, without sockets. StartError if it cannot be."""

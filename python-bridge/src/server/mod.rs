@@ -4,6 +4,7 @@
 //! come to be, `python_service` what one thread calls; `pool_threads` are the threads of the blocking pool,
 //! `local_server` serves without threads and sockets. `life` holds
 //! what outlives the runtime, `at_exit` how the process ends, `worker_link` the line to the supervisor of process mode.
+//! `service_manager` tells systemd of a stop.
 //! `logging` and `log_writer` write the server's own lines, `report_rows` its counters as rows.
 
 pub(crate) mod at_exit;
@@ -17,5 +18,6 @@ pub(crate) mod python_service;
 pub(crate) mod report_rows;
 pub(crate) mod served_app;
 pub(crate) mod server_object;
+pub(crate) mod service_manager;
 pub(crate) mod settings;
 pub(crate) mod worker_link;

@@ -14,6 +14,7 @@ use super::life::{Life, Shared};
 use super::pool_threads::PoolThreads;
 use super::python_service::{AppService, Parts, PythonService};
 use super::served_app::{Interface, ServedApp, Started};
+use super::service_manager;
 use super::settings::Settings;
 use super::worker_link::Line;
 use crate::asgi::{AsgiService, Home, WebSocketService};
@@ -282,6 +283,7 @@ impl App for PythonApp {
 
     fn stops_by(&self, deadline: Instant) {
         self.life.stops_by(deadline);
+        let _ = service_manager::tell("STOPPING=1\nSTATUS=stopping");
         if deadline > Instant::now() {
             return;
         }

@@ -1,7 +1,6 @@
 //! The server as Python code holds it: `NativeServer`, and the counters of the server that runs in this process.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,7 +8,7 @@ use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use turbo_shard_runtime::{self as runtime, BoundServer, Caller, Report, ServerHandle};
+use turbo_shard_runtime::{self as runtime, Address, BoundServer, Caller, Report, ServerHandle};
 
 use super::at_exit::{AtExit, note_end};
 use super::life::Life;
@@ -18,7 +17,7 @@ use super::python_app::PythonApp;
 use super::report_rows::{shard_rows, worker_thread_rows};
 use super::served_app::{Interface, ServedApp};
 use super::settings::{Settings, chosen};
-use super::worker_link::{self, Inherits, WorkerLink};
+use super::worker_link::{self, Inherits, ListenerFd, WorkerLink};
 use crate::python::being_made::BeingMade;
 use crate::python::errors::{LifespanError, StartError};
 use crate::python::thread::{Owned, attached};
@@ -38,14 +37,16 @@ pub(crate) struct NativeServer {
 #[pymethods]
 impl NativeServer {
     #[new]
-    #[pyo3(signature = (settings, *, inherits = None))]
+    #[pyo3(signature = (settings, *, inherits = None, is_watched = false))]
     fn new(
         py: Python<'_>,
         settings: Settings,
         inherits: Option<Inherits>,
+        is_watched: bool,
     ) -> PyResult<NativeServer> {
         logging::install_as(settings.log_level, settings.log_format);
-        let config = settings.server_config()?;
+        let mut config = settings.server_config()?;
+        config.sends_pulses |= is_watched;
         let inheritance = inherits.map(worker_link::inherit).transpose()?;
         let bound = py
             .detach(|| match inheritance {
@@ -64,11 +65,12 @@ impl NativeServer {
     /// What was bound and chosen.
     fn report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let report = PyDict::new(py);
-        let addresses = self
-            .report
-            .addresses
-            .iter()
-            .map(|address| (address.ip().to_string(), address.port()));
+        // As ASGI's `server`: host and port, or a Unix socket's path and None.
+        let addresses = self.report.addresses.iter().map(|address| match address {
+            Address::Tcp(address) => (address.ip().to_string(), Some(address.port())),
+            Address::Unix(Some(path)) => (path.display().to_string(), None),
+            other => (other.to_string(), None),
+        });
         report.set_item("addresses", PyList::new(py, addresses.collect::<Vec<_>>())?)?;
         report.set_item("mode", self.report.mode.to_string())?;
         report.set_item("engine", self.report.engine.to_string())?;
@@ -77,13 +79,14 @@ impl NativeServer {
         Ok(report)
     }
 
-    /// The descriptors of the listeners, for workers to inherit; they are this object's until it has run or is closed.
-    fn listeners(&self) -> Vec<RawFd> {
-        self.bound
-            .lock()
+    /// What a worker inherits: of each address the listener's descriptor, whether all workers share it, whether it is lent,
+    /// and whether its connections begin with a PROXY header. They are this object's until it has run or is closed.
+    fn listeners_of(&self, worker: usize) -> Vec<ListenerFd> {
+        let bound = self.bound.lock();
+        let listeners = bound
             .iter()
-            .flat_map(|(bound, _)| bound.listeners().iter().map(AsRawFd::as_raw_fd))
-            .collect()
+            .map(|(bound, _)| worker_link::bequeathed(bound, worker));
+        listeners.flatten().collect()
     }
 
     /// Lets go of the listeners without having run.

@@ -2,6 +2,8 @@
 //! checked every value, and is the only place that has defaults.
 
 use std::num::NonZeroUsize;
+use std::os::fd::RawFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +14,10 @@ use pyo3::pybacked::PyBackedStr;
 use turbo_shard_runtime::protocol::websocket::WebSocketSettings;
 use turbo_shard_runtime::protocol::{ChosenLines, LimitSettings, Limits, LineRefused};
 use turbo_shard_runtime::{
-    AccessLog, AccessLogSettings, AccessLogTarget, Balance, Bind, CompressionLevel,
+    AccessLog, AccessLogSettings, AccessLogTarget, Balance, Bind, BindPlace, CompressionLevel,
     CompressionRules, ConcurrencyLimit, EdgeConfig, EngineChoice, EngineName, FileMount,
-    FileMountSettings, LineFormat, Mode, ServerConfig, SkippedPath, Steering, TrustedPeers,
-    allowed_cores,
+    FileMountSettings, LineFormat, ListenerOptions, Mode, ServerConfig, SkippedPath, Steering,
+    TrustedPeers, UnixPlace, allowed_cores,
 };
 
 use super::logging::LogFormat;
@@ -29,6 +31,9 @@ use crate::wsgi::InlineRule;
 pub(crate) struct Settings {
     host: String,
     port: u16,
+    bind: Vec<BindSetting>,
+    #[pyo3(from_py_with = file_mode)]
+    unix_mode: u32,
     backlog: u32,
 
     shards: Option<NonZeroUsize>,
@@ -109,7 +114,54 @@ pub(crate) struct Settings {
     stats_socket: Option<String>,
 }
 
+/// A place to listen, as `turbo_shard.settings.binds` has read it.
+#[derive(FromPyObject)]
+struct BindSetting {
+    kind: String,
+    host: String,
+    port: u16,
+    path: PathBuf,
+    fd: RawFd,
+    mode: Option<u32>,
+    owner: Option<u32>,
+    group: Option<u32>,
+    expects_proxy_protocol: bool,
+}
+
+impl BindSetting {
+    fn bind(&self, unix_mode: u32) -> Bind {
+        let place = match self.kind.as_str() {
+            "unix" => BindPlace::Unix(UnixPlace {
+                path: self.path.clone(),
+                mode: self.mode.unwrap_or(unix_mode),
+                owner: self.owner,
+                group: self.group,
+            }),
+            "fd" => BindPlace::Inherited(self.fd),
+            "every" => BindPlace::EveryAddress { port: self.port },
+            _ => BindPlace::Tcp {
+                host: self.host.clone(),
+                port: self.port,
+            },
+        };
+        Bind {
+            place,
+            options: ListenerOptions {
+                expects_proxy_protocol: self.expects_proxy_protocol,
+            },
+        }
+    }
+}
+
 impl Settings {
+    fn binds(&self) -> Vec<Bind> {
+        if self.bind.is_empty() {
+            return vec![Bind::tcp(&*self.host, self.port)];
+        }
+        let binds = self.bind.iter().map(|bind| bind.bind(self.unix_mode));
+        binds.collect()
+    }
+
     /// Opens the access log.
     pub(crate) fn server_config(&self) -> PyResult<ServerConfig> {
         Ok(ServerConfig {
@@ -122,7 +174,7 @@ impl Settings {
             balance: self.balance,
             steering: self.steer,
             rebalance: self.rebalance,
-            binds: vec![Bind::tcp(&*self.host, self.port)],
+            binds: self.binds(),
             backlog: self.backlog,
             limits: Limits::new(LimitSettings {
                 head_bytes_max: self.head_max,
@@ -345,6 +397,13 @@ fn latin1(text: &str) -> Result<Vec<u8>, LineRefused> {
 
 fn line_refused(refused: LineRefused) -> PyErr {
     PyValueError::new_err(format!("not a header line for every answer: {refused:?}"))
+}
+
+fn file_mode(text: &Bound<'_, PyAny>) -> PyResult<u32> {
+    let text: &str = &text.extract::<PyBackedStr>()?;
+    let digits = text.get(text.len().saturating_sub(3)..).unwrap_or(text);
+    u32::from_str_radix(digits, 8)
+        .map_err(|_| PyValueError::new_err(format!("{text:?} is no file's mode")))
 }
 
 fn milliseconds(seconds: &Bound<'_, PyAny>) -> PyResult<u64> {

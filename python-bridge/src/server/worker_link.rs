@@ -6,8 +6,7 @@
 //! not leave its process an orphan.
 
 use std::io;
-use std::net::TcpListener;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,14 +15,33 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
-use turbo_shard_runtime::{Inheritance, ServerHandle};
+use turbo_shard_runtime::{
+    BoundServer, Inheritance, InheritedListener, Listener, ListenerOptions, ServerHandle,
+};
 
 use super::log_writer;
 use super::logging;
 
-/// What `NativeServer` is told of an inheritance: the listener's descriptor, the worker's number, its core and how
-/// often it was restarted.
-pub(crate) type Inherits = (RawFd, usize, Option<usize>, u64);
+/// What `NativeServer` is told of an inheritance: the listeners, the worker's number, its core and how often it was
+/// restarted.
+pub(crate) type Inherits = (Vec<ListenerFd>, usize, Option<usize>, u64);
+
+/// A listener's descriptor; whether all workers share it, whether it is lent to the server, and whether its connections
+/// begin with a PROXY header.
+pub(crate) type ListenerFd = (RawFd, bool, bool, bool);
+
+/// The listeners that a worker inherits, as the worker will be told of them.
+pub(crate) fn bequeathed(server: &BoundServer, worker: usize) -> Vec<ListenerFd> {
+    let tell = |(listener, is_shared): (&Listener, bool)| {
+        (
+            listener.as_raw_fd(),
+            is_shared,
+            listener.is_lent(),
+            listener.options().expects_proxy_protocol,
+        )
+    };
+    server.listeners_of(worker).map(tell).collect()
+}
 
 /// What the supervisor says; if it is gone, that means the same as the first.
 const DRAIN: &[u8] = b"drain";
@@ -37,12 +55,28 @@ const LEAVE_SECONDS: Duration = Duration::from_secs(2);
 /// Exit status of a worker that was stopped before it served.
 const STATUS_INTERRUPTED: i32 = 130;
 
-/// Takes over the listener that a worker was started with.
-pub(crate) fn inherit((fd, worker, core, restarts): Inherits) -> PyResult<Inheritance> {
+/// Takes over the listeners that a worker was started with.
+pub(crate) fn inherit((listeners, worker, core, restarts): Inherits) -> PyResult<Inheritance> {
     logging::speak_as(format!("worker {worker}: "));
-    let listener = TcpListener::from(own(fd)?);
+    let listener = |(fd, is_shared, is_lent, expects_proxy_protocol): ListenerFd| {
+        let options = ListenerOptions {
+            expects_proxy_protocol,
+        };
+        let socket = own(fd)?.into();
+        let listener = match is_lent {
+            true => Listener::lent(socket, options)?,
+            false => Listener::new(socket, options)?,
+        };
+        PyResult::Ok(InheritedListener {
+            listener,
+            is_shared,
+        })
+    };
     Ok(Inheritance {
-        listener,
+        listeners: listeners
+            .into_iter()
+            .map(listener)
+            .collect::<PyResult<_>>()?,
         worker,
         core,
         restarts,

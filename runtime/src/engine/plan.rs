@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::config::ServerConfig;
 use crate::metrics::counters::Counters;
+use crate::net::listener::Listener;
 use crate::service::App;
 use crate::shard::clock::Clock;
 use crate::shard::hand_off::Intake;
@@ -19,7 +19,8 @@ use crate::start_error::StartError;
 pub(crate) struct ShardPlan<A: App> {
     pub(crate) app: Arc<A>,
     pub(crate) shard: usize,
-    pub(crate) listener: TcpListener,
+    /// Those that it accepts from; what comes in by shared ones arrives through the intake.
+    pub(crate) listeners: Vec<Listener>,
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) clock: Clock,

@@ -6,18 +6,19 @@
 //! code that still believes it owns the number can neither reach a client with it nor close another file. Programs that
 //! the app starts get none of them anyway (close-on-exec).
 //!
-//! The child finds what is ours by the local port of its sockets, so that no connection pays for being remembered.
+//! The child finds what is ours by the local name of its sockets (port or path), so that no connection pays for being
+//! remembered.
 //!
 //! `unsafe` here: between fork and the rest of the child's life only what is safe in a signal handler may be called. That is
 //! system calls alone: no lock, no allocation.
 
 use std::fs::File;
-use std::os::fd::{IntoRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, RawFd};
 use std::sync::Once;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU16, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::SeqCst};
 
-/// Servers of one process that can be remembered at once; those beyond share their sockets with children.
-const PORTS_MAX: usize = 16;
+/// Addresses of the servers of one process that can be remembered at once; those beyond share their sockets with children.
+const ADDRESSES_MAX: usize = 64;
 /// Descriptors that are looked at where `/proc` cannot be read.
 const NUMBERS_MAX: RawFd = 65_536;
 /// Entries of `/proc/self/fd` that are read at once.
@@ -26,16 +27,16 @@ const ENTRIES_BYTES: usize = 4096;
 const LENGTH_AT: usize = 16;
 const NAME_AT: usize = 19;
 
-static PORTS: [AtomicU16; PORTS_MAX] = [const { AtomicU16::new(0) }; PORTS_MAX];
+static NAMES: [AtomicU64; ADDRESSES_MAX] = [const { AtomicU64::new(0) }; ADDRESSES_MAX];
 static IS_CHILD: AtomicBool = AtomicBool::new(false);
 static NULL: AtomicI32 = AtomicI32::new(-1);
 
-/// The port of a server of this process, for as long as the server has it.
+/// The address of a server of this process, for as long as the server has it.
 #[derive(Debug)]
-pub(crate) struct OwnPort(Option<&'static AtomicU16>);
+pub(crate) struct OwnAddress(Option<&'static AtomicU64>);
 
-impl OwnPort {
-    pub(crate) fn claim(port: u16) -> OwnPort {
+impl OwnAddress {
+    pub(crate) fn claim(listener: &impl AsFd) -> OwnAddress {
         static HANDLER: Once = Once::new();
         HANDLER.call_once(|| {
             if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
@@ -46,14 +47,17 @@ impl OwnPort {
         });
         if IS_CHILD.swap(false, SeqCst) {
             // What the parent served does not concern a child that serves.
-            PORTS.iter().for_each(|port| port.store(0, SeqCst));
+            NAMES.iter().for_each(|name| name.store(0, SeqCst));
         }
-        let is_taken = |place: &&AtomicU16| place.compare_exchange(0, port, SeqCst, SeqCst).is_ok();
-        OwnPort(PORTS.iter().find(is_taken))
+        let Some(name) = name_of(listener.as_fd().as_raw_fd()) else {
+            return OwnAddress(None);
+        };
+        let is_taken = |place: &&AtomicU64| place.compare_exchange(0, name, SeqCst, SeqCst).is_ok();
+        OwnAddress(NAMES.iter().find(is_taken))
     }
 }
 
-impl Drop for OwnPort {
+impl Drop for OwnAddress {
     fn drop(&mut self) {
         if let Some(place) = self.0 {
             place.store(0, SeqCst);
@@ -90,7 +94,7 @@ fn end_child() {
 
 extern "C" fn in_child() {
     IS_CHILD.store(true, SeqCst);
-    if PORTS.iter().any(|port| port.load(SeqCst) != 0) && !drop_listed() {
+    if NAMES.iter().any(|name| name.load(SeqCst) != 0) && !drop_listed() {
         (0..NUMBERS_MAX).for_each(drop_if_ours);
     }
 }
@@ -155,8 +159,13 @@ fn drop_if_ours(fd: RawFd) {
     }
 }
 
-/// Whether `fd` is a TCP socket with the port of a server of ours: a listener, or a connection that one has accepted.
+/// Whether `fd` is a socket with the name of a server of ours: a listener, or a connection that one has accepted.
 fn is_ours(fd: RawFd) -> bool {
+    name_of(fd).is_some_and(|name| NAMES.iter().any(|place| place.load(SeqCst) == name))
+}
+
+/// The local name of a stream socket as a number that is not 0: the port of TCP, a hash of a Unix socket's path.
+fn name_of(fd: RawFd) -> Option<u64> {
     let mut kind: libc::c_int = 0;
     let mut kind_len = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: the call writes one int to `kind`.
@@ -170,42 +179,75 @@ fn is_ours(fd: RawFd) -> bool {
         )
     };
     if asked != 0 || kind != libc::SOCK_STREAM {
-        return false;
+        return None;
     }
-    // SAFETY: an address of zeroes is one; the call writes no more than it holds.
-    let (named, address) = unsafe {
-        let mut address: libc::sockaddr_in6 = std::mem::zeroed();
-        let mut len = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
-        let named = libc::getsockname(fd, (&raw mut address).cast(), &raw mut len);
-        (named, address)
+    let mut address = [0_u8; size_of::<libc::sockaddr_un>() + 1];
+    let mut len = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+    // SAFETY: the call writes no more than it is told that there is.
+    if unsafe { libc::getsockname(fd, address.as_mut_ptr().cast(), &raw mut len) } != 0 {
+        return None;
+    }
+    let &[low, high, ref rest @ ..] = address.get(..len as usize)? else {
+        return None;
     };
-    let is_internet = [libc::AF_INET, libc::AF_INET6].contains(&i32::from(address.sin6_family));
-    // IPv4 has its port at the same place.
-    let port = u16::from_be(address.sin6_port);
-    named == 0 && is_internet && port != 0 && PORTS.iter().any(|place| place.load(SeqCst) == port)
+    match (i32::from(u16::from_ne_bytes([low, high])), rest) {
+        // IPv6 has its port at the same place.
+        (libc::AF_INET | libc::AF_INET6, &[high, low, ..]) => {
+            Some(u64::from(u16::from_be_bytes([high, low]))).filter(|port| *port != 0)
+        }
+        (libc::AF_UNIX, path) if !path.is_empty() => Some(hash_of(path) | HASHED),
+        _ => None,
+    }
+}
+
+/// No port has this bit.
+const HASHED: u64 = 1 << 63;
+
+/// FNV-1a.
+fn hash_of(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
-    use std::os::fd::AsRawFd;
+    use std::os::unix::net::{UnixListener, UnixStream};
 
     use super::*;
 
     #[test]
-    fn only_the_sockets_of_a_server_are_ours_and_only_while_it_has_its_port() {
+    fn only_the_sockets_of_a_server_are_ours_and_only_while_it_has_its_address() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let other = TcpListener::bind("[::1]:0").unwrap();
-        let port = OwnPort::claim(listener.local_addr().unwrap().port());
+        let port = OwnAddress::claim(&listener);
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (accepted, _) = listener.accept().unwrap();
         let foreign = [other.as_raw_fd(), client.as_raw_fd(), 0, 1, 2, -1, 60_000];
         assert!(is_ours(listener.as_raw_fd()) && is_ours(accepted.as_raw_fd()));
         assert!(foreign.iter().all(|&fd| !is_ours(fd)));
-        let sixth = OwnPort::claim(other.local_addr().unwrap().port());
+        let sixth = OwnAddress::claim(&other);
         assert!(is_ours(other.as_raw_fd()));
         drop((port, sixth));
         assert!(!is_ours(listener.as_raw_fd()) && !is_ours(accepted.as_raw_fd()));
+    }
+
+    #[test]
+    fn a_unix_listener_and_what_it_has_accepted_are_ours() {
+        let directory = std::env::temp_dir();
+        let at = |name: &str| directory.join(format!("ts-own-{}-{name}", std::process::id()));
+        let [listener, other] = ["a", "b"].map(|name| UnixListener::bind(at(name)).unwrap());
+        let address = OwnAddress::claim(&listener);
+        let client = UnixStream::connect(at("a")).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        for name in ["a", "b"] {
+            std::fs::remove_file(at(name)).unwrap();
+        }
+        assert!(is_ours(listener.as_raw_fd()) && is_ours(accepted.as_raw_fd()));
+        assert!(!is_ours(other.as_raw_fd()) && !is_ours(client.as_raw_fd()));
+        drop(address);
+        assert!(!is_ours(listener.as_raw_fd()));
     }
 
     #[test]

@@ -1,186 +1,217 @@
-//! Listening sockets: one per shard, bound to the same port as one SO_REUSEPORT group. Knows nothing of HTTP.
+//! A listening socket of any family as one thread has it, and what it accepts. Knows nothing of HTTP, nor how the socket
+//! was made.
 
 use std::io;
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::os::fd::AsFd;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{SockAddr, Socket};
 
-use crate::start_error::StartError;
+use crate::connection_info::{Address, ConnectionInfo, ListenerOptions};
 
-/// Binds `count` listeners to one address, non-blocking and close-on-exec.
-///
-/// With port 0 the kernel chooses a port for the first one and the rest join it. A port that another process serves is
-/// an error even if that process shares it: two servers that split the connections between them would be a surprise.
-pub(crate) fn bind_group(
-    host: &str,
-    port: u16,
-    count: usize,
-    backlog: u32,
-) -> Result<Vec<TcpListener>, StartError> {
-    let mut address = resolve(host, port)?;
-    if port != 0 {
-        // Without SO_REUSEPORT the kernel says whether a socket listens there. Closed again before the group binds.
-        bind_one(address, 1, false).map_err(|error| cannot_listen(address, &error))?;
-    }
-    let mut listeners = Vec::with_capacity(count);
-    for _ in 0..count {
-        let listener =
-            bind_one(address, backlog, true).map_err(|error| cannot_listen(address, &error))?;
-        address = listener
-            .local_addr()
-            .map_err(|error| cannot_listen(address, &error))?;
-        listeners.push(listener);
-    }
-    Ok(listeners)
+/// An accepted socket that no shard serves yet, and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    pub(crate) socket: Socket,
+    pub(crate) info: ConnectionInfo,
 }
 
-/// Accepts what waits in a listener's queue, without waiting. The streams are non-blocking.
-pub(crate) fn accept_waiting(
-    listener: &impl AsFd,
-    mut serve: impl FnMut(TcpStream, SocketAddr),
-) -> io::Result<()> {
-    let listener = SockRef::from(listener);
-    loop {
-        match listener.accept() {
-            Ok((socket, peer)) => {
-                socket.set_nonblocking(true)?;
-                if let Some(peer) = peer.as_socket() {
-                    serve(socket.into(), peer);
-                }
+/// A listening socket, or one more descriptor of it.
+#[derive(Debug)]
+pub struct Listener {
+    socket: Socket,
+    /// The local address of every connection, unless each has its own.
+    local: Option<Address>,
+    options: ListenerOptions,
+    /// It is its giver's: a stop neither shuts it nor takes what waits in its queue.
+    is_lent: bool,
+}
+
+impl Listener {
+    /// `socket` listens.
+    pub fn new(socket: Socket, options: ListenerOptions) -> io::Result<Listener> {
+        let address = address_of(&socket.local_addr()?);
+        let is_every_address =
+            matches!(&address, Address::Tcp(address) if address.ip().is_unspecified());
+        Ok(Listener {
+            socket,
+            local: (!is_every_address).then_some(address),
+            options,
+            is_lent: false,
+        })
+    }
+
+    /// One that the process was started with, and that stays its giver's.
+    pub fn lent(socket: Socket, options: ListenerOptions) -> io::Result<Listener> {
+        let mut listener = Listener::new(socket, options)?;
+        listener.is_lent = true;
+        Ok(listener)
+    }
+
+    /// One more descriptor of the same socket.
+    pub fn try_clone(&self) -> io::Result<Listener> {
+        Ok(Listener {
+            socket: self.socket.try_clone()?,
+            local: self.local.clone(),
+            options: self.options,
+            is_lent: self.is_lent,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> io::Result<Address> {
+        match &self.local {
+            Some(address) => Ok(address.clone()),
+            None => self.socket.local_addr().map(|found| address_of(&found)),
+        }
+    }
+
+    /// What was said of it.
+    pub fn options(&self) -> ListenerOptions {
+        self.options
+    }
+
+    /// Whether it stays its giver's.
+    pub fn is_lent(&self) -> bool {
+        self.is_lent
+    }
+
+    /// Whether accepting waits in the kernel. Every descriptor of the socket has the same.
+    pub(crate) fn set_nonblocking(&self, is_nonblocking: bool) -> io::Result<()> {
+        self.socket.set_nonblocking(is_nonblocking)
+    }
+
+    /// What is known of a connection that was accepted here; None if its peer has left already. The kernel is asked for
+    /// what accepting has not told.
+    pub(crate) fn info(&self, accepted: &Socket, peer: Option<SockAddr>) -> Option<ConnectionInfo> {
+        let local = match &self.local {
+            Some(local) => local.clone(),
+            None => address_of(&accepted.local_addr().ok()?),
+        };
+        let peer = match (&local, peer) {
+            // Clients hardly ever give their end a name.
+            (Address::Unix(_), _) => Address::Unix(None),
+            (_, Some(peer)) => address_of(&peer),
+            (_, None) => address_of(&accepted.peer_addr().ok()?),
+        };
+        Some(ConnectionInfo::plain(peer, local, self.options))
+    }
+
+    /// Accepts one connection; its socket is non-blocking. None if the peer has left already.
+    pub(crate) fn accept(&self) -> io::Result<Option<Fresh>> {
+        let (socket, peer) = self.socket.accept()?;
+        socket.set_nonblocking(true)?;
+        let info = self.info(&socket, Some(peer));
+        Ok(info.map(|info| Fresh { socket, info }))
+    }
+
+    /// Accepts what waits in the queue, without waiting. The sockets are non-blocking.
+    pub(crate) fn accept_waiting(&self, mut serve: impl FnMut(Fresh)) -> io::Result<()> {
+        loop {
+            match self.accept() {
+                Ok(Some(fresh)) => serve(fresh),
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                // The end of the queue of a socket that was shut.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Ok(()),
+                Err(error) => return Err(error),
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error),
         }
+    }
+
+    /// Ends the listening, for every descriptor of the socket: others may hold one (the supervisor does, to restart a lost
+    /// shard), and closing ours alone would leave it listening, with nothing to accept. Of a Unix socket what waits in
+    /// the queue can still be accepted, a TCP socket resets it.
+    pub(crate) fn shut(&self) {
+        // A socket that no longer listens is an error; either way it takes no connection from here on.
+        let _ = self.socket.shutdown(Shutdown::Both);
     }
 }
 
-/// Takes a listener out of its port's group. Others may hold descriptors of the same socket (the supervisor does, to
-/// restart a lost shard): closing ours alone would leave it listening, with nothing to accept.
-pub(crate) fn leave_group(listener: &impl AsFd) {
-    // A socket that no longer listens is an error; either way it takes no connection from here on.
-    let _ = SockRef::from(listener).shutdown(Shutdown::Both);
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
 }
 
-fn resolve(host: &str, port: u16) -> Result<SocketAddr, StartError> {
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(host);
-    if let Ok(ip) = bare.parse::<IpAddr>() {
-        return Ok(SocketAddr::new(ip, port));
+impl AsRawFd for Listener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
     }
-    let found: Vec<SocketAddr> = (bare, port)
-        .to_socket_addrs()
-        .map_err(|error| {
-            StartError::new(format!(
-                "host '{host}' is no address of this machine: {error}"
-            ))
-        })?
-        .collect();
-    // `localhost` is both: clients and scripts that do not say expect the older family.
-    let first = found
-        .iter()
-        .find(|address| address.is_ipv4())
-        .or(found.first());
-    first
-        .copied()
-        .ok_or_else(|| StartError::new(format!("host '{host}' has no address")))
 }
 
-fn bind_one(address: SocketAddr, backlog: u32, shared: bool) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    // A port whose last connections are in TIME_WAIT can be bound again at once.
-    socket.set_reuse_address(true)?;
-    if shared {
-        socket.set_reuse_port(true)?;
+/// A socket's name as connections show it.
+pub(crate) fn address_of(name: &SockAddr) -> Address {
+    if let Some(address) = name.as_socket() {
+        return Address::Tcp(address);
     }
-    if let SocketAddr::V6(v6) = address {
-        // `::` serves IPv4 too, as people expect of "all addresses", whatever the system's default is.
-        socket.set_only_v6(!v6.ip().is_unspecified())?;
-    }
-    // Accepted sockets inherit it: an answer is written whole, so there is nothing to wait for.
-    socket.set_tcp_nodelay(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(socket.into())
-}
-
-fn cannot_listen(address: SocketAddr, error: &io::Error) -> StartError {
-    let advice = match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            format!(
-                "port {} is in use by another process; stop it or choose another with --port",
-                address.port()
-            )
-        }
-        io::ErrorKind::PermissionDenied => {
-            format!(
-                "no permission for port {}; ports below 1024 need CAP_NET_BIND_SERVICE",
-                address.port()
-            )
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            format!("{} is no address of this machine", address.ip())
-        }
-        _ => error.to_string(),
-    };
-    StartError::new(format!("cannot listen on {address}: {advice}"))
+    let abstract_name = name.as_abstract_namespace().map(|name| {
+        let text = String::from_utf8_lossy(name);
+        std::path::PathBuf::from(format!("@{text}"))
+    });
+    let path = abstract_name.or_else(|| name.as_pathname().map(std::path::Path::to_path_buf));
+    Address::Unix(path.map(Into::into))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+    use std::os::unix::net::UnixStream;
+
     use super::*;
+    use crate::net::bind::Bind;
+    use crate::net::bound_address::bind_all;
 
-    #[test]
-    fn a_group_shares_one_port_that_the_kernel_chose() {
-        let group = bind_group("127.0.0.1", 0, 3, 16).unwrap();
-        let ports: Vec<u16> = group
-            .iter()
-            .map(|listener| listener.local_addr().unwrap().port())
-            .collect();
-        assert_ne!(ports[0], 0);
-        assert!(ports.iter().all(|port| *port == ports[0]));
-    }
-
-    #[test]
-    fn a_port_in_use_is_refused_even_if_it_could_be_shared() {
-        let group = bind_group("127.0.0.1", 0, 1, 16).unwrap();
-        let port = group[0].local_addr().unwrap().port();
-        let error = bind_group("127.0.0.1", port, 1, 16)
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("in use"), "{error}");
-    }
-
-    #[test]
-    fn brackets_around_an_ipv6_address_are_accepted() {
-        assert_eq!(resolve("[::1]", 80).unwrap(), "[::1]:80".parse().unwrap());
-    }
-
-    #[test]
-    fn a_host_that_is_elsewhere_is_named() {
-        // 192.0.2.0/24 is reserved for documentation (RFC 5737): no machine has such an address.
-        let error = bind_group("192.0.2.1", 0, 1, 16).unwrap_err().to_string();
-        assert!(
-            error.contains("192.0.2.1 is no address of this machine"),
-            "{error}"
-        );
+    fn listen(bind: Bind) -> Listener {
+        let bound = bind_all(&[bind], 1, 16).unwrap();
+        bound[0].of_shard(0).try_clone().unwrap()
     }
 
     #[test]
     fn waiting_connections_are_accepted_without_waiting() {
-        let group = bind_group("127.0.0.1", 0, 1, 16).unwrap();
-        let address = group[0].local_addr().unwrap();
-        let _a = TcpStream::connect(address).unwrap();
-        let _b = TcpStream::connect(address).unwrap();
-        let mut accepted = 0;
-        accept_waiting(&group[0], |_, _| accepted += 1).unwrap();
-        assert_eq!(accepted, 2);
+        let listener = listen(Bind::tcp("127.0.0.1", 0));
+        let address = listener.address().unwrap().tcp().unwrap();
+        let clients = [(); 2].map(|()| TcpStream::connect(address).unwrap());
+        let mut peers = Vec::new();
+        let accepted = listener.accept_waiting(|fresh| peers.push(fresh.info.peer));
+        accepted.unwrap();
+        let expected = clients.map(|client| Address::Tcp(client.local_addr().unwrap()));
+        assert_eq!(peers, expected);
+    }
+
+    #[test]
+    fn a_listener_of_every_address_asks_each_connection_for_its_own() {
+        let listener = listen(Bind::tcp("0.0.0.0", 0));
+        let address = listener.address().unwrap().tcp().unwrap();
+        let _client = TcpStream::connect(("127.0.0.1", address.port())).unwrap();
+        let mut locals = Vec::new();
+        listener
+            .accept_waiting(|fresh| locals.push(fresh.info.local.to_string()))
+            .unwrap();
+        assert_eq!(locals, [format!("127.0.0.1:{}", address.port())]);
+    }
+
+    #[test]
+    fn what_waits_at_a_unix_socket_that_was_shut_can_still_be_accepted() {
+        let name = format!("@turbo-shard-shut-{}", std::process::id());
+        let bound = bind_all(&[Bind::unix(&name)], 1, 16).unwrap();
+        let listener = bound[0].of_shard(0).try_clone().unwrap();
+        let connect = || {
+            use std::os::linux::net::SocketAddrExt as _;
+            let place = std::os::unix::net::SocketAddr::from_abstract_name(&name[1..]).unwrap();
+            UnixStream::connect_addr(&place)
+        };
+        let _client = connect().unwrap();
+        listener.shut();
+        assert!(connect().is_err());
+        let mut accepted = Vec::new();
+        listener
+            .accept_waiting(|fresh| accepted.push(fresh.info))
+            .unwrap();
+        let [info] = &accepted[..] else {
+            panic!("{accepted:?}");
+        };
+        assert_eq!(info.peer, Address::Unix(None));
+        assert_eq!(info.local.to_string(), format!("unix:{name}"));
     }
 }

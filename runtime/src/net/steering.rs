@@ -2,7 +2,6 @@
 //! client address: a classic BPF program on the port's SO_REUSEPORT group. Of shards it knows only their cores.
 
 use std::io;
-use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd};
 
 use crate::start_error::StartError;
@@ -12,7 +11,7 @@ const LOAD_CPU: u32 = (libc::SKF_AD_OFF + libc::SKF_AD_CPU) as u32;
 
 /// Has the kernel choose the shard on the CPU that takes a connection's first packet; `cores` has the core of each.
 pub(crate) fn steer_to_shards(
-    listeners: &[TcpListener],
+    listeners: &[impl AsFd],
     cores: &[Option<usize>],
 ) -> Result<(), StartError> {
     let refused = |reason: &dyn std::fmt::Display| StartError::new(format!("steer cpu: {reason}"));
@@ -37,7 +36,7 @@ pub(crate) fn steer_to_shards(
 
 /// Has the kernel choose the same shard for all connections of one client address. A shard that is started again has the
 /// listener of the one that died, and so its place in the group.
-pub(crate) fn steer_by_address(listeners: &[TcpListener]) -> Result<(), StartError> {
+pub(crate) fn steer_by_address(listeners: &[impl AsFd]) -> Result<(), StartError> {
     let refused =
         |reason: &dyn std::fmt::Display| StartError::new(format!("steer address: {reason}"));
     let Some(listener) = listeners.first() else {
@@ -166,8 +165,16 @@ fn by_address(shards: usize) -> io::Result<Vec<libc::sock_filter>> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
-    use crate::net::listener::bind_group;
+    use crate::net::tcp_group::{self, GroupSize};
+
+    fn bind_group(host: &str, count: usize) -> Vec<TcpListener> {
+        let size = GroupSize { count, backlog: 16 };
+        let group = tcp_group::bind_group(host, 0, size, false).unwrap();
+        group.into_iter().map(TcpListener::from).collect()
+    }
 
     /// Runs a program as the kernel would on CPU `cpu`.
     fn run(program: &[libc::sock_filter], cpu: u32) -> u32 {
@@ -207,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_kernel_takes_a_program_for_as_many_shards_as_there_may_be() {
-        let group = bind_group("127.0.0.1", 0, 2, 16).unwrap();
+        let group = bind_group("127.0.0.1", 2);
         let most: Vec<usize> = (0..crate::config::SHARDS_MAX).collect();
         steer_to_cpus(&group[0], &most).unwrap();
         steer_to_cpus(&group[1], &[0, 1]).unwrap();
@@ -225,7 +232,7 @@ mod tests {
 
     /// Which listeners accept connections from `sources` to a group on `host`, by number.
     fn accepted_by(host: &str, sources: &[&str], shards: usize) -> Vec<usize> {
-        let group = bind_group(host, 0, shards, 16).unwrap();
+        let group = bind_group(host, shards);
         steer_by_address(&group).unwrap();
         let port = group[0].local_addr().unwrap().port();
         let connect = |source: &str| {
@@ -262,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_shard_that_is_started_again_has_the_place_of_the_dead_one() {
-        let group = bind_group("127.0.0.1", 0, 3, 16).unwrap();
+        let group = bind_group("127.0.0.1", 3);
         steer_by_address(&group).unwrap();
         let address = group[0].local_addr().unwrap();
         // As shards do: each accepts on a copy, and the supervisor keeps the group.

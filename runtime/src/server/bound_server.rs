@@ -1,6 +1,5 @@
 //! The server as its owner sees it: bind, run, stop, count.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -8,12 +7,13 @@ use crossbeam_channel::Receiver;
 use parking_lot::Mutex;
 
 use crate::config::{EngineName, Mode, ServerConfig, Steering};
+use crate::connection_info::Address;
 use crate::engine::registry;
-use crate::net::bind::BindPlace;
-use crate::net::children::OwnPort;
-use crate::net::{listener, open_files, placement, steering};
+use crate::net::bound_address::{BoundAddress, bind_all};
+use crate::net::listener::Listener;
+use crate::net::{open_files, placement, steering};
 use crate::server::handle::{CountSource, ServerHandle};
-use crate::server::per_core::{PerCore, ShardRecord};
+use crate::server::per_core::{PerCore, ShardListeners, ShardRecord};
 use crate::server::signals::{self, SignalThread};
 use crate::server::stealing::Stealing;
 use crate::server::stop::{Stop, StopRequest};
@@ -27,7 +27,7 @@ use crate::start_error::StartError;
 #[derive(Clone, Debug)]
 pub struct Report {
     /// Where it listens.
-    pub addresses: Vec<SocketAddr>,
+    pub addresses: Vec<Address>,
     /// Architecture.
     pub mode: Mode,
     /// Engine in use.
@@ -53,9 +53,8 @@ pub enum Caller {
 pub struct BoundServer {
     config: Arc<ServerConfig>,
     report: Report,
-    listeners: Vec<std::net::TcpListener>,
-    /// What a forked child must not keep; held until the server has ended.
-    _port: OwnPort,
+    /// Held until the server has ended.
+    bound: Vec<BoundAddress>,
     /// Process mode: this is the worker with that number, restarted so many times.
     worker: Option<(usize, u64)>,
     handle: ServerHandle,
@@ -75,25 +74,23 @@ impl BoundServer {
             // It could be opened; the workers open it for themselves.
             log.close();
         }
-        let [bind] = &config.binds[..] else {
-            return Err(StartError::new("a server listens in one place"));
-        };
-        let BindPlace::Tcp { host, port } = &bind.place;
-        let listeners = listener::bind_group(host, *port, count, config.backlog)?;
+        let bound = bind_all(&config.binds, count, config.backlog)?;
         let cores = placement::allowed_cores();
         let pinned = config.pin && has_shards;
         let shard_cores: Vec<Option<usize>> = (0..shards)
             .map(|index| if pinned { cores.core_of(index) } else { None })
             .collect();
-        match config.steering {
-            Steering::Hash => {}
-            Steering::Cpu => steering::steer_to_shards(&listeners, &shard_cores)?,
-            Steering::Address => steering::steer_by_address(&listeners)?,
+        for group in bound.iter().filter_map(BoundAddress::group) {
+            match config.steering {
+                Steering::Hash => {}
+                Steering::Cpu => steering::steer_to_shards(group, &shard_cores)?,
+                Steering::Address => steering::steer_by_address(group)?,
+            }
         }
-        BoundServer::new(config, chosen, listeners, shard_cores, None)
+        Ok(BoundServer::new(config, chosen, bound, shard_cores, None))
     }
 
-    /// The one shard of a worker process, whose socket was bound before the process was started.
+    /// The one shard of a worker process, whose sockets were bound before the process was started.
     pub fn inherit(
         mut config: ServerConfig,
         inheritance: Inheritance,
@@ -104,27 +101,26 @@ impl BoundServer {
         config.mode = Mode::Process;
         config.shards = std::num::NonZeroUsize::MIN;
         let Inheritance {
-            listener,
+            listeners,
             worker,
             core,
             restarts,
         } = inheritance;
         let place = Some((worker, restarts));
-        BoundServer::new(config, chosen, vec![listener], vec![core], place)
+        let bound = listeners.into_iter().map(BoundAddress::inherited);
+        let bound = bound.collect::<Result<_, _>>()?;
+        Ok(BoundServer::new(config, chosen, bound, vec![core], place))
     }
 
     fn new(
         config: ServerConfig,
         (engine, engine_reason): (EngineName, String),
-        listeners: Vec<std::net::TcpListener>,
+        bound: Vec<BoundAddress>,
         shard_cores: Vec<Option<usize>>,
         worker: Option<(usize, u64)>,
-    ) -> Result<BoundServer, StartError> {
-        let address = listeners[0]
-            .local_addr()
-            .map_err(|error| StartError::new(error.to_string()))?;
+    ) -> BoundServer {
         let report = Report {
-            addresses: vec![address],
+            addresses: bound.iter().map(|one| one.address.clone()).collect(),
             mode: config.mode,
             engine,
             engine_reason,
@@ -139,20 +135,30 @@ impl BoundServer {
             access_log: config.edge.access_log.clone(),
             pools: Arc::default(),
         };
-        Ok(BoundServer {
+        BoundServer {
             config: Arc::new(config),
             report,
-            listeners,
-            _port: OwnPort::claim(address.port()),
+            bound,
             worker,
             handle,
             requests,
-        })
+        }
     }
 
-    /// The sockets that it listens on, for the workers of the process mode to inherit.
-    pub fn listeners(&self) -> &[std::net::TcpListener] {
-        &self.listeners
+    /// The sockets that a worker of the process mode inherits, and whether it shares them with the others.
+    pub fn listeners_of(&self, worker: usize) -> impl Iterator<Item = (&Listener, bool)> {
+        (self.bound.iter()).map(move |one| (one.of_shard(worker), one.shared().is_some()))
+    }
+
+    /// The listeners that shard `index` has of its own.
+    fn own_listeners(&self, index: usize) -> Result<Vec<Listener>, StartError> {
+        let groups = self.bound.iter().filter_map(BoundAddress::group);
+        copies(groups.map(|group| &group[index]))
+    }
+
+    /// The listeners that all shards share.
+    fn shared_listeners(&self) -> Result<Vec<Listener>, StartError> {
+        copies(self.bound.iter().filter_map(BoundAddress::shared))
     }
 
     /// What was bound and chosen.
@@ -241,14 +247,12 @@ impl BoundServer {
     }
 
     fn run_here<A: App>(
-        mut self,
+        self,
         app: Arc<A>,
         (number, restarts): (usize, u64),
         on_ready: impl FnOnce() + Send,
     ) -> Result<(), StartError> {
-        let Some(listener) = self.listeners.pop() else {
-            return Err(StartError::new("no listener was inherited"));
-        };
+        let (listeners, shared_listeners) = (self.own_listeners(0)?, self.shared_listeners()?);
         let core = self.report.shard_cores.first().copied().flatten();
         let record = ShardRecord {
             core,
@@ -265,7 +269,8 @@ impl BoundServer {
             number,
             engine: self.report.engine,
             core,
-            listener,
+            listeners,
+            shared_listeners,
             config: self.config,
             counters,
             requests: self.requests,
@@ -297,14 +302,12 @@ impl BoundServer {
         };
         let (sender, events) = crossbeam_channel::unbounded();
         let config = Arc::clone(&self.config);
-        let shards = PerCore::new(
-            app,
-            self.report.engine,
-            config,
-            self.listeners,
-            records,
-            sender,
-        );
+        let of_shards = (0..records.len()).map(|index| self.own_listeners(index));
+        let listeners = ShardListeners {
+            of_shards: of_shards.collect::<Result<_, _>>()?,
+            shared: self.shared_listeners()?,
+        };
+        let shards = PerCore::new(app, self.report.engine, config, listeners, records, sender);
         let stop = Stop::new(self.config.graceful_timeout_ms, in_flight(self.handle));
         let mut supervisor = Supervisor {
             shards,
@@ -318,17 +321,16 @@ impl BoundServer {
     }
 
     fn run_worker_threads<A: App>(
-        mut self,
+        self,
         app: Arc<A>,
         on_ready: impl FnOnce(),
     ) -> Result<(), StartError> {
-        let Some(listener) = self.listeners.pop() else {
-            return Err(StartError::new("no listener was bound"));
-        };
+        let mut listeners = self.own_listeners(0)?;
+        listeners.append(&mut self.shared_listeners()?);
         let counts = Arc::clone(&self.handle.counts);
         let stealing = Stealing {
             app,
-            listener,
+            listeners,
             requests: self.requests,
             stop: Stop::new(self.config.graceful_timeout_ms, in_flight(self.handle)),
             config: self.config,
@@ -338,6 +340,13 @@ impl BoundServer {
         };
         stealing.run(on_ready)
     }
+}
+
+fn copies<'a>(listeners: impl Iterator<Item = &'a Listener>) -> Result<Vec<Listener>, StartError> {
+    let copies = listeners.map(Listener::try_clone);
+    copies
+        .collect::<std::io::Result<_>>()
+        .map_err(|error| StartError::new(format!("a listener cannot be copied: {error}")))
 }
 
 fn in_flight(handle: ServerHandle) -> impl Fn() -> u64 + Send + 'static {

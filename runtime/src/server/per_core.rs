@@ -11,9 +11,11 @@ use crate::config::{Balance, EngineName, ServerConfig};
 use crate::engine::plan::{EngineError, ShardPlan};
 use crate::engine::registry;
 use crate::metrics::counters::{Counters, Counts, ShardCounts};
+use crate::net::listener::Listener;
 use crate::net::placement;
 use crate::server::beat::Beat;
 use crate::server::rebalance::Rebalance;
+use crate::server::shared_accept::SharedAccept;
 use crate::service::App;
 use crate::shard::clock::Clock;
 use crate::shard::hand_off::{ArrivalQueues, Intake};
@@ -49,6 +51,12 @@ impl ShardRecord {
     }
 }
 
+/// The listeners of a server with shards.
+pub(crate) struct ShardListeners {
+    pub(crate) of_shards: Vec<Vec<Listener>>,
+    pub(crate) shared: Vec<Listener>,
+}
+
 /// Starts shards and keeps them running.
 pub(crate) struct PerCore<A: App> {
     pub(crate) app: Arc<A>,
@@ -62,6 +70,9 @@ pub(crate) struct PerCore<A: App> {
     first_thread: Option<Sender<ShardLife>>,
     /// Where shards hand connections to each other, if they do.
     queues: Option<Arc<ArrivalQueues>>,
+    /// Those that all shards share, until they are accepted from.
+    shared_listeners: Vec<Listener>,
+    shared_accept: Option<SharedAccept>,
     rebalance: Option<Rebalance>,
     beat: Beat,
 }
@@ -78,7 +89,7 @@ enum Home {
 
 struct Running {
     /// Kept until the drain, so that a shard that dies leaves its queue of connections to its successor.
-    listener: Option<std::net::TcpListener>,
+    listeners: Option<Vec<Listener>>,
     mailbox: Option<MailboxSender>,
     home: Option<Home>,
     started: Instant,
@@ -91,12 +102,12 @@ impl<A: App> PerCore<A> {
         app: Arc<A>,
         engine: EngineName,
         config: Arc<ServerConfig>,
-        listeners: Vec<std::net::TcpListener>,
+        listeners: ShardListeners,
         records: Arc<Vec<ShardRecord>>,
         events: Sender<ShardEvent>,
     ) -> PerCore<A> {
-        let shards = listeners.into_iter().map(|listener| Running {
-            listener: Some(listener),
+        let shards = listeners.of_shards.into_iter().map(|listeners| Running {
+            listeners: Some(listeners),
             mailbox: None,
             home: None,
             started: Instant::now(),
@@ -104,7 +115,8 @@ impl<A: App> PerCore<A> {
             restart_at: None,
         });
         let shards: Vec<Running> = shards.collect();
-        let queues = (config.balance == Balance::Least || config.rebalance).then(|| {
+        let hands_over = config.balance == Balance::Least || config.rebalance;
+        let queues = (hands_over || !listeners.shared.is_empty()).then(|| {
             let counters = records.iter().map(|record| Arc::clone(&record.counters));
             Arc::new(ArrivalQueues::new(counters, config.balance))
         });
@@ -122,6 +134,8 @@ impl<A: App> PerCore<A> {
             shards,
             first_thread: None,
             queues,
+            shared_listeners: listeners.shared,
+            shared_accept: None,
             rebalance,
             beat,
         }
@@ -155,16 +169,17 @@ impl<A: App> PerCore<A> {
         let cannot = |error: std::io::Error| {
             StartError::new(format!("shard {index} cannot be started: {error}"))
         };
-        let Some(listener) = &shard.listener else {
+        let Some(listeners) = &shard.listeners else {
             return Ok(());
         };
-        let listener = listener.try_clone().map_err(cannot)?;
+        let copies = listeners.iter().map(Listener::try_clone);
+        let listeners = copies.collect::<std::io::Result<_>>().map_err(cannot)?;
         let (sender, mailbox) = mailbox();
         let ready = self.events.clone();
         let plan = ShardPlan {
             app: Arc::clone(&self.app),
             shard: index,
-            listener,
+            listeners,
             config: Arc::clone(&self.config),
             counters: Arc::clone(&self.records[index].counters),
             clock: self.clock,
@@ -194,6 +209,18 @@ impl<A: App> PerCore<A> {
         shard.mailbox = Some(sender);
         shard.started = Instant::now();
         shard.restart_at = None;
+        Ok(())
+    }
+
+    /// Accepts from the listeners that all shards share, once they serve.
+    pub(crate) fn accept_shared(&mut self) -> Result<(), StartError> {
+        if let Some(queues) = &self.queues
+            && !self.shared_listeners.is_empty()
+        {
+            let listeners = std::mem::take(&mut self.shared_listeners);
+            let accept = SharedAccept::start(listeners, Arc::clone(queues), self.clock)?;
+            self.shared_accept = Some(accept);
+        }
         Ok(())
     }
 
@@ -297,9 +324,14 @@ impl<A: App> PerCore<A> {
 
     pub(crate) fn tell_all(&mut self, control: Control) {
         self.rebalance = None;
+        self.shared_listeners.clear();
+        if let Some(accept) = self.shared_accept.take() {
+            // Before the shards: what it takes from the queues is theirs.
+            accept.stop(control == Control::Drain);
+        }
         for shard in &mut self.shards {
             // From here on no shard restarts, and a listener that only we hold would go on taking connections.
-            shard.listener = None;
+            shard.listeners = None;
             shard.restart_at = None;
             if let Some(mailbox) = &shard.mailbox {
                 mailbox.post(control);

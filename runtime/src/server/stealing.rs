@@ -1,12 +1,12 @@
 //! The work-stealing runtime on a thread of its own, and the calling thread that stops it. Knows no shards.
 
-use std::net::TcpListener;
 use std::sync::{Arc, OnceLock};
 
 use crossbeam_channel::Receiver;
 
 use crate::config::ServerConfig;
 use crate::engine::steal::{self, StealPlan};
+use crate::net::listener::Listener;
 use crate::server::beat::Beat;
 use crate::server::per_core::send_pulse;
 use crate::server::stop::{Stop, StopRequest};
@@ -20,7 +20,7 @@ use crate::start_error::StartError;
 /// What a server of mode steal is made of.
 pub(crate) struct Stealing<A: App> {
     pub(crate) app: Arc<A>,
-    pub(crate) listener: TcpListener,
+    pub(crate) listeners: Vec<Listener>,
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) requests: Receiver<StopRequest>,
     pub(crate) stop: Stop,
@@ -41,7 +41,7 @@ impl<A: App> Stealing<A> {
         let shown = Arc::clone(&counters);
         let plan = StealPlan {
             app: Arc::clone(&self.app),
-            listener: self.listener,
+            listeners: self.listeners,
             config: self.config,
             clock: Clock::start(),
             mailbox,

@@ -58,7 +58,7 @@ fn a_waker_that_is_left_keeps_no_service_from_its_end() {
         ..ServerConfig::sample()
     })
     .unwrap();
-    let (address, handle) = (server.report().addresses[0], server.handle());
+    let (address, handle) = (server.report().addresses[0].tcp().unwrap(), server.handle());
     let app = WakerApp(Arc::clone(&seen));
     let running =
         std::thread::spawn(move || server.run(app, Caller::Supervises, false, move || ()));

@@ -56,7 +56,7 @@ impl<A: App> Supervisor<A> {
     }
 
     pub(crate) fn run(&mut self, on_ready: impl FnOnce()) -> Result<(), StartError> {
-        if let Err(error) = self.start_all() {
+        if let Err(error) = self.start_all().and_then(|()| self.accept_shared()) {
             // The start has failed: nothing is started again, and a shard that does not end is given up.
             if let Some(control) = self.watch.stop.request(StopRequest::Now) {
                 self.tell(control);
@@ -85,6 +85,13 @@ impl<A: App> Supervisor<A> {
             self.starting.push(index);
         }
         self.until_ready()
+    }
+
+    fn accept_shared(&mut self) -> Result<(), StartError> {
+        match self.watch.stop.is_asked() {
+            true => Ok(()),
+            false => self.shards.accept_shared(),
+        }
     }
 
     /// Waits for the first readiness of these shards. A shard that ends before it has failed to start. An app that does

@@ -1,31 +1,35 @@
 //! A worker of the process mode: one shard on the calling thread, which is the process's main one, and a thread beside
 //! it that receives its orders. Knows neither the other workers nor the supervisor.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::ffi::CString;
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 
-use crate::config::{EngineName, ServerConfig};
+use crate::config::{Balance, EngineName, ServerConfig};
 use crate::edge::AccessLog;
 use crate::engine::plan::ShardPlan;
 use crate::metrics::counters::Counters;
+use crate::net::bound_address::InheritedListener;
+use crate::net::listener::Listener;
 use crate::server::beat::Beat;
 use crate::server::per_core;
+use crate::server::shared_accept::SharedAccept;
 use crate::server::stop::{Stop, StopRequest};
 use crate::server::watch::{News, Report, StartReport, Watch};
 use crate::service::App;
 use crate::shard::clock::Clock;
-use crate::shard::hand_off::Intake;
+use crate::shard::hand_off::{ArrivalQueues, Intake};
 use crate::shard::mailbox::{Control, MailboxSender, mailbox};
 use crate::start_error::StartError;
 
 /// What a worker of the process mode gets from its supervisor.
 #[derive(Debug)]
 pub struct Inheritance {
-    /// Bound and listening; the worker's successor will inherit the same socket.
-    pub listener: std::net::TcpListener,
+    /// A listener for each of the server's addresses.
+    pub listeners: Vec<InheritedListener>,
     /// Its number among the workers.
     pub worker: usize,
     /// The core to stay on.
@@ -41,7 +45,9 @@ pub(crate) struct Worker<A: App> {
     pub(crate) number: usize,
     pub(crate) engine: EngineName,
     pub(crate) core: Option<usize>,
-    pub(crate) listener: std::net::TcpListener,
+    pub(crate) listeners: Vec<Listener>,
+    /// Those that other workers accept from as well.
+    pub(crate) shared_listeners: Vec<Listener>,
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) requests: Receiver<StopRequest>,
@@ -61,15 +67,26 @@ impl<A: App> Worker<A> {
         let (app, counters) = (Arc::clone(&self.app), Arc::clone(&self.counters));
         let access_log = self.config.edge.access_log.clone();
         let beat = Beat::new(self.config.sends_pulses);
+        let clock = Clock::start();
+        let queues = (!self.shared_listeners.is_empty()).then(|| {
+            let counters = Arc::clone(&self.counters);
+            Arc::new(ArrivalQueues::new([counters].into_iter(), Balance::Hash))
+        });
+        let shared = Shared {
+            listeners: self.shared_listeners,
+            queues: queues.clone(),
+            clock,
+            accept: None,
+        };
         let plan = ShardPlan {
             app: self.app,
             shard: 0,
-            listener: self.listener,
+            listeners: self.listeners,
             config: self.config,
             counters: self.counters,
-            clock: Clock::start(),
+            clock,
             mailbox,
-            intake: Intake::new(0, None),
+            intake: Intake::new(0, queues),
             ready: Box::new(move || start.ready()),
         };
         std::thread::scope(|scope| {
@@ -77,7 +94,8 @@ impl<A: App> Worker<A> {
             let started = std::thread::Builder::new()
                 .name("control".into())
                 .spawn_scoped(scope, move || {
-                    control(watch, &*app, &sender, &counters, beat, access_log, on_ready);
+                    let serves = Serves { shared, on_ready };
+                    control(watch, &*app, &sender, &counters, beat, access_log, serves);
                 });
             started.map_err(|error| {
                 StartError::new(format!("the control thread cannot be started: {error}"))
@@ -98,13 +116,20 @@ fn control<A: App>(
     counters: &Counters,
     beat: Beat,
     access_log: Option<AccessLog>,
-    on_ready: impl FnOnce(),
+    Serves { shared, on_ready }: Serves<impl FnOnce()>,
 ) {
-    let ended = watch.until_ended(beat, on_ready, |control, stop| {
+    let shared = RefCell::new(shared);
+    let serves = || {
+        shared.borrow_mut().start();
+        on_ready();
+    };
+    let ended = watch.until_ended(beat, serves, |control, stop| {
         if control == Control::Pulse {
             return per_core::send_pulse(counters, shard);
         }
         app.stops_by(stop.finishes_by());
+        // Before the shard: what it takes from the queues is the shard's.
+        shared.borrow_mut().stop(control);
         shard.post(control);
         match control {
             Control::Retire => app.retires(),
@@ -117,6 +142,41 @@ fn control<A: App>(
             log.finish();
         }
         app.given_up();
+    }
+}
+
+/// What begins when the shard serves.
+struct Serves<R> {
+    shared: Shared,
+    on_ready: R,
+}
+
+/// What a worker shares with the others.
+struct Shared {
+    listeners: Vec<Listener>,
+    queues: Option<Arc<ArrivalQueues>>,
+    clock: Clock,
+    accept: Option<SharedAccept>,
+}
+
+impl Shared {
+    fn start(&mut self) {
+        let Some(queues) = self.queues.take() else {
+            return;
+        };
+        let listeners = std::mem::take(&mut self.listeners);
+        match SharedAccept::start(listeners, queues, self.clock) {
+            Ok(accept) => self.accept = Some(accept),
+            Err(error) => log::error!("{error}; the other workers serve them"),
+        }
+    }
+
+    fn stop(&mut self, control: Control) {
+        self.queues = None;
+        if let Some(accept) = self.accept.take() {
+            // A successor takes what waits after a retirement.
+            accept.stop(control == Control::Drain);
+        }
     }
 }
 

@@ -5,7 +5,6 @@
 //! open. The closing side closes the queue first and then looks at `on_the_way`. So either the hand-over is taken back,
 //! or the closing side sees it and waits for it: no connection is ever left at a closed queue.
 
-use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64,
@@ -18,21 +17,20 @@ use tokio::sync::Notify;
 
 use crate::config::Balance;
 use crate::metrics::counters::Counters;
+use crate::net::listener::Fresh;
 use crate::shard::choice::{Load, choose};
 
 /// Connections that may wait at one queue; a shard that finds it full serves the connection itself. A shard takes in
-/// what waits whenever it looks, so only one that is held up has as many. Worst case per shard: 256 x 48 bytes.
+/// what waits whenever it looks, so only one that is held up has as many. Worst case per shard: 256 x 96 bytes.
 const WAITING_MAX: usize = 256;
+
+/// Connections from shared listeners that may be on their way to one shard before it gets no more of them: one that is held
+/// up in a process of its own leaves them to the other processes.
+const SHARED_ON_THE_WAY_MAX: u64 = 16;
+const _: () = assert!((SHARED_ON_THE_WAY_MAX as usize) < WAITING_MAX);
 
 /// Stands for a number of clients once the shard has heard it.
 const NOTHING_NEW: u32 = u32::MAX;
-
-/// An accepted, non-blocking socket that no shard serves yet.
-#[derive(Debug)]
-pub(crate) struct Fresh {
-    pub(crate) stream: TcpStream,
-    pub(crate) peer: SocketAddr,
-}
 
 /// What comes to a shard through its queue.
 pub(crate) enum Arrival<'a> {
@@ -124,6 +122,31 @@ impl ArrivalQueues {
         }
     }
 
+    /// Whether a connection from a shared listener would find a shard.
+    pub(crate) fn has_room(&self) -> bool {
+        let has_room = |queue: &CachePadded<ArrivalQueue>| {
+            queue.is_open.load(Relaxed) && queue.has_room_for_shared()
+        };
+        self.of_shards.iter().any(has_room)
+    }
+
+    /// Hands a connection from a shared listener to the shard with the fewest connections; of equals to the first from
+    /// `turn` on. Returns it if no shard takes it.
+    pub(crate) fn share_out(&self, fresh: Fresh, turn: usize) -> Option<Fresh> {
+        let shards = self.of_shards.len();
+        let from_turn = (turn..turn + shards).map(|place| place % shards);
+        let loads = from_turn.filter_map(|shard| {
+            let queue = &self.of_shards[shard];
+            queue
+                .load()
+                .map(|load| (!queue.has_room_for_shared(), load, shard))
+        });
+        match loads.min_by_key(|(is_late, load, _)| (*is_late, *load)) {
+            Some((_, _, target)) => self.hand_over(target, fresh).err(),
+            None => Some(fresh),
+        }
+    }
+
     fn hand_over(&self, target: usize, fresh: Fresh) -> Result<(), Fresh> {
         let queue = &self.of_shards[target];
         queue.on_the_way.fetch_add(1, SeqCst);
@@ -166,6 +189,10 @@ impl ArrivalQueue {
             is_overloaded: self.is_overloaded.load(Relaxed),
             connections: self.counters.connections_open() + self.on_the_way.load(Relaxed),
         }
+    }
+
+    fn has_room_for_shared(&self) -> bool {
+        self.on_the_way.load(Relaxed) < SHARED_ON_THE_WAY_MAX
     }
 
     /// Of a closed queue: what waits, and what another thread is about to put there. None when nothing more can come.
@@ -233,9 +260,8 @@ impl Intake {
         }
     }
 
-    /// For engines that accept plain sockets: what to serve here.
-    pub(crate) fn place(&self, stream: TcpStream, peer: SocketAddr) -> Option<Fresh> {
-        let fresh = Fresh { stream, peer };
+    /// What to serve here of what was accepted here.
+    pub(crate) fn place(&self, fresh: Fresh) -> Option<Fresh> {
         match self.other_target() {
             Some(target) => self.hand_over(target, fresh).err(),
             None => Some(fresh),
@@ -260,12 +286,12 @@ impl Intake {
     }
 
     /// Takes nothing from others any more. What they have handed over must still be served.
-    pub(crate) fn close(&self, mut serve: impl FnMut(TcpStream, SocketAddr)) {
+    pub(crate) fn close(&self, mut serve: impl FnMut(Fresh)) {
         let Some(queue) = self.queue() else { return };
         queue.is_open.store(false, SeqCst);
-        while let Some(Fresh { stream, peer }) = queue.take_last() {
+        while let Some(fresh) = queue.take_last() {
             let _taking_in = TakingIn(queue);
-            serve(stream, peer);
+            serve(fresh);
         }
     }
 }

@@ -1,26 +1,35 @@
 //! Hand-offs without an engine: where connections go, and that none is lost, whatever its target does next.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::AtomicUsize;
 
 use super::*;
+use crate::net::bind::Bind;
+use crate::net::bound_address::bind_all;
+use crate::net::listener::Listener;
 
 struct Sockets {
-    listener: TcpListener,
+    listener: Listener,
+    address: SocketAddr,
 }
 
 impl Sockets {
     fn new() -> Sockets {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Sockets { listener }
+        let bound = bind_all(&[Bind::tcp("127.0.0.1", 0)], 1, 16).unwrap();
+        let listener = bound[0].of_shard(0).try_clone().unwrap();
+        let address = listener.address().unwrap().tcp().unwrap();
+        Sockets { listener, address }
     }
 
     /// One end of a connection; the other end is dropped.
     fn fresh(&self) -> Fresh {
-        let address = self.listener.local_addr().unwrap();
-        let stream = TcpStream::connect(address).unwrap();
-        let (_, peer) = self.listener.accept().unwrap();
-        Fresh { stream, peer }
+        let _client = TcpStream::connect(self.address).unwrap();
+        loop {
+            // It may not have come yet.
+            if let Ok(Some(fresh)) = self.listener.accept() {
+                return fresh;
+            }
+        }
     }
 }
 
@@ -43,7 +52,7 @@ fn a_burst_is_spread_before_any_of_it_is_taken_in() {
     let mut own = 0;
     for _ in 0..8 {
         let fresh = sockets.fresh();
-        if intakes[0].place(fresh.stream, fresh.peer).is_some() {
+        if intakes[0].place(fresh).is_some() {
             queues.of_shards[0].counters.connections_accepted.add(1);
             own += 1;
         }
@@ -99,7 +108,7 @@ fn what_waits_for_a_dead_shard_goes_to_the_others_or_to_its_successor() {
     assert_eq!(waiting(&queues, 0), 4, "nobody else is there");
     intakes[0].open();
     let mut served = 0;
-    intakes[0].close(|_, _| served += 1);
+    intakes[0].close(|_| served += 1);
     assert_eq!(served, 4);
     let on_the_way = queues
         .of_shards
@@ -156,7 +165,7 @@ fn no_connection_is_lost_however_queues_open_and_close() {
                 while !over.load(SeqCst) {
                     intake.open();
                     std::thread::yield_now();
-                    intake.close(|_, _| _ = served.fetch_add(1, SeqCst));
+                    intake.close(|_| _ = served.fetch_add(1, SeqCst));
                     std::thread::yield_now();
                 }
             });
@@ -166,10 +175,9 @@ fn no_connection_is_lost_however_queues_open_and_close() {
                 let (intake, fresh, served, placed) = (&intakes[0], &fresh, &served, &placed);
                 scope.spawn(move || {
                     for number in 0..CONNECTIONS {
-                        let stream = fresh.stream.try_clone().unwrap();
                         let fresh = Fresh {
-                            stream,
-                            peer: fresh.peer,
+                            socket: fresh.socket.try_clone().unwrap(),
+                            info: fresh.info.clone(),
                         };
                         placed.fetch_add(1, SeqCst);
                         if intake.hand_over(1 + (number + giver) % 2, fresh).is_err() {
@@ -185,7 +193,7 @@ fn no_connection_is_lost_however_queues_open_and_close() {
         over.store(true, SeqCst);
     });
     for intake in &intakes[1..] {
-        intake.close(|_, _| _ = served.fetch_add(1, SeqCst));
+        intake.close(|_| _ = served.fetch_add(1, SeqCst));
     }
     assert_eq!(placed.load(SeqCst), 2 * CONNECTIONS);
     assert_eq!(served.load(SeqCst), 2 * CONNECTIONS);
@@ -195,4 +203,52 @@ fn no_connection_is_lost_however_queues_open_and_close() {
             .iter()
             .all(|queue| queue.on_the_way.load(SeqCst) == 0)
     );
+}
+
+#[test]
+fn what_comes_by_a_shared_listener_goes_to_the_least_loaded_and_among_equals_in_turn() {
+    let (intakes, queues) = queues(3, Balance::Hash);
+    assert!(!queues.has_room());
+    let sockets = Sockets::new();
+    assert!(
+        queues.share_out(sockets.fresh(), 0).is_some(),
+        "none is open"
+    );
+    intakes.iter().for_each(Intake::open);
+    queues.of_shards[1].counters.connections_accepted.add(4);
+    for turn in 0..6 {
+        assert!(queues.share_out(sockets.fresh(), turn).is_none());
+    }
+    assert_eq!([0, 1, 2].map(|shard| waiting(&queues, shard)), [3, 0, 3]);
+    // Connections that end at once: all shards are equal again and again.
+    let mut served = [0; 3];
+    for turn in 0..9 {
+        for (intake, count) in intakes.iter().zip(&mut served) {
+            intake.close(|_| *count += 1);
+            intake.open();
+        }
+        queues.of_shards[1]
+            .counters
+            .connections_closed
+            .add(if turn == 0 { 4 } else { 0 });
+        assert!(queues.share_out(sockets.fresh(), turn).is_none());
+    }
+    assert_eq!(served[1], 3, "{served:?}");
+}
+
+#[test]
+fn a_shard_that_is_held_up_leaves_shared_connections_to_other_processes() {
+    let (intakes, queues) = queues(1, Balance::Hash);
+    intakes[0].open();
+    let sockets = Sockets::new();
+    for turn in 0.. {
+        if !queues.has_room() {
+            assert_eq!(turn, SHARED_ON_THE_WAY_MAX as usize);
+            break;
+        }
+        assert!(queues.share_out(sockets.fresh(), turn).is_none());
+    }
+    intakes[0].close(|_| {});
+    intakes[0].open();
+    assert!(queues.has_room());
 }

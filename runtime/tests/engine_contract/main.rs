@@ -3,6 +3,7 @@
 mod balance;
 mod endings;
 mod held_up;
+mod listeners;
 mod streams;
 mod test_app;
 mod test_server;

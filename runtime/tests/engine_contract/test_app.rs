@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use turbo_shard_runtime::protocol::websocket::Handshake;
 use turbo_shard_runtime::protocol::{BodyLength, HeaderLines};
 use turbo_shard_runtime::{
-    App, Exchange, Flow, HostedLoop, HttpReply, Outcome, Place, ReplyListener, Service, StartError,
-    WebSocketReply,
+    App, ConnectionInfo, Exchange, Flow, HostedLoop, HttpReply, Outcome, Place, ReplyListener,
+    Service, StartError, WebSocketReply,
 };
 
 /// `/flood` streams this much: far more than all buffers on the way hold.
@@ -125,6 +125,14 @@ impl Service for TestService {
         let none = HeaderLines::new();
         match exchange.request.path() {
             b"/hello" => exchange.response.whole(200, &none, b"hello").unwrap(),
+            b"/ends" => {
+                let ConnectionInfo { peer, local, .. } = exchange.connection;
+                let ends = format!("{peer} {local}");
+                exchange
+                    .response
+                    .whole(200, &none, ends.as_bytes())
+                    .unwrap()
+            }
             b"/thread" => {
                 self.seen
                     .threads

@@ -1,6 +1,6 @@
 //! A server around the test app, on a thread of the test, and the arms that it runs in.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,8 +8,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use turbo_shard_runtime::{
-    BoundServer, Caller, EngineChoice, EngineName, HttpReply, Inheritance, Mode, ServerConfig,
-    ServerHandle, StartError, UringFeature, WebSocketReply,
+    Address, BoundServer, Caller, EngineChoice, EngineName, HttpReply, Inheritance,
+    InheritedListener, Listener, Mode, ServerConfig, ServerHandle, StartError, UringFeature,
+    WebSocketReply,
 };
 
 use crate::test_app::{Seen, TestApp};
@@ -69,7 +70,6 @@ const OLDER_KERNELS: [&[UringFeature]; 3] = [
     ],
 ];
 
-/// A server that runs on a thread of the test and is stopped with it.
 /// Says that something is over, at the latest when it is dropped: after a failed assertion too, so that the threads which wait
 /// for it end and the test fails instead of hanging.
 pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool);
@@ -80,10 +80,18 @@ impl Drop for Over<'_> {
     }
 }
 
+/// The TCP address of a server that has none: nobody listens there.
+pub(crate) const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// A server that runs on a thread of the test and is stopped with it.
 pub(crate) struct TestServer {
+    /// The first of TCP, or [`NOWHERE`].
     pub(crate) address: SocketAddr,
+    pub(crate) addresses: Vec<Address>,
     pub(crate) handle: ServerHandle,
     pub(crate) seen: Arc<Seen>,
+    /// Process mode: what stands for the supervisor, which has bound the sockets.
+    binder: Option<BoundServer>,
     thread: Option<JoinHandle<Result<(), StartError>>>,
 }
 
@@ -110,17 +118,19 @@ impl TestServer {
         change(&mut config);
         let bound = BoundServer::bind(config.clone());
         let mut server = bound.unwrap_or_else(|error| panic!("{arm:?}: {error}"));
+        let mut binder = None;
         if arm.mode == Mode::Process {
             // As the first worker, on a thread of the test.
             let inheritance = Inheritance {
-                listener: server.listeners()[0].try_clone().unwrap(),
+                listeners: server.listeners_of(0).map(copy).collect(),
                 worker: 0,
                 core: None,
                 restarts: 0,
             };
-            server = BoundServer::inherit(config, inheritance).unwrap();
+            let worker = BoundServer::inherit(config, inheritance).unwrap();
+            binder = Some(std::mem::replace(&mut server, worker));
         }
-        let (address, handle) = (server.report().addresses[0], server.handle());
+        let (addresses, handle) = (server.report().addresses.clone(), server.handle());
         let seen = Arc::new(Seen::default());
         let app = TestApp {
             seen: Arc::clone(&seen),
@@ -132,9 +142,11 @@ impl TestServer {
             .recv_timeout(HANG)
             .unwrap_or_else(|_| panic!("{arm:?} is not ready"));
         TestServer {
-            address,
+            address: addresses.iter().find_map(Address::tcp).unwrap_or(NOWHERE),
+            addresses,
             handle,
             seen,
+            binder,
             thread: Some(thread),
         }
     }
@@ -147,6 +159,7 @@ impl TestServer {
 
     /// Waits for the end of a server that was told to stop.
     pub(crate) fn join(mut self) -> Result<(), StartError> {
+        drop(self.binder.take());
         self.thread.take().unwrap().join().unwrap()
     }
 
@@ -192,6 +205,13 @@ impl TestServer {
             .iter()
             .map(|row| row.counts.connections_open)
             .sum()
+    }
+}
+
+fn copy((listener, is_shared): (&Listener, bool)) -> InheritedListener {
+    InheritedListener {
+        listener: listener.try_clone().unwrap(),
+        is_shared,
     }
 }
 

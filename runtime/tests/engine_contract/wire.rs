@@ -12,7 +12,7 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
-pub(crate) fn get(stream: &mut TcpStream, path: &str) -> Answer {
+pub(crate) fn get(stream: &mut (impl Read + Write), path: &str) -> Answer {
     stream
         .write_all(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes())
         .unwrap();
@@ -20,7 +20,7 @@ pub(crate) fn get(stream: &mut TcpStream, path: &str) -> Answer {
 }
 
 /// Reads one answer, byte by byte, so that nothing of the next one is taken.
-pub(crate) fn read_answer(stream: &mut TcpStream) -> Answer {
+pub(crate) fn read_answer(stream: &mut impl Read) -> Answer {
     let head = read_until(stream, b"\r\n\r\n");
     let head = String::from_utf8(head).unwrap();
     let status = head
@@ -71,7 +71,7 @@ pub(crate) fn write_until_full(stream: &mut TcpStream, data: &[u8]) -> usize {
     written
 }
 
-pub(crate) fn read_until(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
+pub(crate) fn read_until(stream: &mut impl Read, end: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut byte = [0];
     while !bytes.ends_with(end) {

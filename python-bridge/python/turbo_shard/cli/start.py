@@ -165,10 +165,19 @@ def serve_reference(
     from ..loading import app_loader
     from ..loading.app_instances import NoSecondInstance
     from ..serving import fallbacks, server
+    from ..serving.bound import Bound
 
     beginning = fallbacks.Beginning()
     is_gil_allowed = settings.allow_gil or server.shard_count(settings, native) == 1
-    loaded = app_loader.load(reference, settings, allow_gil=is_gil_allowed)
+    # Its own code runs without the privileges that only its sockets need.
+    is_early = settings.user is not None or settings.group is not None
+    bound = Bound(settings, native) if is_early else None
+    try:
+        loaded = app_loader.load(reference, settings, allow_gil=is_gil_allowed)
+    except BaseException:
+        if bound is not None:
+            bound.close()
+        raise
     try:
         server.run(
             loaded,
@@ -176,6 +185,7 @@ def serve_reference(
             native=native,
             ending=ending,
             is_own_process=is_own_process,
+            sockets=bound,
         )
         return
     except NoSecondInstance as error:

@@ -30,8 +30,19 @@ READY = "ready"
 # To be said once for the server.
 NOTE = "note"
 RETIRES = "retires"
+# Its event loop has turned, lately; for a service manager that watches.
+TURNS = "turns"
 # All were told to stop; how many requests the worker has in flight.
 DRAINS = "drains"
+
+
+class ListenerFd(NamedTuple):
+    """A listener that a worker inherits."""
+
+    fd: int
+    is_shared: bool
+    is_lent: bool
+    expects_proxy_protocol: bool
 
 
 class Order(NamedTuple):
@@ -40,8 +51,10 @@ class Order(NamedTuple):
     reference: str
     worker: int
     core: int | None
-    listener_fd: int
+    listeners: list[ListenerFd]
     restarts: int
+    # How long the service manager waits for signs of life; 0 if it waits for none.
+    watchdog_s: float
     # What `Settings` holds.
     settings: dict[str, Any]
     # Where the supervisor's Python looks for modules, and what its command line was.
@@ -53,7 +66,9 @@ class Order(NamedTuple):
 
     @staticmethod
     def read(packet: bytes) -> Order:
-        return Order(**json.loads(packet))
+        order = Order(**json.loads(packet))
+        # JSON knows no tuples.
+        return order._replace(listeners=[ListenerFd(*one) for one in order.listeners])
 
 
 class News(NamedTuple):

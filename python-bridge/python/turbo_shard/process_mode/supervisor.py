@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..logs.error_stream import write_line
 from ..serving import banner
+from ..serving.bound import Bound
 from ..serving.leaving import Ending
 from ..settings import Settings
 from ..user_code.running import AppError
@@ -26,10 +27,13 @@ from .messages import (
     REOPEN,
     RETIRES,
     STOP_NOW,
+    TURNS,
+    ListenerFd,
     News,
     Order,
 )
 from .signal_watch import SignalWatch
+from .signs_of_life import SignsOfLife
 from .worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -47,12 +51,12 @@ COUNT_WAIT_S = 0.25
 
 
 class Slot:
-    """A listener, and the worker that now accepts from it."""
+    """The listeners of one worker, and the worker that now accepts from them."""
 
-    def __init__(self, number: int, core: int | None, listener_fd: int) -> None:
+    def __init__(self, number: int, core: int | None, listeners: list[ListenerFd]) -> None:
         self.number = number
         self.core = core
-        self.listener_fd = listener_fd
+        self.listeners = listeners
         self.worker: WorkerProcess | None = None
         self.restarts = 0
         self.pause_s = RESTART_PAUSE_MIN_S
@@ -66,10 +70,11 @@ def run(reference: str, settings: Settings, *, native: Any, ending: Ending) -> N
     Raises the error of the first worker that could not start: AppError, LifespanError or StartError.
     """
     # Bound once: a worker that dies leaves its queue of connections to its successor.
-    server = native.NativeServer(settings)
+    bound = Bound(settings, native)
+    server = bound.server
     try:
         with SignalWatch() as signals, stats_of(settings, server) as stats:
-            supervisor = Supervisor(reference, settings, native, server, signals, stats)
+            supervisor = Supervisor(reference, settings, native, bound, signals, stats)
             try:
                 supervisor.run()
             finally:
@@ -77,7 +82,7 @@ def run(reference: str, settings: Settings, *, native: Any, ending: Ending) -> N
                 ending.was_ready = supervisor.has_served
                 ending.signal = signals.first
     finally:
-        server.close()
+        bound.close()
 
 
 def stats_of(settings: Settings, server: Any) -> AbstractContextManager[WorkerStats | None]:
@@ -97,19 +102,23 @@ class Supervisor:
         reference: str,
         settings: Settings,
         native: Any,
-        server: Any,
+        bound: Bound,
         signals: SignalWatch,
         stats: WorkerStats | None,
     ) -> None:
         self.reference = reference
         self.settings = settings
         self.native = native
-        self.server = server
+        self.server = server = bound.server
+        self.manager = bound.manager
+        self.signs = SignsOfLife(self.manager)
         self.signals = signals
         self.stats = stats
         self.report: dict[str, Any] = server.report()
-        placed = zip(self.report["shard_cores"], server.listeners(), strict=True)
-        self.slots = [Slot(number, core, fd) for number, (core, fd) in enumerate(placed)]
+        self.slots = [
+            Slot(number, core, [ListenerFd(*one) for one in server.listeners_of(number)])
+            for number, core in enumerate(self.report["shard_cores"])
+        ]
         # Every process that has not ended, including those that retire.
         self.workers: list[WorkerProcess] = []
         self.stops_heard = 0
@@ -148,6 +157,7 @@ class Supervisor:
             self.say_stopping()
             self.restart_due()
             self.kill_due()
+            self.signs.show_if_due(slot.worker for slot in self.slots)
         self.say_stopping()
         if self.start_failure is not None:
             self.raise_failure(self.start_failure)
@@ -160,7 +170,12 @@ class Supervisor:
         for worker in self.workers:
             if worker.is_linked:
                 poll.register(worker.link, select.POLLIN)
-        moments = [self.next_restart(), self.count_by, *(worker.kill_at for worker in self.workers)]
+        moments = [
+            self.next_restart(),
+            self.count_by,
+            self.signs.due,
+            *(worker.kill_at for worker in self.workers),
+        ]
         due = [at for at in moments if at is not None]
         poll.poll(max(min(due) - time.monotonic(), 0) * 1000 if due else None)
         self.signals.silence()
@@ -200,6 +215,7 @@ class Supervisor:
 
     def stop(self, word: bytes, seconds: float) -> None:
         """Tells all workers; from here on none restarts."""
+        self.manager.stopping()
         for slot in self.slots:
             slot.restart_at = None
         for worker in self.workers:
@@ -219,13 +235,16 @@ class Supervisor:
             reference=self.reference,
             worker=slot.number,
             core=slot.core,
-            listener_fd=slot.listener_fd,
+            listeners=slot.listeners,
             restarts=slot.restarts,
+            watchdog_s=self.manager.watchdog_s,
             settings={
                 **vars(self.settings),
                 # A worker that finds no more memory for its ring serves on tokio, if the choice was left to us.
                 "engine": ("auto" if self.settings.engine == "auto" else self.report["engine"]),
                 "shards": 1,
+                # They are bound: `listeners` has them.
+                "bind": (),
                 "stats_socket": self.stats_path(slot),
                 "limit_concurrency": self.share(self.settings.limit_concurrency),
             },
@@ -274,6 +293,9 @@ class Supervisor:
                 elif not self.is_stopping and self.all_ready():
                     self.is_ready = True
                     banner.show_ready(self.report)
+                    self.signs.begin(self.report)
+            case event if event == TURNS:
+                worker.turned_at = time.monotonic()
             case event if event == NOTE:
                 if news.message not in self.noted:
                     self.noted.add(news.message)

@@ -24,6 +24,7 @@ from .messages import (
     PACKET_BYTES_MAX,
     READY,
     START_FAILED,
+    TURNS,
     News,
     Order,
 )
@@ -81,6 +82,10 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
         # Before the supervisor announces the server.
         compiled_routes.tell(loaded, settings)
         link.tell(News(READY).packet())
+        if order.watchdog_s:
+            from .signs_of_life import tell_turns
+
+            tell_turns(server, order.watchdog_s, lambda: link.tell(News(TURNS).packet()))
 
     def tell_failure(event: str, error: Exception, report: str = "") -> int:
         link.tell(News(event, str(error), report).packet())
@@ -92,7 +97,9 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
         # Each worker has a GIL of its own, if it has one.
         loaded = app_loader.load(order.reference, settings, allow_gil=True)
         server = native.NativeServer(
-            settings, inherits=(order.listener_fd, order.worker, order.core, order.restarts)
+            settings,
+            inherits=(order.listeners, order.worker, order.core, order.restarts),
+            is_watched=order.watchdog_s > 0,
         )
         if settings.stats_socket is not None:
             ends.enter_context(answering(settings.stats_socket, server))

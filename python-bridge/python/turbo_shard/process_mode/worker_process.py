@@ -34,6 +34,8 @@ class WorkerProcess:
         self.number = order.worker
         self.started_at = time.monotonic()
         self.is_ready = False
+        # When it last said that its event loop turns.
+        self.turned_at = self.started_at
         # When it is ended by force.
         self.kill_at: float | None = None
         # Its own words about its end.
@@ -44,7 +46,7 @@ class WorkerProcess:
         try:
             # Sent before the process exists, so that neither waits for the other.
             ours.send(order.packet())
-            self.pid = spawn(theirs.fileno(), order.listener_fd)
+            self.pid = spawn(theirs.fileno(), [listener.fd for listener in order.listeners])
         except BaseException:
             ours.close()
             raise
@@ -115,12 +117,12 @@ class WorkerProcess:
         return time.monotonic() - self.started_at
 
 
-def spawn(link_fd: int, listener_fd: int) -> int:
-    """Starts a worker, which inherits only these two descriptors and the standard ones.
+def spawn(link_fd: int, listener_fds: list[int]) -> int:
+    """Starts a worker, which inherits only these descriptors and the standard ones.
 
     Started as a new program and not forked: the caller of `serve()` may have threads.
     """
-    for fd in (link_fd, listener_fd):
+    for fd in (link_fd, *listener_fds):
         os.set_inheritable(fd, True)
     try:
         return os.posix_spawn(
@@ -136,7 +138,8 @@ def spawn(link_fd: int, listener_fd: int) -> int:
             },
         )
     finally:
-        os.set_inheritable(listener_fd, False)
+        for fd in listener_fds:
+            os.set_inheritable(fd, False)
 
 
 def interpreter_flags() -> list[str]:

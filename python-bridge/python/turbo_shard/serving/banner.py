@@ -62,8 +62,7 @@ def show(
 
 def show_ready(report: dict[str, Any], out: TextIO | None = None) -> None:
     """The line that tests and scripts wait for; its form does not change."""
-    host, port = report["addresses"][0]
-    line = f"turbo-shard ready on {url(host, port)} (pid {os.getpid()})"
+    line = f"turbo-shard ready on {url(*report['addresses'][0])} (pid {os.getpid()})"
     if is_structured():
         log_line("info", line)
     else:
@@ -120,11 +119,14 @@ MODE_IN_WORDS = {
 }
 
 
-def url(host: str, port: int) -> str:
+def url(host: str, port: int | None) -> str:
+    """As a client writes it; a Unix socket's has its path and no port."""
+    if port is None:
+        return f"unix:{host}"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def address_line(host: str, port: int) -> str:
+def address_line(host: str, port: int | None) -> str:
     """The URL; where it means every address of the machine, also one that a browser accepts."""
     reachable = ANY_ADDRESS.get(host)
     return f"{url(host, port)} (here: {url(reachable, port)})" if reachable else url(host, port)

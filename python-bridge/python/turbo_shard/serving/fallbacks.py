@@ -12,6 +12,7 @@ from ..loading.app_instances import NoSecondInstance
 from ..logs.error_stream import write_line
 from ..settings import Settings
 from ..user_code.running import AppError
+from . import service_manager
 from .leaving import EXIT_SECONDS_MAX, wind_up
 
 # Named where a second instance or the GIL is in the way.
@@ -29,6 +30,8 @@ def why_not_processes(settings: Settings) -> str:
     for name in ("balance", "steer"):
         if (value := getattr(settings, name)) not in ("hash", "address"):
             return f"--{name} {value} is for shards"
+    if settings.user is not None or settings.group is not None:
+        return "another user cannot bind its sockets again"
     return "--rebalance is for shards" if settings.rebalance else ""
 
 
@@ -74,4 +77,5 @@ def start_over(beginning: Beginning) -> None:
     end.start()
     end.join(EXIT_SECONDS_MAX)
     os.chdir(beginning.directory)
+    service_manager.keep_for_next(beginning.variables)
     os.execve(sys.executable, [sys.executable, *arguments], beginning.variables)

@@ -13,7 +13,9 @@ from ..loading.interfaces import IN_WORDS
 from ..metrics.gc_pauses import GcPauses
 from ..settings import Settings
 from . import banner, channel_layers, compiled_routes, sessions, stop_flag
+from .bound import Bound
 from .leaving import Ending
+from .service_manager import Manager, late_shards
 
 
 def shard_count(settings: Settings, native: Any) -> int:
@@ -28,25 +30,31 @@ def run(
     native: Any,
     ending: Ending,
     is_own_process: bool = False,
+    sockets: Bound | None = None,
 ) -> None:
     """Serves until it is stopped; how it ended is in `ending`, also where it raises.
 
-    `is_own_process`: neither this thread nor the process is needed afterwards.
+    `is_own_process`: neither this thread nor the process is needed afterwards. `sockets` are bound already.
     """
-    with bound(settings, native) as server:
-        run_bound(
-            server,
-            loaded,
-            settings,
-            native=native,
-            ending=ending,
-            is_own_process=is_own_process,
-        )
+    sockets = sockets or Bound(settings, native)
+    try:
+        with bound(settings, native, sockets.server) as server:
+            run_bound(
+                server,
+                loaded,
+                settings,
+                native=native,
+                ending=ending,
+                is_own_process=is_own_process,
+                manager=sockets.manager,
+            )
+    finally:
+        sockets.close()
 
 
 @contextlib.contextmanager
-def bound(settings: Settings, native: Any) -> Iterator[Any]:
-    """A server whose sockets are bound, and what reads its counters for as long as it is needed."""
+def bound(settings: Settings, native: Any, server: Any = None) -> Iterator[Any]:
+    """A server whose sockets are bound, or are now, and what reads its counters for as long as it is needed."""
     stats_socket = None
     if settings.stats_socket is not None:
         from ..metrics.unix_socket import StatsSocket
@@ -54,7 +62,8 @@ def bound(settings: Settings, native: Any) -> Iterator[Any]:
         stats_socket = StatsSocket(settings.stats_socket)
     try:
         with GcPauses() as pauses:
-            server = native.NativeServer(settings)
+            if server is None:
+                server = native.NativeServer(settings)
             if stats_socket is not None:
                 from ..metrics.answer import Reader
 
@@ -73,6 +82,7 @@ def run_bound(
     native: Any,
     ending: Ending,
     is_own_process: bool,
+    manager: Manager,
 ) -> None:
     """Serves on sockets that are bound."""
     report = server.report()
@@ -124,6 +134,7 @@ def run_bound(
         # Imported objects stay: the collector, which stops every shard, need not look at them again and again.
         gc.freeze()
         banner.show_ready(report)
+        manager.ready(report, lambda seconds: late_shards(server, seconds))
 
     try:
         # SIGINT and SIGTERM are the native server's while it runs; their former handlers are back afterwards.

@@ -30,13 +30,15 @@ class Kind(Enum):
     URL_PATHS = "paths of URLs"
     PEERS = "peers"
     HEADERS = "header lines"
+    BINDS = "places to listen"
+    FILE_MODE = "mode of a file"
     FIELD_VALUE = "value of a header field"
     MOUNTS = "directories with files"
     MEDIA_TYPES = "media types"
 
 
 LISTS = (
-    *(Kind.NAMES, Kind.PEERS, Kind.HEADERS),
+    *(Kind.NAMES, Kind.PEERS, Kind.HEADERS, Kind.BINDS),
     *(Kind.MOUNTS, Kind.MEDIA_TYPES, Kind.URL_PATHS),
 )
 
@@ -133,6 +135,10 @@ class Option(NamedTuple):
                 return "DIR"
             case Kind.NAMES:
                 return "PACKAGE"
+            case Kind.BINDS:
+                return "ADDRESS"
+            case Kind.FILE_MODE:
+                return "MODE"
             case Kind.PEERS:
                 return "PEER"
             case Kind.HEADERS:

@@ -26,6 +26,7 @@ def settings_from(values: Mapping[str, Any], labels: Mapping[str, str] | None = 
     }
     settings = Settings(**checked)
     refuse_port_in_host(settings.host, labels)
+    refuse_two_places(values, labels)
     if settings.mode == "steal" and settings.engine not in ("auto", "tokio"):
         label = labels.get("engine", "engine")
         raise SettingsError(
@@ -71,6 +72,23 @@ def refuse_port_in_host(host: str, labels: Mapping[str, str]) -> None:
     raise SettingsError(
         f"{labels.get('host', 'host')}: {host!r} is more than an address; write {named}"
     )
+
+
+def refuse_two_places(values: Mapping[str, Any], labels: Mapping[str, str]) -> None:
+    """Refuses --bind beside --host or --port: whether that is one place or two would be a guess."""
+    if not values.get("bind"):
+        return
+    for name in ("host", "port"):
+        if name in values and is_as_near(name, labels):
+            raise SettingsError(
+                f"{labels.get(name, name)} and {labels.get('bind', 'bind')} both say where to listen; "
+                f"write all of it as {labels.get('bind', 'bind')}"
+            )
+
+
+def is_as_near(name: str, labels: Mapping[str, str]) -> bool:
+    """Whether it was given as the bind was: on the command line, or in the environment."""
+    return labels.get(name, "-").startswith("-") or not labels.get("bind", "-").startswith("-")
 
 
 def refuse_url_without_room(settings: Settings, labels: Mapping[str, str]) -> None:

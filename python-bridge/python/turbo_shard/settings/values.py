@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable
 
-from . import header_lines, media_types, mounts, peers, url_paths
+from . import binds, header_lines, media_types, mounts, peers, url_paths
 from .option import Kind, Option, bytes_in_words
 
 BYTE_UNITS = {
@@ -66,6 +66,8 @@ def check(option: Option, value: object, label: str) -> object:
         value = float(value)
     if option.kind is Kind.NAMES:
         return checked_names(option, value, label)
+    if option.kind is Kind.BINDS:
+        return checked_binds(value, label)
     if option.kind in LISTS:
         return checked_list(option, value, label)
     if type(value) is not TYPES[option.kind]:
@@ -100,6 +102,13 @@ def checked_list(option: Option, value: object, label: str) -> tuple[str, ...]:
         raise SettingsError(f"{label}: {error}") from None
 
 
+def checked_binds(value: object, label: str) -> tuple[str, ...]:
+    try:
+        return binds.read_binds(value)
+    except ValueError as error:
+        raise SettingsError(f"{label}: {error}") from None
+
+
 def is_name(text: str) -> bool:
     return all(part.isidentifier() for part in text.split("."))
 
@@ -109,6 +118,8 @@ def is_usable(option: Option, text: str) -> bool:
         return text.isprintable() and re.fullmatch(r"/[^?#\s]*[^?#\s/]", text) is not None
     if option.kind is Kind.FIELD_VALUE:
         return bool(text.strip()) and header_lines.is_field_value(text)
+    if option.kind is Kind.FILE_MODE:
+        return binds.MODE.fullmatch(text) is not None
     return (bool(text) or text == option.default) and "\0" not in text
 
 
@@ -131,6 +142,10 @@ def expectation(option: Option) -> str:
             return "a path"
         case Kind.NAMES:
             return "a list of packages, such as sqlmodel"
+        case Kind.BINDS:
+            return f"a place to listen, such as {binds.EXAMPLES}"
+        case Kind.FILE_MODE:
+            return "a file's mode, such as 660"
         case Kind.URL_PATHS:
             return f"a list of paths, each {url_paths.EXPECTED}"
         case Kind.PEERS:
@@ -222,6 +237,8 @@ READERS: dict[Kind, Callable[[str], object]] = {
     Kind.NAMES: read_names,
     Kind.PEERS: read_list,
     Kind.HEADERS: read_one,
+    Kind.BINDS: read_one,
+    Kind.FILE_MODE: str,
     Kind.MOUNTS: read_one,
     Kind.MEDIA_TYPES: read_list,
     Kind.URL_PATHS: read_list,
@@ -241,6 +258,8 @@ TYPES = {
     Kind.URL_PATHS: tuple,
     Kind.PEERS: tuple,
     Kind.HEADERS: tuple,
+    Kind.BINDS: tuple,
+    Kind.FILE_MODE: str,
     Kind.MOUNTS: tuple,
     Kind.MEDIA_TYPES: tuple,
     Kind.FIELD_VALUE: str,

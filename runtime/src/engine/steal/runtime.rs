@@ -1,22 +1,27 @@
-//! The work-stealing mode: one tokio multi-thread runtime, one listener, one I/O driver, tasks that move between
+//! The work-stealing mode: one tokio multi-thread runtime, one listener per address, one I/O driver, tasks that move between
 //! worker threads. The usual design, for comparison: the same drivers, the same service, the same answers.
 
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead as _, AsyncWrite as _, Interest, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Builder;
+use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
 use crate::config::ServerConfig;
+use crate::connection_info::Address;
 use crate::engine::plan::EngineError;
 use crate::engine::tasks::connection_task::{ByteStream, ConnectionTask};
 use crate::engine::tasks::own_tasks::keep_time;
+use crate::net::listener::{Fresh, Listener};
 use crate::service::App;
 use crate::shard::accepting::{ACCEPT_PAUSE, AcceptFailures, accept_rest, admit};
 use crate::shard::clock::Clock;
@@ -28,7 +33,7 @@ use crate::thread_stack::THREAD_STACK_BYTES;
 /// What the work-stealing runtime is given.
 pub(crate) struct StealPlan<A: App> {
     pub(crate) app: Arc<A>,
-    pub(crate) listener: std::net::TcpListener,
+    pub(crate) listeners: Vec<Listener>,
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) clock: Clock,
     pub(crate) mailbox: Mailbox,
@@ -97,16 +102,25 @@ pub(crate) fn run<A: App>(plan: StealPlan<A>) -> Result<(), EngineError> {
 }
 
 async fn live<A: App>(plan: StealPlan<A>, host: Arc<SharedHost<A>>) -> Result<(), EngineError> {
-    let listener = TcpListener::from_std(plan.listener)
-        .map_err(EngineError::setup("the listener could not be watched"))?;
-    let listener = Arc::new(listener);
+    let watched = plan
+        .listeners
+        .into_iter()
+        // SAFETY: a listener has the same open descriptor until it is dropped.
+        .map(|listener| unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) });
+    let listeners = watched
+        .map(|watched| Ok(Arc::new(watched?)))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(EngineError::setup("a listener could not be watched"))?;
     // A worker thread makes the first service now: an app that cannot make one is an error at start.
     let first = Arc::clone(&host);
     match tokio::spawn(async move { first.own_bench().map(drop) }).await {
         Ok(made) => made?,
         Err(_panic) => return Err(EngineError::TaskLost("first service")),
     }
-    let mut accepting = tokio::spawn(accept(Arc::clone(&listener), Arc::clone(&host)));
+    let mut accepting = JoinSet::new();
+    for listener in &listeners {
+        accepting.spawn(accept(Arc::clone(listener), Arc::clone(&host)));
+    }
     let mut timekeeper = tokio::spawn({
         let host = Arc::clone(&host);
         async move { keep_time(&*host, async |at: Instant| sleep_until(at.into()).await).await }
@@ -117,7 +131,7 @@ async fn live<A: App>(plan: StealPlan<A>, host: Arc<SharedHost<A>>) -> Result<()
         tokio::select! {
             biased;
             _ = &mut timekeeper => break Err(EngineError::TaskLost("time")),
-            _ = &mut accepting, if host.stage() == Stage::Serving => break Err(EngineError::TaskLost("accept")),
+            Some(_) = accepting.join_next(), if host.stage() == Stage::Serving => break Err(EngineError::TaskLost("accept")),
             control = plan.mailbox.next() => {
                 if control == Control::Pulse {
                     // A worker thread hears of it: if all are held, none does.
@@ -127,15 +141,12 @@ async fn live<A: App>(plan: StealPlan<A>, host: Arc<SharedHost<A>>) -> Result<()
                 }
                 let order = Order::new(control, host.stage());
                 if order.stops_accepting {
-                    accepting.abort();
-                    let _ = (&mut accepting).await;
+                    accepting.shutdown().await;
                 }
                 if order.accepts_rest {
-                    accept_rest(&*listener, |stream, peer| {
-                        if let Ok(stream) = TcpStream::from_std(stream) {
-                            serve(stream, peer, &host);
-                        }
-                    });
+                    for listener in &listeners {
+                        accept_rest(listener.get_ref(), |fresh| serve(fresh, &host));
+                    }
                 }
                 if let Some(stage) = order.enters {
                     host.enter(stage);
@@ -149,26 +160,41 @@ async fn live<A: App>(plan: StealPlan<A>, host: Arc<SharedHost<A>>) -> Result<()
     ended
 }
 
-async fn accept<A: App>(listener: Arc<TcpListener>, host: Arc<SharedHost<A>>) {
+async fn accept<A: App>(listener: Arc<AsyncFd<Listener>>, host: Arc<SharedHost<A>>) {
     let failures = AcceptFailures::new();
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => serve(stream, peer, &host),
+        match listener
+            .async_io(Interest::READABLE, Listener::accept)
+            .await
+        {
+            Ok(Some(fresh)) => serve(fresh, &host),
+            Ok(None) => {}
             Err(error) => {
-                // Only this task counts them.
-                let counters = &host.counters().of_connections;
-                failures.note(counters, host.clock().now(), &error);
+                let (counters, now) = (&host.counters().of_connections, host.clock().now());
+                // There is such a task for each listener.
+                host.with_table(|_| failures.note(counters, now, &error));
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-fn serve<A: App>(stream: TcpStream, peer: std::net::SocketAddr, host: &Arc<SharedHost<A>>) {
-    let Ok(local) = stream.local_addr() else {
-        return;
+fn serve<A: App>(Fresh { socket, info }: Fresh, host: &Arc<SharedHost<A>>) {
+    let stream = match info.local {
+        Address::Unix(_) => UnixStream::from_std(socket.into()).map(Stream::Unix),
+        _ => TcpStream::from_std(socket.into()).map(Stream::Tcp),
     };
-    let Some(admitted) = admit(&**host, peer, local) else {
+    let stream = match stream {
+        Ok(stream) => stream,
+        Err(error) => {
+            log::error!(
+                "the connection of {} could not be watched: {error}",
+                info.peer
+            );
+            return;
+        }
+    };
+    let Some(admitted) = admit(&**host, info) else {
         return;
     };
     let host = Arc::clone(host);
@@ -183,15 +209,45 @@ fn serve<A: App>(stream: TcpStream, peer: std::net::SocketAddr, host: &Arc<Share
     });
 }
 
-impl ByteStream for TcpStream {
+/// A connection as tokio has it.
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl AsRawFd for Stream {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Stream::Tcp(stream) => stream.as_raw_fd(),
+            Stream::Unix(stream) => stream.as_raw_fd(),
+        }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Stream::Tcp(stream) => stream.as_fd(),
+            Stream::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+impl ByteStream for Stream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
-        std::task::ready!(AsyncRead::poll_read(Pin::new(self), cx, &mut buffer))?;
-        Poll::Ready(Ok(buffer.filled().len()))
+        let read = match self {
+            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
+            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
+        };
+        read.map_ok(|()| buffer.filled().len())
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write(Pin::new(self), cx, bytes)
+        match self {
+            Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Stream::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
     }
 
     fn shutdown_write(&mut self) {

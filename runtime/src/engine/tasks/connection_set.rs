@@ -10,8 +10,8 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io::{self, Read};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -24,9 +24,11 @@ use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Token};
 use slab::Slab;
+use socket2::Socket;
 
 use crate::engine::tasks::connection_task::{ByteStream, ConnectionTask};
 use crate::engine::wakes::{WakeTarget, Wakes};
+use crate::net::listener::Fresh;
 use crate::service::App;
 use crate::shard::accepting::admit;
 use crate::shard::host::LocalHost;
@@ -72,21 +74,21 @@ impl<A: App> ConnectionSet<A> {
         &self.host
     }
 
-    pub(crate) fn serve(&self, stream: TcpStream, peer: SocketAddr) {
-        let Ok(local) = stream.local_addr() else {
-            return;
-        };
+    pub(crate) fn serve(&self, Fresh { socket, info }: Fresh) {
         let mut slots = self.slots.borrow_mut();
         let slot = slots.vacant_entry();
-        if let Err(error) = self.watch(&stream, slot.key()) {
-            log::error!("the connection of {peer} could not be watched: {error}");
+        if let Err(error) = self.watch(&socket, slot.key()) {
+            log::error!(
+                "the connection of {} could not be watched: {error}",
+                info.peer
+            );
             return;
         }
-        let Some(admitted) = admit(&*self.host, peer, local) else {
+        let Some(admitted) = admit(&*self.host, info) else {
             return;
         };
         let number = u32::try_from(slot.key()).expect("fewer than 2^32 descriptors");
-        let stream = ReadyStream::new(stream);
+        let stream = ReadyStream::new(socket);
         let target = self.wakes.target(number);
         target.wake_by_ref();
         slot.insert(Slot {
@@ -164,7 +166,7 @@ impl<A: App> ConnectionSet<A> {
         }
     }
 
-    fn watch(&self, stream: &TcpStream, number: usize) -> io::Result<()> {
+    fn watch(&self, stream: &Socket, number: usize) -> io::Result<()> {
         self.epoll.borrow().registry().register(
             &mut SourceFd(&stream.as_raw_fd()),
             Token(number),
@@ -195,7 +197,7 @@ impl<A: App> AsFd for ConnectionSet<A> {
 
 /// A socket in an edge-triggered set, which reports changes only: the last report holds until a call finds otherwise.
 struct ReadyStream {
-    socket: TcpStream,
+    socket: Socket,
     is_readable: bool,
     is_writable: bool,
     /// The peer has finished sending, or the socket has failed: reads say so from here on, and no change follows.
@@ -203,7 +205,7 @@ struct ReadyStream {
 }
 
 impl ReadyStream {
-    fn new(socket: TcpStream) -> ReadyStream {
+    fn new(socket: Socket) -> ReadyStream {
         ReadyStream {
             socket,
             is_readable: false,
@@ -243,7 +245,8 @@ impl ByteStream for ReadyStream {
         if !self.is_writable {
             return Poll::Pending;
         }
-        let wrote = self.socket.write(bytes);
+        // A peer that has left is an error and no signal, which would end a process that does not ignore it.
+        let wrote = self.socket.send_with_flags(bytes, libc::MSG_NOSIGNAL);
         self.is_writable = matches!(&wrote, Ok(n) if *n == bytes.len());
         pending_if_blocked(wrote)
     }

@@ -1,15 +1,14 @@
 //! The tasks that a shard on an executor has besides its connections: accepting, arrivals from other shards, time and the
 //! hosted loop. Knows no executor.
 
-use std::net::TcpListener;
 use std::time::Instant;
 
 use crate::engine::tasks::connection_set::ConnectionSet;
 use crate::engine::tasks::executor::Executor;
-use crate::net::listener;
+use crate::net::listener::Listener;
 use crate::service::App;
 use crate::shard::accepting::{ACCEPT_PAUSE, AcceptFailures, take_in};
-use crate::shard::hand_off::{Fresh, Intake};
+use crate::shard::hand_off::Intake;
 use crate::shard::host::{Host, LocalHost, Stage};
 use crate::shard::hosted_turn::{has_work, turn};
 
@@ -31,18 +30,18 @@ pub(crate) async fn keep_time<H: Host>(host: &H, sleep_until: impl AsyncFn(Insta
     }
 }
 
-/// Accepts connections while the shard serves, and serves those that are not for another shard.
+/// Accepts connections of one listener while the shard serves, and serves those that are not for another shard.
 pub(crate) async fn accept<A: App, X: Executor>(
     connections: &ConnectionSet<A>,
-    listener: &TcpListener,
+    listener: &Listener,
     intake: &Intake,
     watch: X::Watch,
 ) {
     let (host, failures) = (connections.host(), AcceptFailures::new());
     while host.stage() == Stage::Serving {
-        let accepted = listener::accept_waiting(listener, |stream, peer| {
-            if let Some(Fresh { stream, peer }) = intake.place(stream, peer) {
-                connections.serve(stream, peer);
+        let accepted = listener.accept_waiting(|fresh| {
+            if let Some(fresh) = intake.place(fresh) {
+                connections.serve(fresh);
             }
         });
         // We wait only for an empty queue: an edge-triggered watch does not report again what a failure has left there.
@@ -67,8 +66,8 @@ pub(crate) async fn take_arrivals<A: App>(connections: &ConnectionSet<A>, intake
     intake.open();
     loop {
         let arrival = intake.next().await;
-        take_in(connections.host(), arrival, |stream, peer| {
-            connections.serve(stream, peer);
+        take_in(connections.host(), arrival, |fresh| {
+            connections.serve(fresh)
         });
     }
 }

@@ -13,6 +13,7 @@ use crate::engine::plan::{EngineError, ShardPlan};
 use crate::engine::tasks::connection_set::ConnectionSet;
 use crate::engine::tasks::executor::Executor;
 use crate::engine::tasks::own_tasks::{accept, drive_hosted_loop, keep_time, take_arrivals};
+use crate::net::listener::Listener;
 use crate::service::App;
 use crate::shard::accepting::accept_rest;
 use crate::shard::control::Order;
@@ -57,19 +58,22 @@ impl<X: Executor> OwnTasks<X> {
     ) -> Result<(), EngineError> {
         let unwatched = EngineError::setup("the connections could not be watched");
         let connections = Rc::new(ConnectionSet::new(Rc::clone(&host)).map_err(&unwatched)?);
-        let (listener, intake) = (Rc::new(plan.listener), Rc::new(plan.intake));
+        let intake = Rc::new(plan.intake);
+        let listeners: Vec<Rc<Listener>> = plan.listeners.into_iter().map(Rc::new).collect();
         let news = X::watch(Rc::clone(&connections) as Rc<dyn AsFd>).map_err(unwatched)?;
-        let queue = X::watch(Rc::clone(&listener) as Rc<dyn AsFd>)
-            .map_err(EngineError::setup("the listener could not be watched"))?;
         self.spawn("connections", {
             let connections = Rc::clone(&connections);
             async move { connections.run(|| X::news(&news), X::pause).await }
         });
-        self.spawn("accept", {
+        for listener in &listeners {
+            let queue = X::watch(Rc::clone(listener) as Rc<dyn AsFd>)
+                .map_err(EngineError::setup("a listener could not be watched"))?;
             let (connections, intake) = (Rc::clone(&connections), Rc::clone(&intake));
-            let listener = Rc::clone(&listener);
-            async move { accept::<A, X>(&connections, &listener, &intake, queue).await }
-        });
+            let listener = Rc::clone(listener);
+            self.spawn("accept", async move {
+                accept::<A, X>(&connections, &listener, &intake, queue).await;
+            });
+        }
         if intake.is_in_use() {
             let (connections, intake) = (Rc::clone(&connections), Rc::clone(&intake));
             self.spawn("arrivals", async move {
@@ -106,10 +110,12 @@ impl<X: Executor> OwnTasks<X> {
                     let order = Order::new(control, host.stage());
                     if order.stops_accepting {
                         // The task that accepts looks at the stage before it goes on.
-                        intake.close(|stream, peer| connections.serve(stream, peer));
+                        intake.close(|fresh| connections.serve(fresh));
                     }
                     if order.accepts_rest {
-                        accept_rest(&*listener, |stream, peer| connections.serve(stream, peer));
+                        for listener in &listeners {
+                            accept_rest(listener, |fresh| connections.serve(fresh));
+                        }
                     }
                     if let Some(stage) = order.enters {
                         host.enter(stage);

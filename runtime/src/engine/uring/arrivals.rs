@@ -4,12 +4,12 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
-use std::net::TcpStream;
 
 use crate::engine::uring::shard::Shard;
+use crate::net::listener::Fresh;
 use crate::service::App;
 use crate::shard::accepting::take_in;
-use crate::shard::hand_off::{Arrival, Fresh, Intake};
+use crate::shard::hand_off::{Arrival, Intake};
 
 /// Takes things off the queue as they come. Never ends.
 pub(crate) async fn fetch<'a>(intake: &'a Intake, arrived: &RefCell<VecDeque<Arrival<'a>>>) {
@@ -22,23 +22,23 @@ pub(crate) async fn fetch<'a>(intake: &'a Intake, arrived: &RefCell<VecDeque<Arr
 impl<A: App> Shard<'_, A> {
     /// Does what another shard, or the supervisor, has left in the queue.
     pub(crate) fn take_in(&mut self, arrival: Arrival<'_>) -> io::Result<()> {
-        take_in(self.host(), arrival, |stream, _| self.serve_arrived(stream)).unwrap_or(Ok(()))
+        take_in(self.host(), arrival, |fresh| self.serve_arrived(fresh)).unwrap_or(Ok(()))
     }
 
     /// From here on other shards keep what they accept; this one serves what they have handed over.
     pub(crate) fn close_intake(&mut self) -> io::Result<()> {
         let mut served = Ok(());
-        self.intake.close(|stream, _| {
-            let now = self.serve_arrived(stream);
+        self.intake.close(|fresh| {
+            let now = self.serve_arrived(fresh);
             served = std::mem::replace(&mut served, Ok(())).and(now);
         });
         served
     }
 
     /// Others hand over non-blocking sockets, which here would say "nothing there" instead of waiting.
-    fn serve_arrived(&mut self, stream: TcpStream) -> io::Result<()> {
-        match stream.set_nonblocking(false) {
-            Ok(()) => self.serve(stream),
+    pub(crate) fn serve_arrived(&mut self, fresh: Fresh) -> io::Result<()> {
+        match fresh.socket.set_nonblocking(false) {
+            Ok(()) => self.serve(fresh),
             Err(error) => {
                 log::error!("a connection that was handed over cannot be served: {error}");
                 Ok(())
@@ -47,20 +47,18 @@ impl<A: App> Shard<'_, A> {
     }
 
     /// Serves a connection that was accepted here, or hands it to a shard that has less to do.
-    pub(crate) fn place(&mut self, stream: TcpStream) -> io::Result<()> {
+    pub(crate) fn place(&mut self, fresh: Fresh) -> io::Result<()> {
         let Some(target) = self.intake.other_target() else {
-            return self.serve(stream);
+            return self.serve(fresh);
         };
-        let Ok(peer) = stream.peer_addr() else {
-            return Ok(()); // has left already
-        };
-        if let Err(error) = stream.set_nonblocking(true) {
+        if let Err(error) = fresh.socket.set_nonblocking(true) {
+            let peer = fresh.info.peer;
             log::error!("the connection of {peer} could not be handed over: {error}");
             return Ok(());
         }
-        match self.intake.hand_over(target, Fresh { stream, peer }) {
+        match self.intake.hand_over(target, fresh) {
             Ok(()) => Ok(()),
-            Err(Fresh { stream, .. }) => self.serve_arrived(stream),
+            Err(fresh) => self.serve_arrived(fresh),
         }
     }
 }

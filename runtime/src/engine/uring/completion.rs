@@ -1,8 +1,8 @@
 //! What became of an operation, as `operations.rs` reads completions. Knows neither rings nor memory.
 
 use std::io;
-use std::net::TcpStream;
 
+use socket2::Socket;
 use turbo_shard_ring::Chunk;
 
 /// Number of a send in flight.
@@ -14,7 +14,8 @@ pub(crate) struct SendId(pub(crate) u32);
 pub(crate) enum Completion {
     /// `more` says in each of them whether the same operation goes on.
     Accepted {
-        result: io::Result<TcpStream>,
+        listener: u32,
+        result: io::Result<Socket>,
         more: bool,
     },
     /// `None` is the end of what the peer sends.

@@ -13,11 +13,12 @@
 mod patience;
 
 use std::io;
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::task::Waker;
 
+use socket2::Socket;
 use turbo_shard_protocol::{Closing, Tick};
 
 use crate::engine::connection_life::{ConnectionLife, Ending, Verdict};
@@ -73,7 +74,7 @@ struct Sending {
 /// A connection that is served.
 pub(crate) struct Connection {
     number: u32,
-    stream: TcpStream,
+    socket: Socket,
     /// None once it has ended, and waits for its operations only.
     life: Option<ConnectionLife>,
     target: Arc<WakeTarget>,
@@ -91,14 +92,14 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(
         number: u32,
-        stream: TcpStream,
+        socket: Socket,
         life: ConnectionLife,
         target: Arc<WakeTarget>,
     ) -> Connection {
         let waker = target.waker();
         Connection {
             number,
-            stream,
+            socket,
             life: Some(life),
             target,
             waker,
@@ -258,7 +259,7 @@ impl Connection {
         let is_sent = self.sending.is_none() && life.driver.output().is_empty();
         match life.ending(is_sent) {
             Ending::NotYet => {}
-            Ending::ShutWrite => drop(self.stream.shutdown(Shutdown::Write)),
+            Ending::ShutWrite => drop(self.socket.shutdown(Shutdown::Write)),
             // What counted as sent must really be sent: the end waits for it.
             Ending::Now if self.sending.as_ref().is_some_and(|sending| sending.is_told) => {}
             Ending::Now => return Ok(Turned::Ends),
@@ -341,7 +342,7 @@ impl Connection {
     /// Asks for what the peer sends. A connection that got some in this turn lets those that got none go first:
     /// otherwise a peer that sends faster than it is answered would take all the buffers, turn after turn.
     fn receive(&mut self, operations: &mut Operations, now: Tick) -> io::Result<()> {
-        let socket = self.stream.as_raw_fd();
+        let socket = self.socket.as_raw_fd();
         if self.received_at == Some(now) {
             operations.receive_last(socket, self.number);
         } else {
@@ -373,7 +374,7 @@ impl Connection {
         if self.sending.is_some() || output_len == 0 {
             return Ok(());
         }
-        let (socket, driver) = (self.stream.as_raw_fd(), &mut life.driver);
+        let (socket, driver) = (self.socket.as_raw_fd(), &mut life.driver);
         // A connection that is about to end must know when its last bytes have left.
         let goes_on = driver.closing() == Closing::Open;
         let swapped = (goes_on && output_len > COPIED_BYTES_MAX)
@@ -412,6 +413,6 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        end_conversation(self.stream.as_raw_fd());
+        end_conversation(self.socket.as_raw_fd());
     }
 }

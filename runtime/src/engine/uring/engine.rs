@@ -19,9 +19,10 @@ use turbo_shard_ring::{URING_FEATURES, with_patience};
 use crate::engine::plan::{Engine, EngineError, ShardPlan};
 use crate::engine::uring::arrivals::fetch;
 use crate::engine::uring::kernel_features::{fits, of_this_kernel};
+use crate::engine::uring::listening::Listening;
 use crate::engine::uring::operations::Operations;
 use crate::engine::uring::plan::RING;
-use crate::engine::uring::shard::{ARRIVALS, BELL, HOSTED, Listening, MAILBOX, Shard, ring_failed};
+use crate::engine::uring::shard::{ARRIVALS, BELL, HOSTED, MAILBOX, Shard, ring_failed};
 use crate::engine::wakes::Wakes;
 use crate::metrics::busy_time::BusyTime;
 use crate::service::App;
@@ -61,11 +62,11 @@ impl Engine for Uring {
     fn run<A: App>(self, plan: ShardPlan<A>, host: &Rc<LocalHost<A>>) -> Result<(), EngineError> {
         let Uring(operations) = self;
         let wakes = Wakes::new().map_err(EngineError::setup("an eventfd could not be made"))?;
-        let listener = Listening::new(plan.listener);
-        let listener = listener.map_err(EngineError::setup("the listener could not be set up"))?;
+        let listening = Listening::new(plan.listeners)
+            .map_err(EngineError::setup("the listeners could not be set up"))?;
         let busy = &plan.counters.busy_us;
         // The connections that are left when it has lived end with it.
-        let mut shard = Shard::new(host, operations, wakes, listener, &plan.intake);
+        let mut shard = Shard::new(host, operations, wakes, listening, &plan.intake);
         let result = shard.live(&*plan.app, &plan.mailbox, plan.ready, busy);
         busy.parks();
         result
@@ -151,7 +152,7 @@ impl<A: App> Shard<'_, A> {
             if host.stage() != Stage::Serving && self.is_empty() {
                 return Ok(());
             }
-            self.resume_accepting().map_err(ring_failed)?;
+            self.accept().map_err(ring_failed)?;
             app.thread_parks();
             self.enter(busy).map_err(ring_failed)?;
         }
@@ -169,7 +170,7 @@ impl<A: App> Shard<'_, A> {
         let deadline = host
             .with_table(|table| table.next_deadline())
             .map(|tick| host.bench.clock.instant(tick));
-        let deadline = [deadline, self.listener.resumes]
+        let deadline = [deadline, self.listening.resumes()]
             .into_iter()
             .flatten()
             .min();

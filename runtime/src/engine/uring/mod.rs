@@ -5,6 +5,7 @@ mod completion;
 mod connection;
 mod engine;
 mod kernel_features;
+mod listening;
 mod operations;
 mod plan;
 mod shard;

@@ -8,13 +8,13 @@
 use std::collections::VecDeque;
 use std::io;
 use std::mem::ManuallyDrop;
-use std::net::TcpStream;
 use std::os::fd::{FromRawFd, RawFd};
 use std::time::{Duration, Instant};
 
 use io_uring::types::{CancelBuilder, Fd};
 use io_uring::{cqueue, opcode, squeue};
 use slab::Slab;
+use socket2::Socket;
 use turbo_shard_ring::{Chunk, Features, GROUP, ProvidedBuffers, Ring, UringFeature};
 
 use crate::engine::uring::completion::{Completion, SendId};
@@ -101,13 +101,13 @@ impl Operations {
     }
 
     /// Accepts connections until it is cancelled or fails. `listener` is blocking: the kernel waits, not we.
-    pub(crate) fn accept(&mut self, listener: RawFd) -> io::Result<()> {
+    pub(crate) fn accept(&mut self, listener: RawFd, number: u32) -> io::Result<()> {
         let accept = opcode::AcceptMulti::new(Fd(listener)).flags(libc::SOCK_CLOEXEC);
-        self.push(accept.build(), Kind::Accept, 0)
+        self.push(accept.build(), Kind::Accept, number)
     }
 
-    pub(crate) fn cancel_accept(&mut self) -> io::Result<()> {
-        self.cancel_named(user_data(Kind::Accept, 0), NOBODY)
+    pub(crate) fn cancel_accept(&mut self, number: u32) -> io::Result<()> {
+        self.cancel_named(user_data(Kind::Accept, number), NOBODY)
     }
 
     /// Receives what the connection's peer sends, once or for as long as there are buffers.
@@ -340,8 +340,12 @@ impl Operations {
             }
             kind if kind == Kind::Accept as u32 => {
                 // SAFETY: the kernel has just made this descriptor for us; nothing else has it.
-                let result = outcome.map(|fd| unsafe { TcpStream::from_raw_fd(fd) });
-                Completion::Accepted { result, more }
+                let result = outcome.map(|fd| unsafe { Socket::from_raw_fd(fd) });
+                Completion::Accepted {
+                    listener: number,
+                    result,
+                    more,
+                }
             }
             kind if kind == Kind::Poll as u32 => Completion::Polled {
                 tag: number,

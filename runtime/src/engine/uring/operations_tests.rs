@@ -1,7 +1,7 @@
 //! Operations against the kernel: what is in flight when its owner goes, when buffers run out, when completions pile up.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ fn a_ring_may_end_with_everything_in_flight() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         fill(&mut operations, &ours);
         operations.receive(ours.as_raw_fd(), 3).unwrap();
-        operations.accept(listener.as_raw_fd()).unwrap();
+        operations.accept(listener.as_raw_fd(), 0).unwrap();
         operations.poll(ours.as_raw_fd(), 1).unwrap();
         // Pushed and never handed over: the end must do it.
         operations.send(ours.as_raw_fd(), 4, b"late").unwrap();

@@ -2,12 +2,10 @@
 //! loop itself is in `engine.rs`.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
 
 use slab::Slab;
+use socket2::Socket;
 use turbo_shard_protocol::Tick;
 use turbo_shard_ring::Chunk;
 
@@ -15,10 +13,12 @@ use crate::engine::connection_life::ConnectionLife;
 use crate::engine::plan::EngineError;
 use crate::engine::uring::completion::Completion;
 use crate::engine::uring::connection::{Connection, Turned};
+use crate::engine::uring::listening::Listening;
 use crate::engine::uring::operations::Operations;
 use crate::engine::wakes::Wakes;
+use crate::net::listener::Fresh;
 use crate::service::{App, HostedLoop};
-use crate::shard::accepting::{ACCEPT_PAUSE, AcceptFailures, accept_rest, admit};
+use crate::shard::accepting::admit;
 use crate::shard::control::Order;
 use crate::shard::hand_off::Intake;
 use crate::shard::host::{Host, LocalHost, Stage};
@@ -37,7 +37,7 @@ pub(crate) struct Shard<'a, A: App> {
     pub(crate) operations: Operations,
     connections: Connections<'a, A>,
     pub(crate) wakes: Wakes,
-    pub(crate) listener: Listening,
+    pub(crate) listening: Listening,
     /// What other shards accept for this one, and which shards serve what this one accepts.
     pub(crate) intake: &'a Intake,
     /// The time of this turn of the loop.
@@ -52,32 +52,6 @@ pub(crate) struct Shard<'a, A: App> {
 struct Connections<'a, A: App> {
     slots: Slab<Connection>,
     host: &'a LocalHost<A>,
-}
-
-pub(crate) struct Listening {
-    socket: TcpListener,
-    /// Every connection's local address, unless the listener has all of the machine's.
-    local: Option<SocketAddr>,
-    is_accepting: bool,
-    failures: AcceptFailures,
-    /// Accepting has failed; it goes on at this time.
-    pub(crate) resumes: Option<Instant>,
-}
-
-impl Listening {
-    pub(crate) fn new(socket: TcpListener) -> io::Result<Listening> {
-        // The kernel would answer "nothing there" instead of waiting. Operations on connections wait as well.
-        socket.set_nonblocking(false)?;
-        let local = socket.local_addr()?;
-        let local = (!local.ip().is_unspecified()).then_some(local);
-        Ok(Listening {
-            socket,
-            local,
-            is_accepting: false,
-            failures: AcceptFailures::new(),
-            resumes: None,
-        })
-    }
 }
 
 impl<A: App> Drop for Connections<'_, A> {
@@ -96,7 +70,7 @@ impl<'a, A: App> Shard<'a, A> {
         host: &'a LocalHost<A>,
         operations: Operations,
         wakes: Wakes,
-        listener: Listening,
+        listening: Listening,
         intake: &'a Intake,
     ) -> Shard<'a, A> {
         Shard {
@@ -106,7 +80,7 @@ impl<'a, A: App> Shard<'a, A> {
                 host,
             },
             wakes,
-            listener,
+            listening,
             intake,
             now: host.bench.clock.now(),
             is_loop_due: false,
@@ -120,7 +94,7 @@ impl<'a, A: App> Shard<'a, A> {
 
     /// A shard that has stopped accepting has nothing left to do.
     pub(crate) fn is_empty(&self) -> bool {
-        self.connections.slots.is_empty() && !self.listener.is_accepting
+        self.connections.slots.is_empty() && !self.listening.is_accepting()
     }
 
     /// Gives a connection its turn, if the number is a connection's that still serves.
@@ -171,9 +145,7 @@ impl<'a, A: App> Shard<'a, A> {
         }
         let order = Order::new(control, host.stage());
         if order.stops_accepting {
-            if self.listener.is_accepting {
-                self.operations.cancel_accept()?;
-            }
+            self.listening.stop(&mut self.operations)?;
             self.close_intake()?;
         }
         let accepted = match order.accepts_rest {
@@ -186,36 +158,17 @@ impl<'a, A: App> Shard<'a, A> {
         accepted
     }
 
-    /// Accepts for as long as it goes well.
+    /// Accepts for as long as it goes well; after a failure again, once its pause is over.
     pub(crate) fn accept(&mut self) -> io::Result<()> {
-        self.operations.accept(self.listener.socket.as_raw_fd())?;
-        self.listener.is_accepting = true;
-        self.listener.resumes = None;
-        Ok(())
-    }
-
-    /// Accepts again after a failure, once its pause is over.
-    pub(crate) fn resume_accepting(&mut self) -> io::Result<()> {
-        if self.listener.is_accepting || self.connections.host.stage() != Stage::Serving {
-            self.listener.resumes = None;
-            return Ok(());
-        }
-        match self.listener.resumes {
-            Some(at) if at > Instant::now() => Ok(()),
-            _ => self.accept(),
+        match self.connections.host.stage() {
+            Stage::Serving => self.listening.accept(&mut self.operations),
+            Stage::Draining | Stage::Cutting => Ok(()),
         }
     }
 
     fn accept_rest(&mut self) -> io::Result<()> {
-        let mut waiting = Vec::new();
-        accept_rest(&self.listener.socket, |stream, _| {
-            if stream.set_nonblocking(false).is_ok() {
-                waiting.push(stream);
-            }
-        });
-        waiting
-            .into_iter()
-            .try_for_each(|stream| self.serve(stream))
+        let mut waiting = self.listening.take_rest().into_iter();
+        waiting.try_for_each(|fresh| self.serve_arrived(fresh))
     }
 
     pub(crate) fn complete(&mut self, completion: Completion) -> Result<(), EngineError> {
@@ -256,9 +209,13 @@ impl<'a, A: App> Shard<'a, A> {
                 }
                 Ok(())
             }
-            Completion::Accepted { result, more } => {
-                self.listener.is_accepting = more;
-                self.accepted(result).map_err(ring_failed)
+            Completion::Accepted {
+                listener,
+                result,
+                more,
+            } => {
+                self.listening.note(listener, more);
+                self.accepted(listener, result).map_err(ring_failed)
             }
             Completion::Polled { tag, result, more } => {
                 let fd = match (tag, self.connections.host.hosted()) {
@@ -315,42 +272,40 @@ impl<'a, A: App> Shard<'a, A> {
         }
     }
 
-    fn accepted(&mut self, result: io::Result<TcpStream>) -> io::Result<()> {
+    fn accepted(&mut self, listener: u32, result: io::Result<Socket>) -> io::Result<()> {
         match result {
-            Ok(stream) => match self.connections.host.stage() {
-                Stage::Serving => self.place(stream),
-                Stage::Draining => self.serve(stream),
-                Stage::Cutting => Ok(()),
-            },
+            Ok(socket) => {
+                let Some(fresh) = self.listening.fresh(listener, socket) else {
+                    return Ok(());
+                };
+                match self.connections.host.stage() {
+                    Stage::Serving => self.place(fresh),
+                    Stage::Draining => self.serve(fresh),
+                    Stage::Cutting => Ok(()),
+                }
+            }
             Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => Ok(()),
             Err(error) => {
                 if self.connections.host.stage() == Stage::Serving {
                     let bench = &self.connections.host.bench;
-                    let failures = &self.listener.failures;
-                    failures.note(&bench.counters, bench.clock.now(), &error);
-                    self.listener.resumes = Some(Instant::now() + ACCEPT_PAUSE);
+                    self.listening.note_failure(listener, bench, &error);
                 }
                 Ok(())
             }
         }
     }
 
-    /// Begins a connection's life on a blocking socket: the kernel waits for it, not we. A peer that has left already
-    /// is not logged.
-    pub(crate) fn serve(&mut self, stream: TcpStream) -> io::Result<()> {
+    /// Begins a connection's life on a blocking socket: the kernel waits for it, not we.
+    pub(crate) fn serve(&mut self, Fresh { socket, info }: Fresh) -> io::Result<()> {
         let host = self.connections.host;
-        let local = self.listener.local.map_or_else(|| stream.local_addr(), Ok);
-        let (Ok(peer), Ok(local)) = (stream.peer_addr(), local) else {
-            return Ok(());
-        };
-        let Some(admitted) = admit(host, peer, local) else {
+        let Some(admitted) = admit(host, info) else {
             return Ok(());
         };
         let life = ConnectionLife::new(host, admitted);
         let id = life.id();
         let vacant = self.connections.slots.vacant_entry();
         let number = u32::try_from(vacant.key()).expect("fewer than 2^32 descriptors");
-        let connection = Connection::new(number, stream, life, self.wakes.target(number));
+        let connection = Connection::new(number, socket, life, self.wakes.target(number));
         host.with_table(|table| table.set_waker(id, connection.waker()));
         vacant.insert(connection);
         self.turn(number)

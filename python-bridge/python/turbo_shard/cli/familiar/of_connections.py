@@ -14,16 +14,12 @@ from .row import (
     Row,
     U,
     Words,
+    as_fd_bind,
     as_it_is,
+    as_unix_bind,
     seconds_of_milliseconds,
 )
 
-NO_BIND = Answer("here that is --host ADDRESS --port PORT")
-NO_UNIX_SOCKET = Answer(
-    "turbo-shard does not listen on Unix sockets yet; --host 127.0.0.1 is for proxies on this machine"
-)
-NO_FD = Answer("turbo-shard does not take over sockets yet; it opens its own (--host, --port)")
-NO_USER = Answer("turbo-shard does not change its user yet; User= and Group= of a systemd unit do")
 NO_UMASK = Answer(
     "turbo-shard does not change its umask; UMask= of a systemd unit does, or umask before the command"
 )
@@ -46,18 +42,18 @@ ROWS = (
     # Where it listens.
     Row(U | G, "--host", Ours("--host")),
     Row(U | G, "--port", Ours("--port")),
-    Row(N | H, "--bind", NO_BIND),
-    Row(N | H, "-b", NO_BIND),
-    Row(U | G, "--uds", NO_UNIX_SOCKET),
-    Row(G, "--uds-permissions", NO_UNIX_SOCKET),
-    Row(U, "--fd", NO_FD),
+    Row(N | H, "--bind", Ours("--bind")),
+    Row(N | H, "-b", Ours("--bind")),
+    Row(U | G, "--uds", Converted(("--bind",), as_unix_bind, "a Unix socket is one of --bind")),
+    Row(G, "--uds-permissions", Ours("--unix-mode")),
+    Row(U, "--fd", Converted(("--bind",), as_fd_bind, "an inherited socket is one of --bind")),
     Row(U | G | N | H, "--backlog", Ours("--backlog")),
     Row(N, "--reuse-port", Met("each shard has a listener of its own, by SO_REUSEPORT")),
-    Row(N | H, "--user", NO_USER),
-    Row(N | H, "-u", NO_USER),
-    Row(N | H, "--group", NO_USER),
-    Row(N | H, "-g", NO_USER),
-    Row(N, "--initgroups", NO_USER),
+    Row(N | H, "--user", Ours("--user")),
+    Row(N | H, "-u", Ours("--user")),
+    Row(N | H, "--group", Ours("--group")),
+    Row(N | H, "-g", Ours("--group")),
+    Row(N, "--initgroups", Met("--user takes the user's other groups too")),
     Row(N | H, "--umask", NO_UMASK),
     Row(N | H, "-m", NO_UMASK),
     Row(

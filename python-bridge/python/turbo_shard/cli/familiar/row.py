@@ -77,6 +77,14 @@ class Row(NamedTuple):
     fate: Fate
 
 
+def as_unix_bind(text: str) -> str:
+    return f"unix:{text}"
+
+
+def as_fd_bind(text: str) -> str:
+    return f"fd://{text}"
+
+
 def as_it_is(text: str) -> str:
     return text
 

@@ -18,6 +18,31 @@ class Listening(Group, heading="listening"):
         common_variable="PORT",
         daily=True,
     )
+    bind: tuple[str, ...] = row(
+        Kind.BINDS,
+        default=(),
+        help="where to listen, in the place of host and port; may be given several times: ADDRESS:PORT, "
+        "[IPV6]:PORT, :PORT (every address), unix:PATH, unix:@NAME, fd://NUMBER; "
+        ",mode=660, ,owner=USER and ,group=GROUP may follow a path, ,proxy (PROXY protocol) any of them",
+        default_text="host and port",
+    )
+    unix_mode: str = row(
+        Kind.FILE_MODE,
+        default="666",
+        help="who may connect to the Unix sockets of --bind, as a file's mode; the directory says who reaches them",
+    )
+    user: str | None = row(
+        Kind.TEXT,
+        default=None,
+        help="user to become once the sockets are bound, with its groups; before the app is imported",
+        default_text="the one that starts the server",
+    )
+    group: str | None = row(
+        Kind.TEXT,
+        default=None,
+        help="group to become once the sockets are bound",
+        default_text="that of the user",
+    )
     backlog: int = row(
         Kind.WHOLE,
         default=1024,

@@ -8,6 +8,7 @@ use turbo_shard_protocol::{Closing, Tick};
 use super::{Connection, Turned};
 use crate::engine::connection_life::Verdict;
 use crate::engine::uring::operations::Operations;
+use crate::net::listener::address_of;
 use crate::net::sockets::{is_heard_out, polls_readable};
 use crate::shard::host::Host;
 
@@ -24,7 +25,7 @@ impl Connection {
             return Turned::Waits;
         };
         // The call may let the kernel receive, so completions are looked for after it.
-        if polls_readable(self.stream.as_raw_fd()) {
+        if polls_readable(self.socket.as_raw_fd()) {
             return Turned::Waits;
         }
         if operations.has_news() {
@@ -55,7 +56,7 @@ impl Connection {
         let Some(life) = &mut self.life else {
             return Verdict::InTime;
         };
-        let (socket, is_sending) = (self.stream.as_raw_fd(), self.sending.is_some());
+        let (socket, is_sending) = (self.socket.as_raw_fd(), self.sending.is_some());
         let verdict = life.judge(host, now, engine_deadline, |_| {
             // The call may let the kernel receive and send, so completions are looked for after it.
             is_settled && is_heard_out(socket, reads, is_sending) && !operations.has_news()
@@ -63,7 +64,7 @@ impl Connection {
         if verdict == Verdict::End
             && engine_deadline.is_some_and(|deadline| now >= deadline)
             && host.bench().peer_log.pass(now)
-            && let Ok(peer) = self.stream.peer_addr()
+            && let Ok(peer) = self.socket.peer_addr().map(|name| address_of(&name))
         {
             log::info!("{peer} did not read its answer in time and was cut off");
         }
