@@ -35,24 +35,32 @@ def proxied_site(
     marks_folder: Path,
     folder: Path,
     *,
+    bind: str = "127.0.0.1:0",
     changes: Mapping[str, str] | None = None,
 ) -> Iterator[Site]:
-    """Starts the servers and the proxy with its file of examples/deploy, and ends them; `changes` as of a `Proxy`."""
+    """Starts the servers and the proxy with its file of examples/deploy, and ends them.
+
+    `bind` is where a server listens, with {folder} and {name}; `changes` are those of a `Proxy`.
+    """
     stats = [folder / f"{name}.stats" for name in SERVERS]
     with ExitStack() as stack:
         servers = [
             ServerProcess(
                 "deployed_app:app",
                 *("--shards", "2", "--stats-socket", str(path)),
+                *("--bind", bind.format(folder=folder, name=name)),
                 variables={"MARKS_DIR": str(marks_folder)},
             )
-            for path in stats
+            for name, path in zip(SERVERS, stats, strict=True)
         ]
         for server in servers:
             server.launch()
             stack.callback(server.stop)
         for server in servers:
             server.wait_until_ready()
-        upstreams = [f"127.0.0.1:{server.port}" for server in servers]
+        upstreams = [
+            f"{kind.unix}{server.path}" if server.path else f"127.0.0.1:{server.port}"
+            for server in servers
+        ]
         proxy = kind(upstreams, certificate, folder / "proxy", changes)
         yield Site(stack.enter_context(proxy), servers, stats)
