@@ -59,6 +59,24 @@ def test_command_line_beats_variable_beats_file_beats_common_variable_beats_defa
     assert (found.settings.port, found.origins["port"]) == (8004, "--port")
 
 
+def test_place_that_is_given_nearer_to_the_command_line_counts(here: Path, monkeypatch) -> None:
+    def places(*arguments: str) -> tuple[object, int]:
+        found = given(*arguments).settings
+        return tuple(map(str, found.bind)), found.port
+
+    monkeypatch.setenv("PORT", "8001")
+    assert places("--bind", "unix:a.sock") == (("unix:a.sock",), 8000)
+    (here / "turbo-shard.toml").write_text('bind = ["unix:b.sock"]')
+    assert places() == (("unix:b.sock",), 8000)
+    assert places("--port", "8002") == ((), 8002)
+    monkeypatch.setenv("TURBO_SHARD_PORT", "8003")
+    assert places() == ((), 8003)
+    assert places("--bind", "unix:a.sock") == (("unix:a.sock",), 8000)
+    (here / "turbo-shard.toml").write_text("port = 8004")
+    assert places("--host", "::1", "--port", "1") == ((), 1)
+    assert "both say where to listen" in refusal("--host", "::1", "--bind", "unix:a.sock")
+
+
 def test_web_concurrency_is_a_number_of_shards(here: Path, monkeypatch) -> None:
     monkeypatch.setenv("WEB_CONCURRENCY", "3")
     assert given().settings.shards == 3

@@ -8,7 +8,7 @@ The command line comes first, then a setting's own variable, then the file, then
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, cast
 
 from ..settings.option import Kind, Option
@@ -112,16 +112,33 @@ def chosen_values(
     """The values that were given, checked, and how each was given."""
     values: dict[str, object] = {}
     labels: dict[str, str] = {}
+    distances: dict[str, int] = {}
     for option in OPTIONS:
         found = (
-            from_command_line(option, given)
-            or from_variable(option, environment)
-            or from_file(option, file)
-            or from_common_variable(option, environment)
+            from_command_line(option, given),
+            from_variable(option, environment),
+            from_file(option, file),
+            from_common_variable(option, environment),
         )
-        if found is not None:
-            values[option.name], labels[option.name] = found
+        for distance, one in enumerate(found):
+            if one is not None:
+                values[option.name], labels[option.name] = one
+                distances[option.name] = distance
+                break
+    for name in replaced(distances):
+        del values[name], labels[name]
     return values, labels
+
+
+def replaced(distances: Mapping[str, int]) -> Iterator[str]:
+    """The settings that one which was given nearer to the command line replaces: `--port` that of a file's `bind`."""
+    for other in {option.replaced_by for option in OPTIONS} & distances.keys():
+        names = [one.name for one in OPTIONS if one.replaced_by == other and one.name in distances]
+        nearest = min((distances[name] for name in names), default=distances[other])
+        if nearest < distances[other]:
+            yield other
+        else:
+            yield from (name for name in names if distances[name] > distances[other])
 
 
 # A value and how it was given.

@@ -69,6 +69,8 @@ class Option(NamedTuple):
     common_variable: str = ""
     # Whether `--help` has it; `--help-all` has all.
     daily: bool = False
+    # A setting that says it in another way: of the two, the one that was given nearer to the command line counts.
+    replaced_by: str = ""
     # What the flag stands for without a value, where it may stand alone: its value then follows an equals sign, and
     # --no-NAME gives the default.
     bare: str = ""
@@ -192,6 +194,7 @@ def row[T](
     aliases: tuple[str, ...] = (),
     common_variable: str = "",
     daily: bool = False,
+    replaced_by: str = "",
     bare: str = "",
 ) -> T:
     """A row, which for type checkers is a field with that default. Its name and type are those of the attribute."""
@@ -208,6 +211,7 @@ def row[T](
         aliases=aliases,
         common_variable=common_variable,
         daily=daily,
+        replaced_by=replaced_by,
         bare=bare,
     )
     return option  # type: ignore[no-any-return]

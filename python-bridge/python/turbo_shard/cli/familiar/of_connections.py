@@ -21,7 +21,8 @@ from .row import (
 )
 
 NO_UMASK = Answer(
-    "turbo-shard does not change its umask; UMask= of a systemd unit does, or umask before the command"
+    "turbo-shard does not change its umask; --unix-mode says who may connect to a Unix socket, UMask= of a systemd "
+    "unit or umask before the command does the rest"
 )
 SCHEME_HEADERS = Answer(
     "the scheme is taken from X-Forwarded-Proto or Forwarded; let the proxy send one"

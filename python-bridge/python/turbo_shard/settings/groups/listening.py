@@ -9,6 +9,7 @@ class Listening(Group, heading="listening"):
         default="127.0.0.1",
         help="address or name to listen on; 0.0.0.0 and :: listen on all of IPv4 and of IPv6",
         daily=True,
+        replaced_by="bind",
     )
     port: int = row(
         Kind.WHOLE,
@@ -17,6 +18,7 @@ class Listening(Group, heading="listening"):
         maximum=65_535,
         common_variable="PORT",
         daily=True,
+        replaced_by="bind",
     )
     bind: tuple[str, ...] = row(
         Kind.BINDS,
@@ -25,6 +27,7 @@ class Listening(Group, heading="listening"):
         "[IPV6]:PORT, :PORT (every address), unix:PATH, unix:@NAME, fd://NUMBER; "
         ",mode=660, ,owner=USER and ,group=GROUP may follow a path, ,proxy (PROXY protocol) any of them",
         default_text="host and port",
+        daily=True,
     )
     unix_mode: str = row(
         Kind.FILE_MODE,
