@@ -191,6 +191,10 @@ bench-simulation: build ## how far is turbo-shard simulate from measurements, an
 check-report: build ## look at the HTML report in headless Chromium, which this installs; pictures in target/report
 	@scripts/check_report.sh
 
+.PHONY: check-metrics
+check-metrics: build ## have promtool, which this installs, read what a server gives scrapers
+	@scripts/check_metrics.sh
+
 .PHONY: clean
 clean: ## remove what was built here; the cached interpreter stays
 	rm -rf target .venv .pytest_cache .mypy_cache .ruff_cache

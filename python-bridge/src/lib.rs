@@ -59,6 +59,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module
     )?)?;
     module.add_function(wrap_pyfunction!(report_rows::counters, module)?)?;
+    module.add_function(wrap_pyfunction!(report_rows::metric_rows, module)?)?;
     module.add_function(wrap_pyfunction!(report_rows::probe_engines, module)?)?;
     module.add_function(wrap_pyfunction!(report_rows::allowed_cores, module)?)?;
     Ok(())

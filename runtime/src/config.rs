@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use turbo_shard_protocol::websocket::{WebSocketLimits, WebSocketSettings};
 use turbo_shard_protocol::{ChosenLines, Limits};
@@ -148,6 +149,24 @@ pub struct ServerConfig {
     pub uring_without: Vec<UringFeature>,
     /// Event loops are sent a pulse once a second, so that how long they take to hear of it is known.
     pub sends_pulses: bool,
+    /// Where metrics are given, if anywhere but in the app's own place.
+    pub metrics: Option<MetricsPlace>,
+    /// An event loop that does not turn for longer than this is not alive, as /livez says.
+    pub livez_timeout_ms: u64,
+}
+
+/// Who is given metrics, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetricsPlace {
+    /// Scrapers and probes, on a port of its own.
+    Port {
+        /// Name or address.
+        host: String,
+        /// 0 takes a free one.
+        port: u16,
+    },
+    /// The supervisor of the process mode, on a Unix socket.
+    Link(PathBuf),
 }
 
 impl ServerConfig {
@@ -171,6 +190,8 @@ impl ServerConfig {
             edge: EdgeConfig::default(),
             uring_without: Vec::new(),
             sends_pulses: false,
+            metrics: None,
+            livez_timeout_ms: 10_000,
         }
     }
 

@@ -8,11 +8,13 @@ mod connection_info;
 mod edge;
 mod engine;
 mod exchange;
+mod exposition;
 mod files;
 mod metrics;
 mod net;
 mod ordered_routes;
 mod route_table;
+mod scrape;
 mod server;
 mod service;
 mod shard;
@@ -24,7 +26,9 @@ pub use turbo_shard_ring::{URING_FEATURES, UringFeature};
 
 pub use blocking_pool::{BlockingPool, Job, PoolLoad, QueueFull, ThreadHooks};
 pub use coding::{CompressionLevel, CompressionRules};
-pub use config::{Balance, EngineChoice, EngineName, Mode, SHARDS_MAX, ServerConfig, Steering};
+pub use config::{
+    Balance, EngineChoice, EngineName, MetricsPlace, Mode, SHARDS_MAX, ServerConfig, Steering,
+};
 pub use connection_info::{Address, ConnectionInfo, ListenerOptions, Scheme};
 pub use edge::{
     AccessLog, AccessLogSettings, AccessLogTarget, ConcurrencyLimit, EdgeConfig, FormatError,
@@ -39,12 +43,14 @@ pub use exchange::request_body::{BODY_QUEUED_BYTES_HIGH, BodyPart};
 pub use exchange::response::{INTERNAL_ERROR_BODY, Response};
 pub use exchange::shared_reply::ReplyListener;
 pub use exchange::websocket_reply::WebSocketReply;
+pub use exposition::catalogue::{MetricRow, metric_rows};
+pub use exposition::reading::{CollectorCounts, LifeStage};
 pub use files::{FileMount, FileMountSettings, StaticFiles};
 pub use metrics::counters::{
     CounterRow, Counts, STALL_MS_MIN, ShardCounts, WorkerThreadCounts, counters,
 };
 pub use metrics::declaration::{Column, Family, Figure, Kind, Shown, Unit};
-pub use metrics::latency::{LATENCY_BOUNDS_US, LatencyCounts};
+pub use metrics::latency::{LATENCY_BOUNDS_US, LatencyCounts, LatencyKey};
 pub use metrics::route_names::{ROUTES_TOLD_APART_MAX, RouteId};
 pub use net::bind::{Bind, BindPlace, UnixPlace};
 pub use net::bound_address::InheritedListener;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 from turbo_shard import App, WebSocket
@@ -40,6 +41,11 @@ def hold(ms: int) -> str:
 def block(ms: int) -> str:
     time.sleep(ms / 1000)
     return "blocked"
+
+
+@app.get("/collect")
+def collect() -> int:
+    return gc.collect()
 
 
 @app.websocket("/chat/{room}")

@@ -65,6 +65,7 @@ RUNTIME_LAYERS = (
             f"{PROTOCOL}/lib.rs",
             INFO,
             *within(RUNTIME, ".", "blocking_pool.rs", "coding", "config.rs", "edge", "exchange"),
+            f"{RUNTIME}/exposition",
             *within(RUNTIME, "files", "metrics", "net", "server", "thread_stack.rs"),
             *within(RUNTIME, "engine/registry.rs", "service.rs", "start_error.rs"),
         ],
@@ -83,6 +84,12 @@ RUNTIME_LAYERS = (
         [HTTP],
     ),
     Layer(f"{RUNTIME}/metrics", "counters with one writer each", [PROTOCOL]),
+    Layer(f"{RUNTIME}/exposition", "readings, as scrapers read them", [f"{RUNTIME}/metrics"]),
+    Layer(
+        f"{RUNTIME}/scrape",
+        "answers scrapers",
+        [PROTOCOL, f"{PROTOCOL}/http1", f"{RUNTIME}/exposition"],
+    ),
     Layer(
         f"{RUNTIME}/edge",
         "what the server itself does about exchanges, around the app",
@@ -181,7 +188,7 @@ RUNTIME_LAYERS = (
         f"{RUNTIME}/server",
         "binding, starting, supervising and stopping shards, and a shard without sockets",
         [
-            *(PROTOCOL, INFO),
+            *(PROTOCOL, INFO, f"{RUNTIME}/exposition", f"{RUNTIME}/scrape"),
             *within(
                 RUNTIME,
                 *("blocking_pool.rs", "config.rs", "edge", "metrics", "net", "service.rs"),
@@ -316,6 +323,11 @@ PACKAGE_LAYERS = (
         f"{PACKAGE}/metrics/command.py",
         "`turbo-shard stats`",
         within(PACKAGE, "cli", "metrics", "settings", "settings/option.py"),
+    ),
+    Layer(
+        f"{PACKAGE}/metrics/top.py",
+        "`turbo-shard top`",
+        within(PACKAGE, "cli", "metrics"),
     ),
     Layer(
         f"{PACKAGE}/serving",

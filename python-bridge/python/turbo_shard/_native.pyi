@@ -203,7 +203,14 @@ class NativeServer:
         """Of each address what this worker inherits: the listener's descriptor, whether all workers share it, whether
         it is lent to the server, whether its connections begin with a PROXY header."""
     def close(self) -> None:
-        """Lets go of the listeners without having run."""
+        """Lets go of the listeners without having run. Metrics are given until this object is gone."""
+    def set_workers(self, stage: str, workers: list[tuple[str | None, bool]]) -> None:
+        """Process mode: how far the server has come (`starting`, `ready`, `draining`), and its workers.
+
+        Of each: the Unix socket of its reading, None where it does not run, and whether it serves.
+        """
+    def note_collection(self, pause_us: int) -> None:
+        """A collection of the garbage collector took so long."""
     def stop(self) -> None: ...
     def stop_now(self) -> None: ...
     def stats(self) -> list[dict[str, Any]]: ...
@@ -278,6 +285,9 @@ def end_process_in(seconds: float, status: int, line: str) -> None:
 
 def stats() -> list[dict[str, Any]]:
     """One dict of counters per shard of the server that runs in this process; empty if none does."""
+
+def metric_rows() -> list[dict[str, Any]]:
+    """What is declared of each metric that a scraper may be given."""
 
 def counters() -> list[dict[str, Any]]:
     """What the runtime counts, in the order of the keys of `stats()`; `CounterRow` has the fields."""

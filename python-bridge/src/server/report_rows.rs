@@ -82,6 +82,21 @@ pub(crate) fn counters(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
     Ok(rows)
 }
 
+/// What is declared of each metric that a scraper may be given.
+#[pyfunction]
+pub(crate) fn metric_rows(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
+    let rows = PyList::empty(py);
+    for metric in runtime::metric_rows() {
+        let row = PyDict::new(py);
+        row.set_item("name", metric.name)?;
+        row.set_item("kind", metric.kind)?;
+        row.set_item("help", metric.help)?;
+        row.set_item("labels", metric.labels)?;
+        rows.append(row)?;
+    }
+    Ok(rows)
+}
+
 /// Each engine's name, and why it cannot be used here (None: it can).
 #[pyfunction]
 #[pyo3(signature = (shards = 1))]

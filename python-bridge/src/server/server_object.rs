@@ -1,6 +1,7 @@
 //! The server as Python code holds it: `NativeServer`, and the counters of the server that runs in this process.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,7 +9,9 @@ use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use turbo_shard_runtime::{self as runtime, Address, BoundServer, Caller, Report, ServerHandle};
+use turbo_shard_runtime::{
+    self as runtime, Address, BoundServer, Caller, LifeStage, Report, ServerHandle,
+};
 
 use super::at_exit::{AtExit, note_end};
 use super::life::Life;
@@ -76,6 +79,11 @@ impl NativeServer {
         report.set_item("engine", self.report.engine.to_string())?;
         report.set_item("engine_reason", &self.report.engine_reason)?;
         report.set_item("shard_cores", &self.report.shard_cores)?;
+        let metrics = self.report.metrics;
+        report.set_item(
+            "metrics",
+            metrics.map(|address| (address.ip().to_string(), address.port())),
+        )?;
         Ok(report)
     }
 
@@ -89,9 +97,11 @@ impl NativeServer {
         listeners.flatten().collect()
     }
 
-    /// Lets go of the listeners without having run.
+    /// Lets go of the listeners without having run. Metrics are given until this object is gone.
     fn close(&self) {
-        drop(self.bound.lock().take());
+        if let Some((bound, _)) = &mut *self.bound.lock() {
+            bound.stop_listening();
+        }
     }
 
     /// Serves `app` until the server is stopped, and returns how many seconds of the stop's time are left. `on_ready` is
@@ -175,6 +185,32 @@ impl NativeServer {
             true => 0.0,
             false => life.time_left().as_secs_f64(),
         })
+    }
+
+    /// The supervisor of the process mode says how far the server has come (`starting`, `ready` or `draining`) and which
+    /// workers there are: the Unix socket of each reading, None where it does not run, and whether it serves.
+    fn set_workers(
+        &self,
+        stage: &Bound<'_, PyAny>,
+        workers: Vec<(Option<PathBuf>, bool)>,
+    ) -> PyResult<()> {
+        let stage = chosen(
+            stage,
+            [
+                ("starting", LifeStage::Starting),
+                ("ready", LifeStage::Ready),
+                ("draining", LifeStage::Draining),
+            ],
+        )?;
+        if let Some((bound, _)) = &*self.bound.lock() {
+            bound.set_workers(stage, workers);
+        }
+        Ok(())
+    }
+
+    /// A collection of the garbage collector took so long.
+    fn note_collection(&self, pause_us: u64) {
+        self.handle.note_collection(pause_us);
     }
 
     /// Stops gracefully: exchanges in flight may finish, within the graceful timeout. Returns at once.

@@ -2,7 +2,6 @@
 //! checked every value, and is the only place that has defaults.
 
 use std::num::NonZeroUsize;
-use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +13,13 @@ use pyo3::pybacked::PyBackedStr;
 use turbo_shard_runtime::protocol::websocket::WebSocketSettings;
 use turbo_shard_runtime::protocol::{ChosenLines, LimitSettings, Limits, LineRefused};
 use turbo_shard_runtime::{
-    AccessLog, AccessLogSettings, AccessLogTarget, Balance, Bind, BindPlace, CompressionLevel,
+    AccessLog, AccessLogSettings, AccessLogTarget, Balance, Bind, CompressionLevel,
     CompressionRules, ConcurrencyLimit, EdgeConfig, EngineChoice, EngineName, FileMount,
-    FileMountSettings, LineFormat, ListenerOptions, Mode, ServerConfig, SkippedPath, Steering,
-    TrustedPeers, UnixPlace, allowed_cores,
+    FileMountSettings, LineFormat, MetricsPlace, Mode, ServerConfig, SkippedPath, Steering,
+    TrustedPeers, allowed_cores,
 };
 
+use super::bind_setting::BindSetting;
 use super::logging::LogFormat;
 use crate::native::read_mount;
 use crate::python::errors::StartError;
@@ -112,45 +112,9 @@ pub(crate) struct Settings {
     #[pyo3(from_py_with = log_format)]
     pub(crate) log_format: LogFormat,
     stats_socket: Option<String>,
-}
-
-/// A place to listen, as `turbo_shard.settings.binds` has read it.
-#[derive(FromPyObject)]
-struct BindSetting {
-    kind: String,
-    host: String,
-    port: u16,
-    path: PathBuf,
-    fd: RawFd,
-    mode: Option<u32>,
-    owner: Option<u32>,
-    group: Option<u32>,
-    expects_proxy_protocol: bool,
-}
-
-impl BindSetting {
-    fn bind(&self, unix_mode: u32) -> Bind {
-        let place = match self.kind.as_str() {
-            "unix" => BindPlace::Unix(UnixPlace {
-                path: self.path.clone(),
-                mode: self.mode.unwrap_or(unix_mode),
-                owner: self.owner,
-                group: self.group,
-            }),
-            "fd" => BindPlace::Inherited(self.fd),
-            "every" => BindPlace::EveryAddress { port: self.port },
-            _ => BindPlace::Tcp {
-                host: self.host.clone(),
-                port: self.port,
-            },
-        };
-        Bind {
-            place,
-            options: ListenerOptions {
-                expects_proxy_protocol: self.expects_proxy_protocol,
-            },
-        }
-    }
+    metrics: Option<String>,
+    #[pyo3(attribute("livez_timeout"), from_py_with = milliseconds)]
+    livez_timeout_ms: u64,
 }
 
 impl Settings {
@@ -196,16 +160,18 @@ impl Settings {
             graceful_timeout_ms: self.graceful_timeout_ms,
             chosen_lines: self.chosen_lines().map_err(line_refused)?,
             edge: EdgeConfig {
+                measures_latency: self.metrics.is_some(),
                 concurrency: self.limit_concurrency.map(ConcurrencyLimit::new),
                 reads_forwarded: self.proxy_headers,
                 trusted_peers: self.forwarded_allow_ips.clone(),
                 mounts: self.open_mounts()?,
                 compression: self.compression(),
                 access_log: self.open_access_log()?,
-                ..EdgeConfig::default()
             },
             uring_without: Vec::new(),
-            sends_pulses: self.stats_socket.is_some(),
+            sends_pulses: self.stats_socket.is_some() || self.metrics.is_some(),
+            metrics: self.metrics.as_deref().map(metrics_place).transpose()?,
+            livez_timeout_ms: self.livez_timeout_ms,
         })
     }
 
@@ -264,6 +230,19 @@ impl Settings {
         }
         Ok(lines)
     }
+}
+
+/// `unix:PATH`, as a supervisor tells its workers, or `HOST:PORT`.
+fn metrics_place(text: &str) -> PyResult<MetricsPlace> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return Ok(MetricsPlace::Link(PathBuf::from(path)));
+    }
+    let wrong = || PyValueError::new_err(format!("metrics: {text:?} is no HOST:PORT"));
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    Ok(MetricsPlace::Port {
+        host: host.to_owned(),
+        port: port.parse().map_err(|_| wrong())?,
+    })
 }
 
 fn mode(word: &Bound<'_, PyAny>) -> PyResult<Mode> {

@@ -15,7 +15,7 @@ use crate::edge::passage::{Answered, Passage};
 use crate::edge::trusted_peers::TrustedPeers;
 use crate::files::StaticFiles;
 use crate::metrics::counters::Counters;
-use crate::metrics::latency::LatencyWriter;
+use crate::metrics::latency::{LatencyKey, LatencyWriter};
 use crate::metrics::route_names::RouteId;
 use crate::service::{Exchange, Outcome};
 
@@ -124,9 +124,11 @@ impl Edge {
             began, route, note, ..
         } = passage;
         let took = began.elapsed();
-        if let (Some(latency), Some(_), true) = (&self.latency, answered.status, answered.is_whole)
+        if let (Some(latency), Some(status), true) =
+            (&self.latency, answered.status, answered.is_whole)
         {
-            latency.add(&self.counters.latencies, route, took);
+            let key = LatencyKey::new(route, status);
+            latency.add(&self.counters.latencies, key, took);
         }
         if let (Some(pen), Some(note)) = (&self.access_log, note) {
             pen.write(note, began, took, route, answered);

@@ -166,6 +166,8 @@ pub struct CounterRow {
     pub shown: Shown,
     /// Its value in a reading.
     pub read: fn(&Counts) -> u64,
+    /// Where its value is in a reading.
+    pub place: fn(&mut Counts) -> &mut u64,
 }
 
 /// The counters that are shown, in the order of the table.

@@ -169,6 +169,7 @@ macro_rules! counters {
             help: $help.trim_ascii(),
             shown: $shown,
             read: |counts| counts.$name,
+            place: |counts| &mut counts.$name,
         })
     };
     // A cell only grows; a difference of two does not.

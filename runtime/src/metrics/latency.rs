@@ -1,4 +1,4 @@
-//! How long answers took, by route: histograms with one writing thread each. Knows no HTTP.
+//! How long answers took, by route and class of status: histograms with one writing thread each. Knows no HTTP.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,7 +16,32 @@ pub const LATENCY_BOUNDS_US: [u64; 15] = [
     1_000_000, 2_500_000, 10_000_000,
 ];
 
-/// The cells of one route on one thread.
+/// Classes of statuses, 1xx to 5xx.
+const CLASSES: usize = 5;
+
+/// What answers are told apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LatencyKey {
+    /// The route.
+    pub route: RouteId,
+    /// The first digit of the status, 1 to 5.
+    pub class: u8,
+}
+
+impl LatencyKey {
+    pub(crate) fn new(route: RouteId, status: u16) -> LatencyKey {
+        LatencyKey {
+            route,
+            class: (status / 100).clamp(1, CLASSES as u16) as u8,
+        }
+    }
+
+    fn index(self) -> usize {
+        self.route.index() * CLASSES + usize::from(self.class) - 1
+    }
+}
+
+/// The cells of one kind of answer on one thread.
 #[derive(Debug, Default)]
 struct Histogram {
     buckets: [Counter; LATENCY_BOUNDS_US.len() + 1],
@@ -31,7 +56,7 @@ impl Histogram {
     }
 }
 
-/// A reading of a route's histogram, of one thread or the sums of several.
+/// A reading of a histogram, of one thread or the sums of several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LatencyCounts {
     /// Answers in each bucket, each answer in one of them.
@@ -40,17 +65,26 @@ pub struct LatencyCounts {
     pub sum_us: u64,
 }
 
+impl LatencyCounts {
+    pub(crate) fn add(&mut self, other: &LatencyCounts) {
+        for (total, bucket) in self.buckets.iter_mut().zip(other.buckets) {
+            *total += bucket;
+        }
+        self.sum_us += other.sum_us;
+    }
+}
+
 /// The histograms of one thread, where others read them.
 #[derive(Debug, Default)]
 pub(crate) struct Latencies {
-    of_routes: Mutex<Vec<(RouteId, Arc<Histogram>)>>,
+    of_keys: Mutex<Vec<(LatencyKey, Arc<Histogram>)>>,
 }
 
 impl Latencies {
     /// Adds what this thread has measured to `sums`.
-    pub(crate) fn read(&self, sums: &mut BTreeMap<RouteId, LatencyCounts>) {
-        for (route, histogram) in &*self.of_routes.lock() {
-            let sum = sums.entry(*route).or_default();
+    pub(crate) fn read(&self, sums: &mut BTreeMap<LatencyKey, LatencyCounts>) {
+        for (key, histogram) in &*self.of_keys.lock() {
+            let sum = sums.entry(*key).or_default();
             for (total, bucket) in sum.buckets.iter_mut().zip(&histogram.buckets) {
                 *total += bucket.value();
             }
@@ -58,35 +92,35 @@ impl Latencies {
         }
     }
 
-    fn of(&self, route: RouteId) -> Arc<Histogram> {
-        let mut of_routes = self.of_routes.lock();
+    fn of(&self, key: LatencyKey) -> Arc<Histogram> {
+        let mut of_keys = self.of_keys.lock();
         // A shard that was started again goes on with the histograms of the one that died.
-        if let Some((_, histogram)) = of_routes.iter().find(|(known, _)| *known == route) {
+        if let Some((_, histogram)) = of_keys.iter().find(|(known, _)| *known == key) {
             return Arc::clone(histogram);
         }
         let histogram = Arc::<Histogram>::default();
-        of_routes.push((route, Arc::clone(&histogram)));
+        of_keys.push((key, Arc::clone(&histogram)));
         histogram
     }
 }
 
-/// The writing thread's way to them: no lock after a route's first answer.
+/// The writing thread's way to them: no lock after the first answer of a kind.
 #[derive(Default)]
 pub(crate) struct LatencyWriter {
-    /// By the route's number.
+    /// By the key's number.
     own: RefCell<Vec<Option<Arc<Histogram>>>>,
 }
 
 impl LatencyWriter {
     /// An answer took so long. It is always the same `latencies` that the thread has.
-    pub(crate) fn add(&self, latencies: &Latencies, route: RouteId, took: Duration) {
+    pub(crate) fn add(&self, latencies: &Latencies, key: LatencyKey, took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let mut own = self.own.borrow_mut();
-        let index = route.index();
+        let index = key.index();
         if index >= own.len() {
             own.resize(index + 1, None);
         }
-        let histogram = own[index].get_or_insert_with(|| latencies.of(route));
+        let histogram = own[index].get_or_insert_with(|| latencies.of(key));
         histogram.add(us);
     }
 }
@@ -100,11 +134,12 @@ mod tests {
         let latencies = Latencies::default();
         let writer = LatencyWriter::default();
         for us in [0, 100, 101, 10_000_000, 10_000_001] {
-            writer.add(&latencies, RouteId::UNKNOWN, Duration::from_micros(us));
+            let key = LatencyKey::new(RouteId::UNKNOWN, 200);
+            writer.add(&latencies, key, Duration::from_micros(us));
         }
         let mut sums = BTreeMap::new();
         latencies.read(&mut sums);
-        let counts = sums[&RouteId::UNKNOWN];
+        let counts = sums[&LatencyKey::new(RouteId::UNKNOWN, 299)];
         assert_eq!((counts.buckets[0], counts.buckets[1]), (2, 1));
         assert_eq!((counts.buckets[14], counts.buckets[15]), (1, 1));
         assert_eq!(counts.sum_us, 20_000_202);
@@ -115,12 +150,24 @@ mod tests {
         let (one, two) = (Latencies::default(), Latencies::default());
         let route = RouteId::of("/latency/{x}");
         for latencies in [&one, &one, &two] {
-            LatencyWriter::default().add(latencies, route, Duration::from_millis(2));
+            let writer = LatencyWriter::default();
+            writer.add(
+                latencies,
+                LatencyKey::new(route, 404),
+                Duration::from_millis(2),
+            );
+            writer.add(
+                latencies,
+                LatencyKey::new(route, 500),
+                Duration::from_millis(9),
+            );
         }
         let mut sums = BTreeMap::new();
         one.read(&mut sums);
         two.read(&mut sums);
-        assert_eq!(sums[&route].sum_us, 6_000);
-        assert_eq!(sums[&route].buckets.iter().sum::<u64>(), 3);
+        let missing = sums[&LatencyKey::new(route, 404)];
+        assert_eq!(missing.sum_us, 6_000);
+        assert_eq!(missing.buckets.iter().sum::<u64>(), 3);
+        assert_eq!(sums.len(), 2);
     }
 }

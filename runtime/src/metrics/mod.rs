@@ -2,6 +2,7 @@
 
 pub(crate) mod busy_time;
 pub(crate) mod cell;
+pub(crate) mod collector;
 pub(crate) mod counters;
 pub(crate) mod declaration;
 pub(crate) mod latency;

@@ -1,5 +1,7 @@
 //! The server as its owner sees it: bind, run, stop, count.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -9,11 +11,13 @@ use parking_lot::Mutex;
 use crate::config::{EngineName, Mode, ServerConfig, Steering};
 use crate::connection_info::Address;
 use crate::engine::registry;
+use crate::exposition::reading::LifeStage;
 use crate::net::bound_address::{BoundAddress, bind_all};
 use crate::net::listener::Listener;
 use crate::net::{open_files, placement, steering};
 use crate::server::handle::{CountSource, ServerHandle};
 use crate::server::per_core::{PerCore, ShardListeners, ShardRecord};
+use crate::server::scraped::Scraped;
 use crate::server::signals::{self, SignalThread};
 use crate::server::stealing::Stealing;
 use crate::server::stop::{Stop, StopRequest};
@@ -36,6 +40,8 @@ pub struct Report {
     pub engine_reason: String,
     /// The core that each shard is pinned to; worker threads of the work-stealing runtime are not pinned.
     pub shard_cores: Vec<Option<usize>>,
+    /// Where it gives metrics, if it has a port for that.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// What the thread that runs a server of mode shard does meanwhile.
@@ -59,6 +65,8 @@ pub struct BoundServer {
     worker: Option<(usize, u64)>,
     handle: ServerHandle,
     requests: Receiver<StopRequest>,
+    /// Who is given metrics; until the server has ended.
+    scraped: Scraped,
 }
 
 impl BoundServer {
@@ -87,7 +95,10 @@ impl BoundServer {
                 Steering::Address => steering::steer_by_address(group)?,
             }
         }
-        Ok(BoundServer::new(config, chosen, bound, shard_cores, None))
+        let mut server = BoundServer::new(config, chosen, bound, shard_cores, None);
+        server.scraped = Scraped::start(&server.config, server.report.engine, &server.handle)?;
+        server.report.metrics = server.scraped.address();
+        Ok(server)
     }
 
     /// The one shard of a worker process, whose sockets were bound before the process was started.
@@ -109,7 +120,9 @@ impl BoundServer {
         let place = Some((worker, restarts));
         let bound = listeners.into_iter().map(BoundAddress::inherited);
         let bound = bound.collect::<Result<_, _>>()?;
-        Ok(BoundServer::new(config, chosen, bound, vec![core], place))
+        let mut server = BoundServer::new(config, chosen, bound, vec![core], place);
+        server.scraped = Scraped::start(&server.config, server.report.engine, &server.handle)?;
+        Ok(server)
     }
 
     fn new(
@@ -125,6 +138,7 @@ impl BoundServer {
             engine,
             engine_reason,
             shard_cores,
+            metrics: None,
         };
         let (sender, requests) = crossbeam_channel::unbounded();
         let handle = ServerHandle {
@@ -134,6 +148,8 @@ impl BoundServer {
             is_cut: Arc::default(),
             access_log: config.edge.access_log.clone(),
             pools: Arc::default(),
+            stage: Arc::default(),
+            collector: Arc::default(),
         };
         BoundServer {
             config: Arc::new(config),
@@ -142,6 +158,7 @@ impl BoundServer {
             worker,
             handle,
             requests,
+            scraped: Scraped::Nowhere,
         }
     }
 
@@ -164,6 +181,17 @@ impl BoundServer {
     /// What was bound and chosen.
     pub fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// Lets go of the listeners; metrics are given until the server is dropped.
+    pub fn stop_listening(&mut self) {
+        self.bound.clear();
+    }
+
+    /// The supervisor of the process mode says how far the server has come, and which workers there are: the Unix socket
+    /// that each gives its reading at (None where it does not run), and whether it serves.
+    pub fn set_workers(&self, stage: LifeStage, workers: Vec<(Option<PathBuf>, bool)>) {
+        self.scraped.set_workers(stage, workers);
     }
 
     /// A handle for other threads.
@@ -189,6 +217,11 @@ impl BoundServer {
         };
         let counts = Arc::clone(&self.handle.counts);
         let is_worker = self.worker.is_some();
+        let handle = self.handle.clone();
+        let on_ready = move || {
+            handle.note_stage(LifeStage::Ready);
+            on_ready();
+        };
         let access_log = self.config.edge.access_log.clone();
         if let Some(log) = &access_log {
             log.start(self.worker.map_or(0, |(number, _)| number))?;
@@ -223,6 +256,7 @@ impl BoundServer {
             (number, false) => {
                 told.store(true, Relaxed);
                 handle.signal.store(number, Relaxed);
+                handle.note_stage(LifeStage::Draining);
                 if is_worker {
                     let _ = handle.requests.send(StopRequest::Retire);
                 } else {

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering::Relaxed};
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use parking_lot::Mutex;
 
 use crate::blocking_pool::PoolLoad;
 use crate::edge::AccessLog;
+use crate::exposition::reading::{CollectorCounts, LifeStage, Reading, ShardReading};
+use crate::metrics::collector::Collector;
 use crate::metrics::counters::{ShardCounts, WorkerThreadCounts};
-use crate::metrics::latency::LatencyCounts;
-use crate::metrics::route_names::RouteId;
+use crate::metrics::latency::{LatencyCounts, LatencyKey};
+use crate::metrics::pulse::Pulse;
 use crate::server::per_core::ShardRecord;
 use crate::server::stop::StopRequest;
 use crate::shard::host::WorkerThreadCounters;
@@ -27,6 +30,9 @@ pub struct ServerHandle {
     pub(crate) access_log: Option<AccessLog>,
     /// By the row that they belong to.
     pub(crate) pools: Arc<Mutex<BTreeMap<usize, PoolLoad>>>,
+    /// A [`LifeStage`].
+    pub(crate) stage: Arc<AtomicU8>,
+    pub(crate) collector: Arc<Collector>,
 }
 
 /// Where the counters are.
@@ -49,6 +55,8 @@ impl ServerHandle {
             signal: Arc::default(),
             is_cut: Arc::default(),
             pools: Arc::default(),
+            stage: Arc::default(),
+            collector: Arc::default(),
             access_log: None,
         }
     }
@@ -56,11 +64,13 @@ impl ServerHandle {
     /// Stops accepting, lets exchanges in flight finish within the graceful time, then ends. A second call is
     /// [`ServerHandle::stop_now`].
     pub fn stop(&self) {
+        self.note_stage(LifeStage::Draining);
         let _ = self.requests.send(StopRequest::Gracefully);
     }
 
     /// Cuts every connection and ends.
     pub fn stop_now(&self) {
+        self.note_stage(LifeStage::Draining);
         self.is_cut.store(true, Relaxed);
         let _ = self.requests.send(StopRequest::Now);
     }
@@ -110,7 +120,7 @@ impl ServerHandle {
     }
 
     /// How long answers took, by route, of all threads together. Empty unless the server measures it.
-    pub fn latencies(&self) -> BTreeMap<RouteId, LatencyCounts> {
+    pub fn latencies(&self) -> BTreeMap<LatencyKey, LatencyCounts> {
         let mut sums = BTreeMap::new();
         match &*self.counts.lock() {
             CountSource::Nothing => {}
@@ -126,6 +136,57 @@ impl ServerHandle {
             }
         }
         sums
+    }
+
+    /// The garbage collector of the app's language has stopped it for so long.
+    pub fn note_collection(&self, pause_us: u64) {
+        self.collector.note(pause_us);
+    }
+
+    /// What the garbage collector has cost.
+    pub fn collector(&self) -> CollectorCounts {
+        CollectorCounts {
+            collections: self.collector.collections.load(Relaxed),
+            pause_us_total: self.collector.pause_us_total.load(Relaxed),
+            pause_us_max: self.collector.pause_us_max.load(Relaxed),
+        }
+    }
+
+    /// It has come to this stage; it never goes back.
+    pub(crate) fn note_stage(&self, stage: LifeStage) {
+        self.stage.fetch_max(stage as u8, Relaxed);
+    }
+
+    /// All that is known of the server now.
+    pub(crate) fn reading(&self) -> Reading {
+        let unheard = self.unheard();
+        let shards = self.counts().into_iter().enumerate();
+        let shards = shards.map(|(index, counted)| ShardReading {
+            counted,
+            unheard: unheard.get(index).copied().unwrap_or_default(),
+        });
+        let latencies = self.latencies().into_iter();
+        Reading {
+            stage: LifeStage::from_number(self.stage.load(Relaxed)),
+            shards: shards.collect(),
+            silent: Vec::new(),
+            collector: self.collector(),
+            latencies: latencies
+                .map(|(key, counts)| ((key.route.template().to_string(), key.class), counts))
+                .collect(),
+        }
+    }
+
+    /// For how long each event loop has not heard of its pulse, in the order of the rows of counters.
+    fn unheard(&self) -> Vec<Duration> {
+        match &*self.counts.lock() {
+            CountSource::Nothing => Vec::new(),
+            CountSource::Shards { records, .. } => {
+                let pulses = records.iter().map(|record| &record.counters.pulse);
+                pulses.map(Pulse::unheard).collect()
+            }
+            CountSource::WorkerThreads(counters) => vec![counters.of_connections.pulse.unheard()],
+        }
     }
 
     /// How many requests are being answered now.

@@ -71,6 +71,12 @@ COMMANDS: dict[str, Command] = {
         "shows what a server with --stats-socket PATH does",
         rows="turbo_shard.metrics.command:ROWS",
     ),
+    "top": Command(
+        "turbo_shard.metrics.top:command",
+        "top PATH|URL [--sort COLUMN]",
+        "shows live what the shards of a server with --stats-socket or --metrics do",
+        rows="turbo_shard.metrics.top:ROWS",
+    ),
 }
 
 

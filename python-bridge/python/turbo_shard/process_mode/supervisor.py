@@ -37,6 +37,7 @@ from .signs_of_life import SignsOfLife
 from .worker_process import WorkerProcess
 
 if TYPE_CHECKING:
+    from .worker_metrics import WorkerMetrics
     from .worker_stats import WorkerStats
 
 # As for the shards of one process (runtime/src/server/per_core.rs): a worker that dies again within STEADY_S of its
@@ -73,8 +74,12 @@ def run(reference: str, settings: Settings, *, native: Any, ending: Ending) -> N
     bound = Bound(settings, native)
     server = bound.server
     try:
-        with SignalWatch() as signals, stats_of(settings, server) as stats:
-            supervisor = Supervisor(reference, settings, native, bound, signals, stats)
+        with (
+            SignalWatch() as signals,
+            stats_of(settings, server) as stats,
+            metrics_of(settings, server) as metrics,
+        ):
+            supervisor = Supervisor(reference, settings, native, bound, signals, stats, metrics)
             try:
                 supervisor.run()
             finally:
@@ -94,6 +99,14 @@ def stats_of(settings: Settings, server: Any) -> AbstractContextManager[WorkerSt
     return WorkerStats(settings.stats_socket, server.report()["engine"])
 
 
+def metrics_of(settings: Settings, server: Any) -> AbstractContextManager[WorkerMetrics | None]:
+    if settings.metrics is None:
+        return nullcontext()
+    from .worker_metrics import WorkerMetrics
+
+    return WorkerMetrics(server)
+
+
 class Supervisor:
     """Keeps the workers going until they have drained."""
 
@@ -105,6 +118,7 @@ class Supervisor:
         bound: Bound,
         signals: SignalWatch,
         stats: WorkerStats | None,
+        metrics: WorkerMetrics | None,
     ) -> None:
         self.reference = reference
         self.settings = settings
@@ -114,6 +128,7 @@ class Supervisor:
         self.signs = SignsOfLife(self.manager)
         self.signals = signals
         self.stats = stats
+        self.metrics = metrics
         self.report: dict[str, Any] = server.report()
         self.slots = [
             Slot(number, core, [ListenerFd(*one) for one in server.listeners_of(number)])
@@ -157,6 +172,7 @@ class Supervisor:
             self.say_stopping()
             self.restart_due()
             self.kill_due()
+            self.tell_metrics()
             self.signs.show_if_due(slot.worker for slot in self.slots)
         self.say_stopping()
         if self.start_failure is not None:
@@ -246,6 +262,7 @@ class Supervisor:
                 # They are bound: `listeners` has them.
                 "bind": (),
                 "stats_socket": self.stats_path(slot),
+                "metrics": self.metrics and self.metrics.place_of(slot.number, slot.restarts),
                 "limit_concurrency": self.share(self.settings.limit_concurrency),
             },
             path=sys.path,
@@ -270,6 +287,11 @@ class Supervisor:
         """The workers that run now. Called on the stats socket's thread; changes nothing."""
         return [self.stats_path(slot) if slot.worker else None for slot in self.slots]
 
+    def tell_metrics(self) -> None:
+        if self.metrics is not None:
+            stage = "draining" if self.is_stopping else "ready" if self.is_ready else "starting"
+            self.metrics.tell(stage, self.slots)
+
     def hear(self, worker: WorkerProcess) -> None:
         # In this order: what a worker said before it ended has arrived by then.
         has_ended = worker.has_ended()
@@ -292,6 +314,7 @@ class Supervisor:
                     self.log("info", f"worker {worker.number} serves (pid {worker.pid})")
                 elif not self.is_stopping and self.all_ready():
                     self.is_ready = True
+                    self.tell_metrics()
                     banner.show_ready(self.report)
                     self.signs.begin(self.report)
             case event if event == TURNS:

@@ -101,8 +101,8 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
             inherits=(order.listeners, order.worker, order.core, order.restarts),
             is_watched=order.watchdog_s > 0,
         )
-        if settings.stats_socket is not None:
-            ends.enter_context(answering(settings.stats_socket, server))
+        if settings.stats_socket is not None or settings.metrics is not None:
+            ends.enter_context(counting(settings.stats_socket, server))
 
         def is_stopping() -> bool:
             # By the supervisor, or by a signal to this worker alone.
@@ -135,16 +135,19 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
 
 
 @contextmanager
-def answering(path: str, server: Any) -> Iterator[None]:
-    """The supervisor asks there, on behalf of clients of the server's stats socket."""
+def counting(path: str | None, server: Any) -> Iterator[None]:
+    """Counts collections. The supervisor asks at `path`, on behalf of clients of the server's stats socket."""
     from ..metrics.answer import Reader
     from ..metrics.gc_pauses import GcPauses
     from ..metrics.unix_socket import StatsSocket
 
     with GcPauses() as pauses:
-        socket = StatsSocket(path)
+        pauses.tell = server.note_collection
+        socket = StatsSocket(path) if path is not None else None
         try:
-            socket.start(Reader(server, pauses).answer)
+            if socket is not None:
+                socket.start(Reader(server, pauses).answer)
             yield
         finally:
-            socket.close()
+            if socket is not None:
+                socket.close()

@@ -46,6 +46,7 @@ def show(
             shards_line(report["shard_cores"], report["mode"], worker_pids),
         ),
         ("url", ", ".join(address_line(*address) for address in report["addresses"])),
+        *([("metrics", f"{url(*report['metrics'])}/metrics")] if report.get("metrics") else []),
         ("pid", str(os.getpid())),
     ]
     out = out or sys.stderr

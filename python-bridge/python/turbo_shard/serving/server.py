@@ -64,6 +64,7 @@ def bound(settings: Settings, native: Any, server: Any = None) -> Iterator[Any]:
         with GcPauses() as pauses:
             if server is None:
                 server = native.NativeServer(settings)
+            pauses.tell = server.note_collection
             if stats_socket is not None:
                 from ..metrics.answer import Reader
 

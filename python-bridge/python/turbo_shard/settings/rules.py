@@ -24,6 +24,7 @@ def settings_from(values: Mapping[str, Any], labels: Mapping[str, str] | None = 
         option.name: check(option, given[option.name], labels.get(option.name, option.name))
         for option in OPTIONS
     }
+    checked["metrics"] = metrics_place(checked["metrics"], labels.get("metrics", "metrics"))
     settings = Settings(**checked)
     refuse_port_in_host(settings.host, labels)
     refuse_two_places(values, labels)
@@ -135,6 +136,20 @@ def refuse_balance(settings: Settings, labels: Mapping[str, str]) -> None:
             f"leave out {labels.get('pin', 'pin=False')}"
         )
 
+
+def metrics_place(text: str | None, label: str) -> str | None:
+    """`9100` as `127.0.0.1:9100`; what is no `[HOST:]PORT` is refused."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(?:(\[[^\]]+\]|[^:/\s]+):)?(\d{1,5})", text, flags=re.ASCII)
+    if match is None or int(match[2]) > PORT_MAX:
+        raise SettingsError(
+            f"{label}: {text!r} is not a port, alone or behind a host, such as 9100 or 0.0.0.0:9100"
+        )
+    return f"{match[1] or '127.0.0.1'}:{int(match[2])}"
+
+
+PORT_MAX = 65_535
 
 # Why connections cannot be spread otherwise in these modes.
 NOT_BALANCED = {

@@ -14,6 +14,22 @@ class Reporting(Group, heading="counters and log"):
         default_text="none",
         daily=True,
     )
+    metrics: str | None = row(
+        Kind.TEXT,
+        default=None,
+        help="[HOST:]PORT that answers /metrics (Prometheus, OpenMetrics), /livez and /readyz, without Python; "
+        "the host is 127.0.0.1 unless it is named",
+        default_text="none",
+        daily=True,
+    )
+    livez_timeout: float = row(
+        Kind.SECONDS,
+        default=10.0,
+        help="a shard that has not turned for so long is not alive: /livez says 503",
+        unit="seconds",
+        minimum=1.0,
+        maximum=3600.0,
+    )
     log_level: Literal["critical", "error", "warning", "warn", "info", "debug", "trace"] = row(
         Kind.CHOICE,
         default="info",
