@@ -247,13 +247,24 @@ class RefusesToServe:
     class LifespanError(StartError): ...
 
     @staticmethod
+    def tell_service_manager(state: str) -> bool:
+        return False
+
+    @staticmethod
+    def connect_service_manager(address: str) -> None: ...
+
+    @staticmethod
     def allowed_cores() -> dict[str, int]:
         return {"default_shards": 1}
 
     class NativeServer:
-        def __init__(self, settings: object) -> None: ...
+        def __init__(self, settings: object, **options: object) -> None: ...
 
         def stopped_by(self) -> None: ...
+
+        def note_collection(self, *figures: object) -> None: ...
+
+        def close(self) -> None: ...
 
         def report(self) -> dict[str, object]:
             return {

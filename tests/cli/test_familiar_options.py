@@ -123,7 +123,9 @@ def test_option_of_a_peer_is_taken_or_answered_by_one_sentence(peer, flag, optio
             # Ours may stand alone, so that a value follows an equals sign.
             arguments = [f"{flag}={word}"]
         try:
-            _, rest = parsed(*arguments, "app:app")
+            values, rest = parsed(*arguments, "app:app")
+            # An option of ours that takes a value where theirs takes none has the app for its value, and refuses it.
+            settings_from(values, dict.fromkeys(values, flag))
         except (UsageError, SettingsError) as error:
             # An answer, or an option of ours that takes it and wants another value than this sample.
             assert str(error).startswith(flag), error

@@ -7,7 +7,6 @@ from __future__ import annotations
 import select
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..logs.error_stream import write_line
@@ -32,8 +31,10 @@ from .messages import (
     News,
     Order,
 )
+from .readings import metrics_of, stats_of
 from .signal_watch import SignalWatch
 from .signs_of_life import SignsOfLife
+from .slot import RESTART_PAUSE_MIN_S, Slot
 from .worker_process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -43,26 +44,11 @@ if TYPE_CHECKING:
 # As for the shards of one process (runtime/src/server/per_core.rs): a worker that dies again within STEADY_S of its
 # start restarts only after a pause, which doubles.
 STEADY_S = 10.0
-RESTART_PAUSE_MIN_S = 0.1
 RESTART_PAUSE_MAX_S = 5.0
 # What a worker takes to end after the graceful time: it cuts (2 s), its interpreter ends. Then it is killed.
 KILL_GRACE_S = 5.0
 # How long the line about a stop waits for workers to report what is in flight: one that is held up may stay silent.
 COUNT_WAIT_S = 0.25
-
-
-class Slot:
-    """The listeners of one worker, and the worker that now accepts from them."""
-
-    def __init__(self, number: int, core: int | None, listeners: list[ListenerFd]) -> None:
-        self.number = number
-        self.core = core
-        self.listeners = listeners
-        self.worker: WorkerProcess | None = None
-        self.restarts = 0
-        self.pause_s = RESTART_PAUSE_MIN_S
-        self.restart_at: float | None = None
-        self.has_served = False
 
 
 def run(reference: str, settings: Settings, *, native: Any, ending: Ending) -> None:
@@ -88,23 +74,6 @@ def run(reference: str, settings: Settings, *, native: Any, ending: Ending) -> N
                 ending.signal = signals.first
     finally:
         bound.close()
-
-
-def stats_of(settings: Settings, server: Any) -> AbstractContextManager[WorkerStats | None]:
-    if settings.stats_socket is None:
-        return nullcontext()
-    # Imported only where it is asked for: the supervisor stays small.
-    from .worker_stats import WorkerStats
-
-    return WorkerStats(settings.stats_socket, server.report()["engine"])
-
-
-def metrics_of(settings: Settings, server: Any) -> AbstractContextManager[WorkerMetrics | None]:
-    if settings.metrics is None:
-        return nullcontext()
-    from .worker_metrics import WorkerMetrics
-
-    return WorkerMetrics(server)
 
 
 class Supervisor:

@@ -1,33 +1,18 @@
-//! Where lines go: standard output, a file that can be opened again, or a function. Knows no formats.
+//! Where lines go: standard output, or a file that can be opened again. Knows no formats.
 
-use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-/// Takes whole lines, each with its end; an error says why it cannot.
-pub(super) type LineSink = Box<dyn Fn(&[u8]) -> io::Result<()> + Send>;
-
 /// Where the lines are to go.
+#[derive(Debug)]
 pub enum AccessLogTarget {
     /// Standard output.
     Stdout,
     /// A file, which is appended to, and opened again when it was moved away.
     File(PathBuf),
-    /// A function, called on the writer's thread.
-    Sink(LineSink),
-}
-
-impl fmt::Debug for AccessLogTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            AccessLogTarget::Stdout => f.write_str("Stdout"),
-            AccessLogTarget::File(path) => f.debug_tuple("File").field(path).finish(),
-            AccessLogTarget::Sink(_) => f.write_str("Sink"),
-        }
-    }
 }
 
 /// The open target.
@@ -40,7 +25,6 @@ pub(crate) struct Outlet {
 enum Place {
     Stdout(File),
     File(PathBuf, File),
-    Sink(LineSink),
 }
 
 impl Outlet {
@@ -54,7 +38,6 @@ impl Outlet {
                 let file = open(&path)?;
                 Place::File(path, file)
             }
-            AccessLogTarget::Sink(sink) => Place::Sink(sink),
         };
         Ok(Outlet {
             place,
@@ -74,13 +57,7 @@ impl Outlet {
     /// Writes whole lines. Returns how many bytes were written, and the error that stopped it if those are not all; with
     /// `WouldBlock` the rest may be tried again.
     pub(crate) fn write(&mut self, lines: &[u8]) -> (usize, io::Result<()>) {
-        let file: &mut File = match &mut self.place {
-            Place::Stdout(file) | Place::File(_, file) => file,
-            Place::Sink(sink) => {
-                let taken = sink(lines);
-                return (if taken.is_ok() { lines.len() } else { 0 }, taken);
-            }
-        };
+        let (Place::Stdout(file) | Place::File(_, file)) = &mut self.place;
         let mut written = 0;
         while written < lines.len() {
             match file.write(&lines[written..]) {

@@ -14,10 +14,8 @@ NO_LOG_CONFIG = Answer(
 NO_SYSLOG = Answer(
     "the server's log goes to stderr; journald or logger(1) takes it from there to syslog"
 )
-NO_STATSD = Answer("there is no StatsD; --stats-socket PATH gives the server's counters as JSON")
-NO_METRICS = Answer(
-    "turbo-shard has no Prometheus endpoint yet; --stats-socket PATH gives the server's counters as JSON"
-)
+NO_STATSD = Answer("there is no StatsD; --metrics [HOST:]PORT is read by Prometheus and its agents")
+METRICS = Answer("here that is --metrics [HOST:]PORT, which answers /metrics, /livez and /readyz")
 NO_CONTROL = Answer(
     "there is no control socket; --stats-socket PATH answers with the server's counters"
 )
@@ -80,7 +78,8 @@ ROWS = (
     *(Row(N | H, flag, NO_STATSD) for flag in ("--statsd-host", "--statsd-prefix")),
     Row(N, "--dogstatsd-tags", NO_STATSD),
     Row(N, "--enable-backlog-metric", NO_STATSD),
-    *(Row(G, flag, NO_METRICS) for flag in ("--metrics", "--metrics-address", "--metrics-port")),
+    Row(G, "--metrics", Ours("--metrics", "with the [HOST:]PORT that answers")),
+    *(Row(G, flag, METRICS) for flag in ("--metrics-address", "--metrics-port")),
     Row(G, "--no-metrics", Met("there is no exporter of metrics")),
     Row(
         G,
