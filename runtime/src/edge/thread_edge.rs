@@ -96,6 +96,7 @@ impl Edge {
     }
 
     /// Answers in the app's stead, if that is the server's to do. Called with the head alone; `in_flight` is for the passage.
+    #[inline]
     pub(crate) fn answer(
         &self,
         in_flight: &mut Option<InFlight>,

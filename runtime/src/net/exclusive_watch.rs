@@ -155,42 +155,53 @@ mod tests {
         assert_eq!(watch.next(None).unwrap(), News::End);
     }
 
+    /// Whether a thread of this process sleeps: here each has one place where it can.
+    fn sleeps(thread: i32) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap();
+        let after_name = stat.rsplit(") ").next().unwrap();
+        after_name.starts_with('S')
+    }
+
     #[test]
     fn those_who_wait_for_one_listener_get_connections_in_turn() {
         const WATCHES: usize = 3;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        let (tell, accepted) = crossbeam_channel::unbounded();
-        std::thread::scope(|scope| {
-            let mut bells = Vec::new();
+        let (tell, told) = crossbeam_channel::unbounded();
+        let counts = std::thread::scope(|scope| {
+            let (mut bells, mut threads) = (Vec::new(), Vec::new());
             for number in 0..WATCHES {
                 let watch = ExclusiveWatch::new().unwrap();
                 bells.push(watch.bell());
                 watch.enter(&listener, 0).unwrap();
                 let (listener, tell) = (&listener, tell.clone());
                 scope.spawn(move || {
+                    // SAFETY: asks for the calling thread's number.
+                    tell.send(unsafe { libc::gettid() }).unwrap();
                     while watch.next(None).unwrap() != News::End {
                         watch.leave(listener).unwrap();
                         let connection = listener.accept();
                         watch.enter(listener, 0).unwrap();
                         if connection.is_ok() {
-                            tell.send(number).unwrap();
+                            tell.send(number as i32).unwrap();
                         }
                     }
                 });
+                threads.push(told.recv().unwrap());
             }
             let mut counts = [0; WATCHES];
             for _ in 0..30 * WATCHES {
+                // Whoever does not wait yet when a connection comes is passed over.
+                while !threads.iter().all(|thread| sleeps(*thread)) {
+                    std::thread::yield_now();
+                }
                 let _client = TcpStream::connect(address).unwrap();
-                counts[accepted.recv().unwrap()] += 1;
+                counts[told.recv().unwrap() as usize] += 1;
             }
             bells.iter().for_each(Bell::ring);
-            // Exactly in turn where every thread is back in its wait before the next connection comes.
-            assert!(
-                counts.iter().all(|count| (15..=45).contains(count)),
-                "{counts:?}"
-            );
+            counts
         });
+        assert_eq!(counts, [30; WATCHES]);
     }
 }

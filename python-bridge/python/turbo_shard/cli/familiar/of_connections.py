@@ -28,7 +28,7 @@ SCHEME_HEADERS = Answer(
     "the scheme is taken from X-Forwarded-Proto or Forwarded; let the proxy send one"
 )
 PROXY_PROTOCOL = Answer(
-    "turbo-shard does not read the PROXY protocol yet; let the proxy send X-Forwarded-For"
+    "here it is said of a place to listen: --bind ADDRESS:PORT,proxy reads versions 1 and 2 there"
 )
 STATIC = Answer("here that is --static /static=DIR, which may be given several times")
 SMUGGLING = Answer(
@@ -72,9 +72,13 @@ ROWS = (
     Row(
         N,
         "--proxy-protocol",
-        Words({"off": Met("it is not read")}, PROXY_PROTOCOL, alone=PROXY_PROTOCOL),
+        Words(
+            {"off": Met("it is read only where --bind says so")},
+            PROXY_PROTOCOL,
+            alone=PROXY_PROTOCOL,
+        ),
     ),
-    Row(N, "--proxy-allow-from", PROXY_PROTOCOL),
+    Row(N, "--proxy-allow-from", Ours("--forwarded-allow-ips")),
     Row(N, "--protocol", Words({"http": Met("HTTP is what is spoken")}, NO_UWSGI)),
     Row(N, "--uwsgi-allow-from", NO_UWSGI),
     Row(
