@@ -32,6 +32,10 @@ def test_shown_app_can_be_served(
 ) -> None:
     path = tmp_path / "app.py"
     path.write_text(example.source)
+    # Directories that examples serve.
+    for name in ("public", "dist"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
     spec = importlib.util.spec_from_file_location("shown_app", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -192,7 +192,7 @@ mod tests {
             }
             let mut counts = [0; WATCHES];
             for _ in 0..30 * WATCHES {
-                // Whoever does not wait yet when a connection comes is passed over.
+                // A thread that does not wait yet when a connection comes is passed over.
                 while !threads.iter().all(|thread| sleeps(*thread)) {
                     std::thread::yield_now();
                 }
