@@ -8,10 +8,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxies import Certificate, Proxy
+from proxies import Certificate, Proxy, free_ports
 from server_process import ServerProcess, run_command
 
-SERVERS = ("a", "b")
+# Each server and its machine, which has the same port for metrics as the other one.
+SERVERS = {"a": "127.0.0.11", "b": "127.0.0.12"}
 
 
 @dataclass(frozen=True)
@@ -35,23 +36,25 @@ def proxied_site(
     marks_folder: Path,
     folder: Path,
     *,
-    bind: str = "127.0.0.1:0",
+    bind: str = "{address}:0",
     changes: Mapping[str, str] | None = None,
 ) -> Iterator[Site]:
     """Starts the servers and the proxy with its file of examples/deploy, and ends them.
 
-    `bind` is where a server listens, with {folder} and {name}; `changes` are those of a `Proxy`.
+    `bind` is where a server listens, with {folder}, {name} and {address}; `changes` are those of a `Proxy`.
     """
     stats = [folder / f"{name}.stats" for name in SERVERS]
+    [health_port] = free_ports(1)
     with ExitStack() as stack:
         servers = [
             ServerProcess(
                 "deployed_app:app",
                 *("--shards", "2", "--stats-socket", str(path)),
-                *("--bind", bind.format(folder=folder, name=name)),
+                *("--bind", bind.format(folder=folder, name=name, address=address)),
+                *("--metrics", f"{address}:{health_port}"),
                 variables={"MARKS_DIR": str(marks_folder)},
             )
-            for name, path in zip(SERVERS, stats, strict=True)
+            for (name, address), path in zip(SERVERS.items(), stats, strict=True)
         ]
         for server in servers:
             server.launch()
@@ -59,8 +62,10 @@ def proxied_site(
         for server in servers:
             server.wait_until_ready()
         upstreams = [
-            f"{kind.unix}{server.path}" if server.path else f"127.0.0.1:{server.port}"
-            for server in servers
+            kind.unix.format(path=server.path, address=address)
+            if server.path
+            else f"{address}:{server.port}"
+            for address, server in zip(SERVERS.values(), servers, strict=True)
         ]
-        proxy = kind(upstreams, certificate, folder / "proxy", changes)
+        proxy = kind(upstreams, certificate, folder / "proxy", changes, health_port)
         yield Site(stack.enter_context(proxy), servers, stats)

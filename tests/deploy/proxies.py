@@ -110,8 +110,12 @@ class Proxy:
     file: ClassVar[str]
     # What every test replaces, with these fields: plain, secure (ports), chain, key, both (files).
     places: ClassVar[dict[str, str]]
-    # What comes before the path of a Unix socket where the file has an address of a server.
+    # A server on a Unix socket, where the file has an address of one.
     unix: ClassVar[str]
+    # Where the file names the port of --metrics.
+    health: ClassVar[str] = ""
+    # What is taken out for servers on Unix sockets, as the file says.
+    not_on_unix: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -119,6 +123,7 @@ class Proxy:
         certificate: Certificate,
         folder: Path,
         changes: Mapping[str, str] | None = None,
+        health_port: int = 9000,
     ) -> None:
         """Two upstreams, as the file writes them; `changes` are places that one test replaces."""
         self.certificate, self.folder = certificate, folder
@@ -128,6 +133,8 @@ class Proxy:
         self.text = (FILES / self.file).read_text()
         for place, value in (changes or {}).items():
             self.replace(place, value)
+        if self.health and self.health in self.text:
+            self.replace(self.health, self.health.replace("9000", str(health_port)))
         for place, value in self.places.items():
             self.replace(place, value.format(self=self))
         for place, upstream in zip(UPSTREAMS, upstreams, strict=True):
@@ -207,7 +214,7 @@ class Nginx(Proxy):
 
     name = "nginx"
     file = "nginx.conf"
-    unix = "unix:"
+    unix = "unix:{path}"
     places: ClassVar = {
         "listen 80;": "listen 127.0.0.1:{self.plain_port};",
         "listen 443 ssl http2;": "listen 127.0.0.1:{self.port} ssl http2;",
@@ -242,7 +249,8 @@ class Nginx(Proxy):
 class HAProxy(Proxy):
     name = "haproxy"
     file = "haproxy.cfg"
-    unix = "unix@"
+    unix = "unix@{path} addr {address}"
+    health = " check port 9000 "
     places: ClassVar = {
         "bind :80": "bind 127.0.0.1:{self.plain_port}",
         "bind :443": "bind 127.0.0.1:{self.port}",
@@ -259,7 +267,9 @@ class HAProxy(Proxy):
 class Caddy(Proxy):
     name = "caddy"
     file = "Caddyfile"
-    unix = "unix/"
+    unix = "unix/{path}"
+    health = "health_port 9000\n"
+    not_on_unix = "\t\thealth_uri /readyz\n\t\thealth_port 9000\n\t\thealth_interval 2s\n"
     # It would get a certificate from a public authority, whose servers are not here.
     places: ClassVar = {
         "app.example.com {": (

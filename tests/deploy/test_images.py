@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from places import EXAMPLES, ROOT
-from proxies import FILES
+from proxies import FILES, free_ports
 from server_process import ServerProcess
 from waiting import TIMEOUT_S
 
@@ -110,20 +110,28 @@ def test_service_and_budget_are_about_the_pods() -> None:
 @pytest.fixture(
     params=[instructions("CMD")[0], container()["args"]], ids=["Dockerfile", "kubernetes.yaml"]
 )
-def started(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
-    """The server with the words of a file, on a port of the test's own."""
+def ports(request: pytest.FixtureRequest) -> Iterator[dict[str, int]]:
+    """Those of a server that was started with the words of a file, but on ports of the test's own."""
     app, *options = request.param
-    assert options[-2:] == ["--port", "8000"]
-    with ServerProcess(app, *options[:-2], app_dir=EXAMPLES) as server:
-        yield server
+    for flag, value in {"--port": "8000", "--metrics": "0.0.0.0:9000"}.items():
+        if flag in options:
+            place = options.index(flag)
+            assert options[place + 1] == value
+            del options[place : place + 2]
+    [metrics_port] = free_ports(1)
+    with ServerProcess(
+        app, *options, "--metrics", f"127.0.0.1:{metrics_port}", app_dir=EXAMPLES
+    ) as server:
+        yield {"http": server.port, "metrics": metrics_port}
 
 
 def test_server_starts_with_the_words_of_the_file_and_answers_the_probes(
-    started: ServerProcess,
+    ports: dict[str, int],
 ) -> None:
     probes = [
         container()[name]["httpGet"] for name in ("startupProbe", "livenessProbe", "readinessProbe")
     ]
     for probe in probes:
-        answer = httpx.get(f"http://127.0.0.1:{started.port}{probe['path']}", trust_env=False)
+        url = f"http://127.0.0.1:{ports[probe['port']]}{probe['path']}"
+        answer = httpx.get(url, trust_env=False)
         assert answer.status_code == 200

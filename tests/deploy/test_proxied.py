@@ -128,3 +128,20 @@ def test_request_in_flight_is_answered_by_a_server_that_stops(
         told = json.loads(client.answer().body)
     assert told["pid"] in {server.pid for server in servers}
     assert [server.wait() for server in servers] == [0, 0]
+
+
+def test_a_server_that_has_gone_is_left_out(passing_site: Site) -> None:
+    """Also of requests that are not tried twice: by HAProxy and Caddy after they have asked for its health, by nginx
+    after one has failed.
+    """
+    leaving, staying = passing_site.servers
+    leaving.process.terminate()
+    assert leaving.wait() == 0
+    with passing_site.proxy.client() as client:
+
+        def every_one_is_answered() -> bool:
+            answers = [client.post("/tell") for _ in range(REQUESTS // 5)]
+            return all(answer.status_code == 200 for answer in answers)
+
+        wait_until(every_one_is_answered, "the proxy to leave the server out")
+        assert {client.post("/tell").json()["pid"] for _ in range(4)} == {staying.pid}
