@@ -11,6 +11,7 @@ from pathlib import Path
 
 from peer_tables import RECORD as RECORD
 from peer_tables import options_of
+from turbo_shard import _native
 from turbo_shard.metrics.counter_row import CounterRow
 from turbo_shard.metrics.counters import GC_ROWS, SHARD_ROWS
 from turbo_shard.settings import OPTIONS, Kind, Option
@@ -27,6 +28,14 @@ def shard_counters() -> str:
 
 def gc_counters() -> str:
     return counter_table(GC_ROWS)
+
+
+def metrics() -> str:
+    lines = ["| metric | type | labels | value |", "|---|---|---|---|"]
+    for row in _native.metric_rows():
+        labels = ", ".join(f"`{label}`" for label in row["labels"])
+        lines.append(f"| `{row['name']}` | {row['kind']} | {labels or '–'} | {row['help']} |")
+    return "\n".join(lines)
 
 
 def settings() -> str:
@@ -62,6 +71,7 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
         "counters": shard_counters,
         "gc-counters": gc_counters,
     },
+    DOCS / "metrics.md": {"metrics": metrics},
     **{
         DOCS / f"from-{peer}.md": {f"options of {peer}": partial(options_of, peer)}
         for peer in PEERS
