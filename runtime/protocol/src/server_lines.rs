@@ -146,7 +146,7 @@ impl ServerLines {
     ///
     /// Every final answer has a date, an app's own goes before ours. A 1xx need not have one (RFC 9110 section 6.6.1), and
     /// has none: it says nothing about the answer that a cache could count from. Nor has it any other line of ours.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(&self, recipient: Recipient<'_>, output: &mut Vec<u8>) {
         let own = match recipient {
             Recipient::Answer(own) => Some(own),
@@ -159,13 +159,14 @@ impl ServerLines {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn write_date(&self, own: Option<&HeaderLines>, output: &mut Vec<u8>) {
         if !own.is_some_and(HeaderLines::has_date) {
             output.extend_from_slice(&self.date);
         }
     }
 
+    #[cold]
     fn write_chosen(&self, chosen: &ChosenLines, own: Option<&HeaderLines>, output: &mut Vec<u8>) {
         if !chosen.has_no_date {
             self.write_date(own, output);

@@ -223,12 +223,12 @@ impl Cells {
     /// A whole answer with this status has been sent.
     #[inline]
     pub(crate) fn note_response(&self, status: u16) {
-        let class = match status / 100 {
-            1 => &self.responses_1xx,
-            2 => &self.responses_2xx,
-            3 => &self.responses_3xx,
-            4 => &self.responses_4xx,
-            _ => &self.responses_5xx,
+        let class = match status {
+            200..=299 => &self.responses_2xx,
+            ..=199 => &self.responses_1xx,
+            300..=399 => &self.responses_3xx,
+            400..=499 => &self.responses_4xx,
+            500.. => &self.responses_5xx,
         };
         class.add(1);
     }

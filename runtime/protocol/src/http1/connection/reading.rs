@@ -29,6 +29,7 @@ enum HeadStart {
 impl Connection {
     /// Drives the connection: what happened next. Requests are taken up one after another: the next head waits until
     /// the exchange before it is complete (RFC 9112 section 9.3.2).
+    #[inline(always)]
     pub fn next_event(&mut self, now: Tick) -> Event {
         let event = match self.phase {
             Phase::Fresh | Phase::Idle | Phase::Head => self.next_head(now),

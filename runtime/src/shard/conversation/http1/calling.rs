@@ -1,5 +1,6 @@
 //! What a conversation in HTTP/1 asks of the app, and how answers reach the output. Knows no sockets and no clock.
 
+use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
@@ -25,22 +26,22 @@ impl Http1 {
         with_body: bool,
     ) {
         let server_lines = bench.server_lines(now);
+        let mark = match &self.passage {
+            Some(_) => self.connection.output().len(),
+            None => 0,
+        };
         let (seen, compression) = match self.passage.as_deref_mut() {
             Some(Passage {
                 seen, compression, ..
             }) => (seen.as_ref(), compression.as_deref_mut()),
             None => (None, None),
         };
-        let own;
+        let mut room = MaybeUninit::uninit();
         let connection = match seen {
             Some(seen) => &seen.connection,
-            None => {
-                own = self.ends.info();
-                &own
-            }
+            None => self.ends.lent(&mut room),
         };
         let (mut deferred, mut in_flight) = (None, None);
-        let mark = self.connection.output().len();
         let is_body_at_hand = !with_body && self.connection.is_body_at_hand();
         let result = catch_unwind(AssertUnwindSafe(|| {
             let (request, body, response) = self.connection.exchange(&server_lines);
@@ -110,12 +111,21 @@ impl Http1 {
         self.slot = Some(slot);
     }
 
+    /// Writes what there is of an answer that comes later, or that is compressed piece by piece.
+    #[inline(always)]
     pub(super) fn take_replies<S: Service>(
         &mut self,
         bench: &Workbench<S>,
         now: Tick,
         waker: &Waker,
     ) {
+        // Neither where a request is answered at once, as most are.
+        if self.slot.is_some() || self.passage.is_some() {
+            self.write_parts(bench, now, waker);
+        }
+    }
+
+    fn write_parts<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, waker: &Waker) {
         loop {
             let has_more = self.compression().is_some_and(|one| one.has_more());
             if self.slot.is_none() && !has_more {
