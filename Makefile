@@ -8,7 +8,6 @@
 PYTHON_VENV := .venv/bin/python
 # In CI the committed Cargo.lock is the truth; at a desk cargo may complete it.
 LOCKED := $(if $(CI),--locked)
-BRIDGE := turbo-shard-python-bridge
 LAB := turbo-shard-lab-native
 
 # The same interpreter for every cargo command, or PyO3 is rebuilt whenever the command changes.
@@ -16,10 +15,16 @@ export PYO3_PYTHON := $(CURDIR)/$(PYTHON_VENV)
 # Where rustup puts cargo, for shells that have not read its profile.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
+PYTEST := $(PYTHON_VENV) -m pytest -p tests.no_silent_skips
+
 # Options for the server that `make run` starts.
 ARGS ?=
 # Options for pytest beyond its configuration: make test-python PYTEST_ARGS='-k keep_alive'
 PYTEST_ARGS ?=
+# How many processes run Python tests: more than two cores, since tests wait for starts and ends of servers. 0: this one, as for --pdb.
+TEST_WORKERS ?= 3
+# Options for `cargo test`: make test-rust CARGO_TEST_ARGS='keep_alive'
+CARGO_TEST_ARGS ?=
 # How long `make stress` lasts, and on which engine.
 STRESS_SECONDS ?= 300
 STRESS_ENGINE ?= uring
@@ -47,44 +52,50 @@ run: build ## serve examples/multi_route_app.py, one shard per core (ARGS='--por
 	.venv/bin/turbo-shard multi_route_app:app --app-dir examples $(ARGS)
 
 .PHONY: test
-test: build test-rust test-bridge test-python test-ecosystem test-deploy test-gil test-peers ## every test
+test: build test-rust test-python test-ecosystem test-deploy test-gil test-peers ## every test
 
+# All crates in one command: cargo would build what they share once more for another choice of crates. Tests of the Python
+# bridge are a program with libpython in it; the lab's module has none.
 .PHONY: test-rust
-test-rust: ## the Rust tests of the runtime and of the lab's crates; they need no Python
-	@scripts/check_toolchain.sh
-	cargo test $(LOCKED) --workspace --exclude $(BRIDGE) --exclude $(LAB)
-
-# Its unit tests alone, since they are a program with libpython in it. The crate's shared object is never linked here:
-# that is an extension module, which maturin builds and the Python tests try.
-.PHONY: test-bridge
-test-bridge: bootstrap ## the unit tests of the Python bridge's Rust side
+test-rust: bootstrap ## the Rust tests (CARGO_TEST_ARGS='keep_alive')
 	PYTHONHOME="$$($(PYTHON_VENV) -c 'import sys; print(sys.base_prefix)')" \
 	LD_LIBRARY_PATH="$$($(PYTHON_VENV) -c 'import sysconfig; print(sysconfig.get_config_var("LIBDIR"))')" \
-	cargo test $(LOCKED) --package $(BRIDGE) --lib
+	cargo test $(LOCKED) --workspace --exclude $(LAB) $(CARGO_TEST_ARGS)
+
+.PHONY: compiled-tests
+compiled-tests: ## compile the Rust tests, and run none
+	@$(MAKE) --no-print-directory test-rust CARGO_TEST_ARGS=--no-run
+
+.PHONY: test-programs
+test-programs: bootstrap ## what tests need beyond .venv: a Python with a GIL, libraries, proxies, other servers
+	@scripts/install_gil_build.sh
+	@scripts/install_peers.sh
+	@scripts/install_ecosystem.sh
+	@scripts/install_deploy.sh
 
 .PHONY: test-python
-test-python: build ## the Python tests, against the wheel just built (PYTEST_ARGS='-k name')
-	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips $(PYTEST_ARGS)
+test-python: build ## the Python tests, against the wheel just built (PYTEST_ARGS='-k name', TEST_WORKERS=0)
+	$(PYTEST) --numprocesses $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 .PHONY: test-ecosystem
 test-ecosystem: build ## apps that use real libraries, such as SQLModel, Celery and Channels, on shards and processes
 	@scripts/install_ecosystem.sh
-	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips tests/ecosystem $(PYTEST_ARGS)
+	$(PYTEST) tests/ecosystem $(PYTEST_ARGS)
 
 .PHONY: test-deploy
 test-deploy: build ## examples/deploy behind nginx, HAProxy and Caddy, and by the checks of systemd, Docker and Kubernetes
 	@scripts/install_deploy.sh
-	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips tests/deploy $(PYTEST_ARGS)
+	$(PYTEST) tests/deploy $(PYTEST_ARGS)
 
 .PHONY: test-gil
 test-gil: build ## --mode process on a Python with a GIL, which is built the first time (2 to 3 minutes, and the server's wheel)
 	@scripts/install_gil_build.sh
-	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips tests/gil_build $(PYTEST_ARGS)
+	$(PYTEST) tests/gil_build $(PYTEST_ARGS)
 
 .PHONY: test-peers
 test-peers: build ## other servers' options are those that docs/from-*.md answer (a Python with a GIL is built the first time)
 	@scripts/install_peers.sh
-	$(PYTHON_VENV) -m pytest -p tests.no_silent_skips tests/peers $(PYTEST_ARGS)
+	$(PYTEST) tests/peers $(PYTEST_ARGS)
 
 .PHONY: peer-options
 peer-options: bootstrap ## record other servers' options (requirements/peers.txt) in tests/cli/peer_options.json

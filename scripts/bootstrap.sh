@@ -59,6 +59,14 @@ install_requirements() {
         "$venv_python" -m pip install --quiet --disable-pip-version-check "${REQUIREMENTS[@]/#/--requirement=}" </dev/null
 }
 
+requirements_digest() { sha256sum "${REQUIREMENTS[@]}"; }
+
+# An explicit PYTHON is left to set_up_venv, which examines it.
+venv_is_set_up() {
+    [ -z "${PYTHON:-}" ] && [ "$(cat "$venv_stamp" 2>/dev/null)" = "$(requirements_digest)" ] &&
+        interpreter_works "$venv_python" && is_free_threaded "$venv_python"
+}
+
 set_up_venv() {
     local python wanted
     python=$(python_for_venv)
@@ -69,7 +77,7 @@ set_up_venv() {
         rm -rf .venv
         "$python" -m venv .venv
     fi
-    wanted=$(sha256sum "${REQUIREMENTS[@]}")
+    wanted=$(requirements_digest)
     [ "$(cat "$venv_stamp" 2>/dev/null)" != "$wanted" ] || return 0
     step "installing what ${REQUIREMENTS[*]} name into .venv"
     install_requirements || fail "pip could not install what ${REQUIREMENTS[*]} name; see the lines above"
@@ -78,14 +86,19 @@ set_up_venv() {
 
 "$scripts/check_toolchain.sh"
 
-# Two set-ups of one checkout at once: the second one waits.
+# Two set-ups of one checkout at once: the second one waits. Where .venv is as it should be, they only share it.
 mkdir -p target
-exec 8>target/bootstrap.lock
-flock -n 8 || note "another set-up of this checkout is running; waiting for it"
-flock 8
-
-set_up_venv
+exec 8>target/bootstrap.lock 9>target/wheel.lock
+flock -s 8
+if ! venv_is_set_up; then
+    flock -n 8 || note "another set-up of this checkout is running; waiting for it"
+    flock 8
+    set_up_venv
+    flock -s 8
+fi
 if [ "$with_wheel" = yes ]; then
+    flock -n 9 || note "another build of this checkout is running; waiting for it"
+    flock 9
     "$scripts/install_wheel.sh"
     step "ready: .venv/bin/turbo-shard ($("$venv_python" -I -c 'import platform; print("Python", platform.python_version())'))"
 fi

@@ -12,6 +12,8 @@ from framework_server import Marks
 from places import EXAMPLES
 from server_process import ServerProcess, StartServer
 
+pytest_plugins = ["alone"]
+
 
 @pytest.fixture(scope="module", params=ARMS, ids="-".join)
 def arm(request: pytest.FixtureRequest) -> Arm:

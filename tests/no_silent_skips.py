@@ -71,5 +71,7 @@ class SkipWatch:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if os.environ.get("CI"):
+    # Of tests that run side by side (pytest-xdist), all reports come to the process that started the workers.
+    is_worker = hasattr(config, "workerinput")
+    if os.environ.get("CI") and not is_worker:
         config.pluginmanager.register(SkipWatch(allowed_skips(ALLOWED_SKIPS.read_text())))

@@ -21,23 +21,32 @@ EXPECTS_A_FAILURE = (
     "import pytest\n@pytest.mark.xfail(reason='known')\ndef test_a(): raise OSError\n"
 )
 
+# Far more than a run takes.
+HANG_S = 100
 
-def run_pytest(folder: Path, source: str, *, ci: str) -> subprocess.CompletedProcess[str]:
+
+def run_pytest(
+    folder: Path, source: str, *, ci: str, workers: int = 0
+) -> subprocess.CompletedProcess[str]:
     (folder / "test_it.py").write_text(source)
     environment = os.environ | {"CI": ci, "PYTHONPATH": str(ROOT / "tests")}
+    # Without the plugins that happen to be installed: some take a second to be imported.
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    options = ("-p", "xdist", "-p", "no_silent_skips", "--rootdir=.", "-q", f"-n{workers}")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no_silent_skips", "--rootdir", ".", "-q"],
+        [sys.executable, "-m", "pytest", *options],
         cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_S,
     )
 
 
+@pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("source", [SKIPS_ONE, SKIPS_ITSELF])
-def test_skip_fails_the_run_in_ci(tmp_path: Path, source: str) -> None:
-    run = run_pytest(tmp_path, source, ci="true")
+def test_skip_fails_the_run_in_ci(tmp_path: Path, source: str, workers: int) -> None:
+    run = run_pytest(tmp_path, source, ci="true", workers=workers)
     assert run.returncode == 1, run.stdout
     assert "skipped without permission" in run.stdout
 
@@ -46,9 +55,10 @@ def test_skip_passes_outside_ci(tmp_path: Path) -> None:
     assert run_pytest(tmp_path, SKIPS_ONE, ci="").returncode == 0
 
 
+@pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("source", [SKIPS_NONE, EXPECTS_A_FAILURE])
-def test_run_without_skips_passes_in_ci(tmp_path: Path, source: str) -> None:
-    run = run_pytest(tmp_path, source, ci="true")
+def test_run_without_skips_passes_in_ci(tmp_path: Path, source: str, workers: int) -> None:
+    run = run_pytest(tmp_path, source, ci="true", workers=workers)
     assert run.returncode == 0, run.stdout
 
 

@@ -25,7 +25,11 @@ APP = ("multi_route_app:app", "--app-dir", str(EXAMPLES), "--port", "0")
 # Locked memory of one ring, as the server counts it.
 RING_BYTES = next(row["locked_bytes"] for row in probe_engines(1) if row["name"] == "uring")
 
-pytestmark = pytest.mark.skipif("uring" in engine_faults(), reason="no io_uring here")
+pytestmark = [
+    pytest.mark.skipif("uring" in engine_faults(), reason="no io_uring here"),
+    # The limit is the user's: rings of other tests' servers count too.
+    pytest.mark.alone,
+]
 
 
 def may_lock(kib: int) -> Callable[[], None]:

@@ -57,7 +57,7 @@ def is_worker(pid: str) -> bool:
 
 
 def run_command(
-    *arguments: str, cwd: Path | None = None, **variables: str
+    *arguments: str, cwd: Path | None = None, timeout_s: float = TIMEOUT_S, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Runs a command that does not serve to its end."""
     return subprocess.run(
@@ -67,7 +67,7 @@ def run_command(
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=TIMEOUT_S,
+        timeout=timeout_s,
     )
 
 

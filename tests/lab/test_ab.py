@@ -21,10 +21,18 @@ APP = ("ab_app:app", "--app-dir", str(APPS))
 # One round proves nothing (test_lab_statistics.py is for that), but takes only two seconds.
 SHORT = ("--duration", "0.2", "--rounds", "1", "--arms", "shard,steal", "--quiet")
 CLOSED = (*SHORT, "--connections", "4")
+# A guard against hangs. Every round starts every arm's server once more: on a busy machine 15 of them take a minute.
+COMMAND_TIMEOUT_S = 240
+
+pytestmark = pytest.mark.timeout(COMMAND_TIMEOUT_S + 60)
+
+
+def run_ab(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return run_command("ab", *arguments, timeout_s=COMMAND_TIMEOUT_S)
 
 
 def ab(*arguments: str, options: tuple[str, ...] = CLOSED) -> subprocess.CompletedProcess[str]:
-    return run_command("ab", *APP, *arguments, *options)
+    return run_ab(*APP, *arguments, *options)
 
 
 def measured(file: Path, *arguments: str, options: tuple[str, ...] = CLOSED) -> Results:
@@ -48,7 +56,7 @@ def file(tmp_path: Path) -> Path:
 def test_a_comparison_ends_with_a_verdict(file: Path) -> None:
     options = ("--duration", "0.2", "--rounds", "5", "--connections", "4")
     arguments = ("--path", "/same", "--json", str(file))
-    run = run_command("ab", *APP, *arguments, *options)
+    run = run_ab(*APP, *arguments, *options)
     assert run.returncode == 0, run.stderr
     # 3 x (1 s of probing + 5 x (0.2 + 0.05 + 0.6 s)), said before anything is started.
     first = run.stderr.partition("\n")[0]
@@ -166,13 +174,13 @@ def test_arms_that_do_not_answer_alike_fail_the_run(path: str, said: str) -> Non
 
 
 def test_an_app_that_is_not_there_is_said_once() -> None:
-    run = run_command("ab", "ab_app:nothing", "--app-dir", str(APPS), *CLOSED)
+    run = run_ab("ab_app:nothing", "--app-dir", str(APPS), *CLOSED)
     assert error_of(run, 1).count("has no attribute 'nothing'") == 1
 
 
 def test_an_arm_that_cannot_run_is_listed_with_its_error(file: Path) -> None:
     arguments = ("ab_app:make_outside_of_steal_mode", "--factory", "--app-dir", str(APPS))
-    run = run_command("ab", *arguments, "--path", "/same", "--json", str(file), *CLOSED)
+    run = run_ab(*arguments, "--path", "/same", "--json", str(file), *CLOSED)
     assert run.returncode == 0, run.stderr
     assert "steal mode: did not run: " in run.stdout
     shard, steal = results.read(file).scenarios[0].arms
@@ -205,11 +213,11 @@ def test_an_arm_that_cannot_run_is_listed_with_its_error(file: Path) -> None:
     ],
 )
 def test_wrong_usage_is_one_line(arguments: tuple[str, ...], said: str) -> None:
-    assert said in error_of(run_command("ab", *arguments), 2)
+    assert said in error_of(run_ab(*arguments), 2)
 
 
 def test_help_names_every_option() -> None:
-    run = run_command("ab", "--help")
+    run = run_ab("--help")
     assert run.returncode == 0
     for flag in ("--path", "--rate", "--arms", "--json", "--html", "--server-cores", "130"):
         assert flag in run.stdout
