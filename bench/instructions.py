@@ -2,6 +2,8 @@
 
     bench/instructions.py                  one line for each kind of request
     bench/instructions.py --python PATH    the same for the turbo-shard of another interpreter: an earlier build
+    bench/instructions.py --only native --with=--access-log=/dev/null
+                                           what kinds with this in their name take with an option of the server
 
 callgrind (Debian's package valgrind) counts the user-space instructions of a whole server process, once with few
 requests and once with many, so that start and end fall out of the difference. Requests are pipelined, 20 in a write:
@@ -57,6 +59,10 @@ def options(arguments: list[str]) -> argparse.Namespace:
         prog="bench/instructions.py", description=(__doc__ or "").split("\n", 1)[0]
     )
     parser.add_argument("--python", default=sys.executable, help="interpreter with turbo-shard")
+    parser.add_argument("--only", default="", help="kinds of requests with this in their name")
+    parser.add_argument(
+        "--with", action="append", default=[], dest="extra", help="an option of the server"
+    )
     return parser.parse_args(arguments)
 
 
@@ -65,7 +71,8 @@ def main() -> int:
     if shutil.which("valgrind") is None:
         raise SystemExit("bench: valgrind is missing; as root run: apt-get install --yes valgrind")
     print("instructions for each request, user space, tokio, one shard:")
-    for work in WORKS:
+    for work in (work for work in WORKS if chosen.only in work.name):
+        work = work._replace(options=(*work.options, *chosen.extra))
         few, many = (
             count(chosen.python, work, requests) for requests in (REQUESTS_FEW, REQUESTS_MANY)
         )

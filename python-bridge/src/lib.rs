@@ -15,8 +15,8 @@ use pyo3::prelude::*;
 
 use python::{errors, large_blocks};
 use server::{
-    at_exit, local_server, log_writer, logging, report_rows, server_object, service_manager,
-    worker_link,
+    at_exit, local_server, log_queue, log_writer, logging, report_rows, server_object,
+    service_manager, worker_link,
 };
 
 #[global_allocator]
@@ -44,6 +44,11 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(native::route_template, module)?)?;
     module.add_function(wrap_pyfunction!(logging::log_line, module)?)?;
     module.add_function(wrap_pyfunction!(logging::log_format, module)?)?;
+    module.add_function(wrap_pyfunction!(log_queue::open_log_queue, module)?)?;
+    module.add_function(wrap_pyfunction!(log_queue::close_log_queue, module)?)?;
+    module.add_function(wrap_pyfunction!(log_queue::queue_log_record, module)?)?;
+    module.add_function(wrap_pyfunction!(log_queue::take_log_records, module)?)?;
+    module.add_function(wrap_pyfunction!(log_queue::flush_log_queue, module)?)?;
     module.add_function(wrap_pyfunction!(at_exit::threads_left, module)?)?;
     module.add_function(wrap_pyfunction!(at_exit::end_process_in, module)?)?;
     module.add_function(wrap_pyfunction!(log_writer::write_stderr, module)?)?;

@@ -32,7 +32,8 @@ pub use config::{
 pub use connection_info::{Address, ConnectionInfo, ListenerOptions, Scheme};
 pub use edge::{
     AccessLog, AccessLogSettings, AccessLogTarget, ConcurrencyLimit, EdgeConfig, FormatError,
-    LineFormat, SkippedPath, Timestamp, TrustedPeers, push_json, push_logfmt,
+    LineFormat, LineTaker, RequestIdField, SkippedPath, Timestamp, ToldRequest, ToldValue,
+    TrustedPeers, push_json, push_logfmt,
 };
 pub use engine::registry::{EngineProbe, locked_bytes, probe_engines};
 pub use exchange::held_bytes::HeldBytes;

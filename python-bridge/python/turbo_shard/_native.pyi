@@ -1,6 +1,7 @@
 """The module written in Rust, as Python sees it."""
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
+from logging import LogRecord
 from typing import Any
 
 from .native.headers import Headers, QueryParams
@@ -272,7 +273,25 @@ def log_line(level: str, text: str) -> None:
     """Writes a line to stderr as the native side does, if the server's log level asks for it."""
 
 def log_format() -> str:
-    """`text`, `json` or `logfmt`: how this process writes its log lines."""
+    """`text`, `json` or `logfmt`: how this process writes its log lines; `logging` where Python's does."""
+
+def open_log_queue(takes_requests: bool) -> None:
+    """Lines of the server go to `take_log_records` from now on, and the access log too if it is to."""
+
+def close_log_queue() -> None:
+    """Lines go to stderr again; what waits is still taken."""
+
+def queue_log_record(record: LogRecord) -> bool:
+    """Takes a record, or counts it as lost. False if the queue is closed."""
+
+def take_log_records() -> tuple[list[Any], int] | None:
+    """Waits for records. Gives them with the number of those that were lost; None once the queue is closed and empty.
+
+    A line of the server is (level, text, thread, seconds), a request (args, line, names and values, seconds).
+    """
+
+def flush_log_queue(seconds: float) -> bool:
+    """Waits until all that was queued is dealt with; False if that takes longer."""
 
 def disarm_signal(number: int) -> None:
     """Makes a signal that would end the process do nothing, until a server hears it. A handler of the app's stays."""

@@ -16,6 +16,7 @@ from .logs.error_stream import open_standard_streams
 from .native_module import native_module
 from .serving.banner import ANY_ADDRESS, url
 from .serving.leaving import Ending, leave_with_program
+from .serving.log_setup import with_log_config
 from .serving.server import bound, serve_instances, shard_count
 from .settings import ServeSettings, Settings, SettingsError, settings_from, takes_settings
 from .user_code.gil_watch import refuse_gil
@@ -147,6 +148,7 @@ class RunningServer:
     def _begin(self) -> None:
         if self._thread is not None:
             raise RuntimeError("a server runs once; running() makes another one")
+        self._settings = with_log_config(self._settings, self._native)
         loaded = loaded_app(self._app, self._settings, self._native)
         leave_with_program(self._native)
         # A daemon: a program that ends within the block stops the server then, and must get as far as that.

@@ -13,6 +13,7 @@ from .logs.error_stream import open_standard_streams
 from .native_module import native_module
 from .serving.fallbacks import with_processes
 from .serving.leaving import Ending, leave_with_interpreter
+from .serving.log_setup import with_log_config
 from .serving.server import run, shard_count
 from .settings import ServeSettings, SettingsError, settings_from, takes_settings
 from .user_code.gil_watch import refuse_gil
@@ -34,6 +35,7 @@ def serve(app: object, **values: Any) -> None:
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("serve() must be called on the main thread: it is where signals arrive")
     native = native_module()
+    settings = with_log_config(settings, native)
     scripts_own = threading.enumerate()
     if settings.mode == "process":
         if not isinstance(app, str):

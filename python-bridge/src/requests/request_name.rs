@@ -4,7 +4,7 @@ use std::fmt;
 
 use turbo_shard_runtime::protocol::RequestHead;
 
-/// A request by its name, for logs: `GET /users/7`.
+/// A request by its name, for logs: `GET /users/7`, with its id where requests have ids.
 pub(crate) struct RequestName<'a>(pub(crate) RequestHead<'a>);
 
 impl fmt::Display for RequestName<'_> {
@@ -15,6 +15,10 @@ impl fmt::Display for RequestName<'_> {
             "{} {}",
             self.0.method_bytes().escape_ascii(),
             self.0.path().escape_ascii()
-        )
+        )?;
+        match self.0.request_id() {
+            Some(id) => write!(f, " (request {})", id.escape_ascii()),
+            None => Ok(()),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Log lines of the server, on stderr: `2026-12-01T08:20:56.123Z turbo-shard WARN shard 1: …`, or the same as JSON or logfmt.
+//! Log lines of the server, on stderr or for Python's `logging`: `2026-12-01T08:20:56.123Z turbo-shard WARN shard 1: …`, or the same as JSON or logfmt.
 //! One line per record, written in one piece.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -14,7 +14,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use turbo_shard_runtime::{Timestamp, push_json, push_logfmt};
 
-use super::log_writer;
+use super::{log_queue, log_writer};
 
 /// Where our own records come from; other crates' records matter only from warnings up.
 const OWN_TARGETS: [&str; 2] = ["turbo_shard", "_native"];
@@ -110,9 +110,12 @@ pub(crate) fn log_line(level: &str, text: &str) -> PyResult<()> {
     Ok(())
 }
 
-/// `text`, `json` or `logfmt`: how this process writes its log lines.
+/// `text`, `json` or `logfmt`: how this process writes its log lines; `logging` where Python's does.
 #[pyfunction]
 pub(crate) fn log_format() -> &'static str {
+    if log_queue::is_open() {
+        return "logging";
+    }
     let current = LogFormat::current();
     let named = LogFormat::ALL.iter().find(|(_, format)| *format == current);
     named.map_or("text", |(name, _)| name)
@@ -126,7 +129,7 @@ fn write_panic(panic: &PanicHookInfo<'_>) {
     if backtrace.status() == BacktraceStatus::Captured {
         let _ = writeln!(text, "{backtrace}");
     }
-    if LogFormat::current() != LogFormat::Text {
+    if LogFormat::current() != LogFormat::Text || log_queue::is_open() {
         return log::error!("{text}");
     }
     log_writer::write(text.into_bytes());
@@ -144,6 +147,14 @@ impl Log for StderrLog {
         if self.enabled(record.metadata()) {
             let thread = std::thread::current();
             let speaker = SPEAKER.get().map_or("", String::as_str);
+            if log_queue::is_open() {
+                let place = place(thread.name());
+                let text = format!("{speaker}{place}{}", record.args());
+                let name = thread.name().unwrap_or("unnamed");
+                if log_queue::push_line(record.level(), text, name) {
+                    return;
+                }
+            }
             let line = line(
                 record.level(),
                 speaker,

@@ -4,13 +4,14 @@
 //! is the app as the runtime knows it, `served_app` how its instances come to be, `python_service` what one thread
 //! calls; `pool_threads` are the threads of the blocking pool, `local_server` serves without threads and sockets.
 //! `life` holds what outlives the runtime, `at_exit` how the process ends, `worker_link` the line to the supervisor of
-//! process mode. `service_manager` tells systemd of a stop. `logging` and `log_writer` write the server's own lines,
+//! process mode. `service_manager` tells systemd of a stop. `logging` and `log_writer` write the server's own lines, `log_queue` gives them to Python,
 //! `report_rows` its counters as rows.
 
 pub(crate) mod at_exit;
 pub(crate) mod bind_setting;
 pub(crate) mod life;
 pub(crate) mod local_server;
+pub(crate) mod log_queue;
 pub(crate) mod log_writer;
 pub(crate) mod logging;
 pub(crate) mod pool_threads;

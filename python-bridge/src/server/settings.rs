@@ -15,11 +15,12 @@ use turbo_shard_runtime::protocol::{ChosenLines, LimitSettings, Limits, LineRefu
 use turbo_shard_runtime::{
     AccessLog, AccessLogSettings, AccessLogTarget, Balance, Bind, CompressionLevel,
     CompressionRules, ConcurrencyLimit, EdgeConfig, EngineChoice, EngineName, FileMount,
-    FileMountSettings, LineFormat, MetricsPlace, Mode, ServerConfig, SkippedPath, Steering,
-    TrustedPeers, allowed_cores,
+    FileMountSettings, LineFormat, MetricsPlace, Mode, RequestIdField, ServerConfig, SkippedPath,
+    Steering, TrustedPeers, allowed_cores,
 };
 
 use super::bind_setting::BindSetting;
+use super::log_queue::{self, RequestTaker};
 use super::logging::LogFormat;
 use crate::native::read_mount;
 use crate::python::errors::StartError;
@@ -87,6 +88,7 @@ pub(crate) struct Settings {
     ws_message_max: usize,
     ws_deflate: bool,
 
+    request_id: Option<String>,
     access_log: Option<String>,
     access_log_format: String,
     access_log_skip: Vec<String>,
@@ -166,6 +168,7 @@ impl Settings {
                 trusted_peers: self.forwarded_allow_ips.clone(),
                 mounts: self.open_mounts()?,
                 compression: self.compression(),
+                request_ids: self.request_ids()?,
                 access_log: self.open_access_log()?,
             },
             uring_without: Vec::new(),
@@ -173,6 +176,15 @@ impl Settings {
             metrics: self.metrics.as_deref().map(metrics_place).transpose()?,
             livez_timeout_ms: self.livez_timeout_ms,
         })
+    }
+
+    fn request_ids(&self) -> PyResult<Option<RequestIdField>> {
+        let field = |name: &String| {
+            let wrong =
+                || PyValueError::new_err(format!("request_id: {name:?} is no field's name"));
+            RequestIdField::new(name).ok_or_else(wrong)
+        };
+        self.request_id.as_ref().map(field).transpose()
     }
 
     fn compression(&self) -> Option<Arc<CompressionRules>> {
@@ -200,7 +212,10 @@ impl Settings {
         let Some(target) = &self.access_log else {
             return Ok(None);
         };
-        let format = LineFormat::parse(&self.access_log_format)
+        // A file is asked for: then it is not for Python's logging.
+        let is_for_python = target == "-" && log_queue::takes_requests();
+        let id = self.request_id.as_deref().unwrap_or("x-request-id");
+        let format = LineFormat::parse(&self.access_log_format, id, is_for_python)
             .map_err(|error| StartError::new_err(format!("access_log_format: {error}")))?;
         let skipped = self.access_log_skip.iter();
         let settings = AccessLogSettings {
@@ -209,6 +224,7 @@ impl Settings {
             slow: Duration::from_millis(self.access_log_slow_ms),
         };
         let target = match target.as_str() {
+            "-" if is_for_python => AccessLogTarget::Taker(Arc::new(RequestTaker)),
             "-" => AccessLogTarget::Stdout,
             path => AccessLogTarget::File(path.into()),
         };

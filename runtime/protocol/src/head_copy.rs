@@ -21,28 +21,42 @@ impl HeadCopy {
 
     /// Copies a head, with another value of `Host`; `host` must be valid.
     pub fn with_host(head: RequestHead<'_>, host: &[u8]) -> HeadCopy {
-        const NAME: &[u8] = b"Host";
+        HeadCopy::with_field(head, b"Host", host).0
+    }
+
+    /// Copies a head, with `id` in the field `name` as the request's id; both must be valid.
+    pub fn with_request_id(head: RequestHead<'_>, name: &[u8], id: &[u8]) -> HeadCopy {
+        let (mut copy, value) = HeadCopy::with_field(head, name, id);
+        copy.index.request_id = Some(value);
+        copy
+    }
+
+    /// Copies a head in which the field `name` stands once, with this value. Also returns where that is.
+    fn with_field(head: RequestHead<'_>, name: &[u8], value: &[u8]) -> (HeadCopy, Span) {
         let (bytes, index) = head.parts();
-        let (name_at, value_at) = (bytes.len(), bytes.len() + NAME.len());
+        let (name_at, value_at) = (bytes.len(), bytes.len() + name.len());
         let span = |start: usize, end: usize| Span {
             start: start as u32,
             end: end as u32,
         };
-        let value = span(value_at, value_at + host.len());
+        let value_span = span(value_at, value_at + value.len());
         let mut index = index.clone();
-        let is_host = |field: &&mut FieldSpan| field.name.of_head(bytes).eq_ignore_ascii_case(NAME);
-        match index.fields.iter_mut().find(is_host) {
-            Some(field) => field.value = value,
-            // HTTP/1.0 may come without.
-            None => index.fields.push(FieldSpan {
+        let mut has_field = false;
+        index.fields.retain_mut(|field| {
+            let is_named = field.name.of_head(bytes).eq_ignore_ascii_case(name);
+            if is_named {
+                field.value = value_span;
+            }
+            !is_named || !std::mem::replace(&mut has_field, true)
+        });
+        if !has_field {
+            index.fields.push(FieldSpan {
                 name: span(name_at, value_at),
-                value,
-            }),
+                value: value_span,
+            });
         }
-        HeadCopy {
-            head: [bytes, NAME, host].concat().into(),
-            index,
-        }
+        let head = [bytes, name, value].concat().into();
+        (HeadCopy { head, index }, value_span)
     }
 
     /// What was copied.
@@ -73,6 +87,31 @@ mod tests {
             assert_eq!(head.path(), b"/a");
             let is_host = |(name, _): &(&[u8], &[u8])| name.eq_ignore_ascii_case(b"host");
             assert_eq!(head.headers().filter(is_host).count(), 1);
+        }
+    }
+
+    #[test]
+    fn an_id_takes_the_place_of_every_field_of_its_name() {
+        for (bytes, fields) in [
+            (
+                &b"GET / HTTP/1.1\r\nX-ID: a\r\nHost: h\r\nx-id: b\r\n\r\n"[..],
+                2,
+            ),
+            (b"GET / HTTP/1.1\r\nHost: h\r\nx-id:\r\n\r\n", 2),
+            (b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", 2),
+        ] {
+            let mut index = HeadIndex::new();
+            parse_head(bytes, &Limits::sample(), &mut index).unwrap();
+            let sent = RequestHead::new(bytes, &index);
+            assert_eq!(sent.request_id(), None);
+            let copy = HeadCopy::with_request_id(sent, b"x-id", b"new");
+            let head = copy.head();
+            assert_eq!(head.request_id(), Some(&b"new"[..]));
+            assert_eq!(head.header("X-Id"), Some(&b"new"[..]));
+            assert_eq!(head.header("host"), Some(&b"h"[..]));
+            assert_eq!(head.headers().count(), fields);
+            let again = HeadCopy::with_host(head, b"other");
+            assert_eq!(again.head().request_id(), Some(&b"new"[..]));
         }
     }
 }

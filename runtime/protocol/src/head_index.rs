@@ -45,6 +45,8 @@ pub(crate) struct HeadIndex {
     pub(crate) keep_alive: bool,
     /// A proxy may have said where the request comes from.
     pub(crate) is_forwarded: bool,
+    /// The id that a server has given to the request, in a copy of its head. A head as it was sent has none.
+    pub(crate) request_id: Option<Span>,
     pub(crate) method_span: Span,
     pub(crate) target: Span,
     pub(crate) path: Span,
@@ -61,6 +63,7 @@ impl HeadIndex {
             expects_continue: false,
             keep_alive: false,
             is_forwarded: false,
+            request_id: None,
             method_span: Span::default(),
             target: Span::default(),
             path: Span::default(),

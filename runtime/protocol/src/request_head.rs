@@ -100,6 +100,11 @@ impl<'a> RequestHead<'a> {
     pub fn is_forwarded(&self) -> bool {
         self.index.is_forwarded
     }
+
+    /// The id that the server has given to the request ([`HeadCopy::with_request_id`](crate::HeadCopy::with_request_id)).
+    pub fn request_id(&self) -> Option<&'a [u8]> {
+        self.index.request_id.map(|span| span.of_head(self.head))
+    }
 }
 
 impl std::fmt::Debug for RequestHead<'_> {

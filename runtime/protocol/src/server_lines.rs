@@ -28,6 +28,10 @@ pub struct ChosenLines {
     server: Vec<u8>,
     /// Whole lines, in their order.
     others: Vec<u8>,
+    /// A whole line for the exchange that is answered now; empty without one.
+    of_exchange: Vec<u8>,
+    /// Bytes of its name, with the colon.
+    of_exchange_name: usize,
 }
 
 /// Why a line cannot be on every answer.
@@ -52,8 +56,8 @@ pub(crate) enum Recipient<'a> {
     Refusal,
     /// A 1xx but for 101. (`100 Continue` is a constant.)
     Interim,
-    /// A 101.
-    Switch,
+    /// A 101, whose own lines are among these bytes.
+    Switch(&'a [u8]),
 }
 
 impl ChosenLines {
@@ -142,6 +146,22 @@ impl ServerLines {
         true
     }
 
+    /// Puts `name: value` on every answer from now on, 101 included, whose app says no `name` of its own; None for none.
+    /// The caller knows which exchange is answered. Both must be valid.
+    pub fn set_of_exchange(&mut self, line: Option<(&[u8], &[u8])>) {
+        if line.is_none() && self.chosen.is_none() {
+            return;
+        }
+        let chosen = self.chosen.get_or_insert_default();
+        chosen.of_exchange.clear();
+        if let Some((name, value)) = line {
+            for part in [name, b": ", value, b"\r\n"] {
+                chosen.of_exchange.extend_from_slice(part);
+            }
+        }
+        chosen.of_exchange_name = line.map_or(0, |(name, _)| name.len() + 1);
+    }
+
     /// Writes those that belong on this answer.
     ///
     /// Every final answer has a date, an app's own goes before ours. A 1xx need not have one (RFC 9110 section 6.6.1), and
@@ -151,7 +171,8 @@ impl ServerLines {
         let own = match recipient {
             Recipient::Answer(own) => Some(own),
             Recipient::Refusal => None,
-            Recipient::Interim | Recipient::Switch => return,
+            Recipient::Interim => return,
+            Recipient::Switch(own) => return self.write_on_switch(own, output),
         };
         match &self.chosen {
             None => self.write_date(own, output),
@@ -175,6 +196,23 @@ impl ServerLines {
             output.extend_from_slice(&chosen.server);
         }
         output.extend_from_slice(&chosen.others);
+        let name = &chosen.of_exchange[..chosen.of_exchange_name];
+        if !own.is_some_and(|own| own.has_name_prefix(name)) {
+            output.extend_from_slice(&chosen.of_exchange);
+        }
+    }
+
+    #[cold]
+    fn write_on_switch(&self, own: &[u8], output: &mut Vec<u8>) {
+        let Some(chosen) = &self.chosen else { return };
+        let name = &chosen.of_exchange[..chosen.of_exchange_name];
+        let is_named = |line: &[u8]| {
+            let start = line.get(..name.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(name))
+        };
+        if !own.split(|&byte| byte == b'\n').any(is_named) {
+            output.extend_from_slice(&chosen.of_exchange);
+        }
     }
 }
 
@@ -201,7 +239,7 @@ mod tests {
         own.push(b"Date", b"Mon, 07 Nov 1994 08:49:37 GMT").unwrap();
         assert_eq!(written(Recipient::Answer(&own)), "");
         assert_eq!(written(Recipient::Interim), "");
-        assert_eq!(written(Recipient::Switch), "");
+        assert_eq!(written(Recipient::Switch(b"")), "");
     }
 
     #[test]
@@ -238,9 +276,44 @@ mod tests {
         assert_eq!(with(&chosen, Recipient::Answer(&own)), without_server);
         chosen.leave_out_date();
         assert_eq!(with(&chosen, Recipient::Answer(&own)), others);
-        for recipient in [Recipient::Interim, Recipient::Switch] {
+        for recipient in [Recipient::Interim, Recipient::Switch(b"")] {
             assert_eq!(with(&chosen, recipient), "");
         }
+    }
+
+    #[test]
+    fn the_line_of_an_exchange_is_on_its_answer_unless_the_app_says_it() {
+        let mut lines = ServerLines::new(DATE).unwrap();
+        let plain = lines.clone();
+        lines.set_of_exchange(None);
+        assert_eq!(lines, plain);
+        let written = |lines: &ServerLines, recipient: Recipient<'_>| {
+            let mut output = Vec::new();
+            lines.write(recipient, &mut output);
+            String::from_utf8(output).unwrap()
+        };
+        let date = format!("date: {DATE}\r\n");
+        let mut own = HeaderLines::new();
+        own.push(b"x-id-more", b"app").unwrap();
+        for value in ["first", "second"] {
+            lines.set_of_exchange(Some((b"X-ID", value.as_bytes())));
+            let line = format!("X-ID: {value}\r\n");
+            let both = format!("{date}{line}");
+            assert_eq!(written(&lines, Recipient::Answer(&own)), both);
+            assert_eq!(written(&lines, Recipient::Refusal), both);
+            assert_eq!(written(&lines, Recipient::Interim), "");
+            let switch = b"HTTP/1.1 101 Switching Protocols\r\nx-id-more: app\r\n";
+            assert_eq!(written(&lines, Recipient::Switch(switch)), line);
+            let switch = b"HTTP/1.1 101 Switching Protocols\r\nx-id: app\r\n";
+            assert_eq!(written(&lines, Recipient::Switch(switch)), "");
+        }
+        own.push(b"x-id", b"app").unwrap();
+        assert_eq!(written(&lines, Recipient::Answer(&own)), date);
+        lines.set_of_exchange(None);
+        for recipient in [Recipient::Answer(&HeaderLines::new()), Recipient::Refusal] {
+            assert_eq!(written(&lines, recipient), date);
+        }
+        assert_eq!(written(&lines, Recipient::Switch(b"")), "");
     }
 
     #[test]

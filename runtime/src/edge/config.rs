@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::coding::CompressionRules;
 use crate::edge::access_log::AccessLog;
 use crate::edge::concurrency::ConcurrencyLimit;
+use crate::edge::request_id::RequestIdField;
 use crate::edge::trusted_peers::TrustedPeers;
 use crate::files::FileMount;
 
@@ -15,6 +16,8 @@ pub struct EdgeConfig {
     pub measures_latency: bool,
     /// How many exchanges may be in flight; those beyond are answered 503. All clones of it count together.
     pub concurrency: Option<ConcurrencyLimit>,
+    /// Where the id of each is found; None if they have none.
+    pub request_ids: Option<RequestIdField>,
     /// Where a line is written for each; open already.
     pub access_log: Option<AccessLog>,
     /// What trusted peers say of their clients is taken from `Forwarded` and `X-Forwarded-*`.
@@ -37,6 +40,7 @@ impl EdgeConfig {
     pub(crate) fn follows_each(&self) -> bool {
         self.measures_latency
             || self.access_log.is_some()
+            || self.request_ids.is_some()
             || self.concurrency.is_some()
             || self.compression.is_some()
     }

@@ -7,17 +7,21 @@ mod forwarding;
 mod log_escape;
 mod log_timestamp;
 mod passage;
+mod request_id;
 mod thread_edge;
 mod trusted_peers;
 
 pub(crate) use access_log::Note;
 pub use access_log::{
-    AccessLog, AccessLogSettings, AccessLogTarget, FormatError, LineFormat, SkippedPath,
+    AccessLog, AccessLogSettings, AccessLogTarget, FormatError, LineFormat, LineTaker, SkippedPath,
+    ToldRequest, ToldValue,
 };
 pub use concurrency::ConcurrencyLimit;
 pub use config::EdgeConfig;
 pub use log_escape::{push_json, push_logfmt};
 pub use log_timestamp::Timestamp;
 pub(crate) use passage::{Answered, Passage};
+pub use request_id::RequestIdField;
+pub(crate) use request_id::{Identified, InLog};
 pub(crate) use thread_edge::Edge;
 pub use trusted_peers::TrustedPeers;

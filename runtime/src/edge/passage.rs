@@ -6,6 +6,7 @@ use crate::coding::Compression;
 use crate::edge::access_log::Note;
 use crate::edge::concurrency::InFlight;
 use crate::edge::forwarding::Seen;
+use crate::edge::request_id::Identified;
 use crate::metrics::route_names::RouteId;
 
 /// An exchange on its way through the server.
@@ -20,6 +21,8 @@ pub(crate) struct Passage {
     pub(crate) in_flight: Option<InFlight>,
     /// How the client saw it, where trusted proxies say so; else it is as it has come in.
     pub(crate) seen: Option<Seen>,
+    /// The request with its id, where requests have ids.
+    pub(crate) identified: Option<Box<Identified>>,
     /// What the access log says of it; None if that says nothing.
     pub(crate) note: Option<Note>,
 }

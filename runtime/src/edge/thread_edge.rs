@@ -12,6 +12,7 @@ use crate::edge::concurrency::{ConcurrencyLimit, InFlight};
 use crate::edge::config::EdgeConfig;
 use crate::edge::forwarding::Seen;
 use crate::edge::passage::{Answered, Passage};
+use crate::edge::request_id::RequestIds;
 use crate::edge::trusted_peers::TrustedPeers;
 use crate::files::StaticFiles;
 use crate::metrics::counters::Counters;
@@ -31,6 +32,7 @@ pub(crate) struct Edge {
     trusted_peers: TrustedPeers,
     files: Option<StaticFiles>,
     compression: Option<Arc<CompressionRules>>,
+    request_ids: Option<RequestIds>,
     access_log: Option<Pen>,
 }
 
@@ -53,6 +55,7 @@ impl Edge {
             trusted_peers: config.trusted_peers.clone(),
             files: StaticFiles::new(&config.mounts),
             compression: config.compression.clone(),
+            request_ids: config.request_ids.as_ref().map(RequestIds::new),
             access_log: config
                 .access_log
                 .as_ref()
@@ -74,9 +77,17 @@ impl Edge {
         if !self.follows_each && seen.is_none() {
             return None;
         }
-        let note = self.access_log.as_ref().and_then(|pen| match &seen {
-            Some(seen) => pen.note(request, &seen.connection.peer),
-            None => pen.note(request, &connection().peer),
+        let identified = self.request_ids.as_ref().map(|ids| {
+            let is_trusted = self.trusted_peers.trusts(&connection().peer);
+            let head = seen.as_ref().map_or(request, |seen| seen.head_or(request));
+            Box::new(ids.identify(head, is_trusted))
+        });
+        let note = self.access_log.as_ref().and_then(|pen| {
+            let shown = identified.as_ref().map_or(request, |one| one.head());
+            match &seen {
+                Some(seen) => pen.note(shown, &seen.connection.peer),
+                None => pen.note(shown, &connection().peer),
+            }
         });
         let rules = self.compression.as_ref();
         let compression = rules.and_then(|rules| Compression::of(rules, &request));
@@ -85,6 +96,7 @@ impl Edge {
             route: RouteId::UNKNOWN,
             in_flight: None,
             seen,
+            identified,
             compression: compression.map(Box::new),
             note,
         }))

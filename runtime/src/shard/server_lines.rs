@@ -5,10 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use turbo_shard_protocol::{ChosenLines, ServerLines, Tick};
 
+use crate::edge::Identified;
+
 /// The lines, renewed when the wall clock's second has passed.
 pub(crate) struct RenderedLines {
     lines: RefCell<ServerLines>,
     valid_until: Cell<Tick>,
+    /// They are those of one exchange.
+    has_id: Cell<bool>,
 }
 
 impl RenderedLines {
@@ -17,16 +21,27 @@ impl RenderedLines {
         RenderedLines {
             lines: RefCell::new(lines.with(chosen)),
             valid_until: Cell::new(Tick::from_millis(0)),
+            has_id: Cell::new(false),
         }
     }
 
-    /// The lines at `now`. Hold them while one answer is written and not longer: they cannot be renewed meanwhile.
+    /// The lines at `now`, with the id of the request that is answered if it has one. Hold them while one answer is written and not longer: they cannot be renewed meanwhile.
     #[inline]
-    pub(crate) fn at(&self, now: Tick) -> Ref<'_, ServerLines> {
+    pub(crate) fn at(&self, now: Tick, identified: Option<&Identified>) -> Ref<'_, ServerLines> {
         if now >= self.valid_until.get() {
             self.renew(now);
         }
+        if identified.is_some() || self.has_id.get() {
+            self.identify(identified);
+        }
         self.lines.borrow()
+    }
+
+    #[cold]
+    fn identify(&self, identified: Option<&Identified>) {
+        self.has_id.set(identified.is_some());
+        let line = identified.map(Identified::line);
+        self.lines.borrow_mut().set_of_exchange(line);
     }
 
     #[cold]
@@ -59,10 +74,10 @@ mod tests {
     fn the_lines_are_kept_within_a_second_and_renewed_after_it() {
         let lines = RenderedLines::new(ChosenLines::default());
         let now = Tick::from_millis(5);
-        drop(lines.at(now));
+        drop(lines.at(now, None));
         let until = lines.valid_until.get();
         assert!(until > now && until <= now.after_ms(1000));
-        drop(lines.at(until));
+        drop(lines.at(until, None));
         assert!(lines.valid_until.get() > until);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use turbo_shard_protocol::websocket::WebSocketLimits;
 use turbo_shard_protocol::{ChosenLines, Limits, ServerLines, Tick, Workspace};
 
-use crate::edge::Edge;
+use crate::edge::{Edge, Passage};
 use crate::metrics::counters::Counters;
 use crate::shard::clock::Clock;
 use crate::shard::log_gate::LogGate;
@@ -67,9 +67,15 @@ impl<S> Workbench<S> {
         }
     }
 
-    /// What the server itself puts on an answer that is written now.
-    pub(crate) fn server_lines(&self, now: Tick) -> Ref<'_, ServerLines> {
-        self.server_lines.at(now)
+    /// What the server itself puts on an answer that is written now, to the exchange of this passage if it has one.
+    #[inline]
+    pub(crate) fn server_lines(
+        &self,
+        now: Tick,
+        passage: Option<&Passage>,
+    ) -> Ref<'_, ServerLines> {
+        let identified = passage.and_then(|passage| passage.identified.as_deref());
+        self.server_lines.at(now, identified)
     }
 
     /// The time after a call of the service that began at `now`: a handler that held the shard must not give what

@@ -97,9 +97,11 @@ def serve_command(arguments: Sequence[str], *, is_own_process: bool = False) -> 
 
 def check_app(reference: str, settings: Settings) -> int:
     """Whether the app can be served, in one line; the settings have been checked."""
+    from ..serving.log_setup import configured
     from ..user_code.running import AppError
     from .check import check
 
+    configured(settings)
     try:
         return say(check(reference, settings, native_module()))
     except AppError as error:
@@ -156,6 +158,9 @@ def serve_reference(
     is_own_process: bool,
 ) -> None:
     """Serves the app that `reference` names, until it is stopped."""
+    from ..serving.log_setup import with_log_config
+
+    settings = with_log_config(settings, native)
     if settings.mode == "process":
         # The workers import the app; nothing here needs it.
         from ..process_mode import supervisor

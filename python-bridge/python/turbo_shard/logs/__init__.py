@@ -1,1 +1,1 @@
-"""What is written to stderr and to the logger `turbo_shard.error`, without a shard that waits for a reader."""
+"""What is written to stderr and to Python's loggers, without a shard that waits for a reader."""

@@ -5,6 +5,7 @@ it. Knows nothing of requests.
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
 
 from .._native import log_line
@@ -13,12 +14,19 @@ from .error_log import LOGGER
 
 def tell(what: str, error: BaseException) -> None:
     """Logs `error` with its traceback; `what` says what was going on."""
-    if is_heard(LOGGER):
+    if is_heard(logger_in_use()):
         LOGGER.error("%s", what, exc_info=error)
         return
     log_line("error", f"{what} (said here, because the app's logging shows no errors)")
     for line in "".join(traceback.format_exception(error)).splitlines():
         log_line("error", line)
+
+
+def logger_in_use() -> logging.Logger:
+    """Where the records of `LOGGER` end up."""
+    thread = sys.modules.get(f"{__package__}.log_thread")
+    names = thread.names_in_use() if thread is not None else None
+    return LOGGER if names is None else logging.getLogger(names.errors)
 
 
 def is_heard(logger: logging.Logger) -> bool:

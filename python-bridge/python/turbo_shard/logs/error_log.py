@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from .error_stream import is_stderr, write
@@ -20,6 +21,8 @@ class _Dispatch:
         self.logger = logger
 
     def __call__(self, record: logging.LogRecord) -> None:
+        if _HandOver.take is not None and _HandOver.take(record):
+            return
         has_handlers = False
         place: logging.Logger | None = self.logger
         while place is not None:
@@ -36,6 +39,16 @@ class _Dispatch:
                 native.log_line("error", last.format(record))
             else:
                 emit(last, record)
+
+
+class _HandOver:
+    """What takes records in the place of handlers; it returns False if it does not."""
+
+    take: Callable[[logging.LogRecord], bool] | None = None
+
+
+def hand_over(take: Callable[[logging.LogRecord], bool]) -> None:
+    _HandOver.take = take
 
 
 def emit(handler: logging.Handler, record: logging.LogRecord) -> None:

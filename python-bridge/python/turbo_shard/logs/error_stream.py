@@ -9,6 +9,8 @@ import sys
 from typing import Any
 
 STDERR = 2
+# As long as the native side waits for stderr.
+FLUSH_WITHIN_S = 1.0
 
 
 def write(stream: Any, text: str) -> None:
@@ -33,6 +35,7 @@ def write_line(stream: Any, text: str) -> None:
 def flush() -> None:
     """Waits until all is written, for a moment at most: before this process becomes another program."""
     if native := sys.modules.get("turbo_shard._native"):
+        native.flush_log_queue(FLUSH_WITHIN_S)
         native.flush_stderr()
 
 

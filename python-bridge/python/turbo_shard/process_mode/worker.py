@@ -71,7 +71,8 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
     from ..loading import app_loader
     from ..loading.interfaces import IN_WORDS
     from ..serving import banner, compiled_routes, stop_flag
-    from ..settings import Settings
+    from ..serving.log_setup import with_log_config
+    from ..settings import Settings, SettingsError
     from ..user_code.running import AppError
 
     settings = Settings(**order.settings)
@@ -94,6 +95,7 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
     banner.tell_note = lambda text: link.tell(News(NOTE, text).packet())
     ends = ExitStack()
     try:
+        settings = with_log_config(settings, native)
         # Each worker has a GIL of its own, if it has one.
         loaded = app_loader.load(order.reference, settings, allow_gil=True)
         server = native.NativeServer(
@@ -123,6 +125,9 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
         return tell_failure(APP_FAILED, error, error.report)
     except native.LifespanError as error:
         return tell_failure(LIFESPAN_FAILED, error)
+    except SettingsError as error:
+        # The file of --log-config is not what it was when the server started.
+        return tell_failure(START_FAILED, error)
     except native.StartError as error:
         if not ending.was_ready:
             return tell_failure(START_FAILED, error)

@@ -25,6 +25,8 @@ THREADS_SECONDS_MIN = 0.5
 # (runtime/src/server/stop.rs) it stays below what a supervisor (process_mode/supervisor.py) waits before it kills a
 # worker.
 EXIT_SECONDS_MAX = 2.0
+# What Python's logging may take for the server's last records, if it has them.
+LOG_SECONDS_MAX = 2.0
 NAMES_MAX = 4
 STOPS = (signal.SIGINT, signal.SIGTERM)
 EXIT_LINE = "the app's exit functions do not return; the process ends without them"
@@ -65,6 +67,7 @@ def leave(
     news = threading.Event()
     for number in STOPS:
         signal.signal(number, hurry(news, status, native))
+    flush_log(native, news)
     if not threads_of_app(others):
         native.end_process_in(EXIT_SECONDS_MAX, status, EXIT_LINE)
     else:
@@ -80,6 +83,13 @@ def leave(
         native.log_line("error", f"the process ends without waiting for {left}")
     wind_up()
     os._exit(status)
+
+
+def flush_log(native: Any, news: threading.Event) -> None:
+    """Waits in pieces, between which a signal is heard."""
+    until = time.monotonic() + LOG_SECONDS_MAX
+    while not native.flush_log_queue(0.1) and not news.is_set() and time.monotonic() < until:
+        pass
 
 
 def hurry(

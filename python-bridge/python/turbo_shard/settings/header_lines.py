@@ -33,6 +33,20 @@ def is_field_value(text: str) -> bool:
     return all(char == "\t" or (" " <= char <= "\xff" and char != "\x7f") for char in text)
 
 
+def is_own_name(text: str) -> bool:
+    """Whether a server may set this field of requests and answers; WSGI knows no dots and the like in names."""
+    is_name = re.fullmatch(r"[A-Za-z0-9_-]+", text, flags=re.ASCII) is not None
+    return is_name and text.lower() not in (*NOT_OURS, *NOT_FOR_IDS)
+
+
+# Fields that mean something to servers or proxies, besides those above.
+NOT_FOR_IDS = (
+    *("host", "expect", "authorization", "cookie", "set-cookie", "location", "forwarded"),
+    *("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"),
+    *("x-forwarded-prefix", "traceparent", "tracestate", "cache-control", "vary", "etag"),
+)
+
+
 def checked_line(text: str) -> str:
     """`name: value`. What cannot be one is a ValueError that completes `'…' is not`, or has a reason."""
     name, colon, value = text.partition(":")

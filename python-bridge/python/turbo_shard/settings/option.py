@@ -33,6 +33,7 @@ class Kind(Enum):
     BINDS = "places to listen"
     FILE_MODE = "mode of a file"
     FIELD_VALUE = "value of a header field"
+    FIELD_NAME = "name of a header field"
     MOUNTS = "directories with files"
     MEDIA_TYPES = "media types"
 
@@ -119,6 +120,8 @@ class Option(NamedTuple):
         match self.kind:
             case Kind.TEXT | Kind.FIELD_VALUE:
                 return self.name.rpartition("_")[2].upper()
+            case Kind.FIELD_NAME:
+                return "NAME"
             case Kind.WHOLE:
                 return "N"
             case Kind.SECONDS:

@@ -42,7 +42,7 @@ def settings_from(values: Mapping[str, Any], labels: Mapping[str, str] | None = 
 # What `LineFormat` of the native side knows (runtime/src/edge/access_log/line_format.rs), which has the last word: a
 # wrong one is told here before the app is imported.
 LOG_FORMATS = ("uvicorn", "combined", "json", "logfmt")
-OWN_ATOMS = ("{client-port}x", "{shard}x", "{route}x")
+OWN_ATOMS = ("{client-port}x", "{shard}x", "{route}x", "{request-id}x", "{trace-id}x")
 LOG_ATOMS = (*"hlurmUqHsBbfatTDMLp", *OWN_ATOMS)
 
 

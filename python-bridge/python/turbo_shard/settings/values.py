@@ -118,6 +118,8 @@ def is_usable(option: Option, text: str) -> bool:
         return text.isprintable() and re.fullmatch(r"/[^?#\s]*[^?#\s/]", text) is not None
     if option.kind is Kind.FIELD_VALUE:
         return bool(text.strip()) and header_lines.is_field_value(text)
+    if option.kind is Kind.FIELD_NAME:
+        return header_lines.is_own_name(text)
     if option.kind is Kind.FILE_MODE:
         return binds.MODE.fullmatch(text) is not None
     return (bool(text) or text == option.default) and "\0" not in text
@@ -156,6 +158,8 @@ def expectation(option: Option) -> str:
             return f"a list of media types, each {media_types.EXPECTED}"
         case Kind.MOUNTS:
             return f"a list of directories, each {mounts.EXPECTED}"
+        case Kind.FIELD_NAME:
+            return "a name for a header field that is the server's to give, such as X-Request-ID"
         case Kind.FIELD_VALUE:
             return "a text for a header line (Latin-1, without control characters)"
         case Kind.URL_PATH:
@@ -243,6 +247,7 @@ READERS: dict[Kind, Callable[[str], object]] = {
     Kind.MEDIA_TYPES: read_list,
     Kind.URL_PATHS: read_list,
     Kind.FIELD_VALUE: str,
+    Kind.FIELD_NAME: str,
 }
 TYPES = {
     Kind.TEXT: str,
@@ -263,6 +268,7 @@ TYPES = {
     Kind.MOUNTS: tuple,
     Kind.MEDIA_TYPES: tuple,
     Kind.FIELD_VALUE: str,
+    Kind.FIELD_NAME: str,
 }
 LISTS: dict[Kind, Callable[[tuple[str, ...]], tuple[str, ...]]] = {
     Kind.PEERS: peers.checked_peers,

@@ -5,7 +5,9 @@ use std::time::SystemTime;
 
 use turbo_shard_protocol::status_text;
 
-use crate::edge::access_log::line_format::{Atom, Layout, LineFormat, Piece, TOLD_NAMES};
+use crate::edge::access_log::line_format::{
+    Atom, Layout, LineFormat, Piece, TOLD_NAMES, TRACEPARENT,
+};
 use crate::edge::access_log::record::{Client, Record, Tag};
 use crate::edge::log_escape::{push_json, push_logfmt, push_printable, push_word};
 use crate::edge::log_timestamp::Timestamp;
@@ -134,28 +136,46 @@ fn push_atom(atom: Atom, record: &Record<'_>, occasion: Occasion, out: &mut Vec<
             return text(record.field(Tag::RequestField, number), out);
         }
         Atom::AnswerField(number) => return text(record.field(Tag::AnswerField, number), out),
+        Atom::TraceId(number) => return text(trace_id(record, number), out),
         Atom::Shard => write!(out, "{}", occasion.shard),
         Atom::Route => return text(Some(fixed.route.template().as_bytes()), out),
     };
 }
 
+/// The trace to which the request belongs: of its `traceparent`, if that is one (W3C Trace Context, section 3.2).
+fn trace_id<'a>(record: &Record<'a>, traceparent: u8) -> Option<&'a [u8]> {
+    let parts = record.field(Tag::RequestField, traceparent)?;
+    let is_hexadecimal = |part: &[u8]| {
+        part.iter()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let mut parts = parts.split(|&byte| byte == b'-');
+    let (version, id) = (parts.next()?, parts.next()?);
+    let is_version = version.len() == 2 && is_hexadecimal(version) && version != b"ff";
+    let is_id = id.len() == 32 && is_hexadecimal(id) && id.iter().any(|&byte| byte != b'0');
+    (is_version && is_id && parts.next().is_some_and(|span| span.len() == 16)).then_some(id)
+}
+
 /// A form of names with values.
-trait Pairs {
-    fn text(&mut self, name: &str, value: &[u8]);
-    /// A number, or `true` and `false`.
-    fn bare(&mut self, name: &str, value: std::fmt::Arguments<'_>);
+pub(super) trait Pairs {
+    fn time(&mut self, at: &[u8]);
+    fn text(&mut self, name: &'static str, value: &[u8]);
+    fn number(&mut self, name: &'static str, value: u64);
+    /// Milliseconds with three decimals.
+    fn milliseconds(&mut self, name: &'static str, us: u64);
+    fn flag(&mut self, name: &'static str, value: bool);
     fn end(&mut self) {}
 }
 
-fn push_pairs(record: &Record<'_>, occasion: Occasion, out: &mut impl Pairs) {
+pub(super) fn push_pairs(record: &Record<'_>, occasion: Occasion, out: &mut impl Pairs) {
     let fixed = &record.fixed;
     let mut time = Vec::with_capacity(24);
     Timestamp::of(occasion.at).push_rfc3339(&mut time);
-    out.text("time", &time);
+    out.time(&time);
     match record.client() {
         Client::Tcp(address) => {
             out.text("client", address.ip().to_string().as_bytes());
-            out.bare("client_port", format_args!("{}", address.port()));
+            out.number("client_port", address.port().into());
         }
         Client::Unix => out.text("client", b"unix:"),
         Client::Unknown => out.text("client", b"unknown"),
@@ -173,14 +193,10 @@ fn push_pairs(record: &Record<'_>, occasion: Occasion, out: &mut impl Pairs) {
         }
         None => out.text("request", record.text(Tag::Raw).unwrap_or(b"")),
     }
-    out.bare("status", format_args!("{}", fixed.status));
-    out.bare("bytes", format_args!("{}", fixed.body_bytes));
-    let us = fixed.took_ns / 1000;
-    out.bare(
-        "duration_ms",
-        format_args!("{}.{:03}", us / 1000, us % 1000),
-    );
-    out.bare("shard", format_args!("{}", occasion.shard));
+    out.number("status", fixed.status.into());
+    out.number("bytes", fixed.body_bytes);
+    out.milliseconds("duration_ms", fixed.took_ns / 1000);
+    out.number("shard", occasion.shard as u64);
     let route = fixed.route.template();
     if !route.is_empty() {
         out.text("route", route.as_bytes());
@@ -190,8 +206,11 @@ fn push_pairs(record: &Record<'_>, occasion: Occasion, out: &mut impl Pairs) {
             out.text(name, value);
         }
     }
+    if let Some(id) = trace_id(record, TRACEPARENT) {
+        out.text("trace_id", id);
+    }
     if !fixed.is_whole {
-        out.bare("complete", format_args!("false"));
+        out.flag("complete", false);
     }
     out.end();
 }
@@ -214,14 +233,28 @@ impl Json<'_> {
 }
 
 impl Pairs for Json<'_> {
-    fn text(&mut self, name: &str, value: &[u8]) {
+    fn time(&mut self, at: &[u8]) {
+        self.text("time", at);
+    }
+
+    fn text(&mut self, name: &'static str, value: &[u8]) {
         self.name(name);
         push_json(value, self.out);
     }
 
-    fn bare(&mut self, name: &str, value: std::fmt::Arguments<'_>) {
+    fn number(&mut self, name: &'static str, value: u64) {
         self.name(name);
-        let _ = self.out.write_fmt(value);
+        let _ = write!(self.out, "{value}");
+    }
+
+    fn milliseconds(&mut self, name: &'static str, us: u64) {
+        self.name(name);
+        let _ = write!(self.out, "{}.{:03}", us / 1000, us % 1000);
+    }
+
+    fn flag(&mut self, name: &'static str, value: bool) {
+        self.name(name);
+        let _ = write!(self.out, "{value}");
     }
 
     fn end(&mut self) {
@@ -245,14 +278,28 @@ impl Logfmt<'_> {
 }
 
 impl Pairs for Logfmt<'_> {
-    fn text(&mut self, name: &str, value: &[u8]) {
+    fn time(&mut self, at: &[u8]) {
+        self.text("time", at);
+    }
+
+    fn text(&mut self, name: &'static str, value: &[u8]) {
         self.name(name);
         push_logfmt(value, self.out);
     }
 
-    fn bare(&mut self, name: &str, value: std::fmt::Arguments<'_>) {
+    fn number(&mut self, name: &'static str, value: u64) {
         self.name(name);
-        let _ = self.out.write_fmt(value);
+        let _ = write!(self.out, "{value}");
+    }
+
+    fn milliseconds(&mut self, name: &'static str, us: u64) {
+        self.name(name);
+        let _ = write!(self.out, "{}.{:03}", us / 1000, us % 1000);
+    }
+
+    fn flag(&mut self, name: &'static str, value: bool) {
+        self.name(name);
+        let _ = write!(self.out, "{value}");
     }
 }
 

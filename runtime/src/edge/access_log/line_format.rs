@@ -60,6 +60,8 @@ pub(crate) enum Atom {
     ClientPort,
     Shard,
     Route,
+    /// The number of `traceparent` among the request's fields.
+    TraceId(u8),
 }
 
 /// Why a format cannot be used; its text is one line.
@@ -73,91 +75,97 @@ impl fmt::Display for FormatError {
 }
 
 impl LineFormat {
-    /// `uvicorn`, `combined`, `json`, `logfmt`, or a format string of gunicorn's atoms.
-    pub fn parse(text: &str) -> Result<LineFormat, FormatError> {
-        let named = |layout, of_request: &[&str]| LineFormat {
+    /// `uvicorn`, `combined`, `json`, `logfmt`, or a format string of gunicorn's atoms. The ids of requests are in the field
+    /// `request_id` of theirs. With `tells_all` every layout notes what JSON tells.
+    pub fn parse(text: &str, request_id: &str, tells_all: bool) -> Result<LineFormat, FormatError> {
+        let request_id = request_id.to_ascii_lowercase();
+        let (layout, is_told) = match text {
+            "json" => (Layout::Json, true),
+            "logfmt" => (Layout::Logfmt, true),
+            _ => (Layout::Uvicorn, tells_all),
+        };
+        let mut format = LineFormat {
             layout,
-            of_request: of_request.iter().map(|&name| name.into()).collect(),
+            of_request: Vec::new(),
             of_answer: Vec::new(),
             needs_user: false,
         };
-        Ok(match text {
-            "uvicorn" => named(Layout::Uvicorn, &[]),
-            "json" => named(Layout::Json, TOLD_FIELDS),
-            "logfmt" => named(Layout::Logfmt, TOLD_FIELDS),
-            "combined" => read_pieces(COMBINED)?,
-            _ if text.contains("%(") => read_pieces(text)?,
+        if is_told {
+            let told = TOLD_FIELDS.iter().map(|&name| name.into());
+            format.of_request = std::iter::once(request_id.clone()).chain(told).collect();
+        }
+        match text {
+            "uvicorn" | "json" | "logfmt" => {}
+            "combined" => format.read_pieces(COMBINED, &request_id)?,
+            _ if text.contains("%(") => format.read_pieces(text, &request_id)?,
             _ => {
                 return Err(FormatError(format!(
                     "{text:?} is neither uvicorn, combined, json or logfmt nor a format string such as '%(h)s \"%(r)s\" %(s)s'"
                 )));
             }
-        })
+        }
+        Ok(format)
     }
 }
 
-/// What JSON and logfmt tell of a request's fields, in the order of [`TOLD_NAMES`].
-pub(crate) const TOLD_FIELDS: &[&str] = &["x-request-id", "user-agent", "referer", "traceparent"];
-/// Their keys.
+/// What JSON and logfmt tell of a request's fields after its id.
+const TOLD_FIELDS: &[&str] = &["user-agent", "referer", "traceparent"];
+/// The keys of all.
 pub(crate) const TOLD_NAMES: [&str; 4] = ["request_id", "user_agent", "referer", "traceparent"];
-const _: () = assert!(TOLD_FIELDS.len() == TOLD_NAMES.len());
-
-/// Reads `%(NAME)s` and `%({FIELD}i)s`; `%%` is a percent sign.
-fn read_pieces(text: &str) -> Result<LineFormat, FormatError> {
-    let mut format = LineFormat {
-        layout: Layout::Json,
-        of_request: Vec::new(),
-        of_answer: Vec::new(),
-        needs_user: false,
-    };
-    let mut pieces = Vec::new();
-    let mut literal = Vec::new();
-    let mut left = text;
-    while let Some(at) = left.find('%') {
-        literal.extend_from_slice(&left.as_bytes()[..at]);
-        left = &left[at..];
-        if let Some(after) = left.strip_prefix("%%") {
-            literal.push(b'%');
-            left = after;
-            continue;
-        }
-        let inside = left.strip_prefix("%(").and_then(|rest| {
-            let end = rest.find(")s")?;
-            Some((&rest[..end], &rest[end + 2..]))
-        });
-        let Some((name, after)) = inside else {
-            let shown: String = left.chars().take(12).collect();
-            return Err(FormatError(format!(
-                "{shown:?} is no atom: those are written %(NAME)s, and a percent sign %%"
-            )));
-        };
-        if !literal.is_empty() {
-            pieces.push(Piece::Text(std::mem::take(&mut literal)));
-        }
-        pieces.push(Piece::Atom(format.atom(name)?));
-        left = after;
-    }
-    literal.extend_from_slice(left.as_bytes());
-    if let Some(control) = text.chars().find(|character| character.is_control()) {
-        return Err(FormatError(format!(
-            "{control:?} would break a line in two"
-        )));
-    }
-    if !literal.is_empty() {
-        pieces.push(Piece::Text(literal));
-    }
-    format.layout = Layout::Pieces(pieces);
-    Ok(format)
-}
+/// The number of the last.
+pub(crate) const TRACEPARENT: u8 = 3;
+const _: () = assert!(1 + TOLD_FIELDS.len() == TOLD_NAMES.len());
 
 impl LineFormat {
-    fn atom(&mut self, name: &str) -> Result<Atom, FormatError> {
+    /// Reads `%(NAME)s` and `%({FIELD}i)s`; `%%` is a percent sign.
+    fn read_pieces(&mut self, text: &str, request_id: &str) -> Result<(), FormatError> {
+        let mut pieces = Vec::new();
+        let mut literal = Vec::new();
+        let mut left = text;
+        while let Some(at) = left.find('%') {
+            literal.extend_from_slice(&left.as_bytes()[..at]);
+            left = &left[at..];
+            if let Some(after) = left.strip_prefix("%%") {
+                literal.push(b'%');
+                left = after;
+                continue;
+            }
+            let inside = left.strip_prefix("%(").and_then(|rest| {
+                let end = rest.find(")s")?;
+                Some((&rest[..end], &rest[end + 2..]))
+            });
+            let Some((name, after)) = inside else {
+                let shown: String = left.chars().take(12).collect();
+                return Err(FormatError(format!(
+                    "{shown:?} is no atom: those are written %(NAME)s, and a percent sign %%"
+                )));
+            };
+            if !literal.is_empty() {
+                pieces.push(Piece::Text(std::mem::take(&mut literal)));
+            }
+            pieces.push(Piece::Atom(self.atom(name, request_id)?));
+            left = after;
+        }
+        literal.extend_from_slice(left.as_bytes());
+        if let Some(control) = text.chars().find(|character| character.is_control()) {
+            return Err(FormatError(format!(
+                "{control:?} would break a line in two"
+            )));
+        }
+        if !literal.is_empty() {
+            pieces.push(Piece::Text(literal));
+        }
+        self.layout = Layout::Pieces(pieces);
+        Ok(())
+    }
+
+    fn atom(&mut self, name: &str, request_id: &str) -> Result<Atom, FormatError> {
         let named = name.strip_prefix('{').and_then(|rest| rest.split_once('}'));
         if let Some((field, kind)) = named {
             return match kind {
                 "i" => number_of(&mut self.of_request, field).map(Atom::RequestField),
                 "o" => number_of(&mut self.of_answer, field).map(Atom::AnswerField),
-                "x" => own_atom(field),
+                "x" => self.own_atom(field, request_id),
                 _ => Err(unknown(name)),
             };
         }
@@ -187,6 +195,18 @@ impl LineFormat {
             _ => return Err(unknown(name)),
         })
     }
+
+    fn own_atom(&mut self, name: &str, request_id: &str) -> Result<Atom, FormatError> {
+        let fields = &mut self.of_request;
+        Ok(match name {
+            "client-port" => Atom::ClientPort,
+            "shard" => Atom::Shard,
+            "route" => Atom::Route,
+            "request-id" => Atom::RequestField(number_of(fields, request_id)?),
+            "trace-id" => Atom::TraceId(number_of(fields, "traceparent")?),
+            _ => return Err(unknown(&format!("{{{name}}}x"))),
+        })
+    }
 }
 
 /// The number of a field's name among those that are needed.
@@ -205,19 +225,10 @@ fn number_of(names: &mut Vec<String>, field: &str) -> Result<u8, FormatError> {
     Ok(number as u8)
 }
 
-fn own_atom(name: &str) -> Result<Atom, FormatError> {
-    Ok(match name {
-        "client-port" => Atom::ClientPort,
-        "shard" => Atom::Shard,
-        "route" => Atom::Route,
-        _ => return Err(unknown(&format!("{{{name}}}x"))),
-    })
-}
-
 fn unknown(name: &str) -> FormatError {
     FormatError(format!(
         "there is no atom %({name})s; there are h l u t r m U q H s B b f a T D M L p, {{FIELD}}i, {{FIELD}}o, \
-         and {{client-port}}x {{shard}}x {{route}}x"
+         and {{client-port}}x {{shard}}x {{route}}x {{request-id}}x {{trace-id}}x"
     ))
 }
 
@@ -226,7 +237,7 @@ mod tests {
     use super::*;
 
     fn pieces(text: &str) -> Vec<Piece> {
-        match LineFormat::parse(text).unwrap().layout {
+        match LineFormat::parse(text, "X-Id", false).unwrap().layout {
             Layout::Pieces(pieces) => pieces,
             other => panic!("{other:?}"),
         }
@@ -247,11 +258,22 @@ mod tests {
 
     #[test]
     fn fields_are_noted_once_whatever_their_case() {
-        let format = LineFormat::parse("%(a)s %({User-Agent}i)s %({X-A}i)s %({etag}o)s").unwrap();
+        let parse = |text| LineFormat::parse(text, "X-Id", false).unwrap();
+        let format = parse("%(a)s %({User-Agent}i)s %({X-A}i)s %({etag}o)s");
         assert_eq!(format.of_request, ["user-agent", "x-a"]);
         assert_eq!(format.of_answer, ["etag"]);
         assert!(!format.needs_user);
-        assert!(LineFormat::parse("combined").unwrap().needs_user);
+        assert!(parse("combined").needs_user);
+        let format = parse("%({request-id}x)s %({x-id}i)s %({trace-id}x)s");
+        assert_eq!(format.of_request, ["x-id", "traceparent"]);
+        let all = LineFormat::parse("%(a)s %({x-b}i)s", "X-Id", true).unwrap();
+        assert_eq!(all.of_request[..4], parse("json").of_request);
+        assert_eq!(all.of_request[4..], ["x-b"]);
+        assert_eq!(parse("json").of_request[0], "x-id");
+        assert_eq!(
+            parse("json").of_request[usize::from(TRACEPARENT)],
+            "traceparent"
+        );
     }
 
     #[test]
@@ -266,10 +288,12 @@ mod tests {
             "%({nothing}x)s",
             "%(h)s\n",
         ] {
-            let error = LineFormat::parse(wrong).unwrap_err().to_string();
+            let error = LineFormat::parse(wrong, "X-Id", false)
+                .unwrap_err()
+                .to_string();
             assert!(!error.contains('\n') && !error.is_empty(), "{wrong}");
         }
         let many: String = (0..17).map(|n| format!("%({{x-{n}}}i)s")).collect();
-        assert!(LineFormat::parse(&many).is_err());
+        assert!(LineFormat::parse(&many, "X-Id", false).is_err());
     }
 }

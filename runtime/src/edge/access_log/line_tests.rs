@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::connection_info::Address;
 use crate::edge::access_log::record::{Fixed, Protocol, begin, finish, push_client, push_text};
+use crate::edge::access_log::told::{ToldRequest, ToldValue};
 use crate::metrics::route_names::RouteId;
 
 const GUNICORN: &str = r#"%(h)s %(l)s %(u)s %(t)s "%(r)s" "%(m)s" "%(U)s" "%(q)s" %(H)s %(s)s %(B)s %(b)s "%(f)s" "%(a)s" %(T)s %(D)s %(M)s %(L)s "%({x-a}i)s" "%({x-b}o)s" "%({route}x)s" %({shard}x)s %({client-port}x)s"#;
@@ -35,7 +36,7 @@ fn line_of(format: &str, record: &[u8]) -> String {
     };
     let mut out = Vec::new();
     push_line(
-        &LineFormat::parse(format).unwrap(),
+        &LineFormat::parse(format, "x-request-id", false).unwrap(),
         &record,
         occasion,
         &mut out,
@@ -95,6 +96,91 @@ fn the_usual_line_of_each_format() {
         ),
         "GET /a b=c 1 1234567 1234 1.234567 42 100%\n"
     );
+}
+
+#[test]
+fn a_trace_has_the_id_of_a_traceparent_that_is_one() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let of = |traceparent: &str| {
+        let record = record_of(
+            &[(Tag::RequestField, TRACEPARENT, traceparent.as_bytes())],
+            FIXED,
+        );
+        line_of("json", &record)
+    };
+    let told = format!(",\"trace_id\":\"{TRACE}\"");
+    for whole in ["00", "cc"].map(|version| format!("{version}-{TRACE}-00f067aa0ba902b7-01")) {
+        assert!(of(&whole).contains(&format!("\"traceparent\":\"{whole}\"{told}")));
+    }
+    for wrong in [
+        String::new(),
+        TRACE.into(),
+        format!("ff-{TRACE}-00f067aa0ba902b7-01"),
+        format!("00-{}-00f067aa0ba902b7-01", TRACE.to_uppercase()),
+        format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)),
+        format!("00-{TRACE}-short-01"),
+        format!("00-{TRACE}"),
+    ] {
+        assert!(!of(&wrong).contains("trace_id"), "{wrong}");
+    }
+    let record = record_of(
+        &[(
+            Tag::RequestField,
+            0,
+            format!("00-{TRACE}-00f067aa0ba902b7-01").as_bytes(),
+        )],
+        FIXED,
+    );
+    assert_eq!(line_of("%({trace-id}x)s", &record), format!("{TRACE}\n"));
+}
+
+#[test]
+fn a_told_request_has_what_its_line_says_and_no_control_character() {
+    let record = record_of(
+        &[
+            (Tag::Method, 0, b"GET"),
+            (Tag::Target, 0, b"/a?b=\xc3\xa9"),
+            (Tag::RequestField, 0, b"id-1"),
+            (Tag::RequestField, 1, b"a\tb\x1b\xe2\x80\xa8"),
+        ],
+        FIXED,
+    );
+    let (record, _) = Record::read(&record).unwrap();
+    let occasion = Occasion {
+        at: UNIX_EPOCH,
+        shard: 3,
+    };
+    let told = |format: &str| {
+        let format = LineFormat::parse(format, "x-request-id", true).unwrap();
+        ToldRequest::of(&format, &record, occasion)
+    };
+    let one = told("uvicorn");
+    assert_eq!(
+        (
+            &*one.client,
+            &*one.method,
+            &*one.target,
+            one.version,
+            one.status
+        ),
+        ("192.0.2.7:5000", "GET", "/a?b=\u{e9}", "1.1", 200)
+    );
+    assert_eq!(one.line, None);
+    let value = |name: &str| one.pairs.iter().find(|(known, _)| *known == name);
+    assert_eq!(
+        value("user_agent").unwrap().1,
+        ToldValue::Text("a\\tb\\u{1b}\\u{2028}".into())
+    );
+    assert_eq!(
+        value("request_id").unwrap().1,
+        ToldValue::Text("id-1".into())
+    );
+    assert_eq!(
+        value("duration_ms").unwrap().1,
+        ToldValue::Decimal(1234.567)
+    );
+    assert_eq!(value("time"), None);
+    assert_eq!(told("%(s)s %(B)s").line.as_deref(), Some("200 42"));
 }
 
 #[test]

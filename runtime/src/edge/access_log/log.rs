@@ -23,7 +23,7 @@ const RING_BYTES: usize = 1024 * 1024;
 /// How long the end of a server waits until its last lines are written.
 const FINISH_WITHIN: Duration = Duration::from_secs(3);
 
-/// Stack of the writer, which formats lines. Python's logging may run on it.
+/// Stack of the writer, which formats lines.
 const STACK_BYTES: usize = 2 * 1024 * 1024;
 
 /// The log of one server.

@@ -2,7 +2,7 @@
 //!
 //! A shard only notes what the line needs (`note`) and puts it into its ring (`pen`); it never waits, and formats
 //! nothing. The one writer (`writer`) drains all rings, makes lines of the records (`record`, `line`) in the form that was
-//! asked for (`line_format`) and hands them on (`target`). What finds no room, or cannot be written, is counted.
+//! asked for (`line_format`) and hands them on (`target`), or gives each request (`told`) to a log that makes its own. What finds no room, or cannot be written, is counted.
 
 mod line;
 mod line_format;
@@ -14,6 +14,7 @@ mod rings;
 mod shared;
 mod skipped_paths;
 mod target;
+mod told;
 mod writer;
 
 pub use line_format::{FormatError, LineFormat};
@@ -23,3 +24,4 @@ pub(crate) use pen::Pen;
 pub use shared::AccessLogSettings;
 pub use skipped_paths::SkippedPath;
 pub use target::AccessLogTarget;
+pub use told::{LineTaker, ToldRequest, ToldValue};

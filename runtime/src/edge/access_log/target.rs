@@ -5,6 +5,9 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::edge::access_log::told::LineTaker;
 
 /// Where the lines are to go.
 #[derive(Debug)]
@@ -13,6 +16,8 @@ pub enum AccessLogTarget {
     Stdout,
     /// A file, which is appended to, and opened again when it was moved away.
     File(PathBuf),
+    /// Another log.
+    Taker(Arc<dyn LineTaker>),
 }
 
 /// The open target.
@@ -25,6 +30,7 @@ pub(crate) struct Outlet {
 enum Place {
     Stdout(File),
     File(PathBuf, File),
+    Taker(Arc<dyn LineTaker>),
 }
 
 impl Outlet {
@@ -38,11 +44,20 @@ impl Outlet {
                 let file = open(&path)?;
                 Place::File(path, file)
             }
+            AccessLogTarget::Taker(taker) => Place::Taker(taker),
         };
         Ok(Outlet {
             place,
             is_torn: false,
         })
+    }
+
+    /// What takes whole requests instead of lines, if that is the target.
+    pub(crate) fn taker(&self) -> Option<Arc<dyn LineTaker>> {
+        match &self.place {
+            Place::Taker(taker) => Some(Arc::clone(taker)),
+            Place::Stdout(_) | Place::File(..) => None,
+        }
     }
 
     /// Opens the file again under its name. After an error the old one stays.
@@ -57,7 +72,9 @@ impl Outlet {
     /// Writes whole lines. Returns how many bytes were written, and the error that stopped it if those are not all; with
     /// `WouldBlock` the rest may be tried again.
     pub(crate) fn write(&mut self, lines: &[u8]) -> (usize, io::Result<()>) {
-        let (Place::Stdout(file) | Place::File(_, file)) = &mut self.place;
+        let (Place::Stdout(file) | Place::File(_, file)) = &mut self.place else {
+            return (0, Err(io::ErrorKind::Unsupported.into()));
+        };
         let mut written = 0;
         while written < lines.len() {
             match file.write(&lines[written..]) {

@@ -10,6 +10,7 @@ use crate::edge::access_log::record::Record;
 use crate::edge::access_log::rings::Reader;
 use crate::edge::access_log::shared::Shared;
 use crate::edge::access_log::target::Outlet;
+use crate::edge::access_log::told::{LineTaker, ToldRequest};
 use crate::metrics::counters::Counters;
 
 /// How often the rings are looked at while requests come: a line is written about that long after its answer.
@@ -20,12 +21,18 @@ const IDLE_TICKS_MAX: u32 = 20;
 const SLEEP: Duration = Duration::from_secs(1);
 /// Lines that are handed on at once.
 const BATCH_BYTES: usize = 64 * 1024;
+/// How long another log may take what is left at the end. Less than the server's end waits for it.
+const OFFER_AT_END_FOR: Duration = Duration::from_secs(2);
 /// How often losses are said.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) struct Writer {
     log: Arc<Shared>,
     outlet: Outlet,
+    /// In the place of lines that are written.
+    taker: Option<Arc<dyn LineTaker>>,
+    /// When it was found that the server has ended.
+    ending_since: Option<Instant>,
     /// Records that are being made into lines.
     taken: Vec<u8>,
     lines: Vec<u8>,
@@ -39,6 +46,8 @@ impl Writer {
     pub(crate) fn new(log: Arc<Shared>, outlet: Outlet) -> Writer {
         Writer {
             log,
+            taker: outlet.taker(),
+            ending_since: None,
             outlet,
             taken: Vec::new(),
             lines: Vec::new(),
@@ -74,6 +83,9 @@ impl Writer {
     }
 
     fn reopen(&mut self) {
+        if self.taker.is_some() {
+            return;
+        }
         match self.outlet.reopen() {
             Ok(()) => log::info!("the access log was opened again"),
             Err(error) => {
@@ -123,6 +135,11 @@ impl Writer {
                 shard: reader.shard,
             };
             let format = &self.log.settings.format;
+            if let Some(taker) = self.taker.clone() {
+                let request = ToldRequest::of(format, &record, occasion);
+                self.offer(&*taker, &request, &reader.counters);
+                continue;
+            }
             push_line(format, &record, occasion, &mut self.lines);
             if self.lines.len() >= BATCH_BYTES {
                 self.write(&reader.counters);
@@ -130,8 +147,22 @@ impl Writer {
         }
         debug_assert!(left.is_empty());
         self.taken = taken;
-        self.write(&reader.counters);
+        if self.taker.is_none() {
+            self.write(&reader.counters);
+        }
         true
+    }
+
+    /// Gives a request to another log, or counts it as lost.
+    fn offer(&mut self, taker: &dyn LineTaker, request: &ToldRequest, counters: &Counters) {
+        while !taker.take(request) {
+            let is_late = |since: Instant| since.elapsed() > OFFER_AT_END_FOR;
+            if !self.may_wait() && is_late(*self.ending_since.get_or_insert_with(Instant::now)) {
+                counters.access_lines_lost.add(1);
+                return;
+            }
+            std::thread::sleep(TICK);
+        }
     }
 
     /// Hands the lines on, or counts them as lost.

@@ -9,7 +9,7 @@ use turbo_shard_protocol::{BodyMode, Closing, Connection, Event, Expiry, Tick};
 
 use crate::coding::Compression;
 use crate::connection_info::ConnectionInfo;
-use crate::edge::{Answered, Note, Passage};
+use crate::edge::{Answered, InLog, Note, Passage};
 use crate::exchange::http_reply::HttpSlot;
 use crate::service::Service;
 use crate::shard::advance::Advance;
@@ -75,7 +75,7 @@ impl Http1 {
         bench.counters.note_refusal(503);
         self.lend(bench);
         self.connection
-            .refuse_status(503, Some(1), &bench.server_lines(now));
+            .refuse_status(503, Some(1), &bench.server_lines(now, None));
         self.leave_refused(bench, 503);
     }
 
@@ -146,14 +146,15 @@ impl Http1 {
                     if bench.peer_log.pass(now) {
                         let limits = &*bench.limits;
                         let refusal = Refusal { violation, limits };
-                        log::info!("{} was refused: {refusal}", self.ends.peer());
+                        log::info!("{}{} was refused: {refusal}", self.ends.peer(), self.id());
                     }
                     self.end_exchange();
+                    let server_lines = bench.server_lines(now, self.passage.as_deref());
                     match self.passage.is_some() {
                         true => self.leave(bench, Some(violation.status()), false),
                         false => self.leave_refused(bench, violation.status()),
                     }
-                    self.connection.answer_refusal(&bench.server_lines(now));
+                    self.connection.answer_refusal(&server_lines);
                 }
                 Event::ExchangeDone => {
                     self.body = BodyFlow::None;
@@ -312,6 +313,15 @@ impl Http1 {
             let sent = self.connection.output().get(mark..).unwrap_or_default();
             edge.note_answer(passage, sent);
         }
+    }
+
+    /// The id of the request in flight, for lines of the log.
+    fn id(&self) -> InLog<'_> {
+        InLog(
+            self.passage
+                .as_ref()
+                .and_then(|it| it.identified.as_deref()),
+        )
     }
 
     /// What has been compressed for the exchange in flight, as so many short requests.

@@ -8,9 +8,7 @@ NO_LOG_FILE = Answer(
     "the server's log goes to stderr; the shell or the service manager puts it into a file (2>> FILE)"
 )
 STDERR = Met("the server's log goes to stderr")
-NO_LOG_CONFIG = Answer(
-    "turbo-shard does not configure logging yet; the app's own module may (logging.config)"
-)
+LOG_CONFIG = Ours("--log-config", "JSON, YAML, TOML or INI; docs/logs.md has the names of loggers")
 NO_SYSLOG = Answer(
     "the server's log goes to stderr; journald or logger(1) takes it from there to syslog"
 )
@@ -28,9 +26,9 @@ ROWS = (
     Row(H, "--debug", Fixed("--log-level=debug")),
     Row(G, "--log", Met("the server's log goes to stderr")),
     Row(G, "--no-log", Answer("it cannot be switched off; --log-level error leaves the least")),
-    Row(U | G | N | H, "--log-config", NO_LOG_CONFIG),
-    Row(N, "--log-config-json", NO_LOG_CONFIG),
-    Row(N, "logconfig_dict", NO_LOG_CONFIG),
+    Row(U | G | N | H, "--log-config", LOG_CONFIG),
+    Row(N, "--log-config-json", LOG_CONFIG),
+    Row(N, "logconfig_dict", Answer("here that stands in a file, as JSON say: --log-config FILE")),
     Row(N, "--logger-class", Answer("there is no such class; the server's log goes to stderr")),
     Row(N | H, "--error-logfile", Words({"-": STDERR}, NO_LOG_FILE)),
     Row(N | H, "--log-file", Words({"-": STDERR}, NO_LOG_FILE)),

@@ -6,7 +6,15 @@ from ..option import Group, Kind, row
 from .bounds import SECONDS_MAX
 
 
-class AccessLog(Group, heading="access log"):
+class AccessLog(Group, heading="ids and the access log"):
+    request_id: str | bool | None = row(
+        Kind.FIELD_NAME,
+        default=None,
+        help="give each request an id, which app, answer and logs have: that of the header NAME if its peer is "
+        "trusted, else a new one (no value: X-Request-ID)",
+        default_text="none",
+        bare="X-Request-ID",
+    )
     access_log: str | bool | None = row(
         Kind.FILE_PATH,
         default=None,

@@ -41,3 +41,10 @@ class Reporting(Group, heading="counters and log"):
         default="text",
         help="form of the server's own log lines",
     )
+    log_config: str | None = row(
+        Kind.FILE_PATH,
+        default=None,
+        help="configure Python's logging by this file (JSON, YAML, TOML or INI), which then has the server's log, "
+        "and the access log unless that has a file",
+        default_text="none",
+    )

@@ -38,7 +38,7 @@ impl Connection {
         }
         let output = lent(&mut self.workspace).output.tail();
         output.extend_from_slice(head);
-        server_lines.write(Recipient::Switch, output);
+        server_lines.write(Recipient::Switch(head), output);
         output.extend_from_slice(b"\r\n");
         self.answer.stage = stage;
         self.note_time(now);

@@ -25,16 +25,23 @@ impl Http1 {
         waker: &Waker,
         with_body: bool,
     ) {
-        let server_lines = bench.server_lines(now);
+        let server_lines = bench.server_lines(now, self.passage.as_deref());
         let mark = match &self.passage {
             Some(_) => self.connection.output().len(),
             None => 0,
         };
-        let (seen, compression) = match self.passage.as_deref_mut() {
+        let (seen, identified, compression) = match self.passage.as_deref_mut() {
             Some(Passage {
-                seen, compression, ..
-            }) => (seen.as_ref(), compression.as_deref_mut()),
-            None => (None, None),
+                seen,
+                identified,
+                compression,
+                ..
+            }) => (
+                seen.as_ref(),
+                identified.as_deref(),
+                compression.as_deref_mut(),
+            ),
+            None => (None, None, None),
         };
         let mut room = MaybeUninit::uninit();
         let connection = match seen {
@@ -46,7 +53,11 @@ impl Http1 {
         let result = catch_unwind(AssertUnwindSafe(|| {
             let (request, body, response) = self.connection.exchange(&server_lines);
             let mut exchange = Exchange {
-                request: seen.map_or(request, |seen| seen.head_or(request)),
+                request: match (identified, seen) {
+                    (Some(identified), _) => identified.head(),
+                    (None, Some(seen)) => seen.head_or(request),
+                    (None, None) => request,
+                },
                 body: with_body.then_some(body),
                 is_body_at_hand,
                 response: Response::http1(response, compression),
@@ -90,7 +101,8 @@ impl Http1 {
             Err(_panic) => {
                 // The panic hook has printed where; the connection ends, the shard lives on.
                 bench.counters.handler_panics.add(1);
-                log::error!("a handler panicked while it answered {}", self.ends.peer());
+                let (peer, id) = (self.ends.peer(), self.id());
+                log::error!("a handler panicked while it answered {peer}{id}");
                 self.fail(bench, now);
                 self.connection.drain();
             }
@@ -155,7 +167,7 @@ impl Http1 {
             };
             let mark = self.connection.output().len();
             let written = {
-                let server_lines = bench.server_lines(now);
+                let server_lines = bench.server_lines(now, self.passage.as_deref());
                 let passage = self.passage.as_mut();
                 let compression = passage.and_then(|passage| passage.compression.as_deref_mut());
                 let writer = self.connection.response(&server_lines);
@@ -170,10 +182,8 @@ impl Http1 {
                 Ok(true) => self.end_exchange(),
                 Ok(false) => {}
                 Err(misuse) => {
-                    log::error!(
-                        "the answer to {} could not be sent: {misuse}",
-                        self.ends.peer()
-                    );
+                    let (peer, id) = (self.ends.peer(), self.id());
+                    log::error!("the answer to {peer}{id} could not be sent: {misuse}");
                     self.fail(bench, now);
                 }
             }
@@ -185,7 +195,7 @@ impl Http1 {
         let Acceptance { accepted, slot } = acceptance;
         self.slot = None;
         self.forget_compression();
-        let server_lines = bench.server_lines(now);
+        let server_lines = bench.server_lines(now, self.passage.as_deref());
         let switched = self
             .connection
             .switch_protocols(now, &accepted.head, &server_lines);
@@ -221,7 +231,7 @@ impl Http1 {
     fn fail<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
         self.end_exchange();
         self.forget_compression();
-        let server_lines = bench.server_lines(now);
+        let server_lines = bench.server_lines(now, self.passage.as_deref());
         let mut response = self.connection.response(&server_lines);
         if !response.is_started() {
             let mut lines = HeaderLines::new();
