@@ -28,6 +28,9 @@ CARGO_TEST_ARGS ?=
 # How long `make stress` lasts, and on which engine.
 STRESS_SECONDS ?= 300
 STRESS_ENGINE ?= uring
+# How long `make fuzz` tries each target, and which ones; none named means all.
+SECONDS ?= 60
+FUZZ_TARGETS ?=
 # Words that `make figures` looks for.
 FIGURES_ARGS ?=
 # Options for the scripts that compare FastAPI with its compiled form.
@@ -113,6 +116,11 @@ stress: ## connections in a storm on uring, under AddressSanitizer (STRESS_SECON
 	@scripts/check_toolchain.sh
 	ASAN_OPTIONS=detect_leaks=0 $(STRESS) --lib --test engine_contract
 	$(STRESS) --test life_cycle_storm -- --nocapture
+
+.PHONY: fuzz
+fuzz: ## libFuzzer over everything that reads a peer's bytes, each target a minute (SECONDS=600, FUZZ_TARGETS='request_head')
+	@scripts/check_toolchain.sh
+	@scripts/fuzz.sh $(SECONDS) $(FUZZ_TARGETS)
 
 .PHONY: figures
 figures: bootstrap ## lines of each layer, circles of imports, what is longest, the wheel (FIGURES_ARGS='word' names its files)

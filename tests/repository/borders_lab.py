@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from borders import Layer
-from borders_names import LAB, PACKAGE, RING, TESTING, within
+from borders_names import LAB, PACKAGE, PROTOCOL, RING, RUNTIME, TESTING, within
 
 SAMPLES = "tests/lab/report_samples.py"
 
@@ -40,6 +40,11 @@ LAB_LAYERS = (
 )
 
 OTHER_LAYERS = (
+    Layer(
+        "runtime/fuzz/src",
+        "what holds for any bytes of a peer, for libFuzzer and its replay",
+        [f"{RUNTIME}/lib.rs", PROTOCOL, f"{PROTOCOL}/http1", f"{PROTOCOL}/websocket"],
+    ),
     Layer("examples", "apps to read and run", [f"{PACKAGE}/__init__.py"]),
     Layer("scripts", "what `make` runs", [f"{PACKAGE}/", f"{LAB}/", SAMPLES, "tests/repository"]),
     Layer(

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
 
-use turbo_shard_protocol::{BodyLength, HeaderLines, Method, Misuse, RequestHead};
+use turbo_shard_protocol::{HeaderLines, Method, Misuse, RequestHead};
 
 use crate::blocking_pool::{BlockingPool, ThreadHooks};
 use crate::coding::Accepted;
@@ -175,15 +175,15 @@ impl StaticFiles {
             }
             _ => &file.head.lines,
         };
+        if head.method() == Method::Head {
+            // Told by a line of its own: without a body, no length and an empty file's would be the same.
+            let mut lines = lines.clone();
+            push(&mut lines, "content-length", &length.to_string());
+            return Ok(Some(whole(exchange, status, &lines, b"")));
+        }
         if let Some(bytes) = file.bytes() {
             let bytes = &bytes[part.start as usize..part.end as usize];
             return Ok(Some(whole(exchange, status, lines, bytes)));
-        }
-        if head.method() == Method::Head {
-            let length = BodyLength::Known(part.end - part.start);
-            let started = exchange.response.start(status, lines, length);
-            let ended = started.and_then(|()| exchange.response.end());
-            return Ok(Some(written(exchange, ended)));
         }
         let Some(opened) = mount.directory.open_file(&file.name, &file.state)? else {
             return Ok(None);
