@@ -150,7 +150,7 @@ lint: bootstrap ## formatting, clippy, ruff, mypy and shellcheck; changes nothin
 	$(PYTHON_VENV) -m ruff check .
 	$(PYTHON_VENV) -m ruff format --check .
 	$(PYTHON_VENV) -m mypy
-	cd bench && MYPYPATH=../python-bridge/python:../lab/python ../$(PYTHON_VENV) -m mypy --strict run.py instructions.py advice.py validate_simulation.py
+	cd bench && MYPYPATH=../python-bridge/python:../lab/python ../$(PYTHON_VENV) -m mypy --strict run.py make_files.py instructions.py advice.py validate_simulation.py
 	.venv/bin/shellcheck --external-sources .ci/run scripts/*.sh bench/peers/*.sh findings/*.sh
 
 .PHONY: format
@@ -178,6 +178,12 @@ bench-engines: build ## which engine is the fastest here, and what balance bring
 bench-frameworks: build ## ASGI, WSGI, WebSocket, FastAPI, Flask against other servers (BENCH_ARGS='--python gil', or a path); 15 minutes
 	cargo build $(LOCKED) --release --package turbo-load
 	$(PYTHON_VENV) bench/run.py --suite frameworks $(BENCH_ARGS)
+
+.PHONY: bench-files
+bench-files: build ## files of a directory against granian's static mount and nginx; six minutes
+	cargo build $(LOCKED) --release --package turbo-load
+	$(PYTHON_VENV) bench/make_files.py
+	$(PYTHON_VENV) bench/run.py --suite files $(BENCH_ARGS)
 
 .PHONY: bench-fastapi
 bench-fastapi: build ## compiled FastAPI routes against other servers, and against ours without the compiler; 12 minutes

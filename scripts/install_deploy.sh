@@ -8,6 +8,8 @@ shopt -s inherit_errexit
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/announce.sh
 . "$scripts/announce.sh"
+# shellcheck source=scripts/debian_programs.sh
+. "$scripts/debian_programs.sh"
 cd "$scripts/.."
 
 readonly HOME_FOLDER=$PWD/target/deploy
@@ -16,55 +18,10 @@ readonly REQUIREMENTS=requirements/deploy.txt
 readonly PROGRAMS=(
     nginx=nginx haproxy=haproxy caddy=caddy systemd-analyze=systemd logrotate=logrotate openssl=openssl
 )
-root=$HOME_FOLDER/root
-log=$HOME_FOLDER/apt.log
-export PATH=$root/usr/sbin:$root/usr/bin:$PATH:/usr/sbin
-
 mkdir -p "$HOME_FOLDER"
 exec 7>"$HOME_FOLDER/lock"
 flock -n 7 || note "another set-up of target/deploy is running; waiting for it"
 flock 7
-
-# Prints the packages of the programs that are neither here nor unpacked.
-missing_packages() {
-    local pair
-    for pair in "${PROGRAMS[@]}"; do
-        command -v "${pair%%=*}" >/dev/null || printf '%s\n' "${pair#*=}"
-    done
-}
-
-# Fetches packages with what they need that is not installed. Without the machine's own locks and archive, so any user may.
-fetch() {
-    local archives=$HOME_FOLDER/archives
-    rm -rf "$archives"
-    mkdir -p "$archives/partial"
-    logged "$log" apt-get install --download-only --yes --no-install-recommends \
-        -o Debug::NoLocking=1 -o Dir::Cache::archives="$archives/" "$@"
-}
-
-unpack_programs() {
-    local missing package lists=$HOME_FOLDER/lists
-    mapfile -t missing < <(missing_packages)
-    [ "${#missing[@]}" -gt 0 ] || return 0
-    if ! { command -v apt-get && command -v dpkg-deb; } >/dev/null; then
-        fail "these are missing, and there is no apt-get to fetch them: ${missing[*]}; install them and try again"
-    fi
-    step "fetching from Debian: ${missing[*]}"
-    : >"$log"
-    # The machine's list of packages may be old, or missing: then one of our own.
-    if ! fetch "${missing[@]}" 2>/dev/null; then
-        mkdir -p "$lists/partial"
-        logged "$log" apt-get update -o Debug::NoLocking=1 -o Dir::State::lists="$lists/" ||
-            fail "apt-get update failed; see the lines above and $log"
-        fetch -o Dir::State::lists="$lists/" "${missing[@]}" ||
-            fail "these packages could not be fetched: ${missing[*]}; see the lines above and $log"
-    fi
-    mkdir -p "$root"
-    for package in "$HOME_FOLDER"/archives/*.deb; do dpkg-deb --extract "$package" "$root"; done
-    rm -rf "$HOME_FOLDER/archives" "$lists"
-    mapfile -t missing < <(missing_packages)
-    [ "${#missing[@]}" = 0 ] || fail "unpacked, but these programs are still missing: ${missing[*]}"
-}
 
 install_linters() {
     local wanted stamp=$HOME_FOLDER/stamp
@@ -79,5 +36,5 @@ install_linters() {
     printf '%s\n' "$wanted" >"$stamp"
 }
 
-unpack_programs
+unpack_programs "$HOME_FOLDER" "${PROGRAMS[@]}"
 install_linters

@@ -9,12 +9,15 @@
 #     bench/peers/install.sh KIND PEER        pins/KIND/PEER.txt, in an environment of its own
 #     bench/peers/install.sh 3.14t [PEER]     the same for $BENCH_PYTHON, which is of that version: pins/3.14t, or for a
 #                                             version with a GIL pins/gil unless it has pins of its own
+#     bench/peers/install.sh nginx            Debian's, unpacked there unless it is on this machine already
 #     bench/peers/install.sh all              both kinds, and everything; what fails is told and does not keep the rest from it
 set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=scripts/announce.sh
 . scripts/announce.sh
+# shellcheck source=scripts/debian_programs.sh
+. scripts/debian_programs.sh
 
 readonly VENVS="${CARGO_TARGET_DIR:-target}/bench-peers"
 
@@ -94,6 +97,14 @@ install() {
     printf '%s\n' "$wanted" >"$venv/installed.stamp"
 }
 
+# A server that needs no interpreter, as bin/PROGRAM.
+install_program() {
+    local home=$VENVS/$1
+    mkdir -p "$home/bin"
+    unpack_programs "$PWD/$home" "$1=$1"
+    ln -sf "$(command -v "$1")" "$home/bin/$1"
+}
+
 # Each in a process of its own, which may fail.
 install_all() {
     local pins kind failed=()
@@ -104,6 +115,7 @@ install_all() {
             bench/peers/install.sh "$kind" "${pins%.txt}" || failed+=("$kind ${pins%.txt}")
         done
     done
+    bench/peers/install.sh nginx || failed+=(nginx)
     [ ${#failed[@]} -eq 0 ] || fail "not installed, see above: $(printf '%s; ' "${failed[@]}")"
 }
 
@@ -113,6 +125,7 @@ case ${1:-} in
         install free-threaded
         ;;
     gil | free-threaded | [0-9].*) install "$@" ;;
+    nginx) install_program nginx ;;
     all) install_all ;;
-    *) fail "unknown peers $1; there are gil, free-threaded, a version such as 3.14t, and all" ;;
+    *) fail "unknown peers $1; there are gil, free-threaded, a version such as 3.14t, nginx, and all" ;;
 esac

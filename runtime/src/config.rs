@@ -165,8 +165,15 @@ pub enum MetricsPlace {
         /// 0 takes a free one.
         port: u16,
     },
+    /// Scrapers, at [`EdgeConfig::own_path`].
+    OwnPath,
     /// The supervisor of the process mode, on a Unix socket.
-    Link(PathBuf),
+    Link {
+        /// Where the worker gives its own reading.
+        own: PathBuf,
+        /// Where the supervisor gives that of all workers.
+        all: PathBuf,
+    },
 }
 
 impl ServerConfig {

@@ -32,7 +32,7 @@ pub use config::{
 pub use connection_info::{Address, ConnectionInfo, ListenerOptions, Scheme};
 pub use edge::{
     AccessLog, AccessLogSettings, AccessLogTarget, ConcurrencyLimit, EdgeConfig, FormatError,
-    LineFormat, LineTaker, RequestIdField, SkippedPath, Timestamp, ToldRequest, ToldValue,
+    LineFormat, LineTaker, OwnPath, RequestIdField, SkippedPath, Timestamp, ToldRequest, ToldValue,
     TrustedPeers, push_json, push_logfmt,
 };
 pub use engine::registry::{EngineProbe, locked_bytes, probe_engines};
@@ -46,7 +46,9 @@ pub use exchange::shared_reply::ReplyListener;
 pub use exchange::websocket_reply::WebSocketReply;
 pub use exposition::catalogue::{MetricRow, metric_rows};
 pub use exposition::reading::{CollectorCounts, LifeStage};
-pub use files::{FileMount, FileMountSettings, StaticFiles};
+pub use files::{
+    FileBody, FileDone, FileEnd, FileMount, FileMountSettings, StaticFiles, send_file,
+};
 pub use metrics::counters::{
     CounterRow, Counts, STALL_MS_MIN, ShardCounts, WorkerThreadCounts, counters,
 };

@@ -173,6 +173,8 @@ class ServerProcess:
         """Waits for the end of the process and of its output; returns the exit status."""
         status = self.process.wait(timeout_s)
         self.reader.join(timeout_s)
+        if self.reader.is_alive():
+            raise TimeoutError("the server has ended, and a child of it still has its stderr")
         return status
 
     def stop(self) -> int:

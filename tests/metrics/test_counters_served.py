@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -54,7 +55,8 @@ def counted(arm: Arm) -> Iterator[Counted]:
         path = Path(folder) / "stats"
         options = (*arm.options, "--shards", "2", "--stats-socket", str(path))
         short = ("--head-timeout", "0.5", "--keep-alive-timeout", "0.6", "--body-max", "1000")
-        with ServerProcess("metrics_app:app", *options, *short) as server:
+        pool = ("--blocking-threads", "1", "--blocking-queue-max", "1")
+        with ServerProcess("metrics_app:app", *options, *short, *pool) as server:
             yield Counted(server, path)
 
 
@@ -134,6 +136,20 @@ def test_calls_on_the_blocking_pool_are_seen_while_they_run(counted: Counted) ->
         counted.until(before, blocking_busy=1, blocking_queued=0, in_flight=1)
         assert raw.answer().status == 200
     counted.until(before, blocking_busy=0, in_flight=0)
+
+
+def test_calls_for_which_the_blocking_pool_has_no_room_are_refusals(counted: Counted) -> None:
+    before = counted.read()
+    with ExitStack() as stack:
+        # Two pools, at most, have room for two calls each.
+        clients = [stack.enter_context(RawClient(counted.server)) for _ in range(6)]
+        for client in clients:
+            client.get("/block/500")
+        statuses = [client.answer().status for client in clients]
+    refused = statuses.count(503)
+    assert refused >= 2 and statuses.count(200) == 6 - refused
+    changed = counted.until(before, responses_2xx=6 - refused, responses_5xx=refused)
+    assert (changed["refusals_503"], changed["refused_in_flight"]) == (refused, 0)
 
 
 def test_an_open_websocket_is_seen_until_it_ends(counted: Counted) -> None:

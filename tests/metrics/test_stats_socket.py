@@ -83,6 +83,7 @@ def test_answer_is_one_line_with_all_there_is_to_know(arm: Arm, directory: Path)
             answer = json.loads(text)
         assert (answer["schema"], answer["mode"], answer["engine"]) == (1, arm.mode, arm.engine)
         assert answer["pid"] == server.pid
+        assert answer["addresses"] == [f"127.0.0.1:{server.port}"]
         assert answer["uptime_us"] > 0
         assert answer["python"].startswith("3.")
         assert answer["gil_enabled"] is False
@@ -273,7 +274,8 @@ def test_command_shows_a_row_for_each_shard(arm: Arm, directory: Path) -> None:
         run = run_command("stats", str(path))
     assert (run.returncode, run.stderr) == (0, "")
     head = run.stdout.splitlines()[0]
-    assert head.startswith(f"mode {arm.mode} on {arm.engine}, pid {server.pid}, up ")
+    place = f"at 127.0.0.1:{server.port}"
+    assert head.startswith(f"mode {arm.mode} on {arm.engine}, pid {server.pid}, {place}, up ")
     assert "requests/s" in run.stdout
     assert "garbage collector: " in run.stdout
     if arm.mode != "steal":

@@ -20,12 +20,16 @@ def row(shard: int, **counters: Any) -> Row:
     return {"shard": shard, "core": shard, "pid": 7, "restarts": 0, **plain, **counters}
 
 
+PYTHON = "Python 3.13.5 free-threaded, GIL off"
+
+
 def answer(*rows: Row, **changed: Any) -> Answer:
     plain: dict[str, Any] = {
         "schema": 1,
         "mode": "shard",
         "engine": "tokio",
         "pid": 7,
+        "addresses": ["127.0.0.1:8000", "unix:/run/app.sock"],
         "uptime_us": 10_000_000,
         "python": "3.13.5 free-threaded",
         "gil_enabled": False,
@@ -48,7 +52,7 @@ def test_rates_are_since_the_start_and_evenness_is_the_largest_over_the_mean() -
         )
     )
     assert shown[:2] == [
-        "mode shard on tokio, pid 7, up 10 s, Python 3.13.5 free-threaded, GIL off",
+        f"mode shard on tokio, pid 7, at 127.0.0.1:8000 and unix:/run/app.sock, up 10 s, {PYTHON}",
         "rates since the start",
     ]
     header, first, second, foot = (line.split() for line in shown[3:7])
@@ -129,7 +133,11 @@ def test_table_fits_a_terminal_and_shows_the_columns_that_are_declared() -> None
 def test_server_of_another_version_may_lack_a_counter_or_have_one_more() -> None:
     other = row(0, requests=5, from_the_future=7)
     del other["handler_panics"]
-    header = lines(answer(other))[3].split()
+    earlier = answer(other)
+    del earlier["addresses"]
+    headline, *_ = lines(earlier)
+    assert headline.startswith("mode shard on tokio, pid 7, up ")
+    header = lines(earlier)[3].split()
     assert "requests" in header and "restarts" in header and "panics" not in header
 
 
@@ -152,6 +160,7 @@ def test_merged_answer_has_a_row_for_each_process() -> None:
     )
     merged = merge([one, None, other], pid=10, restarts=[0, 4, 2])
     assert (merged["mode"], merged["engine"], merged["pid"]) == ("process", "glommio", 10)
+    assert merged["addresses"] == one["addresses"]
     assert merged["uptime_us"] == 10_000_000
     assert merged["gil_enabled"] is True
     assert [(r["shard"], r["pid"], r["core"], r["restarts"]) for r in merged["shards"]] == [

@@ -88,14 +88,15 @@ RUNTIME_LAYERS = (
     Layer(
         f"{RUNTIME}/scrape",
         "answers scrapers",
-        [PROTOCOL, f"{PROTOCOL}/http1", f"{RUNTIME}/exposition"],
+        [PROTOCOL, f"{PROTOCOL}/http1", *within(RUNTIME, "edge", "exposition")],
     ),
     Layer(
         f"{RUNTIME}/edge",
         "what the server itself does about exchanges, around the app",
         [
             *(PROTOCOL, f"{PROTOCOL}/http1", INFO),
-            *within(RUNTIME, "coding", "files", "metrics", "service.rs", "start_error.rs"),
+            *within(RUNTIME, "coding", "exchange", "files", "metrics", "service.rs"),
+            f"{RUNTIME}/start_error.rs",
         ],
     ),
     Layer(

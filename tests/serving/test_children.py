@@ -15,7 +15,7 @@ from arms import Arm
 from raw_http import RawClient
 from raw_websocket import TEXT, frame, open_websocket
 from server_process import ServerProcess, StartServer
-from waiting import wait_until
+from waiting import TIMEOUT_S, wait_until
 
 KINDS = ["/fork", "/os-fork", "/popen", "/popen-open"]
 
@@ -90,7 +90,9 @@ def test_a_port_is_free_again_though_a_child_lives(arm: Arm, start_server: Start
     server = started(start_server, arm, "--shards", "2")
     with RawClient(server) as client, child_of(client, "/os-fork"):
         client.get("/", "Connection: close").answer()
-        assert server.stop() == 0
+        # Not until its output ends, which the child has too.
+        server.signal(signal.SIGTERM)
+        assert server.process.wait(TIMEOUT_S) == 0
         successor = start_server("edge_app:app", *arm.options, "--shards", "2", port=server.port)
         for _ in range(20):
             with RawClient(successor) as fresh:

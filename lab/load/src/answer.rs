@@ -1,10 +1,11 @@
 //! Reads answers: status line, Content-Length, body. It reads only enough to know where an answer ends and whether it
-//! is right; what it does not know (chunked bodies) is an error and never a guess. Knows nothing of sockets.
+//! is right; what it does not know (compressed bodies) is an error and never a guess. Knows nothing of sockets.
 
 use std::fmt;
-use std::ops::Range;
 
 use memchr::memmem;
+
+use crate::chunks;
 
 /// Longest head of an answer that is read.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -13,11 +14,13 @@ pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A whole answer at the start of the bytes it was read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct Answer<'a> {
     /// Status code.
     pub status: u16,
-    /// Where the body is.
-    pub body: Range<usize>,
+    /// Without the framing of chunks.
+    pub body: &'a [u8],
+    /// How many bytes it takes, head and framing included.
+    pub bytes: usize,
 }
 
 /// Why bytes are not an answer that we read.
@@ -31,8 +34,10 @@ pub enum Malformed {
     ContentLength,
     /// Neither a Content-Length nor a status that has no body: where the answer ends is not known.
     LengthUnknown,
-    /// Chunked or otherwise encoded.
+    /// Something else than chunked, or beside a Content-Length.
     TransferEncoding,
+    /// A chunk whose size or end is not one, or bodies of chunks above [`BODY_BYTES_MAX`].
+    Chunk,
 }
 
 impl fmt::Display for Malformed {
@@ -41,10 +46,11 @@ impl fmt::Display for Malformed {
             Malformed::StatusLine => "the status line is not one of HTTP/1.1",
             Malformed::HeadTooLarge => "the head does not end",
             Malformed::ContentLength => "Content-Length is not one number within bounds",
-            Malformed::LengthUnknown => "the answer has no Content-Length",
+            Malformed::LengthUnknown => "the answer has neither a Content-Length nor chunks",
             Malformed::TransferEncoding => {
-                "the answer has a Transfer-Encoding, which turbo-load does not read"
+                "the answer has a Transfer-Encoding that turbo-load does not read"
             }
+            Malformed::Chunk => "the answer has a chunk that is malformed, or too many",
         })
     }
 }
@@ -58,12 +64,26 @@ pub struct AnswerReader {
     /// status and length, at the cost of one comparison.
     known: Vec<u8>,
     status: u16,
-    body_bytes: usize,
+    framing: Framing,
+    /// The body read last, if it came in chunks.
+    chunked: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Framing {
+    Length(usize),
+    Chunks,
+}
+
+impl Default for Framing {
+    fn default() -> Framing {
+        Framing::Length(0)
+    }
 }
 
 impl AnswerReader {
     /// Reads the answer that `bytes` begin with; `None` if more of it must come first.
-    pub fn read(&mut self, bytes: &[u8]) -> Result<Option<Answer>, Malformed> {
+    pub fn read<'a>(&'a mut self, bytes: &'a [u8]) -> Result<Option<Answer<'a>>, Malformed> {
         if self.known.is_empty() || !bytes.starts_with(&self.known) {
             let Some(end) = memmem::find(bytes, b"\r\n\r\n") else {
                 return if bytes.len() > HEAD_BYTES_MAX {
@@ -76,25 +96,37 @@ impl AnswerReader {
             if head.len() > HEAD_BYTES_MAX {
                 return Err(Malformed::HeadTooLarge);
             }
-            (self.status, self.body_bytes) = read_head(head)?;
+            (self.status, self.framing) = read_head(head)?;
             self.known.clear();
             self.known.extend_from_slice(head);
         }
-        let body = self.known.len()..self.known.len() + self.body_bytes;
-        Ok((bytes.len() >= body.end).then_some(Answer {
-            status: self.status,
+        let (status, head_bytes) = (self.status, self.known.len());
+        let rest = &bytes[head_bytes..];
+        let (body, body_bytes) = match self.framing {
+            Framing::Length(length) => match rest.get(..length) {
+                Some(body) => (body, length),
+                None => return Ok(None),
+            },
+            Framing::Chunks => match chunks::read(rest, &mut self.chunked)? {
+                Some(used) => (&self.chunked[..], used),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(Answer {
+            status,
             body,
+            bytes: head_bytes + body_bytes,
         }))
     }
 }
 
-/// Status and length of the body from a head that ends with its empty line.
-fn read_head(head: &[u8]) -> Result<(u16, usize), Malformed> {
+/// Status and framing of the body from a head that ends with its empty line.
+fn read_head(head: &[u8]) -> Result<(u16, Framing), Malformed> {
     let status = head
         .strip_prefix(b"HTTP/1.1 ")
         .and_then(status_code)
         .ok_or(Malformed::StatusLine)?;
-    let mut length = None;
+    let (mut length, mut is_chunked) = (None, false);
     for line in head.split(|&byte| byte == b'\n').skip(1) {
         let Some(colon) = memchr::memchr(b':', line) else {
             continue;
@@ -110,13 +142,18 @@ fn read_head(head: &[u8]) -> Result<(u16, usize), Malformed> {
                     .ok_or(Malformed::ContentLength)?,
             );
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            return Err(Malformed::TransferEncoding);
+            if is_chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(Malformed::TransferEncoding);
+            }
+            is_chunked = true;
         }
     }
-    match (status, length) {
-        (204 | 304, _) => Ok((status, 0)),
-        (_, Some(length)) => Ok((status, length)),
-        (_, None) => Err(Malformed::LengthUnknown),
+    match (status, length, is_chunked) {
+        (204 | 304, ..) => Ok((status, Framing::Length(0))),
+        (_, Some(_), true) => Err(Malformed::TransferEncoding),
+        (_, None, true) => Ok((status, Framing::Chunks)),
+        (_, Some(length), false) => Ok((status, Framing::Length(length))),
+        (_, None, false) => Err(Malformed::LengthUnknown),
     }
 }
 
@@ -146,8 +183,15 @@ mod tests {
 
     const PLAIN: &[u8] = b"HTTP/1.1 200 OK\r\nDate: now\r\ncontent-length: 5\r\n\r\nhello";
 
-    fn read(bytes: &[u8]) -> Result<Option<Answer>, Malformed> {
-        AnswerReader::default().read(bytes)
+    /// Status, body and size.
+    type Found = (u16, Vec<u8>, usize);
+
+    fn found(answer: Answer<'_>) -> Found {
+        (answer.status, answer.body.to_vec(), answer.bytes)
+    }
+
+    fn read(bytes: &[u8]) -> Result<Option<Found>, Malformed> {
+        Ok(AnswerReader::default().read(bytes)?.map(found))
     }
 
     #[test]
@@ -155,37 +199,30 @@ mod tests {
         for length in 0..PLAIN.len() {
             assert_eq!(read(&PLAIN[..length]), Ok(None), "after {length} bytes");
         }
-        let answer = read(PLAIN).unwrap().unwrap();
-        assert_eq!((answer.status, &PLAIN[answer.body]), (200, &b"hello"[..]));
+        assert_eq!(read(PLAIN), Ok(Some((200, b"hello".to_vec(), PLAIN.len()))));
     }
 
     #[test]
     fn bytes_after_the_answer_are_left_alone() {
-        let answer = read(&[PLAIN, PLAIN].concat()).unwrap().unwrap();
-        assert_eq!(answer.body.end, PLAIN.len());
+        assert_eq!(read(&[PLAIN, PLAIN].concat()), read(PLAIN));
     }
 
     #[test]
     fn a_head_seen_before_reads_the_same() {
         let mut reader = AnswerReader::default();
-        let first = reader.read(PLAIN).unwrap();
-        assert_eq!(reader.read(PLAIN).unwrap(), first);
-        assert_eq!(reader.read(&PLAIN[..PLAIN.len() - 1]).unwrap(), None);
+        let mut again = |bytes| reader.read(bytes).unwrap().map(found);
+        let first = again(PLAIN);
+        assert_eq!(again(PLAIN), first);
+        assert_eq!(again(&PLAIN[..PLAIN.len() - 1]), None);
         let other = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
-        assert_eq!(reader.read(other).unwrap().unwrap().status, 404);
-        assert_eq!(reader.read(PLAIN).unwrap(), first);
+        assert_eq!(again(other).unwrap().0, 404);
+        assert_eq!(again(PLAIN), first);
     }
 
     #[test]
     fn statuses_without_a_body_need_no_length() {
-        assert_eq!(
-            read(b"HTTP/1.1 204 No Content\r\n\r\n")
-                .unwrap()
-                .unwrap()
-                .body
-                .len(),
-            0
-        );
+        let head = b"HTTP/1.1 204 No Content\r\n\r\n";
+        assert_eq!(read(head), Ok(Some((204, Vec::new(), head.len()))));
         assert_eq!(
             read(b"HTTP/1.1 200 OK\r\n\r\n"),
             Err(Malformed::LengthUnknown)
@@ -226,8 +263,34 @@ mod tests {
                 "{value}"
             );
         }
-        let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
-        assert_eq!(read(chunked), Err(Malformed::TransferEncoding));
+    }
+
+    #[test]
+    fn chunks_are_one_body() {
+        let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n";
+        let whole = [&head[..], b"3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"].concat();
+        for length in 0..whole.len() {
+            assert_eq!(read(&whole[..length]), Ok(None), "after {length} bytes");
+        }
+        let expected = (200, b"hello".to_vec(), whole.len());
+        assert_eq!(read(&whole), Ok(Some(expected.clone())));
+        assert_eq!(read(&[&whole[..], PLAIN].concat()), Ok(Some(expected)));
+    }
+
+    #[test]
+    fn encodings_that_could_be_misread_are_refused() {
+        for lines in [
+            "Transfer-Encoding: gzip, chunked",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: chunked\r\nContent-Length: 5",
+        ] {
+            let head = format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n0\r\n\r\n");
+            assert_eq!(
+                read(head.as_bytes()),
+                Err(Malformed::TransferEncoding),
+                "{lines}"
+            );
+        }
     }
 
     #[test]

@@ -72,10 +72,10 @@ fn check_answer(
     match reader.read(bytes) {
         Ok(None) => Ok(Checked::Part),
         Ok(Some(answer)) => {
-            if plan.accepts(number, answer.status, &bytes[answer.body.clone()]) {
-                Ok(Checked::Right(answer.body.end))
+            if plan.accepts(number, answer.status, answer.body) {
+                Ok(Checked::Right(answer.bytes))
             } else {
-                Err(difference(plan, number, &answer, bytes))
+                Err(difference(plan, number, &answer))
             }
         }
         Err(error) => Err(format!("{error}: {}", excerpt(bytes, 0))),
@@ -83,8 +83,8 @@ fn check_answer(
 }
 
 #[cold]
-fn difference(plan: &RequestPlan, number: u64, answer: &Answer, bytes: &[u8]) -> String {
-    let body = &bytes[answer.body.clone()];
+fn difference(plan: &RequestPlan, number: u64, answer: &Answer<'_>) -> String {
+    let body = answer.body;
     let (expected, found) = (plan.expected_status(), answer.status);
     if expected != found {
         let body = excerpt(body, 0);

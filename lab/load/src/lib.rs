@@ -24,6 +24,7 @@ pub mod answer;
 pub mod arrivals;
 pub mod bottleneck;
 pub mod checker;
+mod chunks;
 pub mod closed_loop;
 pub mod command;
 pub mod difference;

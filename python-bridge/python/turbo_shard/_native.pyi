@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from logging import LogRecord
+from pathlib import Path
 from typing import Any
 
 from .native.headers import Headers, QueryParams
@@ -210,6 +211,10 @@ class NativeServer:
 
         Of each: the Unix socket of its reading, None where it does not run, and whether it serves.
         """
+
+    def give_all_metrics(self, path: Path) -> None:
+        """Process mode, metrics at a path: gives the readings of all workers at this Unix socket."""
+
     def note_collection(self, pause_us: int) -> None:
         """A collection of the garbage collector took so long."""
     def stop(self) -> None: ...

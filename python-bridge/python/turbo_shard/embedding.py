@@ -14,7 +14,7 @@ from .loading.app_instances import Instances
 from .loading.app_loader import LoadedApp, given_app, load
 from .logs.error_stream import open_standard_streams
 from .native_module import native_module
-from .serving.banner import ANY_ADDRESS, url
+from .serving.banner import reachable, url
 from .serving.leaving import Ending, leave_with_program
 from .serving.log_setup import with_log_config
 from .serving.server import bound, serve_instances, shard_count
@@ -61,7 +61,7 @@ class RunningServer:
     def url(self) -> str:
         """Such as `http://127.0.0.1:40123`, for clients on this machine."""
         host, port = self.addresses[0]
-        return url(ANY_ADDRESS.get(host, host), port)
+        return url(reachable(host), port)
 
     def stats(self) -> list[dict[str, Any]]:
         """One dict of counters per shard; empty once the server has ended."""

@@ -19,7 +19,7 @@ pub(crate) fn refuse(handle: HttpReply, what: &dyn Display) {
     lines
         .push(b"retry-after", b"1")
         .expect("our own header is valid");
-    handle.whole(503, lines, UNAVAILABLE_BODY.to_vec());
+    handle.refuse(503, lines, UNAVAILABLE_BODY.to_vec());
 }
 
 /// One line per second at most: there may be thousands of refusals.

@@ -1,31 +1,23 @@
-//! Sends a file as the body of an answer (`http.response.pathsend`), read on the blocking pool. Knows no Python.
+//! Sends a file as the body of an answer (`http.response.pathsend`): opened on the blocking pool, then sent as the runtime sends
+//! any file. Knows no Python.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
 
 use turbo_shard_runtime::protocol::BodyLength;
-use turbo_shard_runtime::{BlockingPool, Flow};
+use turbo_shard_runtime::{BlockingPool, FileBody, FileEnd, send_file};
 
 use super::http_phase::Lent;
-use crate::streaming::{Gate, Gone};
-
-/// Read and sent at once. The reply's own mark bounds what waits for the peer.
-const BLOCK_BYTES: usize = 64 * 1024;
-
-/// What became of a file.
-pub(super) enum FileResult {
-    Sent,
-    PeerLeft,
-    Failed(io::Error),
-}
 
 /// Told the result, with the answer if nothing of it was sent. May run on any thread.
-pub(super) type FileDone = Box<dyn FnOnce(FileResult, Option<Lent>) + Send>;
+pub(super) type FileDone = Box<dyn FnOnce(FileEnd, Option<Lent>) + Send>;
 
-/// Sends the file at `path` from a pool thread.
-pub(super) fn send(pool: &BlockingPool, lent: Lent, path: String, done: FileDone) {
+/// Sends the file at `path`.
+pub(super) fn send(pool: &Arc<BlockingPool>, lent: Lent, path: String, done: FileDone) {
     let mut job = FileJob {
+        pool: Arc::clone(pool),
         work: Some((lent, path, done)),
     };
     // A refused job is dropped, which calls `done`.
@@ -33,6 +25,7 @@ pub(super) fn send(pool: &BlockingPool, lent: Lent, path: String, done: FileDone
 }
 
 struct FileJob {
+    pool: Arc<BlockingPool>,
     work: Option<(Lent, String, FileDone)>,
 }
 
@@ -42,8 +35,8 @@ impl FileJob {
             return;
         };
         match open(&path) {
-            Ok((file, length)) => done(send_all(lent, file, length), None),
-            Err(error) => done(FileResult::Failed(error), Some(lent)),
+            Ok((file, length)) => send_opened(&self.pool, lent, file, length, done),
+            Err(error) => done(FileEnd::Failed(error), Some(lent)),
         }
     }
 }
@@ -52,7 +45,7 @@ impl Drop for FileJob {
     fn drop(&mut self) {
         if let Some((lent, _, done)) = self.work.take() {
             let error = io::Error::other("the blocking pool's queue is full");
-            done(FileResult::Failed(error), Some(lent));
+            done(FileEnd::Failed(error), Some(lent));
         }
     }
 }
@@ -74,41 +67,30 @@ fn open(path: &str) -> io::Result<(File, u64)> {
     }
 }
 
-/// Sends `length` bytes of the file, as fast as the peer reads. Bytes that the file gains meanwhile stay out.
-fn send_all(lent: Lent, file: File, length: u64) -> FileResult {
+/// Sends `length` bytes of the file, or what the answer has announced. Bytes that the file gains meanwhile stay out.
+fn send_opened(pool: &Arc<BlockingPool>, lent: Lent, file: File, length: u64, done: FileDone) {
     let Lent {
         handle,
         status,
         lines,
         is_bodiless,
     } = lent;
-    let gate = Gate::of(&handle);
-    let announced = lines.content_length();
-    let length = announced.unwrap_or(length);
-    handle.start(status, lines, BodyLength::Known(length));
+    let length = lines.content_length().unwrap_or(length);
     if is_bodiless {
+        handle.start(status, lines, BodyLength::Known(length));
         handle.end();
-        return FileResult::Sent;
+        return done(FileEnd::Sent, None);
     }
-    let mut left = file.take(length);
-    loop {
-        let mut block = Vec::with_capacity(BLOCK_BYTES.min(left.limit() as usize));
-        if let Err(error) = left
-            .by_ref()
-            .take(BLOCK_BYTES as u64)
-            .read_to_end(&mut block)
-        {
-            handle.fail();
-            return FileResult::Failed(error);
-        }
-        if block.is_empty() {
-            // A file that has shrunk meanwhile leaves the answer too short; the runtime reports and cuts it.
-            handle.end();
-            return FileResult::Sent;
-        }
-        let flow = handle.chunk(block);
-        if flow == Flow::PeerLeft || (flow == Flow::Wait && gate.wait() == Gone::Yes) {
-            return FileResult::PeerLeft;
-        }
-    }
+    let body = FileBody::of(file, length);
+    let done = Box::new(|end| done(end, None));
+    // This is one of the pool's threads.
+    let may_wait = true;
+    send_file(
+        Arc::clone(pool),
+        handle,
+        (status, lines),
+        body,
+        may_wait,
+        done,
+    );
 }

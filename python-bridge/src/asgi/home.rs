@@ -18,6 +18,14 @@ pub(crate) struct Home {
     pub(super) place: Place,
     pub(super) words: Arc<Words>,
     pool: Arc<BlockingPool>,
+    names_routes: bool,
+}
+
+/// What calls of an app need, wherever it lives.
+pub(crate) struct CallNeeds {
+    pub(crate) pool: Arc<BlockingPool>,
+    /// Somebody wants to know the route of each request: metrics, or the access log.
+    pub(crate) names_routes: bool,
 }
 
 pub(super) enum Place {
@@ -31,24 +39,30 @@ impl Home {
     pub(crate) fn of_shard(
         py: Python<'_>,
         app_loop: Arc<AppLoop>,
-        pool: Arc<BlockingPool>,
+        calls: CallNeeds,
     ) -> PyResult<Home> {
         app_loop.asyncio(py)?;
-        Home::new(py, Place::Shard(app_loop), pool)
+        Home::new(py, Place::Shard(app_loop), calls)
     }
 
     /// For a worker thread: an instance of the app has moved in with each of `threads`.
     pub(crate) fn of_worker_thread(
         py: Python<'_>,
         threads: Arc<AsyncioThreads>,
-        pool: Arc<BlockingPool>,
+        calls: CallNeeds,
     ) -> PyResult<Home> {
-        Home::new(py, Place::Threads(threads), pool)
+        Home::new(py, Place::Threads(threads), calls)
     }
 
-    fn new(py: Python<'_>, place: Place, pool: Arc<BlockingPool>) -> PyResult<Home> {
+    fn new(py: Python<'_>, place: Place, calls: CallNeeds) -> PyResult<Home> {
+        let CallNeeds { pool, names_routes } = calls;
         let words = Arc::new(Words::new(py)?);
-        Ok(Home { place, words, pool })
+        Ok(Home {
+            place,
+            words,
+            pool,
+            names_routes,
+        })
     }
 
     /// The loop for a new call.
@@ -64,6 +78,7 @@ impl Home {
             app_loop: Arc::clone(app_loop),
             words: Arc::clone(&self.words),
             pool: Arc::clone(&self.pool),
+            names_routes: self.names_routes,
             has_unawaited_send: AtomicBool::new(false),
         }
     }

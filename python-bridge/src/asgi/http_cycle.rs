@@ -4,10 +4,11 @@
 use parking_lot::{Mutex, MutexGuard};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use turbo_shard_runtime::{BodyPart, Response};
+use turbo_shard_runtime::{BodyPart, Response, RouteId};
 
 use super::http_answer::HttpAnswer;
 use super::http_state::{FileState, Incoming, Parting, State};
+use super::route_sought::{RouteSought, route_in};
 use super::surroundings::Surroundings;
 use super::waiter::Waiter;
 use super::waiters::Waiters;
@@ -34,6 +35,7 @@ impl HttpCycle {
                 parting: Parting::default(),
                 file: FileState::None,
                 was_refused: false,
+                route: RouteSought::default(),
             }),
             waiters: Waiters::default(),
         }
@@ -106,6 +108,43 @@ impl HttpCycle {
         let message = PyDict::new(py);
         message.set_item(words.kind.bind(py), words.http_disconnect.bind(py))?;
         Ok(message.into_any())
+    }
+
+    /// The app is called with this scope: its router leaves there which route it has found.
+    pub(super) fn look_for_route(&self, scope: &Bound<'_, PyDict>) {
+        if self.around.names_routes {
+            self.state().route.look_in(scope);
+        }
+    }
+
+    /// The app answers, so its router has been.
+    #[inline]
+    pub(super) fn find_route(&self, py: Python<'_>) {
+        if self.around.names_routes {
+            let scope = self.state().route.take_scope();
+            if let Some(scope) = scope {
+                self.note_route(route_in(py, &scope));
+            }
+        }
+    }
+
+    pub(super) fn note_route(&self, route: RouteId) {
+        if self.around.names_routes {
+            let mut state = self.state();
+            state.route.note(route);
+            if let Some(handle) = state.answer.handle() {
+                handle.route(route);
+            }
+        }
+    }
+
+    /// What is known of it so far; of an answer that goes out on its own, the connection hears by itself.
+    #[inline]
+    pub(super) fn route(&self) -> RouteId {
+        match self.around.names_routes {
+            true => self.state().route.found(),
+            false => RouteId::UNKNOWN,
+        }
     }
 
     pub(super) fn words(&self) -> &Words {

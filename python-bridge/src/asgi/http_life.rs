@@ -69,10 +69,12 @@ impl HttpCycle {
 
     /// Logs what is wrong with the end of the app's call.
     pub(super) fn note_end(&self, py: Python<'_>, result: &PyResult<Bound<'_, PyAny>>, name: &str) {
-        let (is_started, is_complete, is_moot) = {
-            let state = self.state();
+        let (is_started, is_complete, is_moot, _scope) = {
+            let mut state = self.state();
+            let scope = state.route.take_scope();
             let answer = &state.answer;
-            (answer.is_started(), answer.is_complete(), state.is_moot())
+            let (is_started, is_complete) = (answer.is_started(), answer.is_complete());
+            (is_started, is_complete, state.is_moot(), scope)
         };
         match result {
             Err(error) if is_moot && self.words().is_disconnect(py, error) => {

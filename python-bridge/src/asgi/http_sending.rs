@@ -7,9 +7,10 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
+use turbo_shard_runtime::FileEnd;
 use turbo_shard_runtime::protocol::HeaderLines;
 
-use super::file_sender::{self, FileResult};
+use super::file_sender;
 use super::http_answer::HttpAnswer;
 use super::http_cycle::HttpCycle;
 use super::http_phase::{Lent, Phase, Refused};
@@ -72,6 +73,7 @@ impl HttpCycle {
         message: &Message<'_, '_>,
         kind: &Bound<'_, PyString>,
     ) -> PyResult<bool> {
+        self.find_route(kind.py());
         let words = &*self.around.words;
         let status = messages::status(message, &words.status)?;
         let has_trailers = message.flag(&words.trailers)?;
@@ -93,9 +95,9 @@ impl HttpCycle {
             FileState::Done(result) => {
                 drop(state);
                 return match result {
-                    FileResult::Sent => Ok(false),
-                    FileResult::PeerLeft => Err(self.words().client_disconnected(py)),
-                    FileResult::Failed(error) => Err(error.into()),
+                    FileEnd::Sent => Ok(false),
+                    FileEnd::PeerLeft => Err(self.words().client_disconnected(py)),
+                    FileEnd::Failed(error) => Err(error.into()),
                 };
             }
             other => state.file = other,
@@ -232,7 +234,7 @@ impl HttpCycle {
 
     pub(super) fn send_file(self: &Arc<Self>, lent: Lent, path: String) {
         let (app_loop, cycle) = (Arc::clone(&self.around.app_loop), Arc::downgrade(self));
-        let done = move |result: FileResult, unused: Option<Lent>| {
+        let done = move |result: FileEnd, unused: Option<Lent>| {
             app_loop.post(Job::Call(Box::new(move |py| {
                 if let Some(cycle) = cycle.upgrade() {
                     cycle.file_done(py, result, unused);
@@ -242,9 +244,9 @@ impl HttpCycle {
         file_sender::send(&self.around.pool, lent, path, Box::new(done));
     }
 
-    fn file_done(&self, py: Python<'_>, result: FileResult, unused: Option<Lent>) {
+    fn file_done(&self, py: Python<'_>, result: FileEnd, unused: Option<Lent>) {
         let mut state = self.state();
-        if let FileResult::PeerLeft = result {
+        if let FileEnd::PeerLeft = result {
             // The connection reports only to a sender.
             state.note_peer_left();
         }

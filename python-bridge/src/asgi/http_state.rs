@@ -3,9 +3,10 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use turbo_shard_runtime::FileEnd;
 
-use super::file_sender::FileResult;
 use super::http_answer::HttpAnswer;
+use super::route_sought::RouteSought;
 
 /// All that is known of one request.
 pub(super) struct State {
@@ -15,6 +16,7 @@ pub(super) struct State {
     pub(super) file: FileState,
     /// The app has begun an answer that could not be taken. For frameworks it has begun: they note so before they send.
     pub(super) was_refused: bool,
+    pub(super) route: RouteSought,
 }
 
 /// The request's body as the app reads it.
@@ -33,7 +35,7 @@ pub(super) enum FileState {
     /// Asked for while the app's first call lasts.
     Asked(String),
     UnderWay,
-    Done(FileResult),
+    Done(FileEnd),
 }
 
 /// The state of a `send()` that will raise.

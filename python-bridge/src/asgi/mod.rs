@@ -9,7 +9,7 @@
 //!
 //! Of an HTTP request, from the bottom: `http_phase` says in which order the messages of an answer come, `http_answer`
 //! puts them together, `http_state` is all that is known of the request, `http_cycle` what `receive` leads to,
-//! `http_parting` what an app hears when its answer is not wanted, `http_sending` what `send` leads to (`file_sender`
+//! `route_sought` which route it was found to be for, `http_parting` what an app hears when its answer is not wanted, `http_sending` what `send` leads to (`file_sender`
 //! reads files for `http.response.pathsend`), `http_life` what comes from the connection, and the end. Of a WebSocket,
 //! `websocket_refusal` answers a handshake that leads to none, `websocket_cycle` is what `receive` and `send` lead to, and
 //! `websocket_sending` what becomes of the app's messages.
@@ -30,6 +30,7 @@ mod http_sending;
 mod http_state;
 mod listener;
 mod messages;
+mod route_sought;
 mod scope;
 mod service;
 mod starting;
@@ -43,7 +44,7 @@ mod websocket_service;
 mod words;
 
 pub(crate) use compiled::{CompiledCall, CompiledFront, same_objects};
-pub(crate) use home::Home;
+pub(crate) use home::{CallNeeds, Home};
 pub(crate) use scope::ScopeOptions;
 pub(crate) use service::AsgiService;
 pub(crate) use websocket_service::{WebSocketApp, WebSocketService};

@@ -1,7 +1,6 @@
 //! Calls an ASGI app, or what it was compiled to, for each request: on the shard's own loop, where an app that never waits is answered before the call
 //! returns, or on one of the asyncio threads of the work-stealing mode.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
@@ -90,10 +89,9 @@ impl AsgiService {
             head: exchange.request,
             connection: exchange.connection,
             scopes: &self.scopes,
-            route: Cell::default(),
         };
         let started = start(py, app_loop, &asked, &cycle, &name);
-        exchange.route = asked.route.get();
+        exchange.route = cycle.route();
         watch_app("the ASGI app", &name, began_ms, ADVICE);
         match started {
             Ok(Eager::Finished(result, task)) if cycle.is_gathered() => {
@@ -230,6 +228,10 @@ impl WebSocketApp for WebSocketScope {
         let scope = self.scope.bind(py);
         instance.object.bind(py).call1((scope, receive, send))
     }
+
+    fn scope<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyDict>> {
+        Some(self.scope.bind(py).clone())
+    }
 }
 
 /// A call on its way to the thread of its loop.
@@ -273,7 +275,6 @@ impl Call {
                     head: head.head(),
                     connection,
                     scopes: &scopes,
-                    route: Cell::default(),
                 };
                 start(py, app_loop, &asked, &cycle, &name)
             }

@@ -1,14 +1,13 @@
 //! Starts what serves a request: the plan that its app's compiled part has for it, or the app. Knows neither where that
 //! runs nor what becomes of it.
 
-use std::cell::Cell;
 use std::fmt::Display;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use turbo_shard_runtime::ConnectionInfo;
 use turbo_shard_runtime::protocol::{HeadCopy, RequestHead};
-use turbo_shard_runtime::{ConnectionInfo, RouteId};
 
 use super::channel::{Channel, Cycle};
 use super::compiled::{CompiledCall, CompiledFront, Planned};
@@ -23,8 +22,6 @@ pub(super) struct Asked<'a> {
     pub(super) head: RequestHead<'a>,
     pub(super) connection: &'a ConnectionInfo,
     pub(super) scopes: &'a Arc<ScopeMaker>,
-    /// The route whose plan serves it, once that is found; of what the app finds, nothing is known.
-    pub(super) route: Cell<RouteId>,
 }
 
 /// Runs what serves the request up to its first wait. For the thread of `app_loop`.
@@ -37,7 +34,7 @@ pub(super) fn start<'py>(
 ) -> PyResult<Eager<'py>> {
     let instance = app_loop.instance(py)?;
     if let Some(planned) = plan_for(py, instance, asked, name) {
-        asked.route.set(planned.route);
+        cycle.note_route(planned.route);
         return start_plan(py, app_loop, asked, cycle, planned);
     }
     let state = instance.state.as_ref();
@@ -54,6 +51,7 @@ pub(super) fn start_app<'py>(
     scope: Bound<'py, PyDict>,
     cycle: &Arc<HttpCycle>,
 ) -> PyResult<Eager<'py>> {
+    cycle.look_for_route(&scope);
     let channel = Bound::new(py, Channel(Cycle::Http(Arc::clone(cycle))))?;
     let receive = channel.getattr(names::receive(py))?;
     let send = channel.getattr(names::send(py))?;

@@ -15,6 +15,8 @@ pub(super) struct Surroundings {
     pub(super) app_loop: Arc<AppLoop>,
     pub(super) words: Arc<Words>,
     pub(super) pool: Arc<BlockingPool>,
+    /// The route of each request is asked for.
+    pub(super) names_routes: bool,
     /// A `send()` was dropped before it began.
     pub(super) has_unawaited_send: AtomicBool,
 }

@@ -14,6 +14,7 @@ use turbo_shard_runtime::{HttpReply, Received, WebSocketReply};
 
 use super::http_answer::HttpAnswer;
 use super::listener::{Hears, Listener, News};
+use super::route_sought::{RouteSought, route_in};
 use super::surroundings::Surroundings;
 use super::waiter::Waiter;
 use super::waiters::Waiters;
@@ -38,6 +39,7 @@ pub(super) struct State {
     /// How the conversation ended, once it is known.
     pub(super) closed: Option<(u16, String)>,
     pub(super) lacks_room: bool,
+    pub(super) route: RouteSought,
 }
 
 impl State {
@@ -109,6 +111,7 @@ impl WebSocketCycle {
                     },
                     closed: None,
                     lacks_room: false,
+                    route: RouteSought::default(),
                 }),
                 waiters: Waiters::default(),
             }
@@ -151,12 +154,12 @@ impl WebSocketCycle {
 
     /// The app has ended.
     pub(super) fn finish(&self, py: Python<'_>, result: &PyResult<Bound<'_, PyAny>>, name: &str) {
-        let (phase, is_closed) = {
+        let (phase, is_closed, _scope) = {
             let mut state = self.state();
             let is_closed = state.closed.is_some() || state.has_peer_ended();
             state.lacks_room = false;
             let phase = std::mem::replace(&mut state.phase, Phase::Closed(None));
-            (phase, is_closed)
+            (phase, is_closed, state.route.take_scope())
         };
         let was_connecting = matches!(phase, Phase::Handshake { .. });
         match result {
@@ -189,6 +192,20 @@ impl WebSocketCycle {
         }
         // Tasks that the app has left behind.
         self.waiters.wake(py);
+    }
+
+    /// The app accepts or denies, so its router has been.
+    pub(super) fn find_route(&self, py: Python<'_>) {
+        if !self.around.names_routes {
+            return;
+        }
+        let scope = self.state().route.take_scope();
+        if let Some(scope) = scope {
+            let route = route_in(py, &scope);
+            if let Phase::Handshake { reply, .. } = &self.state().phase {
+                reply.route(route);
+            }
+        }
     }
 
     pub(super) fn unexpected(&self, kind: &str) -> PyErr {

@@ -25,9 +25,18 @@ impl WebSocketCycle {
         let kind = message.kind(&words.kind)?;
         match kind.to_str()? {
             "websocket.send" => self.send(message),
-            "websocket.accept" => self.accept(message).map(|()| false),
-            "websocket.close" => self.close(message).map(|()| false),
-            "websocket.http.response.start" => self.start_denial(message, &kind).map(|()| false),
+            "websocket.accept" => {
+                self.find_route(message.py());
+                self.accept(message).map(|()| false)
+            }
+            "websocket.close" => {
+                self.find_route(message.py());
+                self.close(message).map(|()| false)
+            }
+            "websocket.http.response.start" => {
+                self.find_route(message.py());
+                self.start_denial(message, &kind).map(|()| false)
+            }
             "websocket.http.response.body" => self.continue_denial(message, &kind),
             other => Err(self.unexpected(other)),
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use turbo_shard_runtime::protocol::websocket::{Handshake, HandshakeFault};
 use turbo_shard_runtime::protocol::{BodyFraming, HeaderLines};
 use turbo_shard_runtime::{Exchange, INTERNAL_ERROR_BODY, Outcome};
@@ -28,6 +29,11 @@ pub(crate) trait WebSocketApp: Send + 'static {
         receive: Bound<'py, PyAny>,
         send: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>>;
+
+    /// Where its router leaves which route it has found, if that is not known before.
+    fn scope<'py>(&self, _py: Python<'py>) -> Option<Bound<'py, PyDict>> {
+        None
+    }
 }
 
 /// One thread's way to open WebSockets. Drop it while that thread is attached.
@@ -149,6 +155,9 @@ fn begin(
     cycle: &Arc<WebSocketCycle>,
     name: String,
 ) {
+    if let (true, Some(scope)) = (cycle.around.names_routes, app.scope(py)) {
+        cycle.state().route.look_in(&scope);
+    }
     let channel = Channel(Cycle::WebSocket(Arc::clone(cycle)));
     let started = Bound::new(py, channel).and_then(|channel| {
         let receive = channel.getattr(names::receive(py))?;

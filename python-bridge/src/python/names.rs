@@ -43,6 +43,8 @@ pub(crate) static JSON_OF: Global = Global::of(BODY, "json_of");
 
 // ASGI and WSGI apps.
 pub(crate) static CLIENT_DISCONNECTED: Global = Global::of(ASGI, "ClientDisconnected");
+pub(crate) static ROUTE_OF_SCOPE: Global =
+    Global::of("turbo_shard.serving.scope_routes", "template_of");
 pub(crate) static IS_DISCONNECT: Global = Global::of(ASGI, "is_disconnect");
 pub(crate) static COMPILE_ASGI: Global = Global::of("turbo_shard.compile.fastapi", "adopt");
 pub(crate) static PARSE_QUERY: Global = Global::of("urllib.parse", "parse_qsl");

@@ -17,7 +17,7 @@ use super::served_app::{Interface, ServedApp, Started};
 use super::service_manager;
 use super::settings::Settings;
 use super::worker_link::Line;
-use crate::asgi::{AsgiService, Home, WebSocketService};
+use crate::asgi::{AsgiService, CallNeeds, Home, WebSocketService};
 use crate::hosted_loop::Coroutines;
 use crate::hosted_loop::{AppLoop, AsyncioThreads};
 use crate::native::native_service;
@@ -114,6 +114,13 @@ impl PythonApp {
         WsgiService::new(object, options, Arc::clone(pool))
     }
 
+    fn call_needs(&self, pool: &Arc<BlockingPool>) -> CallNeeds {
+        CallNeeds {
+            pool: Arc::clone(pool),
+            names_routes: self.settings.names_routes(),
+        }
+    }
+
     fn make(&self, py: Python<'_>, place: Place) -> PyResult<PythonService> {
         let parts = match place {
             Place::Shard(shard) => self.parts_of_shard(py, shard)?,
@@ -144,7 +151,8 @@ impl PythonApp {
                 app_loop.move_in(lifespan.into_instance(&object));
                 let websockets = match has_websockets(&object)? {
                     true => {
-                        let home = Home::of_shard(py, Arc::clone(&app_loop), Arc::clone(&pool))?;
+                        let home =
+                            Home::of_shard(py, Arc::clone(&app_loop), self.call_needs(&pool))?;
                         Some(Box::new(WebSocketService::new(home)))
                     }
                     false => None,
@@ -156,7 +164,7 @@ impl PythonApp {
             Interface::Asgi => {
                 app_loop.move_in(served.start_asgi(py, &app_loop, &object)?);
                 app_loop.asyncio(py)?.keep_running(py)?;
-                let home = Home::of_shard(py, Arc::clone(&app_loop), Arc::clone(&pool))?;
+                let home = Home::of_shard(py, Arc::clone(&app_loop), self.call_needs(&pool))?;
                 AppService::Asgi(AsgiService::new(py, home, served.scope_options())?)
             }
             Interface::Wsgi => AppService::Wsgi(Box::new(self.wsgi(&object, &pool)?)),
@@ -196,8 +204,11 @@ impl PythonApp {
                 }
                 let websockets = match has_websockets {
                     true => {
-                        let home =
-                            Home::of_worker_thread(py, Arc::clone(&asyncio), Arc::clone(&pool))?;
+                        let home = Home::of_worker_thread(
+                            py,
+                            Arc::clone(&asyncio),
+                            self.call_needs(&pool),
+                        )?;
                         Some(Box::new(WebSocketService::new(home)))
                     }
                     false => None,
@@ -213,7 +224,7 @@ impl PythonApp {
                     app_loop.move_in(own.start_asgi(py, app_loop, &object)?);
                     Ok(())
                 })?;
-                let home = Home::of_worker_thread(py, asyncio, Arc::clone(&pool))?;
+                let home = Home::of_worker_thread(py, asyncio, self.call_needs(&pool))?;
                 AppService::Asgi(AsgiService::new(py, home, served.scope_options())?)
             }
             // One pool calls the app, so there is one instance.

@@ -84,6 +84,7 @@ impl NativeServer {
             "metrics",
             metrics.map(|address| (address.ip().to_string(), address.port())),
         )?;
+        report.set_item("metrics_path", self.report.metrics_path.as_deref())?;
         Ok(report)
     }
 
@@ -206,6 +207,14 @@ impl NativeServer {
             bound.set_workers(stage, workers);
         }
         Ok(())
+    }
+
+    /// The supervisor of the process mode gives the readings of all workers at this Unix socket.
+    fn give_all_metrics(&self, path: PathBuf) -> PyResult<()> {
+        match &*self.bound.lock() {
+            Some((bound, _)) => Ok(bound.give_all_metrics(&path)?),
+            None => Ok(()),
+        }
     }
 
     /// A collection of the garbage collector took so long.

@@ -15,8 +15,8 @@ use turbo_shard_runtime::protocol::{ChosenLines, LimitSettings, Limits, LineRefu
 use turbo_shard_runtime::{
     AccessLog, AccessLogSettings, AccessLogTarget, Balance, Bind, CompressionLevel,
     CompressionRules, ConcurrencyLimit, EdgeConfig, EngineChoice, EngineName, FileMount,
-    FileMountSettings, LineFormat, MetricsPlace, Mode, RequestIdField, ServerConfig, SkippedPath,
-    Steering, TrustedPeers, allowed_cores,
+    FileMountSettings, LineFormat, MetricsPlace, Mode, OwnPath, RequestIdField, ServerConfig,
+    SkippedPath, Steering, TrustedPeers, allowed_cores,
 };
 
 use super::bind_setting::BindSetting;
@@ -128,6 +128,21 @@ impl Settings {
         binds.collect()
     }
 
+    /// The path at which metrics are given, by the server or by all workers of its supervisor.
+    fn metrics_path(&self) -> Option<&str> {
+        let text = self.metrics.as_deref()?;
+        let path = match text.strip_prefix("unix:") {
+            Some(told) => told.rsplit_once(';').map_or("", |(_, path)| path),
+            None => text,
+        };
+        path.starts_with('/').then_some(path)
+    }
+
+    /// The routes of requests are told apart somewhere.
+    pub(crate) fn names_routes(&self) -> bool {
+        self.metrics.is_some() || self.access_log.is_some()
+    }
+
     /// Opens the access log.
     pub(crate) fn server_config(&self) -> PyResult<ServerConfig> {
         Ok(ServerConfig {
@@ -163,6 +178,7 @@ impl Settings {
             chosen_lines: self.chosen_lines().map_err(line_refused)?,
             edge: EdgeConfig {
                 measures_latency: self.metrics.is_some(),
+                own_path: self.metrics_path().map(OwnPath::new),
                 concurrency: self.limit_concurrency.map(ConcurrencyLimit::new),
                 reads_forwarded: self.proxy_headers,
                 trusted_peers: self.forwarded_allow_ips.clone(),
@@ -248,10 +264,16 @@ impl Settings {
     }
 }
 
-/// `unix:PATH`, as a supervisor tells its workers, or `HOST:PORT`.
+/// `HOST:PORT`, `/PATH`, or `unix:SOCKET;` and perhaps a path, as a supervisor tells its workers: the socket of all of them
+/// is beside each one's own.
 fn metrics_place(text: &str) -> PyResult<MetricsPlace> {
-    if let Some(path) = text.strip_prefix("unix:") {
-        return Ok(MetricsPlace::Link(PathBuf::from(path)));
+    if let Some((own, _)) = (text.strip_prefix("unix:")).and_then(|told| told.rsplit_once(';')) {
+        let own = PathBuf::from(own);
+        let all = own.with_file_name("all");
+        return Ok(MetricsPlace::Link { own, all });
+    }
+    if text.starts_with('/') {
+        return Ok(MetricsPlace::OwnPath);
     }
     let wrong = || PyValueError::new_err(format!("metrics: {text:?} is no HOST:PORT"));
     let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::coding::CompressionRules;
 use crate::edge::access_log::AccessLog;
 use crate::edge::concurrency::ConcurrencyLimit;
+use crate::edge::own_path::OwnPath;
 use crate::edge::request_id::RequestIdField;
 use crate::edge::trusted_peers::TrustedPeers;
 use crate::files::FileMount;
@@ -14,6 +15,8 @@ use crate::files::FileMount;
 pub struct EdgeConfig {
     /// How long answers take is measured, for each route.
     pub measures_latency: bool,
+    /// A path at which the server gives its metrics.
+    pub own_path: Option<OwnPath>,
     /// How many exchanges may be in flight; those beyond are answered 503. All clones of it count together.
     pub concurrency: Option<ConcurrencyLimit>,
     /// Where the id of each is found; None if they have none.
@@ -33,7 +36,10 @@ pub struct EdgeConfig {
 impl EdgeConfig {
     /// Nothing is done: then no exchange pays for any of it.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.follows_each() && self.trusted_peers.is_empty() && self.mounts.is_empty()
+        !self.follows_each()
+            && self.own_path.is_none()
+            && self.trusted_peers.is_empty()
+            && self.mounts.is_empty()
     }
 
     /// Something is done about every exchange, whatever it is.

@@ -11,6 +11,7 @@ use crate::edge::access_log::Pen;
 use crate::edge::concurrency::{ConcurrencyLimit, InFlight};
 use crate::edge::config::EdgeConfig;
 use crate::edge::forwarding::Seen;
+use crate::edge::own_path::OwnPath;
 use crate::edge::passage::{Answered, Passage};
 use crate::edge::request_id::RequestIds;
 use crate::edge::trusted_peers::TrustedPeers;
@@ -24,6 +25,7 @@ use crate::service::{Exchange, Outcome};
 pub(crate) struct Edge {
     counters: Arc<Counters>,
     latency: Option<LatencyWriter>,
+    own_path: Option<OwnPath>,
     concurrency: Option<ConcurrencyLimit>,
     /// Each exchange has a passage; else only one that needs it.
     follows_each: bool,
@@ -49,6 +51,7 @@ impl Edge {
         Some(Box::new(Edge {
             counters: Arc::clone(counters),
             latency: config.measures_latency.then(LatencyWriter::default),
+            own_path: config.own_path.clone(),
             concurrency: config.concurrency.clone(),
             follows_each: config.follows_each(),
             reads_forwarded: config.reads_forwarded,
@@ -114,10 +117,17 @@ impl Edge {
         in_flight: &mut Option<InFlight>,
         exchange: &mut Exchange<'_>,
     ) -> Option<Outcome> {
+        // What the server says of itself is said where it is full as well.
+        if let Some(own) = &self.own_path
+            && let Some(outcome) = own.answer(exchange)
+        {
+            return Some(outcome);
+        }
         if let Some(limit) = &self.concurrency {
             *in_flight = limit.enter();
             if in_flight.is_none() {
                 self.counters.refused_in_flight.add(1);
+                self.counters.note_refusal(503);
                 return Some(refuse_overload(exchange));
             }
         }

@@ -12,6 +12,7 @@ use crate::exchange::reply_queue::{Flow, Queued};
 use crate::exchange::request_body::{BodyPart, Feed};
 use crate::exchange::shared_reply::{ReplyListener, SharedReply, Slot};
 use crate::exchange::websocket_reply::{WebSocketReply, WebSocketSlot};
+use crate::metrics::route_names::RouteId;
 
 /// One piece of an answer.
 #[derive(Debug)]
@@ -40,6 +41,13 @@ pub(crate) enum AnswerPart {
 /// What the connection takes.
 pub(crate) enum HttpPart {
     Answer(AnswerPart),
+    /// The whole answer where the server itself refuses the request, which is counted.
+    Refusal {
+        status: u16,
+        part: AnswerPart,
+    },
+    /// Which route it is. No part of the answer.
+    Route(RouteId),
     /// The request becomes a WebSocket: its 101.
     Accept(Box<Acceptance>),
     /// The answering side gave up: 500 if nothing was sent, else the connection is cut.
@@ -106,6 +114,23 @@ impl HttpReply {
             body,
         };
         self.put(HttpPart::Answer(whole), true);
+    }
+
+    /// Sends the whole answer as one of the server's own: it could not have the app answer.
+    pub fn refuse(self, status: u16, lines: HeaderLines, body: Vec<u8>) {
+        let part = AnswerPart::Whole {
+            status,
+            lines,
+            body,
+        };
+        self.put(HttpPart::Refusal { status, part }, true);
+    }
+
+    /// Says which route the request was found to be for, where that was not known when the exchange was deferred. Before
+    /// the answer ends; metrics and logs tell routes apart.
+    pub fn route(&self, route: RouteId) {
+        let part = HttpQueued::Part(HttpPart::Route(route));
+        self.shared.put_ahead(part);
     }
 
     /// Sends the head; the body follows in chunks.

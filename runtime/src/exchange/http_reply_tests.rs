@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::exchange::reply_queue::REPLY_QUEUED_BYTES_HIGH;
+use crate::metrics::route_names::RouteId;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
@@ -53,6 +54,21 @@ fn a_whole_answer_wakes_once_and_is_taken_once() {
         0,
         "a finished answer needs no farewell"
     );
+}
+
+#[test]
+fn a_route_comes_with_the_next_part_and_wakes_nobody_for_itself() {
+    let (handle, slot, heard, waker) = pair();
+    let route = RouteId::of("/http_reply_tests/{a}");
+    handle.route(route);
+    assert_eq!(heard.wakes.load(Ordering::Relaxed), 0);
+    handle.refuse(503, HeaderLines::new(), Vec::new());
+    assert_eq!(heard.wakes.load(Ordering::Relaxed), 1);
+    assert!(matches!(slot.take(&waker), Some(HttpPart::Route(taken)) if taken == route));
+    assert!(matches!(
+        slot.take(&waker),
+        Some(HttpPart::Refusal { status: 503, .. })
+    ));
 }
 
 #[test]

@@ -87,6 +87,14 @@ impl<Q: Queued, I> SharedReply<Q, I> {
         flow
     }
 
+    /// Puts in what the connection takes along with the next part: it is not woken for this alone.
+    pub(super) fn put_ahead(&self, one: Q) {
+        let mut state = self.state.lock();
+        if state.queue.is_taken() {
+            state.queue.put(one, false);
+        }
+    }
+
     /// The answering side goes: `last` is put in, unless it has ended its answer.
     pub(super) fn hang_up(&self, last: Q) {
         if !self.state.lock().queue.is_finished() {

@@ -18,6 +18,7 @@ const OTHER_ROUTES: &str = "(other routes)";
 const UNKNOWN_ROUTE: &str = "(unknown)";
 
 /// Makes pages of one server. A route that was shown once is shown from then on, so no series jumps back.
+#[derive(Clone)]
 pub(crate) struct PageMaker {
     mode: String,
     engine: String,

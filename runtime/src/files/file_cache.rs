@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, IoSliceMut};
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,16 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// The bytes of a small file, once somebody has read them.
 pub(super) type Kept = Arc<OnceLock<Box<[u8]>>>;
+
+/// A part of the bytes of a small file.
+pub(super) struct KeptPart(Kept, Range<usize>);
+
+impl AsRef<[u8]> for KeptPart {
+    fn as_ref(&self) -> &[u8] {
+        let bytes = self.0.get().map_or(&[][..], |bytes| bytes);
+        &bytes[self.1.clone()]
+    }
+}
 
 /// A file that can be sent.
 #[derive(Debug)]
@@ -53,6 +64,13 @@ impl StoredFile {
     /// The bytes, if they are in memory.
     pub(super) fn bytes(&self) -> Option<&[u8]> {
         self.kept.as_ref()?.get().map(|bytes| &**bytes)
+    }
+
+    /// A part of the bytes, if they are in memory. They stay there for as long as it does.
+    pub(super) fn kept_part(&self, part: &Range<u64>) -> Option<KeptPart> {
+        self.bytes()?;
+        let range = part.start as usize..part.end as usize;
+        Some(KeptPart(self.to_keep()?, range))
     }
 
     /// Where the bytes go when they are read, if they are to be kept.

@@ -19,7 +19,7 @@ use crate::files::file_cache::{Kept, read_at_hand};
 const BLOCK_BYTES: u64 = 64 * 1024;
 
 /// What is to be sent.
-pub(super) struct FileBody {
+pub struct FileBody {
     pub(super) file: File,
     pub(super) start: u64,
     pub(super) end: u64,
@@ -27,13 +27,31 @@ pub(super) struct FileBody {
     pub(super) kept: Option<Kept>,
 }
 
+/// What became of a file.
+#[derive(Debug)]
+pub enum FileEnd {
+    /// All of it is in the reply.
+    Sent,
+    /// The client has gone.
+    PeerLeft,
+    /// It could not be read to its end; the answer was cut, or is a 500 if nothing of it was sent.
+    Failed(io::Error),
+}
+
+/// Told the end, once. Runs on the connection's thread or on one of the pool.
+pub type FileDone = Box<dyn FnOnce(FileEnd) + Send>;
+
 /// An answer on its way.
 struct Sending {
     reply: HttpReply,
     /// Until the first bytes are there: a file that cannot be read is a 500, not half an answer.
     head: Option<(u16, HeaderLines)>,
     body: FileBody,
+    done: Done,
 }
+
+/// Told that the file has failed if it is dropped before.
+struct Done(Option<FileDone>);
 
 /// Listens to the answer's connection and goes on when there is room.
 struct FileSender {
@@ -58,13 +76,15 @@ enum Read {
     Failed(io::Error),
 }
 
-/// Sends the body by `reply`, with these lines before it.
-pub(super) fn send(
+/// Sends the body by `reply`, with these lines before it. `may_wait` says that this thread may wait for a disk. `done` is told
+/// how it ends.
+pub fn send_file(
     pool: Arc<BlockingPool>,
     reply: HttpReply,
-    status: u16,
-    lines: HeaderLines,
+    (status, lines): (u16, HeaderLines),
     body: FileBody,
+    may_wait: bool,
+    done: FileDone,
 ) {
     let sender = Arc::new_cyclic(|own| FileSender {
         pool,
@@ -76,8 +96,32 @@ pub(super) fn send(
         reply,
         head: Some((status, lines)),
         body,
+        done: Done(Some(done)),
     });
-    sender.go_on(sending, false);
+    sender.go_on(sending, may_wait);
+}
+
+impl Sending {
+    fn end(mut self, end: FileEnd) {
+        let done = self.done.0.take();
+        match end {
+            FileEnd::Sent => self.reply.end(),
+            FileEnd::PeerLeft => drop(self.reply),
+            FileEnd::Failed(_) => self.reply.fail(),
+        }
+        if let Some(done) = done {
+            done(end);
+        }
+    }
+}
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        if let Some(done) = self.0.take() {
+            let error = io::Error::other("too many files wait for the disk already");
+            done(FileEnd::Failed(error));
+        }
+    }
 }
 
 impl FileSender {
@@ -87,10 +131,7 @@ impl FileSender {
             let bytes = match sending.body.read(may_wait) {
                 Read::Bytes(bytes) => bytes,
                 Read::WouldWait => return self.read_in_pool(sending),
-                Read::Failed(error) => {
-                    log::warn!("a file could not be sent to its end: {error}");
-                    return sending.reply.fail();
-                }
+                Read::Failed(error) => return sending.end(FileEnd::Failed(error)),
             };
             self.state.lock().has_room = false;
             if let Some((status, lines)) = sending.head.take() {
@@ -101,16 +142,20 @@ impl FileSender {
             }
             let flow = sending.reply.chunk(bytes);
             if flow == Flow::PeerLeft {
-                return;
+                return sending.end(FileEnd::PeerLeft);
             }
             if sending.body.start == sending.body.end {
-                return sending.reply.end();
+                return sending.end(FileEnd::Sent);
             }
             if flow == Flow::Wait {
                 let mut state = self.state.lock();
                 if !std::mem::take(&mut state.has_room) {
-                    if !state.has_peer_left {
-                        state.idle = Some(sending);
+                    match state.has_peer_left {
+                        true => {
+                            drop(state);
+                            sending.end(FileEnd::PeerLeft);
+                        }
+                        false => state.idle = Some(sending),
                     }
                     return;
                 }
@@ -122,13 +167,10 @@ impl FileSender {
         let Some(own) = self.own.upgrade() else {
             return;
         };
-        // A refused job is dropped with the answer, which counts as failed then.
-        let run = self
+        // A refused job is dropped, and the answer with it: it counts as failed then.
+        let _ = self
             .pool
             .try_run(Box::new(move || own.go_on(sending, true)));
-        if run.is_err() {
-            log::warn!("a file was not sent: too many wait for the disk already");
-        }
     }
 }
 
@@ -145,15 +187,28 @@ impl ReplyListener for FileSender {
     }
 
     fn peer_left(&self) {
-        let _sending = {
+        let sending = {
             let mut state = self.state.lock();
             state.has_peer_left = true;
             state.idle.take()
         };
+        if let Some(sending) = sending {
+            sending.end(FileEnd::PeerLeft);
+        }
     }
 }
 
 impl FileBody {
+    /// The first `length` bytes of a file, which may be any number of them.
+    pub fn of(file: File, length: u64) -> FileBody {
+        FileBody {
+            file,
+            start: 0,
+            end: length,
+            kept: None,
+        }
+    }
+
     fn read(&mut self, may_wait: bool) -> Read {
         let left = self.end - self.start;
         let block = match &self.kept {

@@ -15,5 +15,6 @@ mod precondition;
 mod request_path;
 mod static_files;
 
+pub use file_sender::{FileBody, FileDone, FileEnd, send_file};
 pub use mount::{FileMount, FileMountSettings};
 pub use static_files::StaticFiles;

@@ -6,14 +6,17 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
 
-use turbo_shard_protocol::{HeaderLines, Method, Misuse, RequestHead};
+use turbo_shard_protocol::{
+    BodyLength, HeaderLines, Method, Misuse, RequestHead, WORKSPACE_BYTES_KEPT_MAX,
+};
 
 use crate::blocking_pool::{BlockingPool, ThreadHooks};
 use crate::coding::Accepted;
+use crate::exchange::held_bytes::HeldBytes;
 use crate::files::byte_range::Wanted;
 use crate::files::file_cache::{FileCache, FoundFile, Located};
 use crate::files::file_head::{lines_of_unsatisfiable, push};
-use crate::files::file_sender::{self, FileBody};
+use crate::files::file_sender::{FileBody, FileEnd, send_file};
 use crate::files::mount::FileMount;
 use crate::files::precondition::{Verdict, verdict};
 use crate::files::request_path::{Asked, RequestPath};
@@ -25,6 +28,10 @@ const INDEX: &[u8] = b"index.html";
 const DISK_THREADS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 /// Reads that may wait for such a thread; beyond it answers fail.
 const DISK_QUEUE_MAX: usize = 4096;
+/// What is written at once of a file that is in memory, head and all: a buffer that has room for it is kept. More is copied bit
+/// by bit, as the client takes it.
+const WHOLE_BYTES_MAX: usize = 112 * 1024;
+const _: () = assert!(WHOLE_BYTES_MAX < WORKSPACE_BYTES_KEPT_MAX);
 /// Times that a file is looked for which changes meanwhile.
 const TRIES_MAX: u32 = 3;
 
@@ -183,7 +190,16 @@ impl StaticFiles {
         }
         if let Some(bytes) = file.bytes() {
             let bytes = &bytes[part.start as usize..part.end as usize];
-            return Ok(Some(whole(exchange, status, lines, bytes)));
+            if bytes.len() <= WHOLE_BYTES_MAX {
+                return Ok(Some(whole(exchange, status, lines, bytes)));
+            }
+        }
+        if let Some(kept) = file.kept_part(&part) {
+            let (reply, length) = (exchange.defer(), part.end - part.start);
+            reply.start(status, lines.clone(), BodyLength::Known(length));
+            reply.held(HeldBytes::new(kept));
+            reply.end();
+            return Ok(Some(Outcome::Deferred));
         }
         let Some(opened) = mount.directory.open_file(&file.name, &file.state)? else {
             return Ok(None);
@@ -195,7 +211,8 @@ impl StaticFiles {
             end: part.end,
         };
         let (pool, reply) = (Arc::clone(&self.pool), exchange.defer());
-        file_sender::send(pool, reply, status, lines.clone(), body);
+        let head = (status, lines.clone());
+        send_file(pool, reply, head, body, false, Box::new(log_failure));
         Ok(Some(Outcome::Deferred))
     }
 }
@@ -241,6 +258,12 @@ fn unreadable(mount: &FileMount, error: &io::Error, exchange: &mut Exchange<'_>)
     log::error!("a file below {directory:?} cannot be served: {error}");
     exchange.route = mount.route;
     whole(exchange, 500, &plain_lines(), b"Internal Server Error")
+}
+
+fn log_failure(end: FileEnd) {
+    if let FileEnd::Failed(error) = end {
+        log::warn!("a file could not be sent to its end: {error}");
+    }
 }
 
 fn plain_lines() -> HeaderLines {

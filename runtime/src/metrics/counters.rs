@@ -42,8 +42,8 @@ counters! {
     /// Connections closed unanswered, because even those that are told 503 were too many.
     connections_dropped: Counter, Shown::count(&[]);
 
-    /// Accepts that failed, most often for want of descriptors.
-    accept_errors: Counter, Shown::count(&[]);
+    /// Accepts that failed, most often for want of descriptors. Where one thread accepts for all shards, the first has them.
+    accept_errors: SharedCounter, Shown::count(&[]);
 
     /// WebSockets that have ended.
     websockets_closed: Counter;

@@ -31,19 +31,31 @@ pub(crate) fn bind_group(
     size: GroupSize,
     is_v6_alone: bool,
 ) -> Result<Group, StartError> {
-    bind_to(resolve(host, port)?, size, is_v6_alone)
+    let addresses = resolve(host, port)?;
+    for (number, &address) in addresses.iter().enumerate() {
+        let is_last = number + 1 == addresses.len();
+        match is_here(address, is_v6_alone) {
+            Ok(()) => return bind_to(address, size, is_v6_alone),
+            // Another of the name's addresses may be.
+            Err(error) if is_elsewhere(&error) && !is_last => {}
+            Err(error) => return Err(cannot_listen(address, &error)),
+        }
+    }
+    Err(StartError::new(format!("host '{host}' has no address")))
 }
 
 /// Binds a group to all addresses of each family. Where IPv6 is switched off there is the one of IPv4 only.
 pub(crate) fn bind_every_address(port: u16, size: GroupSize) -> Result<Vec<Group>, StartError> {
     let mut taken = None;
     for _ in 0..SAME_PORT_ATTEMPTS {
-        let v4 = bind_to((Ipv4Addr::UNSPECIFIED, port).into(), size, true)?;
+        let place = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+        is_here(place, true).map_err(|error| cannot_listen(place, &error))?;
+        let v4 = bind_to(place, size, true)?;
         let chosen = v4[0].local_addr().ok().and_then(|name| name.as_socket());
         let chosen = chosen.map_or(port, |address| address.port());
         let place = SocketAddr::from((Ipv6Addr::UNSPECIFIED, chosen));
-        match is_free(place, true) {
-            Err(error) if is_without_v6(&error) => {
+        match is_here(place, true) {
+            Err(error) if is_elsewhere(&error) => {
                 log::warn!("IPv6 is switched off on this machine: *:{chosen} listens on IPv4 only");
                 return Ok(vec![v4]);
             }
@@ -60,8 +72,8 @@ fn bind_to(
     size: GroupSize,
     is_v6_alone: bool,
 ) -> Result<Group, StartError> {
-    if address.port() != 0 {
-        is_free(address, is_v6_alone).map_err(|error| cannot_listen(address, &error))?;
+    if address == SocketAddr::from((Ipv6Addr::UNSPECIFIED, address.port())) && !has_v6() {
+        log::warn!("IPv6 is switched off on this machine: {address} is reached over IPv4 only");
     }
     let mut group = Vec::with_capacity(size.count);
     for _ in 0..size.count {
@@ -75,20 +87,35 @@ fn bind_to(
     Ok(group)
 }
 
-/// Whether no socket listens there: without SO_REUSEPORT the kernel says so. Closed again before the group binds.
-fn is_free(address: SocketAddr, is_v6_alone: bool) -> io::Result<()> {
+/// Whether the machine has the address, and no socket listens there: without SO_REUSEPORT the kernel says so. Closed again
+/// before the group binds.
+fn is_here(address: SocketAddr, is_v6_alone: bool) -> io::Result<()> {
+    // Where a setting of the kernel has taken all its addresses away, the family is still there, and nobody could come.
+    if address.is_ipv6() && is_v6_alone && !has_v6() {
+        return Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT));
+    }
     bind_one(address, 1, false, is_v6_alone).map(drop)
 }
 
-fn resolve(host: &str, port: u16) -> Result<SocketAddr, StartError> {
+/// Whether any interface has an IPv6 address.
+fn has_v6() -> bool {
+    // The kernel that knows no IPv6 has no such file. Where it cannot be read, sockets tell.
+    match std::fs::read("/proc/net/if_inet6") {
+        Ok(addresses) => !addresses.is_empty(),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
+/// The addresses of a host, those to try first at the front.
+fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, StartError> {
     let bare = host
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
         .unwrap_or(host);
     if let Ok(ip) = bare.parse::<IpAddr>() {
-        return Ok(SocketAddr::new(ip, port));
+        return Ok(vec![SocketAddr::new(ip, port)]);
     }
-    let found: Vec<SocketAddr> = (bare, port)
+    let mut found: Vec<SocketAddr> = (bare, port)
         .to_socket_addrs()
         .map_err(|error| {
             StartError::new(format!(
@@ -97,13 +124,8 @@ fn resolve(host: &str, port: u16) -> Result<SocketAddr, StartError> {
         })?
         .collect();
     // `localhost` is both: clients and scripts that do not say expect the older family.
-    let first = found
-        .iter()
-        .find(|address| address.is_ipv4())
-        .or(found.first());
-    first
-        .copied()
-        .ok_or_else(|| StartError::new(format!("host '{host}' has no address")))
+    found.sort_by_key(SocketAddr::is_ipv6);
+    Ok(found)
 }
 
 fn bind_one(
@@ -134,12 +156,18 @@ fn bind_one(
     Ok(socket)
 }
 
-/// The kernel knows no IPv6, or has no IPv6 address, not even the local one.
-fn is_without_v6(error: &io::Error) -> bool {
+/// The kernel knows no IPv6, or the machine does not have the address.
+fn is_elsewhere(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
         Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL)
     )
+}
+
+/// Whether an address is not here because none of its family is.
+fn is_v6_off(address: SocketAddr, error: &io::Error) -> bool {
+    let is_unknown = error.raw_os_error() == Some(libc::EAFNOSUPPORT);
+    is_unknown || address.ip().is_unspecified() || !has_v6()
 }
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> StartError {
@@ -156,10 +184,7 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> StartError {
                  (or a socket from systemd, or a start as root with --user)"
             )
         }
-        _ if address.is_ipv6() && error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {
-            String::from("IPv6 is switched off on this machine; listen on an IPv4 address")
-        }
-        io::ErrorKind::AddrNotAvailable if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) => {
+        _ if address.is_ipv6() && is_elsewhere(error) && is_v6_off(address, error) => {
             String::from("IPv6 is switched off on this machine; listen on an IPv4 address")
         }
         io::ErrorKind::AddrNotAvailable => {
@@ -217,7 +242,7 @@ mod tests {
 
     #[test]
     fn brackets_around_an_ipv6_address_are_accepted() {
-        assert_eq!(resolve("[::1]", 80).unwrap(), "[::1]:80".parse().unwrap());
+        assert_eq!(resolve("[::1]", 80).unwrap(), ["[::1]:80".parse().unwrap()]);
     }
 
     #[test]
@@ -236,7 +261,7 @@ mod tests {
         let address: SocketAddr = "[::]:80".parse().unwrap();
         for number in [libc::EAFNOSUPPORT, libc::EADDRNOTAVAIL] {
             let error = io::Error::from_raw_os_error(number);
-            assert!(is_without_v6(&error));
+            assert!(is_elsewhere(&error));
             let error = cannot_listen(address, &error).to_string();
             assert!(error.contains("IPv6 is switched off"), "{error}");
         }

@@ -31,18 +31,21 @@ pub(crate) struct Answers {
 impl Answers {
     pub(crate) fn of(&mut self, path: &[u8], accept: &str) -> ScrapeAnswer {
         match path {
-            b"/metrics" => {
-                let format = Format::preferred(accept);
-                ScrapeAnswer {
-                    status: 200,
-                    content_type: format.content_type(),
-                    body: self.pages.page(&(self.source)(), format),
-                }
-            }
+            b"/metrics" => page(&mut self.pages, &(self.source)(), accept),
             b"/livez" => liveness(&(self.source)(), self.unheard_max),
             b"/readyz" => readiness(&(self.source)()),
             _ => text(404, "here are /metrics, /livez and /readyz\n"),
         }
+    }
+}
+
+/// All metrics, in the format that a client likes best.
+pub(crate) fn page(pages: &mut PageMaker, reading: &Reading, accept: &str) -> ScrapeAnswer {
+    let format = Format::preferred(accept);
+    ScrapeAnswer {
+        status: 200,
+        content_type: format.content_type(),
+        body: pages.page(reading, format),
     }
 }
 
@@ -71,7 +74,7 @@ fn readiness(reading: &Reading) -> ScrapeAnswer {
     }
 }
 
-fn text(status: u16, body: &str) -> ScrapeAnswer {
+pub(crate) fn text(status: u16, body: &str) -> ScrapeAnswer {
     ScrapeAnswer {
         status,
         content_type: TEXT,

@@ -4,5 +4,6 @@
 pub(crate) mod answers;
 pub(crate) mod client;
 pub(crate) mod link;
+pub(crate) mod path_answers;
 pub(crate) mod port;
 pub(crate) mod workers;

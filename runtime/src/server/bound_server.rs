@@ -1,7 +1,8 @@
 //! The server as its owner sees it: bind, run, stop, count.
 
+use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -10,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::config::{EngineName, Mode, ServerConfig, Steering};
 use crate::connection_info::Address;
+use crate::edge::OwnPath;
 use crate::engine::registry;
 use crate::exposition::reading::LifeStage;
 use crate::net::bound_address::{BoundAddress, bind_all};
@@ -42,6 +44,8 @@ pub struct Report {
     pub shard_cores: Vec<Option<usize>>,
     /// Where it gives metrics, if it has a port for that.
     pub metrics: Option<SocketAddr>,
+    /// The path at which it gives them beside the app, if there is one.
+    pub metrics_path: Option<Arc<str>>,
 }
 
 /// What the thread that runs a server of mode shard does meanwhile.
@@ -139,6 +143,7 @@ impl BoundServer {
             engine_reason,
             shard_cores,
             metrics: None,
+            metrics_path: config.edge.own_path.as_ref().map(OwnPath::path),
         };
         let (sender, requests) = crossbeam_channel::unbounded();
         let handle = ServerHandle {
@@ -192,6 +197,12 @@ impl BoundServer {
     /// that each gives its reading at (None where it does not run), and whether it serves.
     pub fn set_workers(&self, stage: LifeStage, workers: Vec<(Option<PathBuf>, bool)>) {
         self.scraped.set_workers(stage, workers);
+    }
+
+    /// The supervisor of the process mode gives the readings of all workers, merged, at this Unix socket: to workers that
+    /// are asked for them at a path.
+    pub fn give_all_metrics(&self, path: &Path) -> io::Result<()> {
+        self.scraped.give_all(path)
     }
 
     /// A handle for other threads.

@@ -218,7 +218,8 @@ impl<A: App> PerCore<A> {
             && !self.shared_listeners.is_empty()
         {
             let listeners = std::mem::take(&mut self.shared_listeners);
-            let accept = SharedAccept::start(listeners, Arc::clone(queues), self.clock)?;
+            let (queues, first) = (Arc::clone(queues), &self.records[0].counters);
+            let accept = SharedAccept::start(listeners, queues, Arc::clone(first), self.clock)?;
             self.shared_accept = Some(accept);
         }
         Ok(())

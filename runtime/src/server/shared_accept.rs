@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::metrics::counters::Counters;
 use crate::net::exclusive_watch::{Bell, ExclusiveWatch, News};
 use crate::net::listener::{Fresh, Listener};
 use crate::shard::accepting::{ACCEPT_PAUSE, AcceptFailures};
@@ -32,6 +33,8 @@ struct Acceptor {
     listeners: Vec<Listener>,
     queues: Arc<ArrivalQueues>,
     failures: AcceptFailures,
+    /// A shard's, for what fails.
+    counters: Arc<Counters>,
     clock: Clock,
     /// Which of equally loaded shards is next.
     turn: usize,
@@ -41,10 +44,11 @@ struct Acceptor {
 struct Over;
 
 impl SharedAccept {
-    /// Accepts from now on.
+    /// Accepts from now on; what fails is counted in `counters`.
     pub(crate) fn start(
         listeners: Vec<Listener>,
         queues: Arc<ArrivalQueues>,
+        counters: Arc<Counters>,
         clock: Clock,
     ) -> Result<SharedAccept, StartError> {
         let cannot = |error: io::Error| {
@@ -59,6 +63,7 @@ impl SharedAccept {
             listeners,
             queues,
             failures: AcceptFailures::new(),
+            counters,
             clock,
             turn: 0,
         };
@@ -130,8 +135,13 @@ impl Acceptor {
     }
 
     fn failed(&self, watch: &ExclusiveWatch, error: &io::Error) -> Result<(), Over> {
-        self.failures.warn(self.clock.now(), error);
+        self.note_failure(error);
         self.pause(watch, ACCEPT_PAUSE)
+    }
+
+    fn note_failure(&self, error: &io::Error) {
+        let now = self.clock.now();
+        self.failures.note(&self.counters, now, error);
     }
 
     /// Leaves connections to others for a while.
@@ -141,7 +151,7 @@ impl Acceptor {
         }
         let news = watch.next(Some(time));
         if let Err(error) = self.enter_all(watch) {
-            self.failures.warn(self.clock.now(), &error);
+            self.note_failure(&error);
         }
         match news {
             Ok(News::End) => Err(Over),

@@ -75,6 +75,7 @@ impl<A: App> Worker<A> {
         let shared = Shared {
             listeners: self.shared_listeners,
             queues: queues.clone(),
+            counters: Arc::clone(&self.counters),
             clock,
             accept: None,
         };
@@ -155,6 +156,7 @@ struct Serves<R> {
 struct Shared {
     listeners: Vec<Listener>,
     queues: Option<Arc<ArrivalQueues>>,
+    counters: Arc<Counters>,
     clock: Clock,
     accept: Option<SharedAccept>,
 }
@@ -165,7 +167,8 @@ impl Shared {
             return;
         };
         let listeners = std::mem::take(&mut self.listeners);
-        match SharedAccept::start(listeners, queues, self.clock) {
+        let counters = Arc::clone(&self.counters);
+        match SharedAccept::start(listeners, queues, counters, self.clock) {
             Ok(accept) => self.accept = Some(accept),
             Err(error) => log::error!("{error}; the other workers serve them"),
         }

@@ -69,11 +69,6 @@ impl AcceptFailures {
 
     pub(crate) fn note(&self, counters: &Cells, now: Tick, error: &io::Error) {
         counters.accept_errors.add(1);
-        self.warn(now, error);
-    }
-
-    /// For a thread that has no counters.
-    pub(crate) fn warn(&self, now: Tick, error: &io::Error) {
         if self.0.pass(now) {
             log::warn!("a connection could not be accepted: {error}");
         }

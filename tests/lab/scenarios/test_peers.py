@@ -33,6 +33,9 @@ def test_commands_have_no_place_left_but_the_port() -> None:
 
 @pytest.mark.parametrize("peer", KNOWN.values(), ids=lambda peer: peer.key)
 def test_every_requirement_is_pinned(peer: peers.Peer) -> None:
+    if not peer.kind:
+        assert peers.installer(peer.interpreter, peer.environment)[1:] == [peer.environment]
+        return
     lines = [line.strip() for line in pins_of(peer).read_text().splitlines()]
     requirements = [line for line in lines if line and not line.startswith(("#", "--"))]
     assert requirements
@@ -77,9 +80,12 @@ def test_the_reason_is_what_pip_says_of_it() -> None:
 
 
 def test_names_are_checked() -> None:
-    assert chosen(["all"], KNOWN) == list(KNOWN.values())
-    with pytest.raises(TableError, match="there is no peer 'nginx'; there are all, uvicorn-gil"):
-        chosen(["nginx"], KNOWN)
+    everyone = {peer.key for peer in chosen(["all"], KNOWN)}
+    apart = {"granian-files-gil", "granian-files-free-threaded", "nginx", "nginx-read"}
+    assert (everyone & apart, everyone | apart) == (set(), KNOWN.keys())
+    assert [peer.label for peer in chosen(["nginx"], KNOWN)] == ["nginx, sendfile on"]
+    with pytest.raises(TableError, match="there is no peer 'apache'; there are all, uvicorn-gil"):
+        chosen(["apache"], KNOWN)
 
 
 def test_a_table_that_does_not_say_the_port_is_refused(tmp_path: Path) -> None:

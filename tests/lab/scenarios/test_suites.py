@@ -19,7 +19,7 @@ from turbo_shard_lab.scenarios.plan import PlannedScenario, planned
 from turbo_shard_lab.scenarios.scenario import BEST_PEER, Scenario
 
 KNOWN = catalogue()
-SUITES = ("smoke", "frameworks", "fastapi", "asgi-cost", "fastapi-cost")
+SUITES = ("smoke", "frameworks", "fastapi", "asgi-cost", "fastapi-cost", "files")
 EVERY = {suite: read_all(Path("bench/scenarios") / suite) for suite in SUITES}
 OURS, LATER, GIL = Ground(), Ground(version="3.14t"), Ground("gil", "3.13")
 # What the issue of real apps wants against the best peer of the same interpreter.
@@ -115,6 +115,15 @@ def test_every_goal_of_compiled_routes_is_there(key: str) -> None:
     scenario = plans("fastapi")[key].scenario
     assert limits(scenario, BEST_PEER) == [("≥", COMPILED_AGAINST_THE_BEST[key]), ("", 0)]
     assert limits(scenario, "shard-asgi") == [("", 0)]
+
+
+@pytest.mark.parametrize("key", ["1k", "100k"])
+@pytest.mark.parametrize("kind", ["free-threaded", "gil"])
+def test_files_have_their_goal(key: str, kind: str) -> None:
+    plan = plans("files")[key]
+    assert ("≥", 3) in limits(plan.scenario, f"granian-files-{kind}")
+    assert named(plan, "nginx").arm.command[-1] == "on"
+    assert named(plan, "nginx-read").arm.command[-1] == "off"
 
 
 @pytest.mark.parametrize("ground", [OURS, LATER, GIL], ids=lambda one: one.kind + one.version)

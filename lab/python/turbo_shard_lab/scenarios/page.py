@@ -1,4 +1,4 @@
-"""The short tables of docs/benchmarks.md and docs/fastapi-speed.md: the figures that carry their claims.
+"""The short tables of docs/benchmarks.md, docs/fastapi-speed.md and docs/files.md: the figures that carry their claims.
 
 The report.md of a run has all others.
 """
@@ -17,9 +17,11 @@ from .recorded import source_of
 
 # The suites are folders of bench/scenarios.
 SMOKE, FRAMEWORKS, ASGI_COST = "smoke", "frameworks", "asgi-cost"
-FASTAPI, FASTAPI_COST = "fastapi", "fastapi-cost"
+FASTAPI, FASTAPI_COST, FILES = "fastapi", "fastapi-cost", "files"
 DOCS = Path("docs/benchmarks.md")
-DOCS_OF = dict.fromkeys((FASTAPI, FASTAPI_COST), Path("docs/fastapi-speed.md"))
+DOCS_OF = dict.fromkeys((FASTAPI, FASTAPI_COST), Path("docs/fastapi-speed.md")) | {
+    FILES: Path("docs/files.md")
+}
 
 
 def docs_of(results: Results) -> Path:
@@ -233,12 +235,71 @@ def compiled_summary(results: Results) -> str:
     return markdown_table(COMPILED_HEADER, rows)
 
 
+# Of files: each size against each server.
+
+FILES_HEADER = (
+    "file",
+    "ours, answers/s",
+    "against",
+    "its answers/s",
+    "ratio",
+    "CPU time",
+    "goal",
+    "",
+)
+CPU = "CPU time per request"
+
+
+def served_files(results: Results) -> str:
+    """On the first engine; rates, and the CPU time of an answer where a scenario has it."""
+    rows = [row for scenario in results.scenarios for row in rows_of_files(scenario)]
+    first = results.scenarios[0]
+    intro = (
+        f"turbo-shard on `{engine_of(first.arms[0].key)}`, median of interleaved rounds with the lowest and the "
+        "highest; ratios are taken within each round:"
+    )
+    return "\n\n".join([intro, markdown_table(FILES_HEADER, rows), source_of(results)])
+
+
+def rows_of_files(scenario: ScenarioResult) -> list[Row]:
+    arms = {arm.key: arm for arm in scenario.arms}
+    ours = scenario.arms[0]
+    own = [one for one in scenario.figures if one.arm == ours.key and one.against]
+    rows: list[Row] = []
+    for figure in own:
+        if figure.label.startswith(CPU):
+            continue
+        costs = [
+            one
+            for one in own
+            if one.label.startswith(CPU) and one.against == figure.against and one.values
+        ]
+        rows.append(
+            [
+                scenario.title,
+                rates(ours),
+                arms[figure.against[0]].label,
+                rates(arms[figure.against[0]]),
+                ratio_of(figure) if figure.values else "–",
+                ratio_of(costs[0]) if costs else "–",
+                f"{figure.goal} {figure.unit}" if figure.goal else "–",
+                verdict(figure) if figure.goal else "",
+            ]
+        )
+    return rows
+
+
+def ratio_of(figure: Figure) -> str:
+    return f"{number(figure.middle, figure.digits)} × ({spread(figure)})"
+
+
 PAGES: dict[str, Callable[[Results], str]] = {
     SMOKE: smoke,
     FRAMEWORKS: frameworks,
     ASGI_COST: asgi_cost,
     FASTAPI: frameworks,
     FASTAPI_COST: fastapi_cost,
+    FILES: served_files,
 }
 
 # The parts of README.md.

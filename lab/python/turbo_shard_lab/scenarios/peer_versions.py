@@ -1,10 +1,14 @@
-"""Which versions a peer runs with: the first of its pins, and its interpreter. Installs nothing."""
+"""Which versions a peer runs with: the first of its pins, and its interpreter; of a program its own.
+
+Installs nothing.
+"""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from ..measure.machine import output_of
 from .interpreter import python_of
 from .peers import Peer
 
@@ -14,7 +18,9 @@ BELOW = "# Brought in by the above."
 
 
 def versions_of(peer: Peer) -> str:
-    """`hypercorn 0.18.0, uvloop 0.23.0; CPython 3.13.5`."""
+    """`hypercorn 0.18.0, uvloop 0.23.0; CPython 3.13.5`, or `nginx version: nginx/1.22.1`."""
+    if not peer.kind:
+        return output_of([str(peer.folder / "bin" / peer.environment), "-v"])
     text = pins_of(peer).read_text().partition(BELOW)[0]
     pinned = ", ".join(f"{one['name']} {one['version']}" for one in PIN.finditer(text))
     return f"{pinned}; {interpreter(peer)}"

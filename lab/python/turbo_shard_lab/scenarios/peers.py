@@ -32,7 +32,7 @@ FAILURE = "installation.failed"
 
 @dataclass(frozen=True)
 class Peer:
-    """One server on one kind of interpreter."""
+    """One server on one kind of interpreter, or on none: then `kind` is empty."""
 
     key: str
     label: str
@@ -46,6 +46,8 @@ class Peer:
     serves: tuple[str, ...] = ()
     app: str = ""
     http_only: tuple[str, ...] = ()
+    # Serves something else than all the others do.
+    is_apart: bool = False
     # A version, where the interpreter is not the kind's own.
     version: str = ""
 
@@ -100,14 +102,17 @@ def catalogue(path: Path = CATALOGUE) -> dict[str, Peer]:
 
 def peers_of(table: Table) -> list[Peer]:
     key, label = table.text("key", REQUIRED), table.text("label", REQUIRED)
-    kinds = table.texts("kinds", REQUIRED)
+    kinds = table.texts("kinds")
     environment = table.text("environment", "")
     command = table.texts("command", REQUIRED)
     serves, app = table.texts("serves"), table.text("app", "")
     http_only = table.texts("http_only")
+    is_apart = table.flag("apart")
     table.end()
-    if not kinds or (unknown := [kind for kind in kinds if kind not in KINDS]):
-        raise table.refuse("kinds", f"{(unknown or kinds)!r}: one or more of {', '.join(KINDS)}")
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise table.refuse("kinds", f"{unknown!r}: one or more of {', '.join(KINDS)}")
+    if not kinds and not environment:
+        raise table.refuse("environment", "is what a peer without kinds is installed by")
     if not command or not any("{port}" in word for word in command):
         raise table.refuse("command", "has no {port}")
     if strange := [name for name in serves if name not in INTERFACES]:
@@ -118,8 +123,8 @@ def peers_of(table: Table) -> list[Peer]:
         raise table.refuse("http_only", "goes with {http_only} in the command")
     return [
         Peer(
-            f"{key}-{kind}",
-            f"{label}, on {KINDS[kind]}",
+            f"{key}-{kind}" if kind else key,
+            f"{label}, on {KINDS[kind]}" if kind else label,
             kind,
             environment,
             command,
@@ -127,15 +132,16 @@ def peers_of(table: Table) -> list[Peer]:
             serves,
             app,
             http_only,
+            is_apart,
         )
-        for kind in kinds
+        for kind in kinds or ("",)
     ]
 
 
 def chosen(names: Sequence[str], known: dict[str, Peer]) -> list[Peer]:
-    """`all` means all of them; raises TableError for a name that no peer has."""
+    """`all` means all that serve the same; raises TableError for a name that no peer has."""
     if "all" in names:
-        return list(known.values())
+        return [peer for peer in known.values() if not peer.is_apart]
     if unknown := [name for name in names if name not in known]:
         raise TableError(f"there is no peer {unknown[0]!r}; there are all, {', '.join(known)}")
     return [known[name] for name in names]
@@ -170,7 +176,7 @@ def install(peer: Peer, python: Path | None = None) -> str | None:
 
 
 def installer(interpreter: str, environment: str = "") -> list[str]:
-    return ["bench/peers/install.sh", interpreter, *filter(None, [environment])]
+    return ["bench/peers/install.sh", *filter(None, [interpreter, environment])]
 
 
 def run_installer(

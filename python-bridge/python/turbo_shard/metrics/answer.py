@@ -23,6 +23,7 @@ class Reader:
         report = server.report()
         self.mode: str = report["mode"]
         self.engine: str = report["engine"]
+        self.addresses = [address_text(*address) for address in report["addresses"]]
         self.started_ns = time.monotonic_ns()
 
     def answer(self) -> Answer:
@@ -32,6 +33,7 @@ class Reader:
             "mode": self.mode,
             "engine": self.engine,
             "pid": pid,
+            "addresses": self.addresses,
             "uptime_us": (time.monotonic_ns() - self.started_ns) // 1000,
             "python": python_version(),
             "gil_enabled": is_gil_on(),
@@ -41,6 +43,12 @@ class Reader:
         if self.mode == "steal":
             answer["workers"] = self.server.worker_stats()
         return answer
+
+
+def address_text(host: str, port: int | None) -> str:
+    if port is None:
+        return f"unix:{host}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def python_version() -> str:
@@ -81,6 +89,8 @@ def merge(
         "mode": mode,
         "engine": engine or (known[0]["engine"] if known else ""),
         "pid": os.getpid() if pid is None else pid,
+        # All have inherited the same listeners.
+        "addresses": known[0].get("addresses", []) if known else [],
         "uptime_us": max((answer["uptime_us"] for answer in known), default=0)
         if uptime_us is None
         else uptime_us,

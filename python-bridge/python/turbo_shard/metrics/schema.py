@@ -18,6 +18,8 @@ class Answer(TypedDict):
     mode: str
     engine: str
     pid: int
+    # `HOST:PORT` and `unix:PATH`.
+    addresses: list[str]
     uptime_us: int
     python: str
     gil_enabled: bool

@@ -65,9 +65,15 @@ def difference(row: Row, before: Row, declared: Iterable[CounterRow]) -> Row:
 def headline(answer: Answer) -> str:
     gil = "ON" if answer["gil_enabled"] else "off"
     return (
-        f"mode {answer['mode']} on {answer['engine']}, pid {answer['pid']}, "
+        f"mode {answer['mode']} on {answer['engine']}, pid {answer['pid']}{place(answer)}, "
         f"up {duration(answer['uptime_us'] / 1e6)}, Python {answer['python']}, GIL {gil}"
     )
+
+
+def place(answer: Answer) -> str:
+    """Where it listens. Another version of the server may not say so."""
+    addresses = answer.get("addresses")
+    return f", at {' and '.join(addresses)}" if addresses else ""
 
 
 def since(span: Span, before: Answer | None) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .schema import Answer
 from .scrape import Scrape
-from .table import laid_out
+from .table import laid_out, place
 
 DURATION = "turbo_shard_request_duration_seconds"
 
@@ -51,7 +51,7 @@ def of_answer(answer: Answer) -> Moment:
         )
         for row in answer["shards"]
     }
-    heading = f"mode {answer['mode']} on {answer['engine']}, pid {answer['pid']}"
+    heading = f"mode {answer['mode']} on {answer['engine']}, pid {answer['pid']}{place(answer)}"
     return Moment(time.monotonic(), heading, shards, {})
 
 

@@ -27,4 +27,4 @@ def metrics_of(settings: Settings, server: Any) -> AbstractContextManager[Worker
         return nullcontext()
     from .worker_metrics import WorkerMetrics
 
-    return WorkerMetrics(server)
+    return WorkerMetrics(server, settings.metrics)

@@ -1,5 +1,6 @@
 """The metrics of `--mode process`: each worker gives its reading at a Unix socket in a private directory, and the
-supervisor's native server asks them. Knows neither how workers are started nor what they count.
+supervisor's native server asks them. A worker that is asked at a path has the readings of all from there. Knows neither
+how workers are started nor what they count.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ type WorkerRow = tuple[str | None, bool]
 class WorkerMetrics:
     """From `with` to its end. Each start of a worker has its own path: a retiring one still listens at its old path."""
 
-    def __init__(self, server: Any) -> None:
+    def __init__(self, server: Any, place: str) -> None:
         self.server = server
         self.folder = private_folder()
+        # Where workers are asked for the metrics of all, if the place is no port.
+        self.path = place if place.startswith("/") else ""
+        server.give_all_metrics(self.folder / "all")
         self.told: tuple[str, list[WorkerRow]] | None = None
 
     def __enter__(self) -> Self:
@@ -38,7 +42,7 @@ class WorkerMetrics:
 
     def place_of(self, worker: int, restarts: int) -> str:
         """What the worker's own setting `metrics` is."""
-        return f"unix:{self.path_of(worker, restarts)}"
+        return f"unix:{self.path_of(worker, restarts)};{self.path}"
 
     def tell(self, stage: str, slots: Sequence[Any]) -> None:
         """How far the server has come, and the workers that run now with whether they must answer: one that drains may

@@ -46,7 +46,7 @@ def show(
             shards_line(report["shard_cores"], report["mode"], worker_pids),
         ),
         ("url", ", ".join(address_line(*address) for address in report["addresses"])),
-        *([("metrics", f"{url(*report['metrics'])}/metrics")] if report.get("metrics") else []),
+        *metrics_rows(report),
         ("pid", str(os.getpid())),
     ]
     out = out or sys.stderr
@@ -120,6 +120,16 @@ MODE_IN_WORDS = {
 }
 
 
+def metrics_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+    if report.get("metrics"):
+        return [("metrics", f"{url(*report['metrics'])}/metrics")]
+    if path := report.get("metrics_path"):
+        host, port = report["addresses"][0]
+        place = url(host, port)
+        return [("metrics", f"{path} at {place}" if port is None else f"{place}{path}")]
+    return []
+
+
 def url(host: str, port: int | None) -> str:
     """As a client writes it; a Unix socket's has its path and no port."""
     if port is None:
@@ -129,8 +139,25 @@ def url(host: str, port: int | None) -> str:
 
 def address_line(host: str, port: int | None) -> str:
     """The URL; where it means every address of the machine, also one that a browser accepts."""
-    reachable = ANY_ADDRESS.get(host)
-    return f"{url(host, port)} (here: {url(reachable, port)})" if reachable else url(host, port)
+    near = reachable(host)
+    return url(host, port) if near == host else f"{url(host, port)} (here: {url(near, port)})"
+
+
+def reachable(host: str) -> str:
+    """An address by which this machine comes to a server that listens there."""
+    near = ANY_ADDRESS.get(host, host)
+    return "127.0.0.1" if host == "::" and not has_ipv6() else near
+
+
+def has_ipv6() -> bool:
+    """Whether any interface has such an address; where that cannot be read, it is taken to have one."""
+    try:
+        with open("/proc/net/if_inet6") as addresses:
+            return bool(addresses.read())
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
 def python_build() -> str:

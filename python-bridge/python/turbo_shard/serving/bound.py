@@ -21,13 +21,16 @@ class Bound:
             self.server = native.NativeServer(settings, is_watched=self.manager.watchdog_s > 0)
             return
         # Imported only where it is asked for.
-        from .privileges import Identity, with_owned_sockets
+        from .privileges import Identity, LogFile, with_owned_sockets
 
         identity = Identity(settings)
+        log = LogFile(settings, identity)
         settings = with_owned_sockets(settings, identity)
+        log.give()
         self.server = native.NativeServer(settings, is_watched=self.manager.watchdog_s > 0)
         try:
             identity.take()
+            log.check()
         except BaseException:
             self.server.close()
             raise

@@ -26,10 +26,14 @@ class Identity:
                 self.name = entry.pw_name
                 self.group = entry.pw_gid if self.group is None else self.group
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether nothing changes."""
+        return self.user in (None, os.geteuid()) and self.group in (None, os.getegid())
+
     def take(self) -> None:
         """Becomes it, in all threads of the process. There is no way back."""
-        is_same_user = self.user in (None, os.geteuid())
-        if is_same_user and self.group in (None, os.getegid()):
+        if self.is_ours:
             return
         try:
             # The groups first: a user without privileges may not choose them.
@@ -50,6 +54,54 @@ class Identity:
                 f"user: {self.name or self.user} may not read this Python ({os.__file__}); "
                 "install it where that user reads it"
             )
+
+
+class LogFile:
+    """The file of the access log, which the server opens before it becomes the identity.
+
+    Each time that the file is moved away, it is opened again as that.
+    """
+
+    def __init__(self, settings: Settings, identity: Identity) -> None:
+        log = settings.access_log
+        self.path = log if isinstance(log, str) and log != "-" else None
+        self.identity = identity
+        self.is_ours = identity.is_ours
+
+    def give(self) -> None:
+        """Makes the file, as the identity's, unless there is one.
+
+        One that exists is never given away: its name may be a link that a user of its directory has put there.
+        """
+        if self.path is None or self.is_ours:
+            return
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            file = os.open(self.path, flags, 0o666)
+        except OSError:
+            # It exists, or cannot be made: then the server says so, which opens it next.
+            return
+        try:
+            owner, group = self.identity.user, self.identity.group
+            os.fchown(file, -1 if owner is None else owner, -1 if group is None else group)
+        except PermissionError:
+            # Who may not give a file away may not become another user either, which is said then.
+            pass
+        finally:
+            os.close(file)
+
+    def check(self) -> None:
+        """For the identity, once it is taken."""
+        if self.path is None or self.is_ours or os.access(self.path, os.W_OK):
+            return
+        # A pipe or a terminal is as it was given.
+        if not os.path.isfile(self.path):
+            return
+        name = self.identity.name or self.identity.user or f"group {self.identity.group}"
+        raise SettingsError(
+            f"access_log: {name} may not write {self.path}, and has to when it is opened again (SIGUSR1); "
+            "give the file to that user"
+        )
 
 
 def number_of(what: str, name: str | None) -> int | None:

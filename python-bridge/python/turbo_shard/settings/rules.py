@@ -138,18 +138,22 @@ def refuse_balance(settings: Settings, labels: Mapping[str, str]) -> None:
 
 
 def metrics_place(text: str | None, label: str) -> str | None:
-    """`9100` as `127.0.0.1:9100`; what is no `[HOST:]PORT` is refused."""
-    if text is None:
-        return None
+    """`9100` as `127.0.0.1:9100`, and a path as it is; what is neither is refused."""
+    if text is None or METRICS_PATH.fullmatch(text):
+        return text
     match = re.fullmatch(r"(?:(\[[^\]]+\]|[^:/\s]+):)?(\d{1,5})", text, flags=re.ASCII)
     if match is None or int(match[2]) > PORT_MAX:
         raise SettingsError(
-            f"{label}: {text!r} is not a port, alone or behind a host, such as 9100 or 0.0.0.0:9100"
+            f"{label}: {text!r} is neither a port, alone or behind a host, such as 9100 or 0.0.0.0:9100, "
+            "nor a path such as /metrics"
         )
     return f"{match[1] or '127.0.0.1'}:{int(match[2])}"
 
 
 PORT_MAX = 65_535
+
+# As it stands in requests, without what would have to be encoded there.
+METRICS_PATH = re.compile(r"(?:/[\w.~-]+)+", flags=re.ASCII)
 
 # Why connections cannot be spread otherwise in these modes.
 NOT_BALANCED = {

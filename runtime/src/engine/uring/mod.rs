@@ -9,5 +9,6 @@ mod listening;
 mod operations;
 mod plan;
 mod shard;
+mod spare_buffers;
 
 pub(crate) use engine::Uring;

@@ -19,18 +19,14 @@ use turbo_shard_ring::{Chunk, Features, GROUP, ProvidedBuffers, Ring, UringFeatu
 
 use crate::engine::uring::completion::{Completion, SendId};
 use crate::engine::uring::plan;
+use crate::engine::uring::spare_buffers::SpareBuffers;
 
-/// Bytes that one send carries where they are copied; more takes several sends. Also the largest buffer that is kept.
+/// Bytes that one send carries where they are copied; more takes several sends.
 pub(crate) const SEND_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes of one operation: its length has 32 bits.
 const ONE_SEND_BYTES_MAX: usize = 1 << 30;
 /// Bytes to send that wait for the end of the turn. More are handed over earlier, while the cache still has them.
 const QUEUED_BYTES_MAX: usize = 128 * 1024;
-/// Send buffers that are kept for later sends: what one turn needs. Worst case per shard: 256 x 64 KiB = 16 MiB, after
-/// a turn of large answers to as many peers.
-const SPARE_BUFFERS_MAX: usize = 256;
-/// Room for an ordinary answer, so that buffers need not grow one by one.
-const SEND_BYTES_INITIAL: usize = 1024;
 /// How long the end of a ring waits for what it has cancelled. Receives and sends end at once.
 const QUIET_WITHIN: Duration = Duration::from_secs(2);
 
@@ -75,7 +71,7 @@ pub(crate) struct Operations {
 struct Memory {
     received: ProvidedBuffers,
     sends: Slab<SendBuffer>,
-    spare: Vec<Vec<u8>>,
+    spare: SpareBuffers,
 }
 
 impl Operations {
@@ -88,7 +84,7 @@ impl Operations {
             memory: ManuallyDrop::new(Memory {
                 received,
                 sends: Slab::new(),
-                spare: Vec::new(),
+                spare: SpareBuffers::default(),
             }),
             ring,
             last: VecDeque::new(),
@@ -141,7 +137,7 @@ impl Operations {
         bytes: &[u8],
     ) -> io::Result<(SendId, usize)> {
         let len = bytes.len().min(SEND_BYTES_MAX);
-        let mut buffer = self.spare_buffer();
+        let mut buffer = self.memory.spare.take();
         buffer.extend_from_slice(&bytes[..len]);
         Ok((self.send_buffer(socket, connection, buffer, 0)?, len))
     }
@@ -153,13 +149,13 @@ impl Operations {
         connection: u32,
         swap: impl FnOnce(&mut Vec<u8>) -> Option<usize>,
     ) -> io::Result<Option<SendId>> {
-        let mut buffer = self.spare_buffer();
+        let mut buffer = self.memory.spare.take();
         match swap(&mut buffer) {
             Some(start) => self
                 .send_buffer(socket, connection, buffer, start)
                 .map(Some),
             None => {
-                self.memory.spare.push(buffer);
+                self.memory.spare.give(buffer);
                 Ok(None)
             }
         }
@@ -173,11 +169,8 @@ impl Operations {
 
     /// A send has completed and is not continued.
     pub(crate) fn end_send(&mut self, id: SendId) {
-        let mut buffer = self.memory.sends.remove(id.0 as usize).bytes;
-        if self.memory.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= SEND_BYTES_MAX {
-            buffer.clear();
-            self.memory.spare.push(buffer);
-        }
+        let buffer = self.memory.sends.remove(id.0 as usize).bytes;
+        self.memory.spare.give(buffer);
     }
 
     /// How much of a send the socket has not taken yet.
@@ -239,11 +232,6 @@ impl Operations {
     #[cfg(test)]
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
-    }
-
-    fn spare_buffer(&mut self) -> Vec<u8> {
-        let spare = self.memory.spare.pop();
-        spare.unwrap_or_else(|| Vec::with_capacity(SEND_BYTES_INITIAL))
     }
 
     fn send_buffer(

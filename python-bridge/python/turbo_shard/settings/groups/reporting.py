@@ -17,8 +17,8 @@ class Reporting(Group, heading="counters and log"):
     metrics: str | None = row(
         Kind.TEXT,
         default=None,
-        help="[HOST:]PORT that answers /metrics (Prometheus, OpenMetrics), /livez and /readyz, without Python; "
-        "the host is 127.0.0.1 unless it is named",
+        help="[HOST:]PORT that answers /metrics (Prometheus, OpenMetrics), /livez and /readyz, without Python "
+        "(the host is 127.0.0.1 unless it is named); or the path at which metrics are given beside the app",
         default_text="none",
         daily=True,
     )

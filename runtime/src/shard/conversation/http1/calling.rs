@@ -157,6 +157,16 @@ impl Http1 {
                 _ if has_more => None,
                 Some(slot) => match slot.take(waker) {
                     Some(HttpPart::Answer(part)) => Some(part),
+                    Some(HttpPart::Refusal { status, part }) => {
+                        bench.counters.note_refusal(status);
+                        Some(part)
+                    }
+                    Some(HttpPart::Route(route)) => {
+                        if let Some(passage) = &mut self.passage {
+                            passage.route = route;
+                        }
+                        continue;
+                    }
                     Some(HttpPart::Accept(acceptance)) => {
                         return self.accept(bench, now, *acceptance);
                     }
