@@ -204,15 +204,18 @@ def test_a_forked_child_keeps_nothing_of_a_unix_socket(directory: Path) -> None:
     )
     options = ("--shards", "1", "--bind", f"unix:{path}")
     with (
-        ServerProcess("forking_app:app", *options, app_dir=directory),
+        ServerProcess("forking_app:app", *options, app_dir=directory) as server,
         client_of(path) as client,
     ):
         child = int(client.get("/").text)
-    try:
-        links = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{child}/fd")]
-        held = Path("/proc/net/unix").read_text()
-        inodes = [line.split()[6] for line in held.splitlines() if line.endswith(path)]
-        wait_until(lambda: not listens(path), "the end of the listening")
-        assert not any(f"socket:[{inode}]" in links for inode in inodes)
-    finally:
-        os.kill(child, signal.SIGKILL)
+        try:
+            # Not until its output ends, which the child has too.
+            server.signal(signal.SIGTERM)
+            assert server.process.wait(TIMEOUT_S) == 0
+            links = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{child}/fd")]
+            held = Path("/proc/net/unix").read_text()
+            inodes = [line.split()[6] for line in held.splitlines() if line.endswith(path)]
+            wait_until(lambda: not listens(path), "the end of the listening")
+            assert not any(f"socket:[{inode}]" in links for inode in inodes)
+        finally:
+            os.kill(child, signal.SIGKILL)
