@@ -22,9 +22,11 @@ pub(crate) fn check(input: &[u8]) {
     }
 }
 
-/// Our own refusals have reasons of ours; the codes are those that a peer may send as well.
+/// Our own refusals have reasons of ours; the codes are those that a peer may send as well. 1014 is registered with IANA
+/// like 1012 and 1013, but tungstenite 0.30 takes it for reserved and refuses it.
 fn is_of_the_peer(code: u16, reason: &str) -> bool {
-    !matches!(code, 1002 | 1007 | 1008 | 1009) || reason.is_empty()
+    let is_ours = matches!(code, 1002 | 1007 | 1008 | 1009) && !reason.is_empty();
+    !is_ours && code != 1014
 }
 
 /// Messages, and the close frame if one came.
