@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use crate::answer::{BODY_BYTES_MAX, Malformed};
+use crate::malformed::{BODY_BYTES_MAX, Malformed};
 
 /// Longest line of a chunk's size or of a trailer.
 const LINE_BYTES_MAX: usize = 1024;

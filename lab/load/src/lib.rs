@@ -38,6 +38,7 @@ pub mod idle;
 pub mod io_choice;
 pub mod link;
 pub mod load_run;
+mod malformed;
 pub mod mix;
 pub mod mix_file;
 pub mod open_loop;

@@ -1,6 +1,7 @@
 //! A server as Python holds it, and what is served there. Names its modules only.
 //!
-//! `server_object` is the Python class, `settings` what it is told, `bind_setting` one place to listen. `python_app`
+//! `server_object` is the Python class, `settings` what it is told, `bind_setting` one place to listen, `metrics_setting`
+//! where metrics are given. `python_app`
 //! is the app as the runtime knows it, `served_app` how its instances come to be, `python_service` what one thread
 //! calls; `pool_threads` are the threads of the blocking pool, `local_server` serves without threads and sockets.
 //! `life` holds what outlives the runtime, `at_exit` how the process ends, `worker_link` the line to the supervisor of
@@ -14,6 +15,7 @@ pub(crate) mod local_server;
 pub(crate) mod log_queue;
 pub(crate) mod log_writer;
 pub(crate) mod logging;
+mod metrics_setting;
 pub(crate) mod pool_threads;
 pub(crate) mod python_app;
 pub(crate) mod python_service;

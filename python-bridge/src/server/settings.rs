@@ -2,7 +2,6 @@
 //! checked every value, and is the only place that has defaults.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +14,14 @@ use turbo_shard_runtime::protocol::{ChosenLines, LimitSettings, Limits, LineRefu
 use turbo_shard_runtime::{
     AccessLog, AccessLogSettings, AccessLogTarget, Balance, Bind, CompressionLevel,
     CompressionRules, ConcurrencyLimit, EdgeConfig, EngineChoice, EngineName, FileMount,
-    FileMountSettings, LineFormat, MetricsPlace, Mode, OwnPath, RequestIdField, ServerConfig,
-    SkippedPath, Steering, TrustedPeers, allowed_cores,
+    FileMountSettings, LineFormat, Mode, OwnPath, RequestIdField, ServerConfig, SkippedPath,
+    Steering, TrustedPeers, allowed_cores,
 };
 
 use super::bind_setting::BindSetting;
 use super::log_queue::{self, RequestTaker};
 use super::logging::LogFormat;
+use super::metrics_setting::MetricsSetting;
 use crate::native::read_mount;
 use crate::python::errors::StartError;
 use crate::python::names;
@@ -128,16 +128,6 @@ impl Settings {
         binds.collect()
     }
 
-    /// The path at which metrics are given, by the server or by all workers of its supervisor.
-    fn metrics_path(&self) -> Option<&str> {
-        let text = self.metrics.as_deref()?;
-        let path = match text.strip_prefix("unix:") {
-            Some(told) => told.rsplit_once(';').map_or("", |(_, path)| path),
-            None => text,
-        };
-        path.starts_with('/').then_some(path)
-    }
-
     /// The routes of requests are told apart somewhere.
     pub(crate) fn names_routes(&self) -> bool {
         self.metrics.is_some() || self.access_log.is_some()
@@ -145,6 +135,8 @@ impl Settings {
 
     /// Opens the access log.
     pub(crate) fn server_config(&self) -> PyResult<ServerConfig> {
+        let metrics = self.metrics.as_deref().map(MetricsSetting::read);
+        let metrics = metrics.transpose()?;
         Ok(ServerConfig {
             mode: self.mode,
             engine: self.engine,
@@ -178,7 +170,10 @@ impl Settings {
             chosen_lines: self.chosen_lines().map_err(line_refused)?,
             edge: EdgeConfig {
                 measures_latency: self.metrics.is_some(),
-                own_path: self.metrics_path().map(OwnPath::new),
+                own_path: metrics
+                    .as_ref()
+                    .and_then(|it| it.path.as_deref())
+                    .map(OwnPath::new),
                 concurrency: self.limit_concurrency.map(ConcurrencyLimit::new),
                 reads_forwarded: self.proxy_headers,
                 trusted_peers: self.forwarded_allow_ips.clone(),
@@ -189,7 +184,7 @@ impl Settings {
             },
             uring_without: Vec::new(),
             sends_pulses: self.stats_socket.is_some() || self.metrics.is_some(),
-            metrics: self.metrics.as_deref().map(metrics_place).transpose()?,
+            metrics: metrics.map(|it| it.place),
             livez_timeout_ms: self.livez_timeout_ms,
         })
     }
@@ -262,25 +257,6 @@ impl Settings {
         }
         Ok(lines)
     }
-}
-
-/// `HOST:PORT`, `/PATH`, or `unix:SOCKET;` and perhaps a path, as a supervisor tells its workers: the socket of all of them
-/// is beside each one's own.
-fn metrics_place(text: &str) -> PyResult<MetricsPlace> {
-    if let Some((own, _)) = (text.strip_prefix("unix:")).and_then(|told| told.rsplit_once(';')) {
-        let own = PathBuf::from(own);
-        let all = own.with_file_name("all");
-        return Ok(MetricsPlace::Link { own, all });
-    }
-    if text.starts_with('/') {
-        return Ok(MetricsPlace::OwnPath);
-    }
-    let wrong = || PyValueError::new_err(format!("metrics: {text:?} is no HOST:PORT"));
-    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-    Ok(MetricsPlace::Port {
-        host: host.to_owned(),
-        port: port.parse().map_err(|_| wrong())?,
-    })
 }
 
 fn mode(word: &Bound<'_, PyAny>) -> PyResult<Mode> {
