@@ -230,6 +230,30 @@ def test_the_file_s_level_counts_and_the_option_s_goes_before_it(
     assert found.stdout.strip() == expected
 
 
+FORKS = """
+import os, sys
+from turbo_shard import _native
+from turbo_shard.serving.log_setup import with_log_config
+from turbo_shard.settings import settings_from
+with_log_config(settings_from({"log_config": sys.argv[1]}), _native)
+child = os.fork()
+_native.log_line("warn", "of the parent" if child else "of the child")
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_forked_child_writes_to_stderr_and_leaves_the_queue_alone(tmp_path: Path) -> None:
+    log = tmp_path / "script.log"
+    config = table(log)
+    config["formatters"] = {"format": {"format": "%(message)s"}}
+    command = [sys.executable, "-c", FORKS, str(written(tmp_path, config))]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert lines_of(log) == ["of the parent"]
+    (line,) = [line for line in found.stderr.splitlines() if "turbo-shard" in line]
+    assert line.endswith("turbo-shard WARN of the child")
+
+
 def test_no_shard_waits_for_a_handler_and_losses_are_said(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     config = table(log, **{"class": "log_formatters.SlowHandler"})

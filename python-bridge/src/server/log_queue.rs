@@ -113,9 +113,12 @@ pub(crate) fn open_log_queue(takes_requests: bool) {
     OPEN_IN.store(std::process::id(), Ordering::Release);
 }
 
-/// Lines go to stderr again; what waits is still taken.
+/// Lines go to stderr again; what waits is still taken. Nothing in a forked child, in which the queue may be locked.
 #[pyfunction]
 pub(crate) fn close_log_queue() {
+    if !is_open() {
+        return;
+    }
     OPEN_IN.store(0, Ordering::Release);
     QUEUE.lock().is_open = false;
     FILLED.notify_all();
@@ -143,6 +146,9 @@ pub(crate) fn take_log_records(py: Python<'_>) -> PyResult<Option<(Bound<'_, PyL
 /// Waits until Python has dealt with all that was queued; false if that takes longer.
 #[pyfunction]
 pub(crate) fn flush_log_queue(py: Python<'_>, seconds: f64) -> bool {
+    if !is_open() {
+        return true;
+    }
     let until = Instant::now() + Duration::from_secs_f64(seconds.clamp(0.0, 60.0));
     py.detach(|| {
         let mut queue = QUEUE.lock();

@@ -1,15 +1,16 @@
 //! A server as Python holds it, and what is served there. Names its modules only.
 //!
-//! `server_object` is the Python class, `settings` what it is told, `bind_setting` one place to listen, `metrics_setting`
-//! where metrics are given. `python_app`
-//! is the app as the runtime knows it, `served_app` how its instances come to be, `python_service` what one thread
-//! calls; `pool_threads` are the threads of the blocking pool, `local_server` serves without threads and sockets.
-//! `life` holds what outlives the runtime, `at_exit` how the process ends, `worker_link` the line to the supervisor of
-//! process mode. `service_manager` tells systemd of a stop. `logging` and `log_writer` write the server's own lines, `log_queue` gives them to Python,
-//! `report_rows` its counters as rows.
+//! `server_object` is the Python class, `settings` what it is told, `bind_setting` one place to listen, `header_setting`
+//! lines for every answer, `metrics_setting` where metrics are given. `python_app` is the app as the runtime knows it,
+//! `served_app` how its instances come to be, `python_service` what one thread calls; `pool_threads` are the threads of the
+//! blocking pool, `local_server` serves without threads and sockets. `life` holds what outlives the runtime, `at_exit` how
+//! the process ends, `worker_link` the line to the supervisor of process mode. `service_manager` tells systemd of a stop.
+//! `logging` and `log_writer` write the server's own lines, `log_queue` gives them to Python, `report_rows` its counters as
+//! rows.
 
 pub(crate) mod at_exit;
 pub(crate) mod bind_setting;
+mod header_setting;
 pub(crate) mod life;
 pub(crate) mod local_server;
 pub(crate) mod log_queue;

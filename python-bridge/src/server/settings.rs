@@ -19,6 +19,7 @@ use turbo_shard_runtime::{
 };
 
 use super::bind_setting::BindSetting;
+use super::header_setting::{HeaderLine, header_lines, line_refused, server_line};
 use super::log_queue::{self, RequestTaker};
 use super::logging::LogFormat;
 use super::metrics_setting::MetricsSetting;
@@ -356,40 +357,6 @@ fn mounts(texts: &Bound<'_, PyAny>) -> PyResult<Vec<FileMountSettings>> {
 fn mount(text: &Bound<'_, PyAny>) -> PyResult<FileMountSettings> {
     // A worker process gets the texts alone.
     read_mount(&names::MOUNT.find(text.py())?.call1((text,))?)
-}
-
-/// A header line for every answer.
-struct HeaderLine {
-    name: Vec<u8>,
-    value: Vec<u8>,
-}
-
-fn header_lines(lines: &Bound<'_, PyAny>) -> PyResult<Vec<HeaderLine>> {
-    let lines: Vec<PyBackedStr> = lines.extract()?;
-    let read = |line: &PyBackedStr| {
-        let (name, value) = line.split_once(':').ok_or(LineRefused::Name)?;
-        Ok(HeaderLine {
-            name: latin1(name)?,
-            value: latin1(value)?,
-        })
-    };
-    let lines: Result<_, LineRefused> = lines.iter().map(read).collect();
-    lines.map_err(line_refused)
-}
-
-fn server_line(text: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
-    let text: Option<PyBackedStr> = text.extract()?;
-    let text = text.map(|text| latin1(&text)).transpose();
-    text.map_err(line_refused)
-}
-
-fn latin1(text: &str) -> Result<Vec<u8>, LineRefused> {
-    let byte = |char| u8::try_from(u32::from(char)).map_err(|_| LineRefused::Value);
-    text.chars().map(byte).collect()
-}
-
-fn line_refused(refused: LineRefused) -> PyErr {
-    PyValueError::new_err(format!("not a header line for every answer: {refused:?}"))
 }
 
 fn file_mode(text: &Bound<'_, PyAny>) -> PyResult<u32> {
