@@ -372,7 +372,7 @@ impl Connection {
     }
 
     /// Keeps the clocks that the app's side, which is not told the time, can start or stop.
-    #[inline]
+    #[inline(always)]
     fn note_time(&mut self, now: Tick) {
         self.write_since = match self.output().is_empty() {
             true => None,

@@ -31,6 +31,7 @@ const TRAILERS_FORBIDDEN: [&[u8]; 8] = [
 ];
 
 /// Parses `head`, which ends with its empty line and holds no bare line feed.
+#[inline(never)]
 pub(crate) fn parse_head(
     head: &[u8],
     limits: &Limits,

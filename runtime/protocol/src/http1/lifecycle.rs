@@ -74,6 +74,7 @@ pub(crate) enum Step {
 
 impl Phase {
     /// The phase after `step`.
+    #[inline(always)]
     pub(crate) fn after(self, step: Step) -> Phase {
         match (self, step) {
             (Phase::Fresh | Phase::Idle, Step::HeadBegun) => Phase::Head,

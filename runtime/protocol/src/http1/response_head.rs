@@ -82,7 +82,7 @@ status_lines! {
 
 /// Writes the status line. A status without a registered reason phrase gets an empty one, as the grammar allows
 /// (RFC 9112 section 4). The version is always 1.1: the highest we speak, whatever the peer speaks (RFC 9110 section 2.5).
-#[inline]
+#[inline(always)]
 pub(crate) fn write_status_line(status: u16, output: &mut Vec<u8>) {
     match known_status_line(status) {
         Some(line) => output.extend_from_slice(line.as_bytes()),
@@ -102,7 +102,7 @@ pub fn status_text(status: u16) -> &'static str {
 }
 
 /// Writes the `content-length` line.
-#[inline]
+#[inline(always)]
 pub(crate) fn write_content_length(length: u64, output: &mut Vec<u8>) {
     output.extend_from_slice(b"content-length: ");
     output.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());

@@ -198,7 +198,7 @@ impl<'a> ResponseWriter<'a> {
     }
 
     /// Status line, the server's lines, the app's lines, framing, persistence, empty line.
-    #[inline]
+    #[inline(always)]
     fn write_head(&mut self, status: u16, lines: &HeaderLines, framing: Framing) {
         self.answer.status = status;
         let output = &mut *self.output;

@@ -1,4 +1,9 @@
 //! Finds the next event in what a connection has received. Part of `connection`.
+//!
+//! What every request passes is written out where it is used (`inline(always)`): there are two callers, a server's
+//! connections and its metrics port, and left to itself the compiler calls function after function for both. `parse_head`
+//! alone stays one (`inline(never)`), so that httparse has one caller and is written out there. By callgrind the calls
+//! made a request 100 instructions dearer, of 5,000: `make bench-instructions`.
 
 use super::{Connection, lent};
 use crate::body_clock::BodyClock;
@@ -42,6 +47,7 @@ impl Connection {
     }
 
     /// Looks for the head of the next request.
+    #[inline(always)]
     fn next_head(&mut self, now: Tick) -> Event {
         if self.has_output_backlog() {
             return Event::NeedMore;
@@ -87,6 +93,7 @@ impl Connection {
 
     /// Drops empty lines before a request line (RFC 9112 section 2.2), and looks at the first byte that follows. A
     /// connection that received only empty lines stays idle.
+    #[inline(always)]
     fn skip_empty_lines(&mut self) -> Result<HeadStart, Violation> {
         let Some(workspace) = &mut self.workspace else {
             return Ok(HeadStart::Nothing);
@@ -140,6 +147,7 @@ impl Connection {
     }
 
     /// The head is complete and set aside.
+    #[inline(always)]
     fn begin_exchange(&mut self, now: Tick) -> Event {
         let workspace = lent(&mut self.workspace);
         workspace.body_bytes_written = 0;
@@ -154,6 +162,7 @@ impl Connection {
     }
 
     /// Moves the body and the answer of the exchange on.
+    #[inline(always)]
     fn next_in_exchange(&mut self, now: Tick) -> Event {
         match self.answer.stage {
             AnswerStage::Due | AnswerStage::Body => self.next_of_body(now),
@@ -188,6 +197,7 @@ impl Connection {
     }
 
     /// The answer is complete: the rest of the body is not wanted.
+    #[inline(always)]
     fn next_after_answer(&mut self, now: Tick) -> Event {
         let limits = &*self.limits;
         let workspace = lent(&mut self.workspace);
@@ -208,6 +218,7 @@ impl Connection {
     }
 
     /// Request and answer are complete, or as complete as they will ever be.
+    #[inline(always)]
     fn end_exchange(&mut self, now: Tick) {
         let workspace = lent(&mut self.workspace);
         let is_abandoned = self.intake.stage() == IntakeStage::Abandoned;
