@@ -94,9 +94,12 @@ pub(crate) fn check(input: &[u8]) {
         fields: lines.filter(|line| !line.is_empty()).collect(),
     };
     let output = SHARD.with(|shard| output(shard, &asked));
-    let has_secret = output.windows(SECRET.len()).any(|at| at == SECRET);
-    assert!(!has_secret, "a file that may not be had");
     let answers = read_answers(&output, &[b"GET", b"HEAD"]);
+    // Of bodies: a redirect repeats the query, whatever that says.
+    for answer in &answers {
+        let has_secret = answer.body.windows(SECRET.len()).any(|at| at == SECRET);
+        assert!(!has_secret, "a file that may not be had");
+    }
     let Some(answer) = answers.first() else {
         panic!("nothing was answered");
     };
