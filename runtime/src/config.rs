@@ -12,6 +12,7 @@ use crate::edge::EdgeConfig;
 use crate::net::bind::Bind;
 use crate::net::placement;
 use crate::start_error::StartError;
+use crate::tls::context::Tls;
 
 /// Most shards that one server may have; far above any machine, it catches a mistyped number.
 pub const SHARDS_MAX: usize = 1024;
@@ -130,6 +131,8 @@ pub struct ServerConfig {
     pub rebalance: bool,
     /// Where to listen.
     pub binds: Vec<Bind>,
+    /// What the listeners speak that speak TLS.
+    pub tls: Option<Tls>,
     /// Connections that the kernel may queue per listener before a shard accepts them (capped by net.core.somaxconn).
     pub backlog: u32,
     /// Bounds on what a peer may send and how slowly.
@@ -188,6 +191,7 @@ impl ServerConfig {
             steering: Steering::Hash,
             rebalance: false,
             binds: vec![Bind::tcp("127.0.0.1", 0)],
+            tls: None,
             backlog: 1024,
             limits: Limits::sample(),
             websocket: WebSocketSettings::sample(),

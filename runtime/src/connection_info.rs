@@ -22,11 +22,13 @@ pub struct ConnectionInfo {
     pub prefix: Option<Arc<str>>,
     /// What a PROXY protocol header tells besides addresses, where it does.
     pub proxy_facts: Option<Arc<ProxyFacts>>,
+    /// What TLS has agreed on, where it is spoken by us.
+    pub tls: Option<Arc<TlsFacts>>,
 }
 
 impl ConnectionInfo {
-    /// A connection without a layer between.
-    pub(crate) fn plain(
+    /// A connection as its listener has it.
+    pub(crate) fn fresh(
         peer: Address,
         local: Address,
         listener: ListenerOptions,
@@ -34,10 +36,14 @@ impl ConnectionInfo {
         ConnectionInfo {
             peer,
             local,
-            scheme: Scheme::Http,
+            scheme: match listener.speaks_tls {
+                true => Scheme::Https,
+                false => Scheme::Http,
+            },
             listener,
             prefix: None,
             proxy_facts: None,
+            tls: None,
         }
     }
 }
@@ -47,6 +53,53 @@ impl ConnectionInfo {
 pub struct ListenerOptions {
     /// Each connection begins with a PROXY protocol header, which names the client.
     pub expects_proxy_protocol: bool,
+    /// What follows is TLS.
+    pub speaks_tls: bool,
+}
+
+/// What a TLS handshake has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// The version as TLS numbers it: 0x0303 is TLS 1.2, 0x0304 is TLS 1.3.
+    pub version: u16,
+    /// The cipher suite by its number.
+    pub cipher_suite: u16,
+    /// What is spoken over it, where the client has said what it can.
+    pub alpn: Option<Alpn>,
+    /// The host that the client has asked for.
+    pub server_name: Option<Box<str>>,
+    /// The certificate that it was shown (PEM).
+    pub server_certificate: Arc<str>,
+    /// The client's own certificate and those that lead to its root (PEM each); none if it has shown none.
+    pub client_certificates: Vec<String>,
+    /// The subject of the client's certificate (RFC 4514).
+    pub client_name: Option<Box<str>>,
+    /// Clients are asked for a certificate.
+    pub asks_clients: bool,
+}
+
+/// A protocol over TLS, as handshakes name it (RFC 7301).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alpn {
+    /// HTTP/1.1.
+    Http11,
+}
+
+impl Alpn {
+    /// Every one that is offered, the best first.
+    pub(crate) const OFFERED: [Alpn; 1] = [Alpn::Http11];
+
+    /// Its registered name.
+    pub fn name(self) -> &'static [u8] {
+        match self {
+            Alpn::Http11 => b"http/1.1",
+        }
+    }
+
+    /// The one of that name.
+    pub(crate) fn of(name: &[u8]) -> Option<Alpn> {
+        Alpn::OFFERED.into_iter().find(|alpn| alpn.name() == name)
+    }
 }
 
 /// The address of one end.

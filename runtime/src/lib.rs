@@ -20,6 +20,7 @@ mod service;
 mod shard;
 mod start_error;
 mod thread_stack;
+mod tls;
 
 pub use turbo_shard_protocol as protocol;
 pub use turbo_shard_ring::{URING_FEATURES, UringFeature};
@@ -29,7 +30,7 @@ pub use coding::{CompressionLevel, CompressionRules};
 pub use config::{
     Balance, EngineChoice, EngineName, MetricsPlace, Mode, SHARDS_MAX, ServerConfig, Steering,
 };
-pub use connection_info::{Address, ConnectionInfo, ListenerOptions, Scheme};
+pub use connection_info::{Address, Alpn, ConnectionInfo, ListenerOptions, Scheme, TlsFacts};
 pub use edge::{
     AccessLog, AccessLogSettings, AccessLogTarget, ConcurrencyLimit, EdgeConfig, FormatError,
     LineFormat, LineTaker, OwnPath, RequestIdField, SkippedPath, Timestamp, ToldRequest, ToldValue,
@@ -70,3 +71,6 @@ pub use server::worker::Inheritance;
 pub use service::{App, Exchange, HostedLoop, Outcome, Place, Service};
 pub use start_error::StartError;
 pub use thread_stack::THREAD_STACK_BYTES;
+pub use tls::client_certificates::ClientCertificates;
+pub use tls::context::{Tls, TlsSettings, TlsVersion};
+pub use tls::files::{PairPaths, TlsPaths};

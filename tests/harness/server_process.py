@@ -24,7 +24,7 @@ from waiting import TIMEOUT_S, wait_until
 
 COMMON_VARIABLES = {option.common_variable for option in OPTIONS}
 READY_LINE = re.compile(
-    r"^turbo-shard ready on (?:(?P<url>http://\S+):(?P<port>\d+)|unix:(?P<path>\S+)) \(pid (?P<pid>\d+)\)$"
+    r"^turbo-shard ready on (?:(?P<url>https?://\S+):(?P<port>\d+)|unix:(?P<path>\S+)) \(pid (?P<pid>\d+)\)$"
 )
 
 
@@ -118,7 +118,7 @@ class ServerProcess:
             self.path = ready["path"]
             return self
         self.url = f"{ready['url']}:{ready['port']}"
-        self.host = ready["url"].removeprefix("http://").strip("[]")
+        self.host = ready["url"].partition("://")[2].strip("[]")
         self.port = int(ready["port"])
         return self
 

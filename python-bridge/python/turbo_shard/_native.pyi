@@ -176,11 +176,12 @@ class NativeServer:
         self,
         settings: Settings,
         *,
-        inherits: tuple[list[tuple[int, bool, bool, bool]], int, int | None, int] | None = None,
+        inherits: tuple[list[tuple[int, bool, bool, bool, bool]], int, int | None, int, int]
+        | None = None,
         is_watched: bool = False,
     ) -> None:
-        """`inherits` is for a worker: its listeners, number, core, how often it was restarted. `is_watched` lets
-        `stats` say how late each event loop is."""
+        """`inherits` is for a worker: its listeners, number, core, how often it was restarted, and `tls_fd`.
+        `is_watched` lets `stats` say how late each event loop is."""
     def report(self) -> dict[str, Any]:
         """What was bound and chosen."""
     def run(
@@ -201,9 +202,11 @@ class NativeServer:
         """
     def stopped_by(self) -> int | None:
         """The number of the signal that asked for the stop, if it was one."""
-    def listeners_of(self, worker: int) -> list[tuple[int, bool, bool, bool]]:
+    def listeners_of(self, worker: int) -> list[tuple[int, bool, bool, bool, bool]]:
         """Of each address what this worker inherits: the listener's descriptor, whether all workers share it, whether
-        it is lent to the server, whether its connections begin with a PROXY header."""
+        it is lent to the server, whether its connections begin with a PROXY header, whether they speak TLS."""
+    def tls_fd(self) -> int:
+        """A descriptor of what was read for TLS, for a worker to inherit and the caller to close; -1 without TLS."""
     def close(self) -> None:
         """Lets go of the listeners without having run. Metrics are given until this object is gone."""
     def set_workers(self, stage: str, workers: list[tuple[str | None, bool]]) -> None:

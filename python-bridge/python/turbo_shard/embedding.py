@@ -14,7 +14,7 @@ from .loading.app_instances import Instances
 from .loading.app_loader import LoadedApp, given_app, load
 from .logs.error_stream import open_standard_streams
 from .native_module import native_module
-from .serving.banner import reachable, url
+from .serving.banner import addresses_of, reachable, url
 from .serving.leaving import Ending, leave_with_program
 from .serving.log_setup import with_log_config
 from .serving.server import bound, serve_instances, shard_count
@@ -60,8 +60,8 @@ class RunningServer:
     @property
     def url(self) -> str:
         """Such as `http://127.0.0.1:40123`, for clients on this machine."""
-        host, port = self.addresses[0]
-        return url(reachable(host), port)
+        host, port, scheme = addresses_of(self._report)[0]
+        return url(reachable(host), port, scheme)
 
     def stats(self) -> list[dict[str, Any]]:
         """One dict of counters per shard; empty once the server has ended."""

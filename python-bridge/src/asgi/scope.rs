@@ -14,6 +14,7 @@ use super::header_names::HeaderNames;
 use super::words::Words;
 use crate::python::thread::Owned;
 use crate::requests::proxy_facts::facts_dict;
+use crate::requests::tls_facts::tls_dict;
 
 /// Methods whose names are made once.
 const METHODS: [Method; 8] = [
@@ -326,6 +327,9 @@ fn extensions_of<'py>(
     let extensions = offered.bind(py).copy()?;
     if let Some(facts) = &connection.proxy_facts {
         extensions.set_item("proxy_protocol", facts_dict(py, facts)?)?;
+    }
+    if let Some(facts) = &connection.tls {
+        extensions.set_item("tls", tls_dict(py, facts)?)?;
     }
     Ok(extensions)
 }

@@ -162,6 +162,7 @@ impl Request {
             listener: ListenerOptions::default(),
             prefix: None,
             proxy_facts: None,
+            tls: None,
         };
         Request::new(text, headers.len(), Version::Http11, connection, body)
     }
@@ -383,6 +384,7 @@ mod tests {
             listener: ListenerOptions::default(),
             prefix: None,
             proxy_facts: None,
+            tls: None,
         };
         assert_eq!(
             shown(&connection, "GET /a?b HTTP/1.0\r\n\r\n"),
@@ -399,6 +401,7 @@ mod tests {
             listener: ListenerOptions::default(),
             prefix: None,
             proxy_facts: None,
+            tls: None,
         };
         assert_eq!(
             shown(&connection, "GET /a HTTP/1.1\r\nHost: example\r\n\r\n"),

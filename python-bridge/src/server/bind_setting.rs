@@ -3,7 +3,9 @@
 use std::os::fd::RawFd;
 use std::path::PathBuf;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
 use turbo_shard_runtime::{Bind, BindPlace, ListenerOptions, UnixPlace};
 
 /// A place to listen, as `turbo_shard.settings.binds` has read it.
@@ -41,7 +43,16 @@ impl BindSetting {
             place,
             options: ListenerOptions {
                 expects_proxy_protocol: self.expects_proxy_protocol,
+                // That of the whole server is added.
+                speaks_tls: false,
             },
         }
     }
+}
+
+pub(super) fn file_mode(text: &Bound<'_, PyAny>) -> PyResult<u32> {
+    let text: &str = &text.extract::<PyBackedStr>()?;
+    let digits = text.get(text.len().saturating_sub(3)..).unwrap_or(text);
+    u32::from_str_radix(digits, 8)
+        .map_err(|_| PyValueError::new_err(format!("{text:?} is no file's mode")))
 }

@@ -52,7 +52,7 @@ impl LocalServer {
         interface_name: Bound<'_, PyAny>,
     ) -> PyResult<LocalServer> {
         logging::install_as(settings.log_level, settings.log_format);
-        let config = settings.server_config()?;
+        let config = settings.server_config(None)?;
         let served = ServedApp {
             interface: interface(&interface_name)?,
             object: Owned::new(app),

@@ -1,6 +1,7 @@
 //! The server as Python code holds it: `NativeServer`, and the counters of the server that runs in this process.
 
 use std::collections::BTreeMap;
+use std::os::fd::{IntoRawFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,7 @@ use super::python_app::PythonApp;
 use super::report_rows::{shard_rows, worker_thread_rows};
 use super::served_app::{Interface, ServedApp};
 use super::settings::{Settings, chosen};
+use super::tls_setting;
 use super::worker_link::{self, Inherits, ListenerFd, WorkerLink};
 use crate::python::being_made::BeingMade;
 use crate::python::errors::{LifespanError, StartError};
@@ -48,7 +50,10 @@ impl NativeServer {
         is_watched: bool,
     ) -> PyResult<NativeServer> {
         logging::install_as(settings.log_level, settings.log_format);
-        let mut config = settings.server_config()?;
+        let tls_files = inherits
+            .as_ref()
+            .map_or(Ok(None), |it| tls_setting::inherited(it.4))?;
+        let mut config = settings.server_config(tls_files)?;
         config.sends_pulses |= is_watched;
         let inheritance = inherits.map(worker_link::inherit).transpose()?;
         let bound = py
@@ -75,6 +80,7 @@ impl NativeServer {
             other => (other.to_string(), None),
         });
         report.set_item("addresses", PyList::new(py, addresses.collect::<Vec<_>>())?)?;
+        report.set_item("speaks_tls", self.report.speaks_tls)?;
         report.set_item("mode", self.report.mode.to_string())?;
         report.set_item("engine", self.report.engine.to_string())?;
         report.set_item("engine_reason", &self.report.engine_reason)?;
@@ -89,13 +95,27 @@ impl NativeServer {
     }
 
     /// What a worker inherits: of each address the listener's descriptor, whether all workers share it, whether it is lent,
-    /// and whether its connections begin with a PROXY header. They are this object's until it has run or is closed.
+    /// whether its connections begin with a PROXY header, and whether they speak TLS. They are this object's until it has run or is closed.
     fn listeners_of(&self, worker: usize) -> Vec<ListenerFd> {
         let bound = self.bound.lock();
         let listeners = bound
             .iter()
             .map(|(bound, _)| worker_link::bequeathed(bound, worker));
         listeners.flatten().collect()
+    }
+
+    /// A descriptor of what was read for TLS, for a worker to inherit, and then for the caller to close; -1 if TLS is not
+    /// spoken.
+    fn tls_fd(&self) -> PyResult<RawFd> {
+        match self
+            .bound
+            .lock()
+            .as_ref()
+            .and_then(|(bound, _)| bound.tls())
+        {
+            Some(tls) => Ok(tls.hand_over()?.into_raw_fd()),
+            None => Ok(-1),
+        }
     }
 
     /// Lets go of the listeners without having run. Metrics are given until this object is gone.

@@ -1,7 +1,9 @@
 //! What Python tells a server: the settings object of `turbo_shard.settings`, read once by its attributes. Its table has
 //! checked every value, and is the only place that has defaults.
 
+use std::fs::File;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,17 +14,18 @@ use pyo3::pybacked::PyBackedStr;
 use turbo_shard_runtime::protocol::websocket::WebSocketSettings;
 use turbo_shard_runtime::protocol::{ChosenLines, LimitSettings, Limits, LineRefused};
 use turbo_shard_runtime::{
-    AccessLog, AccessLogSettings, AccessLogTarget, Balance, Bind, CompressionLevel,
-    CompressionRules, ConcurrencyLimit, EdgeConfig, EngineChoice, EngineName, FileMount,
-    FileMountSettings, LineFormat, Mode, OwnPath, RequestIdField, ServerConfig, SkippedPath,
-    Steering, TrustedPeers, allowed_cores,
+    AccessLog, AccessLogSettings, AccessLogTarget, Balance, Bind, ClientCertificates,
+    CompressionLevel, CompressionRules, ConcurrencyLimit, EdgeConfig, EngineChoice, EngineName,
+    FileMount, FileMountSettings, LineFormat, Mode, OwnPath, RequestIdField, ServerConfig,
+    SkippedPath, Steering, TlsVersion, TrustedPeers, allowed_cores,
 };
 
-use super::bind_setting::BindSetting;
+use super::bind_setting::{BindSetting, file_mode};
 use super::header_setting::{HeaderLine, header_lines, line_refused, server_line};
 use super::log_queue::{self, RequestTaker};
 use super::logging::LogFormat;
 use super::metrics_setting::MetricsSetting;
+use super::tls_setting;
 use crate::native::read_mount;
 use crate::python::errors::StartError;
 use crate::python::names;
@@ -37,6 +40,19 @@ pub(crate) struct Settings {
     #[pyo3(from_py_with = file_mode)]
     unix_mode: u32,
     backlog: u32,
+
+    pub(super) ssl_certfile: Vec<PathBuf>,
+    pub(super) ssl_keyfile: Vec<PathBuf>,
+    pub(super) ssl_keyfile_password: Option<String>,
+    #[pyo3(from_py_with = tls_setting::version)]
+    pub(super) ssl_min_version: TlsVersion,
+    pub(super) ssl_self_signed: bool,
+    pub(super) ssl_ca_certs: Option<PathBuf>,
+    pub(super) ssl_crl: Vec<PathBuf>,
+    #[pyo3(from_py_with = tls_setting::client_certificates)]
+    pub(super) ssl_cert_reqs: ClientCertificates,
+    #[pyo3(attribute("ssl_handshake_timeout"), from_py_with = milliseconds)]
+    pub(super) ssl_handshake_timeout_ms: u64,
 
     shards: Option<NonZeroUsize>,
     #[pyo3(from_py_with = mode)]
@@ -122,11 +138,14 @@ pub(crate) struct Settings {
 
 impl Settings {
     fn binds(&self) -> Vec<Bind> {
-        if self.bind.is_empty() {
-            return vec![Bind::tcp(&*self.host, self.port)];
+        let mut binds = match self.bind.is_empty() {
+            true => vec![Bind::tcp(&*self.host, self.port)],
+            false => (self.bind.iter().map(|bind| bind.bind(self.unix_mode))).collect(),
+        };
+        for bind in &mut binds {
+            bind.options.speaks_tls = self.speaks_tls();
         }
-        let binds = self.bind.iter().map(|bind| bind.bind(self.unix_mode));
-        binds.collect()
+        binds
     }
 
     /// The routes of requests are told apart somewhere.
@@ -134,8 +153,8 @@ impl Settings {
         self.metrics.is_some() || self.access_log.is_some()
     }
 
-    /// Opens the access log.
-    pub(crate) fn server_config(&self) -> PyResult<ServerConfig> {
+    /// Opens the access log, and reads the files of TLS if they are not `inherited`.
+    pub(crate) fn server_config(&self, inherited: Option<File>) -> PyResult<ServerConfig> {
         let metrics = self.metrics.as_deref().map(MetricsSetting::read);
         let metrics = metrics.transpose()?;
         Ok(ServerConfig {
@@ -149,6 +168,7 @@ impl Settings {
             steering: self.steer,
             rebalance: self.rebalance,
             binds: self.binds(),
+            tls: self.tls(inherited)?,
             backlog: self.backlog,
             limits: Limits::new(LimitSettings {
                 head_bytes_max: self.head_max,
@@ -359,14 +379,7 @@ fn mount(text: &Bound<'_, PyAny>) -> PyResult<FileMountSettings> {
     read_mount(&names::MOUNT.find(text.py())?.call1((text,))?)
 }
 
-fn file_mode(text: &Bound<'_, PyAny>) -> PyResult<u32> {
-    let text: &str = &text.extract::<PyBackedStr>()?;
-    let digits = text.get(text.len().saturating_sub(3)..).unwrap_or(text);
-    u32::from_str_radix(digits, 8)
-        .map_err(|_| PyValueError::new_err(format!("{text:?} is no file's mode")))
-}
-
-fn milliseconds(seconds: &Bound<'_, PyAny>) -> PyResult<u64> {
+pub(super) fn milliseconds(seconds: &Bound<'_, PyAny>) -> PyResult<u64> {
     let seconds: f64 = seconds.extract()?;
     if seconds.is_finite() && seconds >= 0.0 {
         Ok((seconds * 1000.0).round() as u64)

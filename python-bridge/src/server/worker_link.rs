@@ -22,13 +22,13 @@ use turbo_shard_runtime::{
 use super::log_writer;
 use super::logging;
 
-/// What `NativeServer` is told of an inheritance: the listeners, the worker's number, its core and how often it was
-/// restarted.
-pub(crate) type Inherits = (Vec<ListenerFd>, usize, Option<usize>, u64);
+/// What `NativeServer` is told of an inheritance: the listeners, the worker's number, its core, how often it was
+/// restarted, and the descriptor of what was read for TLS, or -1.
+pub(crate) type Inherits = (Vec<ListenerFd>, usize, Option<usize>, u64, RawFd);
 
-/// A listener's descriptor; whether all workers share it, whether it is lent to the server, and whether its connections
-/// begin with a PROXY header.
-pub(crate) type ListenerFd = (RawFd, bool, bool, bool);
+/// A listener's descriptor; whether all workers share it, whether it is lent to the server, whether its connections
+/// begin with a PROXY header, and whether they speak TLS.
+pub(crate) type ListenerFd = (RawFd, bool, bool, bool, bool);
 
 /// The listeners that a worker inherits, as the worker will be told of them.
 pub(crate) fn bequeathed(server: &BoundServer, worker: usize) -> Vec<ListenerFd> {
@@ -38,6 +38,7 @@ pub(crate) fn bequeathed(server: &BoundServer, worker: usize) -> Vec<ListenerFd>
             is_shared,
             listener.is_lent(),
             listener.options().expects_proxy_protocol,
+            listener.options().speaks_tls,
         )
     };
     server.listeners_of(worker).map(tell).collect()
@@ -56,11 +57,12 @@ const LEAVE_SECONDS: Duration = Duration::from_secs(2);
 const STATUS_INTERRUPTED: i32 = 130;
 
 /// Takes over the listeners that a worker was started with.
-pub(crate) fn inherit((listeners, worker, core, restarts): Inherits) -> PyResult<Inheritance> {
+pub(crate) fn inherit((listeners, worker, core, restarts, _): Inherits) -> PyResult<Inheritance> {
     logging::speak_as(format!("worker {worker}: "));
-    let listener = |(fd, is_shared, is_lent, expects_proxy_protocol): ListenerFd| {
+    let listener = |(fd, is_shared, is_lent, expects_proxy_protocol, speaks_tls): ListenerFd| {
         let options = ListenerOptions {
             expects_proxy_protocol,
+            speaks_tls,
         };
         let socket = own(fd)?.into();
         let listener = match is_lent {
@@ -84,7 +86,7 @@ pub(crate) fn inherit((listeners, worker, core, restarts): Inherits) -> PyResult
 }
 
 /// Makes an inherited descriptor ours; programs that the app starts do not get it.
-fn own(fd: RawFd) -> PyResult<OwnedFd> {
+pub(super) fn own(fd: RawFd) -> PyResult<OwnedFd> {
     if fd < 0 {
         return Err(PyValueError::new_err(format!("{fd} is no descriptor")));
     }

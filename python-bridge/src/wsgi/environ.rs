@@ -18,6 +18,7 @@ use crate::python::thread::Owned;
 use crate::requests::byte_pieces::latin1;
 use crate::requests::proxy_facts::facts_dict;
 use crate::requests::request_text::decode_path_text;
+use crate::requests::tls_facts::set_variables;
 
 /// What environs are made of, besides the request. Shared by the pool's threads.
 pub(super) struct EnvironParts {
@@ -115,6 +116,9 @@ impl EnvironMaker {
         if let Some(facts) = &connection.proxy_facts {
             let facts = facts_dict(py, facts)?;
             environ.set_item(intern!(py, "turbo_shard.proxy_protocol"), facts)?;
+        }
+        if let Some(facts) = &connection.tls {
+            set_variables(&environ, facts)?;
         }
         set_fields(&environ, request)?;
         set_body(&environ, request, parts)?;
@@ -373,6 +377,7 @@ mod tests {
             listener: ListenerOptions::default(),
             prefix: None,
             proxy_facts: None,
+            tls: None,
         };
         let over_unix = ConnectionInfo {
             peer: Address::Unix(None),
@@ -381,6 +386,7 @@ mod tests {
             listener: ListenerOptions::default(),
             prefix: None,
             proxy_facts: None,
+            tls: None,
         };
         let tcp = "http [::1] 8080 10.0.0.9 5000";
         let unix = "https localhost 443  -";

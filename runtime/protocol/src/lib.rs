@@ -59,6 +59,7 @@ pub use limits::*;
 pub use misuse::{AnswerStage, AnswerStep, Misuse};
 pub use request_head::{Headers, RequestHead};
 pub use request_line::{Method, Version};
+pub use send_buffer::SendBuffer;
 pub use server_lines::{ChosenLines, LineRefused, ServerLines};
 pub use tick::Tick;
 pub use violation::Violation;

@@ -5,13 +5,14 @@ pub(crate) const SPENT_BYTES_MAX: usize = 32 * 1024;
 
 /// Output of one connection: written at the end, sent from the front.
 #[derive(Debug, Default)]
-pub(crate) struct SendBuffer {
+pub struct SendBuffer {
     bytes: Vec<u8>,
     sent: usize,
 }
 
 impl SendBuffer {
-    pub(crate) fn with_capacity(capacity: usize) -> SendBuffer {
+    /// An empty one with so much room.
+    pub fn with_capacity(capacity: usize) -> SendBuffer {
         SendBuffer {
             bytes: Vec::with_capacity(capacity),
             sent: 0,
@@ -20,18 +21,18 @@ impl SendBuffer {
 
     /// What is still to be sent.
     #[inline]
-    pub(crate) fn unsent(&self) -> &[u8] {
+    pub fn unsent(&self) -> &[u8] {
         &self.bytes[self.sent..]
     }
 
     /// Where writers append.
     #[inline]
-    pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
+    pub fn tail(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
     /// The socket took `n` bytes.
-    pub(crate) fn consume(&mut self, n: usize) {
+    pub fn consume(&mut self, n: usize) {
         assert!(
             n <= self.bytes.len() - self.sent,
             "more output consumed than there was"
@@ -46,20 +47,20 @@ impl SendBuffer {
     }
 
     /// Exchanges its memory for `other`, which is empty. Returns where the unsent bytes begin in it.
-    pub(crate) fn swap(&mut self, other: &mut Vec<u8>) -> usize {
+    pub fn swap(&mut self, other: &mut Vec<u8>) -> usize {
         debug_assert!(other.is_empty(), "what lies in it would be sent");
         std::mem::swap(&mut self.bytes, other);
         std::mem::take(&mut self.sent)
     }
 
     /// Forgets everything and keeps the memory.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.bytes.clear();
         self.sent = 0;
     }
 
     /// Bytes of memory held.
-    pub(crate) fn capacity(&self) -> usize {
+    pub fn capacity(&self) -> usize {
         self.bytes.capacity()
     }
 }

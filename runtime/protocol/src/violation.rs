@@ -14,6 +14,8 @@ pub enum Violation {
     RequestLineMalformed,
     /// The bytes of another protocol: TLS.
     TlsRecord,
+    /// The bytes of another protocol: a request that is not encrypted, on a port that speaks TLS.
+    PlainOnTls,
     /// The bytes of another protocol: HTTP/2 without an upgrade.
     Http2Preface,
     /// The bytes of another protocol: a PROXY protocol header on a port that expects none.
@@ -104,6 +106,7 @@ impl Violation {
         match self {
             Violation::RequestLineMalformed => "malformed request line",
             Violation::TlsRecord => "this looks like TLS; this port speaks plain HTTP",
+            Violation::PlainOnTls => "this looks like plain HTTP; this port speaks TLS (https)",
             Violation::Http2Preface => "this looks like HTTP/2; this port speaks HTTP/1.1",
             Violation::ProxyHeader => {
                 "this looks like a PROXY protocol header; this port expects none"

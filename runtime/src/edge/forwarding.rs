@@ -115,7 +115,7 @@ mod tests {
         connection.lend(Box::new(Workspace::new()));
         connection.receive(now, format!("GET / HTTP/1.0\r\n{lines}\r\n\r\n").as_bytes());
         assert_eq!(connection.next_event(now), Event::Head);
-        let own = ConnectionInfo::plain(
+        let own = ConnectionInfo::fresh(
             Address::Tcp(peer.parse().unwrap()),
             Address::Tcp("192.0.2.1:8000".parse().unwrap()),
             ListenerOptions::default(),

@@ -26,6 +26,11 @@ const TIMEOUTS: Family = Family::new(
     "waited_for",
     "Connections that ended because a peer took too long, by what was waited for.",
 );
+const TLS_FAILURES: Family = Family::new(
+    "tls_failures",
+    "reason",
+    "TLS handshakes that came to nothing, by the reason.",
+);
 
 // Cells are read in this order. What ends stands before what begins, so no reading has more ends than beginnings.
 counters! {
@@ -116,6 +121,35 @@ counters! {
 
     /// WebSockets whose peer did not answer in time.
     timeouts_websocket: Counter, Shown::count(&[]).per_thread().part_of(&TIMEOUTS, "websocket");
+
+    /// TLS handshakes that were completed.
+    tls_handshakes: Counter, Shown::count(&[]).per_thread();
+
+    /// TLS handshakes that resumed a session.
+    tls_resumptions: Counter, Shown::count(&[]).per_thread();
+
+    /// TLS handshakes that the client broke off: mostly it does not trust the certificate.
+    tls_failures_refused: Counter, Shown::count(&[]).per_thread().part_of(&TLS_FAILURES, "refused");
+
+    /// TLS handshakes for which client and server have nothing in common: version, cipher or protocol.
+    tls_failures_incompatible: Counter,
+        Shown::count(&[]).per_thread().part_of(&TLS_FAILURES, "incompatible");
+
+    /// Connections that sent something that is no TLS, or wrong TLS.
+    tls_failures_malformed: Counter,
+        Shown::count(&[]).per_thread().part_of(&TLS_FAILURES, "malformed");
+
+    /// Requests that were not encrypted, on a port that speaks TLS.
+    tls_failures_plain: Counter, Shown::count(&[]).per_thread().part_of(&TLS_FAILURES, "plain");
+
+    /// TLS handshakes that were not over in time.
+    tls_failures_timeout: Counter, Shown::count(&[]).per_thread().part_of(&TLS_FAILURES, "timeout");
+
+    /// Clients that left in the midst of a TLS handshake.
+    tls_failures_left: Counter, Shown::count(&[]).per_thread().part_of(&TLS_FAILURES, "left");
+
+    /// Connections closed because too many TLS handshakes were in flight.
+    tls_failures_crowd: Counter, Shown::count(&[]).per_thread().part_of(&TLS_FAILURES, "crowd");
 
     /// Calls that wait for a thread of the blocking pool now.
     blocking_queued [pool], Shown::count(&[Column::new("queued", Total)]);

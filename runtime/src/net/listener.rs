@@ -94,7 +94,7 @@ impl Listener {
             (_, Some(peer)) => address_of(&peer),
             (_, None) => address_of(&accepted.peer_addr().ok()?),
         };
-        Some(ConnectionInfo::plain(peer, local, self.options))
+        Some(ConnectionInfo::fresh(peer, local, self.options))
     }
 
     /// Accepts one connection; its socket is non-blocking. None if the peer has left already.

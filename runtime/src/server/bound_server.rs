@@ -28,12 +28,16 @@ use crate::server::watch::Watch;
 use crate::server::worker::{Inheritance, Worker};
 use crate::service::App;
 use crate::start_error::StartError;
+use crate::tls::context::Tls;
+use crate::tls::renewal::Renewal;
 
 /// What a server is, once its sockets are bound.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// Where it listens.
     pub addresses: Vec<Address>,
+    /// Whether TLS is spoken there.
+    pub speaks_tls: bool,
     /// Architecture.
     pub mode: Mode,
     /// Engine in use.
@@ -138,6 +142,7 @@ impl BoundServer {
     ) -> BoundServer {
         let report = Report {
             addresses: bound.iter().map(|one| one.address.clone()).collect(),
+            speaks_tls: config.tls.is_some(),
             mode: config.mode,
             engine,
             engine_reason,
@@ -205,6 +210,11 @@ impl BoundServer {
         self.scraped.give_all(path)
     }
 
+    /// What its listeners speak, if it is TLS.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.config.tls.as_ref()
+    }
+
     /// A handle for other threads.
     pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
@@ -237,6 +247,7 @@ impl BoundServer {
         if let Some(log) = &access_log {
             log.start(self.worker.map_or(0, |(number, _)| number))?;
         }
+        let _renewal = self.config.tls.as_ref().map(Renewal::start);
         let result = match (self.config.mode, self.worker) {
             (Mode::Shard, _) => self.run_shards(Arc::new(app), caller, on_ready),
             (Mode::Steal, _) => self.run_worker_threads(Arc::new(app), on_ready),

@@ -64,7 +64,7 @@ impl<A: App> LocalShard<A> {
     /// A fresh connection between these ends.
     pub fn connect(&self, peer: Address, local: Address) -> LocalConnection {
         let bench = &self.host.bench;
-        let info = ConnectionInfo::plain(peer, local, ListenerOptions::default());
+        let info = ConnectionInfo::fresh(peer, local, ListenerOptions::default());
         LocalConnection {
             driver: Driver::new(bench, info, bench.clock.now()),
             waker: Waker::from(Arc::clone(&self.bell)),

@@ -10,9 +10,9 @@ pub(crate) mod websocket;
 
 use std::task::Waker;
 
-use turbo_shard_protocol::{Closing, Tick};
+use turbo_shard_protocol::{Closing, Tick, Violation};
 
-use crate::connection_info::ConnectionInfo;
+use crate::connection_info::{Alpn, ConnectionInfo};
 use crate::service::Service;
 use crate::shard::advance::Advance;
 use crate::shard::conversation::http1::Http1;
@@ -39,19 +39,35 @@ macro_rules! any {
 }
 
 impl Conversation {
-    /// How every connection begins.
-    pub(crate) fn http1<S: Service>(
+    /// How every connection begins: with what TLS has agreed on, if it was asked, else with HTTP/1.
+    pub(crate) fn new<S: Service>(
         bench: &Workbench<S>,
         info: ConnectionInfo,
         now: Tick,
     ) -> Conversation {
-        Conversation::Http1(Http1::new(bench, info, now))
+        match info.tls.as_ref().and_then(|tls| tls.alpn) {
+            None | Some(Alpn::Http11) => Conversation::Http1(Http1::new(bench, info, now)),
+        }
     }
 
     /// Answers 503 before anything was read: the shard has all the connections it may have.
     pub(crate) fn refuse_overload<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
         match self {
             Conversation::Http1(http1) => http1.refuse_overload(bench, now),
+            // Something was read, or it would not be one.
+            Conversation::WebSocket(_) => {}
+        }
+    }
+
+    /// Refuses what has come before it is a request: the transport knows better what it is.
+    pub(crate) fn refuse<S: Service>(
+        &mut self,
+        bench: &Workbench<S>,
+        now: Tick,
+        violation: Violation,
+    ) {
+        match self {
+            Conversation::Http1(http1) => http1.refuse(bench, now, violation),
             // Something was read, or it would not be one.
             Conversation::WebSocket(_) => {}
         }
@@ -144,6 +160,15 @@ impl Conversation {
 
     pub(crate) fn closing(&self) -> Closing {
         any!(self, one => one.closing())
+    }
+
+    /// Where it closes, what was said is whole: no answer was broken off that its length would not tell from a whole one.
+    pub(crate) fn ends_whole(&self) -> bool {
+        match self {
+            Conversation::Http1(http1) => http1.ends_whole(),
+            // Its messages say where they end.
+            Conversation::WebSocket(_) => true,
+        }
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Tick> {

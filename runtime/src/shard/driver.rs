@@ -21,7 +21,7 @@ impl Driver {
     pub(crate) fn new<S: Service>(bench: &Workbench<S>, info: ConnectionInfo, now: Tick) -> Driver {
         Driver {
             transport: Transport::new(bench, &info, now),
-            conversation: Conversation::http1(bench, info, now),
+            conversation: Conversation::new(bench, info, now),
         }
     }
 

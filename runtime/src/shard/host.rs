@@ -18,6 +18,7 @@ use crate::shard::clock::Clock;
 use crate::shard::connection_table::{ConnectionId, ConnectionTable};
 use crate::shard::workbench::Workbench;
 use crate::start_error::StartError;
+use crate::tls::context::Tls;
 
 /// Connections beyond the configured maximum that are still taken in to be told 503; beyond these they are just closed.
 const REFUSED_AT_ONCE_MAX: usize = 64;
@@ -119,7 +120,8 @@ impl<A: App> LocalHost<A> {
             clock,
             edge,
             config.chosen_lines.clone(),
-        );
+        )
+        .with_tls(config.tls.clone());
         Ok(LocalHost {
             bench,
             deadline_moved: Notify::new(),
@@ -242,6 +244,7 @@ pub(crate) struct SharedHost<A: App> {
     limits: Arc<Limits>,
     websocket_limits: Arc<WebSocketLimits>,
     edge: EdgeConfig,
+    tls: Option<Tls>,
     chosen_lines: ChosenLines,
     table: Mutex<ConnectionTable>,
     /// Those of the connections are written under the table's lock, those of a thread by the thread.
@@ -261,6 +264,7 @@ impl<A: App> SharedHost<A> {
             limits: Arc::new(config.limits.clone()),
             websocket_limits: Arc::new(config.websocket_limits()),
             edge: config.edge.clone(),
+            tls: config.tls.clone(),
             chosen_lines: config.chosen_lines.clone(),
             table: Mutex::default(),
             counters: Arc::default(),
@@ -286,7 +290,8 @@ impl<A: App> SharedHost<A> {
                 self.clock,
                 edge,
                 self.chosen_lines.clone(),
-            ))
+            )
+            .with_tls(self.tls.clone()))
         })
     }
 

@@ -4,7 +4,9 @@
 //! Every way for bytes, time and the end of a connection leads through here, so a transport that changes the bytes, or has
 //! deadlines and a close of its own, is one more arm in this file.
 
+mod layer;
 mod proxied;
+mod secured;
 
 use std::task::Waker;
 
@@ -14,14 +16,13 @@ use crate::connection_info::ConnectionInfo;
 use crate::service::Service;
 use crate::shard::advance::Advance;
 use crate::shard::conversation::Conversation;
-use crate::shard::transport::proxied::Proxied;
+use crate::shard::transport::layer::{Layer, Next};
 use crate::shard::workbench::Workbench;
 
 pub(crate) enum Transport {
     /// No layer at all: the bytes are the conversation's, and its buffers leave as they are.
     Plain,
-    /// A PROXY protocol header comes first; then it is plain.
-    Proxied(Box<Proxied>),
+    Layered(Box<Layer>),
 }
 
 impl Transport {
@@ -30,9 +31,9 @@ impl Transport {
         info: &ConnectionInfo,
         now: Tick,
     ) -> Transport {
-        match info.listener.expects_proxy_protocol {
-            false => Transport::Plain,
-            true => Transport::Proxied(Box::new(Proxied::new(bench, info, now))),
+        match Layer::first(bench, info, now) {
+            None => Transport::Plain,
+            Some(layer) => Transport::Layered(Box::new(layer)),
         }
     }
 
@@ -43,7 +44,8 @@ impl Transport {
         now: Tick,
     ) {
         match self {
-            Transport::Plain | Transport::Proxied(_) => above.refuse_overload(bench, now),
+            Transport::Plain => above.refuse_overload(bench, now),
+            Transport::Layered(layer) => layer.refuse_overload(above, bench, now),
         }
     }
 
@@ -56,13 +58,9 @@ impl Transport {
     ) {
         match self {
             Transport::Plain => above.receive(bench, now, chunk),
-            Transport::Proxied(proxied) => {
-                if let Some((info, rest)) = proxied.receive(bench, now, chunk) {
-                    above.is_of(info);
+            Transport::Layered(layer) => {
+                if layer.receive(above, bench, now, chunk) == Next::Plain {
                     *self = Transport::Plain;
-                    if !rest.is_empty() {
-                        above.receive(bench, now, rest);
-                    }
                 }
             }
         }
@@ -76,10 +74,7 @@ impl Transport {
     ) {
         match self {
             Transport::Plain => above.receive_eof(now),
-            Transport::Proxied(proxied) => {
-                proxied.receive_eof(bench, now);
-                above.receive_eof(now);
-            }
+            Transport::Layered(layer) => layer.receive_eof(above, bench, now),
         }
     }
 
@@ -92,19 +87,22 @@ impl Transport {
         waker: &Waker,
     ) -> Advance {
         match self {
-            Transport::Plain | Transport::Proxied(_) => above.advance(bench, now, waker),
+            Transport::Plain => above.advance(bench, now, waker),
+            Transport::Layered(layer) => layer.advance(above, bench, now, waker),
         }
     }
 
     pub(crate) fn output<'a>(&'a self, above: &'a Conversation) -> &'a [u8] {
         match self {
-            Transport::Plain | Transport::Proxied(_) => above.output(),
+            Transport::Plain => above.output(),
+            Transport::Layered(layer) => layer.output(above),
         }
     }
 
     pub(crate) fn consume_output(&mut self, above: &mut Conversation, now: Tick, n: usize) {
         match self {
-            Transport::Plain | Transport::Proxied(_) => above.consume_output(now, n),
+            Transport::Plain => above.consume_output(now, n),
+            Transport::Layered(layer) => layer.consume_output(above, now, n),
         }
     }
 
@@ -115,38 +113,36 @@ impl Transport {
         buffer: &mut Vec<u8>,
     ) -> Option<usize> {
         match self {
-            Transport::Plain | Transport::Proxied(_) => above.swap_output(now, buffer),
+            Transport::Plain => above.swap_output(now, buffer),
+            Transport::Layered(layer) => layer.swap_output(above, now, buffer),
         }
     }
 
     pub(crate) fn output_leaves_late(&mut self, above: &mut Conversation, now: Tick) {
         match self {
-            Transport::Plain | Transport::Proxied(_) => above.output_leaves_late(now),
+            Transport::Plain => above.output_leaves_late(now),
+            Transport::Layered(layer) => layer.output_leaves_late(above, now),
         }
     }
 
     pub(crate) fn wants_read(&self, above: &Conversation) -> bool {
         match self {
             Transport::Plain => above.wants_read(),
-            Transport::Proxied(proxied) => !proxied.is_refused() && above.wants_read(),
+            Transport::Layered(layer) => layer.wants_read(above),
         }
     }
 
     pub(crate) fn closing(&self, above: &Conversation) -> Closing {
         match self {
             Transport::Plain => above.closing(),
-            Transport::Proxied(proxied) if proxied.is_refused() => Closing::Now,
-            Transport::Proxied(_) => above.closing(),
+            Transport::Layered(layer) => layer.closing(above),
         }
     }
 
     pub(crate) fn next_deadline(&self, above: &Conversation) -> Option<Tick> {
         match self {
             Transport::Plain => above.next_deadline(),
-            Transport::Proxied(proxied) => {
-                let own = Some(proxied.deadline());
-                [own, above.next_deadline()].into_iter().flatten().min()
-            }
+            Transport::Layered(layer) => layer.next_deadline(above),
         }
     }
 
@@ -158,19 +154,21 @@ impl Transport {
     ) -> bool {
         match self {
             Transport::Plain => above.expire(bench, now),
-            Transport::Proxied(proxied) => proxied.expire(bench, now) || above.expire(bench, now),
+            Transport::Layered(layer) => layer.expire(above, bench, now),
         }
     }
 
     pub(crate) fn drain(&mut self, above: &mut Conversation, now: Tick) {
         match self {
-            Transport::Plain | Transport::Proxied(_) => above.drain(now),
+            Transport::Plain => above.drain(now),
+            Transport::Layered(layer) => layer.drain(above, now),
         }
     }
 
     pub(crate) fn rest<S: Service>(&mut self, above: &mut Conversation, bench: &Workbench<S>) {
         match self {
-            Transport::Plain | Transport::Proxied(_) => above.rest(bench),
+            Transport::Plain => above.rest(bench),
+            Transport::Layered(layer) => layer.rest(above, bench),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::metrics::counters::Counters;
 use crate::shard::clock::Clock;
 use crate::shard::log_gate::LogGate;
 use crate::shard::server_lines::RenderedLines;
+use crate::tls::context::Tls;
 
 /// Bytes read from a socket at once, into one buffer per thread.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
@@ -26,6 +27,8 @@ pub(crate) struct Workbench<S> {
     pub(crate) clock: Clock,
     /// What the server itself does about each exchange; None where that is nothing.
     pub(crate) edge: Option<Box<Edge>>,
+    /// What listeners that speak TLS speak.
+    pub(crate) tls: Option<Tls>,
     /// The last tick that was read again after a call of the service.
     caught_up: Cell<Tick>,
     /// For lines that peers can cause.
@@ -58,6 +61,7 @@ impl<S> Workbench<S> {
             counters,
             clock,
             edge,
+            tls: None,
             caught_up: Cell::default(),
             peer_log: LogGate::for_peers(),
             send_away: Cell::new(0),
@@ -65,6 +69,11 @@ impl<S> Workbench<S> {
             spare: RefCell::default(),
             read_buffer: RefCell::default(),
         }
+    }
+
+    /// The same for listeners that speak TLS.
+    pub(crate) fn with_tls(self, tls: Option<Tls>) -> Workbench<S> {
+        Workbench { tls, ..self }
     }
 
     /// What the server itself puts on an answer that is written now, to the exchange of this passage if it has one.

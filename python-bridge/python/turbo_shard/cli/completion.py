@@ -81,7 +81,7 @@ def places() -> Iterator[Place]:
 
 
 def flags_of(option: Option) -> Iterator[Flag]:
-    is_file = option.kind in (Kind.FILE_PATH, Kind.DIRECTORY)
+    is_file = option.kind in (Kind.FILE_PATH, Kind.FILE_PATHS, Kind.DIRECTORY)
     value = "" if option.bare else option.placeholder
     yield Flag(option.flags, option.help, value, option.choices, is_file)
     if option.off_flags:

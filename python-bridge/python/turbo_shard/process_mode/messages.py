@@ -43,6 +43,7 @@ class ListenerFd(NamedTuple):
     is_shared: bool
     is_lent: bool
     expects_proxy_protocol: bool
+    speaks_tls: bool
 
 
 class Order(NamedTuple):
@@ -57,6 +58,8 @@ class Order(NamedTuple):
     watchdog_s: float
     # What `Settings` holds.
     settings: dict[str, Any]
+    # What was read for TLS by the process that may read it: a file without a name, or -1.
+    tls_fd: int
     # Where the supervisor's Python looks for modules, and what its command line was.
     path: list[str]
     argv: list[str]

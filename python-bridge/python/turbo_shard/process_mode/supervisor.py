@@ -234,6 +234,7 @@ class Supervisor:
                 "metrics": self.metrics and self.metrics.place_of(slot.number, slot.restarts),
                 "limit_concurrency": self.share(self.settings.limit_concurrency),
             },
+            tls_fd=self.server.tls_fd(),
             path=sys.path,
             argv=sys.argv,
         )

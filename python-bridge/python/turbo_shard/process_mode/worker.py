@@ -100,7 +100,10 @@ def serve(order: Order, native: Any, link: Any, ending: Ending) -> int:
         loaded = app_loader.load(order.reference, settings, allow_gil=True)
         server = native.NativeServer(
             settings,
-            inherits=(order.listeners, order.worker, order.core, order.restarts),
+            inherits=(
+                *(order.listeners, order.worker, order.core),
+                *(order.restarts, order.tls_fd),
+            ),
             is_watched=order.watchdog_s > 0,
         )
         if settings.stats_socket is not None or settings.metrics is not None:

@@ -46,12 +46,15 @@ class WorkerProcess:
         try:
             # Sent before the process exists, so that neither waits for the other.
             ours.send(order.packet())
-            self.pid = spawn(theirs.fileno(), [listener.fd for listener in order.listeners])
+            listeners = [listener.fd for listener in order.listeners]
+            self.pid = spawn(theirs.fileno(), listeners, order.tls_fd)
         except BaseException:
             ours.close()
             raise
         finally:
             theirs.close()
+            if order.tls_fd >= 0:
+                os.close(order.tls_fd)
         self.link = ours
         self.is_linked = True
 
@@ -117,12 +120,13 @@ class WorkerProcess:
         return time.monotonic() - self.started_at
 
 
-def spawn(link_fd: int, listener_fds: list[int]) -> int:
+def spawn(link_fd: int, listener_fds: list[int], tls_fd: int) -> int:
     """Starts a worker, which inherits only these descriptors and the standard ones.
 
     Started as a new program and not forked: the caller of `serve()` may have threads.
     """
-    for fd in (link_fd, *listener_fds):
+    inherited = (link_fd, *listener_fds, *([tls_fd] if tls_fd >= 0 else []))
+    for fd in inherited:
         os.set_inheritable(fd, True)
     try:
         return os.posix_spawn(

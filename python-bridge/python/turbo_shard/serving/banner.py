@@ -45,7 +45,7 @@ def show(
             "workers" if worker_pids else "shards",
             shards_line(report["shard_cores"], report["mode"], worker_pids),
         ),
-        ("url", ", ".join(address_line(*address) for address in report["addresses"])),
+        ("url", ", ".join(address_line(*address) for address in addresses_of(report))),
         *metrics_rows(report),
         ("pid", str(os.getpid())),
     ]
@@ -63,7 +63,7 @@ def show(
 
 def show_ready(report: dict[str, Any], out: TextIO | None = None) -> None:
     """The line that tests and scripts wait for; its form does not change."""
-    line = f"turbo-shard ready on {url(*report['addresses'][0])} (pid {os.getpid()})"
+    line = f"turbo-shard ready on {url(*addresses_of(report)[0])} (pid {os.getpid()})"
     if is_structured():
         log_line("info", line)
     else:
@@ -120,27 +120,34 @@ MODE_IN_WORDS = {
 }
 
 
+def addresses_of(report: dict[str, Any]) -> list[tuple[str, int | None, str]]:
+    """Each with the scheme that leads there."""
+    scheme = "https" if report.get("speaks_tls") else "http"
+    return [(host, port, scheme) for host, port in report["addresses"]]
+
+
 def metrics_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     if report.get("metrics"):
         return [("metrics", f"{url(*report['metrics'])}/metrics")]
     if path := report.get("metrics_path"):
-        host, port = report["addresses"][0]
-        place = url(host, port)
+        host, port, scheme = addresses_of(report)[0]
+        place = url(host, port, scheme)
         return [("metrics", f"{path} at {place}" if port is None else f"{place}{path}")]
     return []
 
 
-def url(host: str, port: int | None) -> str:
+def url(host: str, port: int | None, scheme: str = "http") -> str:
     """As a client writes it; a Unix socket's has its path and no port."""
     if port is None:
         return f"unix:{host}"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def address_line(host: str, port: int | None) -> str:
+def address_line(host: str, port: int | None, scheme: str) -> str:
     """The URL; where it means every address of the machine, also one that a browser accepts."""
     near = reachable(host)
-    return url(host, port) if near == host else f"{url(host, port)} (here: {url(near, port)})"
+    own = url(host, port, scheme)
+    return own if near == host else f"{own} (here: {url(near, port, scheme)})"
 
 
 def reachable(host: str) -> str:

@@ -111,7 +111,7 @@ class Manager:
 
     def tell_ready(self, report: Mapping[str, Any]) -> None:
         if self.is_there:
-            where = ", ".join(banner.url(*address) for address in report["addresses"])
+            where = ", ".join(banner.url(*address) for address in banner.addresses_of(report))
             self.tell(f"READY=1\nSTATUS=serving on {where}\nMAINPID={os.getpid()}")
 
     def show_life(self, late: Callable[[float], Sequence[object]]) -> None:

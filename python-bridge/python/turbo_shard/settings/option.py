@@ -25,6 +25,7 @@ class Kind(Enum):
     SWITCH = "switch"
     URL_PATH = "path of a URL"
     FILE_PATH = "path of a file"
+    FILE_PATHS = "paths of files"
     DIRECTORY = "directory"
     NAMES = "names"
     URL_PATHS = "paths of URLs"
@@ -40,7 +41,7 @@ class Kind(Enum):
 
 LISTS = (
     *(Kind.NAMES, Kind.PEERS, Kind.HEADERS, Kind.BINDS),
-    *(Kind.MOUNTS, Kind.MEDIA_TYPES, Kind.URL_PATHS),
+    *(Kind.MOUNTS, Kind.MEDIA_TYPES, Kind.URL_PATHS, Kind.FILE_PATHS),
 )
 
 
@@ -75,6 +76,8 @@ class Option(NamedTuple):
     # What the flag stands for without a value, where it may stand alone: its value then follows an equals sign, and
     # --no-NAME gives the default.
     bare: str = ""
+    # Its value is not shown.
+    is_secret: bool = False
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -134,6 +137,8 @@ class Option(NamedTuple):
                 return ""
             case Kind.FILE_PATH if self.bare:
                 return "FILE"
+            case Kind.FILE_PATHS:
+                return "FILE"
             case Kind.URL_PATH | Kind.URL_PATHS | Kind.FILE_PATH:
                 return "PATH"
             case Kind.DIRECTORY:
@@ -159,6 +164,8 @@ class Option(NamedTuple):
 
     def in_words(self, value: object) -> str:
         """The value as it reads in help and in messages, with its unit."""
+        if self.is_secret and value is not None:
+            return "(not shown)"
         if self.kind is Kind.BYTES and isinstance(value, int):
             return bytes_in_words(value)
         if isinstance(value, tuple):
@@ -199,6 +206,7 @@ def row[T](
     daily: bool = False,
     replaced_by: str = "",
     bare: str = "",
+    is_secret: bool = False,
 ) -> T:
     """A row, which for type checkers is a field with that default. Its name and type are those of the attribute."""
     option: Any = Option(
@@ -216,6 +224,7 @@ def row[T](
         daily=daily,
         replaced_by=replaced_by,
         bare=bare,
+        is_secret=is_secret,
     )
     return option  # type: ignore[no-any-return]
 

@@ -36,6 +36,7 @@ def settings_from(values: Mapping[str, Any], labels: Mapping[str, str] | None = 
     refuse_balance(settings, labels)
     refuse_log_format(settings.access_log_format, labels)
     refuse_url_without_room(settings, labels)
+    refuse_wrong_tls(settings, labels)
     return settings
 
 
@@ -101,6 +102,35 @@ def refuse_url_without_room(settings: Settings, labels: Mapping[str, str]) -> No
     if "url_max" in labels or "head_max" not in labels:
         raise SettingsError(f"{url}: {sizes[0]} must be less than the {sizes[1]} of {head}")
     raise SettingsError(f"{head}: {sizes[1]} must be more than the {sizes[0]} of {url}")
+
+
+def refuse_wrong_tls(settings: Settings, labels: Mapping[str, str]) -> None:
+    """Refuses what would do nothing, and certificates of which some have a key."""
+    certificate, key, own, asks = (
+        labels.get(name, name)
+        for name in ("ssl_certfile", "ssl_keyfile", "ssl_self_signed", "ssl_cert_reqs")
+    )
+    if settings.ssl_self_signed and settings.ssl_certfile:
+        raise SettingsError(f"{own} and {certificate} contradict each other; choose one")
+    if not settings.ssl_certfile:
+        for name in ("ssl_keyfile", "ssl_keyfile_password"):
+            if getattr(settings, name):
+                raise SettingsError(f"{labels.get(name, name)}: {certificate} is missing")
+    if settings.ssl_cert_reqs == "none":
+        for name in ("ssl_ca_certs", "ssl_crl"):
+            if getattr(settings, name):
+                raise SettingsError(
+                    f"{labels.get(name, name)}: no client is asked for a certificate; add {asks} optional or required"
+                )
+    elif settings.ssl_ca_certs is None:
+        raise SettingsError(f"{asks}: {labels.get('ssl_ca_certs', 'ssl_ca_certs')} is missing")
+    elif not settings.ssl_certfile and not settings.ssl_self_signed:
+        raise SettingsError(f"{asks}: {certificate} is missing")
+    counts = len(settings.ssl_certfile), len(settings.ssl_keyfile)
+    if counts[1] not in (0, counts[0]):
+        raise SettingsError(
+            f"{key}: {counts[1]} for {counts[0]} of {certificate}; each needs its own, in the same order"
+        )
 
 
 def refuse_balance(settings: Settings, labels: Mapping[str, str]) -> None:

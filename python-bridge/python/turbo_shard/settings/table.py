@@ -16,12 +16,14 @@ from .groups.limits import Limits
 from .groups.listening import Listening
 from .groups.proxies import Proxies
 from .groups.reporting import Reporting
+from .groups.tls import Tls
 from .groups.websockets import WebSockets
 from .option import Option
 
 
 class ServeSettings(
     Listening,
+    Tls,
     Proxies,
     Architecture,
     AppUse,

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable
 
-from . import binds, header_lines, media_types, mounts, peers, url_paths
+from . import binds, file_paths, header_lines, media_types, mounts, peers, url_paths
 from .option import Kind, Option, bytes_in_words
 
 BYTE_UNITS = {
@@ -142,6 +142,8 @@ def expectation(option: Option) -> str:
             return "a usable text"
         case Kind.FILE_PATH:
             return "a path"
+        case Kind.FILE_PATHS:
+            return "a list of paths"
         case Kind.NAMES:
             return "a list of packages, such as sqlmodel"
         case Kind.BINDS:
@@ -243,6 +245,7 @@ READERS: dict[Kind, Callable[[str], object]] = {
     Kind.HEADERS: read_one,
     Kind.BINDS: read_one,
     Kind.FILE_MODE: str,
+    Kind.FILE_PATHS: read_one,
     Kind.MOUNTS: read_one,
     Kind.MEDIA_TYPES: read_list,
     Kind.URL_PATHS: read_list,
@@ -265,6 +268,7 @@ TYPES = {
     Kind.HEADERS: tuple,
     Kind.BINDS: tuple,
     Kind.FILE_MODE: str,
+    Kind.FILE_PATHS: tuple,
     Kind.MOUNTS: tuple,
     Kind.MEDIA_TYPES: tuple,
     Kind.FIELD_VALUE: str,
@@ -276,4 +280,5 @@ LISTS: dict[Kind, Callable[[tuple[str, ...]], tuple[str, ...]]] = {
     Kind.MOUNTS: mounts.checked_mounts,
     Kind.MEDIA_TYPES: media_types.checked_types,
     Kind.URL_PATHS: url_paths.checked_paths,
+    Kind.FILE_PATHS: file_paths.checked_paths,
 }

@@ -22,7 +22,7 @@ impl BothEnds {
     pub(crate) fn new(info: ConnectionInfo) -> BothEnds {
         match (&info.peer, &info.local) {
             (Address::Tcp(SocketAddr::V4(peer)), Address::Tcp(SocketAddr::V4(local)))
-                if info.prefix.is_none() && info.proxy_facts.is_none() =>
+                if info.prefix.is_none() && info.proxy_facts.is_none() && info.tls.is_none() =>
             {
                 BothEnds::V4 {
                     peer: *peer,
@@ -67,6 +67,7 @@ impl BothEnds {
                 listener: *listener,
                 prefix: None,
                 proxy_facts: None,
+                tls: None,
             },
             BothEnds::Other(info) => ConnectionInfo::clone(info),
         }
@@ -98,9 +99,11 @@ mod tests {
                     scheme,
                     listener: ListenerOptions {
                         expects_proxy_protocol,
+                        speaks_tls: false,
                     },
                     prefix: None,
                     proxy_facts: None,
+                    tls: None,
                 };
                 let kept = BothEnds::new(info.clone());
                 assert_eq!(kept.info(), info);

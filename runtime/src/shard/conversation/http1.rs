@@ -5,7 +5,7 @@ mod calling;
 
 use std::task::Waker;
 
-use turbo_shard_protocol::{BodyMode, Closing, Connection, Event, Expiry, Tick};
+use turbo_shard_protocol::{BodyMode, Closing, Connection, Event, Expiry, Tick, Violation};
 
 use crate::coding::Compression;
 use crate::connection_info::ConnectionInfo;
@@ -29,6 +29,8 @@ pub(crate) struct Http1 {
     body: BodyFlow,
     /// Between a request's head and the end of its answer.
     in_flight: bool,
+    /// The server has answered in the app's stead, and closes.
+    is_refused: bool,
     /// What the server itself does about the exchange in flight, if it does anything.
     passage: Option<Box<Passage>>,
     /// The 101 has been written: the owner takes this after `advance` and goes on with it.
@@ -55,6 +57,7 @@ impl Http1 {
             slot: None,
             body: BodyFlow::None,
             in_flight: false,
+            is_refused: false,
             passage: None,
             switch: None,
         }
@@ -77,6 +80,20 @@ impl Http1 {
         self.connection
             .refuse_status(503, Some(1), &bench.server_lines(now, None));
         self.leave_refused(bench, 503);
+    }
+
+    /// Answers what has come, which is no request.
+    pub(crate) fn refuse<S: Service>(
+        &mut self,
+        bench: &Workbench<S>,
+        now: Tick,
+        violation: Violation,
+    ) {
+        self.lend(bench);
+        self.note_refusal(bench, now, violation);
+        self.leave_as_refused(bench, violation.status());
+        let server_lines = bench.server_lines(now, None);
+        self.connection.refuse_violation(violation, &server_lines);
     }
 
     /// Takes in what the peer has sent; `advance` answers it.
@@ -142,18 +159,9 @@ impl Http1 {
                     self.feed_body(now);
                 }
                 Event::Refused(violation) => {
-                    bench.counters.note_refusal(violation.status());
-                    if bench.peer_log.pass(now) {
-                        let limits = &*bench.limits;
-                        let refusal = Refusal { violation, limits };
-                        log::info!("{}{} was refused: {refusal}", self.ends.peer(), self.id());
-                    }
-                    self.end_exchange();
+                    self.note_refusal(bench, now, violation);
                     let server_lines = bench.server_lines(now, self.passage.as_deref());
-                    match self.passage.is_some() {
-                        true => self.leave(bench, Some(violation.status()), false),
-                        false => self.leave_refused(bench, violation.status()),
-                    }
+                    self.leave_as_refused(bench, violation.status());
                     self.connection.answer_refusal(&server_lines);
                 }
                 Event::ExchangeDone => {
@@ -207,6 +215,10 @@ impl Http1 {
         self.connection.closing()
     }
 
+    pub(crate) fn ends_whole(&self) -> bool {
+        !self.in_flight || self.is_refused
+    }
+
     pub(crate) fn next_deadline(&self) -> Option<Tick> {
         self.connection.next_deadline()
     }
@@ -242,6 +254,26 @@ impl Http1 {
     pub(crate) fn rest<S: Service>(&mut self, bench: &Workbench<S>) {
         if let Some(workspace) = self.connection.reclaim() {
             bench.put_workspace(workspace);
+        }
+    }
+
+    /// What has come, or the request in flight, is refused.
+    #[cold]
+    fn note_refusal<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, violation: Violation) {
+        bench.counters.note_refusal(violation.status());
+        if bench.peer_log.pass(now) {
+            let limits = &*bench.limits;
+            let refusal = Refusal { violation, limits };
+            log::info!("{}{} was refused: {refusal}", self.ends.peer(), self.id());
+        }
+        self.end_exchange();
+        self.is_refused = true;
+    }
+
+    fn leave_as_refused<S: Service>(&mut self, bench: &Workbench<S>, status: u16) {
+        match self.passage.is_some() {
+            true => self.leave(bench, Some(status), false),
+            false => self.leave_refused(bench, status),
         }
     }
 

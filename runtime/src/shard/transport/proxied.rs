@@ -97,6 +97,10 @@ impl Proxied {
         self.is_refused = true;
     }
 
+    pub(super) fn leads_to_tls(&self) -> bool {
+        self.info.listener.speaks_tls
+    }
+
     pub(super) fn is_refused(&self) -> bool {
         self.is_refused
     }

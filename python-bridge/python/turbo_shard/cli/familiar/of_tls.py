@@ -1,11 +1,24 @@
-"""Other servers' options about TLS, HTTP/2 and HTTP/3, which turbo-shard does not have yet. Rows of the table."""
+"""Other servers' options about TLS, HTTP/2 and HTTP/3. Rows of the table."""
 
 from __future__ import annotations
 
-from .row import Answer, G, H, Met, N, Row, U, Words
+from .row import Answer, Fixed, G, H, Met, N, Ours, Row, U, Word, Words
 
-NO_TLS = Answer(
-    "turbo-shard does not speak TLS yet; a proxy in front of it, such as nginx, HAProxy or Caddy, does"
+CERTIFICATE, KEY = Ours("--ssl-certfile"), Ours("--ssl-keyfile")
+PASSWORD = Ours("--ssl-keyfile-password")
+CAS = Ours("--ssl-ca-certs")
+ASKS = Ours("--ssl-cert-reqs")
+# The numbers of Python's ssl module.
+VERIFY_MODES: dict[str, Word] = {
+    "0": Fixed("--ssl-cert-reqs=none"),
+    "1": Fixed("--ssl-cert-reqs=optional"),
+    "2": Fixed("--ssl-cert-reqs=required"),
+}
+CIPHERS = Answer(
+    "not needed: TLS 1.3 and 1.2 are spoken with the AEAD ciphers that are considered safe, and no others; leave it out"
+)
+CHOSEN_VERSION = Answer(
+    "write --ssl-min-version TLSv1.2 or TLSv1.3; older versions are not safe, and a newest version is not set"
 )
 NO_HTTP2 = Answer(
     "turbo-shard does not speak HTTP/2 yet; a proxy in front of it speaks it to clients, and HTTP/1.1 to turbo-shard"
@@ -13,42 +26,60 @@ NO_HTTP2 = Answer(
 HTTP1 = Met("HTTP/1.1 is what is spoken, by a parser of its own")
 
 ROWS = (
-    *(
-        Row(U, flag, NO_TLS)
-        for flag in (
-            "--ssl-keyfile",
-            "--ssl-certfile",
-            "--ssl-keyfile-password",
-            "--ssl-version",
-            "--ssl-cert-reqs",
-            "--ssl-ca-certs",
-            "--ssl-ciphers",
-        )
+    Row(U, "--ssl-certfile", CERTIFICATE),
+    Row(G, "--ssl-certificate", CERTIFICATE),
+    Row(N | H, "--certfile", CERTIFICATE),
+    Row(U | G, "--ssl-keyfile", KEY),
+    Row(N | H, "--keyfile", KEY),
+    Row(U | G, "--ssl-keyfile-password", PASSWORD),
+    Row(H, "--keyfile-password", PASSWORD),
+    Row(
+        G,
+        "--ssl-protocol-min",
+        Words(
+            {
+                "tls1.2": Fixed("--ssl-min-version=TLSv1.2"),
+                "tls1.3": Fixed("--ssl-min-version=TLSv1.3"),
+            },
+            CHOSEN_VERSION,
+        ),
     ),
-    *(
-        Row(G, flag, NO_TLS)
-        for flag in (
-            "--ssl-certificate",
-            "--ssl-keyfile",
-            "--ssl-keyfile-password",
-            "--ssl-protocol-min",
-            "--ssl-ca",
-            "--ssl-crl",
-            "--ssl-client-verify",
-        )
+    Row(U, "--ssl-version", CHOSEN_VERSION),
+    Row(N, "--ssl-version", CHOSEN_VERSION),
+    Row(U, "--ssl-ciphers", CIPHERS),
+    Row(N | H, "--ciphers", CIPHERS),
+    Row(U, "--ssl-cert-reqs", Words(VERIFY_MODES, ASKS)),
+    Row(N | H, "--cert-reqs", Words(VERIFY_MODES, ASKS)),
+    Row(
+        H,
+        "--verify-mode",
+        Words(
+            {
+                "CERT_NONE": VERIFY_MODES["0"],
+                "CERT_OPTIONAL": VERIFY_MODES["1"],
+                "CERT_REQUIRED": VERIFY_MODES["2"],
+            },
+            ASKS,
+        ),
     ),
-    Row(G, "--no-ssl-client-verify", Met("there is no TLS, and so no client's certificate")),
-    *(Row(N | H, flag, NO_TLS) for flag in ("--keyfile", "--certfile", "--ca-certs", "--ciphers")),
-    *(Row(N | H, flag, NO_TLS) for flag in ("--cert-reqs",)),
-    *(Row(H, flag, NO_TLS) for flag in ("--keyfile-password", "--verify-mode")),
-    *(
-        Row(N, flag, NO_TLS)
-        for flag in (
-            "--ssl-version",
-            "--suppress-ragged-eofs",
-            "--do-handshake-on-connect",
-            "ssl_context",
-        )
+    Row(U, "--ssl-ca-certs", CAS),
+    Row(G, "--ssl-ca", CAS),
+    Row(N | H, "--ca-certs", CAS),
+    Row(G, "--ssl-crl", Ours("--ssl-crl")),
+    Row(G, "--ssl-client-verify", Fixed("--ssl-cert-reqs=required")),
+    Row(G, "--no-ssl-client-verify", Fixed("--ssl-cert-reqs=none")),
+    Row(
+        N,
+        "--suppress-ragged-eofs",
+        Met("a client that leaves without a word is no error, whatever it had sent"),
+    ),
+    Row(
+        N,
+        "--do-handshake-on-connect",
+        Met("a handshake is done as it comes, and holds up nobody else"),
+    ),
+    Row(
+        N, "ssl_context", Answer("TLS is not Python's here; write --ssl-certfile and --ssl-keyfile")
     ),
     Row(
         U | G,
@@ -102,6 +133,6 @@ ROWS = (
     Row(
         H,
         "--insecure-bind",
-        Answer("without TLS every address is one of these; here that is --host and --port"),
+        Answer("here all listeners speak TLS, or none; leave it out"),
     ),
 )

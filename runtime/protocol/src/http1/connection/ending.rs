@@ -33,6 +33,21 @@ impl Connection {
         retry_after_s: Option<u32>,
         server_lines: &ServerLines,
     ) {
+        self.refuse_with(status, status_text(status), retry_after_s, server_lines);
+    }
+
+    /// The same for a violation that the owner of the connection has found in what came first.
+    pub fn refuse_violation(&mut self, violation: Violation, server_lines: &ServerLines) {
+        self.refuse_with(violation.status(), violation.rule(), None, server_lines);
+    }
+
+    fn refuse_with(
+        &mut self,
+        status: u16,
+        text: &str,
+        retry_after_s: Option<u32>,
+        server_lines: &ServerLines,
+    ) {
         let is_answerable = match self.phase {
             Phase::Fresh | Phase::Idle | Phase::Head => true,
             Phase::Exchange => self.answer.stage == AnswerStage::Due,
@@ -42,7 +57,6 @@ impl Connection {
         if is_answerable {
             let is_to_head = self.answer.is_to_head;
             let output = lent(&mut self.workspace).output.tail();
-            let text = status_text(status);
             write_refusal(
                 output,
                 Some(server_lines),
