@@ -81,24 +81,33 @@ pub struct TlsFacts {
 /// A protocol over TLS, as handshakes name it (RFC 7301).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alpn {
+    /// HTTP/2.
+    Http2,
     /// HTTP/1.1.
     Http11,
 }
 
 impl Alpn {
-    /// Every one that is offered, the best first.
-    pub(crate) const OFFERED: [Alpn; 1] = [Alpn::Http11];
+    /// Every one, the best first.
+    const ALL: [Alpn; 2] = [Alpn::Http2, Alpn::Http11];
+
+    /// Those that are offered, the best first.
+    pub(crate) fn offered(with_http2: bool) -> impl Iterator<Item = Alpn> {
+        let is_spoken = move |alpn: &Alpn| with_http2 || *alpn != Alpn::Http2;
+        Alpn::ALL.into_iter().filter(is_spoken)
+    }
 
     /// Its registered name.
     pub fn name(self) -> &'static [u8] {
         match self {
+            Alpn::Http2 => b"h2",
             Alpn::Http11 => b"http/1.1",
         }
     }
 
     /// The one of that name.
     pub(crate) fn of(name: &[u8]) -> Option<Alpn> {
-        Alpn::OFFERED.into_iter().find(|alpn| alpn.name() == name)
+        Alpn::ALL.into_iter().find(|alpn| alpn.name() == name)
     }
 }
 

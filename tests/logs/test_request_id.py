@@ -8,11 +8,11 @@ import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
-from access_log_files import lines_of, records_of, wait_for_lines
+from access_log_files import lines_of, wait_for_lines
 from arms import Arm
 from raw_http import Answer, RawClient
 from raw_websocket import RawWebSocket
@@ -31,6 +31,18 @@ class Logged(NamedTuple):
 
 def ids_of(answer: Answer) -> list[str]:
     return [value for name, value in answer.headers if name.lower() == "x-request-id"]
+
+
+def records_of(log: Path, *ids: str) -> list[dict[str, Any]]:
+    """The records with these ids, in the order of the ids. Lines of earlier tests may still be on their way."""
+
+    def found() -> list[dict[str, Any]] | None:
+        known = {
+            one["request_id"]: one for one in map(json.loads, lines_of(log)) if "request_id" in one
+        }
+        return [known[id] for id in ids] if known.keys() >= set(ids) else None
+
+    return wait_until(found, f"records of {ids}") or []
 
 
 def id_of(answer: Answer) -> str:
@@ -53,16 +65,18 @@ def logged(arm: Arm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logge
 
 
 def test_app_answer_and_log_have_one_id(logged: Logged) -> None:
-    before = len(lines_of(logged.log))
     with RawClient(logged.server) as raw:
-        taken = id_of(raw.get("/told", *SENT, f"traceparent: 00-{TRACE}-{16 * 'a'}-01").answer())
+        taken = id_of(
+            raw.get(
+                "/told", "X-REQUEST-ID: of-the-first", f"traceparent: 00-{TRACE}-{16 * 'a'}-01"
+            ).answer()
+        )
         made = id_of(raw.get("/told").answer())
         later = id_of(raw.request("POST", "/told", "Content-Length: 5", body=b"hello").answer())
-    assert taken == "from-a-peer"
+    assert taken == "of-the-first"
     assert UUID7.fullmatch(made) and UUID7.fullmatch(later)
     assert made < later
-    records = records_of(logged.log, before + 3)[before:]
-    assert [one["request_id"] for one in records] == [taken, made, later]
+    records = records_of(logged.log, taken, made, later)
     assert records[0]["trace_id"] == TRACE and "trace_id" not in records[1]
 
 
@@ -80,15 +94,17 @@ def test_an_id_of_the_apps_own_stays_on_its_answer(logged: Logged) -> None:
 
 
 def test_a_handshake_is_answered_with_its_id(logged: Logged) -> None:
-    before = len(lines_of(logged.log))
-    for target, expected in (("/told", "from-a-peer"), ("/own", "of-the-app")):
+    for target, sent, expected in (
+        ("/told", "of-a-socket", "of-a-socket"),
+        ("/own", "of-another", "of-the-app"),
+    ):
         with RawWebSocket(logged.server) as raw:
-            fields = raw.ask(target, b"x-request-id: from-a-peer").accepted()
+            fields = raw.ask(target, f"x-request-id: {sent}".encode()).accepted()
             assert fields["x-request-id"] == expected
-            assert json.loads(raw.frame().payload) == ["from-a-peer"]
+            assert json.loads(raw.frame().payload) == [sent]
             raw.say_goodbye()
-    records = records_of(logged.log, before + 2)[before:]
-    assert [one["request_id"] for one in records] == ["from-a-peer"] * 2
+    records = records_of(logged.log, "of-a-socket", "of-another")
+    assert [(one["path"], one["status"]) for one in records] == [("/told", 101), ("/own", 101)]
 
 
 def test_an_app_that_fails_is_logged_with_the_id(logged: Logged) -> None:

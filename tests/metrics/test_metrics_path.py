@@ -56,7 +56,7 @@ def test_only_get_and_head_are_answered(served: ServerProcess) -> None:
     assert int(head.header("content-length") or 0) > 1000
 
 
-def test_whoever_is_asked_says_what_all_have_counted(served: ServerProcess, arm: Arm) -> None:
+def test_every_shard_says_what_all_have_counted(served: ServerProcess, arm: Arm) -> None:
     with RawClient(served) as raw:
         for number in range(10):
             raw.get(f"/users/{number}").answer()

@@ -16,7 +16,6 @@ from waiting import TIMEOUT_S, wait_until
 PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01\0\x01\0\x02"
 STRANGE = [
     (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", 400, "this looks like TLS"),
-    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "this looks like HTTP/2"),
     (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\n\r\n", 400, "looks like a PROXY"),
     (PROXY_V2, 400, "this looks like a PROXY protocol header"),
     (b"\x81\x85\x01\x02\x03\x04hello", 400, "this looks like a WebSocket frame"),

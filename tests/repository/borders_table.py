@@ -41,6 +41,7 @@ PROTOCOL_LAYERS = (
     ),
     Layer(f"{PROTOCOL}/lib.rs", "the public face", within(PROTOCOL, ".", "http1")),
     Layer(f"{PROTOCOL}/http1", "HTTP/1.1 without I/O", [PROTOCOL]),
+    Layer(f"{PROTOCOL}/http2", "RFC 9113 and 7541 without I/O", [PROTOCOL, f"{PROTOCOL}/http1"]),
     Layer(f"{PROTOCOL}/websocket", "RFC 6455 and 7692 without I/O", [PROTOCOL]),
 )
 
@@ -114,14 +115,17 @@ RUNTIME_LAYERS = (
         f"{RUNTIME}/files",
         "files answered from directories, without a way out of them",
         [
-            *(PROTOCOL, f"{PROTOCOL}/http1"),
+            PROTOCOL,
             *within(RUNTIME, "blocking_pool.rs", "coding", "exchange", "metrics", "service.rs"),
         ],
     ),
     Layer(
         f"{RUNTIME}/exchange",
         "one request and its reply, each with a bound on what waits",
-        [*SHARED, f"{PROTOCOL}/http1", f"{RUNTIME}/coding"],
+        [
+            *(*SHARED, f"{PROTOCOL}/http1", f"{PROTOCOL}/http2"),
+            *within(RUNTIME, "coding", "metrics"),
+        ],
     ),
     Layer(
         f"{RUNTIME}/service.rs",
@@ -134,7 +138,7 @@ RUNTIME_LAYERS = (
         [
             INFO,
             *SHARED,
-            f"{PROTOCOL}/http1",
+            *(f"{PROTOCOL}/http1", f"{PROTOCOL}/http2"),
             *within(RUNTIME, "coding", "config.rs", "edge", "exchange", "metrics", "net"),
             *within(RUNTIME, "service.rs", "start_error.rs", "tls"),
         ],
@@ -238,10 +242,7 @@ BRIDGE_LAYERS = (
     Layer(
         f"{BRIDGE}/asgi",
         "ASGI apps",
-        [
-            FACE,
-            *within(BRIDGE, "answers", "hosted_loop", "python", "requests", "streaming"),
-        ],
+        [FACE, *within(BRIDGE, "answers", "hosted_loop", "python", "requests")],
     ),
     Layer(
         f"{BRIDGE}/wsgi",

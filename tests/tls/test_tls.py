@@ -78,6 +78,28 @@ def test_both_versions_are_spoken_and_what_is_spoken_over_them_is_agreed_on(
         assert client.selected_alpn_protocol() == "http/1.1"
 
 
+def test_http2_is_what_a_client_that_knows_it_gets(
+    secured: ServerProcess, trusting: ssl.SSLContext
+) -> None:
+    with httpx.Client(
+        base_url=secured.url, http2=True, verify=trusting, timeout=TIMEOUT_S
+    ) as client:
+        for _ in range(3):
+            answer = client.get("/told")
+            assert (answer.http_version, answer.json()["scheme"]) == ("HTTP/2", "https")
+
+
+def test_where_http2_is_off_it_is_not_offered(
+    arm: Arm, certificate: Certificate, trusting: ssl.SSLContext
+) -> None:
+    options = (*arm.options, "--shards", "1", "--no-http2", *certificate.options)
+    with (
+        ServerProcess("forwarded_app:asgi", *options) as server,
+        httpx.Client(http2=True, verify=trusting, timeout=TIMEOUT_S) as client,
+    ):
+        assert client.get(f"{server.url}/told").http_version == "HTTP/1.1"
+
+
 def test_a_version_that_is_not_safe_is_not_spoken(
     secured: ServerProcess, certificate: Certificate
 ) -> None:

@@ -49,6 +49,7 @@ pub(super) struct ScopeMaker {
     names: HeaderNames,
     methods: Vec<(Method, Owned<PyString>)>,
     http_10: Owned<PyString>,
+    http_2: Owned<PyString>,
     /// The address and scheme that the templates show.
     server: Mutex<Option<(Address, Scheme)>>,
     /// As it stands before the path.
@@ -132,6 +133,7 @@ impl ScopeMaker {
                 })
                 .collect(),
             http_10: Owned::new(PyString::intern(py, "1.0").unbind()),
+            http_2: Owned::new(PyString::intern(py, "2").unbind()),
             server: Mutex::new(None),
             root_path: String::from(root_path),
             addresses: Addresses::new(),
@@ -187,8 +189,12 @@ impl ScopeMaker {
     ) -> PyResult<()> {
         // A copy, like all that an app might write to: the next request must not see it.
         scope.set_item(words.asgi.bind(py), self.asgi.bind(py).copy()?)?;
-        if head.version() == Version::Http10 {
-            scope.set_item(words.http_version.bind(py), self.http_10.bind(py))?;
+        match head.version() {
+            Version::Http11 => {} // as in the template
+            Version::Http10 => {
+                scope.set_item(words.http_version.bind(py), self.http_10.bind(py))?
+            }
+            Version::Http2 => scope.set_item(words.http_version.bind(py), self.http_2.bind(py))?,
         }
         let prefix = connection.prefix.as_deref();
         if let Some(prefix) = prefix {

@@ -146,7 +146,10 @@ impl AsgiService {
         let instance = app_loop.instance(py)?;
         let wanted = match &instance.compiled {
             // Which plan it is, and whether it is current, is known there.
-            Some(_) => Wanted::Any(HeadCopy::of(exchange.request), exchange.connection.clone()),
+            Some(_) => Wanted::Any(
+                HeadCopy::of(exchange.request),
+                Box::new(exchange.connection.clone()),
+            ),
             None => {
                 let scope = self.scopes.http(
                     py,
@@ -250,7 +253,7 @@ enum Wanted {
     /// The app, with this scope.
     App(Owned<PyDict>),
     /// Whatever serves this request.
-    Any(HeadCopy, ConnectionInfo),
+    Any(HeadCopy, Box<ConnectionInfo>),
 }
 
 impl Call {

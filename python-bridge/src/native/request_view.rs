@@ -214,6 +214,7 @@ impl Request {
         match self.version {
             Version::Http10 => "1.0",
             Version::Http11 => "1.1",
+            Version::Http2 => "2",
         }
     }
 

@@ -1,7 +1,8 @@
 //! A server as Python holds it, and what is served there. Names its modules only.
 //!
 //! `server_object` is the Python class, `settings` what it is told, `bind_setting` one place to listen, `header_setting`
-//! lines for every answer, `metrics_setting` where metrics are given, `tls_setting` the TLS of all listeners. `python_app` is the app as the runtime knows it,
+//! lines for every answer, `metrics_setting` where metrics are given, `tls_setting` the TLS of all listeners,
+//! `chosen_word` one of some words. `python_app` is the app as the runtime knows it,
 //! `served_app` how its instances come to be, `python_service` what one thread calls; `pool_threads` are the threads of the
 //! blocking pool, `local_server` serves without threads and sockets. `life` holds what outlives the runtime, `at_exit` how
 //! the process ends, `worker_link` the line to the supervisor of process mode. `service_manager` tells systemd of a stop.
@@ -10,6 +11,7 @@
 
 pub(crate) mod at_exit;
 pub(crate) mod bind_setting;
+mod chosen_word;
 mod header_setting;
 pub(crate) mod life;
 pub(crate) mod local_server;

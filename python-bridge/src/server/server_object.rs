@@ -15,12 +15,13 @@ use turbo_shard_runtime::{
 };
 
 use super::at_exit::{AtExit, note_end};
+use super::chosen_word::chosen;
 use super::life::Life;
 use super::logging;
 use super::python_app::PythonApp;
 use super::report_rows::{shard_rows, worker_thread_rows};
 use super::served_app::{Interface, ServedApp};
-use super::settings::{Settings, chosen};
+use super::settings::Settings;
 use super::tls_setting;
 use super::worker_link::{self, Inherits, ListenerFd, WorkerLink};
 use crate::python::being_made::BeingMade;

@@ -17,10 +17,11 @@ use turbo_shard_runtime::{
     AccessLog, AccessLogSettings, AccessLogTarget, Balance, Bind, ClientCertificates,
     CompressionLevel, CompressionRules, ConcurrencyLimit, EdgeConfig, EngineChoice, EngineName,
     FileMount, FileMountSettings, LineFormat, Mode, OwnPath, RequestIdField, ServerConfig,
-    SkippedPath, Steering, TlsVersion, TrustedPeers, allowed_cores,
+    SkippedPath, Steering, Tls, TlsPaths, TlsSettings, TlsVersion, TrustedPeers, allowed_cores,
 };
 
 use super::bind_setting::{BindSetting, file_mode};
+use super::chosen_word::chosen;
 use super::header_setting::{HeaderLine, header_lines, line_refused, server_line};
 use super::log_queue::{self, RequestTaker};
 use super::logging::LogFormat;
@@ -41,18 +42,18 @@ pub(crate) struct Settings {
     unix_mode: u32,
     backlog: u32,
 
-    pub(super) ssl_certfile: Vec<PathBuf>,
-    pub(super) ssl_keyfile: Vec<PathBuf>,
-    pub(super) ssl_keyfile_password: Option<String>,
+    ssl_certfile: Vec<PathBuf>,
+    ssl_keyfile: Vec<PathBuf>,
+    ssl_keyfile_password: Option<String>,
     #[pyo3(from_py_with = tls_setting::version)]
-    pub(super) ssl_min_version: TlsVersion,
-    pub(super) ssl_self_signed: bool,
-    pub(super) ssl_ca_certs: Option<PathBuf>,
-    pub(super) ssl_crl: Vec<PathBuf>,
+    ssl_min_version: TlsVersion,
+    ssl_self_signed: bool,
+    ssl_ca_certs: Option<PathBuf>,
+    ssl_crl: Vec<PathBuf>,
     #[pyo3(from_py_with = tls_setting::client_certificates)]
-    pub(super) ssl_cert_reqs: ClientCertificates,
+    ssl_cert_reqs: ClientCertificates,
     #[pyo3(attribute("ssl_handshake_timeout"), from_py_with = milliseconds)]
-    pub(super) ssl_handshake_timeout_ms: u64,
+    ssl_handshake_timeout_ms: u64,
 
     shards: Option<NonZeroUsize>,
     #[pyo3(from_py_with = mode)]
@@ -87,6 +88,8 @@ pub(crate) struct Settings {
     body_timeout_ms: u64,
     #[pyo3(attribute("write_timeout"), from_py_with = milliseconds)]
     write_timeout_ms: u64,
+    http2: bool,
+    http2_streams_max: u32,
     body_max: u64,
     head_max: usize,
     head_fields_max: usize,
@@ -153,6 +156,31 @@ impl Settings {
         self.metrics.is_some() || self.access_log.is_some()
     }
 
+    fn speaks_tls(&self) -> bool {
+        self.ssl_self_signed || !self.ssl_certfile.is_empty()
+    }
+
+    /// None where listeners speak without TLS.
+    fn tls(&self, inherited: Option<File>) -> PyResult<Option<Tls>> {
+        let settings = TlsSettings {
+            paths: TlsPaths {
+                pairs: tls_setting::pairs(&self.ssl_certfile, &self.ssl_keyfile),
+                is_self_signed: self.ssl_self_signed,
+                client_cas: self.ssl_ca_certs.iter().cloned().collect(),
+                crls: self.ssl_crl.clone(),
+            },
+            key_password: self.ssl_keyfile_password.clone(),
+            min_version: self.ssl_min_version,
+            client_certificates: self.ssl_cert_reqs,
+            offers_http2: self.http2,
+            handshake_timeout_ms: self.ssl_handshake_timeout_ms,
+        };
+        let opened = self
+            .speaks_tls()
+            .then(|| tls_setting::open(settings, inherited));
+        opened.transpose()
+    }
+
     /// Opens the access log, and reads the files of TLS if they are not `inherited`.
     pub(crate) fn server_config(&self, inherited: Option<File>) -> PyResult<ServerConfig> {
         let metrics = self.metrics.as_deref().map(MetricsSetting::read);
@@ -179,6 +207,10 @@ impl Settings {
                 body_timeout_ms: self.body_timeout_ms,
                 keep_alive_timeout_ms: self.keep_alive_timeout_ms,
                 write_timeout_ms: self.write_timeout_ms,
+                http2_streams_max: match self.http2 {
+                    true => self.http2_streams_max,
+                    false => 0,
+                },
             }),
             websocket: WebSocketSettings {
                 ping_interval_ms: self.ws_ping_interval_ms,
@@ -357,18 +389,6 @@ fn log_format(word: &Bound<'_, PyAny>) -> PyResult<LogFormat> {
     chosen(word, LogFormat::ALL)
 }
 
-/// What one of the words of a choice stands for.
-pub(super) fn chosen<W: AsRef<str>, T>(
-    word: &Bound<'_, PyAny>,
-    choices: impl IntoIterator<Item = (W, T)>,
-) -> PyResult<T> {
-    let word: &str = &word.extract::<PyBackedStr>()?;
-    let found = choices.into_iter().find(|(name, _)| name.as_ref() == word);
-    found
-        .map(|(_, choice)| choice)
-        .ok_or_else(|| PyValueError::new_err(format!("{word:?} is none of its choices")))
-}
-
 fn mounts(texts: &Bound<'_, PyAny>) -> PyResult<Vec<FileMountSettings>> {
     texts.try_iter()?.map(|text| mount(&text?)).collect()
 }
@@ -379,7 +399,7 @@ fn mount(text: &Bound<'_, PyAny>) -> PyResult<FileMountSettings> {
     read_mount(&names::MOUNT.find(text.py())?.call1((text,))?)
 }
 
-pub(super) fn milliseconds(seconds: &Bound<'_, PyAny>) -> PyResult<u64> {
+fn milliseconds(seconds: &Bound<'_, PyAny>) -> PyResult<u64> {
     let seconds: f64 = seconds.extract()?;
     if seconds.is_finite() && seconds >= 0.0 {
         Ok((seconds * 1000.0).round() as u64)

@@ -1,55 +1,32 @@
-//! What Python says of TLS, and the files that it names, read. Knows no connections.
+//! What Python says of TLS: its words, and the files that it names, read here or by the supervisor of this worker.
 
 use std::fs::File;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use turbo_shard_runtime::{ClientCertificates, PairPaths, Tls, TlsPaths, TlsSettings, TlsVersion};
+use turbo_shard_runtime::{ClientCertificates, PairPaths, Tls, TlsSettings, TlsVersion};
 
-use super::settings::{Settings, chosen};
+use super::chosen_word::chosen;
 use super::worker_link;
 use crate::python::errors::StartError;
 
-impl Settings {
-    pub(super) fn speaks_tls(&self) -> bool {
-        self.ssl_self_signed || !self.ssl_certfile.is_empty()
-    }
+/// `inherited` is what the supervisor has read.
+pub(super) fn open(settings: TlsSettings, inherited: Option<File>) -> PyResult<Tls> {
+    let tls = match inherited {
+        Some(file) => Tls::take_over(settings, file),
+        None => Tls::new(settings),
+    };
+    tls.map_err(|error| StartError::new_err(error.to_string()))
+}
 
-    /// None where listeners speak without TLS. `inherited` is what the supervisor of this worker has read.
-    pub(super) fn tls(&self, inherited: Option<File>) -> PyResult<Option<Tls>> {
-        if !self.speaks_tls() {
-            return Ok(None);
-        }
-        let settings = TlsSettings {
-            paths: self.tls_paths(),
-            key_password: self.ssl_keyfile_password.clone(),
-            min_version: self.ssl_min_version,
-            client_certificates: self.ssl_cert_reqs,
-            handshake_timeout_ms: self.ssl_handshake_timeout_ms,
-        };
-        let tls = match inherited {
-            Some(file) => Tls::take_over(settings, file),
-            None => Tls::new(settings),
-        };
-        tls.map(Some)
-            .map_err(|error| StartError::new_err(error.to_string()))
-    }
-
-    fn tls_paths(&self) -> TlsPaths {
-        let certificates = self.ssl_certfile.iter().enumerate();
-        let pair = |(index, certificate): (usize, &PathBuf)| PairPaths {
-            certificate: certificate.clone(),
-            // A certificate's file may have its key as well.
-            key: self.ssl_keyfile.get(index).cloned(),
-        };
-        TlsPaths {
-            pairs: certificates.map(pair).collect(),
-            is_self_signed: self.ssl_self_signed,
-            client_cas: self.ssl_ca_certs.iter().cloned().collect(),
-            crls: self.ssl_crl.clone(),
-        }
-    }
+/// Each certificate with its key. A certificate's file may have its key as well.
+pub(super) fn pairs(certificates: &[PathBuf], keys: &[PathBuf]) -> Vec<PairPaths> {
+    let pair = |(index, certificate): (usize, &PathBuf)| PairPaths {
+        certificate: certificate.clone(),
+        key: keys.get(index).cloned(),
+    };
+    certificates.iter().enumerate().map(pair).collect()
 }
 
 /// What the supervisor has read; -1 if that was nothing.
@@ -61,13 +38,8 @@ pub(super) fn inherited(fd: RawFd) -> PyResult<Option<File>> {
 }
 
 pub(super) fn version(word: &Bound<'_, PyAny>) -> PyResult<TlsVersion> {
-    chosen(
-        word,
-        [
-            ("TLSv1.2", TlsVersion::Tls12),
-            ("TLSv1.3", TlsVersion::Tls13),
-        ],
-    )
+    let (old, new) = (TlsVersion::Tls12, TlsVersion::Tls13);
+    chosen(word, [("TLSv1.2", old), ("TLSv1.3", new)])
 }
 
 pub(super) fn client_certificates(word: &Bound<'_, PyAny>) -> PyResult<ClientCertificates> {

@@ -98,6 +98,8 @@ impl EnvironMaker {
         let version = match request.version() {
             Version::Http11 => intern!(py, "HTTP/1.1"),
             Version::Http10 => intern!(py, "HTTP/1.0"),
+            // With a minor version, as RFC 3875 writes it and mod_wsgi has it.
+            Version::Http2 => intern!(py, "HTTP/2.0"),
         };
         environ.set_item(intern!(py, "SERVER_PROTOCOL"), version)?;
         if let Address::Tcp(peer) = &connection.peer {

@@ -216,6 +216,7 @@ impl Session {
                     self.is_asked = false;
                     self.connection.answer_refusal(&self.lines);
                 }
+                Event::Http2 => panic!("the sample of limits has no HTTP/2"),
                 Event::Close => {
                     self.story.is_closed = true;
                     self.flush();

@@ -7,6 +7,7 @@ pub enum BodyFraming {
     None,
     /// `Content-Length` bytes follow the head.
     Length(u64),
-    /// `Transfer-Encoding: chunked`.
+    /// The end is marked in the body's framing: `Transfer-Encoding: chunked`, or frames of HTTP/2 without a
+    /// `content-length`.
     Chunked,
 }

@@ -57,6 +57,14 @@ pub(crate) struct HeadIndex {
 impl HeadIndex {
     pub(crate) fn new() -> HeadIndex {
         HeadIndex {
+            fields: Vec::with_capacity(32),
+            ..HeadIndex::empty()
+        }
+    }
+
+    /// Nothing is known, and no memory held.
+    pub(crate) fn empty() -> HeadIndex {
+        HeadIndex {
             method: Method::Other,
             version: Version::Http11,
             framing: BodyFraming::None,
@@ -68,7 +76,7 @@ impl HeadIndex {
             target: Span::default(),
             path: Span::default(),
             query: Span::default(),
-            fields: Vec::with_capacity(32),
+            fields: Vec::new(),
         }
     }
 }

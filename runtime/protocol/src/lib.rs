@@ -25,6 +25,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod answer_length;
 mod body_clock;
 mod body_framing;
 mod closing;
@@ -33,6 +34,7 @@ mod head_copy;
 mod head_index;
 mod header_list;
 mod http1;
+pub mod http2;
 mod limits;
 mod misuse;
 pub mod proxy_protocol;
@@ -46,6 +48,7 @@ mod tick;
 mod violation;
 pub mod websocket;
 
+pub use answer_length::BodyLength;
 pub use body_framing::BodyFraming;
 pub use closing::{Closing, Expiry, Overdue};
 pub use head_copy::HeadCopy;
@@ -53,7 +56,7 @@ pub use header_list::{HeaderLines, is_hop_by_hop};
 pub use http1::connection::{Connection, Upgraded};
 pub use http1::event::{BodyMode, Event};
 pub use http1::response_head::status_text;
-pub use http1::response_writer::{BodyLength, ResponseWriter};
+pub use http1::response_writer::ResponseWriter;
 pub use http1::workspace::Workspace;
 pub use limits::*;
 pub use misuse::{AnswerStage, AnswerStep, Misuse};

@@ -71,6 +71,10 @@ pub const HEAD_BYTES_CEILING: usize = 16 * 1024 * 1024;
 /// Ceiling of `header_fields_max`: the parser's field table is on the stack (32 bytes per field).
 pub const HEADER_FIELDS_CEILING: usize = 256;
 
+/// Ceiling of `http2_streams_max`: browsers and proxies are content with 100, and each stream may hold what
+/// `http2/limits.rs` says.
+pub const HTTP2_STREAMS_CEILING: u32 = 1000;
+
 /// Capacity above which a buffer does not go back to the pool as it is. A workspace that has grown for one upload
 /// must not stay large for ever.
 pub const WORKSPACE_BYTES_KEPT_MAX: usize = 128 * 1024;
@@ -107,6 +111,9 @@ pub struct LimitSettings {
     pub keep_alive_timeout_ms: u64,
     /// Unsent output without progress; then cut.
     pub write_timeout_ms: u64,
+    /// Requests that a peer may have in flight on one HTTP/2 connection; those beyond are refused, and may be sent again.
+    /// 0: HTTP/2 is not spoken. `http2/limits.rs` has the worst case.
+    pub http2_streams_max: u32,
 }
 
 /// The bounds of one server, shared by its connections.
@@ -144,6 +151,8 @@ pub struct Limits {
     pub half_close_timeout_ms: u64,
     /// See [`LINGER_TIMEOUT_MS`].
     pub linger_timeout_ms: u64,
+    /// See [`LimitSettings`].
+    pub http2_streams_max: u32,
 }
 
 impl Limits {
@@ -166,6 +175,7 @@ impl Limits {
             write_timeout_ms: set.write_timeout_ms,
             half_close_timeout_ms: HALF_CLOSE_TIMEOUT_MS,
             linger_timeout_ms: LINGER_TIMEOUT_MS,
+            http2_streams_max: set.http2_streams_max,
         }
     }
 
@@ -180,6 +190,7 @@ impl Limits {
             body_timeout_ms: 30_000,
             keep_alive_timeout_ms: 60_000,
             write_timeout_ms: 30_000,
+            http2_streams_max: 0,
         })
     }
 
@@ -234,6 +245,11 @@ impl Limits {
                 "chunk_line_bytes_max",
                 (self.chunk_line_bytes_max as u64) < CHUNK_OVERHEAD_BYTES_MAX,
                 "must be less than CHUNK_OVERHEAD_BYTES_MAX (16 KiB)",
+            ),
+            (
+                "http2_streams_max",
+                self.http2_streams_max <= HTTP2_STREAMS_CEILING,
+                "must not exceed HTTP2_STREAMS_CEILING (1000)",
             ),
         ];
         match ceilings.iter().find(|(_, holds, _)| !holds) {

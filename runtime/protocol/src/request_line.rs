@@ -59,13 +59,15 @@ impl Method {
     }
 }
 
-/// The version in a request line.
+/// The version that a request came in.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Version {
     /// `HTTP/1.0`
     Http10,
     /// `HTTP/1.1`
     Http11,
+    /// HTTP/2, which has no request line.
+    Http2,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 mod driver;
 
 use driver::{at, connection};
-use turbo_shard_protocol::{Event, Limits, Violation};
+use turbo_shard_protocol::{Event, HeaderLines, Limits, Violation};
 
 const PROXY_V2: &[u8] =
     b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01\0\x01\0\x02GET / HTTP/1.1\r\n\r\n";
@@ -97,5 +97,44 @@ fn an_end_leaves_nothing_unclear() {
         assert_eq!(refusal([bytes].into_iter(), false), None, "{bytes:?}");
         let malformed = Some(Violation::RequestLineMalformed);
         assert_eq!(refusal([bytes].into_iter(), true), malformed, "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_server_of_http2_takes_its_preface_as_the_first_bytes_of_a_connection_only() {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let limits = || Limits {
+        http2_streams_max: 1,
+        ..Limits::sample()
+    };
+    for size in [1, 5, 18, 20, PREFACE.len()] {
+        let mut connection = connection(limits());
+        let mut left = None;
+        for piece in PREFACE.chunks(size) {
+            connection.receive(at(0), piece);
+            match connection.next_event(at(0)) {
+                Event::NeedMore => {}
+                Event::Http2 => {
+                    left = Some(connection.leave_http().0.input);
+                    break;
+                }
+                event => panic!("{event:?}"),
+            }
+        }
+        let left = left.expect("HTTP/2 was seen");
+        assert!(left.len() >= 18 && PREFACE.starts_with(&left));
+    }
+    for before in [&b"\r\n"[..], b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"] {
+        let mut connection = connection(limits());
+        connection.receive(at(0), before);
+        if connection.next_event(at(0)) == Event::Head {
+            let lines = driver::server_lines();
+            let mut response = connection.response(&lines);
+            response.whole(200, &HeaderLines::new(), b"").unwrap();
+            assert_eq!(connection.next_event(at(0)), Event::ExchangeDone);
+        }
+        connection.receive(at(0), PREFACE);
+        let refused = Event::Refused(Violation::Http2Preface);
+        assert_eq!(connection.next_event(at(0)), refused);
     }
 }

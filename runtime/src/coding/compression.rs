@@ -51,7 +51,7 @@ pub(crate) struct CodedPiece {
 impl Compression {
     /// For a request with this head. None for clients of HTTP/1.0, which could read no body without a length.
     pub(crate) fn of(rules: &Arc<CompressionRules>, head: &RequestHead<'_>) -> Option<Compression> {
-        (head.version() == Version::Http11).then(|| Compression {
+        (head.version() != Version::Http10).then(|| Compression {
             rules: Arc::clone(rules),
             accepted: Accepted::of(head),
             is_to_head: head.method() == Method::Head,

@@ -1,5 +1,6 @@
 //! The place for an answer, whatever version of HTTP its connection speaks. Knows neither the connection nor the app.
 
+use turbo_shard_protocol::http2::StreamWriter;
 use turbo_shard_protocol::{BodyLength, HeaderLines, Misuse, ResponseWriter};
 
 use crate::coding::Compression;
@@ -27,6 +28,17 @@ impl<'a> Response<'a> {
     ) -> Response<'a> {
         Response {
             writer: Writer::Http1(writer),
+            compression,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn http2(
+        writer: StreamWriter<'a>,
+        compression: Option<&'a mut Compression>,
+    ) -> Response<'a> {
+        Response {
+            writer: Writer::Http2(writer),
             compression,
         }
     }

@@ -1,10 +1,12 @@
 //! What writes an answer as its version of HTTP wants it. Knows no codings.
 
+use turbo_shard_protocol::http2::StreamWriter;
 use turbo_shard_protocol::{BodyLength, HeaderLines, Misuse, ResponseWriter};
 
 /// One arm for each version that writes answers in a way of its own.
 pub(super) enum Writer<'a> {
     Http1(ResponseWriter<'a>),
+    Http2(StreamWriter<'a>),
 }
 
 impl Writer<'_> {
@@ -17,6 +19,7 @@ impl Writer<'_> {
     ) -> Result<(), Misuse> {
         match self {
             Writer::Http1(writer) => writer.whole(status, lines, body),
+            Writer::Http2(writer) => writer.whole(status, lines, body),
         }
     }
 
@@ -29,6 +32,7 @@ impl Writer<'_> {
     ) -> Result<(), Misuse> {
         match self {
             Writer::Http1(writer) => writer.start(status, lines, length),
+            Writer::Http2(writer) => writer.start(status, lines, length),
         }
     }
 
@@ -36,6 +40,7 @@ impl Writer<'_> {
     pub(super) fn chunk(&mut self, data: &[u8]) -> Result<(), Misuse> {
         match self {
             Writer::Http1(writer) => writer.chunk(data),
+            Writer::Http2(writer) => writer.chunk(data),
         }
     }
 
@@ -43,6 +48,7 @@ impl Writer<'_> {
     pub(super) fn end(&mut self) -> Result<(), Misuse> {
         match self {
             Writer::Http1(writer) => writer.end(),
+            Writer::Http2(writer) => writer.end(),
         }
     }
 
@@ -50,6 +56,7 @@ impl Writer<'_> {
     pub(super) fn end_with_trailers(&mut self, trailers: &HeaderLines) -> Result<(), Misuse> {
         match self {
             Writer::Http1(writer) => writer.end_with_trailers(trailers),
+            Writer::Http2(writer) => writer.end_with_trailers(trailers),
         }
     }
 
@@ -57,6 +64,7 @@ impl Writer<'_> {
     pub(super) fn is_started(&self) -> bool {
         match self {
             Writer::Http1(writer) => writer.is_started(),
+            Writer::Http2(writer) => writer.is_started(),
         }
     }
 
@@ -64,6 +72,7 @@ impl Writer<'_> {
     pub(super) fn interim(&mut self, status: u16, lines: &HeaderLines) -> Result<(), Misuse> {
         match self {
             Writer::Http1(writer) => writer.interim(status, lines),
+            Writer::Http2(writer) => writer.interim(status, lines),
         }
     }
 
@@ -71,6 +80,7 @@ impl Writer<'_> {
     pub(super) fn is_finished(&self) -> bool {
         match self {
             Writer::Http1(writer) => writer.is_finished(),
+            Writer::Http2(writer) => writer.is_finished(),
         }
     }
 }

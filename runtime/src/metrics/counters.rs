@@ -50,6 +50,12 @@ counters! {
     /// Accepts that failed, most often for want of descriptors. Where one thread accepts for all shards, the first has them.
     accept_errors: SharedCounter, Shown::count(&[]);
 
+    /// Connections that have spoken HTTP/2 since the start.
+    http2_connections: Counter, Shown::count(&[]);
+
+    /// Those of them that were ended because the peer had broken the protocol, or strained it.
+    http2_faults: Counter, Shown::count(&[]);
+
     /// WebSockets that have ended.
     websockets_closed: Counter;
 

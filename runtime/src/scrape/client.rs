@@ -105,7 +105,7 @@ impl Client {
                 }
                 Event::Refused(_) => self.connection.answer_refusal(&server_lines()),
                 Event::BodyReady | Event::BodyChunk | Event::BodyEnd | Event::ExchangeDone => {}
-                Event::NeedMore | Event::Close => return,
+                Event::NeedMore | Event::Http2 | Event::Close => return,
             }
         }
     }

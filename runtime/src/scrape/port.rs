@@ -101,6 +101,7 @@ fn limits() -> Limits {
         body_timeout_ms: HEAD_TIMEOUT_MS,
         keep_alive_timeout_ms: KEEP_ALIVE_MS,
         write_timeout_ms: WRITE_TIMEOUT_MS,
+        http2_streams_max: 0,
     })
 }
 

@@ -1,30 +1,36 @@
-//! What a connection speaks over its transport: HTTP/1, or WebSocket after an upgrade. Each keeps its own exchanges, be it
-//! one at a time or many. Sans-IO: bytes, time and a waker are handed in; it knows neither sockets nor engines.
+//! What a connection speaks over its transport: HTTP/1, HTTP/2 from its first byte on, or WebSocket after an upgrade. Each
+//! keeps its own exchanges, be it one at a time or many. Sans-IO: bytes, time and a waker are handed in; it knows neither
+//! sockets nor engines.
 
 pub(crate) mod answer_part;
+pub(crate) mod body_flow;
 pub(crate) mod both_ends;
 pub(crate) mod http1;
+pub(crate) mod http2;
 pub(crate) mod refusal_words;
 pub(crate) mod switch;
 pub(crate) mod websocket;
 
 use std::task::Waker;
 
-use turbo_shard_protocol::{Closing, Tick, Violation};
+use turbo_shard_protocol::{Closing, Tick, Upgraded, Violation};
 
 use crate::connection_info::{Alpn, ConnectionInfo};
 use crate::service::Service;
 use crate::shard::advance::Advance;
 use crate::shard::conversation::http1::Http1;
+use crate::shard::conversation::http2::Http2;
+use crate::shard::conversation::switch::{Switch, ToHttp2};
 use crate::shard::conversation::websocket::WebSocket;
 use crate::shard::workbench::Workbench;
 
 #[expect(
     clippy::large_enum_variant,
-    reason = "nearly every connection is HTTP all its life; the few that are not are boxed"
+    reason = "an idle connection of HTTP/1 is the one that there are most of; the others are boxed"
 )]
 pub(crate) enum Conversation {
     Http1(Http1),
+    Http2(Box<Http2>),
     WebSocket(Box<WebSocket>),
 }
 
@@ -33,6 +39,7 @@ macro_rules! any {
     ($conversation:expr, $one:ident => $call:expr) => {
         match $conversation {
             Conversation::Http1($one) => $call,
+            Conversation::Http2($one) => $call,
             Conversation::WebSocket($one) => $call,
         }
     };
@@ -46,6 +53,11 @@ impl Conversation {
         now: Tick,
     ) -> Conversation {
         match info.tls.as_ref().and_then(|tls| tls.alpn) {
+            Some(Alpn::Http2) => {
+                let bytes = Upgraded::default();
+                let switch = ToHttp2 { info, bytes };
+                Conversation::Http2(Box::new(Http2::new(bench, now, switch)))
+            }
             None | Some(Alpn::Http11) => Conversation::Http1(Http1::new(bench, info, now)),
         }
     }
@@ -54,6 +66,7 @@ impl Conversation {
     pub(crate) fn refuse_overload<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) {
         match self {
             Conversation::Http1(http1) => http1.refuse_overload(bench, now),
+            Conversation::Http2(http2) => http2.refuse_overload(bench, now),
             // Something was read, or it would not be one.
             Conversation::WebSocket(_) => {}
         }
@@ -68,8 +81,8 @@ impl Conversation {
     ) {
         match self {
             Conversation::Http1(http1) => http1.refuse(bench, now, violation),
-            // Something was read, or it would not be one.
-            Conversation::WebSocket(_) => {}
+            // Something was read, or it would not be one of these.
+            Conversation::Http2(_) | Conversation::WebSocket(_) => {}
         }
     }
 
@@ -77,8 +90,8 @@ impl Conversation {
     pub(crate) fn is_of(&mut self, info: ConnectionInfo) {
         match self {
             Conversation::Http1(http1) => http1.is_of(info),
-            // Something was read, or it would not be one.
-            Conversation::WebSocket(_) => {}
+            // Something was read, or it would not be one of these.
+            Conversation::Http2(_) | Conversation::WebSocket(_) => {}
         }
     }
 
@@ -103,10 +116,15 @@ impl Conversation {
         if let Conversation::Http1(http1) = self
             && let Some(switch) = http1.take_switch()
         {
-            let mut websocket = Box::new(WebSocket::new(bench, now, *switch));
-            let advance = websocket.advance(bench, now, waker);
-            *self = Conversation::WebSocket(websocket);
-            return advance;
+            *self = match *switch {
+                Switch::WebSocket(switch) => {
+                    Conversation::WebSocket(Box::new(WebSocket::new(bench, now, switch)))
+                }
+                Switch::Http2(switch) => {
+                    Conversation::Http2(Box::new(Http2::new(bench, now, switch)))
+                }
+            };
+            return any!(self, one => one.advance(bench, now, waker));
         }
         advance
     }
@@ -124,6 +142,7 @@ impl Conversation {
     pub(crate) fn swap_output(&mut self, now: Tick, buffer: &mut Vec<u8>) -> Option<usize> {
         match self {
             Conversation::Http1(http1) => Some(http1.swap_output(now, buffer)),
+            Conversation::Http2(http2) => Some(http2.swap_output(now, buffer)),
             Conversation::WebSocket(_) => None,
         }
     }
@@ -141,6 +160,7 @@ impl Conversation {
     pub(crate) fn awaits_request(&self) -> bool {
         match self {
             Conversation::Http1(http1) => http1.awaits_request(),
+            Conversation::Http2(http2) => http2.exchanges_in_flight() == 0,
             Conversation::WebSocket(_) => false,
         }
     }
@@ -149,6 +169,7 @@ impl Conversation {
     pub(crate) fn exchanges_in_flight(&self) -> u64 {
         match self {
             Conversation::Http1(http1) => http1.is_in_flight().into(),
+            Conversation::Http2(http2) => http2.exchanges_in_flight(),
             Conversation::WebSocket(_) => 1,
         }
     }
@@ -166,8 +187,8 @@ impl Conversation {
     pub(crate) fn ends_whole(&self) -> bool {
         match self {
             Conversation::Http1(http1) => http1.ends_whole(),
-            // Its messages say where they end.
-            Conversation::WebSocket(_) => true,
+            // Its frames say where a body or a message ends.
+            Conversation::Http2(_) | Conversation::WebSocket(_) => true,
         }
     }
 
@@ -189,6 +210,7 @@ impl Conversation {
     pub(crate) fn rest<S: Service>(&mut self, bench: &Workbench<S>) {
         match self {
             Conversation::Http1(http1) => http1.rest(bench),
+            Conversation::Http2(http2) => http2.rest(),
             // Its buffers are its own.
             Conversation::WebSocket(_) => {}
         }

@@ -48,6 +48,8 @@ pub struct TlsSettings {
     pub min_version: TlsVersion,
     /// What clients are asked for.
     pub client_certificates: ClientCertificates,
+    /// HTTP/2 is offered to clients.
+    pub offers_http2: bool,
     /// How long a handshake may take.
     pub handshake_timeout_ms: u64,
 }
@@ -215,7 +217,8 @@ impl Current {
             .map_err(cannot)?
             .with_client_cert_verifier(verifier)
             .with_cert_resolver(Arc::clone(&pairs) as _);
-        config.alpn_protocols = Alpn::OFFERED.map(|alpn| alpn.name().to_vec()).to_vec();
+        let offered = Alpn::offered(settings.offers_http2);
+        config.alpn_protocols = offered.map(|alpn| alpn.name().to_vec()).collect();
         // A cache of sessions would be a lock that all shards share; tickets are kept by the clients.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.ticketer = Arc::clone(&tickets) as _;

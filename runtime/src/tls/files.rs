@@ -78,7 +78,7 @@ impl TlsFiles {
         if paths.is_self_signed {
             files
                 .pairs
-                .extend(<[Contents; 2]>::from(self_signed::pair()?));
+                .extend(self_signed::pair()?.map(Contents::in_memory));
         }
         for path in &paths.client_cas {
             files.client_cas.push(Contents::read("ssl_ca_certs", path)?);
@@ -154,6 +154,15 @@ impl Stamp {
 }
 
 impl Contents {
+    /// No file has it.
+    fn in_memory(text: String) -> Contents {
+        Contents {
+            path: PathBuf::from("--ssl-self-signed"),
+            bytes: text.into_bytes(),
+            stamp: None,
+        }
+    }
+
     fn read(setting: &str, path: &Path) -> Result<Contents, StartError> {
         let unreadable = |error: &dyn std::fmt::Display| {
             StartError::new(format!("{setting}: {}: {error}", path.display()))

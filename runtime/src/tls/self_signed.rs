@@ -1,31 +1,23 @@
 //! A certificate for a developer's own machine, made at the start and kept in memory.
 
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{CertificateParams, DnType, KeyPair, date_time_ymd};
 use x509_cert::der::DateTime;
 
 use crate::start_error::StartError;
-use crate::tls::files::Contents;
 
 /// Enough for a server that a developer forgets.
 const VALID: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HOSTS: [&str; 4] = ["localhost", "*.localhost", "127.0.0.1", "::1"];
 
-/// A certificate and its key.
-pub(crate) fn pair() -> Result<(Contents, Contents), StartError> {
-    let made = make().map_err(|error| StartError::new(format!("ssl_self_signed: {error}")))?;
-    let file = |text: String| Contents {
-        path: PathBuf::from("--ssl-self-signed"),
-        bytes: text.into_bytes(),
-        stamp: None,
-    };
-    Ok((file(made.0), file(made.1)))
+/// A certificate and its key (PEM).
+pub(crate) fn pair() -> Result<[String; 2], StartError> {
+    make().map_err(|error| StartError::new(format!("ssl_self_signed: {error}")))
 }
 
-fn make() -> Result<(String, String), rcgen::Error> {
+fn make() -> Result<[String; 2], rcgen::Error> {
     let mut params = CertificateParams::new(HOSTS.map(str::to_owned))?;
     params
         .distinguished_name
@@ -40,5 +32,5 @@ fn make() -> Result<(String, String), rcgen::Error> {
     params.not_after = day_of(now + VALID);
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
-    Ok((certificate.pem(), key.serialize_pem()))
+    Ok([certificate.pem(), key.serialize_pem()])
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 from ..logs.error_stream import write_line
@@ -120,7 +120,7 @@ MODE_IN_WORDS = {
 }
 
 
-def addresses_of(report: dict[str, Any]) -> list[tuple[str, int | None, str]]:
+def addresses_of(report: Mapping[str, Any]) -> list[tuple[str, int | None, str]]:
     """Each with the scheme that leads there."""
     scheme = "https" if report.get("speaks_tls") else "http"
     return [(host, port, scheme) for host, port in report["addresses"]]

@@ -20,6 +20,9 @@ pub enum Event {
     Refused(Violation),
     /// Request and answer are complete; the request is no longer readable.
     ExchangeDone,
+    /// The peer speaks HTTP/2 from its first byte, and so does this server: [`leave_http`](crate::Connection::leave_http)
+    /// hands over what has come.
+    Http2,
     /// Nothing more will ever happen; [`closing`](crate::Connection::closing) says how to part.
     Close,
 }

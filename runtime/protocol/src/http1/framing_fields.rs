@@ -43,7 +43,7 @@ impl FramingFields {
             (false, Some(length), _) => Ok(BodyFraming::Length(length)),
             (true, Some(_), _) => Err(Violation::BothLengths),
             (true, None, Version::Http10) => Err(Violation::TransferEncodingOnHttp10),
-            (true, None, Version::Http11) => Ok(BodyFraming::Chunked),
+            (true, None, Version::Http11 | Version::Http2) => Ok(BodyFraming::Chunked),
         }
     }
 }

@@ -82,11 +82,11 @@ pub(crate) fn parse_head(
     // An HTTP/1.0 peer's expectation is ignored, whatever it is (RFC 9110 section 10.1.1).
     index.expects_continue = match (index.version, meaning.expectation) {
         (Version::Http10, _) | (_, Expectation::None) => false,
-        (Version::Http11, Expectation::Continue) => true,
-        (Version::Http11, Expectation::Other) => return Err(Violation::ExpectationUnsupported),
+        (_, Expectation::Continue) => true,
+        (_, Expectation::Other) => return Err(Violation::ExpectationUnsupported),
     };
     index.keep_alive = match index.version {
-        Version::Http11 => !meaning.close,
+        Version::Http11 | Version::Http2 => !meaning.close,
         Version::Http10 => meaning.keep_alive && !meaning.close,
     };
     index.is_forwarded = meaning.is_forwarded;

@@ -1,5 +1,6 @@
 //! Writes one answer into the output buffer. Knows no connection beyond that.
 
+use crate::answer_length::{AnswerLength, BodyLength};
 use crate::header_list::HeaderLines;
 use crate::http1::answer::Answer;
 use crate::http1::body_encoder::BodyEncoder;
@@ -7,16 +8,6 @@ use crate::http1::response_head::{write_content_length, write_status_line};
 use crate::misuse::{AnswerStage, AnswerStep, Misuse};
 use crate::request_line::Version;
 use crate::server_lines::{Recipient, ServerLines};
-
-/// What is known about the length of an answer's body when its head is written.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum BodyLength {
-    /// Exactly this many bytes will follow.
-    Known(u64),
-    /// Unknown: what the app's `content-length` says, else chunked on HTTP/1.1, until the connection closes on
-    /// HTTP/1.0.
-    Unknown,
-}
 
 /// Writes the answer of the exchange in flight. Every method either writes everything or returns a [`Misuse`] and
 /// writes nothing.
@@ -155,46 +146,17 @@ impl<'a> ResponseWriter<'a> {
         lines: &HeaderLines,
         length: BodyLength,
     ) -> Result<Framing, Misuse> {
-        if !(200..=999).contains(&status) {
-            return Err(Misuse::StatusNotFinal { status });
-        }
-        let by_app = lines.content_length();
-        let silent = |announced| Framing {
-            encoder: BodyEncoder::Silent,
+        let AnswerLength {
+            is_silent,
             announced,
+        } = AnswerLength::of(status, lines, length, self.answer.is_to_head)?;
+        let encoder = match (is_silent, announced, self.answer.version) {
+            (true, ..) => BodyEncoder::Silent,
+            (false, Some(length), _) => BodyEncoder::Length(length),
+            (false, None, Version::Http10) => BodyEncoder::UntilClose,
+            (false, None, Version::Http11 | Version::Http2) => BodyEncoder::Chunked,
         };
-        match status {
-            204 => return Ok(silent(None)),
-            205 => return Ok(silent(Some(0))),
-            304 => return Ok(silent(by_app)),
-            _ => {}
-        }
-        let by_body = match length {
-            BodyLength::Known(length) => Some(length),
-            BodyLength::Unknown => None,
-        };
-        if self.answer.is_to_head {
-            return Ok(silent(by_app.or(by_body.filter(|&length| length > 0))));
-        }
-        match (by_app, by_body) {
-            (Some(announced), Some(actual)) if announced != actual => {
-                Err(Misuse::ContentLengthDiffers { announced, actual })
-            }
-            (None, None) => Ok(Framing {
-                encoder: match self.answer.version {
-                    Version::Http11 => BodyEncoder::Chunked,
-                    Version::Http10 => BodyEncoder::UntilClose,
-                },
-                announced: None,
-            }),
-            (by_app, by_body) => {
-                let announced = by_body.or(by_app);
-                Ok(Framing {
-                    encoder: BodyEncoder::Length(announced.unwrap_or(0)),
-                    announced,
-                })
-            }
-        }
+        Ok(Framing { encoder, announced })
     }
 
     /// Status line, the server's lines, the app's lines, framing, persistence, empty line.
@@ -215,7 +177,7 @@ impl<'a> ResponseWriter<'a> {
             && !lines.wants_close()
             && framing.encoder != BodyEncoder::UntilClose;
         match (self.answer.persists, self.answer.version) {
-            (true, Version::Http11) => output.extend_from_slice(b"\r\n"),
+            (true, Version::Http11 | Version::Http2) => output.extend_from_slice(b"\r\n"),
             (true, Version::Http10) => output.extend_from_slice(b"connection: keep-alive\r\n\r\n"),
             (false, _) => output.extend_from_slice(b"connection: close\r\n\r\n"),
         }

@@ -143,6 +143,7 @@ fn pump(connection: &mut Connection, reading: Reading, current: &mut Seen, run: 
                 run.refused = Some(violation);
                 connection.answer_refusal(&server_lines());
             }
+            Event::Http2 => panic!("the sample of limits has no HTTP/2"),
             Event::Close => {
                 run.closed = true;
                 flush(connection, run);

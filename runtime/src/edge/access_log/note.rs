@@ -47,6 +47,7 @@ impl Note {
             protocol: match request.version() {
                 Version::Http10 => Protocol::Http10,
                 Version::Http11 => Protocol::Http11,
+                Version::Http2 => Protocol::Http2,
             },
             has_answer: format.of_answer.is_empty(),
         }

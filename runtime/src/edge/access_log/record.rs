@@ -40,6 +40,7 @@ pub(crate) enum Protocol {
     Unknown,
     Http10,
     Http11,
+    Http2,
 }
 
 impl Protocol {
@@ -48,6 +49,8 @@ impl Protocol {
             Protocol::Unknown => "-",
             Protocol::Http10 => "HTTP/1.0",
             Protocol::Http11 => "HTTP/1.1",
+            // As nginx and Caddy write it.
+            Protocol::Http2 => "HTTP/2.0",
         }
     }
 }
@@ -157,6 +160,7 @@ impl<'a> Record<'a> {
             protocol: match head.get(34)? {
                 1 => Protocol::Http10,
                 2 => Protocol::Http11,
+                3 => Protocol::Http2,
                 _ => Protocol::Unknown,
             },
             is_whole: *head.get(35)? != 0,

@@ -77,6 +77,7 @@ impl ToldRequest {
                 Protocol::Unknown => "-",
                 Protocol::Http10 => "1.0",
                 Protocol::Http11 => "1.1",
+                Protocol::Http2 => "2",
             },
             status: record.fixed.status,
             line,

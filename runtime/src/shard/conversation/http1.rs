@@ -13,9 +13,10 @@ use crate::edge::{Answered, InLog, Note, Passage};
 use crate::exchange::http_reply::HttpSlot;
 use crate::service::Service;
 use crate::shard::advance::Advance;
+use crate::shard::conversation::body_flow::BodyFlow;
 use crate::shard::conversation::both_ends::BothEnds;
 use crate::shard::conversation::refusal_words::{Refusal, Seconds};
-use crate::shard::conversation::switch::Switch;
+use crate::shard::conversation::switch::{Switch, ToHttp2};
 use crate::shard::workbench::Workbench;
 
 /// Requests that one connection may have answered before the others get their turn.
@@ -33,20 +34,8 @@ pub(crate) struct Http1 {
     is_refused: bool,
     /// What the server itself does about the exchange in flight, if it does anything.
     passage: Option<Box<Passage>>,
-    /// The 101 has been written: the owner takes this after `advance` and goes on with it.
+    /// The connection has left HTTP/1: the owner takes this after `advance` and goes on with it.
     switch: Option<Box<Switch>>,
-}
-
-/// The state of a body that the app reads while it comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum BodyFlow {
-    /// No body is streamed.
-    None,
-    /// The app has not asked for it: no `100 Continue`, and nothing is decoded.
-    Unasked,
-    Flowing,
-    /// No more comes than what has arrived.
-    Ending,
 }
 
 impl Http1 {
@@ -172,6 +161,10 @@ impl Http1 {
                         bench.counters.note_response(status);
                     }
                     self.leave(bench, None, true);
+                }
+                Event::Http2 => {
+                    self.leave_for_http2(bench);
+                    return Advance::MoreToDo;
                 }
                 Event::NeedMore | Event::Close => {
                     return match self.compression() {
@@ -303,6 +296,17 @@ impl Http1 {
         if taken > 0 {
             self.connection.consume_body(taken);
         }
+    }
+
+    /// The peer has begun with the preface of HTTP/2.
+    #[cold]
+    fn leave_for_http2<S: Service>(&mut self, bench: &Workbench<S>) {
+        let (bytes, workspace) = self.connection.leave_http();
+        if let Some(workspace) = workspace {
+            bench.put_workspace(workspace);
+        }
+        let info = self.ends.info();
+        self.switch = Some(Box::new(Switch::Http2(ToHttp2 { info, bytes })));
     }
 
     /// The connection ends with what is in flight.

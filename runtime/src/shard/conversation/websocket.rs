@@ -11,7 +11,7 @@ use crate::edge::{Answered, Passage};
 use crate::exchange::websocket_reply::{WebSocketPart, WebSocketSlot};
 use crate::service::Service;
 use crate::shard::advance::Advance;
-use crate::shard::conversation::switch::Switch;
+use crate::shard::conversation::switch::ToWebSocket;
 use crate::shard::workbench::Workbench;
 
 /// Messages that one connection may have taken, in each direction, before the others get their turn.
@@ -31,7 +31,11 @@ pub(crate) struct WebSocket {
 }
 
 impl WebSocket {
-    pub(crate) fn new<S: Service>(bench: &Workbench<S>, now: Tick, switch: Switch) -> WebSocket {
+    pub(crate) fn new<S: Service>(
+        bench: &Workbench<S>,
+        now: Tick,
+        switch: ToWebSocket,
+    ) -> WebSocket {
         let limits = bench.websocket_limits.clone();
         bench.counters.websockets_opened.add(1);
         bench.counters.note_response(101);

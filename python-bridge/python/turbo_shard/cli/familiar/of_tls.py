@@ -20,10 +20,9 @@ CIPHERS = Answer(
 CHOSEN_VERSION = Answer(
     "write --ssl-min-version TLSv1.2 or TLSv1.3; older versions are not safe, and a newest version is not set"
 )
-NO_HTTP2 = Answer(
-    "turbo-shard does not speak HTTP/2 yet; a proxy in front of it speaks it to clients, and HTTP/1.1 to turbo-shard"
-)
 HTTP1 = Met("HTTP/1.1 is what is spoken, by a parser of its own")
+HTTP2 = Met("clients that know HTTP/2 speak it, over TLS and without; others speak HTTP/1.1")
+HTTP2_BOUND = Answer("not to be set: docs/http2.md says what it is here")
 
 ROWS = (
     Row(U, "--ssl-certfile", CERTIFICATE),
@@ -85,10 +84,14 @@ ROWS = (
         U | G,
         "--http",
         Words(
-            {"auto": HTTP1, "h11": HTTP1, "httptools": HTTP1, "zttp": HTTP1, "1": HTTP1}, NO_HTTP2
+            {
+                **dict.fromkeys(("auto", "h11", "httptools", "zttp", "1"), HTTP1),
+                "2": HTTP2,
+            },
+            Answer("turbo-shard speaks HTTP/1.1 and HTTP/2, each by a parser of its own"),
         ),
     ),
-    Row(U, "--http2", NO_HTTP2),
+    Row(U, "--http2", HTTP2),
     Row(
         N,
         "--http-parser",
@@ -97,32 +100,38 @@ ROWS = (
             Answer("not needed: there is one parser; leave it out"),
         ),
     ),
-    Row(N, "--http-protocols", Words({"h1": HTTP1}, NO_HTTP2)),
-    Row(N, "--http2-cleartext", Words({"off": HTTP1}, NO_HTTP2)),
+    Row(
+        N,
+        "--http-protocols",
+        Words(
+            {"h1": Fixed("--no-http2"), "h2": HTTP2, "h1,h2": HTTP2, "h2,h1": HTTP2},
+            Answer("turbo-shard speaks HTTP/1.1 and HTTP/2"),
+        ),
+    ),
+    Row(N, "--http2-cleartext", Words({"off": Fixed("--no-http2"), "on": HTTP2}, HTTP2_BOUND)),
+    Row(N | G, "--http2-max-concurrent-streams", Ours("--http2-streams-max")),
     *(
-        Row(N, flag, NO_HTTP2)
+        Row(N, flag, HTTP2_BOUND)
         for flag in (
-            "--http2-max-concurrent-streams",
             "--http2-initial-window-size",
             "--http2-max-frame-size",
             "--http2-max-header-list-size",
         )
     ),
     *(
-        Row(G, flag, NO_HTTP2)
+        Row(G, flag, HTTP2_BOUND)
         for flag in (
             "--http2-adaptive-window",
             "--http2-initial-connection-window-size",
             "--http2-initial-stream-window-size",
             "--http2-keep-alive-interval",
             "--http2-keep-alive-timeout",
-            "--http2-max-concurrent-streams",
             "--http2-max-frame-size",
             "--http2-max-headers-size",
             "--http2-max-send-buffer-size",
         )
     ),
-    Row(G, "--no-http2-adaptive-window", Met("there is no HTTP/2, and so no window")),
+    Row(G, "--no-http2-adaptive-window", Met("windows do not adapt")),
     Row(
         H,
         "--quic-bind",

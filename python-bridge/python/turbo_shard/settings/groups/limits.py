@@ -104,3 +104,20 @@ class Limits(Group, heading="limits and time-outs"):
         minimum=64,
         maximum=512 * 1024,
     )
+    http2: bool = row(
+        Kind.SWITCH,
+        default=True,
+        help="speak HTTP/1 only; otherwise HTTP/2 too, where a client agrees on it over TLS or begins with it",
+        negative=True,
+        paired=True,
+    )
+    # What RFC 9113 asks for at least, and what nginx and browsers are content with.
+    http2_streams_max: int = row(
+        Kind.WHOLE,
+        default=100,
+        help="requests that may be in flight on one HTTP/2 connection; those beyond are refused unheard, and clients "
+        "send them again",
+        unit="requests",
+        minimum=1,
+        maximum=1000,
+    )

@@ -88,7 +88,16 @@ impl Connection {
             }
         };
         let violation = named(lent(&mut self.workspace).input.unread(), refused);
+        if violation == Violation::Http2Preface && self.may_speak_http2() {
+            return Event::Http2;
+        }
         self.refuse(now, violation)
+    }
+
+    /// HTTP/2 begins with the first byte of a connection.
+    #[cold]
+    fn may_speak_http2(&self) -> bool {
+        self.limits.http2_streams_max > 0 && self.answer.status == 0 && self.empty_lines == 0
     }
 
     /// Drops empty lines before a request line (RFC 9112 section 2.2), and looks at the first byte that follows. A

@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use turbo_shard_protocol::{BodyMode, HeaderLines, Tick};
 
-use super::{BodyFlow, Http1};
+use super::Http1;
 use crate::edge::Passage;
 use crate::exchange::http_reply::{Acceptance, HttpPart};
 use crate::exchange::response::{INTERNAL_ERROR_BODY, Response};
@@ -14,7 +14,8 @@ use crate::metrics::route_names::RouteId;
 use crate::net::children::end_if_child;
 use crate::service::{Deferred, Exchange, Outcome, Service};
 use crate::shard::conversation::answer_part::write_part;
-use crate::shard::conversation::switch::Switch;
+use crate::shard::conversation::body_flow::BodyFlow;
+use crate::shard::conversation::switch::{Switch, ToWebSocket};
 use crate::shard::workbench::Workbench;
 
 impl Http1 {
@@ -217,12 +218,12 @@ impl Http1 {
                 if let Some(workspace) = workspace {
                     bench.put_workspace(workspace);
                 }
-                self.switch = Some(Box::new(Switch {
+                self.switch = Some(Box::new(Switch::WebSocket(ToWebSocket {
                     passage: self.passage.take(),
                     slot,
                     deflate,
                     bytes,
-                }));
+                })));
             }
             Err(misuse) => {
                 log::error!("a WebSocket could not be accepted: {misuse}");

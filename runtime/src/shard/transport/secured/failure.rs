@@ -1,4 +1,4 @@
-//! Why a TLS connection has failed: for whoever reads the log, and for the counters.
+//! Why a TLS connection has failed, in words for the log and by kind for the counters.
 
 use std::fmt;
 

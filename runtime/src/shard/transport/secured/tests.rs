@@ -74,6 +74,7 @@ impl Pair {
             client_certificates: ClientCertificates::None,
             key_password: None,
             min_version: TlsVersion::Tls12,
+            offers_http2: false,
             handshake_timeout_ms: HANDSHAKE_TIMEOUT_MS,
         };
         let limits = Limits::sample();
