@@ -165,8 +165,27 @@ def test_familiar_option_sets_what_it_means(
 
 
 def test_every_answer_is_given_at_once_and_once() -> None:
-    lines = answer("--ssl-keyfile", "k", "-k", "sync", "--reload", "--reload").split("\n")
-    assert [line.partition(":")[0] for line in lines] == ["--ssl-keyfile", "-k sync", "--reload"]
+    lines = answer("--ssl-ciphers", "k", "-k", "sync", "--reload", "--reload").split("\n")
+    assert [line.partition(":")[0] for line in lines] == ["--ssl-ciphers", "-k sync", "--reload"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value"),
+    [
+        (("--cert-reqs", "2"), "ssl_cert_reqs", "required"),
+        (("--ssl-cert-reqs", "1"), "ssl_cert_reqs", "optional"),
+        (("--ssl-cert-reqs", "required"), "ssl_cert_reqs", "required"),
+        (("--verify-mode", "CERT_NONE"), "ssl_cert_reqs", "none"),
+        (("--ssl-client-verify",), "ssl_cert_reqs", "required"),
+        (("--ssl-protocol-min", "tls1.3"), "ssl_min_version", "TLSv1.3"),
+        (("--ssl-certificate", "a", "--certfile", "b"), "ssl_certfile", ("a", "b")),
+        (("--ssl-ca", "a"), "ssl_ca_certs", "a"),
+    ],
+)
+def test_words_of_others_about_tls_are_taken(
+    arguments: tuple[str, ...], name: str, value: object
+) -> None:
+    assert parsed(*arguments)[0][name] == value
 
 
 def test_command_says_a_line_for_each_answer() -> None:

@@ -25,7 +25,9 @@ from made_source import make_app_of, source_of
 
 EXAMPLES = int(os.environ.get("TURBO_SHARD_FASTAPI_EXAMPLES", "200"))
 REQUESTS = 8
-SEED = int(os.environ.get("TURBO_SHARD_FASTAPI_SEED", "0")) or SystemRandom().randrange(1, 2**32)
+# The processes of one run must agree on it, for it is in a test's name; pytest-xdist gives them a name for the run.
+RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or SystemRandom().randbytes(8)
+SEED = int(os.environ.get("TURBO_SHARD_FASTAPI_SEED", "0")) or Random(RUN).randrange(1, 2**32)
 
 
 def check(random: Random, compile: Compile = compiled) -> None:

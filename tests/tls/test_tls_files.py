@@ -92,7 +92,7 @@ def test_what_cannot_be_used_is_told_in_one_line(
     folder: Path, mode: str, certificate: str, key: str, password: str, told: str
 ) -> None:
     done = run_command(
-        *("forwarded_app:asgi", "--mode", mode, "--port", "0"),
+        *("asgi_app:app", "--mode", mode, "--port", "0"),
         *("--ssl-certfile", str(folder / certificate), "--ssl-keyfile", str(folder / key)),
         *(("--ssl-keyfile-password", password) if password else ()),
         cwd=Path(__file__).parents[1] / "apps",

@@ -115,6 +115,14 @@ fn unquoted(value: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(text)
 }
 
+/// What of a path lies below the app's own; all of it where it does not lie there.
+pub(crate) fn below<'p>(script_name: &[u8], path: &'p [u8]) -> &'p [u8] {
+    match path.strip_prefix(script_name) {
+        Some(rest) if matches!(rest.first(), None | Some(b'/')) => rest,
+        _ => path,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

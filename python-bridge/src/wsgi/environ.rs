@@ -17,7 +17,7 @@ use crate::python::names;
 use crate::python::thread::Owned;
 use crate::requests::byte_pieces::latin1;
 use crate::requests::proxy_facts::facts_dict;
-use crate::requests::request_text::decode_path_text;
+use crate::requests::request_text::{below, decode_path_text};
 use crate::requests::tls_facts::set_variables;
 
 /// What environs are made of, besides the request. Shared by the pool's threads.
@@ -52,13 +52,6 @@ impl EnvironParts {
     /// The part of the path below `SCRIPT_NAME`; all of it where a proxy has cut that off already.
     fn path_info<'p>(&self, path: &'p [u8]) -> &'p [u8] {
         below(self.script_name.as_bytes(), path)
-    }
-}
-
-fn below<'p>(script_name: &[u8], path: &'p [u8]) -> &'p [u8] {
-    match path.strip_prefix(script_name) {
-        Some(rest) if matches!(rest.first(), None | Some(b'/')) => rest,
-        _ => path,
     }
 }
 
@@ -116,8 +109,10 @@ impl EnvironMaker {
             environ.del_item(intern!(py, "REMOTE_PORT"))?;
         }
         if let Some(facts) = &connection.proxy_facts {
-            let facts = facts_dict(py, facts)?;
-            environ.set_item(intern!(py, "turbo_shard.proxy_protocol"), facts)?;
+            environ.set_item(
+                intern!(py, "turbo_shard.proxy_protocol"),
+                facts_dict(py, facts)?,
+            )?;
         }
         if let Some(facts) = &connection.tls {
             set_variables(&environ, facts)?;

@@ -43,6 +43,7 @@ fn is_same_head(asked: &Asked, reading: &Reading) -> bool {
     let version = match asked.version {
         Version::Http10 => HyperVersion::HTTP_10,
         Version::Http11 => HyperVersion::HTTP_11,
+        Version::Http2 => unreachable!("no head of HTTP/1 says so"),
     };
     let mut headers: Vec<_> = asked.headers.iter().map(lower_case).collect();
     headers.sort_by(|a, b| a.0.cmp(&b.0));

@@ -62,6 +62,7 @@ fn check_host(asked: &Asked) {
     match asked.version {
         Version::Http11 => assert_eq!(hosts.len(), 1),
         Version::Http10 => assert!(hosts.len() <= 1),
+        Version::Http2 => unreachable!("no head of HTTP/1 says so"),
     }
     let may_be_in_a_host =
         |byte: &u8| byte.is_ascii_graphic() && !b"/?#@\\\"<>^`{|}".contains(byte);
@@ -101,6 +102,7 @@ fn written(asked: &Asked) -> Vec<u8> {
     let version = match asked.version {
         Version::Http10 => b"HTTP/1.0",
         Version::Http11 => b"HTTP/1.1",
+        Version::Http2 => unreachable!("no head of HTTP/1 says so"),
     };
     let mut bytes = [
         &asked.method[..],

@@ -26,11 +26,7 @@ const TIMEOUTS: Family = Family::new(
     "waited_for",
     "Connections that ended because a peer took too long, by what was waited for.",
 );
-const TLS_FAILURES: Family = Family::new(
-    "tls_failures",
-    "reason",
-    "TLS handshakes that came to nothing, by the reason.",
-);
+const TLS_FAILURES: Family = Family::new("tls_failures", "reason", "Failed TLS handshakes.");
 
 // Cells are read in this order. What ends stands before what begins, so no reading has more ends than beginnings.
 counters! {

@@ -12,7 +12,7 @@ class AppPlace(Group, heading="app"):
     app_dir: str = row(
         Kind.DIRECTORY,
         default=".",
-        help="directory that the app's module is looked for in first",
+        help="where the app's module is looked for first",
         default_text="the current one",
         daily=True,
     )
@@ -43,7 +43,6 @@ class AppUse(Group, heading="app"):
         default="auto",
         help="whether each shard has an instance of the app of its own, made by the factory or by importing "
         "the user's modules afresh; auto: for ASGI apps, unless they use Django",
-        daily=True,
     )
     own: Sequence[str] = row(
         Kind.NAMES,

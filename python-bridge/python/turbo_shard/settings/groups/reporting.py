@@ -9,7 +9,7 @@ class Reporting(Group, heading="counters and log"):
     stats_socket: str | None = row(
         Kind.FILE_PATH,
         default=None,
-        help="Unix socket that answers each connection with the server's counters as one line of JSON; "
+        help="Unix socket that answers with the server's counters, a line of JSON; "
         "`turbo-shard stats PATH` shows them",
         default_text="none",
         daily=True,
@@ -17,8 +17,8 @@ class Reporting(Group, heading="counters and log"):
     metrics: str | None = row(
         Kind.TEXT,
         default=None,
-        help="[HOST:]PORT that answers /metrics (Prometheus, OpenMetrics), /livez and /readyz, without Python "
-        "(the host is 127.0.0.1 unless it is named); or the path at which metrics are given beside the app",
+        help="[HOST:]PORT that answers /metrics, /livez and /readyz, without Python; the host is 127.0.0.1 "
+        "unless it is named; or the path at which metrics are given beside the app",
         default_text="none",
         daily=True,
     )

@@ -10,14 +10,14 @@ class Tls(Group, heading="TLS"):
     ssl_certfile: Sequence[str] = row(
         Kind.FILE_PATHS,
         default=(),
-        help="certificate (PEM), followed by those that lead to its root; all listeners then speak TLS. "
+        help="certificate and those on the way to a root (PEM); all listeners then speak TLS. "
         "Several times: a client gets the one for the host that it asks for, else the first",
         daily=True,
     )
     ssl_keyfile: Sequence[str] = row(
         Kind.FILE_PATHS,
         default=(),
-        help="private key of the certificate (PEM), one for each in the same order; not needed where the certificates' "
+        help="private key of each certificate in turn (PEM); not needed where the certificates' "
         "files have them",
         daily=True,
     )
@@ -36,7 +36,7 @@ class Tls(Group, heading="TLS"):
     ssl_self_signed: bool = row(
         Kind.SWITCH,
         default=False,
-        help="TLS for a developer's own machine, with a certificate for localhost that is made at the start",
+        help="TLS for localhost, on a developer's own machine; the certificate is made at the start",
         daily=True,
     )
     ssl_cert_reqs: Literal["none", "optional", "required"] = row(

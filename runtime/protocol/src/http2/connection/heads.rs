@@ -8,7 +8,7 @@ use crate::http2::frame::{
     END_HEADERS, END_STREAM, FrameHead, PRIORITY, number, without_padding, write_reset,
 };
 use crate::http2::head_draft::{HeadDraft, HeadFault, TrailerCheck};
-use crate::http2::hpack::decoder::BadBlock;
+use crate::http2::hpack::bad_block::BadBlock;
 use crate::http2::limits::{CONTINUATIONS_MAX, FRAME_COST, RESET_COST};
 use crate::http2::stream_table::Stream;
 use crate::tick::Tick;

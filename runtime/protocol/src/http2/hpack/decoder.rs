@@ -1,14 +1,10 @@
 //! Reads a block of HPACK (RFC 7541 section 3): field for field, into what the caller makes of them.
 
+use super::bad_block::BadBlock;
 use super::dynamic_table::DynamicTable;
 use super::static_table::STATIC_TABLE;
 use super::{huffman, integer};
 use crate::http2::limits::HPACK_TABLE_BYTES_MAX;
-
-/// A block that cannot be read. The two sides no longer agree about the table: a connection error of COMPRESSION_ERROR
-/// (RFC 9113 section 4.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BadBlock;
 
 /// The state that a peer's blocks share.
 #[derive(Debug)]

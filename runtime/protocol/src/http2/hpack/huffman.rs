@@ -2,7 +2,7 @@
 //!
 //! The code is canonical: the lengths of the codes say all of it, so the tables are computed from them at compile time.
 
-use super::decoder::BadBlock;
+use super::bad_block::BadBlock;
 
 /// Bits of each symbol's code; the last one is the end of a string, which no string may hold.
 const LENGTHS: [u8; 257] = [

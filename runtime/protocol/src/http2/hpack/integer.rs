@@ -1,6 +1,6 @@
 //! Integers of HPACK (RFC 7541 section 5.1). Knows no fields.
 
-use super::decoder::BadBlock;
+use super::bad_block::BadBlock;
 
 /// Bytes that may follow the prefix of an integer. Four hold more than any block has.
 const FOLLOWING_BYTES_MAX: u32 = 4;

@@ -3,6 +3,7 @@
 //! Our own, because what there is either allocates for each field or has no bound on what a block becomes. The encoder
 //! keeps no state, see `encoder.rs`; the decoder keeps the peer's table, see `dynamic_table.rs`.
 
+pub(super) mod bad_block;
 pub(super) mod decoder;
 mod dynamic_table;
 pub(super) mod encoder;

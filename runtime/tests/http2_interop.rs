@@ -1,6 +1,6 @@
 //! The crate h2 as a client: what it sends is understood, what it is answered it reads. Over memory, polled by hand.
 
-#[path = "http2_peer/peer.rs"]
+#[path = "../protocol/tests/http2_peer/peer.rs"]
 mod peer;
 
 use std::future::Future;
