@@ -43,7 +43,13 @@ OTHER_LAYERS = (
     Layer(
         "runtime/fuzz/src",
         "what holds for any bytes of a peer, for libFuzzer and its replay",
-        [f"{RUNTIME}/lib.rs", PROTOCOL, f"{PROTOCOL}/http1", f"{PROTOCOL}/websocket"],
+        [
+            f"{RUNTIME}/lib.rs",
+            PROTOCOL,
+            f"{PROTOCOL}/http1",
+            f"{PROTOCOL}/http2",
+            f"{PROTOCOL}/websocket",
+        ],
     ),
     Layer("examples", "apps to read and run", [f"{PACKAGE}/__init__.py"]),
     Layer("scripts", "what `make` runs", [f"{PACKAGE}/", f"{LAB}/", SAMPLES, "tests/repository"]),

@@ -235,7 +235,8 @@ impl HttpCycle {
     pub(super) fn send_file(self: &Arc<Self>, lent: Lent, path: String) {
         let (app_loop, cycle) = (Arc::clone(&self.around.app_loop), Arc::downgrade(self));
         let done = move |result: FileEnd, unused: Option<Lent>| {
-            app_loop.post(Job::Call(Box::new(move |py| {
+            // Late, as a client that leaves ends it while its connection is dropped.
+            app_loop.post_late(Job::Call(Box::new(move |py| {
                 if let Some(cycle) = cycle.upgrade() {
                     cycle.file_done(py, result, unused);
                 }

@@ -8,8 +8,13 @@
 mod answers;
 mod chunked_body;
 mod forwarded_fields;
+mod h2_reading;
 mod http1_agreement;
 mod http1_connection;
+mod http2_agreement;
+mod http2_connection;
+mod http2_peer;
+mod http2_session;
 mod hyper_reading;
 mod pieces;
 mod proxy_header;
@@ -32,7 +37,7 @@ pub struct Target {
 /// that lie higher are set lower by the targets.
 pub const INPUT_BYTES_MAX: usize = 4096;
 
-/// All targets. A protocol that comes later (frames of HTTP/2, whole connections of it) is a module and a row here.
+/// All targets. Another one is a module and a row here.
 pub const TARGETS: &[Target] = &[
     Target {
         name: "request_head",
@@ -49,6 +54,14 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "http1_agreement",
         check: http1_agreement::check,
+    },
+    Target {
+        name: "http2_connection",
+        check: http2_connection::check,
+    },
+    Target {
+        name: "http2_agreement",
+        check: http2_agreement::check,
     },
     Target {
         name: "websocket_frames",

@@ -27,6 +27,21 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// What a request was that was refused before anybody saw it.
+    pub(crate) fn nothing(version: Version) -> Asked {
+        Asked {
+            method: Vec::new(),
+            target: Vec::new(),
+            path: Vec::new(),
+            query: Vec::new(),
+            version,
+            headers: Vec::new(),
+            framing: BodyFraming::None,
+            body: Vec::new(),
+            is_answered: false,
+        }
+    }
+
     pub(crate) fn of(head: &RequestHead<'_>) -> Asked {
         Asked {
             method: head.method_bytes().to_vec(),
@@ -54,15 +69,37 @@ impl Asked {
         !matches!(self.letter(1), b'n' | b'd')
     }
 
+    /// How the app wants the body; None if it says nothing of it.
+    pub(crate) fn mode(&self) -> Option<BodyMode> {
+        match self.letter(1) {
+            b's' => Some(BodyMode::Stream),
+            b'd' => Some(BodyMode::Discard),
+            b'n' => None,
+            b'b' => Some(BodyMode::Whole { bytes_max: 10 }),
+            _ => Some(BodyMode::Whole {
+                bytes_max: u64::MAX,
+            }),
+        }
+    }
+
+    /// What is said of the length of an answer that comes in pieces; None for one that comes whole.
+    pub(crate) fn answer_length(&self, body: &[u8]) -> Option<BodyLength> {
+        match self.letter(3) {
+            b'c' => Some(BodyLength::Unknown),
+            b'l' => Some(BodyLength::Known(body.len() as u64)),
+            _ => None,
+        }
+    }
+
     /// What the app answers with.
-    fn answer_body(&self) -> Vec<u8> {
+    pub(crate) fn answer_body(&self) -> Vec<u8> {
         match self.answer_status() {
             204 | 304 => Vec::new(),
             _ => [&self.path[..], b" ", &self.body].concat(),
         }
     }
 
-    fn answer_status(&self) -> u16 {
+    pub(crate) fn answer_status(&self) -> u16 {
         match self.letter(2) {
             b'4' => 204,
             b'3' => 304,
@@ -236,15 +273,7 @@ impl Session {
         let asked = Asked::of(&head);
         assert!(asked.target.len() <= self.limits.target_bytes_max);
         assert!(asked.headers.len() <= self.limits.header_fields_max);
-        let mode = match asked.letter(1) {
-            b's' => Some(BodyMode::Stream),
-            b'd' => Some(BodyMode::Discard),
-            b'n' => None,
-            b'b' => Some(BodyMode::Whole { bytes_max: 10 }),
-            _ => Some(BodyMode::Whole {
-                bytes_max: u64::MAX,
-            }),
-        };
+        let mode = asked.mode();
         let is_wanted = asked.was_read();
         self.story.asked.push(asked);
         if let Some(mode) = mode {
@@ -283,12 +312,7 @@ impl Session {
         lines
             .push(b"x-path", &asked.path)
             .expect("a path is a value");
-        let length = match asked.letter(3) {
-            b'c' => Some(BodyLength::Unknown),
-            b'l' => Some(BodyLength::Known(body.len() as u64)),
-            _ => None,
-        };
-        let written = match length {
+        let written = match asked.answer_length(&body) {
             None => response.whole(status, &lines, &body),
             Some(length) => {
                 let early = response.interim(103, &HeaderLines::new());

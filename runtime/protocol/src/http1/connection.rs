@@ -231,6 +231,7 @@ impl Connection {
     ///
     /// # Panics
     /// Outside an exchange.
+    #[inline(always)]
     pub fn exchange<'a>(
         &'a mut self,
         server_lines: &'a ServerLines,

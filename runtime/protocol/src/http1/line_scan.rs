@@ -32,6 +32,7 @@ pub(crate) struct LineScan {
 
 impl LineScan {
     /// Searches on in `section`, which must begin where it began the last time. `bytes_max` is its limit.
+    #[inline(always)]
     pub(crate) fn search(&mut self, section: &[u8], bytes_max: usize) -> Scan {
         // Unchecked limits must not overflow our 32 bits.
         let bytes_max = bytes_max.min(HEAD_BYTES_CEILING);

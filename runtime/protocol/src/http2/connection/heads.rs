@@ -113,9 +113,14 @@ impl Connection {
         outgoing.begin(id, window);
         incoming.begin();
         let mut draft = HeadDraft::new(&mut incoming.head, &mut incoming.index, &self.limits);
-        self.decoder
-            .decode(block, |name, value| draft.take(name, value))
-            .map_err(compression_error)?;
+        let decoded = self
+            .decoder
+            .decode(block, |name, value| draft.take(name, value));
+        if let Err(bad) = decoded {
+            // The driver was not told of the stream, so it is not told of its end either.
+            self.release(now, key);
+            return Err(compression_error(bad));
+        }
         let found = draft.finish(has_ended);
         incoming.has_ended = has_ended;
         match found {

@@ -19,6 +19,7 @@ use crate::shard::conversation::switch::{Switch, ToWebSocket};
 use crate::shard::workbench::Workbench;
 
 impl Http1 {
+    #[inline(always)]
     pub(super) fn call<S: Service>(
         &mut self,
         bench: &Workbench<S>,
@@ -26,12 +27,29 @@ impl Http1 {
         waker: &Waker,
         with_body: bool,
     ) {
-        let server_lines = bench.server_lines(now, self.passage.as_deref());
-        let mark = match &self.passage {
+        // Compiled twice, so that a server without an edge pays one branch for it and not one at each thing that the
+        // edge may ask for.
+        match bench.edge {
+            None => self.call_as::<S, false>(bench, now, waker, with_body),
+            Some(_) => self.call_as::<S, true>(bench, now, waker, with_body),
+        }
+    }
+
+    #[inline(never)]
+    fn call_as<S: Service, const HAS_EDGE: bool>(
+        &mut self,
+        bench: &Workbench<S>,
+        now: Tick,
+        waker: &Waker,
+        with_body: bool,
+    ) {
+        let mut passage = self.passage.as_deref_mut().filter(|_| HAS_EDGE);
+        let server_lines = bench.server_lines(now, passage.as_deref());
+        let mark = match &passage {
             Some(_) => self.connection.output().len(),
             None => 0,
         };
-        let (seen, identified, compression) = match self.passage.as_deref_mut() {
+        let (seen, identified, compression) = match passage.as_deref_mut() {
             Some(Passage {
                 seen,
                 identified,
@@ -51,8 +69,8 @@ impl Http1 {
         };
         let (mut deferred, mut in_flight) = (None, None);
         let is_body_at_hand = !with_body && self.connection.is_body_at_hand();
+        let (request, body, response) = self.connection.exchange(&server_lines);
         let result = catch_unwind(AssertUnwindSafe(|| {
-            let (request, body, response) = self.connection.exchange(&server_lines);
             let mut exchange = Exchange {
                 request: match (identified, seen) {
                     (Some(identified), _) => identified.head(),
@@ -68,20 +86,20 @@ impl Http1 {
                 route: RouteId::UNKNOWN,
                 deferred: &mut deferred,
             };
-            let edge = bench.edge.as_ref().filter(|_| !with_body);
+            let edge = bench.edge.as_ref().filter(|_| HAS_EDGE && !with_body);
             let answered = edge.and_then(|edge| edge.answer(&mut in_flight, &mut exchange));
             let outcome = answered.unwrap_or_else(|| bench.service.call(&mut exchange));
             end_if_child();
             (outcome, exchange.response.is_finished(), exchange.route)
         }));
         drop(server_lines);
-        if let (Some(passage), Ok((_, _, route))) = (&mut self.passage, &result) {
+        if let (Some(passage), Ok((_, _, route))) = (passage, &result) {
             passage.route = *route;
             if in_flight.is_some() {
                 passage.in_flight = in_flight;
             }
+            self.note_answer(bench, mark);
         }
-        self.note_answer(bench, mark);
         match result {
             Ok((Outcome::Answered, true, _)) => self.take_replies(bench, now, waker),
             Ok((Outcome::ReadBody { bytes_max }, ..)) if !with_body => {
