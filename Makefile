@@ -55,7 +55,7 @@ run: build ## serve examples/multi_route_app.py, one shard per core (ARGS='--por
 	.venv/bin/turbo-shard multi_route_app:app --app-dir examples $(ARGS)
 
 .PHONY: test
-test: build test-rust test-python test-ecosystem test-deploy test-gil test-peers ## every test
+test: build test-rust test-python test-ecosystem test-deploy test-clients test-gil test-peers ## every test but those of test-outside
 
 # All crates in one command: cargo would build what they share once more for another choice of crates. Tests of the Python
 # bridge are a program with libpython in it; the lab's module has none.
@@ -75,6 +75,7 @@ test-programs: bootstrap ## what tests need beyond .venv: a Python with a GIL, l
 	@scripts/install_peers.sh
 	@scripts/install_ecosystem.sh
 	@scripts/install_deploy.sh
+	@scripts/install_clients.sh
 
 .PHONY: test-python
 test-python: build ## the Python tests, against the wheel just built (PYTEST_ARGS='-k name', TEST_WORKERS=0)
@@ -89,6 +90,18 @@ test-ecosystem: build ## apps that use real libraries, such as SQLModel, Celery 
 test-deploy: build ## examples/deploy behind nginx, HAProxy and Caddy, and by the checks of systemd, Docker and Kubernetes
 	@scripts/install_deploy.sh
 	$(PYTEST) tests/deploy $(PYTEST_ARGS)
+
+.PHONY: test-clients
+test-clients: build ## TLS and HTTP/2 by h2load, nghttp, curl and openssl, which it fetches
+	@scripts/install_clients.sh
+	$(PYTEST) tests/outside/clients $(PYTEST_ARGS)
+
+# Not run by CI: browsers and scanners are large, and what they look at changes with them, not with us.
+.PHONY: test-outside
+test-outside: build ## TLS and HTTP/2 by suites, scanners, browsers and clients that nobody here wrote; ten minutes
+	@scripts/install_clients.sh
+	@scripts/install_outside.sh
+	$(PYTEST) tests/outside $(PYTEST_ARGS)
 
 .PHONY: test-gil
 test-gil: build ## --mode process on a Python with a GIL, which is built the first time (2 to 3 minutes, and the server's wheel)

@@ -33,7 +33,7 @@ def find_chromium() -> str | None:
 class Chromium:
     """One browser with one page. What the page logged as an error is in `errors`."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, *options: str) -> None:
         self.errors: list[str] = []
         self._profile = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
         self._commands_out, self._commands_in = os.pipe()
@@ -51,7 +51,7 @@ class Chromium:
             "--remote-debugging-pipe",
         ]
         command += ["--no-first-run", "--disable-background-networking", "--hide-scrollbars"]
-        command += [f"--user-data-dir={self._profile.name}", "about:blank"]
+        command += [f"--user-data-dir={self._profile.name}", *options, "about:blank"]
         # The browser wants exactly these numbers.
         moved = f'exec 3<&{self._commands_out} 4>&{self._answers_in}; exec "$@"'
         self._process = subprocess.Popen(
@@ -101,14 +101,21 @@ class Chromium:
         self.ask("Emulation.setEmulatedMedia", media=medium, features=[scheme])
 
     def open(self, page: Path) -> None:
+        self.visit(page.resolve().as_uri())
+
+    def visit(self, url: str) -> None:
+        """Until the page and all that it names are loaded."""
         self._events.clear()
-        self.ask("Page.navigate", url=page.resolve().as_uri())
+        self.ask("Page.navigate", url=url)
         deadline = time.monotonic() + TIMEOUT_S
         while "Page.loadEventFired" not in self._events:
             self._receive(deadline)
 
     def evaluate(self, script: str) -> Any:
-        answer = self.ask("Runtime.evaluate", expression=script, returnByValue=True)
+        """What it comes to; of a promise, what that is kept with."""
+        answer = self.ask(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
         if "exceptionDetails" in answer:
             raise ChromiumFailed(f"the script failed: {answer['exceptionDetails']}"[:500])
         return answer["result"].get("value")

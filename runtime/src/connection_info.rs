@@ -85,11 +85,13 @@ pub enum Alpn {
     Http2,
     /// HTTP/1.1.
     Http11,
+    /// HTTP/1.0, which a client that speaks nothing newer may name (curl's --http1.0 does).
+    Http10,
 }
 
 impl Alpn {
     /// Every one, the best first.
-    const ALL: [Alpn; 2] = [Alpn::Http2, Alpn::Http11];
+    const ALL: [Alpn; 3] = [Alpn::Http2, Alpn::Http11, Alpn::Http10];
 
     /// Those that are offered, the best first.
     pub(crate) fn offered(with_http2: bool) -> impl Iterator<Item = Alpn> {
@@ -102,6 +104,7 @@ impl Alpn {
         match self {
             Alpn::Http2 => b"h2",
             Alpn::Http11 => b"http/1.1",
+            Alpn::Http10 => b"http/1.0",
         }
     }
 

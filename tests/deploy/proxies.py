@@ -6,7 +6,6 @@ A file is used as it is; only the places that name a machine are replaced, and e
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -16,49 +15,19 @@ from typing import ClassVar, Self
 
 import httpx
 
-from places import EXAMPLES, ROOT
-from server_process import environment
+from places import EXAMPLES
+from unpacked_programs import UnpackedPrograms
 from waiting import TIMEOUT_S, wait_until
 
 FILES = EXAMPLES / "deploy"
-UNPACKED = ROOT / "target/deploy/root"
+PROGRAMS = UnpackedPrograms("deploy")
+UNPACKED = PROGRAMS.root
+program, run_program = PROGRAMS.path, PROGRAMS.run
+unpacked_environment = PROGRAMS.environment
 # The host that raw_http.py asks for.
 NAME = "test"
 # The addresses of the two servers in the files.
 UPSTREAMS = ("10.0.0.11:8000", "10.0.0.12:8000")
-
-
-def program(name: str) -> str:
-    """The path of a program that scripts/install_deploy.sh has made sure of."""
-    folders = [UNPACKED / "usr/sbin", UNPACKED / "usr/bin", UNPACKED / "bin"]
-    path = os.pathsep.join([*map(str, folders), os.environ["PATH"], "/usr/sbin"])
-    found = shutil.which(name, path=path)
-    assert found, f"{name} is missing: scripts/install_deploy.sh (make test-deploy) fetches it"
-    return found
-
-
-def unpacked_environment(**variables: str) -> dict[str, str]:
-    """Ours, and where unpacked programs have the libraries that came with them."""
-    libraries = sorted({str(path.parent) for path in UNPACKED.glob("**/*.so*")})
-    inherited = os.environ.get("LD_LIBRARY_PATH", "")
-    path = os.pathsep.join(filter(None, [*libraries, inherited]))
-    return environment(**({"LD_LIBRARY_PATH": path} if path else {}), **variables)
-
-
-def run_program(
-    name: str, *arguments: str, cwd: Path | None = None, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """Runs one of them to its end, with both outputs in stdout."""
-    return subprocess.run(
-        [program(name), *arguments],
-        cwd=cwd,
-        env=unpacked_environment(**variables),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=TIMEOUT_S,
-    )
 
 
 def free_ports(count: int) -> list[int]:

@@ -126,6 +126,33 @@ fn the_end_of_input_ends_what_is_incomplete_and_answers_the_rest() {
 }
 
 #[test]
+fn an_answer_that_waits_for_a_window_ends_with_the_input() {
+    for had_window in [true, false] {
+        let mut server = Server::greeted(Answer::Whole(vec![0; 100_000]));
+        server.receive(&get(1));
+        server.frames();
+        assert_eq!(
+            server.connection.streams_open(),
+            1,
+            "65,535 bytes have left"
+        );
+        if had_window {
+            server
+                .connection
+                .receive(&numbers(WINDOW_UPDATE, 0, &[40_000]));
+            server
+                .connection
+                .receive(&numbers(WINDOW_UPDATE, 1, &[40_000]));
+        }
+        server.connection.receive_eof(server.now);
+        server.turn();
+        assert_eq!(server.seen.resets, usize::from(!had_window));
+        server.frames();
+        assert_eq!(server.connection.closing(), Closing::Now);
+    }
+}
+
+#[test]
 fn a_reset_by_the_client_frees_its_place() {
     let mut server = Server::greeted(Answer::Endless);
     server.receive(&[get(1), numbers(RST_STREAM, 1, &[8])].concat());

@@ -58,7 +58,9 @@ impl Conversation {
                 let switch = ToHttp2 { info, bytes };
                 Conversation::Http2(Box::new(Http2::new(bench, now, switch)))
             }
-            None | Some(Alpn::Http11) => Conversation::Http1(Http1::new(bench, info, now)),
+            None | Some(Alpn::Http11 | Alpn::Http10) => {
+                Conversation::Http1(Http1::new(bench, info, now))
+            }
         }
     }
 

@@ -327,7 +327,7 @@ impl Connection {
 
     /// [`next_event`](Connection::next_event) has something to say without further bytes.
     pub fn has_news(&self) -> bool {
-        !self.events.is_empty() || !self.sender.ended.is_empty()
+        !self.events.is_empty() || !self.sender.ended.is_empty() || self.waits_in_vain()
     }
 
     /// The peer has finished sending.

@@ -96,7 +96,12 @@ impl<'a> HeadDraft<'a> {
             return Err(HeadFault::Malformed);
         }
         if index.method == Method::Connect {
-            return Err(HeadFault::Refused(Violation::ConnectUnsupported));
+            // It names an authority and nothing else (RFC 9113 section 8.5).
+            let is_whole = self.authority.is_some() && !self.has_scheme && is_missing(index.target);
+            return Err(match is_whole {
+                true => HeadFault::Refused(Violation::ConnectUnsupported),
+                false => HeadFault::Malformed,
+            });
         }
         if is_missing(index.target) || !self.has_scheme {
             return Err(HeadFault::Malformed);

@@ -100,6 +100,9 @@ fn what_is_no_request_is_malformed() {
         with(&[("content-length", "5")]), // and no body
         with(&[("host", "example.org")]),
         vec![("content-length", "0")],
+        vec![(":method", "CONNECT")],
+        vec![(":method", "CONNECT"), GET[1], GET[3]],
+        vec![(":method", "CONNECT"), GET[2], GET[3]],
     ] {
         assert_eq!(
             head_of(&fields, true),

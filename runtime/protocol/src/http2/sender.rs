@@ -179,6 +179,11 @@ impl Sender {
         }
     }
 
+    /// Data waits for the peer to open a window.
+    pub(super) fn is_stalled(&self, outgoing: &Outgoing) -> bool {
+        outgoing.stalled_since.is_some() && outgoing.window.min(self.window) <= 0
+    }
+
     /// The connection's window is closed: nothing goes on for any of those that wait.
     fn note_stalled(&self, now: Tick, streams: &mut StreamTable) {
         for &key in &self.queue {

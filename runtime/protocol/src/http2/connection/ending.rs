@@ -150,19 +150,32 @@ impl Connection {
         }
     }
 
-    /// The peer will send no more: what was not complete never will be.
+    /// The peer will send no more: a request that is not complete never will be, and no window is opened for an answer.
     fn cut_incomplete(&mut self) {
         let incomplete: Vec<StreamKey> = self
             .streams
             .keys()
             .filter(|&key| {
                 let stream = self.streams.of(key);
-                !stream.incoming.has_ended && !stream.outgoing.has_ended
+                let goes_on =
+                    stream.incoming.has_ended && !self.sender.is_stalled(&stream.outgoing);
+                !goes_on && !stream.outgoing.has_ended
             })
             .collect();
         for key in incomplete {
             let _ = self.reset(key, ErrorCode::Cancel);
         }
+    }
+
+    /// The peer will send no more, and an answer waits for a window: [`cut_incomplete`](Connection::cut_incomplete) has work.
+    pub(super) fn waits_in_vain(&self) -> bool {
+        self.has_received_eof()
+            && self.phase == Phase::Open
+            && !self.has_output_backlog()
+            && self
+                .streams
+                .keys()
+                .any(|key| self.sender.is_stalled(&self.streams.of(key).outgoing))
     }
 
     pub(super) fn cut_streams(&mut self) {
