@@ -129,6 +129,21 @@ def test_a_strong_tag_becomes_weak_and_vary_is_added_to(server: ServerProcess) -
     assert (plain.header("etag"), plain.header("vary")) == ('"strong"', "cookie, accept-encoding")
 
 
+def test_what_stands_for_a_compressed_answer_says_the_same_of_itself(server: ServerProcess) -> None:
+    whole = ask(server, "/static/text.txt")
+    tag = whole.header("etag")
+    assert tag is not None and tag.startswith("W/")
+    with RawClient(server) as client:
+        lines = ("accept-encoding: gzip", f"if-none-match: {tag}")
+        unchanged = client.request("GET", "/static/text.txt", *lines).answer()
+        assert unchanged.status == 304
+        assert (unchanged.header("etag"), unchanged.header("vary")) == (tag, whole.header("vary"))
+        lines = ("accept-encoding: gzip", "range: bytes=0-9")
+        part = client.request("GET", "/static/text.txt", *lines).answer()
+        assert (part.status, part.body) == (206, TEXT[:10])
+        assert part.header("vary") == whole.header("vary")
+
+
 @pytest.mark.parametrize("path", ["/text", "/large", "/tagged", "/tiny", "/static/text.txt"])
 def test_head_says_what_get_says_but_for_the_length(server: ServerProcess, path: str) -> None:
     get, head = ask(server, path), ask(server, path, method="HEAD")

@@ -44,6 +44,9 @@ impl CompressionRules {
         lines: &HeaderLines,
         length: Option<u64>,
     ) -> Result<Decision, Misuse> {
+        if matches!(status, 206 | 304) {
+            return self.decide_of_other(accepted, status, lines);
+        }
         if !self.suits(status, lines) || length.is_some_and(|length| length < self.bytes_min) {
             return Ok(Decision::AsItIs);
         }
@@ -54,30 +57,55 @@ impl CompressionRules {
         };
         lines.forget_content_length();
         lines.push(b"content-encoding", coding.name().as_bytes())?;
-        // Not the same bytes any more, but the same content (RFC 9110 section 8.8.1).
-        if let Some(strong) = strong_tag(&lines) {
-            lines.set(b"etag", &[b"W/", strong.as_slice()].concat())?;
-        }
+        weaken_tag(&mut lines)?;
         // Parts of a compressed body are not offered: it is made again for each request.
         lines.set(b"accept-ranges", b"none")?;
         Ok(Decision::Coded(coding, lines))
     }
 
+    /// Of an answer that stands for a 200, or for a part of one: it has no body to compress, and says what the 200 would say
+    /// of itself (RFC 9110 sections 15.3.7 and 15.4.5).
+    fn decide_of_other(
+        &self,
+        accepted: Accepted,
+        status: u16,
+        lines: &HeaderLines,
+    ) -> Result<Decision, Misuse> {
+        // A 304 need not tell the type.
+        let has_type = lines.values(b"content-type").next().is_some();
+        if !self.may_change(lines) || (has_type && !self.suits_by_type(lines)) {
+            return Ok(Decision::AsItIs);
+        }
+        let mut lines = lines.clone();
+        vary(&mut lines)?;
+        // A part is one of the plain body, whose tag it has.
+        if status == 304 && accepted.choose(ORDER).is_some() {
+            weaken_tag(&mut lines)?;
+        }
+        Ok(Decision::Plain(lines))
+    }
+
     /// Whether a body is one to compress, by what it is.
     fn suits(&self, status: u16, lines: &HeaderLines) -> bool {
-        if matches!(status, ..200 | 204..=206 | 304) {
-            return false;
-        }
-        let has = |name: &[u8]| lines.values(name).next().is_some();
-        if has(b"content-encoding") || has(b"content-range") {
+        let is_part = lines.values(b"content-range").next().is_some();
+        !matches!(status, ..200 | 204 | 205)
+            && !is_part
+            && self.may_change(lines)
+            && self.suits_by_type(lines)
+    }
+
+    /// Whether the app leaves it to others how its body is written.
+    fn may_change(&self, lines: &HeaderLines) -> bool {
+        if lines.values(b"content-encoding").next().is_some() {
             return false;
         }
         let mut directives = lines
             .values(b"cache-control")
             .flat_map(|value| value.split(|&byte| byte == b','));
-        if directives.any(|one| one.trim_ascii().eq_ignore_ascii_case(b"no-transform")) {
-            return false;
-        }
+        !directives.any(|one| one.trim_ascii().eq_ignore_ascii_case(b"no-transform"))
+    }
+
+    fn suits_by_type(&self, lines: &HeaderLines) -> bool {
         let content_type = lines.values(b"content-type").next();
         content_type.is_some_and(|value| self.has_type(value))
     }
@@ -109,9 +137,13 @@ fn vary(lines: &mut HeaderLines) -> Result<(), Misuse> {
     }
 }
 
-fn strong_tag(lines: &HeaderLines) -> Option<Vec<u8>> {
-    let tag = lines.values(b"etag").next()?;
-    tag.starts_with(b"\"").then(|| tag.to_vec())
+/// Not the same bytes any more, but the same content (RFC 9110 section 8.8.1).
+fn weaken_tag(lines: &mut HeaderLines) -> Result<(), Misuse> {
+    let tag = lines.values(b"etag").next().unwrap_or_default();
+    match tag.starts_with(b"\"") {
+        true => lines.set(b"etag", &[b"W/", tag].concat()),
+        false => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -195,6 +227,31 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_for_a_compressed_answer_says_the_same_of_itself() {
+        let tag = ("etag", "\"a\"");
+        for (status, fields, accepts, said) in [
+            (
+                304,
+                &[tag][..],
+                "gzip",
+                "vary: accept-encoding|etag: W/\"a\"|",
+            ),
+            (304, &[tag], "", "etag: \"a\"|vary: accept-encoding|"),
+            (
+                206,
+                &[("content-range", "bytes 0-1/2"), tag],
+                "gzip",
+                "content-range: bytes 0-1/2|etag: \"a\"|vary: accept-encoding|",
+            ),
+        ] {
+            let decided = decide(status, fields, None, accepts);
+            assert_eq!(decided, format!("plain {said}"));
+        }
+        let typed = decide(304, &[TEXT], None, "gzip");
+        assert!(typed.ends_with("vary: accept-encoding|"), "{typed}");
+    }
+
+    #[test]
     fn the_rest_is_left_as_it_is() {
         for (status, fields, length) in [
             (200, &[TEXT][..], Some(99)),
@@ -203,8 +260,10 @@ mod tests {
             (200, &[], None),
             (204, &[TEXT], None),
             (205, &[TEXT], None),
-            (206, &[TEXT, ("content-range", "bytes 0-1/2")], None),
-            (304, &[TEXT], None),
+            (206, &[("content-type", "image/png")], None),
+            (304, &[("content-type", "image/png")], None),
+            (304, &[("cache-control", "no-transform")], None),
+            (206, &[TEXT, ("content-encoding", "br")], None),
             (200, &[TEXT, ("content-encoding", "br")], None),
             (
                 200,
