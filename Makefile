@@ -164,7 +164,7 @@ lint: bootstrap ## formatting, clippy, ruff, mypy and shellcheck; changes nothin
 	$(PYTHON_VENV) -m ruff format --check .
 	$(PYTHON_VENV) -m mypy
 	cd bench && MYPYPATH=../python-bridge/python:../lab/python ../$(PYTHON_VENV) -m mypy --strict run.py make_files.py instructions.py advice.py validate_simulation.py
-	.venv/bin/shellcheck --external-sources .ci/run scripts/*.sh bench/peers/*.sh findings/*.sh
+	.venv/bin/shellcheck --external-sources .ci/run scripts/*.sh bench/*.sh bench/peers/*.sh findings/*.sh
 
 .PHONY: format
 format: bootstrap ## put Rust and Python sources into their form
@@ -197,6 +197,13 @@ bench-files: build ## files of a directory against granian's static mount and ng
 	cargo build $(LOCKED) --release --package turbo-load
 	$(PYTHON_VENV) bench/make_files.py
 	$(PYTHON_VENV) bench/run.py --suite files $(BENCH_ARGS)
+
+.PHONY: bench-tls-http2
+bench-tls-http2: build ## https, handshakes, HTTP/2, and what their connections hold, against other servers; five minutes
+	cargo build $(LOCKED) --release --package turbo-load
+	bench/make_certificate.sh
+	$(PYTHON_VENV) bench/run.py --suite tls $(BENCH_ARGS)
+	$(PYTHON_VENV) bench/run.py --suite http2 $(BENCH_ARGS)
 
 .PHONY: bench-fastapi
 bench-fastapi: build ## compiled FastAPI routes against other servers, and against ours without the compiler; 12 minutes

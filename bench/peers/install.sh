@@ -10,6 +10,7 @@
 #     bench/peers/install.sh 3.14t [PEER]     the same for $BENCH_PYTHON, which is of that version: pins/3.14t, or for a
 #                                             version with a GIL pins/gil unless it has pins of its own
 #     bench/peers/install.sh nginx            Debian's, unpacked there unless it is on this machine already
+#     bench/peers/install.sh rustls           lab/load/examples/rustls_alone.rs
 #     bench/peers/install.sh all              both kinds, and everything; what fails is told and does not keep the rest from it
 set -euo pipefail
 shopt -s inherit_errexit
@@ -105,6 +106,13 @@ install_program() {
     ln -sf "$(command -v "$1")" "$home/bin/$1"
 }
 
+# A server of this repository that is no more than a library in a loop.
+install_example() {
+    mkdir -p "$VENVS/rustls/bin"
+    cargo build --locked --quiet --release --package turbo-load --example rustls_alone </dev/null
+    ln -sf "$(realpath "${CARGO_TARGET_DIR:-target}")/release/examples/rustls_alone" "$VENVS/rustls/bin/rustls_alone"
+}
+
 # Each in a process of its own, which may fail.
 install_all() {
     local pins kind failed=()
@@ -116,6 +124,7 @@ install_all() {
         done
     done
     bench/peers/install.sh nginx || failed+=(nginx)
+    bench/peers/install.sh rustls || failed+=(rustls)
     [ ${#failed[@]} -eq 0 ] || fail "not installed, see above: $(printf '%s; ' "${failed[@]}")"
 }
 
@@ -126,6 +135,7 @@ case ${1:-} in
         ;;
     gil | free-threaded | [0-9].*) install "$@" ;;
     nginx) install_program nginx ;;
+    rustls) install_example ;;
     all) install_all ;;
-    *) fail "unknown peers $1; there are gil, free-threaded, a version such as 3.14t, nginx, and all" ;;
+    *) fail "unknown peers $1; there are gil, free-threaded, a version such as 3.14t, nginx, rustls, and all" ;;
 esac

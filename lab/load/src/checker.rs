@@ -1,6 +1,6 @@
 //! Says whether received bytes are the right answer, over HTTP or WebSocket. Knows nothing of sockets.
 
-use crate::answer::{Answer, AnswerReader};
+use crate::answer::AnswerReader;
 use crate::difference::{excerpt, first_difference};
 use crate::exchange::Exchange;
 use crate::failure::Failure;
@@ -56,6 +56,16 @@ impl<'a> Checker<'a> {
         .map_err(|text| self.wrong(route, number, text))
     }
 
+    /// The failure that an answer is which a request does not accept.
+    #[cold]
+    pub fn refuse(&self, route: usize, number: u64, status: u16, body: &[u8]) -> Failure {
+        let text = match self.routes[route].exchange {
+            Exchange::Http(plan) => difference(plan, number, status, body),
+            Exchange::WebSocket(_) => String::from("an answer to a message"),
+        };
+        self.wrong(route, number, text)
+    }
+
     /// A wrong answer to the question with this number.
     #[cold]
     pub fn wrong(&self, route: usize, number: u64, text: impl std::fmt::Display) -> Failure {
@@ -75,7 +85,7 @@ fn check_answer(
             if plan.accepts(number, answer.status, answer.body) {
                 Ok(Checked::Right(answer.bytes))
             } else {
-                Err(difference(plan, number, &answer))
+                Err(difference(plan, number, answer.status, answer.body))
             }
         }
         Err(error) => Err(format!("{error}: {}", excerpt(bytes, 0))),
@@ -83,9 +93,8 @@ fn check_answer(
 }
 
 #[cold]
-fn difference(plan: &RequestPlan, number: u64, answer: &Answer<'_>) -> String {
-    let body = answer.body;
-    let (expected, found) = (plan.expected_status(), answer.status);
+fn difference(plan: &RequestPlan, number: u64, found: u16, body: &[u8]) -> String {
+    let expected = plan.expected_status();
     if expected != found {
         let body = excerpt(body, 0);
         return format!("expected status {expected}, found {found} with body {body}");

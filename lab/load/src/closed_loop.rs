@@ -20,6 +20,7 @@ pub fn run(worker: &mut Worker<'_>, pipeline: usize) -> Result<(), Failure> {
         for &lane in &ready {
             let (answered, now) = worker.receive(lane)?;
             if answered > 0 {
+                worker.begin_again(lane)?;
                 ask(worker, lane, answered, now)?;
             }
         }

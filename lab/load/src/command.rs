@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::help::HELP;
-use crate::idle::{HeldConnections, IdlePlan};
+use crate::idle::HeldConnections;
+use crate::idle_plan::IdlePlan;
 use crate::load_run;
 use crate::options::{self, Job};
 use crate::plan::LoadPlan;

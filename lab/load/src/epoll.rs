@@ -8,6 +8,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::alarm::Alarm;
+use crate::channel::Channel;
 use crate::checker::Checker;
 use crate::failure::Failure;
 use crate::flow::Answered;
@@ -24,7 +25,7 @@ pub struct Epoll {
     poll: Poll,
     events: Events,
     alarm: Alarm,
-    links: Vec<Link<TcpStream>>,
+    links: Vec<Link<Channel<TcpStream>>>,
     scratch: Box<[u8]>,
 }
 
@@ -42,26 +43,52 @@ impl Epoll {
     }
 
     /// Adds a connection.
-    pub fn add(&mut self, stream: std::net::TcpStream) -> std::io::Result<()> {
-        stream.set_nonblocking(true)?;
-        let mut stream = TcpStream::from_std(stream);
-        // Edge-triggered: the interest in writing costs no event while requests fit into the socket, which they do.
-        self.poll.registry().register(
-            &mut stream,
-            Token(self.links.len()),
-            Interest::READABLE | Interest::WRITABLE,
-        )?;
-        self.links.push(Link::new(stream));
+    pub fn add(&mut self, channel: Channel<std::net::TcpStream>) -> std::io::Result<()> {
+        let link = self.watched(channel, self.links.len())?;
+        self.links.push(link);
         Ok(())
     }
 
+    /// Puts another connection in the place of one; that one ends.
+    pub fn replace(
+        &mut self,
+        lane: usize,
+        channel: Channel<std::net::TcpStream>,
+    ) -> std::io::Result<()> {
+        let link = self.watched(channel, lane)?;
+        let mut before = std::mem::replace(&mut self.links[lane], link);
+        before.stream_mut().say_goodbye();
+        Ok(())
+    }
+
+    fn watched(
+        &self,
+        channel: Channel<std::net::TcpStream>,
+        lane: usize,
+    ) -> std::io::Result<Link<Channel<TcpStream>>> {
+        channel.stream().set_nonblocking(true)?;
+        let mut channel = channel.over(TcpStream::from_std);
+        // Edge-triggered: the interest in writing costs no event while requests fit into the socket, which they do.
+        self.poll.registry().register(
+            channel.stream_mut(),
+            Token(lane),
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
+        let reads_in_parts = channel.reads_in_parts();
+        let mut link = Link::new(channel);
+        if reads_in_parts {
+            link.expect_more();
+        }
+        Ok(link)
+    }
+
     /// A connection.
-    pub fn link(&self, lane: usize) -> &Link<TcpStream> {
+    pub fn link(&self, lane: usize) -> &Link<Channel<TcpStream>> {
         &self.links[lane]
     }
 
     /// The same, to put and to send.
-    pub fn link_mut(&mut self, lane: usize) -> &mut Link<TcpStream> {
+    pub fn link_mut(&mut self, lane: usize) -> &mut Link<Channel<TcpStream>> {
         &mut self.links[lane]
     }
 
@@ -86,11 +113,13 @@ impl Epoll {
             if token == ALARM {
                 continue;
             }
-            if event.is_writable() {
-                self.links[token.0].flush()?;
+            let link = &mut self.links[token.0];
+            // A handshake is written on when something was read.
+            if event.is_writable() || link.has_unsent() {
+                link.flush()?;
             }
             if event.is_read_closed() {
-                self.links[token.0].expect_end();
+                link.expect_more();
             }
             if event.is_readable() || event.is_read_closed() {
                 ready.push(token.0);

@@ -1,7 +1,7 @@
-//! Opens a WebSocket on a blocking stream. Knows nothing of what is sent afterwards.
+//! Opens a WebSocket on a stream that blocks until its time-out. Knows nothing of what is sent afterwards.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::difference::excerpt;
@@ -13,15 +13,13 @@ const CHUNK_BYTES: usize = 4096;
 
 /// Returns when the server has agreed, or with what it said or did instead.
 pub fn perform(
-    stream: &mut TcpStream,
+    stream: &mut (impl Read + Write),
     target: SocketAddr,
     plan: &MessagePlan,
     timeout: Duration,
 ) -> Result<(), Failure> {
     stream
-        .set_read_timeout(Some(timeout))
-        .and_then(|()| stream.set_write_timeout(Some(timeout)))
-        .and_then(|()| stream.write_all(&plan.handshake(target)))
+        .write_all(&plan.handshake(target))
         .map_err(|error| Failure::io("a handshake could not be sent", &error))?;
     let deadline = Instant::now() + timeout;
     let mut answer = Vec::new();

@@ -47,6 +47,10 @@ From where.
   --threads N                share the connections [1]
   --io KIND                  how bytes are moved. uring: requests and answers in lots, by io_uring (Linux 6.1); epoll: a
                              read and a write for each; auto: uring where it can be used [auto]
+  --tls                      over TLS 1.3 or 1.2, by HTTP/1.1; no certificate is checked. Moves bytes by epoll
+  --handshakes KIND          every request on a connection of its own, whose TLS handshake is full or resumed
+  --http2                    over HTTP/2: by prior knowledge, or with --tls as agreed on
+  --streams N                with --http2, requests in flight on each connection [1]
   --cpu LIST                 cores for the threads, such as 2,3. Threads with a core each wait actively for the last 50 µs
                              before a request is due
 

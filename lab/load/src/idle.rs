@@ -7,37 +7,28 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
+use crate::channel::{self, Channel, connect};
 use crate::checker::Checker;
-use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::flow::Question;
-use crate::link::{Link, READ_BYTES_MAX, connect};
-use crate::request::Numbers;
+use crate::http2;
+use crate::idle_plan::IdlePlan;
+use crate::link::{Link, READ_BYTES_MAX};
 
 /// Connections from one source address; the kernel has some 28,000 ports for each, those just closed among them.
 const CONNECTIONS_PER_SOURCE: usize = 5_000;
 /// Most connections that are held.
 pub const CONNECTIONS_MAX: usize = 250_000;
 
-/// What to hold.
-#[derive(Clone, Debug)]
-pub struct IdlePlan {
-    /// The server.
-    pub target: SocketAddr,
-    /// What is asked once per connection.
-    pub exchange: Exchange,
-    /// With which numbers.
-    pub numbers: Numbers,
-    /// How many connections.
-    pub connections: usize,
-    /// Silence after which a connection counts as broken.
-    pub answer_timeout: Duration,
-}
-
 /// Connections that have had their answer and stay open.
 pub struct HeldConnections {
     plan: IdlePlan,
-    streams: Vec<TcpStream>,
+    held: Held,
+}
+
+enum Held {
+    Http1(Vec<Channel<TcpStream>>),
+    Http2(http2::held::Held),
 }
 
 impl HeldConnections {
@@ -46,17 +37,32 @@ impl HeldConnections {
         let mut checker = Checker::new([&plan.exchange]);
         let mut scratch = vec![0; READ_BYTES_MAX];
         let mut number = plan.numbers.first();
-        let mut streams = Vec::with_capacity(plan.connections);
+        let mut held = match plan.is_http2 {
+            true => Held::Http2(http2::held::Held::new()?),
+            false => Held::Http1(Vec::with_capacity(plan.connections)),
+        };
         for index in 0..plan.connections {
             let source = source(plan.target, index);
             let connected = connect(plan.target, source, None, plan.answer_timeout);
             let stream = connected
                 .and_then(without_time_wait)
                 .map_err(|error| Failure::io(format!("connection {index}"), &error))?;
-            streams.push(ask_once(stream, &plan, &mut checker, &mut scratch, number)?);
+            match &mut held {
+                Held::Http1(channels) => {
+                    let channel = channel::open(stream, plan.tls.as_ref(), plan.answer_timeout)?;
+                    channels.push(ask_once(
+                        channel,
+                        &plan,
+                        &mut checker,
+                        &mut scratch,
+                        number,
+                    )?);
+                }
+                Held::Http2(connections) => connections.add(stream, &plan, number)?,
+            }
             number = plan.numbers.after(number);
         }
-        Ok(HeldConnections { plan, streams })
+        Ok(HeldConnections { plan, held })
     }
 
     /// Asks once more on each: they are still of use.
@@ -65,25 +71,40 @@ impl HeldConnections {
         let mut checker = Checker::new([&plan.exchange]);
         let mut scratch = vec![0; READ_BYTES_MAX];
         let mut number = plan.numbers.first();
-        for stream in std::mem::take(&mut self.streams) {
-            let stream = ask_once(stream, plan, &mut checker, &mut scratch, number)?;
-            self.streams.push(stream);
-            number = plan.numbers.after(number);
+        match &mut self.held {
+            Held::Http1(channels) => {
+                for channel in std::mem::take(channels) {
+                    channels.push(ask_once(channel, plan, &mut checker, &mut scratch, number)?);
+                    number = plan.numbers.after(number);
+                }
+            }
+            Held::Http2(connections) => {
+                for place in 0..connections.count() {
+                    connections.ask_again(place, plan, number)?;
+                    number = plan.numbers.after(number);
+                }
+            }
         }
         Ok(())
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.streams.len()
+        match &self.held {
+            Held::Http1(channels) => channels.len(),
+            Held::Http2(connections) => connections.count(),
+        }
     }
 
     /// How many of them the server has left open, and silent as they should be.
     pub fn still_open(&self) -> usize {
-        self.streams
-            .iter()
-            .filter(|stream| is_open_and_silent(stream))
-            .count()
+        match &self.held {
+            Held::Http1(channels) => channels
+                .iter()
+                .filter(|channel| is_open_and_silent(channel.stream()))
+                .count(),
+            Held::Http2(connections) => connections.still_open(),
+        }
     }
 }
 
@@ -103,17 +124,13 @@ fn source(target: SocketAddr, index: usize) -> Option<IpAddr> {
 }
 
 fn ask_once(
-    stream: TcpStream,
+    channel: Channel<TcpStream>,
     plan: &IdlePlan,
     checker: &mut Checker<'_>,
     scratch: &mut [u8],
     number: u64,
-) -> Result<TcpStream, Failure> {
-    stream
-        .set_read_timeout(Some(plan.answer_timeout))
-        .and_then(|()| stream.set_write_timeout(Some(plan.answer_timeout)))
-        .map_err(|error| Failure::io("a socket option was refused", &error))?;
-    let mut link = Link::new(stream);
+) -> Result<Channel<TcpStream>, Failure> {
+    let mut link = Link::new(channel);
     let question = Question {
         route: 0,
         number,

@@ -2,10 +2,6 @@
 //! receive; the stream may block or not; other code decides when to do what.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::time::Duration;
-
-use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::checker::Checker;
 use crate::failure::Failure;
@@ -13,32 +9,6 @@ use crate::flow::{Answered, Flow};
 
 /// Room for what one read brings.
 pub const READ_BYTES_MAX: usize = 64 * 1024;
-
-/// Opens a connection to `target`, from `source` if one is given, with this much room in the kernel for what arrives, if
-/// that is given.
-pub fn connect(
-    target: SocketAddr,
-    source: Option<IpAddr>,
-    receive_buffer_bytes: Option<usize>,
-    timeout: Duration,
-) -> std::io::Result<TcpStream> {
-    let socket = Socket::new(
-        Domain::for_address(target),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    if let Some(bytes) = receive_buffer_bytes {
-        // Before connecting, since that settles the window.
-        socket.set_recv_buffer_size(bytes)?;
-    }
-    if let Some(source) = source {
-        socket.bind(&SocketAddr::new(source, 0).into())?;
-    }
-    socket.connect_timeout(&target.into(), timeout)?;
-    let stream = TcpStream::from(socket);
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
 
 /// What a read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +26,8 @@ pub struct Link<S> {
     /// What is being sent, from `written` on.
     sending: Vec<u8>,
     written: usize,
-    /// The peer sends no more than what it has sent.
-    ends: bool,
+    /// A read that does not fill its room has not emptied the socket.
+    has_more: bool,
 }
 
 impl<S: Read + Write> Link<S> {
@@ -68,13 +38,28 @@ impl<S: Read + Write> Link<S> {
             flow: Flow::new(),
             sending: Vec::new(),
             written: 0,
-            ends: false,
+            has_more: false,
         }
     }
 
     /// Gives the stream back.
     pub fn into_stream(self) -> S {
         self.stream
+    }
+
+    /// The stream.
+    pub fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    /// The same, to be set up.
+    pub fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// Whether output waits for the socket, or for a handshake.
+    pub fn has_unsent(&self) -> bool {
+        self.written < self.sending.len()
     }
 
     /// What is in flight.
@@ -87,9 +72,10 @@ impl<S: Read + Write> Link<S> {
         &mut self.flow
     }
 
-    /// Notes that the end follows the bytes that are there. It is not reported again.
-    pub fn expect_end(&mut self) {
-        self.ends = true;
+    /// Notes that the socket may have more than a read brings: the end, which is not reported again, or what a TLS
+    /// session has not taken yet.
+    pub fn expect_more(&mut self) {
+        self.has_more = true;
     }
 
     /// Sends the pending output, or as much of it as the socket takes.
@@ -99,7 +85,7 @@ impl<S: Read + Write> Link<S> {
                 self.sending.clear();
                 self.written = 0;
                 if !self.flow.take_output(&mut self.sending) {
-                    return Ok(());
+                    return self.push();
                 }
             }
             match self.stream.write(&self.sending[self.written..]) {
@@ -111,6 +97,15 @@ impl<S: Read + Write> Link<S> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(Failure::io("a request could not be sent", &error)),
             }
+        }
+    }
+
+    /// Has the stream send what it has kept; only one that encrypts keeps anything.
+    fn push(&mut self) -> Result<(), Failure> {
+        match self.stream.flush() {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(Failure::io("a request could not be sent", &error)),
         }
     }
 
@@ -146,7 +141,7 @@ impl<S: Read + Write> Link<S> {
                         // A ping is owed its pong.
                         self.flush()?;
                     }
-                    return Ok(if count < scratch.len() && !self.ends {
+                    return Ok(if count < scratch.len() && !self.has_more {
                         Received::Emptied(count)
                     } else {
                         Received::Full(count)

@@ -7,6 +7,7 @@ use crate::arrivals::Spacing;
 use crate::io_choice::IoChoice;
 use crate::request::Numbers;
 use crate::template::Template;
+use crate::tls::Handshakes;
 use crate::websocket::Opcode;
 
 /// Longest time that any option takes.
@@ -51,6 +52,15 @@ pub fn method(value: &str) -> Result<String, String> {
         !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_uppercase()) && value != "HEAD";
     good.then(|| value.to_owned())
         .ok_or_else(|| format!("{value:?} is not supported"))
+}
+
+/// How a connection's TLS session begins.
+pub fn handshakes(value: &str) -> Result<Handshakes, String> {
+    match value {
+        "full" => Ok(Handshakes::Full),
+        "resumed" => Ok(Handshakes::Resumed),
+        _ => Err(format!("{value:?} is neither full nor resumed")),
+    }
 }
 
 /// A header that turbo-load does not set itself.

@@ -1,5 +1,7 @@
 //! The command line. It refuses everything that cannot work, with one line that says what to change.
 
+mod protocol;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,17 +13,20 @@ use crate::arrivals::{Schedule, Spacing};
 use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::help::HELP;
-use crate::idle::{self, IdlePlan};
+use crate::http2::connection as http2;
+use crate::idle;
+use crate::idle_plan::IdlePlan;
 use crate::io_choice::IoChoice;
 use crate::mix::{Mix, Route};
 use crate::mix_file;
 use crate::option_values::{
-    ECHO_BYTES_MIN, cores, header, io, loopback, method, numbers, opcode, rate, request_target,
-    seconds, spacing, text_or_file, within,
+    ECHO_BYTES_MIN, cores, handshakes, header, io, loopback, method, numbers, opcode, rate,
+    request_target, seconds, spacing, text_or_file, within,
 };
 use crate::plan::{LoadPlan, Pacing};
 use crate::request::{ExpectedBody, Numbers, RequestParts, RequestPlan};
 use crate::template::{ALL_BYTES, Template};
+use crate::tls::{Handshakes, Tls};
 use crate::websocket::{MessagePlan, Opcode};
 
 /// Most connections under load from one source address.
@@ -29,6 +34,7 @@ const CONNECTIONS_MAX: u64 = 20_000;
 /// More threads would only wait for each other on any machine of today.
 const THREADS_MAX: u64 = 256;
 const PIPELINE_MAX: u64 = 1024;
+const STREAMS_MAX: u64 = 10_000;
 /// Most requests that a schedule may have: those that were never sent are counted one by one at the end.
 const SCHEDULED_MAX: f64 = 1e9;
 /// The filler of texts; everything else has bytes that are not text between its numbers.
@@ -45,6 +51,9 @@ const SAID_BY_MIX: [&str; 9] = [
     "echo-bytes",
     "websocket",
 ];
+
+/// Options without a value.
+const FLAGS: [&str; 3] = ["expect-any-body", "tls", "http2"];
 
 /// What the command line asks for.
 #[derive(Clone, Debug)]
@@ -80,6 +89,10 @@ struct Given {
     idle_connections: usize,
     slow_read_bytes_per_second: Option<u64>,
     io: IoChoice,
+    tls: bool,
+    handshakes: Option<Handshakes>,
+    http2: bool,
+    streams: Option<usize>,
     threads: usize,
     cores: Vec<usize>,
     measured: Duration,
@@ -117,6 +130,10 @@ impl Given {
             idle_connections: 0,
             slow_read_bytes_per_second: None,
             io: IoChoice::Auto,
+            tls: false,
+            handshakes: None,
+            http2: false,
+            streams: None,
             threads: 1,
             cores: Vec::new(),
             measured: Duration::from_secs(2),
@@ -139,12 +156,19 @@ impl Given {
             ));
         }
         let mix = self.mix(target)?;
+        self.check_protocol(&mix)?;
+        let tls = self.tls.then(|| {
+            let protocol = if self.http2 { http2::ALPN } else { b"http/1.1" };
+            Tls::new(protocol, self.handshakes == Some(Handshakes::Resumed))
+        });
         if let Some(connections) = self.idle {
             let plan = IdlePlan {
                 target,
                 exchange: mix.first().clone(),
                 numbers: self.numbers,
                 connections,
+                tls,
+                is_http2: self.http2,
                 answer_timeout: self.answer_timeout,
             };
             return Ok(Job::Idle {
@@ -174,6 +198,9 @@ impl Given {
             idle_connections: self.idle_connections,
             slow_read_bytes_per_second: self.slow_read_bytes_per_second,
             io: self.io,
+            tls,
+            handshakes: self.handshakes,
+            http2_streams: self.http2.then(|| self.streams.unwrap_or(1)),
             threads: self.threads,
             cores: self.cores,
             warm_up: self.warm_up,
@@ -299,7 +326,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Job, Failu
         if !is_in_help(&name) {
             return Err(unclear(Long(&name).unexpected()));
         }
-        let value = if name == "expect-any-body" {
+        let value = if FLAGS.contains(&name.as_str()) {
             String::new()
         } else {
             parser
@@ -348,6 +375,10 @@ fn set(given: &mut Given, name: &str, value: &str) -> Result<(), String> {
             given.slow_read_bytes_per_second = Some(within(value, 1, u64::from(u32::MAX))?)
         }
         "io" => given.io = io(value)?,
+        "tls" => given.tls = true,
+        "handshakes" => given.handshakes = Some(handshakes(value)?),
+        "http2" => given.http2 = true,
+        "streams" => given.streams = Some(count(1, STREAMS_MAX)?),
         "threads" => given.threads = count(1, THREADS_MAX)?,
         "cpu" => given.cores = cores(value)?,
         "seconds" => given.measured = seconds(value)?,

@@ -8,6 +8,7 @@ use crate::arrivals::Schedule;
 use crate::io_choice::IoChoice;
 use crate::mix::Mix;
 use crate::request::Numbers;
+use crate::tls::{Handshakes, Tls};
 
 /// When requests are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,6 +43,12 @@ pub struct LoadPlan {
     pub slow_read_bytes_per_second: Option<u64>,
     /// How bytes are moved.
     pub io: IoChoice,
+    /// How they are secured.
+    pub tls: Option<Tls>,
+    /// Every request has a connection of its own, which begins in this way.
+    pub handshakes: Option<Handshakes>,
+    /// Over HTTP/2, with so many requests in flight on each connection.
+    pub http2_streams: Option<usize>,
     /// Threads that share the connections; not more than these.
     pub threads: usize,
     /// The cores of the threads, in turn. None leaves the threads to the kernel.
@@ -86,6 +93,9 @@ pub(crate) mod tests {
             idle_connections: 0,
             slow_read_bytes_per_second: None,
             io: IoChoice::Auto,
+            tls: None,
+            handshakes: None,
+            http2_streams: None,
             threads,
             cores: Vec::new(),
             warm_up: Duration::ZERO,

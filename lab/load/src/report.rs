@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::io_choice::Io;
 use crate::plan::{LoadPlan, Pacing};
 use crate::tally::Tally;
+use crate::tls::Handshakes;
 
 /// Digits after which percentiles are no longer distinguished: 99.9999.
 const NINES_MAX: i32 = 6;
@@ -31,12 +32,18 @@ pub struct LoadReport {
     pub connections: usize,
     /// Connections besides that were held open, and answered at the start and at the end.
     pub idle_connections: usize,
-    /// Requests in flight per connection.
+    /// Requests in flight per connection; streams, over HTTP/2.
     pub pipeline: usize,
     /// Threads of the generator.
     pub threads: usize,
     /// How the generator moved bytes: `uring` or `epoll`.
     pub io: Io,
+    /// `HTTP/1.1` or `HTTP/2`.
+    pub protocol: &'static str,
+    /// Whether it went over TLS.
+    pub tls: bool,
+    /// `full` or `resumed`, if every request had a connection of its own.
+    pub handshakes: Option<&'static str>,
     /// Seed of arrivals and choices.
     pub seed: u64,
     /// Seconds before counting.
@@ -172,9 +179,12 @@ impl LoadReport {
             request: plan.mix.first().line(plan.numbers.first()),
             connections: plan.connections,
             idle_connections: plan.idle_connections,
-            pipeline,
+            pipeline: plan.http2_streams.unwrap_or(pipeline),
             threads: plan.threads,
             io: tally.io,
+            protocol: plan.http2_streams.map_or("HTTP/1.1", |_| "HTTP/2"),
+            tls: plan.tls.is_some(),
+            handshakes: plan.handshakes.map(Handshakes::name),
             seed: plan.seed,
             warm_up_seconds: plan.warm_up.as_secs_f64(),
             seconds,

@@ -3,6 +3,10 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
 use crate::template::Template;
 
 /// The numbers that requests carry, one after another, then again from the start.
@@ -45,9 +49,35 @@ pub struct RequestPlan {
     method: String,
     path: Template,
     head: Vec<u8>,
+    /// What of it does not change, as values; none if HTTP/2 cannot say it.
+    fixed: Option<Fixed>,
     body: Option<Template>,
     status: u16,
     expected: ExpectedBody,
+}
+
+#[derive(Clone, Debug)]
+struct Fixed {
+    method: http::Method,
+    authority: Authority,
+    headers: HeaderMap,
+}
+
+impl Fixed {
+    fn new(target: SocketAddr, parts: &RequestParts) -> Option<Fixed> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &parts.headers {
+            headers.append(
+                HeaderName::from_bytes(name.as_bytes()).ok()?,
+                HeaderValue::from_str(value).ok()?,
+            );
+        }
+        Some(Fixed {
+            method: parts.method.parse().ok()?,
+            authority: target.to_string().parse().ok()?,
+            headers,
+        })
+    }
 }
 
 /// Which bodies are right.
@@ -83,10 +113,12 @@ impl RequestPlan {
         for (name, value) in &parts.headers {
             head.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }
+        let fixed = Fixed::new(target, &parts);
         RequestPlan {
             method: parts.method,
             path: parts.path,
             head,
+            fixed,
             body: parts.body,
             status: parts.expected_status,
             expected: parts.expected_body,
@@ -107,6 +139,22 @@ impl RequestPlan {
         } else {
             out.extend_from_slice(b"\r\n");
         }
+    }
+
+    /// The same as values, for what has its own way to put them on the wire; nothing if HTTP/2 cannot say it.
+    pub fn as_message(&self, number: u64) -> Option<(http::Request<()>, Option<Bytes>)> {
+        let fixed = self.fixed.as_ref()?;
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(Scheme::HTTP);
+        parts.authority = Some(fixed.authority.clone());
+        let path = Bytes::from(self.path.text(number));
+        parts.path_and_query = Some(PathAndQuery::from_maybe_shared(path).ok()?);
+        let mut message = http::Request::new(());
+        *message.method_mut() = fixed.method.clone();
+        *message.uri_mut() = http::Uri::from_parts(parts).ok()?;
+        message.headers_mut().clone_from(&fixed.headers);
+        let body = self.body.as_ref();
+        Some((message, body.map(|body| Bytes::from(body.text(number)))))
     }
 
     /// Whether this is the right answer to the request with this number.

@@ -4,6 +4,9 @@ use std::io;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use rustls::HandshakeKind;
+
+use crate::channel::Channel;
 use crate::checker::Checker;
 use crate::epoll::Epoll;
 use crate::failure::Failure;
@@ -24,10 +27,9 @@ pub enum Transport {
 impl Transport {
     /// One for each thread, and all of the same kind.
     pub fn for_threads(plan: &LoadPlan) -> Result<Vec<Transport>, Failure> {
-        choose(plan.io, plan.slow_read_bytes_per_second.is_some(), || {
-            urings(plan)
-        })
-        .and_then(|rings| rings.map_or_else(|| epolls(plan), Ok))
+        let needs_reads = plan.slow_read_bytes_per_second.is_some() || plan.tls.is_some();
+        choose(plan.io, needs_reads, || urings(plan))
+            .and_then(|rings| rings.map_or_else(|| epolls(plan), Ok))
     }
 
     /// Which one it is.
@@ -39,13 +41,30 @@ impl Transport {
     }
 
     /// Adds a connection, whose number is one more than that of the one before.
-    pub fn add(&mut self, stream: TcpStream) -> io::Result<()> {
-        match self {
-            Transport::Epoll(epoll) => epoll.add(stream),
-            Transport::Uring(uring) => {
+    pub fn add(&mut self, channel: Channel<TcpStream>) -> io::Result<()> {
+        match (self, channel) {
+            (Transport::Epoll(epoll), channel) => epoll.add(channel),
+            (Transport::Uring(uring), Channel::Plain(stream)) => {
                 uring.add(stream);
                 Ok(())
             }
+            (Transport::Uring(_), Channel::Secured(_)) => Err(only_by_epoll()),
+        }
+    }
+
+    /// Puts another connection in the place of one; that one ends.
+    pub fn replace(&mut self, lane: usize, channel: Channel<TcpStream>) -> io::Result<()> {
+        match self {
+            Transport::Epoll(epoll) => epoll.replace(lane, channel),
+            Transport::Uring(_) => Err(only_by_epoll()),
+        }
+    }
+
+    /// How a connection's TLS session began.
+    pub fn handshake_kind(&self, lane: usize) -> Option<HandshakeKind> {
+        match self {
+            Transport::Epoll(epoll) => epoll.link(lane).stream().handshake_kind(),
+            Transport::Uring(_) => None,
         }
     }
 
@@ -125,17 +144,22 @@ impl Transport {
     }
 }
 
-/// The rings, if the run takes them. A slow reader says when to read, which a ring does by itself.
+#[cold]
+fn only_by_epoll() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "a ring has no TLS sessions")
+}
+
+/// The rings, if the run takes them. A slow reader says when to read, and a TLS session does, which a ring does by itself.
 fn choose<T>(
     choice: IoChoice,
-    reads_slowly: bool,
+    needs_reads: bool,
     rings: impl FnOnce() -> io::Result<T>,
 ) -> Result<Option<T>, Failure> {
     match choice {
         IoChoice::Uring => rings()
             .map(Some)
             .map_err(|error| Failure::Broken(format!("--io uring: {}", explain(&error)))),
-        IoChoice::Auto if !reads_slowly => Ok(rings().ok()),
+        IoChoice::Auto if !needs_reads => Ok(rings().ok()),
         IoChoice::Auto | IoChoice::Epoll => Ok(None),
     }
 }
@@ -185,8 +209,8 @@ mod tests {
 
     #[test]
     fn left_alone_a_run_takes_what_there_is() {
-        let auto = |reads_slowly, rings: io::Result<()>| {
-            choose(IoChoice::Auto, reads_slowly, || rings).unwrap()
+        let auto = |needs_reads, rings: io::Result<()>| {
+            choose(IoChoice::Auto, needs_reads, || rings).unwrap()
         };
         assert_eq!(auto(false, Ok(())), Some(()));
         assert_eq!(auto(false, refused(libc::EPERM)()), None);

@@ -6,12 +6,13 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::arrivals::thread_rng;
+use crate::channel::{self, Channel, connect};
 use crate::checker::Checker;
 use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::flow::{Answered, Question};
 use crate::handshake;
-use crate::link::{Received, connect};
+use crate::link::Received;
 use crate::mix::Chooser;
 use crate::phases::Phases;
 use crate::plan::{LoadPlan, Pacing};
@@ -26,7 +27,7 @@ const SPIN: Duration = Duration::from_micros(50);
 /// An empty look into epoll or a ring takes less than this; if one took longer, the thread was not on its core meanwhile.
 const LOOK_MAX: Duration = Duration::from_micros(10);
 /// The choice of routes has a random stream apart from the arrivals: a mix does not change when requests are due.
-const CHOICE_SEED: u64 = 0xC401_CE00;
+pub(crate) const CHOICE_SEED: u64 = 0xC401_CE00;
 
 /// A thread's share of a run.
 pub struct Worker<'a> {
@@ -40,6 +41,8 @@ pub struct Worker<'a> {
     transport: Transport,
     /// By connection: when it last received something, or when the first request in flight was asked.
     silent_since: Vec<Instant>,
+    /// By connection: whether it is another one's successor.
+    has_begun_again: Vec<bool>,
     /// Lanes to read from, and what was read from one of them.
     ready: Vec<usize>,
     answers: Vec<Answered>,
@@ -68,9 +71,9 @@ impl<'a> Worker<'a> {
         let connections = plan.part(index, plan.connections as u64);
         let silent_since = vec![now; connections.clone().count()];
         for connection in connections {
-            open_stream(plan)
-                .and_then(|stream| {
-                    let added = transport.add(stream);
+            open_channel(plan)
+                .and_then(|channel| {
+                    let added = transport.add(channel);
                     added.map_err(|error| Failure::io("cannot be watched", &error))
                 })
                 .map_err(|failure| {
@@ -89,6 +92,7 @@ impl<'a> Worker<'a> {
             slow: plan
                 .slow_read_bytes_per_second
                 .map(|bytes| SlowReading::new(bytes, silent_since.len(), now)),
+            has_begun_again: vec![false; silent_since.len()],
             silent_since,
             checker: Checker::new(plan.mix.exchanges()),
             chooser: plan.mix.chooser(thread_rng(plan.seed ^ CHOICE_SEED, index)),
@@ -106,6 +110,20 @@ impl<'a> Worker<'a> {
     pub fn begin(&mut self, start: Instant) -> Result<(), Failure> {
         self.phases = Phases::new(start, self.plan.warm_up, self.plan.measured);
         self.transport.begin()
+    }
+
+    /// Ends a connection that has had its answer and begins another one in its place, if every request has its own.
+    pub fn begin_again(&mut self, lane: usize) -> Result<(), Failure> {
+        let Some(kind) = self.plan.handshakes else {
+            return Ok(());
+        };
+        // The first one has nothing to resume.
+        if std::mem::replace(&mut self.has_begun_again[lane], true) {
+            kind.check(self.transport.handshake_kind(lane))?;
+        }
+        let channel = open_channel(self.plan)?;
+        let replaced = self.transport.replace(lane, channel);
+        replaced.map_err(|error| Failure::io("a connection cannot be watched", &error))
     }
 
     /// How many connections there are.
@@ -311,15 +329,19 @@ impl<'a> Worker<'a> {
     }
 }
 
-fn open_stream(plan: &LoadPlan) -> Result<TcpStream, Failure> {
+fn open_channel(plan: &LoadPlan) -> Result<Channel<TcpStream>, Failure> {
     let timeout = plan.answer_timeout;
     let receive_buffer = plan
         .slow_read_bytes_per_second
         .map(|_| RECEIVE_BUFFER_BYTES);
-    let mut stream = connect(plan.target, None, receive_buffer, timeout)
+    let stream = connect(plan.target, None, receive_buffer, timeout)
         .map_err(|error| Failure::io("cannot be opened", &error))?;
-    if let Exchange::WebSocket(messages) = plan.mix.first() {
-        handshake::perform(&mut stream, plan.target, messages, timeout)?;
+    if plan.handshakes.is_some() {
+        return channel::begin(stream, plan.tls.as_ref());
     }
-    Ok(stream)
+    let mut channel = channel::open(stream, plan.tls.as_ref(), timeout)?;
+    if let Exchange::WebSocket(messages) = plan.mix.first() {
+        handshake::perform(&mut channel, plan.target, messages, timeout)?;
+    }
+    Ok(channel)
 }

@@ -19,7 +19,7 @@ from turbo_shard_lab.scenarios.plan import PlannedScenario, planned
 from turbo_shard_lab.scenarios.scenario import BEST_PEER, Scenario
 
 KNOWN = catalogue()
-SUITES = ("smoke", "frameworks", "fastapi", "asgi-cost", "fastapi-cost", "files")
+SUITES = ("smoke", "frameworks", "fastapi", "asgi-cost", "fastapi-cost", "files", "tls", "http2")
 EVERY = {suite: read_all(Path("bench/scenarios") / suite) for suite in SUITES}
 OURS, LATER, GIL = Ground(), Ground(version="3.14t"), Ground("gil", "3.13")
 # What the issue of real apps wants against the best peer of the same interpreter.
@@ -124,6 +124,39 @@ def test_files_have_their_goal(key: str, kind: str) -> None:
     assert ("≥", 3) in limits(plan.scenario, f"granian-files-{kind}")
     assert named(plan, "nginx").arm.command[-1] == "on"
     assert named(plan, "nginx-read").arm.command[-1] == "off"
+
+
+def test_tls_has_its_goals() -> None:
+    https, handshakes = plans("tls")["https"], plans("tls")["handshakes"]
+    assert limits(https.scenario, "shard") == [("≥", 0.8), ("", 0)]
+    assert limits(https.scenario, "granian-rsgi-https-free-threaded") == [("≥", 3)]
+    assert limits(handshakes.scenario, "rustls-alone") == [("≥", 0.9), ("≥", 1), ("", 0)]
+    asked = {
+        one.name: handshakes.trial_of(one, handshakes.trial).load.speech.handshakes
+        for one in handshakes.candidates
+    }
+    assert asked == {"shard-full": "full", "shard-resumed": "resumed", "rustls-alone": "full"}
+
+
+@pytest.mark.parametrize(("key", "least"), [("native", 3), ("asgi", 1.3)])
+def test_http2_has_its_goals(key: str, least: float) -> None:
+    plan = plans("http2")[key]
+    kind = "rsgi" if key == "native" else "asgi"
+    for server in (f"granian-{kind}-h2c", "h2corn-h2c", "peregrine-h2c"):
+        peer = named(plan, f"{server}-free-threaded")
+        assert limits(plan.scenario, peer.name) == [("≥", least)]
+        load = plan.trial_of(peer, plan.trial).load
+        assert (load.connections, load.speech.streams, load.speech.tls) == (1, 100, False)
+    if key == "native":
+        assert limits(plan.scenario, "shard") == [("≥", 0.85), ("", 0)]
+        assert plan.trial_of(named(plan, "shard"), plan.trial).load.connections == 32
+
+
+def test_idle_connections_have_their_bounds() -> None:
+    held = {"tls": ("shard-https", 12_288), "http2": ("shard-h2c", 8_192)}
+    for suite, (arm, most) in held.items():
+        goals = plans(suite)["idle"].scenario.goals
+        assert [one.limit for one in goals if one.over == (arm,)] == [most]
 
 
 @pytest.mark.parametrize("ground", [OURS, LATER, GIL], ids=lambda one: one.kind + one.version)

@@ -211,7 +211,7 @@ fn the_end_of_the_connection_breaks_the_run() {
 fn an_end_that_came_with_half_an_answer_is_read_with_it() {
     let (plan, whole) = (plan(), answer("n=7"));
     let mut link = asked(&plan, &[&whole[..9], b""]);
-    link.expect_end();
+    link.expect_more();
     let failure = received(&mut link, &mut Checker::new([&plan])).unwrap_err();
     assert!(matches!(failure, Failure::Broken(text) if text.contains("closed a connection")));
 }

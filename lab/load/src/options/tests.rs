@@ -35,6 +35,7 @@ fn every_option_of_the_help_is_understood() {
             "text",
             "poisson",
             "epoll",
+            "full",
             "Cargo.toml",
         ];
         assert!(
@@ -184,4 +185,27 @@ fn what_does_not_go_together_is_refused() {
         assert!(found.contains(expected), "{more}: {found}");
     }
     assert!(complaint("--target localhost:1 --mix Cargo.toml").contains("--mix: "));
+}
+
+#[test]
+fn tls_and_http2_go_together_with_what_they_can() {
+    let asks = "--target 127.0.0.1:1 --expect-body x ";
+    let plan = load(&format!(
+        "{asks}--tls --http2 --streams 100 --connections 1"
+    ));
+    assert_eq!((plan.tls.is_some(), plan.http2_streams), (true, Some(100)));
+    for (options, words) in [
+        ("--tls --io uring", "--io uring has no TLS"),
+        ("--handshakes full", "add --tls"),
+        (
+            "--tls --handshakes full --pipeline 2",
+            "one request on each connection",
+        ),
+        ("--tls --handshakes some", "neither full nor resumed"),
+        ("--streams 2", "add --http2"),
+        ("--http2 --rate 10", "a closed loop of --streams"),
+    ] {
+        let text = complaint(&format!("{asks}{options}"));
+        assert!(text.contains(words), "{options}: {text}");
+    }
 }

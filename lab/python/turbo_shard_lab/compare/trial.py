@@ -163,7 +163,12 @@ def measured(address: str, trial: Trial, load: Load) -> dict[str, Any]:
 def settle(server: Server, trial: Trial) -> None:
     """Some checked answers on as many connections as the load will use."""
     short = Load(
-        trial.load.connections, SETTLING_LOAD_S, 0.0, trial.load.cores, seed=trial.load.seed
+        trial.load.connections,
+        SETTLING_LOAD_S,
+        0.0,
+        trial.load.cores,
+        seed=trial.load.seed,
+        speech=trial.load.speech,
     )
     run_load(
         server.address, trial.questions, short, program=trial.program, directory=trial.directory

@@ -88,6 +88,32 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Speech:
+    """What is spoken over connections; HTTP/1 without TLS unless it says something else."""
+
+    tls: bool = False
+    # "full" or "resumed": every request has a connection of its own, which begins so.
+    handshakes: str = ""
+    # Over HTTP/2, requests in flight on each connection.
+    streams: int = 0
+
+    def options(self) -> list[str]:
+        options = ["--tls"] if self.tls else []
+        if self.handshakes:
+            options += ["--handshakes", self.handshakes]
+        if self.streams:
+            options += ["--http2", "--streams", str(self.streams)]
+        return options
+
+    def described(self) -> dict[str, Any]:
+        found = {"tls": self.tls, "handshakes": self.handshakes, "http2_streams": self.streams}
+        return {name: value for name, value in found.items() if value}
+
+
+PLAIN = Speech()
+
+
+@dataclass(frozen=True)
 class Load:
     """How a server is asked. With a rate the loop is open: as many requests come, however slow the answers are."""
 
@@ -106,15 +132,21 @@ class Load:
     idle_connections: int = 0
     # None leaves it to turbo-load.
     answer_timeout_seconds: float | None = None
+    speech: Speech = PLAIN
+    # How bytes are moved; "" leaves it to turbo-load.
+    io: str = ""
 
     def options(self) -> list[str]:
         options = [
+            *self.speech.options(),
             *("--connections", str(self.connections), "--seconds", f"{self.seconds:g}"),
             *("--warm-up-seconds", f"{self.warm_up_seconds:g}"),
             *("--cpu", ",".join(map(str, self.cores))),
         ]
         if len(self.cores) > 1:
             options += ["--threads", str(len(self.cores))]
+        if self.io:
+            options += ["--io", self.io]
         if self.rate is not None:
             options += ["--rate", f"{self.rate:.6g}", "--arrivals", self.arrivals]
         if self.seed is not None:
@@ -142,7 +174,8 @@ class Load:
             "idle_connections": self.idle_connections or None,
             "seed": self.seed,
         }
-        return found | {name: value for name, value in optional.items() if value is not None}
+        found |= {name: value for name, value in optional.items() if value is not None}
+        return found | self.speech.described()
 
 
 def run_load(
@@ -214,11 +247,12 @@ def idle_connections(
     count: int,
     core: int,
     *,
+    speech: Speech = PLAIN,
     program: Sequence[str] = TURBO_LOAD,
     directory: Path | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Holds keep-alive connections for the block; each has had one checked answer."""
-    command = [*program, "--target", address, *question.options()]
+    command = [*program, "--target", address, *question.options(), *speech.options()]
     command += ["--idle", str(count), "--hold-seconds", f"{GRACE_S:g}", "--cpu", str(core)]
     with running(command, directory, stdin=subprocess.PIPE) as holder:
         if not (holder.stdin and holder.stdout and holder.stderr):

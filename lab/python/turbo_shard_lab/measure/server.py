@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -28,7 +29,7 @@ START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 POLL_INTERVAL_S = 0.001
 LOG_BYTES_MAX = 1 << 20
-READY_LINE = re.compile(r" ready on http://127\.0\.0\.1:(?P<port>\d+)\b")
+READY_LINE = re.compile(r" ready on https?://127\.0\.0\.1:(?P<port>\d+)\b")
 # Stands for the port in the command of a server that cannot choose one itself.
 PORT = "{port}"
 PR_SET_PDEATHSIG = 1
@@ -196,7 +197,12 @@ def answers(port: int) -> bool:
     """Whether a server answers there. A listening socket is not enough: behind it may be a parent whose workers are
     still to come, and would not be counted."""
     # We read to the end and then close the connection: some servers take another end badly.
-    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    return answers_to(http.client.HTTPConnection("127.0.0.1", port, timeout=1)) or answers_to(
+        http.client.HTTPSConnection("127.0.0.1", port, timeout=1, context=without_trust())
+    )
+
+
+def answers_to(asking: http.client.HTTPConnection) -> bool:
     try:
         asking.request("GET", "/")
         asking.getresponse().read()
@@ -210,3 +216,11 @@ def answers(port: int) -> bool:
     finally:
         asking.close()
     return True
+
+
+def without_trust() -> ssl.SSLContext:
+    """For a server of ours on this machine, whose certificate nobody has signed."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -64,6 +64,8 @@ class Candidate:
     peer: Peer | None = None
     # Serves the scenario's own app.
     is_rival: bool = False
+    # If it is not spoken to as the scenario says.
+    speaks: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,13 @@ class Serving:
         label = variant.label if variant.is_named_alone else f"{arm.label}, {variant.label}"
         arm = replace(arm, key=f"{arm.key}-{variant.key}", label=label)
         return Candidate(
-            f"{name}-{variant.key}", arm, error, engine, self.placement, variant.questions
+            f"{name}-{variant.key}",
+            arm,
+            error,
+            engine,
+            self.placement,
+            variant.questions,
+            speaks=variant.speaks,
         )
 
 
@@ -207,7 +215,7 @@ def of_others(
     def serving(peer: Peer, key: str, label: str, app: str, *, is_rival: bool) -> Candidate:
         command = peer.serving(app, shards, websocket=websocket)
         arm = Arm(key, label, command, is_peer=True)
-        return Candidate(key, arm, peer=peer, is_rival=is_rival)
+        return Candidate(key, arm, peer=peer, is_rival=is_rival, speaks=peer.speaks)
 
     found = []
     if SERVING in scenario.peers:
@@ -219,7 +227,7 @@ def of_others(
         return found
     names = [name for name in scenario.peers if name != SERVING]
     for peer in peers.chosen(names, dict(known)):
-        found.append(Candidate(peer.key, peer.arm(shards), peer=peer))
+        found.append(Candidate(peer.key, peer.arm(shards), peer=peer, speaks=peer.speaks))
     for one in scenario.peer_apps if scenario.peers else ():
         (peer,) = peers.chosen([one.peer], dict(known))
         found.append(serving(peer, one.key, one.label, one.app, is_rival=False))

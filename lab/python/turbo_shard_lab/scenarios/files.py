@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..metrics import METRICS
 from .goal_tables import goals_of, steps_of
-from .load_tables import load_of, questions_of
+from .load_tables import load_of, questions_of, speaks_of
 from .peers import INTERFACES
 from .places import SCENARIOS
 from .scenario import IDLE, LOAD, START, PeerApp, Scenario, Variant
@@ -131,6 +131,7 @@ def variant_of(table: Table) -> Variant:
         questions=questions_of(table),
         shards=table.count("shards"),
         server_cores=table.text("server_cores", "", choices=SERVER_CORES),
+        speaks=speaks_of(table),
     )
     table.end()
     if not KEY.fullmatch(variant.key):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from ..compare.rounds import ArmRuns
+from ..compare.trial import Trial
 from ..load.generator import BrokenRun, Load, idle_connections, run_load
 from ..measure import procfs
 from ..measure.server import Server, ServerFailed
@@ -66,7 +67,10 @@ class Idleness:
 
 
 def measure_idleness(
-    plan: PlannedScenario, arms: Sequence[ArmRuns], progress: Progress
+    plan: PlannedScenario,
+    arms: Sequence[ArmRuns],
+    progress: Progress,
+    trial_of: Callable[[str], Trial],
 ) -> dict[str, Idleness]:
     """All arms side by side while they are idle, then one after another under connections. An arm that fails has its
     error in its result; a wrong answer is raised."""
@@ -85,14 +89,14 @@ def measure_idleness(
                     )
                 )
                 # So that no shard is measured before its first request.
-                ask(plan, server, plan.shards)
+                ask(trial_of(one.arm.key), server, plan.shards)
                 running.append((one, server))
         watch_idle([(found[one.arm.key], server) for one, server in running], plan.seconds)
         progress.end("watched")
         for one, server in running:
             progress.begin(f"{plan.scenario.key}, {one.arm.label}, connections", IDLE_ARM_S)
             with failing(one):
-                hold_connections(plan, found[one.arm.key], server)
+                hold_connections(trial_of(one.arm.key), found[one.arm.key], server)
             progress.end(one.result.error or summary(found[one.arm.key]))
     return found
 
@@ -106,9 +110,8 @@ def failing(one: ArmRuns) -> Iterator[None]:
         one.result.error = str(error)
 
 
-def ask(plan: PlannedScenario, server: Server, connections: int) -> None:
-    trial = plan.trial
-    load = Load(connections, ASKED_S, 0.0, trial.load.cores)
+def ask(trial: Trial, server: Server, connections: int) -> None:
+    load = Load(connections, ASKED_S, 0.0, trial.load.cores, speech=trial.load.speech)
     run_load(server.address, trial.questions, load, program=trial.program)
 
 
@@ -132,10 +135,9 @@ def usage(server: Server) -> tuple[int, float, int]:
     return procfs.cpu_ticks(pids), procfs.run_time_us(pids), procfs.wake_ups(pids)
 
 
-def hold_connections(plan: PlannedScenario, result: Idleness, server: Server) -> None:
-    trial = plan.trial
+def hold_connections(trial: Trial, result: Idleness, server: Server) -> None:
     # As many connections as under load: what they leave behind is not a cost of idle connections.
-    ask(plan, server, trial.load.connections)
+    ask(trial, server, trial.load.connections)
     time.sleep(SETTLE_S)
     before = procfs.memory(server.pids).rss
     with idle_connections(
@@ -143,6 +145,7 @@ def hold_connections(plan: PlannedScenario, result: Idleness, server: Server) ->
         trial.questions[0],
         trial.load.idle_connections,
         trial.load.cores[0],
+        speech=trial.load.speech,
         program=trial.program,
     ):
         time.sleep(SETTLE_S)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from ..load.generator import Question
-from .scenario import LoadPlan
+from .scenario import HTTP, SPEAKS, LoadPlan
 from .toml_table import REQUIRED, Table
 
 LOOPS = ("closed", "open", "shares")
 ARRIVALS = ("poisson", "constant")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+IO = ("epoll", "uring")
 WEBSOCKET = ("text", "binary")
 
 
@@ -75,10 +76,19 @@ def load_of(
         slow_read_bytes_per_second=table.count("slow_read_bytes_per_second"),
         idle_connections=table.count("idle_connections", 0),
         answer_timeout_seconds=table.number("answer_timeout_seconds"),
+        io=table.text("io", "", choices=IO),
+        speaks=speaks_of(table) or HTTP,
+        streams=table.count("streams", 1),
+        http2_connections=table.count("http2_connections"),
     )
     table.end()
     check(table, plan)
     return counts, plan
+
+
+def speaks_of(table: Table) -> str:
+    speaks: str = table.text("speaks", "", choices=SPEAKS)
+    return speaks
 
 
 def connections_of(table: Table) -> tuple[list[int], int | None]:

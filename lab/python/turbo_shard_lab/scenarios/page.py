@@ -1,4 +1,4 @@
-"""The short tables of docs/benchmarks.md, docs/fastapi-speed.md and docs/files.md: the figures that carry their claims.
+"""The short tables of docs: of benchmarks.md, and of the pages about what a suite measures.
 
 The report.md of a run has all others.
 """
@@ -18,9 +18,12 @@ from .recorded import source_of
 # The suites are folders of bench/scenarios.
 SMOKE, FRAMEWORKS, ASGI_COST = "smoke", "frameworks", "asgi-cost"
 FASTAPI, FASTAPI_COST, FILES = "fastapi", "fastapi-cost", "files"
+TLS, HTTP2 = "tls", "http2"
 DOCS = Path("docs/benchmarks.md")
 DOCS_OF = dict.fromkeys((FASTAPI, FASTAPI_COST), Path("docs/fastapi-speed.md")) | {
-    FILES: Path("docs/files.md")
+    FILES: Path("docs/files.md"),
+    TLS: Path("docs/tls.md"),
+    HTTP2: Path("docs/http2.md"),
 }
 
 
@@ -293,6 +296,49 @@ def ratio_of(figure: Figure) -> str:
     return f"{number(figure.middle, figure.digits)} × ({spread(figure)})"
 
 
+# Of TLS and HTTP/2: what every server did, and what is wanted of ours.
+
+SERVED_HEADER = ("", "server", "answers/s", "CPU time of an answer")
+WANTED_HEADER = ("", "figure", "goal", "measured", "")
+
+
+def protocols(results: Results) -> str:
+    served = [
+        [scenario.title, arm.label, rates(arm), cpu_time(arm)]
+        for scenario in results.scenarios
+        if scenario.has_load
+        for arm in scenario.arms
+    ]
+    wanted = [
+        [
+            figure_title(scenario, figure),
+            figure.label,
+            f"{figure.goal} {figure.unit}" if figure.goal else "–",
+            f"{measured(figure)} ({spread(figure)})" if figure.values else figure.error or "–",
+            verdict(figure) if figure.goal else "",
+        ]
+        for scenario in results.scenarios
+        for figure in scenario.figures
+    ]
+    first = results.scenarios[0]
+    intro = (
+        f"turbo-shard on `{engine_of(first.arms[0].key)}`, one shard on one core and the load on another, medians of "
+        "interleaved rounds with the lowest and the highest; ratios are taken within each round:"
+    )
+    tables = [markdown_table(SERVED_HEADER, served), markdown_table(WANTED_HEADER, wanted)]
+    return "\n\n".join([intro, *tables, source_of(results)])
+
+
+def cpu_time(arm: ArmResult) -> str:
+    found = [run.cpu_us_per_request for run in arm.runs]
+    return f"{median(found):,.1f} µs ({bounds(found, 1)})" if found else "–"
+
+
+def figure_title(scenario: ScenarioResult, figure: Figure) -> str:
+    label = next(arm.label for arm in scenario.arms if arm.key == figure.arm)
+    return f"{scenario.title}: {label}"
+
+
 PAGES: dict[str, Callable[[Results], str]] = {
     SMOKE: smoke,
     FRAMEWORKS: frameworks,
@@ -300,6 +346,8 @@ PAGES: dict[str, Callable[[Results], str]] = {
     FASTAPI: frameworks,
     FASTAPI_COST: fastapi_cost,
     FILES: served_files,
+    TLS: protocols,
+    HTTP2: protocols,
 }
 
 # The parts of README.md.

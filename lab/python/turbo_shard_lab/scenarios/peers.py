@@ -13,6 +13,7 @@ from ..command_text import without_traces
 from ..compare.arms import Arm
 from .interpreter import FREE_THREADED, GIL
 from .places import PEERS
+from .scenario import SPEAKS
 from .toml_table import REQUIRED, Table, TableError, read_toml
 
 CATALOGUE = Path("bench/peers/peers.toml")
@@ -48,6 +49,8 @@ class Peer:
     http_only: tuple[str, ...] = ()
     # Serves something else than all the others do.
     is_apart: bool = False
+    # If it is not spoken to as the scenario says.
+    speaks: str = ""
     # A version, where the interpreter is not the kind's own.
     version: str = ""
 
@@ -108,6 +111,7 @@ def peers_of(table: Table) -> list[Peer]:
     serves, app = table.texts("serves"), table.text("app", "")
     http_only = table.texts("http_only")
     is_apart = table.flag("apart")
+    speaks = table.text("speaks", "", choices=SPEAKS)
     table.end()
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise table.refuse("kinds", f"{unknown!r}: one or more of {', '.join(KINDS)}")
@@ -133,6 +137,7 @@ def peers_of(table: Table) -> list[Peer]:
             app,
             http_only,
             is_apart,
+            speaks,
         )
         for kind in kinds or ("",)
     ]

@@ -91,6 +91,7 @@ class PlannedScenario:
             trial,
             placement=placement,
             questions=candidate.questions or trial.questions,
+            load=self.scenario.load.spoken(trial.load, candidate.speaks),
         )
 
     @property

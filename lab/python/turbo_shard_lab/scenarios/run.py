@@ -90,11 +90,11 @@ class ScenarioRun:
 
         def run(arm: Arm, trial: Trial, number: int) -> Outcome:
             text = f"{plan.scenario.key}{remark}, round {number + 1}/{plan.rounds}, {arm.label}"
-            load = load_of(arm) if load_of else trial.load
-            self.progress.begin(text, plan.run_s(load.seconds, arm.is_peer))
+            asked = replace(trial, load=load_of(arm)) if load_of else trial
+            own = plan.trial_of(self.by_key[arm.key], asked)
+            self.progress.begin(text, plan.run_s(own.load.seconds, arm.is_peer))
             try:
-                own = plan.trial_of(self.by_key[arm.key], trial)
-                return self.run_trial(arm, replace(own, load=load), number)
+                return self.run_trial(arm, own, number)
             except WrongAnswer as error:
                 if arm.is_peer:
                     # It shows nothing about the others.
@@ -115,13 +115,16 @@ class ScenarioRun:
         self.result.figures = unloaded_figures(self.plan.scenario, self._named(), values, {})
 
     def _measure_idleness(self) -> None:
-        found = measure_idleness(self.plan, self.arms, self.progress)
+        found = measure_idleness(self.plan, self.arms, self.progress, self._trial_of)
         values = {key: one.values() for key, one in found.items()}
         notes = {key: one.notes() for key, one in found.items()}
         self.result.figures = unloaded_figures(self.plan.scenario, self._named(), values, notes)
 
     def _named(self) -> Arms:
         return Arms(self.plan.candidates, self.result.arms)
+
+    def _trial_of(self, key: str) -> Trial:
+        return self.plan.trial_of(self.by_key[key], self.plan.trial)
 
     def _run_shares(self) -> None:
         """Closed loops first, then every arm at each share of what it served in them, on a fresh server each time."""

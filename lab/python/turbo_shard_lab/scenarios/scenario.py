@@ -5,10 +5,15 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass, replace
 
-from ..load.generator import Question
+from ..load.generator import Load, Question, Speech
 
 # What a scenario measures: answers under load; how long a start takes; what an idle server costs.
 LOAD, START, IDLE = "load", "start", "idle"
+# What an arm is spoken to in: HTTP/1 without and with TLS, HTTP/2 by prior knowledge and as agreed on in the handshake;
+# and HTTP/1 over TLS with a connection for each request, whose handshake is of one kind.
+HTTP, HTTPS, H2C, H2 = "http", "https", "h2c", "h2"
+HANDSHAKES = {"https-full": "full", "https-resumed": "resumed"}
+SPEAKS = (HTTP, HTTPS, H2C, H2, *HANDSHAKES)
 # Stands in a goal for the peer with the highest median rate of those that serve the scenario's own app.
 BEST_PEER = "best-peer"
 RELATIONS = {"at_least": "≥", "at_most": "≤", "below": "<"}
@@ -34,6 +39,13 @@ class LoadPlan:
     idle_connections: int = 0
     # None leaves it to turbo-load.
     answer_timeout_seconds: float | None = None
+    # How turbo-load moves bytes; "" leaves it the choice.
+    io: str = ""
+    # Over which protocol, where an arm has none of its own.
+    speaks: str = HTTP
+    # Over HTTP/2: requests in flight on each connection, and connections, if not as many as over HTTP/1.
+    streams: int = 1
+    http2_connections: int | None = None
 
     def connections_for(self, shards: int) -> int:
         return self.connections or (self.connections_per_shard or 1) * shards
@@ -42,6 +54,20 @@ class LoadPlan:
         if self.rate_per_server_core is not None:
             return self.rate_per_server_core * server_cores
         return self.rate
+
+    def spoken(self, load: Load, speaks: str) -> Load:
+        """The load of an arm that speaks this; "" is the scenario's own."""
+        speaks = speaks or self.speaks
+        is_http2 = speaks in (H2C, H2)
+        speech = Speech(
+            tls=speaks not in (HTTP, H2C),
+            handshakes=HANDSHAKES.get(speaks, ""),
+            streams=self.streams if is_http2 else 0,
+        )
+        connections = (self.http2_connections if is_http2 else None) or load.connections
+        # HTTP/2 has one way only.
+        io = "" if is_http2 else self.io
+        return replace(load, speech=speech, connections=connections, io=io)
 
 
 @dataclass(frozen=True)
@@ -54,6 +80,7 @@ class Variant:
     options: tuple[str, ...] = ()
     # Whether the label is all of the arm's name, and does not follow the architecture's.
     is_named_alone: bool = False
+    speaks: str = ""
     app: str = ""
     app_dir: str = ""
     questions: tuple[Question, ...] = ()
