@@ -9,7 +9,7 @@ use turbo_shard_protocol::{ChosenLines, Limits};
 use turbo_shard_ring::UringFeature;
 
 use crate::edge::EdgeConfig;
-use crate::net::bind::Bind;
+use crate::net::bind::{Bind, Redirect};
 use crate::net::placement;
 use crate::start_error::StartError;
 use crate::tls::context::Tls;
@@ -133,6 +133,8 @@ pub struct ServerConfig {
     pub binds: Vec<Bind>,
     /// What the listeners speak that speak TLS.
     pub tls: Option<Tls>,
+    /// Where plain HTTP is led to them, if anywhere.
+    pub redirect: Option<Redirect>,
     /// Connections that the kernel may queue per listener before a shard accepts them (capped by net.core.somaxconn).
     pub backlog: u32,
     /// Bounds on what a peer may send and how slowly.
@@ -192,6 +194,7 @@ impl ServerConfig {
             rebalance: false,
             binds: vec![Bind::tcp("127.0.0.1", 0)],
             tls: None,
+            redirect: None,
             backlog: 1024,
             limits: Limits::sample(),
             websocket: WebSocketSettings::sample(),

@@ -1,9 +1,10 @@
 //! What is known of a connection from its start: both ends and the scheme of its requests. Plain values.
 
+use std::any::Any;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use turbo_shard_protocol::proxy_protocol::ProxyFacts;
 
@@ -55,6 +56,8 @@ pub struct ListenerOptions {
     pub expects_proxy_protocol: bool,
     /// What follows is TLS.
     pub speaks_tls: bool,
+    /// Requests are not the app's: clients are led to `https`.
+    pub redirects: bool,
 }
 
 /// What a TLS handshake has come to.
@@ -76,6 +79,71 @@ pub struct TlsFacts {
     pub client_name: Option<Box<str>>,
     /// Clients are asked for a certificate.
     pub asks_clients: bool,
+    /// What is told of them again and again, in the words of an interface.
+    pub told: MadeOnce,
+}
+
+/// What the service has made of a connection, for all requests of it. No part of what the connection is.
+#[derive(Default)]
+pub struct MadeOnce(OnceLock<Box<dyn Any + Send + Sync>>);
+
+impl MadeOnce {
+    /// What was made before, or else now. None if it was another kind of thing.
+    pub fn get_or_make<T: Send + Sync + 'static, E>(
+        &self,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Option<&T>, E> {
+        if self.0.get().is_none() {
+            // Of two threads one comes first.
+            let _ = self.0.set(Box::new(make()?));
+        }
+        Ok(self.0.get().and_then(|made| made.downcast_ref()))
+    }
+}
+
+impl Clone for MadeOnce {
+    fn clone(&self) -> MadeOnce {
+        MadeOnce::default()
+    }
+}
+
+impl PartialEq for MadeOnce {
+    fn eq(&self, _other: &MadeOnce) -> bool {
+        true
+    }
+}
+
+impl Eq for MadeOnce {}
+
+impl fmt::Debug for MadeOnce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MadeOnce")
+    }
+}
+
+/// The name of a version of TLS, as openssl and Apache write it.
+pub fn tls_version_name(version: u16) -> &'static str {
+    match version {
+        0x0303 => "TLSv1.2",
+        0x0304 => "TLSv1.3",
+        _ => "-",
+    }
+}
+
+/// The registered name of a cipher suite that we speak.
+pub(crate) fn cipher_suite_name(suite: u16) -> &'static str {
+    match suite {
+        0x1301 => "TLS_AES_128_GCM_SHA256",
+        0x1302 => "TLS_AES_256_GCM_SHA384",
+        0x1303 => "TLS_CHACHA20_POLY1305_SHA256",
+        0xc02b => "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        0xc02c => "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+        0xc02f => "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        0xc030 => "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+        0xcca8 => "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+        0xcca9 => "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+        _ => "-",
+    }
 }
 
 /// A protocol over TLS, as handshakes name it (RFC 7301).
@@ -198,6 +266,16 @@ mod tests {
         let named = Address::Named("example.com".into(), 8443);
         assert_eq!(named.to_string(), "example.com:8443");
         assert_eq!(Address::Unknown.to_string(), "unknown");
+    }
+
+    #[test]
+    fn what_is_made_once_is_made_once() {
+        let made = MadeOnce::default();
+        assert_eq!(made.get_or_make::<u8, &str>(|| Err("no")), Err("no"));
+        for number in [1, 2] {
+            assert_eq!(made.get_or_make::<u8, ()>(|| Ok(number)), Ok(Some(&1)));
+        }
+        assert_eq!(made.get_or_make::<u16, ()>(|| Ok(3)), Ok(None));
     }
 
     #[test]

@@ -30,7 +30,9 @@ pub use coding::{CompressionLevel, CompressionRules};
 pub use config::{
     Balance, EngineChoice, EngineName, MetricsPlace, Mode, SHARDS_MAX, ServerConfig, Steering,
 };
-pub use connection_info::{Address, Alpn, ConnectionInfo, ListenerOptions, Scheme, TlsFacts};
+pub use connection_info::{
+    Address, Alpn, ConnectionInfo, ListenerOptions, MadeOnce, Scheme, TlsFacts, tls_version_name,
+};
 pub use edge::{
     AccessLog, AccessLogSettings, AccessLogTarget, ConcurrencyLimit, EdgeConfig, FormatError,
     LineFormat, LineTaker, OwnPath, RequestIdField, SkippedPath, Timestamp, ToldRequest, ToldValue,
@@ -56,16 +58,17 @@ pub use metrics::counters::{
 pub use metrics::declaration::{Column, Family, Figure, Kind, Shown, Unit};
 pub use metrics::latency::{LATENCY_BOUNDS_US, LatencyCounts, LatencyKey};
 pub use metrics::route_names::{ROUTES_TOLD_APART_MAX, RouteId};
-pub use net::bind::{Bind, BindPlace, UnixPlace};
+pub use net::bind::{Bind, BindPlace, Redirect, UnixPlace};
 pub use net::bound_address::InheritedListener;
 pub use net::children::{end_if_child, is_child};
 pub use net::listener::Listener;
 pub use net::placement::{AllowedCores, allowed_cores};
 pub use ordered_routes::{Convertor, OrderedFound, OrderedRoutes, RouteSegment, SEGMENTS_MAX};
 pub use route_table::*;
-pub use server::bound_server::{BoundServer, Caller, Report};
+pub use server::bound_server::{BoundServer, Caller};
 pub use server::handle::ServerHandle;
 pub use server::local_shard::{LocalConnection, LocalShard, Pause};
+pub use server::report::Report;
 pub use server::signals::disarm_signal;
 pub use server::worker::Inheritance;
 pub use service::{App, Exchange, HostedLoop, Outcome, Place, Service};

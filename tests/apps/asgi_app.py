@@ -49,10 +49,23 @@ async def change_state(call: Call) -> None:
     await call.answer_literal(state)
 
 
+CERTIFICATES_SEEN: list[str] = []
+
+
+@act
+async def see_certificate(call: Call) -> None:
+    """Whether it is an object that was seen before, not one that is equal."""
+    own = call.scope["extensions"]["tls"]["server_cert"]
+    is_known = any(own is seen for seen in CERTIFICATES_SEEN)
+    CERTIFICATES_SEEN.append(own)
+    await call.answer_literal(is_known)
+
+
 @act
 async def change_scope(call: Call) -> None:
     """What middleware does to scopes must not reach the next request."""
     call.scope["asgi"]["version"] = "changed"
+    call.scope["extensions"].get("tls", {}).clear()
     call.scope["extensions"].clear()
     call.scope["headers"].append((b"added", b"here"))
     call.scope["added"] = True

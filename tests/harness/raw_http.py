@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import NamedTuple, Self
-
-from server_process import ServerProcess
+from typing import NamedTuple, Protocol, Self
 
 
 class Answer(NamedTuple):
@@ -27,6 +25,12 @@ class Answer(NamedTuple):
         return values[0] if values else None
 
 
+class Place(Protocol):
+    """A server, or one of the places where it listens."""
+
+    def connect(self) -> socket.socket: ...
+
+
 class CutShort(Exception):
     """The connection ended in the middle of an answer, or before it."""
 
@@ -34,7 +38,7 @@ class CutShort(Exception):
 class RawClient:
     """One connection."""
 
-    def __init__(self, server: ServerProcess) -> None:
+    def __init__(self, server: Place) -> None:
         self.socket = server.connect()
         self.buffer = b""
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import signal
 import socket
-import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from unix_clients import client_of
 
-import turbo_shard
+from other_user import public_python, served_as_nobody
 from server_process import ServerProcess
 from turbo_shard.serving.privileges import Identity, LogFile
 from turbo_shard.settings import settings_from
@@ -39,33 +36,9 @@ WHO = [NOBODY.pw_uid, NOBODY.pw_uid, NOBODY.pw_gid, GROUPS]
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 
 
-def put(source: str, target: str) -> None:
-    """Its bytes are there once, where one file system has both."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-
-
 @pytest.fixture(scope="module")
 def public() -> Iterator[Path]:
-    """What everybody may read: this Python, turbo_shard and the app. The usual ones may be in root's home."""
-    with TemporaryDirectory(prefix="ts-") as path:
-        home = Path(path)
-        home.chmod(0o755)
-        library = Path("lib", f"python{sysconfig.get_config_var('LDVERSION')}")
-        left_out = shutil.ignore_patterns("test", "site-packages", "__pycache__", "idlelib")
-        shutil.copytree(
-            sysconfig.get_path("stdlib"), home / library, copy_function=put, ignore=left_out
-        )
-        for shared in Path(sysconfig.get_config_var("LIBDIR")).glob("libpython*.so*"):
-            put(str(shared.resolve()), str(home / "lib" / shared.name))
-        package = home / library / "site-packages" / "turbo_shard"
-        shutil.copytree(
-            Path(turbo_shard.__file__).parent, package, copy_function=put, ignore=left_out
-        )
-        (home / "bin").mkdir()
-        put(os.path.realpath(sys.executable), str(home / "bin" / "python"))
+    with public_python() as home:
         (home / "who_app.py").write_text(APP)
         yield home
 
@@ -79,14 +52,7 @@ def own() -> Iterator[Path]:
 
 
 def served(public: Path, *options: str) -> ServerProcess:
-    return ServerProcess(
-        "who_app:app",
-        *("--user", "nobody", "--shards", "2"),
-        *options,
-        app_dir=public,
-        command=(str(public / "bin/python"), "-B", "-m", "turbo_shard"),
-        variables={"LD_LIBRARY_PATH": str(public / "lib")},
-    )
+    return served_as_nobody(public, "who_app:app", *options)
 
 
 def low_port() -> int:

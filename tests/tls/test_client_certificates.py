@@ -103,14 +103,33 @@ def test_an_asgi_app_is_told_of_both_certificates(
         told[own] = ast.literal_eval(answer.text)["extensions"]["tls"]
     assert told[known] == {
         "server_cert": certificate.pem.read_text(),
-        "client_cert_chain": [known.pem.read_text()],
+        "client_cert_chain": (known.pem.read_text(),),
         "client_cert_name": "CN=a client,O=Acme,C=DE",
         "client_cert_error": None,
         "tls_version": 0x0304,
         "cipher_suite": told[known]["cipher_suite"],
     }
     assert told[known]["cipher_suite"] in (0x1301, 0x1302, 0x1303)
-    assert told[None] == told[known] | {"client_cert_chain": [], "client_cert_name": None}
+    assert told[None] == told[known] | {"client_cert_chain": (), "client_cert_name": None}
+
+
+@pytest.mark.parametrize("http2", [False, True])
+def test_what_an_asgi_app_is_told_is_made_once_for_a_connection_and_each_request_has_its_own(
+    start_server: StartServer, certificate: Certificate, *, http2: bool
+) -> None:
+    server = start_server("asgi_app:app", "--shards", "1", *certificate.options)
+    context = context_of(certificate, None)
+    seen = []
+    for _ in range(2):
+        with httpx.Client(
+            base_url=server.url, verify=context, http2=http2, timeout=TIMEOUT_S
+        ) as client:
+            seen += [ast.literal_eval(client.get("/do/see-certificate").text) for _ in range(3)]
+            before = client.get("/scope").text
+            assert client.get("/do/change-scope").status_code == 200
+            told = [ast.literal_eval(text) for text in (before, client.get("/scope").text)]
+            assert told[0]["extensions"] == told[1]["extensions"]
+    assert seen == [False, True, True] * 2
 
 
 def test_a_wsgi_app_is_told_as_mod_ssl_tells_it(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 import ssl
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,3 +105,65 @@ def test_a_certificate_for_this_machine_is_made_at_the_start(start_server: Start
     trusting = ssl.create_default_context(cadata=shown)
     with connection(server, trusting) as client:
         assert read_all(client).startswith(b"HTTP/1.1 200")
+
+
+class ServersClock:
+    """The wall clock of servers that are started with `variables`: it is put ahead."""
+
+    def __init__(self, folder: Path) -> None:
+        library, self.file = folder / "clock_ahead.so", folder / "ahead"
+        source = Path(__file__).with_name("clock_ahead.c")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
+        self.file.write_bytes(bytes(8))
+        self.variables = {"LD_PRELOAD": str(library), "CLOCK_AHEAD": str(self.file)}
+
+    def put_ahead(self, seconds: int) -> None:
+        with self.file.open("r+b") as file:
+            file.write(seconds.to_bytes(8, "little"))
+
+
+KEY_LASTS_S = 6 * 60 * 60
+
+
+def resumes(server: ServerProcess, context: ssl.SSLContext, session: ssl.SSLSession) -> set[bool]:
+    """Whether connections do that which begin with this session, at whichever shard."""
+    reused = set()
+    for _ in range(CONNECTIONS):
+        with connection(server, context, session) as client:
+            reused.add(client.session_reused is True)
+            assert read_all(client).startswith(b"HTTP/1.1 200")
+    return reused
+
+
+@pytest.mark.parametrize("mode", ["shard", "process"])
+def test_keys_rotate_on_all_shards_and_one_that_was_replaced_lasts_as_long_again(
+    start_server: StartServer, tmp_path: Path, mode: str
+) -> None:
+    clock = ServersClock(tmp_path)
+    own = self_signed(tmp_path, "first", "DNS:localhost", "IP:127.0.0.1")
+    options = ("--mode", mode, "--shards", "2", *own.options)
+    server = start_server("asgi_app:app", *options, variables=clock.variables)
+    context = ssl.create_default_context(cafile=str(own.pem))
+    first = with_session(server, context)
+    clock.put_ahead(KEY_LASTS_S)
+    assert resumes(server, context, first) == {True}
+    second = with_session(server, context)
+    # A renewal takes the keys along, that of before included.
+    renewal = self_signed(tmp_path, "second", "DNS:localhost", "IP:127.0.0.1")
+    shutil.copy(renewal.key, own.key)
+    shutil.copy(renewal.pem, own.pem)
+    context.load_verify_locations(str(renewal.pem))
+    workers = len(server.serving_pids)
+    told = "certificates have changed: localhost until "
+    wait_until(lambda: server.log.count(told) == workers, "the renewal")
+    assert resumes(server, context, first) == {True}
+    assert resumes(server, context, second) == {True}
+    if mode == "process":
+        # So does a worker that is started now.
+        before = set(server.serving_pids)
+        os.kill(min(before), signal.SIGKILL)
+        wait_until(lambda: len(set(server.serving_pids) - before) == 1, "the next worker")
+        assert resumes(server, context, first) == {True}
+    clock.put_ahead(2 * KEY_LASTS_S)
+    assert resumes(server, context, second) == {True}
+    assert resumes(server, context, first) == {False}

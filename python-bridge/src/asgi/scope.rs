@@ -7,7 +7,7 @@ use percent_encoding::percent_decode;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use turbo_shard_runtime::protocol::{Method, RequestHead, Version};
-use turbo_shard_runtime::{Address, ConnectionInfo, Scheme};
+use turbo_shard_runtime::{Address, ConnectionInfo, Scheme, TlsFacts};
 
 use super::addresses::Addresses;
 use super::header_names::HeaderNames;
@@ -335,9 +335,18 @@ fn extensions_of<'py>(
         extensions.set_item("proxy_protocol", facts_dict(py, facts)?)?;
     }
     if let Some(facts) = &connection.tls {
-        extensions.set_item("tls", tls_dict(py, facts)?)?;
+        extensions.set_item("tls", own_tls_dict(py, facts)?)?;
     }
     Ok(extensions)
+}
+
+/// The texts are made once for a connection. Each request has a dict of its own, which its app may change.
+fn own_tls_dict<'py>(py: Python<'py>, facts: &TlsFacts) -> PyResult<Bound<'py, PyDict>> {
+    let make = || tls_dict(py, facts).map(|dict| Owned::new(dict.unbind()));
+    match facts.told.get_or_make(make)? {
+        Some(dict) => dict.bind(py).copy(),
+        None => tls_dict(py, facts),
+    }
 }
 
 fn extensions(py: Python<'_>, names: &[&str]) -> PyResult<Owned<PyDict>> {

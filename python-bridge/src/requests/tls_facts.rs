@@ -2,14 +2,14 @@
 //! interface.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
-use turbo_shard_runtime::TlsFacts;
+use pyo3::types::{PyDict, PyTuple};
+use turbo_shard_runtime::{TlsFacts, tls_version_name};
 
 /// The keys of ASGI's TLS extension, version 0.2.
 pub(crate) fn tls_dict<'py>(py: Python<'py>, facts: &TlsFacts) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("server_cert", &*facts.server_certificate)?;
-    let chain = PyList::new(py, &facts.client_certificates)?;
+    let chain = PyTuple::new(py, &facts.client_certificates)?;
     dict.set_item("client_cert_chain", chain)?;
     dict.set_item("client_cert_name", facts.client_name.as_deref())?;
     // A client whose certificate is wrong is not served at all.
@@ -22,7 +22,7 @@ pub(crate) fn tls_dict<'py>(py: Python<'py>, facts: &TlsFacts) -> PyResult<Bound
 /// Variables as Apache's mod_ssl names them.
 pub(crate) fn set_variables(environ: &Bound<'_, PyDict>, facts: &TlsFacts) -> PyResult<()> {
     environ.set_item("HTTPS", "on")?;
-    environ.set_item("SSL_PROTOCOL", version_name(facts.version))?;
+    environ.set_item("SSL_PROTOCOL", tls_version_name(facts.version))?;
     if let Some(name) = &facts.server_name {
         environ.set_item("SSL_TLS_SNI", &**name)?;
     }
@@ -39,11 +39,4 @@ pub(crate) fn set_variables(environ: &Bound<'_, PyDict>, facts: &TlsFacts) -> Py
         environ.set_item(format!("SSL_CLIENT_CERT_CHAIN_{index}"), certificate)?;
     }
     Ok(())
-}
-
-fn version_name(version: u16) -> &'static str {
-    match version {
-        0x0304 => "TLSv1.3",
-        _ => "TLSv1.2",
-    }
 }

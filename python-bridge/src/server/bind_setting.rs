@@ -44,7 +44,7 @@ impl BindSetting {
             options: ListenerOptions {
                 expects_proxy_protocol: self.expects_proxy_protocol,
                 // That of the whole server is added.
-                speaks_tls: false,
+                ..ListenerOptions::default()
             },
         }
     }

@@ -22,6 +22,7 @@ mod metrics_setting;
 pub(crate) mod pool_threads;
 pub(crate) mod python_app;
 pub(crate) mod python_service;
+mod redirect_setting;
 pub(crate) mod report_rows;
 pub(crate) mod served_app;
 pub(crate) mod server_object;

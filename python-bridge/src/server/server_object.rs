@@ -74,13 +74,8 @@ impl NativeServer {
     /// What was bound and chosen.
     fn report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let report = PyDict::new(py);
-        // As ASGI's `server`: host and port, or a Unix socket's path and None.
-        let addresses = self.report.addresses.iter().map(|address| match address {
-            Address::Tcp(address) => (address.ip().to_string(), Some(address.port())),
-            Address::Unix(Some(path)) => (path.display().to_string(), None),
-            other => (other.to_string(), None),
-        });
-        report.set_item("addresses", PyList::new(py, addresses.collect::<Vec<_>>())?)?;
+        report.set_item("addresses", places(py, &self.report.addresses)?)?;
+        report.set_item("redirects", places(py, &self.report.redirects)?)?;
         report.set_item("speaks_tls", self.report.speaks_tls)?;
         report.set_item("mode", self.report.mode.to_string())?;
         report.set_item("engine", self.report.engine.to_string())?;
@@ -96,7 +91,7 @@ impl NativeServer {
     }
 
     /// What a worker inherits: of each address the listener's descriptor, whether all workers share it, whether it is lent,
-    /// whether its connections begin with a PROXY header, and whether they speak TLS. They are this object's until it has run or is closed.
+    /// whether its connections begin with a PROXY header, whether they speak TLS, and where they are led. They are this object's until it has run or is closed.
     fn listeners_of(&self, worker: usize) -> Vec<ListenerFd> {
         let bound = self.bound.lock();
         let listeners = bound
@@ -281,6 +276,16 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
 #[pyfunction]
 pub(crate) fn disarm_signal(number: i32) -> PyResult<()> {
     Ok(runtime::disarm_signal(number)?)
+}
+
+/// As ASGI's `server`: host and port, or a Unix socket's path and None.
+fn places<'py>(py: Python<'py>, addresses: &[Address]) -> PyResult<Bound<'py, PyList>> {
+    let places = addresses.iter().map(|address| match address {
+        Address::Tcp(address) => (address.ip().to_string(), Some(address.port())),
+        Address::Unix(Some(path)) => (path.display().to_string(), None),
+        other => (other.to_string(), None),
+    });
+    PyList::new(py, places.collect::<Vec<_>>())
 }
 
 fn next_run() -> u64 {

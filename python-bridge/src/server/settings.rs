@@ -26,7 +26,7 @@ use super::header_setting::{HeaderLine, header_lines, line_refused, server_line}
 use super::log_queue::{self, RequestTaker};
 use super::logging::LogFormat;
 use super::metrics_setting::MetricsSetting;
-use super::tls_setting;
+use super::{redirect_setting, tls_setting};
 use crate::native::read_mount;
 use crate::python::errors::StartError;
 use crate::python::names;
@@ -54,6 +54,7 @@ pub(crate) struct Settings {
     ssl_cert_reqs: ClientCertificates,
     #[pyo3(attribute("ssl_handshake_timeout"), from_py_with = milliseconds)]
     ssl_handshake_timeout_ms: u64,
+    redirect_http: Option<String>,
 
     shards: Option<NonZeroUsize>,
     #[pyo3(from_py_with = mode)]
@@ -185,6 +186,7 @@ impl Settings {
     pub(crate) fn server_config(&self, inherited: Option<File>) -> PyResult<ServerConfig> {
         let metrics = self.metrics.as_deref().map(MetricsSetting::read);
         let metrics = metrics.transpose()?;
+        let redirect = self.redirect_http.as_deref().map(redirect_setting::read);
         Ok(ServerConfig {
             mode: self.mode,
             engine: self.engine,
@@ -197,6 +199,7 @@ impl Settings {
             rebalance: self.rebalance,
             binds: self.binds(),
             tls: self.tls(inherited)?,
+            redirect: redirect.transpose()?,
             backlog: self.backlog,
             limits: Limits::new(LimitSettings {
                 head_bytes_max: self.head_max,
@@ -223,6 +226,7 @@ impl Settings {
             chosen_lines: self.chosen_lines().map_err(line_refused)?,
             edge: EdgeConfig {
                 measures_latency: self.metrics.is_some(),
+                redirects_to: None,
                 own_path: metrics
                     .as_ref()
                     .and_then(|it| it.path.as_deref())

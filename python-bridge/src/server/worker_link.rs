@@ -27,8 +27,8 @@ use super::logging;
 pub(crate) type Inherits = (Vec<ListenerFd>, usize, Option<usize>, u64, RawFd);
 
 /// A listener's descriptor; whether all workers share it, whether it is lent to the server, whether its connections
-/// begin with a PROXY header, and whether they speak TLS.
-pub(crate) type ListenerFd = (RawFd, bool, bool, bool, bool);
+/// begin with a PROXY header, whether they speak TLS, and the port that they are led to, if they are.
+pub(crate) type ListenerFd = (RawFd, bool, bool, bool, bool, Option<u16>);
 
 /// The listeners that a worker inherits, as the worker will be told of them.
 pub(crate) fn bequeathed(server: &BoundServer, worker: usize) -> Vec<ListenerFd> {
@@ -39,6 +39,11 @@ pub(crate) fn bequeathed(server: &BoundServer, worker: usize) -> Vec<ListenerFd>
             listener.is_lent(),
             listener.options().expects_proxy_protocol,
             listener.options().speaks_tls,
+            listener
+                .options()
+                .redirects
+                .then(|| server.redirects_to())
+                .flatten(),
         )
     };
     server.listeners_of(worker).map(tell).collect()
@@ -58,11 +63,14 @@ const STATUS_INTERRUPTED: i32 = 130;
 
 /// Takes over the listeners that a worker was started with.
 pub(crate) fn inherit((listeners, worker, core, restarts, _): Inherits) -> PyResult<Inheritance> {
+    let redirects_to = listeners.iter().find_map(|listener| listener.5);
     logging::speak_as(format!("worker {worker}: "));
-    let listener = |(fd, is_shared, is_lent, expects_proxy_protocol, speaks_tls): ListenerFd| {
+    let listener = |one: ListenerFd| {
+        let (fd, is_shared, is_lent, expects_proxy_protocol, speaks_tls, redirects_to) = one;
         let options = ListenerOptions {
             expects_proxy_protocol,
             speaks_tls,
+            redirects: redirects_to.is_some(),
         };
         let socket = own(fd)?.into();
         let listener = match is_lent {
@@ -82,6 +90,7 @@ pub(crate) fn inherit((listeners, worker, core, restarts, _): Inherits) -> PyRes
         worker,
         core,
         restarts,
+        redirects_to,
     })
 }
 

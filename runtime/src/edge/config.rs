@@ -15,6 +15,8 @@ use crate::files::FileMount;
 pub struct EdgeConfig {
     /// How long answers take is measured, for each route.
     pub measures_latency: bool,
+    /// The port of `https` that clients of some listeners are led to; the server that has bound them sets it.
+    pub redirects_to: Option<u16>,
     /// A path at which the server gives its metrics.
     pub own_path: Option<OwnPath>,
     /// How many exchanges may be in flight; those beyond are answered 503. All clones of it count together.
@@ -37,6 +39,7 @@ impl EdgeConfig {
     /// Nothing is done: then no exchange pays for any of it.
     pub(crate) fn is_idle(&self) -> bool {
         !self.follows_each()
+            && self.redirects_to.is_none()
             && self.own_path.is_none()
             && self.trusted_peers.is_empty()
             && self.mounts.is_empty()

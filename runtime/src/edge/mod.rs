@@ -8,6 +8,7 @@ mod log_escape;
 mod log_timestamp;
 mod own_path;
 mod passage;
+mod redirect;
 mod request_id;
 mod thread_edge;
 mod trusted_peers;

@@ -13,6 +13,7 @@ use crate::edge::config::EdgeConfig;
 use crate::edge::forwarding::Seen;
 use crate::edge::own_path::OwnPath;
 use crate::edge::passage::{Answered, Passage};
+use crate::edge::redirect;
 use crate::edge::request_id::RequestIds;
 use crate::edge::trusted_peers::TrustedPeers;
 use crate::files::StaticFiles;
@@ -25,6 +26,8 @@ use crate::service::{Exchange, Outcome};
 pub(crate) struct Edge {
     counters: Arc<Counters>,
     latency: Option<LatencyWriter>,
+    /// Where clients of listeners that redirect are led.
+    redirects_to: Option<u16>,
     own_path: Option<OwnPath>,
     concurrency: Option<ConcurrencyLimit>,
     /// Each exchange has a passage; else only one that needs it.
@@ -51,6 +54,7 @@ impl Edge {
         Some(Box::new(Edge {
             counters: Arc::clone(counters),
             latency: config.measures_latency.then(LatencyWriter::default),
+            redirects_to: config.redirects_to,
             own_path: config.own_path.clone(),
             concurrency: config.concurrency.clone(),
             follows_each: config.follows_each(),
@@ -88,8 +92,8 @@ impl Edge {
         let note = self.access_log.as_ref().and_then(|pen| {
             let shown = identified.as_ref().map_or(request, |one| one.head());
             match &seen {
-                Some(seen) => pen.note(shown, &seen.connection.peer),
-                None => pen.note(shown, &connection().peer),
+                Some(seen) => pen.note(shown, &seen.connection),
+                None => pen.note(shown, &connection()),
             }
         });
         let rules = self.compression.as_ref();
@@ -117,6 +121,11 @@ impl Edge {
         in_flight: &mut Option<InFlight>,
         exchange: &mut Exchange<'_>,
     ) -> Option<Outcome> {
+        if exchange.connection.listener.redirects
+            && let Some(port) = self.redirects_to
+        {
+            return Some(redirect::answer(exchange, self.files.as_ref(), port));
+        }
         // What the server says of itself is said where it is full as well.
         if let Some(own) = &self.own_path
             && let Some(outcome) = own.answer(exchange)
@@ -159,9 +168,9 @@ impl Edge {
     }
 
     /// What a peer has sent was refused before it was a request.
-    pub(crate) fn refuse(&self, sent: &[u8], peer: &Address, answered: Answered) {
+    pub(crate) fn refuse(&self, sent: &[u8], connection: &ConnectionInfo, answered: Answered) {
         if let Some(pen) = &self.access_log {
-            pen.write_refusal(sent, peer, answered);
+            pen.write_refusal(sent, connection, answered);
         }
     }
 }

@@ -36,6 +36,15 @@ pub enum BindPlace {
     Inherited(RawFd),
 }
 
+/// A place where plain HTTP is heard, to lead its clients to the listeners that speak TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// Where.
+    pub bind: Bind,
+    /// The port of the URLs that they are led to, where it is not that of the first listener on a port.
+    pub port: Option<u16>,
+}
+
 /// A Unix socket and whose its file is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnixPlace {

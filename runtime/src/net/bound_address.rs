@@ -4,8 +4,8 @@ use std::io;
 
 use socket2::Socket;
 
-use crate::connection_info::{Address, ListenerOptions};
-use crate::net::bind::{Bind, BindPlace};
+use crate::connection_info::{Address, ListenerOptions, Scheme};
+use crate::net::bind::{Bind, BindPlace, Redirect};
 use crate::net::children::OwnAddress;
 use crate::net::listener::Listener;
 use crate::net::tcp_group::{GroupSize, bind_every_address, bind_group};
@@ -71,6 +71,16 @@ pub(crate) fn bind_all(
     Ok(bound)
 }
 
+impl Redirect {
+    /// The port of the URLs that it leads to, which are those of what is `bound`.
+    pub(crate) fn leads_to(&self, bound: &[BoundAddress]) -> u16 {
+        let found = bound.iter().find_map(|one| one.address.tcp());
+        let port = self.port.or(found.map(|address| address.port()));
+        // What is bound to Unix sockets alone has a server before it, which has the usual port.
+        port.unwrap_or(Scheme::Https.default_port())
+    }
+}
+
 /// Whether IPv4's part of a port has a bind of its own, so that `::` is for IPv6 alone.
 fn leaves_v4(binds: &[Bind], port: u16) -> bool {
     let is_all_of_v4 = |bind: &Bind| matches!(&bind.place, BindPlace::Tcp { host, port: other } if host == "0.0.0.0" && *other == port);
@@ -111,6 +121,11 @@ impl BoundAddress {
             sockets,
             _file: file,
         })
+    }
+
+    /// Whether clients are led away from here.
+    pub(crate) fn redirects(&self) -> bool {
+        self.of_shard(0).options().redirects
     }
 
     /// The group of the shards, if each has a socket of its own.

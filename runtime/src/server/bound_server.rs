@@ -1,7 +1,6 @@
 //! The server as its owner sees it: bind, run, stop, count.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -10,7 +9,6 @@ use crossbeam_channel::Receiver;
 use parking_lot::Mutex;
 
 use crate::config::{EngineName, Mode, ServerConfig, Steering};
-use crate::connection_info::Address;
 use crate::edge::OwnPath;
 use crate::engine::registry;
 use crate::exposition::reading::LifeStage;
@@ -19,6 +17,7 @@ use crate::net::listener::Listener;
 use crate::net::{open_files, placement, steering};
 use crate::server::handle::{CountSource, ServerHandle};
 use crate::server::per_core::{PerCore, ShardListeners, ShardRecord};
+use crate::server::report::Report;
 use crate::server::scraped::Scraped;
 use crate::server::signals::{self, SignalThread};
 use crate::server::stealing::Stealing;
@@ -30,27 +29,6 @@ use crate::service::App;
 use crate::start_error::StartError;
 use crate::tls::context::Tls;
 use crate::tls::renewal::Renewal;
-
-/// What a server is, once its sockets are bound.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// Where it listens.
-    pub addresses: Vec<Address>,
-    /// Whether TLS is spoken there.
-    pub speaks_tls: bool,
-    /// Architecture.
-    pub mode: Mode,
-    /// Engine in use.
-    pub engine: EngineName,
-    /// Why that engine, for people.
-    pub engine_reason: String,
-    /// The core that each shard is pinned to; worker threads of the work-stealing runtime are not pinned.
-    pub shard_cores: Vec<Option<usize>>,
-    /// Where it gives metrics, if it has a port for that.
-    pub metrics: Option<SocketAddr>,
-    /// The path at which it gives them beside the app, if there is one.
-    pub metrics_path: Option<Arc<str>>,
-}
 
 /// What the thread that runs a server of mode shard does meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +57,7 @@ pub struct BoundServer {
 
 impl BoundServer {
     /// Binds the sockets and settles on an engine. Everything that a wrong setting can cause fails here.
-    pub fn bind(config: ServerConfig) -> Result<BoundServer, StartError> {
+    pub fn bind(mut config: ServerConfig) -> Result<BoundServer, StartError> {
         config.check()?;
         let chosen = registry::choose(config.mode, config.engine, config.shards.get())?;
         raise_open_files();
@@ -90,7 +68,13 @@ impl BoundServer {
             // It could be opened; the workers open it for themselves.
             log.close();
         }
-        let bound = bind_all(&config.binds, count, config.backlog)?;
+        let mut bound = bind_all(&config.binds, count, config.backlog)?;
+        if let Some(redirect) = &config.redirect {
+            config.edge.redirects_to = Some(redirect.leads_to(&bound));
+            let mut place = redirect.bind.clone();
+            place.options.redirects = true;
+            bound.append(&mut bind_all(&[place], count, config.backlog)?);
+        }
         let cores = placement::allowed_cores();
         let pinned = config.pin && has_shards;
         let shard_cores: Vec<Option<usize>> = (0..shards)
@@ -124,7 +108,9 @@ impl BoundServer {
             worker,
             core,
             restarts,
+            redirects_to,
         } = inheritance;
+        config.edge.redirects_to = redirects_to;
         let place = Some((worker, restarts));
         let bound = listeners.into_iter().map(BoundAddress::inherited);
         let bound = bound.collect::<Result<_, _>>()?;
@@ -140,8 +126,10 @@ impl BoundServer {
         shard_cores: Vec<Option<usize>>,
         worker: Option<(usize, u64)>,
     ) -> BoundServer {
+        let of = |redirects: bool| bound.iter().filter(move |one| one.redirects() == redirects);
         let report = Report {
-            addresses: bound.iter().map(|one| one.address.clone()).collect(),
+            addresses: of(false).map(|one| one.address.clone()).collect(),
+            redirects: of(true).map(|one| one.address.clone()).collect(),
             speaks_tls: config.tls.is_some(),
             mode: config.mode,
             engine,
@@ -215,6 +203,11 @@ impl BoundServer {
         self.config.tls.as_ref()
     }
 
+    /// The port of `https` that plain HTTP is led to, if it is.
+    pub fn redirects_to(&self) -> Option<u16> {
+        self.config.edge.redirects_to
+    }
+
     /// A handle for other threads.
     pub fn handle(&self) -> ServerHandle {
         self.handle.clone()
@@ -247,7 +240,13 @@ impl BoundServer {
         if let Some(log) = &access_log {
             log.start(self.worker.map_or(0, |(number, _)| number))?;
         }
-        let _renewal = self.config.tls.as_ref().map(Renewal::start);
+        let is_first = self.worker.is_none_or(|place| place == (0, 0));
+        let _renewal = self.config.tls.as_ref().map(|tls| {
+            if is_first {
+                tls.tell_if_forbidden();
+            }
+            Renewal::start(tls)
+        });
         let result = match (self.config.mode, self.worker) {
             (Mode::Shard, _) => self.run_shards(Arc::new(app), caller, on_ready),
             (Mode::Steal, _) => self.run_worker_threads(Arc::new(app), on_ready),

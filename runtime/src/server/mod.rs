@@ -6,6 +6,7 @@ pub(crate) mod handle;
 pub(crate) mod local_shard;
 pub(crate) mod per_core;
 pub(crate) mod rebalance;
+pub(crate) mod report;
 pub(crate) mod scraped;
 pub(crate) mod shared_accept;
 pub(crate) mod signals;

@@ -36,6 +36,8 @@ pub struct Inheritance {
     pub core: Option<usize>,
     /// How often it was restarted.
     pub restarts: u64,
+    /// The port of `https` that listeners which redirect lead to.
+    pub redirects_to: Option<u16>,
 }
 
 /// What a worker is made of.

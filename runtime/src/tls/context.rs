@@ -15,7 +15,7 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::{NoServerSessionStorage, ServerConnection};
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
 
-use crate::connection_info::{Alpn, TlsFacts};
+use crate::connection_info::{Alpn, MadeOnce, TlsFacts};
 use crate::start_error::StartError;
 use crate::tls::certificate::{CertificateFacts, pem};
 use crate::tls::client_certificates::{self, ClientCertificates};
@@ -26,7 +26,7 @@ use crate::tls::tickets::{TicketSeed, Tickets};
 
 /// Handshakes that may be in flight in one process; a connection beyond them is closed before it costs more.
 /// Worst case: 4,096 x 80 KiB, if every peer has a handshake message of 64 KiB on its way; usually they hold 10 KiB each.
-const HANDSHAKES_IN_FLIGHT_MAX: usize = 4096;
+pub(crate) const HANDSHAKES_IN_FLIGHT_MAX: usize = 4096;
 
 /// The oldest version of TLS that is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +92,11 @@ impl Tls {
     }
 
     /// For a worker process, a file without a name: what was read, which it may not be able to read itself, and the keys of
-    /// tickets, so that clients resume at any worker.
+    /// tickets, so that clients resume at any worker. A worker that starts late gets files as they are by then.
     pub fn hand_over(&self) -> io::Result<OwnedFd> {
+        if self.files_have_changed() {
+            self.renew();
+        }
         let current = self.current();
         let seed = current.tickets.seed();
         let mut bytes = seed.step.to_le_bytes().to_vec();
@@ -126,6 +129,16 @@ impl Tls {
 
     pub(crate) fn files_have_changed(&self) -> bool {
         self.current().files.have_changed()
+    }
+
+    /// Tells the log if renewed files could not be read: a directory that may not be entered hides that they change.
+    pub(crate) fn tell_if_forbidden(&self) {
+        if let Some(path) = self.current().files.forbidden() {
+            log::warn!(
+                "this user may not read {}, so certificates that are renewed are not taken; restart the server after a renewal",
+                path.display()
+            );
+        }
     }
 
     pub(crate) fn stamps_now(&self) -> Vec<Option<Stamp>> {
@@ -184,6 +197,7 @@ impl Tls {
                 .and_then(|own| CertificateFacts::of(own))
                 .map(|facts| facts.subject.into()),
             asks_clients: self.0.settings.client_certificates != ClientCertificates::None,
+            told: MadeOnce::default(),
         }
     }
 }
@@ -272,4 +286,22 @@ fn rules_of_clients(asked: ClientCertificates, files: &TlsFiles) -> Vec<u8> {
         rules.extend_from_slice(digest(&SHA256, &file.bytes).as_ref());
     }
     rules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection_info::{cipher_suite_name, tls_version_name};
+
+    #[test]
+    fn all_that_is_spoken_has_a_name() {
+        for suite in ring::default_provider().cipher_suites {
+            let number = suite.suite();
+            let name = format!("{number:?}").replace("TLS13_", "TLS_");
+            assert_eq!(cipher_suite_name(u16::from(number)), name);
+        }
+        for version in SINCE_1_2 {
+            assert_ne!(tls_version_name(u16::from(version.version)), "-");
+        }
+    }
 }

@@ -98,6 +98,16 @@ impl TlsFiles {
         })
     }
 
+    /// One of them that could be read, and cannot any more: this process has become another user.
+    pub(crate) fn forbidden(&self) -> Option<&Path> {
+        let mut all = self.pairs.iter().chain(&self.client_cas).chain(&self.crls);
+        let is_forbidden = |file: &&Contents| {
+            let opened = file.stamp.map(|_| fs::File::open(&file.path));
+            matches!(opened, Some(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied)
+        };
+        all.find(is_forbidden).map(|file| &*file.path)
+    }
+
     /// Those that are there now, by which a second look tells whether they have changed once more.
     pub(crate) fn stamps_now(&self) -> Vec<Option<Stamp>> {
         let all = self.pairs.iter().chain(&self.client_cas).chain(&self.crls);

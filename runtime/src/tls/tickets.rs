@@ -18,7 +18,8 @@ const NAME_BYTES: usize = 16;
 /// Largest ticket that is opened: a session, with a client's certificates.
 const TICKET_BYTES_MAX: usize = 32 * 1024;
 
-/// What the keys follow from, at some time.
+/// What the keys of a step follow from. Keys are made of the step before the present one, so that a process which is given a
+/// seed opens the tickets that others have made in that step.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TicketSeed {
     pub(crate) secret: [u8; 32],
@@ -33,9 +34,10 @@ pub(crate) struct Tickets {
 }
 
 struct Keys {
+    /// Of the previous step.
     seed: TicketSeed,
+    previous: TicketKey,
     current: TicketKey,
-    previous: Option<TicketKey>,
 }
 
 struct TicketKey {
@@ -44,11 +46,11 @@ struct TicketKey {
 }
 
 impl TicketSeed {
-    /// A new one, for now. None if this machine has no randomness.
+    /// A new one, for the step before the present one. None if this machine has no randomness.
     pub(crate) fn new() -> Option<TicketSeed> {
         let mut secret = [0; 32];
         SystemRandom::new().fill(&mut secret).ok()?;
-        let step = step_of(SystemTime::now());
+        let step = step_of(SystemTime::now()).saturating_sub(1);
         Some(TicketSeed { secret, step })
     }
 
@@ -70,14 +72,20 @@ impl TicketSeed {
     }
 }
 
+impl Keys {
+    fn of(seed: TicketSeed, rules: &[u8]) -> Keys {
+        Keys {
+            seed,
+            previous: seed.key(rules),
+            current: seed.next().key(rules),
+        }
+    }
+}
+
 impl Tickets {
     pub(crate) fn new(seed: TicketSeed, rules: Vec<u8>) -> Tickets {
         Tickets {
-            keys: RwLock::new(Keys {
-                current: seed.key(&rules),
-                previous: None,
-                seed,
-            }),
+            keys: RwLock::new(Keys::of(seed, &rules)),
             rules,
         }
     }
@@ -89,26 +97,23 @@ impl Tickets {
     }
 
     fn step_to(&self, step: u64) {
-        if self.keys.read().seed.step >= step {
+        if self.keys.read().seed.step + 1 >= step {
             return;
         }
         let mut keys = self.keys.write();
-        if step.saturating_sub(keys.seed.step) > STEPS_MAX
+        let mut seed = keys.seed;
+        if step - seed.step > STEPS_MAX
             && let Some(fresh) = TicketSeed::new()
         {
-            *keys = Keys {
-                current: fresh.key(&self.rules),
-                previous: None,
-                seed: fresh,
+            seed = TicketSeed {
+                step: step - 1,
+                ..fresh
             };
-            return;
         }
-        while keys.seed.step < step {
-            let next = keys.seed.next();
-            let old = std::mem::replace(&mut keys.current, next.key(&self.rules));
-            keys.previous = Some(old);
-            keys.seed = next;
+        while seed.step + 1 < step {
+            seed = seed.next();
         }
+        *keys = Keys::of(seed, &self.rules);
     }
 
     fn seal(&self, plain: &[u8], step: u64) -> Option<Vec<u8>> {
@@ -137,8 +142,8 @@ impl Tickets {
         let (nonce, sealed) = rest.split_first_chunk::<NONCE_LEN>()?;
         let keys = self.keys.read();
         // A key's name is no secret.
-        let known = [Some(&keys.current), keys.previous.as_ref()];
-        let key = known.into_iter().flatten().find(|key| key.name == *name)?;
+        let known = [&keys.current, &keys.previous];
+        let key = known.into_iter().find(|key| key.name == *name)?;
         let mut plain = sealed.to_vec();
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let opened = key.key.open_in_place(nonce, Aad::from(name), &mut plain);
@@ -189,7 +194,7 @@ mod tests {
 
     fn tickets() -> (Tickets, u64) {
         let seed = TicketSeed::new().unwrap();
-        (Tickets::new(seed, b"rules".to_vec()), seed.step)
+        (Tickets::new(seed, b"rules".to_vec()), seed.step + 1)
     }
 
     #[test]
@@ -212,6 +217,20 @@ mod tests {
         let later = ours.seal(b"later", step + 2).unwrap();
         let theirs = Tickets::new(ours.seed(), b"rules".to_vec());
         assert_eq!(theirs.open(&later, step + 2).unwrap(), b"later");
+    }
+
+    #[test]
+    fn who_is_given_the_seed_later_opens_what_the_previous_key_has_made() {
+        let (ours, step) = tickets();
+        let ticket = ours.seal(b"session", step).unwrap();
+        let newer = ours.seal(b"newer", step + 1).unwrap();
+        let theirs = Tickets::new(ours.seed(), b"rules".to_vec());
+        assert_eq!(theirs.open(&ticket, step + 1).unwrap(), b"session");
+        assert_eq!(theirs.open(&newer, step + 1).unwrap(), b"newer");
+        assert_eq!(theirs.open(&ticket, step + 2), None);
+        // It opens nothing of before that, whatever the clock says.
+        let later = Tickets::new(theirs.seed(), b"rules".to_vec());
+        assert_eq!(later.open(&ticket, step), None);
     }
 
     #[test]

@@ -126,6 +126,7 @@ impl TestServer {
                 worker: 0,
                 core: None,
                 restarts: 0,
+                redirects_to: server.redirects_to(),
             };
             let worker = BoundServer::inherit(config, inheritance).unwrap();
             binder = Some(std::mem::replace(&mut server, worker));

@@ -44,6 +44,8 @@ class ListenerFd(NamedTuple):
     is_lent: bool
     expects_proxy_protocol: bool
     speaks_tls: bool
+    # Where its clients are led, by the port.
+    redirects_to: int | None
 
 
 class Order(NamedTuple):

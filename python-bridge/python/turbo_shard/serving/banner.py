@@ -46,6 +46,7 @@ def show(
             shards_line(report["shard_cores"], report["mode"], worker_pids),
         ),
         ("url", ", ".join(address_line(*address) for address in addresses_of(report))),
+        *redirect_rows(report),
         *metrics_rows(report),
         ("pid", str(os.getpid())),
     ]
@@ -124,6 +125,11 @@ def addresses_of(report: Mapping[str, Any]) -> list[tuple[str, int | None, str]]
     """Each with the scheme that leads there."""
     scheme = "https" if report.get("speaks_tls") else "http"
     return [(host, port, scheme) for host, port in report["addresses"]]
+
+
+def redirect_rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    places = [address_line(host, port, "http") for host, port in report.get("redirects", ())]
+    return [("plain", f"{', '.join(places)} leads there")] if places else []
 
 
 def metrics_rows(report: dict[str, Any]) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .option import bytes_in_words
+from .redirects import redirect_place
 from .table import OPTIONS, Settings
 from .values import SettingsError, check
 
@@ -25,6 +26,7 @@ def settings_from(values: Mapping[str, Any], labels: Mapping[str, str] | None = 
         for option in OPTIONS
     }
     checked["metrics"] = metrics_place(checked["metrics"], labels.get("metrics", "metrics"))
+    checked["redirect_http"] = redirect_of(checked, labels)
     settings = Settings(**checked)
     refuse_port_in_host(settings.host, labels)
     refuse_two_places(values, labels)
@@ -44,7 +46,8 @@ def settings_from(values: Mapping[str, Any], labels: Mapping[str, str] | None = 
 # wrong one is told here before the app is imported.
 LOG_FORMATS = ("uvicorn", "combined", "json", "logfmt")
 OWN_ATOMS = ("{client-port}x", "{shard}x", "{route}x", "{request-id}x", "{trace-id}x")
-LOG_ATOMS = (*"hlurmUqHsBbfatTDMLp", *OWN_ATOMS)
+TLS_ATOMS = ("{SSL_PROTOCOL}x", "{SSL_CIPHER}x", "{SSL_TLS_SNI}x", "{SSL_CLIENT_S_DN}x")
+LOG_ATOMS = (*"hlurmUqHsBbfatTDMLp", *OWN_ATOMS, *TLS_ATOMS)
 
 
 def refuse_log_format(text: str, labels: Mapping[str, str]) -> None:
@@ -126,11 +129,26 @@ def refuse_wrong_tls(settings: Settings, labels: Mapping[str, str]) -> None:
         raise SettingsError(f"{asks}: {labels.get('ssl_ca_certs', 'ssl_ca_certs')} is missing")
     elif not settings.ssl_certfile and not settings.ssl_self_signed:
         raise SettingsError(f"{asks}: {certificate} is missing")
+    if settings.redirect_http and not settings.ssl_certfile and not settings.ssl_self_signed:
+        label = labels.get("redirect_http", "redirect_http")
+        raise SettingsError(f"{label}: {certificate} is missing, so there is no https to lead to")
     counts = len(settings.ssl_certfile), len(settings.ssl_keyfile)
     if counts[1] not in (0, counts[0]):
         raise SettingsError(
             f"{key}: {counts[1]} for {counts[0]} of {certificate}; each needs its own, in the same order"
         )
+
+
+def redirect_of(checked: Mapping[str, Any], labels: Mapping[str, str]) -> str | None:
+    """With its host."""
+    text = checked["redirect_http"]
+    if text is None:
+        return None
+    try:
+        return redirect_place(text, checked["bind"], checked["host"])
+    except ValueError as error:
+        label = labels.get("redirect_http", "redirect_http")
+        raise SettingsError(f"{label}: {text!r}: {error}") from None
 
 
 def refuse_balance(settings: Settings, labels: Mapping[str, str]) -> None:

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use turbo_shard_protocol::status_text;
 
+use crate::connection_info::{cipher_suite_name, tls_version_name};
 use crate::edge::access_log::line_format::{
     Atom, Layout, LineFormat, Piece, TOLD_NAMES, TRACEPARENT,
 };
@@ -137,6 +138,20 @@ fn push_atom(atom: Atom, record: &Record<'_>, occasion: Occasion, out: &mut Vec<
         }
         Atom::AnswerField(number) => return text(record.field(Tag::AnswerField, number), out),
         Atom::TraceId(number) => return text(trace_id(record, number), out),
+        Atom::TlsVersion => out.write_all(
+            record
+                .tls()
+                .map_or("-", |it| tls_version_name(it.0))
+                .as_bytes(),
+        ),
+        Atom::CipherSuite => out.write_all(
+            record
+                .tls()
+                .map_or("-", |it| cipher_suite_name(it.1))
+                .as_bytes(),
+        ),
+        Atom::ServerName => return text(record.text(Tag::ServerName), out),
+        Atom::ClientCertificate => return text(record.text(Tag::ClientCertificate), out),
         Atom::Shard => write!(out, "{}", occasion.shard),
         Atom::Route => return text(Some(fixed.route.template().as_bytes()), out),
     };
@@ -200,6 +215,18 @@ pub(super) fn push_pairs(record: &Record<'_>, occasion: Occasion, out: &mut impl
     let route = fixed.route.template();
     if !route.is_empty() {
         out.text("route", route.as_bytes());
+    }
+    if let Some((version, suite)) = record.tls() {
+        out.text("tls_version", tls_version_name(version).as_bytes());
+        out.text("tls_cipher", cipher_suite_name(suite).as_bytes());
+    }
+    for (name, tag) in [
+        ("tls_server_name", Tag::ServerName),
+        ("tls_client", Tag::ClientCertificate),
+    ] {
+        if let Some(value) = record.text(tag) {
+            out.text(name, value);
+        }
     }
     for (number, name) in TOLD_NAMES.iter().enumerate() {
         if let Some(value) = record.field(Tag::RequestField, number as u8) {

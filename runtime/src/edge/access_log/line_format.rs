@@ -16,6 +16,7 @@ pub struct LineFormat {
     /// Names of the answer's fields.
     pub(crate) of_answer: Vec<String>,
     pub(crate) needs_user: bool,
+    pub(crate) needs_tls: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +63,10 @@ pub(crate) enum Atom {
     Route,
     /// The number of `traceparent` among the request's fields.
     TraceId(u8),
+    TlsVersion,
+    CipherSuite,
+    ServerName,
+    ClientCertificate,
 }
 
 /// Why a format cannot be used; its text is one line.
@@ -89,6 +94,7 @@ impl LineFormat {
             of_request: Vec::new(),
             of_answer: Vec::new(),
             needs_user: false,
+            needs_tls: is_told,
         };
         if is_told {
             let told = TOLD_FIELDS.iter().map(|&name| name.into());
@@ -197,6 +203,11 @@ impl LineFormat {
     }
 
     fn own_atom(&mut self, name: &str, request_id: &str) -> Result<Atom, FormatError> {
+        let of_tls = TLS_ATOMS.iter().find(|(known, _)| *known == name);
+        if let Some((_, atom)) = of_tls {
+            self.needs_tls = true;
+            return Ok(*atom);
+        }
         let fields = &mut self.of_request;
         Ok(match name {
             "client-port" => Atom::ClientPort,
@@ -208,6 +219,14 @@ impl LineFormat {
         })
     }
 }
+
+/// As Apache names them for `%{NAME}x`.
+const TLS_ATOMS: [(&str, Atom); 4] = [
+    ("SSL_PROTOCOL", Atom::TlsVersion),
+    ("SSL_CIPHER", Atom::CipherSuite),
+    ("SSL_TLS_SNI", Atom::ServerName),
+    ("SSL_CLIENT_S_DN", Atom::ClientCertificate),
+];
 
 /// The number of a field's name among those that are needed.
 fn number_of(names: &mut Vec<String>, field: &str) -> Result<u8, FormatError> {
@@ -228,7 +247,8 @@ fn number_of(names: &mut Vec<String>, field: &str) -> Result<u8, FormatError> {
 fn unknown(name: &str) -> FormatError {
     FormatError(format!(
         "there is no atom %({name})s; there are h l u t r m U q H s B b f a T D M L p, {{FIELD}}i, {{FIELD}}o, \
-         and {{client-port}}x {{shard}}x {{route}}x {{request-id}}x {{trace-id}}x"
+         and {{client-port}}x {{shard}}x {{route}}x {{request-id}}x {{trace-id}}x \
+         {{SSL_PROTOCOL}}x {{SSL_CIPHER}}x {{SSL_TLS_SNI}}x {{SSL_CLIENT_S_DN}}x"
     ))
 }
 

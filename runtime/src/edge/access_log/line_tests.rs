@@ -5,8 +5,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use proptest::prelude::*;
 
 use super::*;
-use crate::connection_info::Address;
-use crate::edge::access_log::record::{Fixed, Protocol, begin, finish, push_client, push_text};
+use crate::connection_info::{Address, MadeOnce, TlsFacts};
+use crate::edge::access_log::record::{
+    Fixed, Protocol, begin, finish, push_client, push_text, push_tls,
+};
 use crate::edge::access_log::told::{ToldRequest, ToldValue};
 use crate::metrics::route_names::RouteId;
 
@@ -65,6 +67,44 @@ fn usual() -> Vec<u8> {
         ],
         FIXED,
     )
+}
+
+fn over_tls() -> Vec<u8> {
+    let facts = TlsFacts {
+        version: 0x0304,
+        cipher_suite: 0x1302,
+        alpn: None,
+        server_name: Some("a.example".into()),
+        server_certificate: "".into(),
+        client_certificates: Vec::new(),
+        client_name: Some("CN=a \"client\"\n,C=DE".into()),
+        asks_clients: true,
+        told: MadeOnce::default(),
+    };
+    let mut record = Vec::new();
+    begin(&mut record);
+    push_client(&mut record, &Address::Unix(None));
+    push_tls(&mut record, &facts);
+    push_text(&mut record, Tag::Method, 0, b"GET");
+    push_text(&mut record, Tag::Target, 0, b"/");
+    finish(&mut record, FIXED);
+    record
+}
+
+#[test]
+fn tls_is_told_where_it_was_spoken() {
+    let atoms =
+        "%({SSL_PROTOCOL}x)s %({SSL_CIPHER}x)s %({SSL_TLS_SNI}x)s \"%({SSL_CLIENT_S_DN}x)s\"";
+    assert_eq!(line_of(atoms, &usual()), "- - - \"-\"\n");
+    assert_eq!(
+        line_of(atoms, &over_tls()),
+        "TLSv1.3 TLS_AES_256_GCM_SHA384 a.example \"CN=a \\x22client\\x22\\x0A,C=DE\"\n"
+    );
+    let json = line_of("json", &over_tls());
+    let told = r#""tls_version":"TLSv1.3","tls_cipher":"TLS_AES_256_GCM_SHA384","tls_server_name":"a.example","tls_client":"CN=a \"client\"\n,C=DE""#;
+    assert!(json.contains(told), "{json}");
+    assert!(!line_of("json", &usual()).contains("tls"));
+    assert!(line_of("logfmt", &over_tls()).contains(" tls_version=TLSv1.3 "));
 }
 
 #[test]

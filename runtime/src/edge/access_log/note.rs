@@ -5,10 +5,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use turbo_shard_protocol::{RequestHead, Version};
 
-use crate::connection_info::Address;
+use crate::connection_info::ConnectionInfo;
 use crate::edge::access_log::line_format::LineFormat;
 use crate::edge::access_log::record::{
-    self, Fixed, Protocol, TEXT_BYTES_MAX, Tag, push_client, push_text,
+    self, Fixed, Protocol, TEXT_BYTES_MAX, Tag, push_client, push_text, push_tls,
 };
 
 /// The record of a request whose answer is not complete.
@@ -26,10 +26,9 @@ impl Note {
         format: &LineFormat,
         mut record: Vec<u8>,
         request: RequestHead<'_>,
-        client: &Address,
+        connection: &ConnectionInfo,
     ) -> Note {
-        record::begin(&mut record);
-        push_client(&mut record, client);
+        begin(&mut record, format, connection);
         push_text(&mut record, Tag::Method, 0, request.method_bytes());
         push_text(&mut record, Tag::Target, 0, request.target());
         for (number, name) in format.of_request.iter().enumerate() {
@@ -54,9 +53,13 @@ impl Note {
     }
 
     /// Notes what was sent where no request was understood: the beginning of its first line.
-    pub(crate) fn of_nonsense(mut record: Vec<u8>, sent: &[u8], client: &Address) -> Note {
-        record::begin(&mut record);
-        push_client(&mut record, client);
+    pub(crate) fn of_nonsense(
+        format: &LineFormat,
+        mut record: Vec<u8>,
+        sent: &[u8],
+        connection: &ConnectionInfo,
+    ) -> Note {
+        begin(&mut record, format, connection);
         let line = sent.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if !line.is_empty() {
@@ -88,6 +91,17 @@ impl Note {
     pub(crate) fn finish(&mut self, fixed: Fixed) {
         let protocol = self.protocol;
         record::finish(&mut self.record, Fixed { protocol, ..fixed });
+    }
+}
+
+/// What every record begins with.
+fn begin(record: &mut Vec<u8>, format: &LineFormat, connection: &ConnectionInfo) {
+    record::begin(record);
+    push_client(record, &connection.peer);
+    if let Some(facts) = &connection.tls
+        && format.needs_tls
+    {
+        push_tls(record, facts);
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rtrb::Producer;
 use turbo_shard_protocol::RequestHead;
 
-use crate::connection_info::Address;
+use crate::connection_info::ConnectionInfo;
 use crate::edge::access_log::note::Note;
 use crate::edge::access_log::record::Fixed;
 use crate::edge::access_log::shared::Shared;
@@ -44,7 +44,11 @@ impl Pen {
     }
 
     /// Notes a request; None if it is not to be logged.
-    pub(crate) fn note(&self, request: RequestHead<'_>, client: &Address) -> Option<Note> {
+    pub(crate) fn note(
+        &self,
+        request: RequestHead<'_>,
+        connection: &ConnectionInfo,
+    ) -> Option<Note> {
         let settings = &self.log.settings;
         let path = request.path();
         if settings.skip.iter().any(|skipped| skipped.is_for(path)) {
@@ -54,7 +58,7 @@ impl Pen {
             &settings.format,
             self.memory(),
             request,
-            client,
+            connection,
         ))
     }
 
@@ -92,8 +96,14 @@ impl Pen {
     }
 
     /// Something was refused before it was a request.
-    pub(crate) fn write_refusal(&self, sent: &[u8], client: &Address, answered: Answered) {
-        let note = Note::of_nonsense(self.memory(), sent, client);
+    pub(crate) fn write_refusal(
+        &self,
+        sent: &[u8],
+        connection: &ConnectionInfo,
+        answered: Answered,
+    ) {
+        let format = &self.log.settings.format;
+        let note = Note::of_nonsense(format, self.memory(), sent, connection);
         let (now, took) = (Instant::now(), Duration::ZERO);
         self.write(note, now, took, RouteId::UNKNOWN, answered);
     }

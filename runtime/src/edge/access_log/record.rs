@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::connection_info::Address;
+use crate::connection_info::{Address, TlsFacts};
 use crate::metrics::route_names::RouteId;
 
 /// Longest text that is kept of a request's target; the rest becomes `...`.
@@ -68,6 +68,12 @@ pub(crate) enum Tag {
     User,
     RequestField,
     AnswerField,
+    /// Version and cipher suite of TLS.
+    Tls,
+    /// The host that the handshake has asked for.
+    ServerName,
+    /// Whose the client's certificate is.
+    ClientCertificate,
 }
 
 /// Begins a record; [`finish`] completes it.
@@ -88,6 +94,17 @@ pub(crate) fn push_client(record: &mut Vec<u8>, client: &Address) {
         Address::Unix(_) => push_parts(record, Tag::ClientUnix, 0, &[]),
         // No client is named like a host.
         Address::Named(..) | Address::Unknown => {}
+    }
+}
+
+pub(crate) fn push_tls(record: &mut Vec<u8>, facts: &TlsFacts) {
+    let numbers = [facts.version, facts.cipher_suite].map(u16::to_le_bytes);
+    push_parts(record, Tag::Tls, 0, &[&numbers[0], &numbers[1]]);
+    if let Some(name) = &facts.server_name {
+        push_text(record, Tag::ServerName, 0, name.as_bytes());
+    }
+    if let Some(name) = &facts.client_name {
+        push_text(record, Tag::ClientCertificate, 0, name.as_bytes());
     }
 }
 
@@ -202,6 +219,12 @@ impl<'a> Record<'a> {
             (None, Some(_)) => Client::Unix,
             (None, None) => Client::Unknown,
         }
+    }
+
+    /// Version and cipher suite of TLS, by their numbers.
+    pub(crate) fn tls(&self) -> Option<(u16, u16)> {
+        let [v0, v1, c0, c1] = *self.text(Tag::Tls)?.first_chunk()?;
+        Some((u16::from_le_bytes([v0, v1]), u16::from_le_bytes([c0, c1])))
     }
 
     /// The target's path, and its query without the `?`.

@@ -100,6 +100,7 @@ mod tests {
                     listener: ListenerOptions {
                         expects_proxy_protocol,
                         speaks_tls: false,
+                        redirects: expects_proxy_protocol,
                     },
                     prefix: None,
                     proxy_facts: None,

@@ -335,7 +335,7 @@ impl Http1 {
                 body_bytes: 0,
                 is_whole: true,
             };
-            edge.refuse(self.connection.unread(), &self.ends.peer(), answered);
+            edge.refuse(self.connection.unread(), &self.ends.info(), answered);
         }
     }
 

@@ -212,7 +212,7 @@ impl Http2 {
                     let is_whole = true;
                     edge.refuse(
                         b"",
-                        &self.ends.peer(),
+                        &self.ends.info(),
                         Answered {
                             is_whole,
                             ..answered

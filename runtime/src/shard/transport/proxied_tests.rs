@@ -54,7 +54,7 @@ fn at(millis: u64) -> Tick {
 fn driver(bench: &Workbench<Seen>, peer: &str) -> Driver {
     let listener = ListenerOptions {
         expects_proxy_protocol: true,
-        speaks_tls: false,
+        ..ListenerOptions::default()
     };
     let end = |text: &str| Address::Tcp(text.parse().unwrap());
     let info = ConnectionInfo::fresh(end(peer), end("127.0.0.1:8000"), listener);

@@ -142,6 +142,8 @@ ROWS = (
     Row(
         H,
         "--insecure-bind",
-        Answer("here all listeners speak TLS, or none; leave it out"),
+        Answer(
+            "here all listeners speak TLS, or none; --redirect-http PORT leads plain HTTP to them"
+        ),
     ),
 )

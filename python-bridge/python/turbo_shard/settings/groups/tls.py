@@ -56,6 +56,15 @@ class Tls(Group, heading="TLS"):
         help="list of clients' certificates that were revoked (PEM); several times for several. Each certificate of a "
         "client's chain must be in the charge of one",
     )
+    redirect_http: str | None = row(
+        Kind.TEXT,
+        default=None,
+        help="[HOST:]PORT that hears plain HTTP and leads its clients to https (308); the host is that of the "
+        "first place with TLS unless it is named; ,to=443 may follow where clients see another port than ours, "
+        "and ,proxy (PROXY protocol)",
+        default_text="none",
+        daily=True,
+    )
     ssl_handshake_timeout: float = row(
         Kind.SECONDS,
         default=10.0,

@@ -18,7 +18,7 @@ use crate::shard::clock::Clock;
 use crate::shard::driver::Driver;
 use crate::shard::workbench::Workbench;
 use crate::tls::client_certificates::ClientCertificates;
-use crate::tls::context::{Tls, TlsSettings, TlsVersion};
+use crate::tls::context::{HANDSHAKES_IN_FLIGHT_MAX, Tls, TlsSettings, TlsVersion};
 use crate::tls::files::{PairPaths, TlsPaths};
 
 const HANDSHAKE_TIMEOUT_MS: u64 = 7_000;
@@ -260,6 +260,42 @@ fn a_handshake_has_its_time() {
         );
         assert!(pair.driver.expire(&pair.bench, at(HANDSHAKE_TIMEOUT_MS)));
     }
+}
+
+#[test]
+fn one_handshake_too_many_is_closed_and_each_that_ends_makes_room() {
+    let mut pair = Pair::new(b"http/1.1", 100);
+    let tls = pair.bench.tls.clone().unwrap();
+    // That of the pair is one of them.
+    let mut places: Vec<_> = (1..HANDSHAKES_IN_FLIGHT_MAX)
+        .map(|_| tls.place().unwrap())
+        .collect();
+    let end = |text: &str| Address::Tcp(text.parse().unwrap());
+    let begin = |pair: &Pair| {
+        let listener = ListenerOptions {
+            speaks_tls: true,
+            ..ListenerOptions::default()
+        };
+        let info = ConnectionInfo::fresh(end("127.0.0.1:6"), end("127.0.0.1:443"), listener);
+        Driver::new(&pair.bench, info, at(0))
+    };
+    for refused in 1..=3 {
+        let mut driver = begin(&pair);
+        driver.receive(&pair.bench, at(0), b"\x16\x03\x01");
+        let said = (driver.closing(), driver.wants_read(), driver.output());
+        assert_eq!(said, (Closing::Now, false, &b""[..]));
+        assert_eq!(pair.bench.counters.tls_failures_crowd.value(), refused);
+    }
+    // One that is over has given its place back, and one that was broken off.
+    assert_eq!(length_of(&pair.ask(REQUEST)), 5);
+    let next = begin(&pair);
+    assert_eq!(next.closing(), Closing::Open);
+    assert_eq!(begin(&pair).closing(), Closing::Now);
+    drop(next);
+    assert_eq!(begin(&pair).closing(), Closing::Open);
+    assert_eq!(length_of(&pair.ask(REQUEST)), 5);
+    places.clear();
+    assert_eq!(begin(&pair).closing(), Closing::Open);
 }
 
 #[test]
