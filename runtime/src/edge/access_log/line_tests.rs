@@ -101,7 +101,7 @@ fn tls_is_told_where_it_was_spoken() {
         "TLSv1.3 TLS_AES_256_GCM_SHA384 a.example \"CN=a \\x22client\\x22\\x0A,C=DE\"\n"
     );
     let json = line_of("json", &over_tls());
-    let told = r#""tls_version":"TLSv1.3","tls_cipher":"TLS_AES_256_GCM_SHA384","tls_server_name":"a.example","tls_client":"CN=a \"client\"\n,C=DE""#;
+    let told = r#""tls_version":"TLSv1.3","tls_cipher":"TLS_AES_256_GCM_SHA384","tls_server_name":"a.example","tls_client":"CN=a \"client\"\u000a,C=DE""#;
     assert!(json.contains(told), "{json}");
     assert!(!line_of("json", &usual()).contains("tls"));
     assert!(line_of("logfmt", &over_tls()).contains(" tls_version=TLSv1.3 "));
