@@ -66,6 +66,8 @@ pub struct LoadReport {
     pub requests_unsent: Option<u64>,
     /// Answers checked in all, with the warm-up and what was in flight at the end.
     pub answers_checked: u64,
+    /// Over HTTP/2: requests that the server refused unheard (REFUSED_STREAM), and that were sent again.
+    pub streams_refused: u64,
     /// Always 0: an error ends the run.
     pub errors: u64,
     /// Bytes of the counted answers.
@@ -196,6 +198,7 @@ impl LoadReport {
             requests_waited: open.map(|open| open.waited),
             requests_unsent: open.map(|open| open.unsent),
             answers_checked: tally.answers_checked,
+            streams_refused: tally.streams_refused,
             errors: 0,
             bytes_received: tally.bytes_received,
             latency_us: is_reported.then(|| Latency::new(&latency_ns)),

@@ -25,6 +25,8 @@ pub struct Tally {
     pub routes: Vec<RouteTally>,
     /// Right answers in all. There are no others: a wrong one ends the run.
     pub answers_checked: u64,
+    /// Over HTTP/2: requests that the server refused unheard, and that were sent again.
+    pub streams_refused: u64,
     /// Bytes of the counted answers, heads and all.
     pub bytes_received: u64,
     /// When the last counted answer was there.
@@ -91,6 +93,7 @@ impl Tally {
         Tally {
             routes: vec![route; routes],
             answers_checked: 0,
+            streams_refused: 0,
             bytes_received: 0,
             last_answer: None,
             measured: Duration::ZERO,
@@ -123,6 +126,7 @@ impl Tally {
             merge(&mut route.latency_ns, &more.latency_ns);
         }
         self.answers_checked += other.answers_checked;
+        self.streams_refused += other.streams_refused;
         self.bytes_received += other.bytes_received;
         self.last_answer = self.last_answer.max(other.last_answer);
         self.measured = self.measured.max(other.measured);

@@ -14,6 +14,7 @@ mod ways;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use bytes::Bytes;
@@ -23,6 +24,9 @@ use rustls::server::{NoServerSessionStorage, ServerConfig, ServerConnection};
 use serde_json::Value;
 use server::{USERS, command, run};
 use tokio::task::LocalSet;
+
+/// Of the requests below /refused/, every second one is refused unheard.
+static REFUSED: AtomicUsize = AtomicUsize::new(0);
 
 const FEW: [&str; 4] = ["--requests-max", "200", "--warm-up-seconds", "0"];
 
@@ -106,6 +110,12 @@ fn serve_http2(body: fn(&str) -> String) -> SocketAddr {
                 tokio::task::spawn_local(async move {
                     let mut connection = h2::server::handshake(stream).await.unwrap();
                     while let Some(Ok((request, mut respond))) = connection.accept().await {
+                        if request.uri().path().starts_with("/refused/")
+                            && REFUSED.fetch_add(1, Relaxed) % 2 == 0
+                        {
+                            respond.send_reset(h2::Reason::REFUSED_STREAM);
+                            continue;
+                        }
                         let body = Bytes::from(body(request.uri().path()));
                         let mut rest = respond
                             .send_response(http::Response::new(()), false)
@@ -194,6 +204,18 @@ fn streams_share_a_connection_and_are_checked_one_by_one() {
         (status, &report["failure"]),
         (Some(3), &"wrong_answer".into()),
         "{report}"
+    );
+}
+
+#[test]
+fn a_request_that_was_refused_unheard_is_sent_again() {
+    let asks = ["--path", "/refused/{n}", "--expect-body", "refused {n}"];
+    let server = serve_http2(|path| path.trim_start_matches('/').replace('/', " "));
+    let (status, report) = run(server, &[&asks, &FEW, &["--http2", "--connections", "1"]]);
+    assert_eq!(status, Some(0), "{report}");
+    assert_eq!(
+        (&report["answers_checked"], &report["streams_refused"]),
+        (&200.into(), &200.into())
     );
 }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use h2::Reason;
 use h2::client::SendRequest;
 
 use crate::arrivals::thread_rng;
@@ -32,13 +33,11 @@ pub(super) struct Asking {
     requests_left: u64,
 }
 
-/// A request to be sent.
+/// A request on its way.
 struct Question {
     route: usize,
     number: u64,
     since: Instant,
-    head: http::Request<()>,
-    body: Option<Bytes>,
 }
 
 impl Asking {
@@ -68,18 +67,19 @@ impl Asking {
         self.requests_left -= 1;
         let (route, number) = (self.chooser.choose(), self.number);
         self.number = self.numbers.after(number);
-        let plan = http_of(&self.plan.mix.routes()[route].exchange);
-        let (head, body) = plan.as_message(number).expect(TRIED);
         Some(Question {
             route,
             number,
             since,
-            head,
-            body,
         })
     }
 
-    fn take(&mut self, asked: &Asked, status: u16, body: &[u8]) -> Result<(), Failure> {
+    fn message(&self, asked: &Question) -> (http::Request<()>, Option<Bytes>) {
+        let plan = http_of(&self.plan.mix.routes()[asked.route].exchange);
+        plan.as_message(asked.number).expect(TRIED)
+    }
+
+    fn take(&mut self, asked: &Question, status: u16, body: &[u8]) -> Result<(), Failure> {
         let route = &self.plan.mix.routes()[asked.route];
         if !http_of(&route.exchange).accepts(asked.number, status, body) {
             let checker = Checker::new(self.plan.mix.exchanges());
@@ -112,13 +112,6 @@ impl Asking {
     }
 }
 
-/// What is left of a question once it was sent.
-struct Asked {
-    route: usize,
-    number: u64,
-    since: Instant,
-}
-
 /// One stream after another, until the run is over.
 pub(super) async fn ask_again_and_again(
     mut sender: SendRequest<Bytes>,
@@ -128,21 +121,20 @@ pub(super) async fn ask_again_and_again(
         let Some(question) = asking.borrow_mut().next() else {
             return Ok(());
         };
-        sender = sender.ready().await.map_err(broken)?;
-        let Question {
-            route,
-            number,
-            since,
-            head,
-            body,
-        } = question;
-        let asked = Asked {
-            route,
-            number,
-            since,
+        let (status, body) = loop {
+            sender = sender.ready().await.map_err(broken)?;
+            let (head, body) = asking.borrow().message(&question);
+            match answer_to(&mut sender, head, body).await {
+                // It was not heard: a client asks again (RFC 9113 section 8.7), and its latency goes on.
+                Err(error)
+                    if error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM) =>
+                {
+                    asking.borrow_mut().tally.streams_refused += 1;
+                }
+                answer => break answer.map_err(broken)?,
+            }
         };
-        let (status, body) = answer_to(&mut sender, head, body).await?;
-        asking.borrow_mut().take(&asked, status, &body)?;
+        asking.borrow_mut().take(&question, status, &body)?;
     }
 }
 
@@ -151,19 +143,18 @@ pub(super) async fn answer_to(
     sender: &mut SendRequest<Bytes>,
     head: http::Request<()>,
     body: Option<Bytes>,
-) -> Result<(u16, Bytes), Failure> {
-    let (answer, mut rest) = sender.send_request(head, body.is_none()).map_err(broken)?;
+) -> Result<(u16, Bytes), h2::Error> {
+    let (answer, mut rest) = sender.send_request(head, body.is_none())?;
     if let Some(body) = body {
-        rest.send_data(body, true).map_err(broken)?;
+        rest.send_data(body, true)?;
     }
-    let answer = answer.await.map_err(broken)?;
+    let answer = answer.await?;
     let status = answer.status().as_u16();
     let mut receiving = answer.into_body();
     let (mut first, mut more) = (Bytes::new(), BytesMut::new());
     while let Some(chunk) = receiving.data().await {
-        let chunk = chunk.map_err(broken)?;
-        let released = receiving.flow_control().release_capacity(chunk.len());
-        released.map_err(broken)?;
+        let chunk = chunk?;
+        receiving.flow_control().release_capacity(chunk.len())?;
         match first.is_empty() && more.is_empty() {
             // Most bodies come in one piece and are not copied.
             true => first = chunk,
@@ -194,6 +185,6 @@ pub(super) fn http_of(exchange: &Exchange) -> &RequestPlan {
 }
 
 #[cold]
-fn broken(error: h2::Error) -> Failure {
+pub(super) fn broken(error: h2::Error) -> Failure {
     Failure::Broken(format!("HTTP/2: {error}"))
 }

@@ -8,7 +8,7 @@ use h2::client::SendRequest;
 use tokio::runtime::Runtime;
 use tokio::task::{JoinHandle, LocalSet};
 
-use super::asking::{TRIED, answer_to, http_of};
+use super::asking::{TRIED, answer_to, broken, http_of};
 use super::{connection, runtime};
 use crate::checker::Checker;
 use crate::failure::Failure;
@@ -86,7 +86,7 @@ async fn ask_once(
             "no answer to {line} within {timeout:?}"
         )));
     };
-    let (status, body) = answer?;
+    let (status, body) = answer.map_err(broken)?;
     match request.accepts(number, status, &body) {
         true => Ok(()),
         false => Err(Checker::new([&plan.exchange]).refuse(0, number, status, &body)),
