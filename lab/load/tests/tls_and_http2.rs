@@ -111,7 +111,7 @@ fn serve_http2(body: fn(&str) -> String) -> SocketAddr {
                     let mut connection = h2::server::handshake(stream).await.unwrap();
                     while let Some(Ok((request, mut respond))) = connection.accept().await {
                         if request.uri().path().starts_with("/refused/")
-                            && REFUSED.fetch_add(1, Relaxed) % 2 == 0
+                            && REFUSED.fetch_add(1, Relaxed).is_multiple_of(2)
                         {
                             respond.send_reset(h2::Reason::REFUSED_STREAM);
                             continue;
