@@ -95,13 +95,17 @@ test-deploy: build ## examples/deploy behind nginx, HAProxy and Caddy, and by th
 test-clients: build ## TLS and HTTP/2 by h2load, nghttp, curl and openssl, which it fetches
 	@scripts/install_clients.sh
 	$(PYTEST) tests/outside/clients $(PYTEST_ARGS)
+	TEST_OVER=h2 $(PYTEST) tests/frameworks/test_starlette.py tests/frameworks/test_flask.py -k shard-uring
 
 # Not run by CI: browsers and scanners are large, and what they look at changes with them, not with us.
 .PHONY: test-outside
-test-outside: build ## TLS and HTTP/2 by suites, scanners, browsers and clients that nobody here wrote; ten minutes
+test-outside: build ## TLS and HTTP/2 by suites, scanners, browsers and clients that nobody here wrote; half an hour
 	@scripts/install_clients.sh
 	@scripts/install_outside.sh
 	$(PYTEST) tests/outside $(PYTEST_ARGS)
+	TEST_OVER=tls $(PYTEST) tests/frameworks $(PYTEST_ARGS)
+	TEST_OVER=h2 $(PYTEST) tests/frameworks $(PYTEST_ARGS)
+	TEST_OVER=h2c $(PYTEST) tests/frameworks $(PYTEST_ARGS)
 
 .PHONY: test-gil
 test-gil: build ## --mode process on a Python with a GIL, which is built the first time (2 to 3 minutes, and the server's wheel)

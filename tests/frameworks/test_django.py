@@ -79,7 +79,7 @@ def test_request_is_described_in_full(server: ServerProcess, browser: httpx.Clie
         "query": "x=1&x=2&y=%26",
         "client": "127.0.0.1",
         "port": str(server.port),
-        "secure": False,
+        "secure": server.scheme == "https",
         "header": "p",
         "url": f"{server.url}/environment/a%20b/%C3%A9?x=1&x=2&y=%26",
         "served": answer.headers["x-served"],

@@ -216,9 +216,7 @@ def test_blocked_sync_endpoints_hold_nobody_up(
     server: ServerProcess, client: httpx.Client, marks: Marks
 ) -> None:
     with ThreadPoolExecutor(6) as pool:
-        blocked = [
-            pool.submit(httpx.get, f"{server.url}/blocked/jam", timeout=30) for _ in "123456"
-        ]
+        blocked = [pool.submit(server.get, "/blocked/jam") for _ in "123456"]
         wait_until(lambda: marks.count("jam-") == 6, "six endpoints in their threads")
         for number in range(20):
             with server.client() as other:
@@ -328,9 +326,9 @@ def test_scope_knows_both_ends_of_the_connection(server: ServerProcess) -> None:
     assert answer == {
         "client": ["127.0.0.1", own_port],
         "server": ["127.0.0.1", server.port],
-        "scheme": "http",
+        "scheme": server.scheme,
         "http_version": "1.1",
-        "url": "http://test/peer",
+        "url": f"{server.scheme}://test/peer",
     }
 
 

@@ -68,7 +68,7 @@ def test_environ_is_complete(server: ServerProcess) -> None:
         "CONTENT_TYPE": "x/y",
         "HTTP_HOST": "test",
         "HTTP_X_ONE": "1,2",
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": server.scheme,
         "multithread": True,
     }
     found = {name: environ.get(name) for name in expected}
@@ -223,7 +223,7 @@ def test_blocked_views_hold_nobody_up_and_keep_their_context(
     server: ServerProcess, browser: httpx.Client, marks: Marks
 ) -> None:
     def ask(tag: str) -> str:
-        return httpx.get(f"{server.url}/blocked/jam", headers={"X-Tag": tag}, timeout=30).text
+        return server.get("/blocked/jam", {"X-Tag": tag}).text
 
     tags = ["one", "two", "three"]
     with ThreadPoolExecutor(3) as pool:

@@ -6,7 +6,6 @@ import json
 import re
 from pathlib import Path
 
-import httpx
 import pytest
 
 from arms import Arm
@@ -32,7 +31,7 @@ def test_fastapi(arm: Arm, marks: Marks, tmp_path: Path) -> None:
         stored = {"id": 1, "title": "water the plants", "done": False}
         assert (added.status_code, added.json()) == (201, stored)
         # A connection of its own may come to the other shard.
-        assert httpx.get(f"{server.url}/tasks/1").json() == stored
+        assert server.get("/tasks/1").json() == stored
         assert client.get("/tasks/2").status_code == 404
         assert client.post("/tasks", json={"title": ""}).status_code == 422
         assert client.get("/countdown?start=1").text == "data: 1\n\ndata: 0\n\n"

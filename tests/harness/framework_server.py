@@ -18,6 +18,7 @@ from typing import Literal
 
 from websockets.sync.client import ClientConnection, connect
 
+import wire
 from places import APPS
 from server_process import ServerProcess
 from waiting import TIMEOUT_S, wait_until
@@ -96,6 +97,8 @@ def framework_server(
 def websocket(
     server: ServerProcess, target: str, **options: object
 ) -> AbstractContextManager[ClientConnection]:
-    url = f"ws://{server.host}:{server.port}{target}"
+    url = f"{server.url.replace('http', 'ws', 1)}{target}"
     options = {"open_timeout": TIMEOUT_S, "close_timeout": TIMEOUT_S, "proxy": None} | options
+    if server.is_secured:
+        options = {"ssl": wire.trusting("http/1.1")} | options
     return connect(url, **options)  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from typing import Self
 
 import httpx
 
+import wire
 from places import APPS, COMMAND
 from turbo_shard.settings import OPTIONS
 from waiting import TIMEOUT_S, wait_until
@@ -90,7 +91,10 @@ class ServerProcess:
         self.pass_fds: tuple[int, ...] = ()
         # Where several places to listen are given, the port is theirs.
         place = () if "--bind" in options else ("--port", str(port))
-        self.arguments = [*command, app, "--app-dir", str(app_dir), *place, *options]
+        further = wire.server_options(options)
+        self.arguments = [*command, app, "--app-dir", str(app_dir), *place, *options, *further]
+        # By TEST_OVER, and not by the test itself: then clients need not know of it.
+        self.is_secured = bool(further)
         self.variables = variables or {}
         self.lines: list[str] = []
         self.url = ""
@@ -191,10 +195,25 @@ class ServerProcess:
     def connect(self) -> socket.socket:
         connection = socket.create_connection((self.host, self.port), timeout=TIMEOUT_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.is_secured:
+            context = wire.trusting("http/1.1")
+            return context.wrap_socket(connection, server_hostname="localhost")
         return connection
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False)
+        settings = wire.httpx_settings()
+        # As browsers do; over TLS Django asks for it.
+        settings["headers"] = {"Referer": f"{self.url}/"} if self.is_secured else {}
+        return httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False, **settings)
+
+    def get(self, target: str, headers: dict[str, str] | None = None) -> httpx.Response:
+        """On a connection of its own."""
+        with self.client() as client:
+            return client.get(target, headers=headers)
+
+    @property
+    def scheme(self) -> str:
+        return self.url.partition("://")[0]
 
     def refuses_connections(self) -> bool:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import ssl
 from contextlib import ExitStack
 
 from certificates import Certificate
@@ -23,9 +22,7 @@ def test_every_case_passes(site_of_arm: ServerProcess, certificate: Certificate)
     with ExitStack() as stack:
         address = f"{site_of_arm.host}:{site_of_arm.port}"
         if site_of_arm.url.startswith("https"):
-            context = ssl.create_default_context(cafile=str(certificate.pem))
-            context.set_alpn_protocols(["h2"])
-            address = stack.enter_context(TlsTunnel(site_of_arm, context)).address
+            address = stack.enter_context(TlsTunnel(site_of_arm, certificate, "h2")).address
         times = ("--connect-timeout", FRAME_TIMEOUT, "--frame-timeout", FRAME_TIMEOUT)
         run = run_tool("httpwg", "--address", address, *times, RUST_LOG="off")
     said = _COLOUR.sub("", run.stdout)

@@ -1,4 +1,4 @@
-"""Lends TLS to programs that have none: each plain connection goes on to a server over TLS, as HTTP/2."""
+"""Lends TLS to programs that have none: each plain connection goes on to a server over TLS."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from certificates import Certificate
 from server_process import ServerProcess
 
 PIECE_BYTES = 65_536
@@ -19,8 +20,11 @@ BACKLOG = 1000
 class TlsTunnel:
     """From `__enter__` to `__exit__`; `address` is where it listens."""
 
-    def __init__(self, server: ServerProcess, context: ssl.SSLContext) -> None:
-        self.server, self.context = server, context
+    def __init__(self, server: ServerProcess, certificate: Certificate, protocol: str) -> None:
+        """`protocol` is what is agreed on (ALPN)."""
+        self.server, self.protocol = server, protocol
+        self.context = ssl.create_default_context(cafile=str(certificate.pem))
+        self.context.set_alpn_protocols([protocol])
         self.address = ""
         self.loop = asyncio.new_event_loop()
         # What is cut off on either side is for the program and the server to judge.
@@ -60,7 +64,8 @@ class TlsTunnel:
         secured, to_server = await asyncio.open_connection(
             self.server.host, self.server.port, ssl=self.context, server_hostname="localhost"
         )
-        assert to_server.get_extra_info("ssl_object").selected_alpn_protocol() == "h2"
+        spoken = to_server.get_extra_info("ssl_object").selected_alpn_protocol()
+        assert spoken == self.protocol
         # The end of either side is the end of both: TLS of asyncio cannot close one direction only.
         copies = [
             asyncio.create_task(copy(reader, to_server)),
