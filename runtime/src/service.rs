@@ -81,6 +81,11 @@ pub trait Service: Send + 'static {
     /// and answered 500.
     fn call(&self, exchange: &mut Exchange<'_>) -> Outcome;
 
+    /// Whether requests for WebSockets are answered by one: where not, HTTP/2 does not offer them (RFC 8441).
+    fn takes_websockets(&self) -> bool {
+        false
+    }
+
     /// The event loop that should live on this shard's thread, if there is one. Asked for once, on a shard's thread;
     /// never in work-stealing mode.
     fn hosted_loop(&self) -> Option<Box<dyn HostedLoop>> {

@@ -46,7 +46,7 @@ class _Connection(h2.connection.H2Connection):
         return received
 
 
-class _Stream:
+class Http2Stream:
     def __init__(self) -> None:
         self.head: list[tuple[str, str]] = []
         self.body = bytearray()
@@ -63,10 +63,14 @@ class Http2Client:
         self.server = server
         self.socket = server.connect()
         self.reads = True
+        # Streams whose windows stay as they are.
+        self.unread: set[int] = set()
         self.goaway: int | None = None
         self.is_over = False
-        self.streams: dict[int, _Stream] = {}
+        self.streams: dict[int, Http2Stream] = {}
         self.ended: list[int] = []
+        # Stream and length of each frame of data, in the order in which they came.
+        self.data_frames: list[tuple[int, int]] = []
         self.h2 = _Connection()
         if window is not None:
             size = {h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window}
@@ -90,11 +94,14 @@ class Http2Client:
         method: str = "GET",
         body: bytes | None = None,
         ends: bool = True,
+        protocol: str | None = None,
     ) -> int:
-        """Sends a request and returns its stream; `answer` waits for what comes."""
+        """Sends a request and returns its stream; `answer` waits for what comes. `protocol` makes it a tunnel."""
         stream = self.h2.get_next_available_stream_id()
         pseudo = [(":method", method), (":scheme", "http"), (":path", target), (":authority", "t")]
-        self.streams[stream] = _Stream()
+        if protocol is not None:
+            pseudo.append((":protocol", protocol))
+        self.streams[stream] = Http2Stream()
         self.h2.send_headers(stream, [*pseudo, *headers], end_stream=ends and body is None)
         self.flush()
         if body is not None:
@@ -158,8 +165,9 @@ class Http2Client:
                 self.streams[event.stream_id].interim.append(interim)
             case h2.events.DataReceived():
                 self.streams[event.stream_id].body += event.data
-                if self.reads and event.flow_controlled_length:
-                    length = event.flow_controlled_length
+                self.data_frames.append((event.stream_id, len(event.data)))
+                length = event.flow_controlled_length
+                if self.reads and length and event.stream_id not in self.unread:
                     self.h2.acknowledge_received_data(length, event.stream_id)
             case h2.events.TrailersReceived():
                 self.streams[event.stream_id].trailers = texts(event.headers)

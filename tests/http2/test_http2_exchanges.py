@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from arms import Arm
 from asgi_journal import Act
 from http2_client import Http2Client, raw_http2
 from raw_http import RawClient
@@ -93,6 +94,16 @@ def test_an_app_hears_of_a_reset_and_the_connection_goes_on(asgi: ServerProcess)
         assert client.get("/").status == 200
 
 
+def test_early_hints_come_before_the_answer(asgi: ServerProcess) -> None:
+    hint = {"type": "http.response.early_hint", "links": [b"</a.css>; rel=preload"]}
+    body = repr([hint, *SCRIPT]).encode()
+    with Http2Client(asgi) as client:
+        for wait in ("", "?wait=1"):
+            answer = client.get(f"/do/script{wait}", method="POST", body=body)
+            assert answer.interim == [(103, [("link", "</a.css>; rel=preload")])]
+            assert (answer.status, answer.body) == (200, b"body")
+
+
 def test_trailers_and_errors_after_the_head(asgi: ServerProcess) -> None:
     with Http2Client(asgi) as client:
         for wait in ("", "?wait=1"):
@@ -147,8 +158,10 @@ def test_wsgi_apps_answer(wsgi_server: ServerProcess) -> None:
         assert client.get("/echo", method="POST", body=body).body == body
 
 
-def test_a_server_that_is_told_to_stop_finishes_what_has_begun(start_server: StartServer) -> None:
-    server = start_server("asgi_app:app", "--shards", "1")
+def test_a_server_that_is_told_to_stop_finishes_what_has_begun(
+    arm: Arm, start_server: StartServer
+) -> None:
+    server = start_server("asgi_app:app", *arm.options, "--shards", "1")
     act = Act(server, "never-read")
     with Http2Client(server) as client:
         stream = client.ask(act.target)

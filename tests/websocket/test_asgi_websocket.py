@@ -29,6 +29,7 @@ from raw_websocket import (
 )
 from server_process import ServerProcess
 from waiting import wait_until
+from websocket_cases import GOODBYES
 
 ACCEPT = {"type": "websocket.accept"}
 
@@ -169,9 +170,7 @@ def test_http_before_the_upgrade_is_answered_first(server: ServerProcess) -> Non
         assert raw.say_goodbye() == 1000
 
 
-@pytest.mark.parametrize(
-    ("code", "reason", "heard"), [(1000, "", 1000), (4321, "why é", 4321), (None, "", 1005)]
-)
+@pytest.mark.parametrize(("code", "reason", "heard"), GOODBYES)
 def test_clients_close_reaches_the_app(
     server: ServerProcess, code: int | None, reason: str, heard: int
 ) -> None:

@@ -17,7 +17,6 @@ from framework_server import websocket
 from raw_http import RawClient
 from raw_websocket import (
     BINARY,
-    CLOSE,
     CONTINUATION,
     PING,
     PONG,
@@ -30,6 +29,7 @@ from raw_websocket import (
 )
 from server_process import ServerProcess, StartServer
 from waiting import wait_until
+from websocket_cases import BAD_FRAMES
 
 # A socket that takes nothing for this long is full; see test_asgi_receive.py.
 FULL_S = 0.3
@@ -79,22 +79,6 @@ def test_upgrade_that_is_no_get_or_no_websocket_is_plain_http(server: ServerProc
         assert raw.answer().body == b"over http"
         raw.get("/plain", "Upgrade: h2c", "Connection: Upgrade")
         assert raw.answer().body == b"over http"
-
-
-BAD_FRAMES: list[tuple[str, bytes, int]] = [
-    ("not masked", frame(TEXT, b"hello", masked=False), 1002),
-    ("reserved bit", bytes([0xC1 | 0x30, 0x80]) + bytes(4), 1002),
-    ("reserved opcode", frame(0x3), 1002),
-    ("long ping", frame(PING, bytes(126)), 1002),
-    ("ping in pieces", frame(PING, fin=False), 1002),
-    ("continuation of nothing", frame(CONTINUATION, b"x"), 1002),
-    ("message in message", frame(TEXT, b"a", fin=False) + frame(TEXT, b"b"), 1002),
-    ("text that is no text", frame(TEXT, b"\xff\xfe"), 1007),
-    ("half a character", frame(TEXT, "é".encode()[:1]), 1007),
-    ("close code of one byte", frame(CLOSE, b"\x03"), 1002),
-    ("close code that is none", close_frame(1005), 1002),
-    ("close reason that is no text", frame(CLOSE, struct.pack("!H", 1000) + b"\xff"), 1007),
-]
 
 
 @pytest.mark.parametrize(

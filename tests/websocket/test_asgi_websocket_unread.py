@@ -11,9 +11,7 @@ from asgi_journal import Act
 from raw_websocket import BINARY, PING, PONG, RawWebSocket, close_frame, frame, open_websocket
 from server_process import ServerProcess
 from waiting import wait_until
-
-# More than may wait for the app, in number or in bytes, and less than the server reads beyond that.
-UNREAD = [(0, 0), (10, 200), (10, 1000), (20_000, 5)]
+from websocket_cases import UNREAD
 
 
 @pytest.fixture(scope="module")

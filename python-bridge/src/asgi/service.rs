@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use turbo_shard_runtime::protocol::websocket::is_upgrade;
+use turbo_shard_runtime::protocol::websocket::is_handshake;
 use turbo_shard_runtime::protocol::{HeadCopy, Method};
 use turbo_shard_runtime::{ConnectionInfo, Exchange, HttpReply, Outcome};
 
@@ -48,7 +48,7 @@ impl AsgiService {
     }
 
     pub(crate) fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
-        if is_upgrade(&exchange.request) {
+        if is_handshake(&exchange.request) {
             return self.open_websocket(exchange);
         }
         if exchange.body.is_none() && exchange.is_body_at_hand && has_body(exchange) {

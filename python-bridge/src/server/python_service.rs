@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use turbo_shard_runtime::protocol::websocket::is_upgrade;
+use turbo_shard_runtime::protocol::websocket::is_handshake;
 use turbo_shard_runtime::{BlockingPool, Exchange, HostedLoop, Outcome, Service};
 
 use super::life::{Counted, Life};
@@ -27,7 +27,7 @@ impl AppService {
     #[inline]
     fn call(&self, exchange: &mut Exchange<'_>) -> Outcome {
         match self {
-            AppService::Native(native, Some(websockets)) if is_upgrade(&exchange.request) => {
+            AppService::Native(native, Some(websockets)) if is_handshake(&exchange.request) => {
                 websockets.open(native.context(), exchange, |py, exchange, handshake, _| {
                     native.bind_websocket(py, exchange, handshake.subprotocols())
                 })
@@ -109,6 +109,15 @@ impl Service for PythonService {
         match &*self.parts.borrow() {
             Some(parts) => parts.app.call(exchange),
             None => unreachable!("nothing is called after `stop`"),
+        }
+    }
+
+    fn takes_websockets(&self) -> bool {
+        let parts = self.parts.borrow();
+        match parts.as_ref().map(|parts| &parts.app) {
+            Some(AppService::Native(_, websockets)) => websockets.is_some(),
+            Some(AppService::Asgi(_)) => true,
+            Some(AppService::Wsgi(_)) | None => false,
         }
     }
 

@@ -19,7 +19,8 @@ pub enum Method {
     Options,
     /// `TRACE`
     Trace,
-    /// `CONNECT`; never reaches an app, see [`Violation::ConnectUnsupported`](crate::Violation::ConnectUnsupported).
+    /// `CONNECT`. Only that of HTTP/2 for a WebSocket reaches an app (RFC 8441), see
+    /// [`is_handshake`](crate::websocket::is_handshake).
     Connect,
     /// Any other token; see [`RequestHead::method_bytes`](crate::RequestHead::method_bytes).
     Other,

@@ -58,6 +58,8 @@ pub(crate) enum Recipient<'a> {
     Interim,
     /// A 101, whose own lines are among these bytes.
     Switch(&'a [u8]),
+    /// The 200 of a tunnel, with these lines of its own.
+    Tunnel(&'a [u8]),
 }
 
 impl ChosenLines {
@@ -173,6 +175,7 @@ impl ServerLines {
             Recipient::Refusal => None,
             Recipient::Interim => return,
             Recipient::Switch(own) => return self.write_on_switch(own, output),
+            Recipient::Tunnel(own) => return self.write_on_tunnel(own, output),
         };
         match &self.chosen {
             None => self.write_date(own, output),
@@ -205,15 +208,34 @@ impl ServerLines {
     #[cold]
     fn write_on_switch(&self, own: &[u8], output: &mut Vec<u8>) {
         let Some(chosen) = &self.chosen else { return };
-        let name = &chosen.of_exchange[..chosen.of_exchange_name];
-        let is_named = |line: &[u8]| {
-            let start = line.get(..name.len());
-            start.is_some_and(|start| start.eq_ignore_ascii_case(name))
-        };
-        if !own.split(|&byte| byte == b'\n').any(is_named) {
+        if !has_line(own, &chosen.of_exchange[..chosen.of_exchange_name]) {
             output.extend_from_slice(&chosen.of_exchange);
         }
     }
+
+    #[cold]
+    fn write_on_tunnel(&self, own: &[u8], output: &mut Vec<u8>) {
+        let has_no_date = self.chosen.as_ref().is_some_and(|it| it.has_no_date);
+        if !has_no_date && !has_line(own, b"date:") {
+            output.extend_from_slice(&self.date);
+        }
+        if let Some(chosen) = &self.chosen {
+            if !has_line(own, b"server:") {
+                output.extend_from_slice(&chosen.server);
+            }
+            output.extend_from_slice(&chosen.others);
+        }
+        self.write_on_switch(own, output);
+    }
+}
+
+/// Some of these lines begins with `start`, in any case.
+fn has_line(lines: &[u8], start: &[u8]) -> bool {
+    let begins = |line: &[u8]| {
+        let begin = line.get(..start.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+    };
+    lines.split(|&byte| byte == b'\n').any(begins)
 }
 
 #[cfg(test)]

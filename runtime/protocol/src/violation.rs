@@ -30,6 +30,8 @@ pub enum Violation {
     TargetTooLong,
     /// `CONNECT`: this is an origin server, it opens no tunnels (RFC 9110 section 9.3.6).
     ConnectUnsupported,
+    /// A CONNECT of HTTP/2 for another protocol than WebSocket (RFC 9220 section 3).
+    ProtocolUnsupported,
     /// More empty lines before a request line than are tolerated (RFC 9112 section 2.2).
     TooManyEmptyLines,
     /// A line feed without a carriage return before it (RFC 9112 section 2.2).
@@ -95,7 +97,7 @@ impl Violation {
             Violation::TargetTooLong => 414,
             Violation::ExpectationUnsupported => 417,
             Violation::HeadTooLarge | Violation::TooManyFields | Violation::TrailerTooLarge => 431,
-            Violation::ConnectUnsupported => 501,
+            Violation::ConnectUnsupported | Violation::ProtocolUnsupported => 501,
             Violation::VersionUnsupported | Violation::Http2Preface => 505,
             _ => 400,
         }
@@ -118,6 +120,7 @@ impl Violation {
             Violation::TargetInvalid => "invalid request target",
             Violation::TargetTooLong => "request target too long",
             Violation::ConnectUnsupported => "CONNECT is not supported",
+            Violation::ProtocolUnsupported => "CONNECT is supported for websocket only",
             Violation::TooManyEmptyLines => "too many empty lines before the request",
             Violation::BareLineFeed => "line feed without carriage return",
             Violation::BareCarriageReturn => "carriage return without line feed",
@@ -170,6 +173,7 @@ mod tests {
         assert_eq!(Violation::ExpectationUnsupported.status(), 417);
         assert_eq!(Violation::TooManyFields.status(), 431);
         assert_eq!(Violation::ConnectUnsupported.status(), 501);
+        assert_eq!(Violation::ProtocolUnsupported.status(), 501);
         assert_eq!(Violation::VersionUnsupported.status(), 505);
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use turbo_shard_protocol::websocket::{
-    Accepted, Compression, DeflateParams, Handshake, HandshakeFault, is_upgrade,
+    Accepted, Compression, DeflateParams, Handshake, HandshakeFault, is_handshake,
 };
 use turbo_shard_protocol::{
     Connection, Event, HeaderLines, Limits, Misuse, RequestHead, Tick, Workspace,
@@ -68,7 +68,7 @@ fn accept(lines: &[&[u8]]) -> Accepted {
 
 #[test]
 fn the_example_of_the_rfc_is_accepted() {
-    assert!(with_request(&LINES, is_upgrade));
+    assert!(with_request(&LINES, is_handshake));
     let accepted = accept(&LINES);
     assert_eq!(
         String::from_utf8(accepted.head).unwrap(),
@@ -84,7 +84,7 @@ fn the_example_of_the_rfc_is_accepted() {
 fn lists_and_cases_do_not_matter() {
     let mut lines = with_line(b"Connection: keep-alive, UPGRADE");
     lines[2] = b"uPGRADE: h2c, WebSocket";
-    assert!(with_request(&lines, is_upgrade));
+    assert!(with_request(&lines, is_handshake));
     assert!(check(&lines).is_ok());
 }
 
@@ -101,7 +101,7 @@ fn other_requests_are_no_upgrades() {
         with_line(b"Upgrade: websocket2"),
         http_1_0,
     ] {
-        assert!(!with_request(&lines, is_upgrade), "{lines:?}");
+        assert!(!with_request(&lines, is_handshake), "{lines:?}");
     }
 }
 

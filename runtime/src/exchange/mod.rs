@@ -10,4 +10,4 @@ pub(crate) mod request_body;
 pub(crate) mod response;
 pub(crate) mod shared_reply;
 pub(crate) mod websocket_reply;
-mod writer;
+pub(crate) mod writer;

@@ -1,7 +1,6 @@
 //! The place for an answer, whatever version of HTTP its connection speaks. Knows neither the connection nor the app.
 
-use turbo_shard_protocol::http2::StreamWriter;
-use turbo_shard_protocol::{BodyLength, HeaderLines, Misuse, ResponseWriter};
+use turbo_shard_protocol::{BodyLength, HeaderLines, Misuse};
 
 use crate::coding::Compression;
 use crate::exchange::compressed_answer as compressed;
@@ -22,23 +21,12 @@ pub struct Response<'a> {
 
 impl<'a> Response<'a> {
     #[inline]
-    pub(crate) fn http1(
-        writer: ResponseWriter<'a>,
+    pub(crate) fn new(
+        writer: Writer<'a>,
         compression: Option<&'a mut Compression>,
     ) -> Response<'a> {
         Response {
-            writer: Writer::Http1(writer),
-            compression,
-        }
-    }
-
-    #[inline]
-    pub(crate) fn http2(
-        writer: StreamWriter<'a>,
-        compression: Option<&'a mut Compression>,
-    ) -> Response<'a> {
-        Response {
-            writer: Writer::Http2(writer),
+            writer,
             compression,
         }
     }

@@ -4,14 +4,28 @@ use turbo_shard_protocol::http2::StreamWriter;
 use turbo_shard_protocol::{BodyLength, HeaderLines, Misuse, ResponseWriter};
 
 /// One arm for each version that writes answers in a way of its own.
-pub(super) enum Writer<'a> {
+pub(crate) enum Writer<'a> {
     Http1(ResponseWriter<'a>),
     Http2(StreamWriter<'a>),
 }
 
+impl<'a> From<ResponseWriter<'a>> for Writer<'a> {
+    #[inline]
+    fn from(writer: ResponseWriter<'a>) -> Writer<'a> {
+        Writer::Http1(writer)
+    }
+}
+
+impl<'a> From<StreamWriter<'a>> for Writer<'a> {
+    #[inline]
+    fn from(writer: StreamWriter<'a>) -> Writer<'a> {
+        Writer::Http2(writer)
+    }
+}
+
 impl Writer<'_> {
     #[inline]
-    pub(super) fn whole(
+    pub(crate) fn whole(
         &mut self,
         status: u16,
         lines: &HeaderLines,
@@ -24,7 +38,7 @@ impl Writer<'_> {
     }
 
     #[inline]
-    pub(super) fn start(
+    pub(crate) fn start(
         &mut self,
         status: u16,
         lines: &HeaderLines,
@@ -37,7 +51,7 @@ impl Writer<'_> {
     }
 
     #[inline]
-    pub(super) fn chunk(&mut self, data: &[u8]) -> Result<(), Misuse> {
+    pub(crate) fn chunk(&mut self, data: &[u8]) -> Result<(), Misuse> {
         match self {
             Writer::Http1(writer) => writer.chunk(data),
             Writer::Http2(writer) => writer.chunk(data),
@@ -45,7 +59,7 @@ impl Writer<'_> {
     }
 
     #[inline]
-    pub(super) fn end(&mut self) -> Result<(), Misuse> {
+    pub(crate) fn end(&mut self) -> Result<(), Misuse> {
         match self {
             Writer::Http1(writer) => writer.end(),
             Writer::Http2(writer) => writer.end(),
@@ -53,7 +67,7 @@ impl Writer<'_> {
     }
 
     #[inline]
-    pub(super) fn end_with_trailers(&mut self, trailers: &HeaderLines) -> Result<(), Misuse> {
+    pub(crate) fn end_with_trailers(&mut self, trailers: &HeaderLines) -> Result<(), Misuse> {
         match self {
             Writer::Http1(writer) => writer.end_with_trailers(trailers),
             Writer::Http2(writer) => writer.end_with_trailers(trailers),
@@ -61,7 +75,7 @@ impl Writer<'_> {
     }
 
     #[inline]
-    pub(super) fn is_started(&self) -> bool {
+    pub(crate) fn is_started(&self) -> bool {
         match self {
             Writer::Http1(writer) => writer.is_started(),
             Writer::Http2(writer) => writer.is_started(),
@@ -69,7 +83,7 @@ impl Writer<'_> {
     }
 
     #[inline]
-    pub(super) fn interim(&mut self, status: u16, lines: &HeaderLines) -> Result<(), Misuse> {
+    pub(crate) fn interim(&mut self, status: u16, lines: &HeaderLines) -> Result<(), Misuse> {
         match self {
             Writer::Http1(writer) => writer.interim(status, lines),
             Writer::Http2(writer) => writer.interim(status, lines),
@@ -77,7 +91,7 @@ impl Writer<'_> {
     }
 
     #[inline]
-    pub(super) fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         match self {
             Writer::Http1(writer) => writer.is_finished(),
             Writer::Http2(writer) => writer.is_finished(),

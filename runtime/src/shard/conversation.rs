@@ -5,11 +5,15 @@
 pub(crate) mod answer_part;
 pub(crate) mod body_flow;
 pub(crate) mod both_ends;
+mod calling;
 pub(crate) mod http1;
 pub(crate) mod http2;
+pub(crate) mod open_exchange;
 pub(crate) mod refusal_words;
 pub(crate) mod switch;
+mod turn;
 pub(crate) mod websocket;
+mod websocket_exchange;
 
 use std::task::Waker;
 

@@ -15,6 +15,7 @@ mod bodies;
 mod ending;
 mod frames;
 mod heads;
+mod tunnels;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use crate::closing::Closing;
 use crate::http2::event::{Event, StreamKey};
 use crate::http2::goodwill::Goodwill;
 use crate::http2::hpack::decoder::Decoder;
-use crate::http2::limits::{CONNECTION_WINDOW_BYTES, ENDED_STREAMS_MAX};
+use crate::http2::limits::{CONNECTION_WINDOW_BYTES, PENDING_BYTES_HIGH};
 use crate::http2::sender::Sender;
 use crate::http2::stream_table::{Stream, StreamTable};
 use crate::http2::stream_writer::StreamWriter;
@@ -79,6 +80,8 @@ struct OpenBlock {
 #[derive(Debug)]
 pub struct Connection {
     limits: Arc<Limits>,
+    /// The peer is told that it may ask for WebSockets.
+    takes_websockets: bool,
     phase: Phase,
     drain: Drain,
     input: Vec<u8>,
@@ -112,6 +115,7 @@ impl Connection {
     pub fn new(limits: Arc<Limits>, now: Tick) -> Connection {
         Connection {
             limits,
+            takes_websockets: false,
             phase: Phase::Preface { is_said: false },
             drain: Drain::Serving,
             input: Vec::new(),
@@ -163,8 +167,10 @@ impl Connection {
                 return event;
             }
             if let Some(key) = self.sender.ended.pop_front() {
-                if self.streams.is_open(key) {
-                    return self.end_answer(key);
+                if self.streams.is_open(key)
+                    && let Some(event) = self.end_answer(now, key)
+                {
+                    return event;
                 }
                 continue;
             }
@@ -225,7 +231,7 @@ impl Connection {
     /// The app may write more of this answer: neither it nor the connection has much waiting.
     pub fn has_room(&self, key: StreamKey) -> bool {
         let pending = self.streams.of(key).outgoing.pending.unsent().len();
-        pending < crate::http2::limits::PENDING_BYTES_HIGH && !self.has_output_backlog()
+        pending < PENDING_BYTES_HIGH && !self.has_output_backlog()
     }
 
     /// The heads of the answer are wanted as text, see [`take_head_text`](Connection::take_head_text).
@@ -368,27 +374,6 @@ impl Connection {
         self.sender.lines = Vec::new();
         self.events = VecDeque::new();
         self.decoder.rest();
-    }
-
-    /// The answer's last frame was written. A request that has not ended by then is not wanted any more
-    /// (RFC 9113 section 8.1).
-    fn end_answer(&mut self, key: StreamKey) -> Event {
-        self.goodwill.progress();
-        let stream = self.streams.of(key);
-        let (id, has_ended) = (stream.outgoing.id, stream.incoming.has_ended);
-        if !has_ended {
-            let output = self.sender.output.tail();
-            super::frame::write_reset(id, super::error_code::ErrorCode::NoError, output);
-        }
-        self.note_ended(id, !has_ended);
-        Event::Done(key)
-    }
-
-    fn note_ended(&mut self, id: u32, is_reset_by_us: bool) {
-        if self.ended.len() == ENDED_STREAMS_MAX {
-            self.ended.pop_front();
-        }
-        self.ended.push_back((id, is_reset_by_us));
     }
 
     fn has_output_backlog(&self) -> bool {

@@ -23,14 +23,24 @@ pub(super) enum HeadFault {
     Refused(Violation),
 }
 
+/// What `:protocol` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    WebSocket,
+    Other,
+}
+
 /// A head while its fields come.
 pub(super) struct HeadDraft<'a> {
     bytes: &'a mut Vec<u8>,
     index: &'a mut HeadIndex,
     limits: &'a Limits,
+    takes_websockets: bool,
     list_bytes: usize,
     fault: Option<HeadFault>,
     has_scheme: bool,
+    /// What an extended CONNECT asks for (RFC 8441 section 4).
+    protocol: Option<Protocol>,
     has_fields: bool,
     authority: Option<Span>,
     host: Option<Span>,
@@ -44,6 +54,7 @@ impl<'a> HeadDraft<'a> {
         bytes: &'a mut Vec<u8>,
         index: &'a mut HeadIndex,
         limits: &'a Limits,
+        takes_websockets: bool,
     ) -> HeadDraft<'a> {
         bytes.clear();
         index.fields.clear();
@@ -57,9 +68,11 @@ impl<'a> HeadDraft<'a> {
             bytes,
             index,
             limits,
+            takes_websockets,
             list_bytes: 0,
             fault: None,
             has_scheme: false,
+            protocol: None,
             has_fields: false,
             authority: None,
             host: None,
@@ -95,14 +108,23 @@ impl<'a> HeadDraft<'a> {
         if is_missing(index.method_span) {
             return Err(HeadFault::Malformed);
         }
-        if index.method == Method::Connect {
-            // It names an authority and nothing else (RFC 9113 section 8.5).
-            let is_whole = self.authority.is_some() && !self.has_scheme && is_missing(index.target);
-            return Err(match is_whole {
-                true => HeadFault::Refused(Violation::ConnectUnsupported),
-                false => HeadFault::Malformed,
-            });
-        }
+        let is_tunnel = match (index.method, self.protocol) {
+            (Method::Connect, Some(Protocol::WebSocket)) => true,
+            (Method::Connect, Some(Protocol::Other)) => {
+                return Err(HeadFault::Refused(Violation::ProtocolUnsupported));
+            }
+            (Method::Connect, None) => {
+                // It names an authority and nothing else (RFC 9113 section 8.5).
+                let is_whole =
+                    self.authority.is_some() && !self.has_scheme && is_missing(index.target);
+                return Err(match is_whole {
+                    true => HeadFault::Refused(Violation::ConnectUnsupported),
+                    false => HeadFault::Malformed,
+                });
+            }
+            (_, Some(_)) => return Err(HeadFault::Malformed),
+            (_, None) => false,
+        };
         if is_missing(index.target) || !self.has_scheme {
             return Err(HeadFault::Malformed);
         }
@@ -112,10 +134,15 @@ impl<'a> HeadDraft<'a> {
             b"*" if index.method == Method::Options => {}
             _ => return Err(HeadFault::Malformed),
         }
-        let parts = split_target(index.method, target).map_err(HeadFault::Refused)?;
+        // What a tunnel is for has a target as that of HTTP/1's handshake.
+        let method = if is_tunnel { Method::Get } else { index.method };
+        let parts = split_target(method, target).map_err(HeadFault::Refused)?;
         index.path = Span::of(parts.path, self.bytes);
         index.query = Span::of(parts.query, self.bytes);
         match (self.content_length, has_ended) {
+            // What follows is no body: it has no length, and nothing waits for its end.
+            (None, _) if is_tunnel => index.framing = BodyFraming::None,
+            (Some(_), _) if is_tunnel => return Err(HeadFault::Malformed),
             (None | Some(0), true) => index.framing = BodyFraming::None,
             (Some(_), true) => return Err(HeadFault::Malformed),
             (Some(length), false) => index.framing = BodyFraming::Length(length),
@@ -140,6 +167,7 @@ impl<'a> HeadDraft<'a> {
                 b":path" => is_empty(index.target),
                 b":scheme" => !self.has_scheme,
                 b":authority" => self.authority.is_none(),
+                b":protocol" => self.takes_websockets && self.protocol.is_none(),
                 _ => false,
             };
         if !is_first || (value.is_empty() && name != b":authority") {
@@ -167,6 +195,12 @@ impl<'a> HeadDraft<'a> {
             }
             // The connection's own scheme is what counts: a proxy says it in fields.
             b":scheme" => self.has_scheme = true,
+            b":protocol" => {
+                self.protocol = Some(match value {
+                    b"websocket" => Protocol::WebSocket,
+                    _ => Protocol::Other,
+                });
+            }
             _ => {
                 let name = self.push(HOST);
                 let value = self.push(value);

@@ -19,7 +19,7 @@ fn head_of(fields: &[(&str, &str)], has_ended: bool) -> Result<Vec<String>, Head
         target_bytes_max: 100,
         ..Limits::sample()
     };
-    let mut draft = HeadDraft::new(&mut bytes, &mut index, &limits);
+    let mut draft = HeadDraft::new(&mut bytes, &mut index, &limits, true);
     for (name, value) in fields {
         draft.take(name.as_bytes(), value.as_bytes());
     }
@@ -165,6 +165,80 @@ fn what_breaks_a_rule_of_http_is_answered() {
     }
 }
 
+/// An extended CONNECT (RFC 8441 section 4).
+const TUNNEL: [(&str, &str); 5] = [
+    (":method", "CONNECT"),
+    (":protocol", "websocket"),
+    GET[1],
+    GET[2],
+    GET[3],
+];
+
+#[test]
+fn a_tunnel_has_a_target_and_no_body() {
+    for has_ended in [false, true] {
+        let (mut bytes, mut index) = (Vec::new(), HeadIndex::new());
+        let limits = Limits::sample();
+        let mut draft = HeadDraft::new(&mut bytes, &mut index, &limits, true);
+        for (name, value) in TUNNEL {
+            draft.take(name.as_bytes(), value.as_bytes());
+        }
+        draft.finish(has_ended).unwrap();
+        assert_eq!(index.framing, BodyFraming::None);
+        let head = RequestHead::new(&bytes, &index);
+        assert_eq!((head.path(), head.query()), (&b"/a"[..], &b"b=c"[..]));
+        assert!(crate::websocket::is_handshake(&head));
+    }
+}
+
+#[test]
+fn a_tunnel_that_is_none_is_malformed_or_for_nobody_here() {
+    let without = |place: usize| {
+        let mut fields = TUNNEL.to_vec();
+        fields.remove(place);
+        fields
+    };
+    let with_field = |field| [&TUNNEL[..], &[field]].concat();
+    for malformed in [
+        without(1),
+        without(2),
+        without(3),
+        with_field((":protocol", "websocket")),
+        with_field(("content-length", "0")),
+        with_field(("upgrade", "websocket")),
+        vec![TUNNEL[0], TUNNEL[1], GET[1], (":path", "*"), GET[3]],
+        vec![TUNNEL[0], (":protocol", ""), GET[1], GET[2], GET[3]],
+        with(&[]).into_iter().chain([TUNNEL[1]]).collect(),
+    ] {
+        let head = head_of(&malformed, false);
+        assert_eq!(head, Err(HeadFault::Malformed), "{malformed:?}");
+    }
+    let other = vec![
+        TUNNEL[0],
+        (":protocol", "connect-udp"),
+        GET[1],
+        GET[2],
+        GET[3],
+    ];
+    for (fields, violation) in [
+        (other, Violation::ProtocolUnsupported),
+        (without(4), Violation::HostMissing),
+    ] {
+        assert_eq!(head_of(&fields, false), Err(HeadFault::Refused(violation)));
+    }
+}
+
+#[test]
+fn a_server_that_takes_no_websockets_knows_no_protocol_field() {
+    let (mut bytes, mut index) = (Vec::new(), HeadIndex::new());
+    let limits = Limits::sample();
+    let mut draft = HeadDraft::new(&mut bytes, &mut index, &limits, false);
+    for (name, value) in TUNNEL {
+        draft.take(name.as_bytes(), value.as_bytes());
+    }
+    assert_eq!(draft.finish(false), Err(HeadFault::Malformed));
+}
+
 #[test]
 fn a_body_is_delimited_by_its_length_or_by_the_streams_end() {
     for (fields, has_ended, framing) in [
@@ -179,7 +253,7 @@ fn a_body_is_delimited_by_its_length_or_by_the_streams_end() {
     ] {
         let (mut bytes, mut index) = (Vec::new(), HeadIndex::new());
         let limits = Limits::sample();
-        let mut draft = HeadDraft::new(&mut bytes, &mut index, &limits);
+        let mut draft = HeadDraft::new(&mut bytes, &mut index, &limits, true);
         for (name, value) in &fields {
             draft.take(name.as_bytes(), value.as_bytes());
         }

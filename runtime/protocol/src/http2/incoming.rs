@@ -6,6 +6,7 @@ use crate::http1::event::BodyMode;
 use crate::http2::limits::STREAM_WINDOW_BYTES;
 use crate::limits::Limits;
 use crate::request_head::RequestHead;
+use crate::request_line::Method;
 use crate::tick::Tick;
 use crate::violation::Violation;
 
@@ -170,9 +171,14 @@ impl Incoming {
         self.received > 0
     }
 
+    /// What comes is no body, but one side of a tunnel, which has clocks and bounds of its own.
+    pub(super) fn is_tunnel(&self) -> bool {
+        self.index.method == Method::Connect
+    }
+
     /// The peer owes bytes, and we do not keep it waiting.
     pub(super) fn is_waiting(&self) -> bool {
-        if self.has_ended || self.window == 0 {
+        if self.has_ended || self.window == 0 || self.is_tunnel() {
             return false;
         }
         match self.mode {
@@ -196,6 +202,7 @@ impl Incoming {
     fn check_length(&self, length: u64, limits: &Limits) -> Result<(), Violation> {
         let bytes_max = match self.mode {
             Some(BodyMode::Whole { bytes_max }) => bytes_max.min(limits.body_bytes_max),
+            _ if self.is_tunnel() => u64::MAX,
             Some(BodyMode::Discard) => u64::MAX,
             Some(BodyMode::Stream) | None => limits.body_bytes_max,
         };

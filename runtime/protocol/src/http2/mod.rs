@@ -6,7 +6,7 @@
 //! connection with a GOAWAY that names the fault.
 //!
 //! Not here: server push and priorities (RFC 9113 has deprecated the latter; they are read and ignored), `Upgrade: h2c`
-//! (deprecated as well), CONNECT.
+//! (deprecated as well), CONNECT for anything but WebSockets.
 
 pub(crate) mod connection;
 mod error_code;

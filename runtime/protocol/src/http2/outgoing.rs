@@ -34,6 +34,8 @@ pub(super) struct Outgoing {
     pub(super) head_text: Option<Vec<u8>>,
     /// Since when the peer has let nothing of it through.
     pub(super) stalled_since: Option<Tick>,
+    /// Since when our side of a tunnel has ended and the peer's has not: a reset might overtake our last words.
+    pub(super) lingers_since: Option<Tick>,
 }
 
 /// What follows the pending bytes.
@@ -64,6 +66,7 @@ impl Outgoing {
             has_ended: true,
             head_text: None,
             stalled_since: None,
+            lingers_since: None,
         }
     }
 
@@ -81,6 +84,7 @@ impl Outgoing {
         self.has_ended = false;
         self.head_text = None;
         self.stalled_since = None;
+        self.lingers_since = None;
     }
 
     /// The request is known.

@@ -11,6 +11,8 @@ const MAX_CONCURRENT_STREAMS: u16 = 3;
 const INITIAL_WINDOW_SIZE: u16 = 4;
 const MAX_FRAME_SIZE: u16 = 5;
 const MAX_HEADER_LIST_SIZE: u16 = 6;
+/// RFC 8441 section 3.
+const ENABLE_CONNECT_PROTOCOL: u16 = 8;
 
 /// The window of every connection and stream, until something else is said.
 pub(super) const WINDOW_BYTES_INITIAL: i64 = 65_535;
@@ -63,14 +65,21 @@ pub(super) fn read(payload: &[u8]) -> impl Iterator<Item = Result<Setting, Fault
 }
 
 /// What we say first: our settings, and a larger window for the connection.
-pub(super) fn write_ours(streams_max: u32, head_bytes_max: usize, output: &mut Vec<u8>) {
+pub(super) fn write_ours(
+    streams_max: u32,
+    head_bytes_max: usize,
+    takes_websockets: bool,
+    output: &mut Vec<u8>,
+) {
     const _: () = assert!(STREAM_WINDOW_BYTES as i64 == WINDOW_BYTES_INITIAL);
-    let mut payload = Vec::with_capacity(12);
+    let mut payload = Vec::with_capacity(18);
     let head_bytes_max = u32::try_from(head_bytes_max).unwrap_or(u32::MAX);
-    for (name, value) in [
+    let connect = takes_websockets.then_some((ENABLE_CONNECT_PROTOCOL, 1));
+    let both = [
         (MAX_CONCURRENT_STREAMS, streams_max),
         (MAX_HEADER_LIST_SIZE, head_bytes_max),
-    ] {
+    ];
+    for (name, value) in both.into_iter().chain(connect) {
         payload.extend_from_slice(&name.to_be_bytes());
         payload.extend_from_slice(&value.to_be_bytes());
     }

@@ -39,7 +39,7 @@ impl<'a> StreamWriter<'a> {
         let stage = self.outgoing.stage.after(AnswerStep::Whole)?;
         let length = self.length(status, lines, BodyLength::Known(body.len() as u64))?;
         let body = if length.is_silent { &[] } else { body };
-        self.write_head(status, lines, length, body.is_empty());
+        self.write_answer_head(status, lines, length, body.is_empty());
         self.outgoing.stage = stage;
         self.outgoing.body_bytes_written = body.len() as u64;
         if body.is_empty() {
@@ -59,9 +59,17 @@ impl<'a> StreamWriter<'a> {
     ) -> Result<(), Misuse> {
         let stage = self.outgoing.stage.after(AnswerStep::Start)?;
         let length = self.length(status, lines, length)?;
-        self.write_head(status, lines, length, false);
+        self.write_answer_head(status, lines, length, false);
         self.outgoing.is_silent = length.is_silent;
         self.outgoing.remaining = length.announced;
+        self.outgoing.stage = stage;
+        Ok(())
+    }
+
+    /// Takes a tunnel (RFC 8441): what both sides send from now on is nobody's body. `lines` are the head's own.
+    pub fn accept(&mut self, lines: &[u8]) -> Result<(), Misuse> {
+        let stage = self.outgoing.stage.after(AnswerStep::Start)?;
+        self.write_head(200, Recipient::Tunnel(lines), lines, None, false);
         self.outgoing.stage = stage;
         Ok(())
     }
@@ -148,13 +156,38 @@ impl<'a> StreamWriter<'a> {
         AnswerLength::of(status, lines, length, self.outgoing.is_to_head)
     }
 
-    fn write_head(&mut self, status: u16, lines: &HeaderLines, length: AnswerLength, is_end: bool) {
+    fn write_answer_head(
+        &mut self,
+        status: u16,
+        lines: &HeaderLines,
+        length: AnswerLength,
+        is_end: bool,
+    ) {
+        let recipient = Recipient::Answer(lines);
+        self.write_head(
+            status,
+            recipient,
+            lines.as_bytes(),
+            length.announced,
+            is_end,
+        );
+    }
+
+    #[inline]
+    fn write_head(
+        &mut self,
+        status: u16,
+        recipient: Recipient<'_>,
+        lines: &[u8],
+        announced: Option<u64>,
+        is_end: bool,
+    ) {
         self.outgoing.status = status;
         let mut text = std::mem::take(&mut self.sender.lines);
         text.clear();
-        self.server_lines.write(Recipient::Answer(lines), &mut text);
-        text.extend_from_slice(lines.as_bytes());
-        if let Some(length) = length.announced {
+        self.server_lines.write(recipient, &mut text);
+        text.extend_from_slice(lines);
+        if let Some(length) = announced {
             write_content_length(length, &mut text);
         }
         self.sender.write_head(self.outgoing.id, is_end, |block| {

@@ -1,4 +1,5 @@
-//! Judges a request for a WebSocket and writes the 101 (RFC 6455 section 4.2). Knows nothing of what follows.
+//! Judges a request for a WebSocket and writes the head that takes it: a 101 of HTTP/1 (RFC 6455 section 4.2), a 200 of HTTP/2
+//! (RFC 8441 section 5). Knows nothing of what follows.
 
 use data_encoding::BASE64;
 use sha1_smol::Sha1;
@@ -20,17 +21,23 @@ const KEY_SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const KEY_BYTES: usize = 24;
 
 /// `request` asks for a WebSocket, rightly or not: [`Handshake::check`] finds out. Cheap for every other request. In
-/// HTTP/1.0 the field means nothing (RFC 9110 section 7.8).
-pub fn is_upgrade(request: &RequestHead<'_>) -> bool {
-    request.method() == Method::Get
-        && request.version() == Version::Http11
-        && lists(request, b"upgrade", b"websocket")
+/// HTTP/1.0 the field means nothing (RFC 9110 section 7.8). The only CONNECT that comes so far is that of HTTP/2 for a
+/// WebSocket.
+pub fn is_handshake(request: &RequestHead<'_>) -> bool {
+    match request.method() {
+        Method::Get => {
+            request.version() == Version::Http11 && lists(request, b"upgrade", b"websocket")
+        }
+        Method::Connect => true,
+        _ => false,
+    }
 }
 
 /// A request for a WebSocket that keeps the rules, and what is needed to answer it.
 #[derive(Clone, Debug)]
 pub struct Handshake {
-    accept: [u8; 28],
+    /// The proof that the request was read, which HTTP/2 does without.
+    accept: Option<[u8; 28]>,
     subprotocols: Vec<String>,
     deflate: Option<DeflateOffer>,
 }
@@ -39,34 +46,28 @@ pub struct Handshake {
 #[derive(Clone, Debug)]
 pub struct Accepted {
     /// The head of the 101 up to its empty line: for
-    /// [`Connection::switch_protocols`](crate::Connection::switch_protocols), which ends it.
+    /// [`Connection::switch_protocols`](crate::Connection::switch_protocols), which ends it. In HTTP/2 the lines of the 200
+    /// alone: for [`StreamWriter::accept`](crate::http2::StreamWriter::accept).
     pub head: Vec<u8>,
     /// For [`WebSocket::new`](super::WebSocket::new).
     pub deflate: Option<DeflateParams>,
 }
 
 impl Handshake {
-    /// Checks the rules of RFC 6455 section 4.2.1. The head's own check has found one valid `Host`.
+    /// Checks the rules of RFC 6455 section 4.2.1, of which RFC 8441 section 5 leaves some to HTTP/2 itself. The head's own
+    /// check has found one valid `Host`.
     pub fn check(request: &RequestHead<'_>) -> Result<Handshake, HandshakeFault> {
-        if request.method() != Method::Get {
-            return Err(HandshakeFault::MethodNotGet);
-        }
-        if request.version() != Version::Http11 {
-            return Err(HandshakeFault::VersionTooOld);
-        }
-        if !lists(request, b"upgrade", b"websocket") {
-            return Err(HandshakeFault::UpgradeMissing);
-        }
-        if !lists(request, b"connection", b"upgrade") {
-            return Err(HandshakeFault::ConnectionNotUpgrade);
+        let is_tunnel = request.version() == Version::Http2 && request.method() == Method::Connect;
+        if !is_tunnel {
+            check_upgrade(request)?;
         }
         if single(request, b"sec-websocket-version") != Some(b"13") {
             return Err(HandshakeFault::WebSocketVersionUnsupported);
         }
-        let key = single(request, b"sec-websocket-key").ok_or(HandshakeFault::KeyNotSingle)?;
-        if !is_key(key) {
-            return Err(HandshakeFault::KeyInvalid);
-        }
+        let accept = match is_tunnel {
+            true => None,
+            false => Some(accept_of(key_of(request)?)),
+        };
         if !matches!(
             request.framing(),
             BodyFraming::None | BodyFraming::Length(0)
@@ -74,7 +75,7 @@ impl Handshake {
             return Err(HandshakeFault::BodyPresent);
         }
         Ok(Handshake {
-            accept: accept_of(key),
+            accept,
             subprotocols: subprotocols_of(request)?,
             deflate: deflate_offer_of(request)?,
         })
@@ -85,8 +86,8 @@ impl Handshake {
         &self.subprotocols
     }
 
-    /// Writes the 101: `subprotocol` is one of those offered, `lines` are the app's own (cookies, for example). They
-    /// must hold none of the handshake's own; `content-length`, which means nothing in a 101, is left out.
+    /// Writes the head: `subprotocol` is one of those offered, `lines` are the app's own (cookies, for example). They
+    /// must hold none of the handshake's own; `content-length`, which means nothing here, is left out.
     pub fn accept(
         &self,
         compression: &Compression,
@@ -97,11 +98,13 @@ impl Handshake {
             return Err(Misuse::HandshakeFieldReserved);
         }
         let mut head = Vec::with_capacity(256 + lines.as_bytes().len());
-        head.extend_from_slice(
-            b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ",
-        );
-        head.extend_from_slice(&self.accept);
-        head.extend_from_slice(b"\r\n");
+        if let Some(accept) = &self.accept {
+            head.extend_from_slice(
+                b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ",
+            );
+            head.extend_from_slice(accept);
+            head.extend_from_slice(b"\r\n");
+        }
         if let Some(subprotocol) = subprotocol {
             if !self
                 .subprotocols
@@ -124,6 +127,31 @@ impl Handshake {
         });
         head.extend_from_slice(lines.as_bytes());
         Ok(Accepted { head, deflate })
+    }
+}
+
+/// The rules that HTTP/1 has of its own.
+fn check_upgrade(request: &RequestHead<'_>) -> Result<(), HandshakeFault> {
+    if request.method() != Method::Get {
+        return Err(HandshakeFault::MethodNotGet);
+    }
+    if request.version() != Version::Http11 {
+        return Err(HandshakeFault::VersionTooOld);
+    }
+    if !lists(request, b"upgrade", b"websocket") {
+        return Err(HandshakeFault::UpgradeMissing);
+    }
+    if !lists(request, b"connection", b"upgrade") {
+        return Err(HandshakeFault::ConnectionNotUpgrade);
+    }
+    Ok(())
+}
+
+fn key_of<'a>(request: &RequestHead<'a>) -> Result<&'a [u8], HandshakeFault> {
+    let key = single(request, b"sec-websocket-key").ok_or(HandshakeFault::KeyNotSingle)?;
+    match is_key(key) {
+        true => Ok(key),
+        false => Err(HandshakeFault::KeyInvalid),
     }
 }
 

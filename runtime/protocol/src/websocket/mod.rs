@@ -29,6 +29,6 @@ pub use close::{CLOSE_ABNORMAL, CLOSE_INTERNAL_ERROR, CLOSE_NORMAL, check_close}
 pub use event::{MessageKind, WsEvent};
 pub use extensions::DeflateParams;
 pub use fault::HandshakeFault;
-pub use handshake::{Accepted, Handshake, is_upgrade};
+pub use handshake::{Accepted, Handshake, is_handshake};
 pub use limits::*;
 pub use socket::WebSocket;

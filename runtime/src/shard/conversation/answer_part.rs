@@ -1,13 +1,24 @@
-//! Writes one part of a deferred answer. Knows neither the connection's state nor where parts come from.
+//! Writes the parts of a deferred answer, one at a time. Knows neither the connection's state nor where parts come from.
 
 use turbo_shard_protocol::Misuse;
 
 use crate::exchange::http_reply::AnswerPart;
 use crate::exchange::response::Response;
 
-/// Returns whether this part completes the answer.
+/// Writes this part, or more of what was compressed before. Returns whether it completes the answer.
 #[inline]
-pub(crate) fn write_part(part: AnswerPart, response: &mut Response<'_>) -> Result<bool, Misuse> {
+pub(crate) fn write_part(
+    part: Option<AnswerPart>,
+    response: &mut Response<'_>,
+) -> Result<bool, Misuse> {
+    match part {
+        Some(part) => write(part, response),
+        None => response.go_on().map(|()| response.is_finished()),
+    }
+}
+
+#[inline]
+fn write(part: AnswerPart, response: &mut Response<'_>) -> Result<bool, Misuse> {
     match part {
         AnswerPart::Whole {
             status,

@@ -7,33 +7,22 @@ use std::task::Waker;
 
 use turbo_shard_protocol::{BodyMode, Closing, Connection, Event, Expiry, Tick, Violation};
 
-use crate::coding::Compression;
 use crate::connection_info::ConnectionInfo;
-use crate::edge::{Answered, InLog, Note, Passage};
-use crate::exchange::http_reply::HttpSlot;
+use crate::edge::Answered;
 use crate::service::Service;
 use crate::shard::advance::Advance;
 use crate::shard::conversation::body_flow::BodyFlow;
 use crate::shard::conversation::both_ends::BothEnds;
-use crate::shard::conversation::refusal_words::{Refusal, Seconds};
+use crate::shard::conversation::open_exchange::OpenExchange;
+use crate::shard::conversation::refusal_words::Seconds;
 use crate::shard::conversation::switch::{Switch, ToHttp2};
+use crate::shard::conversation::turn::Turn;
 use crate::shard::workbench::Workbench;
-
-/// Requests that one connection may have answered before the others get their turn.
-/// A pipelining peer must not hold the shard: 64 KiB hold over a thousand short requests.
-const REQUESTS_PER_TURN_MAX: u32 = 64;
 
 pub(crate) struct Http1 {
     connection: Connection,
     ends: BothEnds,
-    slot: Option<HttpSlot>,
-    body: BodyFlow,
-    /// Between a request's head and the end of its answer.
-    in_flight: bool,
-    /// The server has answered in the app's stead, and closes.
-    is_refused: bool,
-    /// What the server itself does about the exchange in flight, if it does anything.
-    passage: Option<Box<Passage>>,
+    exchange: OpenExchange,
     /// The connection has left HTTP/1: the owner takes this after `advance` and goes on with it.
     switch: Option<Box<Switch>>,
 }
@@ -43,11 +32,7 @@ impl Http1 {
         Http1 {
             connection: Connection::new(bench.limits.clone(), now),
             ends: BothEnds::new(info),
-            slot: None,
-            body: BodyFlow::None,
-            in_flight: false,
-            is_refused: false,
-            passage: None,
+            exchange: OpenExchange::default(),
             switch: None,
         }
     }
@@ -79,7 +64,7 @@ impl Http1 {
         violation: Violation,
     ) {
         self.lend(bench);
-        self.note_refusal(bench, now, violation);
+        self.exchange.refuse(bench, now, violation, &self.ends);
         self.leave_as_refused(bench, violation.status());
         let server_lines = bench.server_lines(now, None);
         self.connection.refuse_violation(violation, &server_lines);
@@ -94,9 +79,7 @@ impl Http1 {
     /// The peer will send no more; it may still read.
     pub(crate) fn receive_eof(&mut self, now: Tick) {
         self.connection.receive_eof(now);
-        if let Some(slot) = &self.slot {
-            slot.end_input();
-        }
+        self.exchange.end_input();
     }
 
     /// Takes in what a deferred answer has brought, then calls the service for every request that is complete, in
@@ -107,7 +90,7 @@ impl Http1 {
         mut now: Tick,
         waker: &Waker,
     ) -> Advance {
-        if let Some(compression) = self.compression() {
+        if let Some(compression) = self.exchange.compression() {
             compression.begin_turn();
         }
         self.take_replies(bench, now, waker);
@@ -115,47 +98,48 @@ impl Http1 {
         if self.switch.is_some() {
             return Advance::MoreToDo;
         }
-        let mut budget = REQUESTS_PER_TURN_MAX;
+        let mut turn = Turn::begin();
         loop {
             match self.connection.next_event(now) {
                 Event::Head => {
                     bench.counters.requests.add(1);
-                    self.in_flight = true;
+                    self.exchange.is_in_flight = true;
                     if let Some(edge) = &bench.edge {
-                        self.passage = edge.enter(self.connection.request(), || self.ends.info());
+                        self.exchange.passage =
+                            edge.enter(self.connection.request(), || self.ends.info());
                     }
                     let to_go = bench.send_away.get();
                     if to_go > 0 && self.connection.send_away() {
                         bench.send_away.set(to_go - 1);
                     }
                     self.call(bench, now, waker, false);
-                    now = bench.catch_up(now);
-                    if self.switch.is_some() {
-                        return Advance::MoreToDo;
-                    }
-                    budget = budget.saturating_sub(1 + self.requests_worth());
-                    if budget == 0 {
+                    let worth = 1 + self.exchange.requests_worth();
+                    turn.note_call(bench, &mut now, worth);
+                    if self.switch.is_some() || turn.is_over() {
                         return Advance::MoreToDo;
                     }
                 }
                 Event::BodyReady => {
                     self.call(bench, now, waker, true);
-                    now = bench.catch_up(now);
+                    turn.note_call(bench, &mut now, 0);
+                    if turn.is_over() {
+                        return Advance::MoreToDo;
+                    }
                 }
                 Event::BodyChunk => self.feed_body(now),
                 Event::BodyEnd => {
-                    self.body = BodyFlow::Ending;
+                    self.exchange.body = BodyFlow::Ending;
                     self.feed_body(now);
                 }
                 Event::Refused(violation) => {
-                    self.note_refusal(bench, now, violation);
-                    let server_lines = bench.server_lines(now, self.passage.as_deref());
+                    self.exchange.refuse(bench, now, violation, &self.ends);
+                    let server_lines = bench.server_lines(now, self.exchange.passage.as_deref());
                     self.leave_as_refused(bench, violation.status());
                     self.connection.answer_refusal(&server_lines);
                 }
                 Event::ExchangeDone => {
-                    self.body = BodyFlow::None;
-                    self.in_flight = false;
+                    self.exchange.body = BodyFlow::None;
+                    self.exchange.is_in_flight = false;
                     bench.counters.requests_ended.add(1);
                     if let Some(status) = self.connection.answer_status() {
                         bench.counters.note_response(status);
@@ -167,9 +151,9 @@ impl Http1 {
                     return Advance::MoreToDo;
                 }
                 Event::NeedMore | Event::Close => {
-                    return match self.compression() {
-                        Some(compression) if compression.is_turn_over() => Advance::MoreToDo,
-                        _ => Advance::Settled,
+                    return match self.exchange.is_turn_over() {
+                        true => Advance::MoreToDo,
+                        false => Advance::Settled,
                     };
                 }
             }
@@ -201,7 +185,7 @@ impl Http1 {
     }
 
     pub(crate) fn is_in_flight(&self) -> bool {
-        self.in_flight
+        self.exchange.is_in_flight
     }
 
     pub(crate) fn closing(&self) -> Closing {
@@ -209,7 +193,7 @@ impl Http1 {
     }
 
     pub(crate) fn ends_whole(&self) -> bool {
-        !self.in_flight || self.is_refused
+        !self.exchange.is_in_flight || self.exchange.is_refused
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Tick> {
@@ -250,21 +234,8 @@ impl Http1 {
         }
     }
 
-    /// What has come, or the request in flight, is refused.
-    #[cold]
-    fn note_refusal<S: Service>(&mut self, bench: &Workbench<S>, now: Tick, violation: Violation) {
-        bench.counters.note_refusal(violation.status());
-        if bench.peer_log.pass(now) {
-            let limits = &*bench.limits;
-            let refusal = Refusal { violation, limits };
-            log::info!("{}{} was refused: {refusal}", self.ends.peer(), self.id());
-        }
-        self.end_exchange();
-        self.is_refused = true;
-    }
-
     fn leave_as_refused<S: Service>(&mut self, bench: &Workbench<S>, status: u16) {
-        match self.passage.is_some() {
+        match self.exchange.passage.is_some() {
             true => self.leave(bench, Some(status), false),
             false => self.leave_refused(bench, status),
         }
@@ -278,21 +249,13 @@ impl Http1 {
 
     /// Hands over what has come of a streamed body, as far as the app has room; the rest makes the peer wait.
     fn feed_body(&mut self, now: Tick) {
-        let Some(slot) = &self.slot else { return };
-        if self.body == BodyFlow::Unasked && slot.wants_body() {
+        if self.exchange.begins_to_read() {
             self.connection.read_body(now, BodyMode::Stream);
-            self.body = BodyFlow::Flowing;
         }
-        if !matches!(self.body, BodyFlow::Flowing | BodyFlow::Ending) {
+        if !self.exchange.reads() {
             return;
         }
-        let body = self.connection.body();
-        let at_hand = body.len();
-        let taken = slot.push_body(body);
-        if self.body == BodyFlow::Ending && taken == at_hand {
-            slot.end_body();
-            self.body = BodyFlow::None;
-        }
+        let taken = self.exchange.push_body(self.connection.body());
         if taken > 0 {
             self.connection.consume_body(taken);
         }
@@ -317,19 +280,17 @@ impl Http1 {
     /// The exchange has ended. `refusal` is the status of the server's answer in the app's stead, if that has not begun.
     #[inline]
     fn leave<S: Service>(&mut self, bench: &Workbench<S>, refusal: Option<u16>, is_whole: bool) {
-        if let (Some(edge), Some(passage)) = (&bench.edge, self.passage.take()) {
-            let answered = Answered {
-                status: self.connection.answer_status().or(refusal),
-                body_bytes: self.connection.answer_body_bytes(),
-                is_whole,
-            };
-            edge.leave(*passage, answered);
-        }
+        let connection = &self.connection;
+        self.exchange.leave(bench, || Answered {
+            status: connection.answer_status().or(refusal),
+            body_bytes: connection.answer_body_bytes(),
+            is_whole,
+        });
     }
 
     /// What has come was refused before it was a request.
     fn leave_refused<S: Service>(&self, bench: &Workbench<S>, status: u16) {
-        if let (Some(edge), false) = (&bench.edge, self.in_flight) {
+        if let (Some(edge), false) = (&bench.edge, self.exchange.is_in_flight) {
             let answered = Answered {
                 status: Some(status),
                 body_bytes: 0,
@@ -342,39 +303,12 @@ impl Http1 {
     /// The access log wants fields of the answer's head, which begins after `mark` in the output if it has been written.
     #[inline]
     fn note_answer<S: Service>(&mut self, bench: &Workbench<S>, mark: usize) {
-        if let (Some(edge), Some(passage)) = (&bench.edge, &mut self.passage)
-            && passage.note.as_ref().is_some_and(Note::lacks_answer)
+        if self.exchange.lacks_answer()
+            && let (Some(edge), Some(passage)) = (&bench.edge, &mut self.exchange.passage)
             && self.connection.answer_status().is_some()
         {
             let sent = self.connection.output().get(mark..).unwrap_or_default();
             edge.note_answer(passage, sent);
         }
-    }
-
-    /// The id of the request in flight, for lines of the log.
-    fn id(&self) -> InLog<'_> {
-        InLog(
-            self.passage
-                .as_ref()
-                .and_then(|it| it.identified.as_deref()),
-        )
-    }
-
-    /// What has been compressed for the exchange in flight, as so many short requests.
-    #[inline]
-    fn requests_worth(&mut self) -> u32 {
-        self.compression().map_or(0, |one| one.turn_requests())
-    }
-
-    /// What compresses the answer of the exchange in flight.
-    #[inline]
-    fn compression(&mut self) -> Option<&mut Compression> {
-        self.passage.as_mut()?.compression.as_deref_mut()
-    }
-
-    /// The connection waits for nothing any more.
-    fn end_exchange(&mut self) {
-        self.slot = None;
-        self.body = BodyFlow::None;
     }
 }

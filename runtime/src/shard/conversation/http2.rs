@@ -5,6 +5,7 @@
 mod calling;
 mod stream_wakers;
 mod streams;
+mod websockets;
 
 use std::task::Waker;
 
@@ -18,12 +19,10 @@ use crate::shard::conversation::body_flow::BodyFlow;
 use crate::shard::conversation::both_ends::BothEnds;
 use crate::shard::conversation::http2::stream_wakers::StreamWakers;
 use crate::shard::conversation::http2::streams::Streams;
-use crate::shard::conversation::refusal_words::{Refusal, Seconds};
+use crate::shard::conversation::refusal_words::Seconds;
 use crate::shard::conversation::switch::ToHttp2;
+use crate::shard::conversation::turn::Turn;
 use crate::shard::workbench::Workbench;
-
-/// Requests that one connection may have answered before the others get their turn, as over HTTP/1.
-const REQUESTS_PER_TURN_MAX: u32 = 64;
 
 pub(crate) struct Http2 {
     connection: http2::Connection,
@@ -32,10 +31,11 @@ pub(crate) struct Http2 {
     wakers: StreamWakers,
     /// Places of streams that were woken. Kept for its memory.
     woken: Vec<usize>,
-    /// What is left of this turn.
-    budget: u32,
+    turn: Turn,
     /// The peer was asked to come back on another connection.
     is_sent_away: bool,
+    /// The server stops: WebSockets say goodbye.
+    is_stopping: bool,
 }
 
 impl Http2 {
@@ -43,6 +43,9 @@ impl Http2 {
     pub(crate) fn new<S: Service>(bench: &Workbench<S>, now: Tick, switch: ToHttp2) -> Http2 {
         bench.counters.http2_connections.add(1);
         let mut connection = http2::Connection::new(bench.limits.clone(), now);
+        if bench.service.takes_websockets() {
+            connection = connection.with_websockets();
+        }
         connection.receive(&switch.bytes.input);
         if switch.bytes.has_eof {
             connection.receive_eof(now);
@@ -56,8 +59,9 @@ impl Http2 {
             streams: Streams::default(),
             wakers: StreamWakers::new(),
             woken: Vec::new(),
-            budget: 0,
+            turn: Turn::begin(),
             is_sent_away: false,
+            is_stopping: switch.bytes.is_draining,
         }
     }
 
@@ -75,9 +79,7 @@ impl Http2 {
     pub(crate) fn receive_eof(&mut self, now: Tick) {
         self.connection.receive_eof(now);
         for exchange in self.streams.open() {
-            if let Some(slot) = &exchange.slot {
-                slot.end_input();
-            }
+            exchange.end_input();
         }
     }
 
@@ -89,19 +91,20 @@ impl Http2 {
         mut now: Tick,
         waker: &Waker,
     ) -> Advance {
-        self.budget = REQUESTS_PER_TURN_MAX;
+        self.turn = Turn::begin();
         self.wakers.belong_to(waker);
         for exchange in self.streams.open() {
             if let Some(compression) = exchange.compression() {
                 compression.begin_turn();
             }
         }
+        self.take_postponed(now);
         let mut has_more = self.take_events(bench, &mut now);
         self.take_woken(bench, now);
         loop {
             self.connection.flush(now);
             let has_written = self.resume_blocked(bench, now);
-            if has_more || self.is_turn_over() {
+            if has_more || self.is_turn_over() || self.streams.has_postponed() {
                 return Advance::MoreToDo;
             }
             // What has ended with the flush is told by the next event.
@@ -112,32 +115,27 @@ impl Http2 {
         }
     }
 
-    /// Acts on events. Returns whether more of them may follow at once.
+    /// Acts on events, while the turn lasts. Returns whether more of them may follow at once.
     fn take_events<S: Service>(&mut self, bench: &Workbench<S>, now: &mut Tick) -> bool {
-        loop {
+        while !self.turn.is_over() {
             match self.connection.next_event(*now) {
                 Event::Head(key) => {
                     self.begin(bench, *now, key);
                     self.call(bench, *now, key, false);
-                    *now = bench.catch_up(*now);
-                    let worth = self.streams.of(key).compression();
-                    let worth = worth.map_or(0, |compression| compression.turn_requests());
-                    self.budget = self.budget.saturating_sub(1 + worth);
-                    if self.budget == 0 {
-                        return true;
-                    }
+                    let worth = 1 + self.streams.exchange(key).requests_worth();
+                    self.turn.note_call(bench, now, worth);
                 }
                 Event::BodyReady(key) => {
                     self.call(bench, *now, key, true);
-                    *now = bench.catch_up(*now);
+                    self.turn.note_call(bench, now, 0);
                 }
-                Event::BodyChunk(key) => self.feed_body(*now, key),
+                Event::BodyChunk(key) => self.feed(*now, key),
                 Event::BodyEnd(key) => {
-                    let exchange = self.streams.of(key);
-                    if exchange.slot.is_some() {
+                    let exchange = self.streams.exchange(key);
+                    if exchange.awaits_reply() {
                         exchange.body = BodyFlow::Ending;
                     }
-                    self.feed_body(*now, key);
+                    self.feed(*now, key);
                 }
                 Event::Refused(key, violation) => self.refuse(bench, *now, key, violation),
                 Event::Done(key) => self.leave(bench, *now, key, true),
@@ -151,6 +149,7 @@ impl Http2 {
                 Event::NeedMore => return false,
             }
         }
+        true
     }
 
     /// A request's head is complete.
@@ -162,13 +161,12 @@ impl Http2 {
             .edge
             .as_ref()
             .and_then(|edge| edge.enter(self.connection.request(key), || self.ends.info()));
-        let exchange = self.streams.of(key);
-        exchange.is_counted = true;
-        let note = passage.as_ref().and_then(|passage| passage.note.as_ref());
-        if note.is_some_and(crate::edge::Note::lacks_answer) {
+        let exchange = self.streams.exchange(key);
+        exchange.is_in_flight = true;
+        exchange.passage = passage;
+        if exchange.lacks_answer() {
             self.connection.keep_head_text(key);
         }
-        exchange.passage = passage;
         let to_go = bench.send_away.get();
         if to_go > 0 && !std::mem::replace(&mut self.is_sent_away, true) {
             bench.send_away.set(to_go - 1);
@@ -184,20 +182,12 @@ impl Http2 {
         key: StreamKey,
         violation: Violation,
     ) {
-        bench.counters.note_refusal(violation.status());
         if !self.streams.is_open(key) {
             // Its head was refused: it was no request.
             self.streams.begin(key);
         }
-        let exchange = self.streams.of(key);
-        if bench.peer_log.pass(now) {
-            let limits = &*bench.limits;
-            let refusal = Refusal { violation, limits };
-            let (peer, id) = (self.ends.peer(), exchange.id());
-            log::info!("{peer}{id} was refused: {refusal}");
-        }
-        exchange.end();
-        exchange.is_refused = true;
+        let exchange = self.streams.exchange(key);
+        exchange.refuse(bench, now, violation, &self.ends);
         let server_lines = bench.server_lines(now, exchange.passage.as_deref());
         let answered = Answered {
             status: Some(violation.status()),
@@ -207,7 +197,7 @@ impl Http2 {
         if let Some(edge) = &bench.edge {
             match exchange.passage.take() {
                 Some(passage) => edge.leave(*passage, answered),
-                None if exchange.is_counted => {}
+                None if exchange.is_in_flight => {}
                 None => {
                     let is_whole = true;
                     edge.refuse(
@@ -235,23 +225,26 @@ impl Http2 {
     ) {
         if self.streams.is_open(key) {
             let status = self.connection.answer_status(key);
-            let exchange = self.streams.of(key);
+            let exchange = self.streams.exchange(key);
             exchange.end();
-            exchange.is_open = false;
-            if let (Some(edge), Some(passage)) = (&bench.edge, exchange.passage.take()) {
-                let answered = Answered {
-                    status,
-                    body_bytes: self.connection.answer_body_bytes(key),
-                    is_whole,
-                };
-                edge.leave(*passage, answered);
+            exchange.leave(bench, || Answered {
+                status,
+                body_bytes: self.connection.answer_body_bytes(key),
+                is_whole,
+            });
+            let is_in_flight = exchange.is_in_flight;
+            let mut is_noted = exchange.is_refused;
+            if self.streams.was_websocket(key) {
+                // Its 200 was counted when it was opened.
+                is_noted = true;
+                bench.counters.websockets_closed.add(1);
             }
-            if exchange.is_counted {
+            self.streams.close(key);
+            if is_in_flight {
                 self.streams.in_flight -= 1;
                 bench.counters.requests_ended.add(1);
             }
-            if let (Some(status), true, false) = (status, is_whole, self.streams.of(key).is_refused)
-            {
+            if let (Some(status), true, false) = (status, is_whole, is_noted) {
                 bench.counters.note_response(status);
             }
         }
@@ -265,39 +258,33 @@ impl Http2 {
             if !self.streams.is_open(key) {
                 continue;
             }
-            let exchange = self.streams.of(key);
+            let exchange = self.streams.exchange(key);
             exchange.end();
-            if let (Some(edge), Some(passage)) = (&bench.edge, exchange.passage.take()) {
-                let answered = Answered {
-                    status: self.connection.answer_status(key),
-                    body_bytes: self.connection.answer_body_bytes(key),
-                    is_whole: false,
-                };
-                edge.leave(*passage, answered);
+            exchange.leave(bench, || Answered {
+                status: self.connection.answer_status(key),
+                body_bytes: self.connection.answer_body_bytes(key),
+                is_whole: false,
+            });
+            if self.streams.was_websocket(key) {
+                bench.counters.websockets_closed.add(1);
             }
         }
     }
 
     /// Hands over what has come of a streamed body, as far as the app has room; the rest makes the peer wait.
-    fn feed_body(&mut self, now: Tick, key: StreamKey) {
-        let exchange = self.streams.of(key);
-        let Some(slot) = &exchange.slot else { return };
-        if exchange.body == BodyFlow::Unasked && slot.wants_body() {
-            exchange.body = BodyFlow::Flowing;
+    fn feed(&mut self, now: Tick, key: StreamKey) {
+        if self.streams.websocket(key).is_some() {
+            return self.converse(now, key);
+        }
+        let exchange = self.streams.exchange(key);
+        if exchange.begins_to_read() {
             // What is here already is told by events.
-            self.connection.read_body(now, key, BodyMode::Stream);
+            return self.connection.read_body(now, key, BodyMode::Stream);
+        }
+        if !exchange.reads() {
             return;
         }
-        if !matches!(exchange.body, BodyFlow::Flowing | BodyFlow::Ending) {
-            return;
-        }
-        let body = self.connection.body(key);
-        let at_hand = body.len();
-        let taken = slot.push_body(body);
-        if exchange.body == BodyFlow::Ending && taken == at_hand {
-            slot.end_body();
-            exchange.body = BodyFlow::None;
-        }
+        let taken = exchange.push_body(self.connection.body(key));
         if taken > 0 {
             self.connection.consume_body(now, key, taken);
         }
@@ -332,11 +319,14 @@ impl Http2 {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Tick> {
-        self.connection.next_deadline()
+        let of_connection = self.connection.next_deadline();
+        let both = [of_connection, self.next_websocket_deadline()];
+        both.into_iter().flatten().min()
     }
 
     /// A deadline may have passed. Returns whether the connection must go at once.
     pub(crate) fn expire<S: Service>(&mut self, bench: &Workbench<S>, now: Tick) -> bool {
+        self.expire_websockets(bench, now);
         if let Some(overdue) = self.connection.overdue(now) {
             bench.counters.note_timeout(overdue);
         }
@@ -360,6 +350,8 @@ impl Http2 {
     /// Lets what is in flight finish, then closes.
     pub(crate) fn drain(&mut self, now: Tick) {
         self.connection.drain(now);
+        self.is_stopping = true;
+        self.drain_websockets(now);
     }
 
     /// Gives memory back when no stream is open.

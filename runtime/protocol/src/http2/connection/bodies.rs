@@ -13,6 +13,7 @@ use crate::http2::incoming::BodyFault;
 use crate::http2::limits::{
     CONNECTION_WINDOW_BYTES, FRAME_COST, STREAM_WINDOW_BYTES, WHOLE_BODIES_BYTES_HIGH,
 };
+use crate::http2::stream_table::Stream;
 use crate::misuse::AnswerStage;
 use crate::tick::Tick;
 use crate::violation::Violation;
@@ -75,9 +76,13 @@ impl Connection {
 
     /// The request has ended.
     pub(super) fn end_body(&mut self, now: Tick, key: StreamKey) -> Result<(), Fault> {
-        let incoming = &mut self.streams.of_mut(key).incoming;
+        let Stream { incoming, outgoing } = self.streams.of_mut(key);
         if let Err(fault) = incoming.end() {
             return self.take_body_fault(key, fault);
+        }
+        if outgoing.lingers_since.is_some() {
+            self.end_linger(key, None);
+            return Ok(());
         }
         incoming.run_clock(now);
         match incoming.mode() {

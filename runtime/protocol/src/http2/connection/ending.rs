@@ -5,8 +5,9 @@ use crate::closing::{Expiry, Overdue};
 use crate::header_list::HeaderLines;
 use crate::http2::error_code::ErrorCode;
 use crate::http2::event::{Event, Fault, StreamKey};
-use crate::http2::frame::{FrameKind, write_frame, write_goaway};
-use crate::http2::limits::DRAIN_ANNOUNCED_MS_MAX;
+use crate::http2::frame::{FrameKind, write_frame, write_goaway, write_reset};
+use crate::http2::limits::{DRAIN_ANNOUNCED_MS_MAX, ENDED_STREAMS_MAX};
+use crate::http2::stream_table::Stream;
 use crate::server_lines::ServerLines;
 use crate::tick::Tick;
 use crate::violation::Violation;
@@ -24,6 +25,7 @@ enum Wait {
     Block,
     Body(StreamKey),
     StreamWrite(StreamKey),
+    StreamLinger(StreamKey),
     Write,
     HalfClosed,
     Announcement,
@@ -68,7 +70,7 @@ impl Connection {
             Wait::Preface | Wait::Block => Some(Overdue::Head),
             Wait::Body(_) => Some(Overdue::Body),
             Wait::StreamWrite(_) | Wait::Write | Wait::HalfClosed => Some(Overdue::Write),
-            Wait::Announcement | Wait::Linger => None,
+            Wait::Announcement | Wait::Linger | Wait::StreamLinger(_) => None,
         }
     }
 
@@ -98,6 +100,7 @@ impl Connection {
             Wait::StreamWrite(key) => {
                 let _ = self.reset(key, ErrorCode::Cancel);
             }
+            Wait::StreamLinger(key) => self.end_linger(key, Some(ErrorCode::NoError)),
             Wait::Preface | Wait::Linger => {
                 self.phase = Phase::Closed;
                 return Expiry::Close;
@@ -150,6 +153,30 @@ impl Connection {
         }
     }
 
+    /// The answer's last frame was written. A request that has not ended by then is not wanted any more
+    /// (RFC 9113 section 8.1). Of a tunnel the peer ends its side as well, if it is given the time.
+    pub(super) fn end_answer(&mut self, now: Tick, key: StreamKey) -> Option<Event> {
+        self.goodwill.progress();
+        let Stream { incoming, outgoing } = self.streams.of_mut(key);
+        let (id, has_ended) = (outgoing.id, incoming.has_ended);
+        if !has_ended {
+            if incoming.is_tunnel() && outgoing.status == 200 {
+                outgoing.lingers_since = Some(now);
+                return None;
+            }
+            write_reset(id, ErrorCode::NoError, self.sender.output.tail());
+        }
+        self.note_ended(id, !has_ended);
+        Some(Event::Done(key))
+    }
+
+    pub(super) fn note_ended(&mut self, id: u32, is_reset_by_us: bool) {
+        if self.ended.len() == ENDED_STREAMS_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back((id, is_reset_by_us));
+    }
+
     /// The peer will send no more: a request that is not complete never will be, and no window is opened for an answer.
     fn cut_incomplete(&mut self) {
         let incomplete: Vec<StreamKey> = self
@@ -164,6 +191,11 @@ impl Connection {
             .collect();
         for key in incomplete {
             let _ = self.reset(key, ErrorCode::Cancel);
+        }
+        let lingering = |key: &StreamKey| self.streams.of(*key).outgoing.lingers_since.is_some();
+        let lingering: Vec<StreamKey> = self.streams.keys().filter(lingering).collect();
+        for key in lingering {
+            self.end_linger(key, Some(ErrorCode::NoError));
         }
     }
 
@@ -182,7 +214,9 @@ impl Connection {
         let keys: Vec<StreamKey> = self.streams.keys().collect();
         for key in keys {
             let outgoing = &mut self.streams.of_mut(key).outgoing;
-            if !outgoing.has_ended {
+            if outgoing.lingers_since.is_some() {
+                self.end_linger(key, None);
+            } else if !outgoing.has_ended {
                 outgoing.cut();
                 self.events.push_back(Event::Reset(key));
             }
@@ -275,9 +309,12 @@ impl Connection {
                 let body = clock.deadline(limits.body_timeout_ms, rate);
                 let stalled = stream.outgoing.stalled_since;
                 let write = stalled.map(|since| since.after_ms(limits.write_timeout_ms));
+                let lingers = stream.outgoing.lingers_since;
+                let linger = lingers.map(|since| since.after_ms(limits.linger_timeout_ms));
                 [
                     body.map(|deadline| (deadline, Wait::Body(key))),
                     write.map(|deadline| (deadline, Wait::StreamWrite(key))),
+                    linger.map(|deadline| (deadline, Wait::StreamLinger(key))),
                 ]
             })
             .flatten()

@@ -69,6 +69,7 @@ impl Connection {
         settings::write_ours(
             self.limits.http2_streams_max,
             self.limits.head_bytes_max,
+            self.takes_websockets,
             output,
         );
         Ok(true)
@@ -236,7 +237,12 @@ impl Connection {
         let Some(key) = self.open_stream(head)? else {
             return self.spend(now, FRAME_COST);
         };
-        self.streams.of_mut(key).outgoing.cut();
+        let outgoing = &mut self.streams.of_mut(key).outgoing;
+        if outgoing.lingers_since.is_some() {
+            self.end_linger(key, None);
+            return self.spend(now, FRAME_COST);
+        }
+        outgoing.cut();
         self.note_ended(head.stream, false);
         self.events.push_back(Event::Reset(key));
         self.spend(now, RESET_COST)
@@ -257,6 +263,10 @@ impl Connection {
     /// Our side ends the stream before its time.
     pub(super) fn reset(&mut self, key: StreamKey, code: ErrorCode) -> Result<(), Fault> {
         let outgoing = &mut self.streams.of_mut(key).outgoing;
+        if outgoing.lingers_since.is_some() {
+            self.end_linger(key, Some(code));
+            return Ok(());
+        }
         if outgoing.has_ended {
             return Ok(()); // its end is an event already
         }

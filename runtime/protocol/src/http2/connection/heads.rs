@@ -112,7 +112,12 @@ impl Connection {
         let Stream { incoming, outgoing } = self.streams.of_mut(key);
         outgoing.begin(id, window);
         incoming.begin();
-        let mut draft = HeadDraft::new(&mut incoming.head, &mut incoming.index, &self.limits);
+        let mut draft = HeadDraft::new(
+            &mut incoming.head,
+            &mut incoming.index,
+            &self.limits,
+            self.takes_websockets,
+        );
         let decoded = self
             .decoder
             .decode(block, |name, value| draft.take(name, value));
