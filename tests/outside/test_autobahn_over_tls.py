@@ -1,4 +1,4 @@
-"""The Autobahn cases over wss. kosoku has no TLS, so a tunnel adds it."""
+"""The Autobahn cases over wss, but for those of load. kosoku has no TLS, so a tunnel adds it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from places import ROOT
 from server_process import ServerProcess
 from tls_tunnel import TlsTunnel
 
+# Of sizes and compression the small ones: the tunnel's own speed is not what is tried.
+CASES = ("1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.1.1", "9.2.1", "12.1.1", "13.1.1")
 RUN_TIMEOUT_S = 1200
 
 
 @pytest.mark.timeout(RUN_TIMEOUT_S + 120)
-def test_every_autobahn_case_passes_over_tls(certificate: Certificate) -> None:
+def test_autobahn_passes_over_tls(certificate: Certificate) -> None:
     options = ("--shards", "2", *certificate.options)
     with (
         ServerProcess("websocket_echo_app:app", *options) as server,
         TlsTunnel(server, certificate, "http/1.1") as tunnel,
     ):
         run = subprocess.run(
-            [str(ROOT / "scripts" / "autobahn.sh"), f"ws://{tunnel.address}/"],
+            [str(ROOT / "scripts" / "autobahn.sh"), f"ws://{tunnel.address}/", *CASES],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             capture_output=True,
