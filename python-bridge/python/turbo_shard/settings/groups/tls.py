@@ -63,7 +63,6 @@ class Tls(Group, heading="TLS"):
         "first place with TLS unless it is named; ,to=443 may follow where clients see another port than ours, "
         "and ,proxy (PROXY protocol)",
         default_text="none",
-        daily=True,
     )
     ssl_handshake_timeout: float = row(
         Kind.SECONDS,
