@@ -256,6 +256,8 @@ impl Secured {
     }
 
     pub(super) fn output_leaves_late(&mut self, above: &mut Conversation, now: Tick) {
+        // What was swapped away moves on: the peer reads, and what waits here waits behind that.
+        self.write_since = self.write_since.map(|_| now);
         if matches!(self.stage, Stage::Open { .. }) {
             above.output_leaves_late(now);
         }

@@ -248,6 +248,28 @@ fn an_idle_connection_holds_no_buffer() {
 }
 
 #[test]
+fn a_peer_that_reads_slowly_what_was_swapped_away_has_time_for_the_rest() {
+    let mut pair = Pair::new(b"http/1.1", 65_536);
+    pair.ask(REQUEST);
+    let large = b"GET /1000000 HTTP/1.1\r\nHost: a\r\n\r\n";
+    pair.client.writer().write_all(large).unwrap();
+    let mut up = Vec::new();
+    pair.client.write_tls(&mut up).unwrap();
+    pair.driver.receive(&pair.bench, at(0), &up);
+    pair.driver.advance(&pair.bench, at(0), Waker::noop());
+    let mut taken = Vec::new();
+    pair.driver.swap_output(at(0), &mut taken);
+    assert!(!pair.driver.output().is_empty(), "more waits behind it");
+    let timeout_ms = pair.bench.limits.write_timeout_ms;
+    assert_eq!(pair.driver.next_deadline(), Some(at(timeout_ms)));
+    pair.driver.output_leaves_late(at(timeout_ms - 1));
+    assert!(!pair.driver.expire(&pair.bench, at(timeout_ms)));
+    let deadline = pair.driver.next_deadline();
+    assert_eq!(deadline, Some(at(2 * timeout_ms - 1)));
+    assert!(pair.driver.expire(&pair.bench, at(2 * timeout_ms - 1)));
+}
+
+#[test]
 fn a_handshake_has_its_time() {
     for hello in [&b""[..], b"\x16\x03\x01"] {
         let mut pair = Pair::new(b"http/1.1", 1);
