@@ -108,4 +108,5 @@ def test_a_child_that_comes_back_into_the_server_ends(arm: Arm, start_server: St
             lambda: client.get(f"/has-gone?{pid}").answer().body == b"True", "the child has ended"
         )
         assert client.get("/").answer().body == b"0"
-    assert "a child that the app forked came back into the server" in server.log
+    line = "a child that the app forked came back into the server"
+    wait_until(lambda: line in server.log, "the log to say so")

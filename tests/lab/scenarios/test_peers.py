@@ -81,7 +81,14 @@ def test_the_reason_is_what_pip_says_of_it() -> None:
 
 def test_names_are_checked() -> None:
     everyone = {peer.key for peer in chosen(["all"], KNOWN)}
-    apart = {"granian-files-gil", "granian-files-free-threaded", "nginx", "nginx-read"}
+    only_one = {"nginx", "nginx-read", "rustls-alone"}
+    of_both_kinds = (
+        *("granian-files", "granian-rsgi-https", "granian-rsgi-h2c", "granian-asgi-h2c"),
+        *("h2corn-h2c", "peregrine-h2c"),
+    )
+    apart = only_one | {
+        f"{name}-{kind}" for name in of_both_kinds for kind in ("gil", "free-threaded")
+    }
     assert (everyone & apart, everyone | apart) == (set(), KNOWN.keys())
     assert [peer.label for peer in chosen(["nginx"], KNOWN)] == ["nginx, sendfile on"]
     with pytest.raises(TableError, match="there is no peer 'apache'; there are all, uvicorn-gil"):
