@@ -123,7 +123,10 @@ class Measuring:
 
     def write(self, found: Results) -> None:
         """With charts where architectures are compared; goals and costs are tables."""
-        replace_file(self.folder / "results.json", results.as_text(found))
+        text = results.as_text(found)
+        replace_file(self.folder / "results.json", text)
+        # Of what was recorded, which is rounded: a report that is made of it later is the same.
+        found = results.from_text(text)
         replace_file(self.folder / "report.md", markdown(found))
         if found.has_goals:
             print(text_of(found))
