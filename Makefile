@@ -91,11 +91,13 @@ test-deploy: build ## examples/deploy behind nginx, HAProxy and Caddy, and by th
 	@scripts/install_deploy.sh
 	$(PYTEST) tests/deploy $(PYTEST_ARGS)
 
+# WebSockets are left out: their client here reads and writes one SSLSocket in two threads, which a free-threaded CPython 3.13
+# loses now and then.
 .PHONY: test-clients
 test-clients: build ## TLS and HTTP/2 by h2load, nghttp, curl and openssl, which it fetches
 	@scripts/install_clients.sh
 	$(PYTEST) tests/outside/clients $(PYTEST_ARGS)
-	TEST_OVER=h2 $(PYTEST) tests/frameworks/test_starlette.py tests/frameworks/test_flask.py -k shard-uring
+	TEST_OVER=h2 $(PYTEST) tests/frameworks/test_starlette.py tests/frameworks/test_flask.py -k 'shard-uring and not websocket'
 
 # Not run by CI: browsers and scanners are large, and what they look at changes with them, not with us.
 .PHONY: test-outside
