@@ -12,7 +12,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
+
 from server_process import ServerProcess
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 
 
 @contextmanager

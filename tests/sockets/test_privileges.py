@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from other_user import as_root
 from server_process import ServerProcess, run_command
 from turbo_shard.serving.privileges import Identity
 from turbo_shard.settings import SettingsError, settings_from
@@ -29,8 +30,6 @@ app = App()
 def who() -> list:
     return [imported_by, os.getgid(), sorted(os.getgroups())]
 """
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 
 
 @pytest.fixture

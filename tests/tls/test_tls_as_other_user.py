@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from certificates import Certificate, self_signed
-from other_user import public_python, served_as_nobody
+from other_user import as_root, public_python, served_as_nobody
 from server_process import ServerProcess
 from waiting import TIMEOUT_S, wait_until
 
@@ -28,7 +28,7 @@ def who() -> int:
     return os.getuid()
 """
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+pytestmark = as_root
 
 
 @pytest.fixture(scope="module")
